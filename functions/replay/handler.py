@@ -1,0 +1,20 @@
+"""The replay function: hints that waited in the replay queue, through the same pipeline."""
+
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from hintferry import wiring
+from hintferry.adapters.invocation import InvocationDeadline
+
+logger, metrics = Logger(), Metrics()
+pipeline = wiring.processor(logger, metrics)
+events = wiring.replay_events()
+
+
+@metrics.log_metrics
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answers which messages stay in the queue."""
+    ends = pipeline.process(events.open(event), InvocationDeadline(context))
+    return events.response(event, ends)

@@ -1,0 +1,1 @@
+"""Hintferry: keep Amazon Keyspaces equal to a live Apache Cassandra cluster."""

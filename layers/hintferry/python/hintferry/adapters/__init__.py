@@ -1,0 +1,1 @@
+"""One module per thing outside the process. Only `wiring` puts them together."""

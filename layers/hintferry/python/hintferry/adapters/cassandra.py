@@ -1,0 +1,133 @@
+"""The source: Apache Cassandra, read at LOCAL_QUORUM in the datacenter that feeds the hints."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from struct import pack
+from typing import Any
+
+from hintferry.adapters import cql
+from hintferry.adapters.catalog import Catalog
+from hintferry.adapters.faults import translate
+from hintferry.adapters.paging import pages
+from hintferry.adapters.rawcql import RawRow
+from hintferry.adapters.rowshape import RowShape
+from hintferry.adapters.session import DRIVER_ERRORS, CqlSession
+from hintferry.adapters.window import in_flight
+from hintferry.core.coalesce import RowWork, SliceWork, StaticWork
+from hintferry.core.errors import HintferryError
+from hintferry.core.rows import Snapshot
+from hintferry.core.schema import Key, Table, TableId
+from hintferry.core.slices import pieces
+from hintferry.ports import Clock
+
+READS_IN_FLIGHT = 48
+
+
+@dataclass(slots=True)
+class _Read:
+    """One request on its way; `start` is taken just before it is sent."""
+
+    work: RowWork | StaticWork
+    shape: RowShape
+    start: int = 0
+
+
+class CassandraSource:
+    """Reads keys and slices; `ttl_off` names the tables whose times to live are not asked for."""
+
+    def __init__(
+        self, session: CqlSession, clock: Clock, ttl_off: frozenset[TableId] = frozenset()
+    ) -> None:
+        self._session = session
+        self._clock = clock
+        self._ttl_off = ttl_off
+        self._catalog = Catalog(session)
+
+    def table(self, table: TableId) -> Table:
+        """The table as the source has it. Raises UnknownTable, SideFault."""
+        return self._catalog.table(table)
+
+    def read(
+        self, works: Iterable[RowWork | StaticWork]
+    ) -> Iterator[tuple[RowWork | StaticWork, Snapshot | HintferryError]]:
+        """Read many keys at once, answering in the order in which the answers arrive."""
+        refused: list[tuple[RowWork | StaticWork, HintferryError]] = []
+        for answer in in_flight(self._send, self._reads(works, refused), READS_IN_FLIGHT):
+            read = answer.item
+            if answer.error is not None:
+                yield read.work, self._failure(answer.error)
+            else:
+                self._session.has_served()
+                rows = read.shape.rows(answer.rows, answer.arrived_at)
+                yield read.work, Snapshot(read.shape.table, read.start, rows)
+        yield from refused
+
+    def pages(self, work: SliceWork) -> Iterator[Snapshot]:
+        """The rows of a slice page by page, at least one page. Raises HintferryError."""
+        table = self.table(work.table)
+        shape = RowShape(table, self._with_ttl(table), statics=False)
+        parts = list(pieces(work.slice, table.clustering))
+        if not parts:
+            yield Snapshot(table, self._clock.read_start(), {})
+        for index, piece in enumerate(parts):
+            text = cql.select_piece(table, piece, shape.with_ttl)
+            is_end = index == len(parts) - 1
+            for start, rows, is_last in self._pages(text, [*work.partition, *piece.values]):
+                found = shape.rows(rows, time.time())
+                yield Snapshot(table, start, found, is_last and is_end)
+
+    def _pages(self, text: str, values: list[bytes]) -> Iterator[tuple[int, list[RawRow], bool]]:
+        try:
+            yield from pages(self._session, text, values, self._clock.read_start)
+        except DRIVER_ERRORS as error:
+            raise self._failure(error) from error
+
+    def _reads(
+        self,
+        works: Iterable[RowWork | StaticWork],
+        refused: list[tuple[RowWork | StaticWork, HintferryError]],
+    ) -> Iterator[_Read]:
+        for work in works:
+            try:
+                table = self.table(work.table)
+            except HintferryError as error:
+                refused.append((work, error))
+            else:
+                is_static = isinstance(work, StaticWork)
+                yield _Read(work, RowShape(table, self._with_ttl(table), is_static))
+
+    def _send(self, read: _Read) -> Any:
+        table = read.shape.table
+        if isinstance(read.work, StaticWork):
+            text = cql.select_statics(table, read.shape.with_ttl)
+            values = list(read.work.partition)
+        else:
+            keys = list(read.work.rows)
+            text = cql.select_rows(table, read.shape.with_ttl, one=len(keys) == 1)
+            values = [*read.work.partition, *_key_values(keys)]
+        bound = self._session.bind(text, values)
+        session = self._session.current()
+        read.start = self._clock.read_start()
+        return session.execute_async(bound)
+
+    def _with_ttl(self, table: Table) -> bool:
+        return table.id not in self._ttl_off and not table.is_counter
+
+    def _failure(self, error: Exception) -> HintferryError:
+        self._session.doubt(error)
+        return translate(self._session, error)
+
+
+def _key_values(keys: list[Key]) -> list[bytes]:
+    """The clustering part of a row select: one key's components, or one list of all keys."""
+    if len(keys) == 1:
+        return list(keys[0])
+    elements = [key[0] if len(key) == 1 else b"".join(map(_sized, key)) for key in keys]
+    return [pack(">i", len(keys)) + b"".join(map(_sized, elements))]
+
+
+def _sized(value: bytes) -> bytes:
+    return pack(">i", len(value)) + value

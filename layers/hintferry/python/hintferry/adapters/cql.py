@@ -1,0 +1,130 @@
+"""CQL text, and nothing else: every statement that Hintferry sends to either side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hintferry.core.limits import LEASE_S
+from hintferry.core.schema import Column, Table
+from hintferry.core.slices import Piece
+
+
+def quoted(name: str) -> str:
+    """An identifier, case kept."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def ttl_readable(columns: Iterable[Column]) -> list[Column]:
+    """The columns whose remaining time to live the server tells: those of one cell."""
+    return [column for column in columns if not column.multicell and column.cql_type != "counter"]
+
+
+def select_rows(table: Table, with_ttl: bool, one: bool) -> str:
+    """Rows of one partition by clustering key: partition key, then a key or a list of keys."""
+    where = _equals(table.partition_key)
+    if table.clustering and one:
+        where += " AND " + _equals(table.clustering)
+    elif len(table.clustering) == 1:
+        where += f" AND {quoted(table.clustering[0].name)} IN ?"
+    elif table.clustering:
+        where += f" AND ({_names(table.clustering)}) IN ?"
+    return f"SELECT {_row_selection(table, with_ttl)} FROM {_name(table)} WHERE {where}"
+
+
+def select_piece(table: Table, piece: Piece, with_ttl: bool) -> str:
+    """Rows of one piece of a slice: partition key, prefix, then the bounds."""
+    fixed = len(piece.prefix)
+    where = _equals(table.partition_key + table.clustering[:fixed])
+    for bound in (piece.after, piece.before):
+        if bound is not None:
+            where += f" AND {quoted(table.clustering[fixed].name)} {bound[0]} ?"
+    return f"SELECT {_row_selection(table, with_ttl)} FROM {_name(table)} WHERE {where}"
+
+
+def select_statics(table: Table, with_ttl: bool) -> str:
+    """The static columns of one partition, there even where it holds no rows."""
+    columns = _names(table.partition_key + table.statics)
+    if with_ttl:
+        columns += "".join(f", TTL({quoted(c.name)})" for c in ttl_readable(table.statics))
+    return f"SELECT DISTINCT {columns} FROM {_name(table)} WHERE {_equals(table.partition_key)}"
+
+
+def put(
+    table: Table, columns: tuple[str, ...], with_row: bool, is_static: bool, with_ttl: bool
+) -> str:
+    """INSERT (which writes the row's marker too) or UPDATE.
+
+    An INSERT binds keys, columns, timestamp, TTL; an UPDATE timestamp, TTL, columns, keys.
+    """
+    using = "USING TIMESTAMP ?" + (" AND TTL ?" if with_ttl else "")
+    keys = table.partition_key if is_static else _primary_key(table)
+    if with_row:
+        names = [column.name for column in keys] + list(columns)
+        marks = ", ".join("?" * len(names))
+        listed = ", ".join(map(quoted, names))
+        return f"INSERT INTO {_name(table)} ({listed}) VALUES ({marks}) {using}"
+    assignments = ", ".join(f"{quoted(name)} = ?" for name in columns)
+    return f"UPDATE {_name(table)} {using} SET {assignments} WHERE {_equals(keys)}"
+
+
+def add(table: Table, columns: tuple[str, ...]) -> str:
+    """Add to counters: the deltas, then the primary key."""
+    changes = ", ".join(f"{quoted(name)} = {quoted(name)} + ?" for name in columns)
+    return f"UPDATE {_name(table)} SET {changes} WHERE {_equals(_primary_key(table))}"
+
+
+def remove(table: Table) -> str:
+    """Delete one row: timestamp (counters take none), then its primary key."""
+    using = "" if table.is_counter else "USING TIMESTAMP ? "
+    return f"DELETE FROM {_name(table)} {using}WHERE {_equals(_primary_key(table))}"
+
+
+def _primary_key(table: Table) -> tuple[Column, ...]:
+    return table.partition_key + table.clustering
+
+
+def _row_selection(table: Table, with_ttl: bool) -> str:
+    columns = _names(table.clustering + table.regulars)
+    if with_ttl:
+        ttls = [f"TTL({quoted(column.name)})" for column in ttl_readable(table.regulars)]
+        columns = ", ".join([columns, *ttls]) if columns else ", ".join(ttls)
+    return columns or _names(table.partition_key)
+
+
+def _name(table: Table) -> str:
+    return f"{quoted(table.id.keyspace)}.{quoted(table.id.name)}"
+
+
+def _names(columns: Iterable[Column]) -> str:
+    return ", ".join(quoted(column.name) for column in columns)
+
+
+def _equals(columns: Iterable[Column]) -> str:
+    return " AND ".join(f"{quoted(column.name)} = ?" for column in columns)
+
+
+DESCRIBE_COLUMNS = (
+    "SELECT column_name, kind, position, clustering_order, type FROM system_schema.columns"
+    " WHERE keyspace_name = ? AND table_name = ?"
+)
+DESCRIBE_TYPES = (
+    "SELECT type_name, field_names, field_types FROM system_schema.types WHERE keyspace_name = ?"
+)
+SCHEMA_VERSION = "SELECT schema_version FROM system.local"
+PING = "SELECT key FROM system.local"
+TARGET_PROPERTIES = (
+    "SELECT status, default_time_to_live, custom_properties FROM system_schema_mcs.tables"
+    " WHERE keyspace_name = ? AND table_name = ?"
+)
+
+CONTROL_TABLES = (
+    "CREATE KEYSPACE IF NOT EXISTS hintferry WITH replication = {'class': 'SingleRegionStrategy'}",
+    "CREATE TABLE IF NOT EXISTS hintferry.leases (name blob PRIMARY KEY, owner text)"
+    " WITH CUSTOM_PROPERTIES = {'ttl': {'status': 'enabled'}}",
+)
+"""What Hintferry keeps for itself on the target."""
+
+TAKE_LEASE = (
+    f"INSERT INTO hintferry.leases (name, owner) VALUES (?, ?) IF NOT EXISTS USING TTL {LEASE_S}"
+)
+GIVE_BACK_LEASE = "DELETE FROM hintferry.leases WHERE name = ? IF owner = ?"

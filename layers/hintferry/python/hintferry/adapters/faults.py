@@ -1,0 +1,67 @@
+"""The driver's errors in the pipeline's words: whose fault is it, and is it for good."""
+
+from __future__ import annotations
+
+from cassandra import (
+    InvalidRequest,
+    OperationTimedOut,
+    ReadFailure,
+    ReadTimeout,
+    RequestExecutionException,
+    WriteTimeout,
+)
+from cassandra.protocol import OverloadedErrorMessage
+
+from hintferry.adapters.session import CqlSession
+from hintferry.core.errors import (
+    HintferryError,
+    Overwhelmed,
+    Throttled,
+    Unavailable,
+    Unrepresentable,
+)
+
+PASSING = (
+    "unconfigured table",
+    "undefined column",
+    "unknown identifier",
+    "unauthorized",
+    "permission",
+    "timestamp",
+    "ttl is not yet supported",
+    "keyspace",
+)
+"""Parts of InvalidRequest texts that speak of the deployment or of the clock, not of the row."""
+
+
+def translate(session: CqlSession, error: Exception) -> HintferryError:
+    """What this error of a request through `session` means for the work that met it."""
+    side = session.side
+    if isinstance(error, HintferryError):
+        return error
+    if isinstance(error, InvalidRequest) and not _is_passing(error):
+        return Unrepresentable(f"{side.value} refuses it: {_text(error)}")
+    if isinstance(error, ReadFailure) and session.is_serving:
+        return Overwhelmed(f"{side.value} fails to read it: {_text(error)}")
+    if isinstance(error, OverloadedErrorMessage) or _unanswered(error):
+        return Throttled(side, _text(error))
+    return Unavailable(side, _text(error))
+
+
+def _is_passing(error: InvalidRequest) -> bool:
+    text = str(error).lower()
+    return any(part in text for part in PASSING)
+
+
+def _unanswered(error: Exception) -> bool:
+    """Keyspaces shows throttling as a time-out that no replica answered."""
+    return isinstance(error, ReadTimeout | WriteTimeout) and not error.received_responses
+
+
+def _text(error: Exception) -> str:
+    if isinstance(error, OperationTimedOut):
+        return "no answer in time"
+    kind = type(error).__name__
+    if isinstance(error, RequestExecutionException | InvalidRequest):
+        return f"{kind}: {error}"
+    return f"{kind}: {error}" if str(error) else kind

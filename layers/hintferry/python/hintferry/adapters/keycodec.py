@@ -1,0 +1,113 @@
+"""Key values as the stock connector's JSON shows them, back to CQL wire bytes."""
+
+from __future__ import annotations
+
+import ipaddress
+from base64 import b64decode
+from collections.abc import Callable
+from decimal import Decimal
+from struct import error as StructError
+from struct import pack
+from typing import Any
+from uuid import UUID
+
+from hintferry.adapters.cqltype import CqlType, parse
+from hintferry.core.errors import Undecodable
+from hintferry.core.schema import Column
+
+
+def from_json(column: Column, value: Any) -> bytes:
+    """The wire bytes of one key column. Raises Undecodable."""
+    try:
+        return _encode(parse(column.cql_type), value)
+    except (ArithmeticError, AttributeError, LookupError, StructError, TypeError, ValueError):
+        raise Undecodable(f"the value of {column.name} is no {column.cql_type}") from None
+
+
+def _encode(cql_type: CqlType, value: Any) -> bytes:
+    if not cql_type.parameters:
+        codec = _CODECS.get(cql_type.name)
+        if codec is None:
+            raise Undecodable(f"keys of type {cql_type.name} cannot be read from stock records")
+        return codec(value)
+    if cql_type.name == "frozen":
+        return _encode(cql_type.parameters[0], value)
+    if cql_type.name == "map":
+        return _map(cql_type.parameters, value)
+    if cql_type.name == "tuple":
+        fields = [value[f"field{place}"] for place in range(1, len(cql_type.parameters) + 1)]
+        return b"".join(map(_cell, cql_type.parameters, fields))
+    # The connector shows lists and sets in the order in which the wire has them.
+    return _collection([_encode(cql_type.parameters[0], element) for element in value])
+
+
+def _map(types: tuple[CqlType, ...], value: Any) -> bytes:
+    pairs = value.items() if isinstance(value, dict) else value
+    key_type, value_type = types
+    return pack(">i", len(pairs)) + b"".join(
+        _sized(_encode(key_type, key)) + _sized(_encode(value_type, item)) for key, item in pairs
+    )
+
+
+def _collection(elements: list[bytes]) -> bytes:
+    return pack(">i", len(elements)) + b"".join(map(_sized, elements))
+
+
+def _cell(cql_type: CqlType, value: Any) -> bytes:
+    return pack(">i", -1) if value is None else _sized(_encode(cql_type, value))
+
+
+def _sized(value: bytes) -> bytes:
+    return pack(">i", len(value)) + value
+
+
+def _integer(layout: str) -> Callable[[Any], bytes]:
+    return lambda value: pack(layout, value)
+
+
+def _real(layout: str) -> Callable[[Any], bytes]:
+    return lambda value: pack(layout, float(value))
+
+
+def _text(value: Any) -> bytes:
+    return bytes(value.encode())
+
+
+def _varint(value: Any) -> bytes:
+    number = int(value)
+    # One bit more than the magnitude, for the sign; 0 takes one byte.
+    length = (number if number >= 0 else ~number).bit_length() // 8 + 1
+    return number.to_bytes(length, "big", signed=True)
+
+
+def _decimal(value: Any) -> bytes:
+    sign, digits, exponent = Decimal(value).as_tuple()
+    unscaled = int("".join(map(str, digits)))
+    return pack(">i", -int(exponent)) + _varint(-unscaled if sign else unscaled)
+
+
+def _inet(value: Any) -> bytes:
+    return ipaddress.ip_address(value.rpartition("/")[2]).packed
+
+
+_CODECS: dict[str, Callable[[Any], bytes]] = {
+    "ascii": _text,
+    "bigint": _integer(">q"),
+    "blob": lambda value: b64decode(value, validate=True),
+    "boolean": _integer(">?"),
+    "date": lambda value: pack(">I", value + 2**31),
+    "decimal": _decimal,
+    "double": _real(">d"),
+    "float": _real(">f"),
+    "inet": _inet,
+    "int": _integer(">i"),
+    "smallint": _integer(">h"),
+    "text": _text,
+    "time": _integer(">q"),
+    "timestamp": _integer(">q"),
+    "timeuuid": lambda value: UUID(value).bytes,
+    "tinyint": _integer(">b"),
+    "uuid": lambda value: UUID(value).bytes,
+    "varchar": _text,
+    "varint": _varint,
+}

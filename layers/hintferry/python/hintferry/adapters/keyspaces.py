@@ -1,0 +1,164 @@
+"""The target: Amazon Keyspaces, written and read at LOCAL_QUORUM."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from struct import pack
+from typing import Any
+
+from cassandra import ConsistencyLevel, InvalidRequest
+from cassandra.query import BatchStatement, BatchType, BoundStatement
+
+from hintferry.adapters import cql
+from hintferry.adapters.agreement import Agreement
+from hintferry.adapters.faults import translate
+from hintferry.adapters.paging import pages
+from hintferry.adapters.rowshape import RowShape
+from hintferry.adapters.session import DRIVER_ERRORS, CqlSession
+from hintferry.adapters.window import in_flight
+from hintferry.core.errors import HintferryError
+from hintferry.core.hint import Slice
+from hintferry.core.rows import Add, Put, Row, Statement
+from hintferry.core.schema import Key, Table, TableId
+from hintferry.core.slices import pieces
+from hintferry.ports import Write
+
+STATEMENTS_PER_BATCH = 30
+"""As many as Keyspaces takes in an unlogged batch."""
+
+BYTES_PER_BATCH = 40 * 1024
+"""Below the size at which an Apache Cassandra would refuse a batch by default."""
+
+WRITES_IN_FLIGHT = 48
+
+
+@dataclass(slots=True)
+class _Progress:
+    """One write on its way: how many of its requests are still out, and the first error."""
+
+    write: Write
+    requests: list[BoundStatement | BatchStatement]
+    waiting: int = field(init=False)
+    error: HintferryError | None = None
+
+    def __post_init__(self) -> None:
+        self.waiting = len(self.requests)
+
+
+class KeyspacesTarget:
+    """Writes partitions and reads slices."""
+
+    def __init__(self, session: CqlSession, ttl_off: frozenset[TableId] = frozenset()) -> None:
+        self._session = session
+        self._agreement = Agreement(session)
+        self._ttl_off = ttl_off
+
+    def write(self, writes: Iterable[Write]) -> Iterator[tuple[Write, HintferryError | None]]:
+        """Write many partitions at once; None for those that the target acknowledged.
+
+        A time-out says nothing of whether the write arrived: it may still, at its own timestamp.
+        """
+        settled: list[tuple[Write, HintferryError | None]] = []
+        for answer in in_flight(self._send, self._requests(writes, settled), WRITES_IN_FLIGHT):
+            progress, _ = answer.item
+            progress.waiting -= 1
+            if answer.error is not None:
+                self._doubt(answer.error, progress.write.table)
+                progress.error = progress.error or translate(self._session, answer.error)
+            if not progress.waiting:
+                yield progress.write, progress.error
+        yield from settled
+
+    def rows(self, table: Table, partition: Key, part: Slice) -> Iterator[dict[Key, Row]]:
+        """The rows of a slice, a page at a time. Raises HintferryError."""
+        self._agreement.check(table)
+        shape = RowShape(table, table.id not in self._ttl_off, statics=False)
+        for piece in pieces(part, table.clustering):
+            text = cql.select_piece(table, piece, shape.with_ttl)
+            try:
+                for _, rows, _ in pages(
+                    self._session, text, [*partition, *piece.values], lambda: 0
+                ):
+                    yield shape.rows(rows, time.time())
+            except DRIVER_ERRORS as error:
+                self._session.doubt(error)
+                raise translate(self._session, error) from error
+
+    def _requests(
+        self, writes: Iterable[Write], settled: list[tuple[Write, HintferryError | None]]
+    ) -> Iterator[tuple[_Progress, int]]:
+        for write in writes:
+            try:
+                with_ttl = any(isinstance(one, Put) and one.ttl for one in write.statements)
+                self._agreement.check(write.table, with_ttl)
+                requests = list(self._batches(write))
+            except Exception as error:  # noqa: BLE001 - preparing raises whatever the driver met
+                self._doubt(error, write.table)
+                settled.append((write, translate(self._session, error)))
+                continue
+            if not requests:
+                settled.append((write, None))
+            progress = _Progress(write, requests)
+            yield from ((progress, index) for index in range(len(requests)))
+
+    def _doubt(self, error: Exception, table: Table) -> None:
+        self._session.doubt(error)
+        if isinstance(error, InvalidRequest):
+            self._agreement.forget(table)
+
+    def _send(self, request: tuple[_Progress, int]) -> Any:
+        progress, index = request
+        return self._session.current().execute_async(progress.requests[index])
+
+    def _batches(self, write: Write) -> Iterator[BoundStatement | BatchStatement]:
+        """The statements in unlogged batches of this one partition, alone where there is one."""
+        most = 1 if write.table.is_counter else STATEMENTS_PER_BATCH
+        batch: list[BoundStatement] = []
+        size = 0
+        for statement in write.statements:
+            bound = self._bind(write, statement)
+            length = sum(len(value) for value in bound.values if value is not None)
+            if batch and (len(batch) == most or size + length > BYTES_PER_BATCH):
+                yield _as_one(batch)
+                batch, size = [], 0
+            batch.append(bound)
+            size += length
+        if batch:
+            yield _as_one(batch)
+
+    def _bind(self, write: Write, statement: Statement) -> BoundStatement:
+        if isinstance(statement, Put):
+            return self._bind_put(write, statement)
+        keys = [*write.work.partition, *statement.clustering]
+        if isinstance(statement, Add):
+            text = cql.add(write.table, statement.columns)
+            return self._session.bind(text, [*statement.values, *keys])
+        timestamp = [] if write.table.is_counter else [pack(">q", statement.timestamp)]
+        return self._session.bind(cql.remove(write.table), [*timestamp, *keys])
+
+    def _bind_put(self, write: Write, statement: Put) -> BoundStatement:
+        timestamp = pack(">q", statement.timestamp)
+        is_static = statement.clustering is None
+        keys = [*write.work.partition, *(statement.clustering or ())]
+        using = [timestamp] if statement.ttl is None else [timestamp, pack(">i", statement.ttl)]
+        text = cql.put(
+            write.table,
+            statement.columns,
+            statement.creates_row,
+            is_static,
+            statement.ttl is not None,
+        )
+        if statement.creates_row:
+            return self._session.bind(text, [*keys, *statement.values, *using])
+        return self._session.bind(text, [*using, *statement.values, *keys])
+
+
+def _as_one(statements: list[BoundStatement]) -> BoundStatement | BatchStatement:
+    if len(statements) == 1:
+        return statements[0]
+    batch = BatchStatement(BatchType.UNLOGGED, consistency_level=ConsistencyLevel.LOCAL_QUORUM)
+    for statement in statements:
+        batch.add(statement)
+    return batch

@@ -1,0 +1,68 @@
+"""Slices page by page, with pages as large as their rows allow.
+
+The protocol bounds a page by its number of rows only, and rows are of a few bytes or of a megabyte.
+So a slice begins with a small page, and each page tells how many rows the next may have. A page
+that a side fails to make is asked for again with fewer rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from cassandra import OperationTimedOut, ReadFailure, ReadTimeout
+
+from hintferry.adapters.rawcql import RawRow
+from hintferry.adapters.session import CqlSession
+
+FIRST_ROWS = 64
+MOST_ROWS = 1000
+PAGE_BYTES = 1024 * 1024
+TOO_HEAVY = (OperationTimedOut, ReadFailure, ReadTimeout)
+
+
+def pages(
+    session: CqlSession, text: str, values: list[bytes], stamp: Callable[[], int]
+) -> Iterator[tuple[int, list[RawRow], bool]]:
+    """Each page's stamp, taken just before it is asked for, its rows, and whether it is the last.
+
+    Only the server's paging state tells the last page, never an empty one. Raises driver errors.
+    """
+    state, size = None, FIRST_ROWS
+    while True:
+        try:
+            taken, result = _ask(session, text, values, size, state, stamp)
+        except TOO_HEAVY as error:
+            session.doubt(error)
+            if size == 1:
+                raise
+            size = max(1, size // FIRST_ROWS)
+            continue
+        session.has_served()
+        state = result.paging_state
+        yield taken, result.current_rows, state is None
+        if state is None:
+            return
+        size = _rows_of_next(result.current_rows, size)
+
+
+def _ask(
+    session: CqlSession,
+    text: str,
+    values: list[bytes],
+    size: int,
+    state: bytes | None,
+    stamp: Callable[[], int],
+) -> tuple[int, Any]:
+    bound = session.bind(text, values)
+    bound.fetch_size = size
+    driver = session.current()
+    taken = stamp()
+    return taken, driver.execute(bound, paging_state=state)
+
+
+def _rows_of_next(rows: list[RawRow], size: int) -> int:
+    length = sum(len(cell) for row in rows for cell in row if cell is not None)
+    if not length:
+        return size
+    return max(1, min(MOST_ROWS, 2 * size, PAGE_BYTES * len(rows) // length))

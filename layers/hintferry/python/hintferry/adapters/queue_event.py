@@ -1,0 +1,89 @@
+"""Lambda's event for the replay queue: records out of its messages, and the response back.
+
+A message holds a hint, or the whole record of one that could not be decoded, or names an object of
+the bucket that does. `docs/operations.md` describes the format.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from hintferry.core.hint import Record
+from hintferry.core.ledger import Outcome, Settled
+
+FIRST_WAIT_S = 15
+LONGEST_WAIT_S = 900
+"""What a message waits after a fault, doubled each time: many receives outlast a long outage."""
+
+
+class ReplayEvents:
+    """Opens events and answers them; `sqs` and `s3` are boto3 clients."""
+
+    def __init__(self, sqs: Any, s3: Any, queue_url: str) -> None:
+        self._sqs, self._s3, self._queue_url = sqs, s3, queue_url
+
+    def open(self, event: Mapping[str, Any]) -> list[Record]:
+        """One record a message, in the event's order."""
+        return [self._record(message) for message in event["Records"]]
+
+    def response(self, event: Mapping[str, Any], ends: Sequence[Settled]) -> dict[str, Any]:
+        """The answer that keeps the returned messages in the queue, each for a growing while."""
+        returned = [
+            message
+            for message, end in zip(event["Records"], ends, strict=True)
+            if end.outcome is Outcome.RETURNED
+        ]
+        for message in returned:
+            self._wait_longer(message)
+        return {
+            "batchItemFailures": [{"itemIdentifier": message["messageId"]} for message in returned]
+        }
+
+    def _record(self, message: Mapping[str, Any]) -> Record:
+        try:
+            body = json.loads(message["body"])
+            if "object" in body:
+                body = self._fetched(body["object"])
+            return _record(body)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            # Not a message of ours: let it be refused as undecodable, and parked as it is.
+            return _stranger(message)
+
+    def _fetched(self, where: Mapping[str, str]) -> Any:
+        answer = self._s3.get_object(Bucket=where["bucket"], Key=where["key"])
+        return json.loads(answer["Body"].read())
+
+    def _wait_longer(self, message: Mapping[str, Any]) -> None:
+        receives = int(message["attributes"]["ApproximateReceiveCount"])
+        wait = min(FIRST_WAIT_S * 2 ** min(receives - 1, 10), LONGEST_WAIT_S)
+        try:
+            self._sqs.change_message_visibility(
+                QueueUrl=self._queue_url,
+                ReceiptHandle=message["receiptHandle"],
+                VisibilityTimeout=wait,
+            )
+        except (BotoCoreError, ClientError):
+            # The queue's own visibility timeout stands: the message comes back sooner.
+            return
+
+
+def _record(body: Mapping[str, Any]) -> Record:
+    """When it was appended is left out: how old the hint is says nothing of how fresh we are."""
+    record = body.get("record", {})
+    where = record.get("topic", "replay"), record.get("partition", 0), record.get("offset", 0)
+    if "hint" in body:
+        return Record(*where, None, None, json.dumps(body["hint"]).encode())
+    return Record(*where, None, _bytes(record["key"]), _bytes(record["value"]))
+
+
+def _stranger(message: Mapping[str, Any]) -> Record:
+    return Record("replay", 0, 0, None, None, message["body"].encode())
+
+
+def _bytes(text: str | None) -> bytes | None:
+    return None if text is None else b64decode(text)

@@ -1,0 +1,54 @@
+"""How a result row of ours is laid out: clustering key, columns, then remaining times to live."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import cast
+
+from hintferry.adapters.cql import ttl_readable
+from hintferry.adapters.rawcql import RawRow
+from hintferry.core.rows import Row
+from hintferry.core.schema import Key, Table
+
+
+@dataclass(frozen=True, slots=True)
+class RowShape:
+    """Cuts raw rows of `cql.select_*` into keys and rows; with `statics`, of `select_statics`."""
+
+    table: Table
+    with_ttl: bool
+    statics: bool
+    _ttl_at: tuple[int | None, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        columns = self.table.statics if self.statics else self.table.regulars
+        readable = ttl_readable(columns) if self.with_ttl else []
+        places = {column: place for place, column in enumerate(readable)}
+        object.__setattr__(self, "_ttl_at", tuple(map(places.get, columns)))
+
+    def rows(self, raw: list[RawRow], arrived_at: float) -> dict[Key, Row]:
+        """The rows by clustering key, static columns under the empty one, in the given order.
+
+        `arrived_at`: epoch seconds; remaining times to live count from then, never too early.
+        """
+        table = self.table
+        keys = len(table.partition_key if self.statics else table.clustering)
+        columns = len(self._ttl_at)
+        now_s = int(arrived_at)
+        found: dict[Key, Row] = {}
+        for row in raw:
+            if keys and row[0] is None:
+                # A partition that holds nothing but static columns answers with a row of nulls.
+                continue
+            key = () if self.statics else cast(Key, row[:keys])
+            ttls = row[keys + columns :]
+            found[key] = Row(row[keys : keys + columns], self._expiries(ttls, now_s))
+        return found
+
+    def _expiries(self, ttls: RawRow, now_s: int) -> tuple[int | None, ...]:
+        if not any(ttls):
+            return (None,) * len(self._ttl_at)
+        return tuple(
+            None if place is None or (ttl := ttls[place]) is None else now_s + int.from_bytes(ttl)
+            for place in self._ttl_at
+        )

@@ -1,0 +1,124 @@
+"""A driver session that survives a frozen sandbox.
+
+Between invocations the process may stand still for minutes: sockets die, and neither the driver's
+heartbeat nor its `is_up` knows. So after a pause, or after an error that smells of a dead
+connection, the session is tried with a short ping and built anew if that fails.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from cassandra import ConsistencyLevel, DriverException, OperationTimedOut
+from cassandra.cluster import Cluster, NoHostAvailable
+from cassandra.connection import ConnectionException
+from cassandra.query import BoundStatement
+
+from hintferry.adapters import cql
+from hintferry.adapters.rawcql import RawProtocolHandler
+from hintferry.core.errors import Side, Unavailable
+
+IDLE_S = 10.0
+PING_TIMEOUT_S = 1.0
+
+SERVING_S = 60.0
+"""A side that answered a request for data this recently is up."""
+
+DRIVER_ERRORS = (DriverException, NoHostAvailable, ConnectionException)
+DEAD_CONNECTION = (OperationTimedOut, NoHostAvailable, ConnectionException)
+
+
+class CqlSession:
+    """One side's session, its prepared statements, and the count of how often it was rebuilt."""
+
+    def __init__(self, side: Side, build_cluster: Callable[[], Cluster]) -> None:
+        self.side = side
+        self.rebuilds = 0
+        self._build_cluster = build_cluster
+        self._cluster: Cluster | None = None
+        self._session: Any = None
+        self._prepared: dict[str, Any] = {}
+        self._last_used = 0.0
+        self._served_at = 0.0
+        self._suspect = False
+        self._lock = threading.RLock()
+
+    def current(self) -> Any:
+        """The driver session, known to have answered lately. Raises Unavailable."""
+        with self._lock:
+            if self._session is None:
+                self._connect()
+            elif self._suspect or time.time() - self._last_used > IDLE_S:
+                self._revive()
+            self._last_used = time.time()
+            return self._session
+
+    def doubt(self, error: Exception) -> None:
+        """Remember that a request failed as it does on a dead connection."""
+        if isinstance(error, DEAD_CONNECTION):
+            self._suspect = True
+
+    def has_served(self) -> None:
+        """The side answered a request for data."""
+        self._served_at = time.time()
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether the side answered a request for data lately, so that one failure is the key's."""
+        return time.time() - self._served_at < SERVING_S
+
+    def bind(self, text: str, values: Sequence[bytes | None]) -> BoundStatement:
+        """The prepared statement with these wire bytes, at LOCAL_QUORUM. Raises driver errors."""
+        prepared = self._prepared.get(text)
+        if prepared is None:
+            with self._lock:
+                prepared = self._prepared[text] = self.current().prepare(text)
+        bound = BoundStatement(prepared, consistency_level=ConsistencyLevel.LOCAL_QUORUM)
+        bound.values = values
+        return bound
+
+    def forget_statements(self) -> None:
+        """After a schema change: what was prepared may no longer mean the same."""
+        with self._lock:
+            self._prepared.clear()
+
+    def close(self) -> None:
+        """Close all connections."""
+        with self._lock:
+            if self._cluster is not None:
+                self._cluster.shutdown()
+            self._cluster = self._session = None
+            self._prepared.clear()
+
+    def _revive(self) -> None:
+        try:
+            self._session.execute(cql.PING, timeout=PING_TIMEOUT_S)
+        except DRIVER_ERRORS:
+            self.rebuilds += 1
+            self.close()
+            self._connect()
+        self._suspect = False
+
+    def _connect(self) -> None:
+        try:
+            self._cluster = self._build_cluster()
+            session = self._cluster.connect()
+        except Exception as error:
+            # The driver raises what its sockets, its TLS and its parser raise: all mean "not now".
+            self.close()
+            raise Unavailable(self.side, f"cannot connect: {error}") from error
+        session.client_protocol_handler = RawProtocolHandler
+        self._session, self._suspect = session, False
+
+
+COMMON_OPTIONS: dict[str, Any] = {
+    "protocol_version": 4,
+    "schema_metadata_enabled": False,
+    "token_metadata_enabled": False,
+    "connect_timeout": 5.0,
+    "control_connection_timeout": 5.0,
+}
+"""Cluster options of both sides: a cold start fetches no schema and negotiates no version."""

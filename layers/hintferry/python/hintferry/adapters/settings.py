@@ -1,0 +1,164 @@
+"""`migration.toml` and the environment, read once and checked before the first event."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hintferry.core.errors import ConfigurationError
+from hintferry.core.schema import TableId
+
+CONFIG_VARIABLE = "HINTFERRY_CONFIG"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSettings:
+    """How to reach the Cassandra cluster: some of its nodes, and the datacenter to read."""
+
+    contact_points: tuple[str, ...]
+    port: int
+    datacenter: str
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSettings:
+    """How to reach Keyspaces; `ca_file` None means the certificates that the layer ships."""
+
+    endpoint: str
+    port: int
+    region: str
+    ca_file: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class TableSettings:
+    """One table that is migrated. `ttl` false: it holds no value that expires."""
+
+    id: TableId
+    ttl: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """What `migration.toml` says."""
+
+    source: SourceSettings
+    target: TargetSettings
+    topic_prefix: str
+    tables: tuple[TableSettings, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Queues:
+    """What the stack made: where records are parked, and where work waits."""
+
+    parked_queue_url: str
+    replay_queue_url: str
+    bucket: str
+
+
+def migration_from(path: Path) -> Migration:
+    """Read `migration.toml`. Raises ConfigurationError naming file, key and mend."""
+    try:
+        tree = tomllib.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise ConfigurationError(f"{path} does not exist; copy migration.toml there") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{path} is not valid TOML: {error}") from error
+    file = _Section(str(path), tree)
+    source, target, capture = (file.section(name) for name in ("source", "target", "capture"))
+    tables = file.section("tables")
+    migration = Migration(
+        SourceSettings(
+            tuple(source.texts("contact_points")),
+            source.take("port", int, 9042),
+            source.take("datacenter", str),
+        ),
+        TargetSettings(
+            target.take("endpoint", str),
+            target.take("port", int, 9142),
+            target.take("region", str),
+            _path(target.take("ca_file", str, "")),
+        ),
+        capture.take("topic_prefix", str, "hintferry"),
+        tuple(_table(tables, name) for name in tables.names()),
+    )
+    for section in (source, target, capture, file):
+        section.refuse_the_rest()
+    return migration
+
+
+def migration_from_environment() -> Migration:
+    """The migration that the function was deployed with."""
+    return migration_from(Path(_variable(CONFIG_VARIABLE)))
+
+
+def queues_from_environment() -> Queues:
+    """The queues that the function was deployed with."""
+    return Queues(
+        _variable("HINTFERRY_PARKED_QUEUE_URL"),
+        _variable("HINTFERRY_REPLAY_QUEUE_URL"),
+        _variable("HINTFERRY_BUCKET"),
+    )
+
+
+def _variable(name: str) -> str:
+    value = os.environ.get(name)
+    if not value:
+        raise ConfigurationError(f"the environment variable {name} is not set; deploy again")
+    return value
+
+
+def _path(text: str) -> Path | None:
+    return Path(text) if text else None
+
+
+def _table(tables: _Section, name: str) -> TableSettings:
+    keyspace, dot, table = name.partition(".")
+    if not dot or not keyspace or not table:
+        raise ConfigurationError(f'{tables.where}."{name}": write it as "keyspace.table"')
+    section = tables.section(name)
+    settings = TableSettings(TableId(keyspace, table), section.take("ttl", bool, True))
+    section.refuse_the_rest()
+    return settings
+
+
+class _Section:
+    """A table of the file from which each key is taken once; what is left over is refused."""
+
+    def __init__(self, where: str, tree: Mapping[str, Any]) -> None:
+        self.where = where
+        self._tree = dict(tree)
+
+    def names(self) -> list[str]:
+        return list(self._tree)
+
+    def section(self, name: str) -> _Section:
+        tree = self._tree.pop(name, {})
+        if not isinstance(tree, dict):
+            raise ConfigurationError(f"{self.where}: {name} must be a table, [{name}]")
+        return _Section(f"{self.where}: {name}", tree)
+
+    def take(self, name: str, kind: type[T], default: T | None = None) -> T:
+        value = self._tree.pop(name, default)
+        if value is None:
+            raise ConfigurationError(f"{self.where}.{name} is missing; it is a {kind.__name__}")
+        if type(value) is not kind:
+            found = type(value).__name__
+            raise ConfigurationError(f"{self.where}.{name} is a {found}; write a {kind.__name__}")
+        return value
+
+    def texts(self, name: str) -> list[str]:
+        values = self.take(name, list)
+        if not values or not all(isinstance(value, str) for value in values):
+            raise ConfigurationError(f"{self.where}.{name} must be a list of texts, not empty")
+        return values
+
+    def refuse_the_rest(self) -> None:
+        if self._tree:
+            raise ConfigurationError(f"{self.where}: unknown key {', '.join(self._tree)}")

@@ -1,0 +1,71 @@
+"""Many driver requests in flight at once, never more than a window of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Any, Generic, TypeVar
+
+from cassandra import OperationTimedOut
+
+from hintferry.adapters.rawcql import RawRow
+
+T = TypeVar("T")
+
+LOST_AFTER_S = 15.0
+"""Longer than any request timeout: past it the driver has lost track of a request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[T]):
+    """What came back for one item: rows or the driver's error, and when (epoch seconds)."""
+
+    item: T
+    rows: list[RawRow]
+    error: Exception | None
+    arrived_at: float
+
+
+def in_flight(send: Callable[[T], Any], items: Iterable[T], width: int) -> Iterator[Answer[T]]:
+    """Send each item and yield its answer, in the order in which answers arrive.
+
+    `send` starts a request and returns the driver's ResponseFuture. Every item is answered, one
+    that the driver lost track of by a time-out of ours.
+    """
+    answers: SimpleQueue[tuple[int, Answer[T]]] = SimpleQueue()
+    waiting: dict[int, T] = {}
+    for number, item in enumerate(items):
+        try:
+            future = send(item)
+        except Exception as error:  # noqa: BLE001 - the driver raises whatever it met on its way
+            yield Answer(item, [], error, time.time())
+            continue
+        waiting[number] = item
+        future.add_callbacks(
+            callback=lambda rows, number=number, item=item: answers.put(
+                (number, Answer(item, rows or [], None, time.time()))
+            ),
+            errback=lambda error, number=number, item=item: answers.put(
+                (number, Answer(item, [], error, time.time()))
+            ),
+        )
+        while len(waiting) >= width or (waiting and not answers.empty()):
+            yield from _next(answers, waiting)
+    while waiting:
+        yield from _next(answers, waiting)
+
+
+def _next(
+    answers: SimpleQueue[tuple[int, Answer[T]]], waiting: dict[int, T]
+) -> Iterator[Answer[T]]:
+    try:
+        number, answer = answers.get(timeout=LOST_AFTER_S)
+    except Empty:
+        lost = OperationTimedOut({"driver": "no answer and no time-out from the driver"})
+        yield from (Answer(item, [], lost, time.time()) for item in waiting.values())
+        waiting.clear()
+        return
+    if waiting.pop(number, None) is not None:
+        yield answer

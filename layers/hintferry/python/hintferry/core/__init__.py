@@ -1,0 +1,1 @@
+"""The rules: pure values and functions. No clock, no I/O, no AWS, no driver."""

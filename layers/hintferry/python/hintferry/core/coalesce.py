@@ -1,0 +1,110 @@
+"""Many hints to little work: one piece of work per key, remembering whose hints it settles.
+
+Any number of hints for one key need one read, provided it starts after the last of them arrived;
+within a batch that is always so. Rows of one partition share a request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+
+from hintferry.core.hint import Errand, Hint, Scope, Slice
+from hintferry.core.schema import Key, TableId
+
+ROWS_PER_READ = 30
+"""As many rows as one unlogged batch may write on the target."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowWork:
+    """Read these rows of a partition and make the target show exactly them."""
+
+    table: TableId
+    partition: Key
+    rows: dict[Key, tuple[int, ...]]
+    """Clustering key -> the indexes of the records that hinted at it."""
+
+    @property
+    def records(self) -> Iterator[int]:
+        return (index for indexes in self.rows.values() for index in indexes)
+
+    def split(self) -> list[RowWork]:
+        """The same work a row at a time, so that one bad row does not hold its neighbours."""
+        return [
+            RowWork(self.table, self.partition, {clustering: indexes})
+            for clustering, indexes in self.rows.items()
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class StaticWork:
+    """Read the static columns of a partition and make the target show exactly them."""
+
+    table: TableId
+    partition: Key
+    records: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SliceWork:
+    """Compare a slice of a partition on both sides and make the target's equal.
+
+    `errand` is NEWS unless all hints of the slice agree on another.
+    """
+
+    table: TableId
+    partition: Key
+    slice: Slice
+    records: tuple[int, ...]
+    errand: Errand = Errand.NEWS
+
+
+Work = RowWork | StaticWork | SliceWork
+
+
+@dataclass(slots=True)
+class _Partition:
+    """What the hints of one batch say about one partition."""
+
+    rows: dict[Key, list[int]] = field(default_factory=dict)
+    slices: dict[Slice, list[int]] = field(default_factory=dict)
+    errands: dict[Slice, set[Errand]] = field(default_factory=dict)
+    statics: list[int] = field(default_factory=list)
+
+    def add(self, index: int, hint: Hint) -> None:
+        if hint.scope is Scope.ROW:
+            self.rows.setdefault(hint.clustering, []).append(index)
+        elif hint.scope is not Scope.STATIC:
+            self.slices.setdefault(hint.slice, []).append(index)
+            self.errands.setdefault(hint.slice, set()).add(hint.errand)
+        if hint.statics_due or hint.scope is Scope.STATIC:
+            self.statics.append(index)
+
+    def work(self, table: TableId, partition: Key) -> Iterator[Work]:
+        for part, records in self.slices.items():
+            errands = self.errands[part]
+            errand = errands.pop() if len(errands) == 1 else Errand.NEWS
+            yield SliceWork(table, partition, part, tuple(records), errand)
+        if self.statics:
+            yield StaticWork(table, partition, tuple(self.statics))
+        rows = iter(self.rows.items())
+        while chunk := {key: tuple(indexes) for key, indexes in islice(rows, ROWS_PER_READ)}:
+            yield RowWork(table, partition, chunk)
+
+
+def coalesce(hints: Iterable[tuple[int, Hint]]) -> list[Work]:
+    """Group (record index, hint) pairs into work, in the order in which keys were first seen."""
+    partitions: dict[tuple[TableId, Key], _Partition] = {}
+    for index, hint in hints:
+        where = (hint.table, hint.partition)
+        found = partitions.get(where)
+        if found is None:
+            found = partitions[where] = _Partition()
+        found.add(index, hint)
+    return [
+        work
+        for (table, partition), found in partitions.items()
+        for work in found.work(table, partition)
+    ]

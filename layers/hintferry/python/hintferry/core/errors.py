@@ -1,0 +1,121 @@
+"""What can go wrong with a key, one class per decision that follows.
+
+HintferryError
+├── Unprocessable          this record can never succeed as it is: park it
+│   ├── Undecodable            its bytes make no hint
+│   ├── UnknownTable           it names a table that the source does not have
+│   ├── SchemaMismatch         the two sides do not agree about its table
+│   ├── Unrepresentable        a side refuses this key or row for what it is
+│   └── Stuck                  it makes no progress although both sides serve
+├── SideFault              a whole side cannot serve now: back off, then return the records
+│   ├── Unavailable            down, unreachable, or too slow
+│   └── Throttled              asked for less
+├── Overwhelmed            a side that serves others fails to read this: ask for less, or park it
+├── LeaseLost              another worker counts this partition now: return the records
+├── StaleRead              too much time passed between read and write: read again
+├── NoTimeLeft             the invocation ends soon: return the records
+├── ClockFault             the machine's clock cannot be used now: return the records
+└── ConfigurationError     the deployment is wrong: say what to mend and fail
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import ClassVar
+
+
+class ParkReason(Enum):
+    """Why a record lies in the parked queue; part of the message format."""
+
+    UNDECODABLE = "undecodable"
+    UNKNOWN_TABLE = "unknown_table"
+    SCHEMA = "schema"
+    UNREPRESENTABLE = "unrepresentable"
+    STUCK = "stuck"
+
+
+class Side(Enum):
+    """The two databases."""
+
+    SOURCE = "source"
+    TARGET = "target"
+
+
+class HintferryError(Exception):
+    """Base of everything that Hintferry raises on purpose."""
+
+
+class Unprocessable(HintferryError):
+    """This record can never succeed as it is."""
+
+    reason: ClassVar[ParkReason]
+
+
+class Undecodable(Unprocessable):
+    """The record's bytes make no hint."""
+
+    reason = ParkReason.UNDECODABLE
+
+
+class UnknownTable(Unprocessable):
+    """The record names a table that the source does not have."""
+
+    reason = ParkReason.UNKNOWN_TABLE
+
+
+class SchemaMismatch(Unprocessable):
+    """The two sides do not agree about a table."""
+
+    reason = ParkReason.SCHEMA
+
+
+class Unrepresentable(Unprocessable):
+    """A side refuses this key or row for what it is."""
+
+    reason = ParkReason.UNREPRESENTABLE
+
+
+class Stuck(Unprocessable):
+    """It makes no progress although both sides serve."""
+
+    reason = ParkReason.STUCK
+
+
+class SideFault(HintferryError):
+    """A whole side cannot serve now."""
+
+    def __init__(self, side: Side, text: str) -> None:
+        super().__init__(f"{side.value}: {text}")
+        self.side = side
+
+
+class Unavailable(SideFault):
+    """The side is down, unreachable, or too slow."""
+
+
+class Throttled(SideFault):
+    """The side asked for less."""
+
+
+class Overwhelmed(HintferryError):
+    """A side that serves others fails to read this key or slice."""
+
+
+class LeaseLost(HintferryError):
+    """Another worker counts this partition now."""
+
+
+class StaleRead(HintferryError):
+    """Too much time passed between a read and its write."""
+
+
+class NoTimeLeft(HintferryError):
+    """The invocation ends before this work could be done."""
+
+
+class ClockFault(HintferryError):
+    """The machine's clock cannot be used now."""
+
+
+class ConfigurationError(HintferryError):
+    """The deployment is wrong; the text says what to mend."""

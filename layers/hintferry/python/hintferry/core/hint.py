@@ -1,0 +1,87 @@
+"""A hint: "this key may have changed". It carries no value, and none is ever taken from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from hintferry.core.schema import Key, TableId
+
+
+class Scope(Enum):
+    """How much of a partition may have changed."""
+
+    ROW = "row"
+    SLICE = "slice"
+    PARTITION = "partition"
+    STATIC = "static"
+
+
+class Errand(Enum):
+    """Why a key is looked at."""
+
+    NEWS = "news"
+    """Something may have changed."""
+
+    SECOND_LOOK = "second_look"
+    """A slice was compared a while ago, and a write that was then on its way has since arrived."""
+
+    CONTINUATION = "continuation"
+    """A slice was too long for one invocation; this is the rest of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """One end of a slice; `values` is a prefix of the clustering key, empty for an open end."""
+
+    values: Key = ()
+    inclusive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Neighbouring rows of one partition; `start` comes first in the table's clustering order."""
+
+    start: Bound = Bound()
+    end: Bound = Bound()
+
+
+WHOLE_PARTITION = Slice()
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """One key to look at again.
+
+    `clustering` is set for a row (empty for a table without clustering), `slice` for a slice.
+    `statics_due`: the static columns of the partition may have changed too.
+    """
+
+    table: TableId
+    partition: Key
+    scope: Scope
+    clustering: Key = ()
+    slice: Slice = WHOLE_PARTITION
+    statics_due: bool = False
+    errand: Errand = Errand.NEWS
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """A record that by design says nothing, such as the null value that follows a delete."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record as the event source delivered it; topic, partition and offset name it.
+
+    `appended_at_ms`: when the broker appended it (milliseconds since the epoch), or None where
+    the stamp is a producer's own and so says nothing.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    appended_at_ms: int | None
+    key: bytes | None
+    value: bytes | None

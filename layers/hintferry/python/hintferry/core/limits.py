@@ -1,0 +1,21 @@
+"""The times that bound how late a write can be. One place, because they rest on each other."""
+
+STALE_AFTER_S = 30.0
+"""A read older than this is thrown away and read again."""
+
+REQUEST_TIMEOUT_S = 5.0
+"""How long a request to either side may take."""
+
+RESERVE_S = 6.0
+"""With less of the invocation left no new work begins: what is in flight must end within it."""
+
+LATE_WRITE_MARGIN_S = 10.0
+
+SECOND_LOOK_AFTER_S = int(STALE_AFTER_S + REQUEST_TIMEOUT_S + LATE_WRITE_MARGIN_S)
+"""After this no write can still arrive that was on its way when a slice was compared."""
+
+LEASE_S = 30
+"""How long a worker alone may count a partition."""
+
+COUNT_WITHIN_S = LEASE_S - REQUEST_TIMEOUT_S - LATE_WRITE_MARGIN_S
+"""The holder sends nothing later than this, so that no write of it can outlive its lease."""

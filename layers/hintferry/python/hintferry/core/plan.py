@@ -1,0 +1,122 @@
+"""What to write so that the target shows exactly what a read saw. The only place that decides.
+
+Writes are full and unconditional: a row that is there is written with every regular column, nulls
+included; a row that is not there is deleted. Everything carries the read start as its timestamp,
+so the newest read wins on the target, cell by cell, in whatever order the writes arrive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from hintferry.core.rows import Put, Remove, Row, Snapshot, Statement, Values
+from hintferry.core.schema import Key, Table
+
+COLUMNS_PER_STATEMENT = 166
+"""Keyspaces takes 225 columns in a statement, 166 where the table has TTL; one rule serves both."""
+
+
+def plan_rows(rows: Iterable[Key], seen: Snapshot, now_s: int) -> list[Statement]:
+    """Statements that make the target show these rows as `seen`.
+
+    `now_s`: epoch seconds now, from which remaining times to live are counted.
+    """
+    statements: list[Statement] = []
+    for clustering in rows:
+        row = seen.rows.get(clustering)
+        if row is None:
+            statements.append(Remove(clustering, seen.read_start))
+        else:
+            statements.extend(plan_row(seen.table, clustering, row, seen.read_start, now_s))
+    return statements
+
+
+def plan_row(
+    table: Table, clustering: Key, row: Row, read_start: int, now_s: int
+) -> Iterator[Statement]:
+    """Statements that make the target show this row.
+
+    A row all of whose values expire gets a marker that expires with the last of them; once they
+    all have, the row is gone and is deleted.
+    """
+    names = table.regular_names
+    if not any(row.expiries):
+        yield from _puts(clustering, names, row.values, read_start, None, True)
+        return
+    by_ttl = _columns_by_ttl(row, now_s)
+    nulls = by_ttl.pop(_NULL, [])
+    if not by_ttl:
+        yield Remove(clustering, read_start)
+        return
+    marker = None if None in by_ttl else max(ttl for ttl in by_ttl if ttl is not None)
+    by_ttl[marker] = sorted(by_ttl.pop(marker) + nulls)
+    for ttl, columns in by_ttl.items():
+        yield from _puts(
+            clustering, *_pick(names, row, columns, nulls), read_start, ttl, ttl == marker
+        )
+
+
+def plan_statics(seen: Snapshot, now_s: int) -> list[Statement]:
+    """Statements that make the target show the partition's static columns as `seen`.
+
+    A partition that was not there has none: its static columns are all nulls.
+    """
+    names = seen.table.static_names
+    row = seen.rows.get((), Row((None,) * len(names), (None,) * len(names)))
+    by_ttl = _columns_by_ttl(row, now_s)
+    nulls = by_ttl.pop(_NULL, [])
+    if nulls:
+        by_ttl[None] = sorted(by_ttl.get(None, []) + nulls)
+    return [
+        put
+        for ttl, columns in by_ttl.items()
+        for put in _puts(None, *_pick(names, row, columns, nulls), seen.read_start, ttl, True)
+    ]
+
+
+_NULL = 0
+"""Stands for the remaining time to live of a value that is null, or expired by now."""
+
+
+def _columns_by_ttl(row: Row, now_s: int) -> dict[int | None, list[int]]:
+    """Column indexes grouped by remaining seconds, None for values that do not expire.
+
+    Each column is in exactly one group: of a null and a value at one timestamp the null would win.
+    """
+    groups: dict[int | None, list[int]] = {}
+    for index, (value, expiry) in enumerate(zip(row.values, row.expiries, strict=True)):
+        if value is None or (expiry is not None and expiry <= now_s):
+            ttl: int | None = _NULL
+        else:
+            ttl = None if expiry is None else expiry - now_s
+        groups.setdefault(ttl, []).append(index)
+    return groups
+
+
+def _pick(
+    names: tuple[str, ...], row: Row, columns: list[int], nulls: list[int]
+) -> tuple[tuple[str, ...], Values]:
+    gone = set(nulls)
+    return (
+        tuple(names[index] for index in columns),
+        tuple(None if index in gone else row.values[index] for index in columns),
+    )
+
+
+def _puts(
+    clustering: Key | None,
+    columns: tuple[str, ...],
+    values: Values,
+    timestamp: int,
+    ttl: int | None,
+    creates_row: bool,
+) -> Iterator[Put]:
+    """One statement, or several at one timestamp where there are too many columns for one."""
+    if len(columns) <= COLUMNS_PER_STATEMENT:
+        yield Put(clustering, columns, values, timestamp, ttl, creates_row)
+        return
+    for first in range(0, len(columns), COLUMNS_PER_STATEMENT):
+        chunk = slice(first, first + COLUMNS_PER_STATEMENT)
+        yield Put(
+            clustering, columns[chunk], values[chunk], timestamp, ttl, creates_row and first == 0
+        )

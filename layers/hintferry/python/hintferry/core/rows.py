@@ -1,0 +1,72 @@
+"""What a read saw, and what a write shall do: values as opaque bytes, never looked into."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hintferry.core.schema import Key, Table
+
+Values = tuple[bytes | None, ...]
+"""Wire bytes a column, None for null, in the order of the table's regular or static columns."""
+
+Expiries = tuple[int | None, ...]
+"""Epoch second at which each column's value expires, None where it does not (or cannot be read)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The columns of one row, or the static columns of one partition."""
+
+    values: Values
+    expiries: Expiries
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What one read saw: rows by clustering key, in clustering order; a key not there is absent.
+
+    `read_start` is microseconds since the epoch, taken just before the request was sent; it is
+    the timestamp of everything that is written because of this read. Static columns stand under
+    the empty clustering key. `is_last` is false for a page that others follow.
+    """
+
+    table: Table
+    read_start: int
+    rows: dict[Key, Row]
+    is_last: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Write these columns at `timestamp`; `ttl` is seconds from now, None for no expiry.
+
+    With `creates_row` the row itself (its marker) is written too, as CQL's INSERT does;
+    `clustering` is None for static columns.
+    """
+
+    clustering: Key | None
+    columns: tuple[str, ...]
+    values: Values
+    timestamp: int
+    ttl: int | None
+    creates_row: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Delete this row at `timestamp`."""
+
+    clustering: Key
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    """Add these deltas (8 bytes each) to the counters of this row. Never to be sent twice."""
+
+    clustering: Key
+    columns: tuple[str, ...]
+    values: Values
+
+
+Statement = Put | Remove | Add

@@ -1,0 +1,122 @@
+"""What a table looks like, as far as the rules need to know: names, kinds and order of columns.
+
+Types are kept as CQL text and looked into only for two questions: may a key component have this
+length, and can the TTL of this column be read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+
+Key = tuple[bytes, ...]
+"""The CQL wire bytes of the components of a partition key or of a clustering key, in key order."""
+
+_WIDTHS = {
+    "bigint": 8,
+    "boolean": 1,
+    "counter": 8,
+    "date": 4,
+    "double": 8,
+    "float": 4,
+    "int": 4,
+    "smallint": 2,
+    "time": 8,
+    "timestamp": 8,
+    "timeuuid": 16,
+    "tinyint": 1,
+    "uuid": 16,
+}
+_NATIVE = _WIDTHS.keys() | {
+    "ascii",
+    "blob",
+    "decimal",
+    "duration",
+    "inet",
+    "text",
+    "varchar",
+    "varint",
+}
+_ALWAYS_FROZEN = ("frozen<", "tuple<", "vector<")
+
+
+class ColumnKind(Enum):
+    """Where a column stands in its table; the values are those of `system_schema.columns`."""
+
+    PARTITION_KEY = "partition_key"
+    CLUSTERING = "clustering"
+    STATIC = "static"
+    REGULAR = "regular"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TableId:
+    """The unquoted, case-kept names of a keyspace and a table in it."""
+
+    keyspace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.keyspace}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column; `position` counts within its kind, `descending` is the clustering order."""
+
+    name: str
+    cql_type: str
+    kind: ColumnKind
+    position: int = 0
+    descending: bool = False
+
+    @property
+    def multicell(self) -> bool:
+        """True for a non-frozen collection or user type: many cells, and no readable TTL."""
+        return self.cql_type not in _NATIVE and not self.cql_type.startswith(_ALWAYS_FROZEN)
+
+    def accepts(self, component: bytes) -> bool:
+        """Whether a key component of this many bytes can be of this type (an empty one may)."""
+        width = _WIDTHS.get(self.cql_type)
+        return width is None or len(component) in (0, width)
+
+
+@dataclass(frozen=True, slots=True)
+class UserType:
+    """A user-defined type: its name and its fields in order, each a name and a type."""
+
+    name: str
+    fields: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table's columns by kind: keys by position, the rest by name as the server lists them.
+
+    `user_types` are those that its columns use, by name.
+    """
+
+    id: TableId
+    partition_key: tuple[Column, ...]
+    clustering: tuple[Column, ...] = ()
+    statics: tuple[Column, ...] = ()
+    regulars: tuple[Column, ...] = ()
+    user_types: tuple[UserType, ...] = ()
+
+    @cached_property
+    def regular_names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.regulars)
+
+    @cached_property
+    def static_names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.statics)
+
+    @cached_property
+    def is_counter(self) -> bool:
+        return any(column.cql_type == "counter" for column in self.regulars + self.statics)
+
+    @cached_property
+    def has_list(self) -> bool:
+        """Two INSERTs of a non-frozen list at one timestamp double its elements."""
+        return any(column.cql_type.startswith("list<") for column in self.regulars + self.statics)

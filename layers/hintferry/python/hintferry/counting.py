@@ -1,0 +1,74 @@
+"""Counters of one partition, brought up by one worker at a time.
+
+Who counts holds the partition's lease in a table beside the data. A lease is given back only after
+writes that were all answered; after any other end it runs out by itself, and by then no write of
+its holder can still arrive. So whoever takes it next reads both sides as they will stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from hintferry.core.coalesce import RowWork, SliceWork, StaticWork, Work
+from hintferry.core.errors import HintferryError, LeaseLost, Unrepresentable
+from hintferry.core.hint import Bound, Slice
+from hintferry.core.rows import Row
+from hintferry.core.schema import Key, Table
+from hintferry.ports import Clock, Deadline, Lease, Leases, Source, Target, Write
+from hintferry.reconcile import Reconciler
+
+
+def recount(
+    work: Work, source: Source, target: Target, leases: Leases, clock: Clock, deadline: Deadline
+) -> Slice | None:
+    """Make the target's counters equal to the source's; the rest of a long slice comes back.
+
+    Raises HintferryError.
+    """
+    if isinstance(work, StaticWork):
+        raise Unrepresentable(f"static counter columns, as in {work.table}, are not supported")
+    lease = leases.take(work.table, work.partition)
+    guarded = _Guarded(target, lease, clock)
+    rest = None
+    try:
+        for part in _parts(work):
+            rest = Reconciler(source, guarded, clock, deadline).reconcile(part)
+    finally:
+        if not guarded.unsure:
+            leases.give_back(lease)
+    return rest
+
+
+def _parts(work: RowWork | SliceWork) -> Iterator[SliceWork]:
+    if isinstance(work, SliceWork):
+        yield work
+        return
+    for clustering, records in work.rows.items():
+        row = Slice(Bound(clustering), Bound(clustering))
+        yield SliceWork(work.table, work.partition, row, records)
+
+
+@dataclass(slots=True)
+class _Guarded:
+    """The target, written only while the lease lasts."""
+
+    target: Target
+    lease: Lease
+    clock: Clock
+    unsure: int = 0
+    """Writes that were sent and whose end is not known."""
+
+    def write(self, writes: Iterable[Write]) -> Iterator[tuple[Write, HintferryError | None]]:
+        for write in writes:
+            if self.clock.now() > self.lease.write_until:
+                yield write, LeaseLost("the lease ran out before the counters were written")
+                continue
+            # Unsure until the answer is here: what ends this worker meanwhile ends no write.
+            self.unsure += 1
+            for done, error in self.target.write([write]):
+                self.unsure -= error is None
+                yield done, error
+
+    def rows(self, table: Table, partition: Key, part: Slice) -> Iterator[dict[Key, Row]]:
+        return self.target.rows(table, partition, part)

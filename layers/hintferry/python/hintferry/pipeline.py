@@ -1,0 +1,235 @@
+"""One batch's story: decode, coalesce, read, plan, write, settle.
+
+A record says only that a key may have changed. The key is read from the source, and the target is
+made to show what that read saw, at the time at which the read began. Nothing here knows where
+records come from or how a database is spoken to; nothing here decides what to write (`core.plan`).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from hintferry.core.coalesce import RowWork, SliceWork, StaticWork, Work, coalesce
+from hintferry.core.errors import (
+    HintferryError,
+    NoTimeLeft,
+    Overwhelmed,
+    SideFault,
+    StaleRead,
+    Stuck,
+    Undecodable,
+    Unprocessable,
+)
+from hintferry.core.followup import Later, followups
+from hintferry.core.hint import Hint, Record, Slice
+from hintferry.core.ledger import Ledger, Outcome, Settled, SkipReason
+from hintferry.core.limits import RESERVE_S, STALE_AFTER_S
+from hintferry.core.plan import plan_rows, plan_statics
+from hintferry.counting import recount
+from hintferry.ports import (
+    Clock,
+    Deadline,
+    Decoder,
+    Leases,
+    Meter,
+    Parked,
+    ParkingLot,
+    ReplayQueue,
+    Source,
+    Target,
+    Write,
+)
+from hintferry.reconcile import Reconciler
+
+ATTEMPTS = 4
+FIRST_PAUSE_S = 0.2
+COMPARED_AT_ONCE = 8
+
+OUT_OF_TIME = NoTimeLeft("the invocation ends before this key's turn")
+BAD_NEIGHBOUR = NoTimeLeft("it shared a request with a row that was refused")
+
+Failures = list[tuple[Work, HintferryError]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """The stages, put together from ports."""
+
+    decode: Decoder
+    source: Source
+    target: Target
+    parking: ParkingLot
+    replay: ReplayQueue
+    leases: Leases
+    clock: Clock
+    meter: Meter
+
+    def process(self, records: Sequence[Record], deadline: Deadline) -> list[Settled]:
+        """Bring one batch to its end; the answer runs parallel to `records`."""
+        ledger = Ledger(len(records))
+        hints = self._decode(records, ledger)
+        self._apply(coalesce(hints.items()), ledger, deadline)
+        ends = self._park(records, hints, ledger.close())
+        self.meter.batch(records, hints, ends)
+        return ends
+
+    def _decode(self, records: Sequence[Record], ledger: Ledger) -> dict[int, Hint]:
+        """The hints by the index of their record; every other record is settled here."""
+        hints: dict[int, Hint] = {}
+        for index, record in enumerate(records):
+            try:
+                decoded = self.decode(record)
+            except HintferryError as error:
+                ledger.refused(index, error)
+                continue
+            except Exception as error:  # noqa: BLE001 - a defect of ours must not stop a partition
+                text = f"the decoder failed at it: {type(error).__name__}"
+                ledger.refused(index, Undecodable(text))
+                continue
+            if isinstance(decoded, Hint):
+                hints[index] = decoded
+            else:
+                ledger.skipped(index, SkipReason.NOTHING)
+        return hints
+
+    def _apply(self, works: list[Work], ledger: Ledger, deadline: Deadline) -> None:
+        """Do all work, and again after a pause what a fault kept from being done."""
+        for work in works:
+            ledger.open(work.records)
+        failures = self._attempt(works, ledger, deadline)
+        for pause in _pauses():
+            failures = list(_worth_another_try(failures, ledger))
+            if not failures or deadline.remaining() < RESERVE_S + pause:
+                break
+            if any(isinstance(error, SideFault) for _, error in failures):
+                self.clock.sleep(pause)
+            failures = self._attempt([work for work, _ in failures], ledger, deadline)
+        for work, error in _worth_another_try(failures, ledger):
+            hopeless = isinstance(error, Overwhelmed)
+            ledger.failed(work.records, Stuck(str(error)) if hopeless else error)
+
+    def _attempt(self, works: list[Work], ledger: Ledger, deadline: Deadline) -> Failures:
+        """Do each piece of work once: keys all at once, then what has to be compared."""
+        failures: Failures = []
+        blind, compared = self._sorted(works, failures)
+        admitted = _admitted(blind, deadline, failures)
+        for write, error in self.target.write(self._planned(admitted, failures)):
+            _account(write.work, error, ledger, failures)
+        for work, error in self._compare(compared, deadline):
+            _account(work, error, ledger, failures)
+        return failures
+
+    def _sorted(
+        self, works: list[Work], failures: Failures
+    ) -> tuple[list[RowWork | StaticWork], list[Work]]:
+        """Keys that are written whatever the target shows; then slices and counters."""
+        blind: list[RowWork | StaticWork] = []
+        compared: list[Work] = []
+        for work in works:
+            try:
+                is_counter = self.source.table(work.table).is_counter
+            except HintferryError as error:
+                failures.append((work, error))
+                continue
+            if is_counter or isinstance(work, SliceWork):
+                compared.append(work)
+            else:
+                blind.append(work)
+        return blind, compared
+
+    def _planned(
+        self, works: Iterable[RowWork | StaticWork], failures: Failures
+    ) -> Iterator[Write]:
+        """The writes that follow from reading these keys, each as soon as its read is back."""
+        for work, seen in self.source.read(works):
+            if isinstance(seen, HintferryError):
+                failures.append((work, seen))
+                continue
+            now = self.clock.now()
+            if now - seen.read_start / 1e6 > STALE_AFTER_S:
+                failures.append((work, StaleRead("too long between read and write")))
+            elif isinstance(work, RowWork):
+                yield Write(work, seen.table, plan_rows(work.rows, seen, int(now)))
+            else:
+                yield Write(work, seen.table, plan_statics(seen, int(now)))
+
+    def _compare(
+        self, works: list[Work], deadline: Deadline
+    ) -> Iterator[tuple[Work, HintferryError | None]]:
+        """Make slices and counters equal, a few at once; see to it that slices are seen again."""
+        if not works:
+            return
+        with ThreadPoolExecutor(COMPARED_AT_ONCE) as pool:
+            results = list(pool.map(lambda work: self._compare_one(work, deadline), works))
+        done: list[tuple[Work, list[Later]]] = []
+        for work, result in zip(works, results, strict=True):
+            if isinstance(result, HintferryError):
+                yield work, result
+            else:
+                done.append((work, followups(work, result)))
+        sent = iter(self.replay.send([item for _, later in done for item in later]))
+        for work, later in done:
+            errors = [next(sent) for _ in later]
+            yield work, next(filter(None, errors), None)
+
+    def _compare_one(self, work: Work, deadline: Deadline) -> Slice | HintferryError | None:
+        """Make one equal; the rest of a slice that was too long, or what kept it from that."""
+        if deadline.remaining() < RESERVE_S:
+            return OUT_OF_TIME
+        sides = self.source, self.target
+        try:
+            if not isinstance(work, SliceWork) or self.source.table(work.table).is_counter:
+                return recount(work, *sides, self.leases, self.clock, deadline)
+            return Reconciler(*sides, self.clock, deadline).reconcile(work)
+        except HintferryError as error:
+            return error
+
+    def _park(
+        self, records: Sequence[Record], hints: dict[int, Hint], ends: list[Settled]
+    ) -> list[Settled]:
+        """Put what can never succeed where a person finds it; return what could not be put."""
+        poison = [index for index, end in enumerate(ends) if end.outcome is Outcome.PARKED]
+        parked = [Parked(records[index], hints.get(index), ends[index]) for index in poison]
+        for index, error in zip(poison, self.parking.park(parked), strict=True):
+            if error is not None:
+                ends[index] = Settled(Outcome.RETURNED, None, error)
+        return ends
+
+
+def _account(work: Work, error: HintferryError | None, ledger: Ledger, failures: Failures) -> None:
+    if error is None:
+        ledger.applied(work.records)
+    else:
+        failures.append((work, error))
+
+
+def _admitted(
+    works: Iterable[RowWork | StaticWork], deadline: Deadline, failures: Failures
+) -> Iterator[RowWork | StaticWork]:
+    """Work that there is time for; what is in flight must still end within the invocation."""
+    for work in works:
+        if deadline.remaining() > RESERVE_S:
+            yield work
+        else:
+            failures.append((work, OUT_OF_TIME))
+
+
+def _worth_another_try(failures: Failures, ledger: Ledger) -> Iterator[tuple[Work, HintferryError]]:
+    """Faults, and rows that must part from a bad neighbour; what is hopeless is settled."""
+    for work, error in failures:
+        is_ones_own = isinstance(error, Unprocessable | Overwhelmed)
+        if is_ones_own and isinstance(work, RowWork) and len(work.rows) > 1:
+            yield from ((alone, BAD_NEIGHBOUR) for alone in work.split())
+        elif not isinstance(error, Unprocessable):
+            yield work, error
+        else:
+            ledger.failed(work.records, error)
+
+
+def _pauses() -> Iterator[float]:
+    """Seconds before each further attempt, growing and jittered."""
+    for attempt in range(ATTEMPTS - 1):
+        yield FIRST_PAUSE_S * 2**attempt * random.uniform(0.5, 1.0)

@@ -1,0 +1,129 @@
+"""The edges of the pipeline, one narrow protocol each. `testing` ships a fake for every one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from hintferry.core.coalesce import RowWork, SliceWork, StaticWork, Work
+from hintferry.core.errors import HintferryError
+from hintferry.core.followup import Later
+from hintferry.core.hint import Hint, Nothing, Record, Slice
+from hintferry.core.ledger import Settled
+from hintferry.core.rows import Row, Snapshot, Statement
+from hintferry.core.schema import Key, Table, TableId
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """What a piece of work has the target show: statements for the one partition of `work`."""
+
+    work: Work
+    table: Table
+    statements: Sequence[Statement]
+
+
+class Decoder(Protocol):
+    """Makes hints of records."""
+
+    def __call__(self, record: Record) -> Hint | Nothing:
+        """The record's hint. Raises Undecodable or UnknownTable for one that makes none, and
+        SideFault where the table could not be looked up now."""
+
+
+class Source(Protocol):
+    """Cassandra, read at LOCAL_QUORUM."""
+
+    def table(self, table: TableId) -> Table:
+        """The table as the source has it. Raises UnknownTable, SideFault."""
+
+    def read(
+        self, works: Iterable[RowWork | StaticWork]
+    ) -> Iterator[tuple[RowWork | StaticWork, Snapshot | HintferryError]]:
+        """Read many keys at once, answering in the order in which the answers arrive."""
+
+    def pages(self, work: SliceWork) -> Iterator[Snapshot]:
+        """The rows of a slice page by page, at least one page. Raises HintferryError."""
+
+
+class Target(Protocol):
+    """Keyspaces, written at LOCAL_QUORUM."""
+
+    def write(self, writes: Iterable[Write]) -> Iterator[tuple[Write, HintferryError | None]]:
+        """Write many partitions at once; None for those that the target acknowledged."""
+
+    def rows(self, table: Table, partition: Key, part: Slice) -> Iterator[dict[Key, Row]]:
+        """The rows of a slice, a page at a time. Raises HintferryError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """One record to be kept for a person: the record, its hint if it made one, and its end."""
+
+    record: Record
+    hint: Hint | None
+    end: Settled
+
+
+class ParkingLot(Protocol):
+    """Where records that can never succeed wait for a person."""
+
+    def park(self, records: Sequence[Parked]) -> list[HintferryError | None]:
+        """Keep the records; for each, None once it is kept, or why it could not be."""
+
+
+class ReplayQueue(Protocol):
+    """Where work waits that is not for this invocation."""
+
+    def send(self, items: Sequence[Later]) -> list[HintferryError | None]:
+        """Keep the items; for each, None once it is kept, or why it could not be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to count a partition; nothing is sent after `write_until` (epoch seconds)."""
+
+    name: bytes
+    owner: str
+    write_until: float
+
+
+class Leases(Protocol):
+    """One worker at a time for what cannot be written twice."""
+
+    def take(self, table: TableId, partition: Key) -> Lease:
+        """The partition's lease. Raises LeaseLost where another worker has it, SideFault."""
+
+    def give_back(self, lease: Lease) -> None:
+        """Let others have it before it runs out by itself."""
+
+
+class Clock(Protocol):
+    """The machine's clock."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+
+    def read_start(self) -> int:
+        """The timestamp for a read that is sent next: microseconds since the epoch, not later
+        than now, and not given out before by this process. Raises ClockFault."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class Deadline(Protocol):
+    """The time an invocation has left."""
+
+    def remaining(self) -> float:
+        """Seconds."""
+
+
+class Meter(Protocol):
+    """Where a batch reports its figures."""
+
+    def batch(
+        self, records: Sequence[Record], hints: Mapping[int, Hint], ends: Sequence[Settled]
+    ) -> None:
+        """One finished batch: its records, their hints by index, and how each record ended."""

@@ -1,0 +1,168 @@
+"""A slice of a partition, compared on both sides and made equal on the target.
+
+Range and partition deletes name no rows, so the target is asked which rows it has. Each page of
+the source is judged on its own: it speaks for the rows after the last key of the page before, up
+to its own last key (the last page: up to the end), and what it causes is written at its own read
+start. Memory is bounded by a page of either side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from hintferry.core.coalesce import SliceWork
+from hintferry.core.compare import same
+from hintferry.core.counters import plan_counters
+from hintferry.core.errors import HintferryError, Overwhelmed, StaleRead, Stuck
+from hintferry.core.hint import Bound, Slice
+from hintferry.core.limits import RESERVE_S, STALE_AFTER_S
+from hintferry.core.plan import plan_row
+from hintferry.core.rows import Remove, Row, Snapshot, Statement
+from hintferry.core.schema import Key
+from hintferry.ports import Clock, Deadline, Source, Target, Write
+
+CUTS = (10_000, 1_000, 100, 10)
+"""Rows of the target in a part, where the source fails to read a slice as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciler:
+    """Compares slices within one invocation."""
+
+    source: Source
+    target: Target
+    clock: Clock
+    deadline: Deadline
+
+    def reconcile(self, work: SliceWork) -> Slice | None:
+        """Make the target's slice equal to the source's; what could not be done comes back.
+
+        Raises HintferryError where nothing of the slice was done.
+        """
+        rest: Slice | None = work.slice
+        while rest is not None:
+            part = replace(work, slice=rest)
+            try:
+                rest = self._walk_or_cut(part)
+            except HintferryError:
+                if rest == work.slice:
+                    raise
+                return rest
+            if self._is_short_of_time():
+                return rest
+        return None
+
+    def _walk_or_cut(self, work: SliceWork) -> Slice | None:
+        """As far as it goes, or a first part where the source fails to read the whole.
+
+        Rows that were deleted one by one are graves on the source and may still stand on the
+        target: its keys tell where to cut.
+        """
+        try:
+            return self._walk(work)
+        except Overwhelmed:
+            for rows in CUTS:
+                cut = Bound(self._target_key(rows, work))
+                part = replace(work, slice=Slice(work.slice.start, cut))
+                try:
+                    rest = self._walk(part)
+                except Overwhelmed:
+                    continue
+                start = replace(cut, inclusive=False) if rest is None else rest.start
+                return Slice(start, work.slice.end)
+        raise Stuck("the source fails to read even a few rows of it")
+
+    def _target_key(self, rows: int, work: SliceWork) -> Key:
+        """The key of the target's n-th row in the slice, or of its last."""
+        table, key = self.source.table(work.table), None
+        for page in self.target.rows(table, work.partition, work.slice):
+            key = next(islice(page, min(rows, len(page)) - 1, None)) if page else key
+            rows -= len(page)
+            if rows <= 0:
+                break
+        if key is None:
+            raise Stuck("the source fails to read it, and no rows of the target tell where to cut")
+        return key
+
+    def _walk(self, work: SliceWork) -> Slice | None:
+        """Page by page as far as it goes; the rest comes back. Raises where it gets nowhere."""
+        start, lent = work.slice.start, None
+        try:
+            for page in self.source.pages(work):
+                seen = page if lent is None else replace(page, read_start=lent)
+                if not seen.rows and not seen.is_last:
+                    # It spoke for an interval whose end the next page tells: lend its older time.
+                    lent = seen.read_start
+                    continue
+                lent = None
+                last = next(reversed(seen.rows), ())
+                end = work.slice.end if seen.is_last else Bound(last)
+                reached = self._make_equal(work, seen, Slice(start, end))
+                if seen.is_last and reached is None:
+                    return None
+                start = Bound(last if reached is None else reached, inclusive=False)
+                if reached is not None or self._is_short_of_time():
+                    break
+        except HintferryError:
+            if start == work.slice.start:
+                raise
+        return Slice(start, work.slice.end)
+
+    def _make_equal(self, work: SliceWork, seen: Snapshot, part: Slice) -> Key | None:
+        """None when all is equal, or the target's key up to which it is: the page ages, time runs.
+
+        What the target has not shown by then is written all the same, so that nothing before that
+        key is missing; but not to counters, which must be seen before they are added to.
+        """
+        unmatched = dict(seen.rows)
+        reached: Key | None = None
+        for found in self.target.rows(seen.table, work.partition, part):
+            statements = [
+                statement
+                for clustering, row in found.items()
+                for statement in self._difference(
+                    clustering, unmatched.pop(clustering, None), row, seen
+                )
+            ]
+            self._write(work, seen, statements)
+            is_over = self._age(seen) > STALE_AFTER_S / 2 or self._is_short_of_time()
+            if found and is_over and not seen.table.is_counter:
+                reached = next(reversed(found))
+                break
+        missing = [
+            statement
+            for clustering, row in unmatched.items()
+            for statement in self._difference(clustering, row, None, seen)
+        ]
+        self._write(work, seen, missing)
+        return reached
+
+    def _difference(
+        self, clustering: Key, wanted: Row | None, found: Row | None, seen: Snapshot
+    ) -> Iterable[Statement]:
+        """What makes one row of the target equal to the source's; nothing where it is."""
+        if seen.table.is_counter:
+            return plan_counters(seen.table, clustering, wanted, found, seen.read_start)
+        if wanted is None:
+            return [Remove(clustering, seen.read_start)]
+        if found is not None and same(wanted, found):
+            return []
+        now_s = int(self.clock.now())
+        return plan_row(seen.table, clustering, wanted, seen.read_start, now_s)
+
+    def _write(self, work: SliceWork, seen: Snapshot, statements: list[Statement]) -> None:
+        if not statements:
+            return
+        if self._age(seen) > STALE_AFTER_S:
+            raise StaleRead("too long between read and write")
+        for _, error in self.target.write([Write(work, seen.table, statements)]):
+            if error is not None:
+                raise error
+
+    def _age(self, seen: Snapshot) -> float:
+        return self.clock.now() - seen.read_start / 1e6
+
+    def _is_short_of_time(self) -> bool:
+        return self.deadline.remaining() < RESERVE_S

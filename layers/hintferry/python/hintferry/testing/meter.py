@@ -1,0 +1,26 @@
+"""A meter that remembers what was reported."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from hintferry.core.hint import Hint, Record
+from hintferry.core.ledger import Outcome, Settled
+
+
+class RecordingMeter:
+    """Counts batches, records and outcomes."""
+
+    def __init__(self) -> None:
+        self.batches = 0
+        self.records = 0
+        self.outcomes: Counter[Outcome] = Counter()
+
+    def batch(
+        self, records: Sequence[Record], hints: Mapping[int, Hint], ends: Sequence[Settled]
+    ) -> None:
+        """One finished batch."""
+        self.batches += 1
+        self.records += len(records)
+        self.outcomes.update(end.outcome for end in ends)

@@ -1,0 +1,58 @@
+"""Everything a replica holds of one partition, and a write to it: both have the same shape.
+
+Clustering keys are ordered by their bytes, ascending.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hintferry.core.hint import WHOLE_PARTITION, Slice
+from hintferry.core.schema import Key
+from hintferry.testing.rowstate import NEVER, RowState
+
+
+@dataclass(slots=True)
+class PartitionState:
+    """Rows by clustering key, the static row, and the deletions that cover more than a row."""
+
+    deleted_at: int = NEVER
+    ranges: dict[Slice, int] = field(default_factory=dict)
+    statics: RowState = field(default_factory=RowState)
+    rows: dict[Key, RowState] = field(default_factory=dict)
+
+    def merge(self, other: PartitionState) -> None:
+        """Take in what another replica holds, or a write."""
+        self.deleted_at = max(self.deleted_at, other.deleted_at)
+        for part, timestamp in other.ranges.items():
+            self.ranges[part] = max(self.ranges.get(part, NEVER), timestamp)
+        self.statics.merge(other.statics)
+        for clustering, row in other.rows.items():
+            self.rows.setdefault(clustering, RowState()).merge(row)
+
+    @property
+    def newest(self) -> int:
+        """The highest timestamp in it."""
+        rows = (row.newest for row in self.rows.values())
+        return max(self.deleted_at, self.statics.newest, *self.ranges.values(), *rows, NEVER)
+
+    def row(self, clustering: Key) -> RowState:
+        """A row under every deletion that covers it."""
+        covering = [at for part, at in self.ranges.items() if holds(part, clustering)]
+        return self.rows.get(clustering, RowState()).under(max([self.deleted_at, *covering]))
+
+    def static_row(self) -> RowState:
+        """The static columns under the partition's deletion; range deletions spare them."""
+        return self.statics.under(self.deleted_at)
+
+    def keys(self, part: Slice = WHOLE_PARTITION) -> list[Key]:
+        """The clustering keys of a slice, of dead rows too, in order."""
+        return sorted(key for key in self.rows if holds(part, key))
+
+
+def holds(part: Slice, clustering: Key) -> bool:
+    """Whether a slice holds a row."""
+    start, end = part.start, part.end
+    first, last = clustering[: len(start.values)], clustering[: len(end.values)]
+    after = first > start.values or (start.inclusive and first == start.values)
+    return after and (last < end.values or (end.inclusive and last == end.values))

@@ -1,0 +1,124 @@
+"""The target port over one store: one worker's writes, and the answers it gets for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from enum import Enum
+from itertools import islice
+from random import Random
+
+from hintferry.core.errors import HintferryError, Side, Throttled, Unavailable, Unrepresentable
+from hintferry.core.hint import Slice
+from hintferry.core.rows import Add, Remove, Row, Statement
+from hintferry.core.schema import Key, Table
+from hintferry.ports import Write
+from hintferry.testing import changes
+from hintferry.testing.partition import PartitionState
+from hintferry.testing.points import Hook, Point, nowhere
+from hintferry.testing.store import MemoryStore
+
+
+class Answer(Enum):
+    """What happens to a statement, and what its sender hears."""
+
+    WRITTEN = "written"
+    THROTTLED = "throttled, not written"
+    UNAVAILABLE = "refused by the whole side, not written"
+    UNREPRESENTABLE = "refused for what it is"
+    TIMED_OUT_WRITTEN = "time-out, though it was written"
+    TIMED_OUT_LATE = "time-out, and it arrives later"
+    TIMED_OUT_LOST = "time-out, and it never arrives"
+
+
+_ERRORS: dict[Answer, HintferryError] = {
+    Answer.THROTTLED: Throttled(Side.TARGET, "asked for less"),
+    Answer.UNAVAILABLE: Unavailable(Side.TARGET, "down"),
+    Answer.UNREPRESENTABLE: Unrepresentable("target refuses it: the row is too large"),
+    Answer.TIMED_OUT_WRITTEN: Unavailable(Side.TARGET, "no answer in time"),
+    Answer.TIMED_OUT_LATE: Unavailable(Side.TARGET, "no answer in time"),
+    Answer.TIMED_OUT_LOST: Unavailable(Side.TARGET, "no answer in time"),
+}
+
+_WRITTEN = (Answer.WRITTEN, Answer.TIMED_OUT_WRITTEN)
+
+Answers = Callable[[Write, Statement], Answer]
+
+
+def always_written(_write: Write, _statement: Statement) -> Answer:
+    """A target without faults."""
+    return Answer.WRITTEN
+
+
+class MemoryTarget:
+    """Writes one statement at a time; `late` holds those that timed out and are still to arrive."""
+
+    def __init__(
+        self,
+        store: MemoryStore,
+        hook: Hook = nowhere,
+        answers: Answers = always_written,
+        random: Random | None = None,
+        writes_in_flight: int = 3,
+        late: list[tuple[Write, Statement]] | None = None,
+    ) -> None:
+        self.store = store
+        self.late = late if late is not None else []
+        self._hook, self._answers = hook, answers
+        self._random = random or Random(0)
+        self._in_flight = writes_in_flight
+
+    def write(self, writes: Iterable[Write]) -> Iterator[tuple[Write, HintferryError | None]]:
+        """Write many partitions, some of them together."""
+        remaining = iter(writes)
+        while sent := list(islice(remaining, self._random.randint(1, self._in_flight))):
+            self._random.shuffle(sent)
+            yield from [(write, self._carry_out(write)) for write in sent]
+
+    def rows(self, table: Table, partition: Key, part: Slice) -> Iterator[dict[Key, Row]]:
+        """The rows of a slice, a page at a time."""
+        self._hook(Point.BEFORE_TARGET_READ)
+        rows = iter(self.store.rows(table, partition, part).items())
+        while page := dict(islice(rows, self._random.randint(1, 3))):
+            yield page
+            self._hook(Point.BEFORE_TARGET_READ)
+
+    def arrive(self, write: Write, statement: Statement) -> None:
+        """Carry out one statement now."""
+        self.store.apply(write.table.id, write.work.partition, self._change(write, statement))
+
+    def _carry_out(self, write: Write) -> HintferryError | None:
+        failure: HintferryError | None = None
+        for statement in write.statements:
+            self._hook(Point.BEFORE_WRITE)
+            answer = self._answers(write, statement)
+            if answer in _WRITTEN:
+                self.arrive(write, statement)
+            elif answer is Answer.TIMED_OUT_LATE:
+                self.late.append((write, statement))
+            failure = failure or _ERRORS.get(answer)
+            self._hook(Point.AFTER_WRITE)
+        return failure
+
+    def _change(self, write: Write, statement: Statement) -> PartitionState:
+        if isinstance(statement, Add):
+            deltas = map(_number, statement.values)
+            named = dict(zip(statement.columns, deltas, strict=True))
+            return changes.add(statement.clustering, named, self.store.time.micros)
+        if isinstance(statement, Remove):
+            # The timestamps of a counter table are the server's own.
+            is_counter = write.table.is_counter
+            timestamp = self.store.time.micros if is_counter else statement.timestamp
+            return changes.remove_row(statement.clustering, timestamp)
+        expires_at = None if statement.ttl is None else self.store.time.seconds + statement.ttl
+        return changes.put(
+            write.table,
+            statement.clustering,
+            dict(zip(statement.columns, statement.values, strict=True)),
+            statement.timestamp,
+            expires_at,
+            creates_row=statement.creates_row,
+        )
+
+
+def _number(value: bytes | None) -> int:
+    return int.from_bytes(value or b"", signed=True)

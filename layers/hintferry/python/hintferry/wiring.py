@@ -1,0 +1,108 @@
+"""The one place where adapters meet the pipeline."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+import boto3
+import certifi
+from aws_lambda_powertools import Logger, Metrics
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
+from cassandra.policies import (
+    DCAwareRoundRobinPolicy,
+    FallthroughRetryPolicy,
+    LoadBalancingPolicy,
+    RoundRobinPolicy,
+)
+
+from hintferry.adapters.cassandra import CassandraSource
+from hintferry.adapters.clock import WallClock
+from hintferry.adapters.debezium import HintDecoder
+from hintferry.adapters.keyspaces import KeyspacesTarget
+from hintferry.adapters.leases import KeyspacesLeases
+from hintferry.adapters.meter import PowertoolsMeter
+from hintferry.adapters.parking import SqsParkingLot
+from hintferry.adapters.queue_event import ReplayEvents
+from hintferry.adapters.rawcql import rows_as_they_are
+from hintferry.adapters.replay_queue import SqsReplayQueue
+from hintferry.adapters.session import COMMON_OPTIONS, CqlSession
+from hintferry.adapters.settings import (
+    SourceSettings,
+    TargetSettings,
+    migration_from_environment,
+    queues_from_environment,
+)
+from hintferry.adapters.sigv4 import KeyspacesAuthProvider
+from hintferry.core.errors import Side
+from hintferry.core.limits import REQUEST_TIMEOUT_S
+from hintferry.pipeline import Pipeline
+
+
+def processor(logger: Logger, metrics: Metrics) -> Pipeline:
+    """The pipeline of the processor function, from its environment. Nothing is connected yet."""
+    migration, queues = migration_from_environment(), queues_from_environment()
+    ttl_off = frozenset(table.id for table in migration.tables if not table.ttl)
+    clock = WallClock()
+    source = CassandraSource(source_session(migration.source), clock, ttl_off)
+    session = target_session(migration.target)
+    target = KeyspacesTarget(session, ttl_off)
+    leases = KeyspacesLeases(session, clock)
+    sqs = boto3.client("sqs")
+    parking = SqsParkingLot(sqs, boto3.client("s3"), queues.parked_queue_url, queues.bucket)
+    replay = SqsReplayQueue(sqs, queues.replay_queue_url, clock)
+    meter = PowertoolsMeter(logger, metrics)
+    return Pipeline(
+        HintDecoder(source.table), source, target, parking, replay, leases, clock, meter
+    )
+
+
+def replay_events() -> ReplayEvents:
+    """What opens and answers the events of the replay queue."""
+    queues = queues_from_environment()
+    return ReplayEvents(boto3.client("sqs"), boto3.client("s3"), queues.replay_queue_url)
+
+
+def source_session(settings: SourceSettings) -> CqlSession:
+    """A session with the Cassandra cluster, read in one datacenter only."""
+
+    def build() -> Cluster:
+        return Cluster(
+            settings.contact_points,
+            port=settings.port,
+            execution_profiles=_profile(DCAwareRoundRobinPolicy(settings.datacenter)),
+            **COMMON_OPTIONS,
+        )
+
+    return CqlSession(Side.SOURCE, build)
+
+
+def target_session(settings: TargetSettings) -> CqlSession:
+    """A session with Keyspaces: TLS with host names verified, SigV4 with the role's credentials."""
+
+    def build() -> Cluster:
+        context = ssl.create_default_context(cafile=str(settings.ca_file or certifi.where()))
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        return Cluster(
+            [settings.endpoint],
+            port=settings.port,
+            ssl_context=context,
+            ssl_options={"server_hostname": settings.endpoint},
+            auth_provider=KeyspacesAuthProvider(boto3.Session(region_name=settings.region)),
+            execution_profiles=_profile(RoundRobinPolicy()),
+            **COMMON_OPTIONS,
+        )
+
+    return CqlSession(Side.TARGET, build)
+
+
+def _profile(balancing: LoadBalancingPolicy) -> dict[Any, ExecutionProfile]:
+    """The driver never retries: a write of a list, sent twice at one time, doubles it."""
+    return {
+        EXEC_PROFILE_DEFAULT: ExecutionProfile(
+            load_balancing_policy=balancing,
+            retry_policy=FallthroughRetryPolicy(),
+            request_timeout=REQUEST_TIMEOUT_S,
+            row_factory=rows_as_they_are,
+        )
+    }

@@ -1,0 +1,112 @@
+"""The chain from the topics to the target, running: both functions and their event sources.
+
+with Stack() as stack:
+    stack.create_tables(...)
+    with Chain(stack, ["shop.orders"], directory) as chain:
+        ...
+        chain.drain(30)
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import fields
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sandbox.event_source import Counters, EventSource, EventSourceSettings
+from sandbox.function import create_control_tables, function
+from sandbox.queue_source import QueueSource
+from sandbox.stack import Stack
+
+_SETTINGS = EventSourceSettings(batch_size=500, window_s=0.0, concurrency=2)
+
+
+class Chain:
+    """Runs while it is entered. `tables` are `keyspace.table`, each with its topic.
+
+    `concurrency` is the processor's, `timeout_s` both functions'; `on_line` gets every line that
+    the processor prints;
+    `task_root` is the folder of its code, where that is not the shipped one.
+    """
+
+    def __init__(
+        self,
+        stack: Stack,
+        tables: Iterable[str],
+        directory: Path,
+        *,
+        concurrency: int = 2,
+        timeout_s: float = 60.0,
+        settings: EventSourceSettings = _SETTINGS,
+        on_line: Callable[[str], None] | None = None,
+        task_root: Path | None = None,
+    ) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        create_control_tables(stack)
+        self.function = function(
+            stack,
+            directory,
+            concurrency=concurrency,
+            timeout_s=timeout_s,
+            on_line=on_line,
+            task_root=task_root,
+        )
+        self.replay_function = function(
+            stack, directory, "replay", concurrency=1, timeout_s=timeout_s
+        )
+        self.replay = QueueSource(stack.aws, stack.aws.replay_queue_url, self.replay_function)
+        self.sources = tuple(
+            EventSource(
+                bootstrap=stack.kafka,
+                topic=f"{stack.topic_prefix}.{table}",
+                group=f"hintferry-{table}-v1",
+                function=self.function,
+                settings=settings,
+                region=stack.target.region,
+            )
+            for table in tables
+        )
+        self._open = ExitStack()
+
+    @property
+    def counters(self) -> Counters:
+        """The sum over all event sources."""
+        all_counters = [source.counters for source in self.sources]
+        names = [field.name for field in fields(Counters)]
+        return Counters(*(sum(getattr(c, name) for c in all_counters) for name in names))
+
+    @property
+    def last_error(self) -> str | None:
+        """Why an invocation failed, if any did."""
+        return next((source.last_error for source in self.sources if source.last_error), None)
+
+    def lag(self) -> int:
+        """Records that are not committed yet, over the topics of which the broker can say it."""
+        return sum(source.lag() or 0 for source in self.sources)
+
+    def drain(self, timeout_s: float) -> bool:
+        """Wait until every topic is settled and committed; False if one is not in time."""
+        end = time.monotonic() + timeout_s
+        return all(source.drain(max(0.0, end - time.monotonic())) for source in self.sources)
+
+    def __enter__(self) -> Self:
+        with ExitStack() as opening:
+            opening.enter_context(self.function).start()
+            opening.enter_context(self.replay_function)
+            opening.enter_context(self.replay)
+            for source in self.sources:
+                opening.enter_context(source)
+            self._open = opening.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._open.__exit__(kind, error, traceback)

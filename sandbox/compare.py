@@ -1,0 +1,155 @@
+"""Compares two clusters completely: every row, every column, statics included.
+
+Independent on purpose: it reads with the ordinary driver, decodes every value, and shares no
+code with what it judges. It holds both tables in memory, which suits a sandbox and nothing else.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from cassandra import ConsistencyLevel
+from cassandra.cluster import Session
+from cassandra.query import SimpleStatement
+
+_PAGE = 1000
+_READ_S = 60.0
+_EXPIRY_TOLERANCE_S = 3
+_COLUMNS = """SELECT column_name, kind, position, type FROM system_schema.columns
+    WHERE keyspace_name = %s AND table_name = %s"""
+_KEY = ("partition_key", "clustering")
+_NATIVE = {
+    "ascii", "bigint", "blob", "boolean", "date", "decimal", "double", "duration", "float", "inet",
+    "int", "smallint", "text", "time", "timestamp", "timeuuid", "tinyint", "uuid", "varchar",
+    "varint",
+}  # fmt: skip
+
+Row = dict[str, str | int]
+"""Texts of the values by column, and the second at which each expires by `ttl(column)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One key that is not the same on both sides; a side without the row is None.
+
+    Of a row that is on both sides only the columns that differ are named.
+    """
+
+    key: str
+    source: str | None
+    target: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What one table holds on each side. A row of a partition with statics only counts as one."""
+
+    table: str
+    rows_source: int
+    rows_target: int
+    differences: tuple[Difference, ...]
+
+    @property
+    def missing(self) -> int:
+        """Rows of the source that the target lacks."""
+        return sum(difference.target is None for difference in self.differences)
+
+    @property
+    def extra(self) -> int:
+        """Rows of the target that the source lacks."""
+        return sum(difference.source is None for difference in self.differences)
+
+    @property
+    def differing(self) -> int:
+        """Rows on both sides with unequal values."""
+        return len(self.differences) - self.missing - self.extra
+
+
+def compare_table(source: Session, target: Session, table: str) -> Comparison:
+    """Read `table` (`keyspace.table`) on both sides, the source at ALL; the sessions are plain.
+
+    Columns are the source's: one that the target lacks is an error of the driver.
+    """
+    keyspace, _, name = table.partition(".")
+    columns = list(source.execute(_COLUMNS, (keyspace, name)))
+    key = sorted(
+        (column for column in columns if column.kind in _KEY),
+        key=lambda column: (_KEY.index(column.kind), column.position),
+    )
+    others = [column for column in columns if column.kind not in _KEY]
+    quoted = f'"{keyspace}"."{name}"'
+    ours = _rows(source, quoted, key, others, ConsistencyLevel.ALL)
+    theirs = _rows(target, quoted, key, others, ConsistencyLevel.LOCAL_QUORUM)
+    return Comparison(table, len(ours), len(theirs), tuple(_differences(ours, theirs)))
+
+
+def _rows(
+    session: Session, table: str, key: list[Any], others: list[Any], consistency: int
+) -> dict[str, Row]:
+    expiring = [column for column in others if _may_expire(column.type)]
+    selected = [_selector(column) for column in (*key, *others)]
+    selected += [f"TTL({_quoted(column.column_name)})" for column in expiring]
+    names = [column.column_name for column in others]
+    statement = SimpleStatement(
+        f"SELECT {', '.join(selected)} FROM {table}",
+        consistency_level=consistency,
+        fetch_size=_PAGE,
+    )
+    rows: dict[str, Row] = {}
+    for row in session.execute(statement, timeout=_READ_S):
+        at = len(key) + len(others)
+        values = [_text(value) for value in row[:at]]
+        found: Row = dict(zip(names, values[len(key) :], strict=True))
+        now = int(time.time())
+        for column, ttl in zip(expiring, row[at:], strict=True):
+            if ttl is not None:
+                found[f"ttl({column.column_name})"] = now + ttl
+        rows[", ".join(values[: len(key)])] = found
+    return rows
+
+
+def _may_expire(cql_type: str) -> bool:
+    """Whether the server tells the remaining time to live of such a column."""
+    return cql_type in _NATIVE or cql_type.startswith(("frozen<", "tuple<"))
+
+
+def _selector(column: Any) -> str:
+    """A timestamp is read as the number it is: the driver refuses years that Python lacks."""
+    name = _quoted(column.column_name)
+    return f"blobAsBigint(timestampAsBlob({name}))" if column.type == "timestamp" else name
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _text(value: Any) -> str:
+    """Text that is equal for equal values only: NaN is itself, 1.0 and 1.00 are two decimals."""
+    return repr(value)
+
+
+def _differences(source: dict[str, Row], target: dict[str, Row]) -> Iterable[Difference]:
+    for key, ours in source.items():
+        theirs = target.get(key)
+        if theirs is None:
+            yield Difference(key, _shown(ours, ours), None)
+            continue
+        unequal = [name for name in ours | theirs if not _same(ours.get(name), theirs.get(name))]
+        if unequal:
+            yield Difference(key, _shown(ours, unequal), _shown(theirs, unequal))
+    for key, theirs in target.items():
+        if key not in source:
+            yield Difference(key, None, _shown(theirs, theirs))
+
+
+def _same(ours: str | int | None, theirs: str | int | None) -> bool:
+    if isinstance(ours, int) and isinstance(theirs, int):
+        return abs(ours - theirs) <= _EXPIRY_TOLERANCE_S
+    return ours == theirs
+
+
+def _shown(row: Row, names: Iterable[str]) -> str:
+    return ", ".join(f"{name}={row.get(name)}" for name in names)

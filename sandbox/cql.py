@@ -1,0 +1,72 @@
+"""Run one CQL statement and print what comes back: `python -m sandbox.cql HOST[:PORT] CQL`.
+
+With `--ca` and `--region` it connects as to Keyspaces, with the usual AWS variables.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from cassandra import ConsistencyLevel, DriverException
+from cassandra.cluster import NoHostAvailable, Session
+from cassandra.query import SimpleStatement
+
+from sandbox.endpoints import KeyspacesEndpoint
+from sandbox.sessions import any_cassandra_session, keyspaces_session
+
+
+def main() -> int:
+    options = _options()
+    try:
+        with _session(options) as session:
+            statement = SimpleStatement(
+                options.cql, consistency_level=ConsistencyLevel.LOCAL_QUORUM
+            )
+            rows = session.execute(statement)
+            _show(rows.column_names or [], rows.all())
+    except (DriverException, NoHostAvailable) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _show(names: list[str], rows: list[tuple[object, ...]]) -> None:
+    width = max(map(len, names), default=0)
+    for row in rows:
+        for name, value in zip(names, row, strict=True):
+            print(f"{name:>{width}}  {value}")
+        print()
+    print(f"{len(rows)} row(s)" if names else "done")
+
+
+def _session(options: argparse.Namespace) -> AbstractContextManager[Session]:
+    host, _, port = options.address.partition(":")
+    if not options.ca:
+        return any_cassandra_session(host, int(port or 9042))
+    return keyspaces_session(
+        KeyspacesEndpoint(
+            host,
+            int(port or 9142),
+            options.region,
+            options.ca,
+            os.environ["AWS_ACCESS_KEY_ID"],
+            os.environ["AWS_SECRET_ACCESS_KEY"],
+        )
+    )
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="sandbox.cql", description="Run one CQL statement.")
+    parser.add_argument("address", help="host, or host:port")
+    parser.add_argument("cql", help="the statement, in quotes")
+    parser.add_argument("--ca", type=Path, help="connect as to Keyspaces, trusting this file")
+    parser.add_argument("--region", default="us-east-1")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

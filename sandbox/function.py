@@ -1,0 +1,127 @@
+"""The functions in the sandbox: its configuration, made from a running `Stack`.
+
+The one place that knows which variables and which `migration.toml` the function is given here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from hintferry.adapters.cql import CONTROL_TABLES
+from sandbox.lambda_runtime import LambdaFunction, LambdaSandbox
+from sandbox.sessions import create_keyspaces_tables
+from sandbox.stack import Stack
+from tools.places import ROOT
+
+FUNCTIONS = ROOT / "functions"
+HANDLER = "handler.lambda_handler"
+LAYERS = (ROOT / "layers" / "hintferry" / "python",)
+
+_MIGRATION = """\
+[source]
+contact_points = {hosts}
+port = {source_port}
+datacenter = {datacenter}
+
+[target]
+endpoint = {endpoint}
+port = {target_port}
+region = {region}
+ca_file = {ca_file}
+
+[capture]
+topic_prefix = {prefix}
+"""
+
+
+def create_control_tables(stack: Stack) -> None:
+    """What a deployment makes on the target for Hintferry itself."""
+    create_keyspaces_tables(stack.target, "hintferry", list(CONTROL_TABLES))
+
+
+def processor_environment(stack: Stack, directory: Path) -> dict[str, str]:
+    """The function's own variables; writes its `migration.toml` into `directory`."""
+    config = directory.resolve() / "migration.toml"
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text(_migration(stack))
+    return {
+        "HINTFERRY_CONFIG": str(config),
+        "HINTFERRY_PARKED_QUEUE_URL": stack.aws.parked_queue_url,
+        "HINTFERRY_REPLAY_QUEUE_URL": stack.aws.replay_queue_url,
+        "HINTFERRY_BUCKET": stack.aws.bucket,
+        "AWS_REGION": stack.target.region,
+        "AWS_ACCESS_KEY_ID": stack.target.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": stack.target.secret_access_key,
+        "AWS_ENDPOINT_URL": stack.aws.url,
+        "POWERTOOLS_SERVICE_NAME": "hintferry",
+        "POWERTOOLS_METRICS_NAMESPACE": "Hintferry",
+    }
+
+
+def environment_of(
+    stack: Stack,
+    directory: Path,
+    name: str = "processor",
+    *,
+    timeout_s: float = 60.0,
+    log: str | None = None,
+    on_line: Callable[[str], None] | None = None,
+    task_root: Path | None = None,
+) -> LambdaSandbox:
+    """One execution environment of the function `name`; `log` is its log's name in `directory`.
+
+    `task_root` is the folder of its code, where that is not the function's own.
+    """
+    return LambdaSandbox(
+        handler=HANDLER,
+        task_root=task_root or FUNCTIONS / name,
+        layers=LAYERS,
+        env=processor_environment(stack, directory),
+        timeout_s=timeout_s,
+        name=name,
+        log=directory / (log or f"{name}.log"),
+        on_line=on_line,
+    )
+
+
+def function(
+    stack: Stack,
+    directory: Path,
+    name: str = "processor",
+    *,
+    concurrency: int = 2,
+    timeout_s: float = 60.0,
+    on_line: Callable[[str], None] | None = None,
+    task_root: Path | None = None,
+) -> LambdaFunction:
+    """The function `name` with `concurrency` environments, each with a log of its own."""
+    numbers = iter(range(1, concurrency + 1))
+    return LambdaFunction(
+        lambda: environment_of(
+            stack,
+            directory,
+            name,
+            timeout_s=timeout_s,
+            log=f"{name}-{next(numbers)}.log",
+            on_line=on_line,
+            task_root=task_root,
+        ),
+        concurrency,
+    )
+
+
+def _migration(stack: Stack) -> str:
+    values: dict[str, object] = {
+        "hosts": list(stack.source.hosts),
+        "source_port": stack.source.port,
+        "datacenter": stack.source.datacenter,
+        "endpoint": stack.target.host,
+        "target_port": stack.target.port,
+        "region": stack.target.region,
+        "ca_file": str(stack.target.ca_file.resolve()),
+        "prefix": stack.topic_prefix,
+    }
+    # A JSON text, number or list of texts is written alike in TOML.
+    return _MIGRATION.format(**{name: json.dumps(value) for name, value in values.items()})

@@ -1,0 +1,50 @@
+"""Questions about stored rows, asked of the Cassandra behind before a write is passed on."""
+
+from keyspaces_local import limits, rules
+from keyspaces_local.admin import AdminSession, Values
+from keyspaces_local.pieces import Piece
+from keyspaces_local.results import read_rows
+from keyspaces_local.rules import Refusal
+from keyspaces_local.schema import TableSchema
+from keyspaces_local.tokens import quoted
+
+Row = list[bytes | None]
+
+
+class Lookups:
+    """Reads over a connection of its own."""
+
+    def __init__(self, admin: AdminSession) -> None:
+        self.admin = admin
+
+    async def check_range(self, piece: Piece) -> list[Row]:
+        """The keys of the rows that a range delete would delete; refuses too many."""
+        rows = await self.keys(piece, limits.RANGE_DELETE + 1)
+        if len(rows) > limits.RANGE_DELETE:
+            raise Refusal(rules.RANGE_DELETE)
+        return rows
+
+    async def keys(self, piece: Piece, limit: int) -> list[Row]:
+        """The primary keys of the rows that the piece's WHERE clause finds."""
+        schema, where = schema_of(piece), piece.plan.statement.where
+        if schema is None or where is None:
+            return []
+        start, end = where.span
+        columns = ", ".join(map(quoted, schema.key))
+        text = piece.plan.statement.text[start:end]
+        values: Values = piece.values
+        if isinstance(values, list):
+            values = values[where.marker : where.marker + where.markers]
+        cql = f"SELECT {columns} FROM {table_name(piece)} WHERE {text} LIMIT {limit}"
+        # A partition of nothing but statics shows one row without clustering values.
+        rows = read_rows(await self.admin.execute(cql, values))
+        return [row for row in rows if all(cell is not None for cell in row)]
+
+
+def schema_of(piece: Piece) -> TableSchema | None:
+    return None if piece.plan.settings is None else piece.plan.settings.schema
+
+
+def table_name(piece: Piece) -> str:
+    keyspace, table = piece.plan.table
+    return f"{quoted(keyspace or '')}.{quoted(table or '')}"

@@ -1,0 +1,81 @@
+"""Tables on the source, made so that no write to them can be missed: DDL, topics, capture."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from cassandra import ConsistencyLevel, Unavailable
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
+from cassandra.policies import WhiteListRoundRobinPolicy
+from cassandra.query import SimpleStatement
+
+from sandbox.capture import Connector
+from sandbox.endpoints import CqlEndpoint
+from sandbox.kafka import create_topics
+from sandbox.waiting import until
+
+_KNOWN_SECONDS = 30
+_RING_SECONDS = 60
+_CDC_TABLES = "SELECT keyspace_name, table_name, cdc FROM system_schema.tables"
+
+
+@contextmanager
+def session(endpoint: CqlEndpoint, host: str | None = None) -> Iterator[Any]:
+    """A driver session on the cluster, or on one of its nodes only."""
+    hosts = [host or endpoint.hosts[0]]
+    profile = ExecutionProfile(WhiteListRoundRobinPolicy(hosts), request_timeout=20)
+    profiles = {EXEC_PROFILE_DEFAULT: profile}
+    cluster = Cluster(
+        hosts, endpoint.port, protocol_version=4, execution_profiles=profiles, connect_timeout=20
+    )
+    try:
+        yield cluster.connect()
+    finally:
+        cluster.shutdown()
+
+
+def create(
+    source: CqlEndpoint, kafka: str, prefix: str, captures: Iterable[Connector], ddl: Iterable[str]
+) -> None:
+    """Run `ddl`, create the topics of every captured table, wait until each connector knows it."""
+    with session(source) as cql:
+        for statement in ddl:
+            cql.execute(statement)
+        tables = [
+            (row.keyspace_name, row.table_name) for row in cql.execute(_CDC_TABLES) if row.cdc
+        ]
+    create_topics(kafka, [f"{prefix}.{keyspace}.{table}" for keyspace, table in tables])
+    for keyspace, table in tables:
+        _wait_for_replicas(source, keyspace, table)
+        for capture in captures:
+            capture.wait_for_table(keyspace, table, _KNOWN_SECONDS)
+
+
+def wait_for_ring(source: CqlEndpoint) -> None:
+    """Block until every node has met every other."""
+    for host in source.hosts:
+        met = partial(_has_met, source, host, len(source.hosts) - 1)
+        until(met, _RING_SECONDS, f"{host} has met its peers")
+
+
+def _has_met(source: CqlEndpoint, host: str, peers: int) -> bool:
+    with session(source, host) as cql:
+        return len(cql.execute("SELECT peer FROM system.peers_v2").all()) == peers
+
+
+def _wait_for_replicas(source: CqlEndpoint, keyspace: str, table: str) -> None:
+    """A node that has not seen another one alive yet refuses what needs it."""
+    for host in source.hosts if len(source.hosts) > 1 else ():
+        reads = partial(_reads_all, source, host, f'"{keyspace}"."{table}"')
+        until(reads, _RING_SECONDS, f"{host} reads {keyspace}.{table} from all replicas")
+
+
+def _reads_all(source: CqlEndpoint, host: str, table: str) -> bool:
+    read = SimpleStatement(f"SELECT * FROM {table} LIMIT 1", consistency_level=ConsistencyLevel.ALL)
+    with session(source, host) as cql:
+        try:
+            cql.execute(read)
+        except Unavailable:
+            return False
+    return True

@@ -1,0 +1,60 @@
+"""`python -m tests.chaos --seconds N --seed S`: ends with 0 only if both sides are equal.
+
+With `--broken` the pipeline stamps what it writes with the time of writing instead of the time of
+reading (`broken/`): the run must end as divergent, or chaos could not see anything.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from sandbox.errors import SandboxError
+from sandbox.stack import Stack
+from tests.chaos.control import control
+from tests.chaos.run import Options, run
+from tests.chaos.verdict import Verdict
+from tools import places
+
+FOLDER = places.BUILD / "chaos"
+
+
+def main() -> int:
+    """Run once on a sandbox of its own."""
+    arguments = _arguments()
+    seed = arguments.seed if arguments.seed is not None else time.time_ns() % 100_000
+    seconds = arguments.seconds
+    options = Options(seed=seed, seconds=seconds)
+    if arguments.broken or arguments.same_without_broken:
+        options = control(seed, broken=arguments.broken)
+    _say(f"chaos: seed {seed}, {options.seconds:.0f} s")
+    try:
+        with Stack(nodes=3, say=_say) as stack:
+            report = run(options, stack, FOLDER, _say)
+    except SandboxError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(report)
+    print(f"  the whole report: {FOLDER / 'report.json'}")
+    return 0 if report.verdict is Verdict.EQUAL else 1
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="tests.chaos", description=__doc__.partition("\n")[0])
+    parser.add_argument("--seconds", type=float, default=60.0, help="of load and faults")
+    parser.add_argument("--seed", type=int, help="without one a new one is drawn, and told")
+    control_of = parser.add_mutually_exclusive_group()
+    control_of.add_argument("--broken", action="store_true", help="the control: must diverge")
+    control_of.add_argument(
+        "--same-without-broken", action="store_true", help="the control's load, the shipped code"
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,30 @@
+"""The control: a shorter run, whose pipeline has a broken rule.
+
+Its load has no deletes of slices, whose second look would mend what they cover; its faults are
+those that let an older read be written after a newer one. With the shipped code the same run must
+end as equal.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.chaos.kinds import SLICES, Kind
+from tests.chaos.plan import Lane
+from tests.chaos.run import Options
+
+SECONDS = 25.0
+BROKEN = Path(__file__).parent / "broken"
+
+
+def control(seed: int, *, broken: bool) -> Options:
+    """What to run, with the broken code or with the shipped one."""
+    return Options(
+        seed=seed,
+        seconds=SECONDS,
+        zombies=4,
+        keyspace=f"{'broken' if broken else 'shipped'}_{seed}",
+        kinds=frozenset(Kind) - SLICES,
+        lanes=frozenset({Lane.WORKERS, Lane.ZOMBIES, Lane.REPLAYS}),
+        task_root=BROKEN if broken else None,
+    )

@@ -1,0 +1,108 @@
+"""When what is harmed, for how long: a seeded plan, in lanes that run beside each other.
+
+Pure. The parts of one lane are never harmed at once, so of the three source nodes at most one is
+dead at a time. Two of them dead within the 200 ms of one commit-log sync would lose writes that a
+quorum had acknowledged: Cassandra loses them then, and no hint tells of it. For the same reason
+two connectors are never killed together: what one of them had sent and Kafka not acknowledged is
+hinted by the other replicas' connectors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from random import Random
+
+from tests.chaos.kinds import Fault
+
+
+class Lane(Enum):
+    """Faults that exclude each other."""
+
+    NODES = "nodes"
+    CAPTURES = "captures"
+    BROKER = "broker"
+    TARGET = "target"
+    WORKERS = "workers"
+    ZOMBIES = "zombies"
+    SLEEPERS = "sleepers"
+    REPLAYS = "replays"
+
+
+@dataclass(frozen=True, slots=True)
+class _Pace:
+    """Each fault of the lane with the bounds of its duration, and the bounds of the gaps, in s.
+
+    Those that are over soonest come first.
+    """
+
+    holds: dict[Fault, tuple[float, float]]
+    gap: tuple[float, float]
+
+
+_PACES = {
+    Lane.NODES: _Pace(
+        {
+            Fault.NODE_PAUSED: (0.5, 2.5),
+            Fault.NODES_PAUSED: (0.3, 1.5),
+            Fault.NODE_KILLED: (0.5, 3.0),
+        },
+        (1.5, 3.0),
+    ),
+    Lane.CAPTURES: _Pace(
+        {Fault.CAPTURE_PAUSED: (1.0, 4.0), Fault.CAPTURE_KILLED: (0.2, 2.0)}, (3.0, 6.0)
+    ),
+    Lane.BROKER: _Pace(
+        {Fault.BROKER_PAUSED: (0.5, 2.0), Fault.BROKER_KILLED: (0.2, 1.0)}, (12.0, 18.0)
+    ),
+    Lane.TARGET: _Pace({Fault.TARGET_PAUSED: (0.3, 2.0)}, (6.0, 10.0)),
+    Lane.WORKERS: _Pace(
+        {
+            Fault.WORKER_KILLED: (0.0, 0.0),
+            Fault.WORKER_FROZEN: (0.3, 4.0),
+            Fault.WORKER_FROZEN_IDLE: (0.5, 4.0),
+            Fault.REPLAYER_KILLED: (0.0, 0.0),
+        },
+        (0.6, 2.0),
+    ),
+    Lane.ZOMBIES: _Pace({Fault.ZOMBIE: (3.0, 6.0), Fault.PAYLOAD_REPLAYED: (0.0, 0.0)}, (0.1, 0.6)),
+    Lane.SLEEPERS: _Pace({Fault.STALE_ZOMBIE: (33.0, 36.0)}, (4.0, 7.0)),
+    Lane.REPLAYS: _Pace(
+        {
+            Fault.RECORDS_DUPLICATED: (0.0, 0.0),
+            Fault.RECORDS_REORDERED: (0.0, 0.0),
+            Fault.HINTS_REPLAYED: (0.0, 0.0),
+        },
+        (0.4, 1.5),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Wait `gap_s`, then do `fault` for `hold_s`. `random` decides whatever else is to choose."""
+
+    fault: Fault
+    gap_s: float
+    hold_s: float
+    random: Random
+
+
+def orders(seed: int, lane: Lane, number: int = 0) -> Iterator[Order]:
+    """The endless plan of one lane: first each fault in order, then decks of them, shuffled.
+
+    `number` tells lanes of the same kind from each other.
+    """
+    random, pace = Random(f"{seed}/{lane.value}/{number}"), _PACES[lane]
+    deck = list(pace.holds)
+    while True:
+        for fault in deck:
+            hold_s = random.uniform(*pace.holds[fault])
+            yield Order(fault, random.uniform(*pace.gap), hold_s, Random(random.getrandbits(64)))
+        deck = random.sample(deck, len(deck))
+
+
+def faults(lanes: frozenset[Lane]) -> frozenset[Fault]:
+    """The faults that a run with these lanes must contain."""
+    return frozenset(fault for lane in lanes for fault in _PACES[lane].holds)

@@ -1,0 +1,117 @@
+"""What a run leaves behind: report.json, and the logs that are needed to follow a failure."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from sandbox.compare import Difference
+from tests.chaos.lanes import Happened
+from tests.chaos.verdict import Counts, Demands, Verdict
+from tests.chaos.writers import Entry
+
+_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One run."""
+
+    seed: int
+    verdict: Verdict
+    reasons: Sequence[str]
+    counts: Counts
+    demands: Demands
+    entries: Sequence[Entry]
+    happened: Sequence[Happened]
+    differences: Mapping[str, Sequence[Difference]]
+    healed: int
+    """rows that differed at a first look and no more a moment later"""
+    zombies_returned: int
+    seconds: Mapping[str, float]
+
+    def write(self, folder: Path) -> None:
+        """Write report.json and, a line an entry, operations, faults and differences."""
+        folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(self._summary(), indent=1, ensure_ascii=False)
+        (folder / "report.json").write_text(text + "\n")
+        _write_lines(folder / "operations.jsonl", map(_operation, self.entries))
+        _write_lines(folder / "faults.jsonl", map(asdict, self.happened))
+        _write_lines(folder / "diff.jsonl", self._diff())
+
+    def __str__(self) -> str:
+        counts = self.counts
+        lines = [
+            f"seed {self.seed}: {self.verdict.value}",
+            f"  {counts.mutations} mutations of {len(counts.kinds)} kinds,"
+            f" {sum(counts.faults.values())} faults of {len(counts.faults)} kinds,"
+            f" {counts.kills} kills, {counts.hints} hints, {counts.divergent} divergent",
+            *(f"  {reason}" for reason in self.reasons),
+        ]
+        return "\n".join(lines)
+
+    def _summary(self) -> dict[str, Any]:
+        return {
+            "seed": self.seed,
+            "verdict": self.verdict.value,
+            "reasons": list(self.reasons),
+            "mutations": self.counts.mutations,
+            "statements": _by_name(self.counts.kinds),
+            "consistency": _by_name(
+                Counter(one.operation.consistency for one in self.entries if one.succeeded)
+            ),
+            "failed": dict(Counter(one.end for one in self.entries if not one.succeeded)),
+            "kills": self.counts.kills,
+            "faults": _by_name(self.counts.faults),
+            "misfired": _by_name(Counter(one.fault for one in self.happened if not one.to)),
+            "hints": {"captured": self.counts.captured, "sent again": self.counts.sent_again},
+            "functions": [asdict(books) for books in self.counts.books],
+            "returned to a replayed payload": self.zombies_returned,
+            "parked": self.counts.parked,
+            "dropped": self.counts.dropped,
+            "divergent": self.counts.divergent,
+            "healed while looking": self.healed,
+            "differences": [asdict(one) for one in self._first_differences()],
+            "seconds": {name: round(value, 1) for name, value in self.seconds.items()},
+        }
+
+    def _first_differences(self) -> list[Difference]:
+        return [one for many in self.differences.values() for one in many][:_SHOWN]
+
+    def _diff(self) -> Iterable[dict[str, Any]]:
+        for table, differences in self.differences.items():
+            yield from ({"table": table} | asdict(one) for one in differences)
+
+
+def _by_name(counts: Mapping[Any, int]) -> dict[str, int]:
+    return {kind.value: count for kind, count in sorted(counts.items(), key=lambda one: -one[1])}
+
+
+def _operation(entry: Entry) -> dict[str, Any]:
+    operation = entry.operation
+    return {
+        "sent_at": entry.sent_at,
+        "ended_at": entry.ended_at,
+        "end": entry.end,
+        "writer": entry.writer,
+        "number": operation.number,
+        "kind": operation.kind,
+        "consistency": operation.consistency,
+        "shift_s": operation.shift_s,
+        "statements": [[one.cql, repr(one.values)] for one in operation.statements],
+    }
+
+
+def _write_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
+    with path.open("w") as file:
+        for line in lines:
+            file.write(json.dumps(line, default=_plain, ensure_ascii=False) + "\n")
+
+
+def _plain(value: object) -> object:
+    return value.value if isinstance(value, Enum) else str(value)

@@ -1,0 +1,224 @@
+"""One run on a running sandbox, told in order: load and harm, quiesce, compare, judge."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sandbox.chain import Chain
+from sandbox.compare import Difference, compare_table
+from sandbox.event_source import EventSourceSettings
+from sandbox.function import environment_of
+from sandbox.queue_source import client
+from sandbox.sessions import cassandra_session, create_keyspaces_tables
+from sandbox.stack import Stack
+from tests.chaos import books
+from tests.chaos.injector import Injector
+from tests.chaos.kinds import Fault, Kind
+from tests.chaos.lanes import Happened, Lanes
+from tests.chaos.plan import Lane, faults
+from tests.chaos.quiesce import settle_chain, settle_source
+from tests.chaos.recorder import Recorder
+from tests.chaos.replays import Replays
+from tests.chaos.report import Report
+from tests.chaos.schema import source_ddl, tables, target_ddl
+from tests.chaos.verdict import Counts, Demands, judge, unmet
+from tests.chaos.writers import Entry, Writers
+from tests.chaos.zombies import Zombie
+
+_SETTINGS = EventSourceSettings(
+    batch_size=500, window_s=0.05, concurrency=2, retry_backoff_cap_s=2.0
+)
+_WORKERS = 3
+_LONGER = 0.5
+_LOOK_AGAIN_S = 5.0
+"""A value may expire on the target this much later than on the source, and a look takes time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a run is made of. `rate` is operations a second of all writers."""
+
+    seed: int
+    seconds: float
+    rate: float = 95.0
+    writers: int = 4
+    zombies: int = 3
+    keyspace: str = "chaos"
+    kinds: frozenset[Kind] = frozenset(Kind)
+    lanes: frozenset[Lane] = frozenset(Lane)
+    mutations: int = 0
+    kills: int = 0
+    task_root: Path | None = None
+    """the folder of the processor's code, where that is not the shipped one"""
+
+    @property
+    def demands(self) -> Demands:
+        return Demands(self.kinds, faults(self.lanes), self.mutations, self.kills)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """Everything that is up while the load runs."""
+
+    stack: Stack
+    chain: Chain
+    recorder: Recorder
+    replays: Replays
+    zombies: Sequence[Zombie]
+    sleeper: Zombie
+    sqs: Any
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """What the load and the harm were."""
+
+    entries: list[Entry]
+    happened: list[Happened]
+    succeeded: Counter[Kind]
+    faults: Counter[Fault]
+    obstacles: list[str]
+
+
+def run(options: Options, stack: Stack, folder: Path, say: Callable[[str], None]) -> Report:
+    """Run on a started sandbox; its functions log into `folder`, which is emptied first."""
+    shutil.rmtree(folder, ignore_errors=True)
+    watch = _Watch(say)
+    with _started(options, stack, folder) as scene:
+        watch.lap("ready")
+        past = _load(options, scene)
+        watch.lap("load")
+        past.obstacles.extend(settle_source(stack, options.keyspace))
+        watch.lap("source of one mind")
+        past.obstacles.extend(settle_chain(stack, scene.chain, options.keyspace))
+        watch.lap("drained")
+        differences, healed = _compared(options, stack)
+        watch.lap("compared")
+        parked = _waiting(scene)
+        dropped = scene.chain.counters.dropped
+        returned = sum(one.returned for one in (*scene.zombies, scene.sleeper))
+    counts = Counts(
+        kinds=past.succeeded,
+        faults=past.faults,
+        captured=scene.recorder.captured,
+        sent_again=scene.recorder.sent_again,
+        divergent=sum(map(len, differences.values())),
+        books=tuple(books.read(folder)),
+        parked=parked,
+        dropped=dropped,
+        obstacles=tuple(past.obstacles),
+    )
+    verdict, reasons = judge(counts, options.demands)
+    report = Report(
+        options.seed, verdict, reasons, counts, options.demands, past.entries, past.happened,
+        differences, healed, returned, watch.seconds,
+    )  # fmt: skip
+    report.write(folder)
+    return report
+
+
+class _Watch:
+    """How long each part of the run took."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.seconds: dict[str, float] = {}
+        self._say, self._last = say, time.monotonic()
+
+    def lap(self, name: str) -> None:
+        now = time.monotonic()
+        self.seconds[name], self._last = now - self._last, now
+        self._say(f"{self.seconds[name]:5.1f} s  {name}")
+
+
+@contextmanager
+def _started(options: Options, stack: Stack, folder: Path) -> Iterator[_Scene]:
+    keyspace, root = options.keyspace, options.task_root
+    stack.create_tables(*source_ddl(keyspace, stack.replication))
+    create_keyspaces_tables(stack.target, keyspace, target_ddl(keyspace))
+    topics = [f"{stack.topic_prefix}.{table}" for table in tables(keyspace)]
+    sqs = client(stack.aws, "sqs")
+    replays = Replays(stack.kafka, sqs, stack.aws.replay_queue_url)
+
+    def zombie(log: str) -> Zombie:
+        sandbox = environment_of(stack, folder, log=log, task_root=root)
+        return Zombie(sandbox, stack.kafka, stack.target.region)
+
+    with ExitStack() as opened:
+        chain = Chain(
+            stack, tables(keyspace), folder,
+            concurrency=_WORKERS, settings=_SETTINGS, task_root=root,
+        )  # fmt: skip
+        opened.enter_context(chain)
+        recorder = opened.enter_context(Recorder(stack.kafka, topics, folder / "hints.jsonl"))
+        names = [f"zombie-{number}.log" for number in range(options.zombies)]
+        *zombies, sleeper = (opened.enter_context(zombie(log)) for log in [*names, "sleeper-0.log"])
+        yield _Scene(stack, chain, recorder, replays, zombies, sleeper, sqs)
+
+
+def _load(options: Options, scene: _Scene) -> _Past:
+    """Writers and faults for as long as was asked for; every part is well again at the end."""
+    stop = threading.Event()
+    injector = Injector(
+        scene.stack, scene.chain, scene.recorder, scene.replays, scene.zombies, scene.sleeper, stop
+    )
+    writers = Writers(
+        scene.stack.source, options.keyspace,
+        seed=options.seed, count=options.writers, rate=options.rate, kinds=options.kinds,
+    )  # fmt: skip
+    counts = {lane: options.zombies if lane is Lane.ZOMBIES else 1 for lane in options.lanes}
+    lanes = Lanes(options.seed, counts, injector.perform, stop)
+    with lanes:
+        with writers:
+            _wait(options, writers, lanes)
+        stop.set()
+    lost = scene.replays.flush()
+    unsent = [f"{lost} records could not be sent again"] if lost else []
+    obstacles = [*lanes.obstacles, *unsent]
+    return _Past(writers.entries, lanes.log, writers.succeeded, lanes.happened, obstacles)
+
+
+def _wait(options: Options, writers: Writers, lanes: Lanes) -> None:
+    """On a slow machine a little longer, for what has not happened yet."""
+    time.sleep(options.seconds)
+    end = time.monotonic() + options.seconds * _LONGER
+    while any(unmet(writers.succeeded, lanes.happened, options.demands)):
+        if time.monotonic() > end:
+            return
+        time.sleep(1.0)
+
+
+def _compared(options: Options, stack: Stack) -> tuple[dict[str, list[Difference]], int]:
+    """The rows that differ at both of two looks, and how many did at the first only."""
+    first = _differences(stack, tables(options.keyspace))
+    if not first:
+        return {}, 0
+    time.sleep(_LOOK_AGAIN_S)
+    second = _differences(stack, first)
+    lasting = {
+        table: [one for one in second.get(table, []) if one.key in {two.key for two in found}]
+        for table, found in first.items()
+    }
+    before, after = (sum(map(len, looks.values())) for looks in (first, lasting))
+    return {table: found for table, found in lasting.items() if found}, before - after
+
+
+def _differences(stack: Stack, names: Any) -> dict[str, list[Difference]]:
+    with cassandra_session(stack.source) as source, cassandra_session(stack.behind) as behind:
+        compared = [compare_table(source, behind, table) for table in names]
+    return {one.table: list(one.differences) for one in compared if one.differences}
+
+
+def _waiting(scene: _Scene) -> int:
+    """Messages in the parked queue."""
+    name = "ApproximateNumberOfMessages"
+    url = scene.stack.aws.parked_queue_url
+    answer = scene.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])
+    return int(answer["Attributes"][name])

@@ -1,0 +1,61 @@
+"""Tables that hold every shape, for the source and, derived from them, for Keyspaces."""
+
+from __future__ import annotations
+
+TYPE = "CREATE TYPE {}.address (street text, city text, zip int)"
+
+_TABLES = {
+    "users": """CREATE TABLE {}.users (
+        id int PRIMARY KEY, name text, mail text, total decimal, tags set<text>,
+        scores map<text, int>, seen list<int>, home address, work frozen<address>
+    )""",
+    "items": """CREATE TABLE {}.items (
+        shop text, day int, at int, n int, state text, total decimal, tags set<text>,
+        lines list<text>, notes map<int, text>, home address, credit int static,
+        memo set<text> static, PRIMARY KEY ((shop, day), at, n)
+    ) WITH CLUSTERING ORDER BY (at DESC, n ASC)""",
+    "events": """CREATE TABLE {}.events (
+        pk int, seq int, v text, raw blob, note text static, PRIMARY KEY (pk, seq)
+    ) WITH CLUSTERING ORDER BY (seq DESC)""",
+    "edges": "CREATE TABLE {}.edges (a int, b int, PRIMARY KEY (a, b))",
+    "mortal": """CREATE TABLE {}.mortal (
+        pk int, ck int, base text, a text, b int, s text static, PRIMARY KEY (pk, ck)
+    )""",
+    "counts": """CREATE TABLE {}.counts (
+        pk int, ck int, hits counter, bytes counter, PRIMARY KEY (pk, ck)
+    )""",
+}
+
+MARKER_TABLE = "items"
+"""Its partition key begins with a text, so that a marker row is known by its own name."""
+
+_SWITCHES = (
+    "CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'},"
+    " 'ttl': {'status': 'enabled'}}"
+)
+
+
+def tables(keyspace: str) -> tuple[str, ...]:
+    """The tables as `keyspace.table`."""
+    return tuple(f"{keyspace}.{name}" for name in _TABLES)
+
+
+def source_ddl(keyspace: str, replication: str) -> list[str]:
+    """The source's statements; `replication` is the keyspace's, as CQL."""
+    create = f"CREATE KEYSPACE {keyspace} WITH replication = {replication}"
+    made = [_with(ddl.format(keyspace), "cdc = true") for ddl in _TABLES.values()]
+    return [create, TYPE.format(keyspace), *made]
+
+
+def target_ddl(keyspace: str) -> list[str]:
+    """The same for Keyspaces: client-side timestamps and TTL, no CDC; bare for counters."""
+    create = f"CREATE KEYSPACE {keyspace} WITH replication = {{'class': 'SingleRegionStrategy'}}"
+    made = [
+        ddl.format(keyspace) if name == "counts" else _with(ddl.format(keyspace), _SWITCHES)
+        for name, ddl in _TABLES.items()
+    ]
+    return [create, TYPE.format(keyspace), *made]
+
+
+def _with(table: str, option: str) -> str:
+    return f"{table} {'AND' if 'WITH' in table else 'WITH'} {option}"

@@ -1,0 +1,37 @@
+"""A run of chaos ends with both sides equal; the same check fails where a rule is broken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from sandbox.stack import Stack
+from tests.chaos.control import control
+from tests.chaos.run import Options, run
+from tests.chaos.verdict import Verdict
+from tools import places
+
+pytestmark = [pytest.mark.stack, pytest.mark.soak, pytest.mark.timeout(600)]
+
+SEED = 20261123
+
+
+@pytest.fixture(scope="module")
+def chaos_stack() -> Iterator[Stack]:
+    with Stack(nodes=3, say=print) as stack:
+        yield stack
+
+
+def test_whatever_is_paused_killed_or_replayed_both_sides_end_up_equal(chaos_stack: Stack) -> None:
+    options = Options(seed=SEED, seconds=60.0, mutations=5_000, kills=10)
+    report = run(options, chaos_stack, places.BUILD / "chaos", print)
+    assert report.verdict is Verdict.EQUAL, str(report)
+
+
+def test_a_pipeline_that_writes_at_the_time_of_writing_is_caught(chaos_stack: Stack) -> None:
+    options = control(SEED, broken=True)
+    report = run(options, chaos_stack, places.BUILD / "chaos-control", print)
+    assert report.verdict is Verdict.DIVERGENT, str(report)
+    # All that is wrong with the run is what the broken rule did.
+    assert len(report.reasons) == 1, str(report)

@@ -1,0 +1,57 @@
+"""What is not known to be equal is not called so."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from tests.chaos.books import Books
+from tests.chaos.kinds import Fault, Kind
+from tests.chaos.verdict import Counts, Demands, Verdict, judge
+
+DEMANDS = Demands(frozenset(Kind), frozenset(Fault), mutations=60, kills=10)
+BOOKS = Books("processor", 2, 12, {"applied": 10, "returned": 2, "parked": 0}, (), {})
+GOOD = Counts(
+    kinds=Counter(dict.fromkeys(Kind, 2)),
+    faults=Counter(dict.fromkeys(Fault, 2)),
+    captured=9,
+    sent_again=3,
+    divergent=0,
+    books=(BOOKS,),
+    parked=0,
+    dropped=0,
+    obstacles=(),
+)
+
+
+def test_a_run_with_everything_in_it_is_equal() -> None:
+    assert judge(GOOD, DEMANDS) == (Verdict.EQUAL, [])
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"kinds": Counter({**GOOD.kinds, Kind.LWT: 0})}, "lightweight transaction"),
+        ({"faults": Counter({**GOOD.faults, Fault.BROKER_KILLED: 0})}, "broker killed"),
+        ({"faults": Counter(dict.fromkeys(Fault, 1))}, "5 kills"),
+        ({"kinds": Counter(dict.fromkeys(Kind, 1))}, "30 mutations"),
+        ({"captured": 10}, "12 records reached the end of a batch, the topics hold 13"),
+        ({"parked": 1}, "parked queue"),
+        ({"dropped": 1}, "given up"),
+        ({"obstacles": ("9 hints are not settled",)}, "not settled"),
+        ({"books": (replace(BOOKS, unbalanced=("12 in, 11 out",)),)}, "11 out"),
+        ({"books": (replace(BOOKS, ends={"parked": 3}),)}, "parked 3"),
+    ],
+)
+def test_a_doubt_makes_it_unknown(changed: dict[str, object], why: str) -> None:
+    verdict, reasons = judge(replace(GOOD, **changed), DEMANDS)  # type: ignore[arg-type]
+    assert verdict is Verdict.UNKNOWN
+    assert any(why in reason for reason in reasons)
+
+
+def test_rows_that_differ_outweigh_every_doubt() -> None:
+    verdict, reasons = judge(replace(GOOD, divergent=3, parked=1), DEMANDS)
+    assert verdict is Verdict.DIVERGENT
+    assert len(reasons) == 2

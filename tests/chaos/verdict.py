@@ -1,0 +1,107 @@
+"""From what happened to a verdict. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from tests.chaos.books import Books
+from tests.chaos.kinds import KILLS, Fault, Kind
+
+PROCESSOR = "processor"
+
+
+class Verdict(Enum):
+    """Only `EQUAL` is a success."""
+
+    EQUAL = "equal"
+    DIVERGENT = "divergent"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """What a run must contain; the numbers are least ones."""
+
+    kinds: frozenset[Kind]
+    faults: frozenset[Fault]
+    mutations: int
+    kills: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a run contained."""
+
+    kinds: Counter[Kind]
+    """statements that succeeded"""
+    faults: Counter[Fault]
+    captured: int
+    """records that capture appended to the topics"""
+    sent_again: int
+    """records that the run itself appended once more"""
+    divergent: int
+    books: tuple[Books, ...]
+    parked: int
+    dropped: int
+    """records that an event source gave up"""
+    obstacles: tuple[str, ...]
+    """why it is not known whether everything was settled"""
+
+    @property
+    def mutations(self) -> int:
+        return self.kinds.total()
+
+    @property
+    def hints(self) -> int:
+        """Records that the topics hold."""
+        return self.captured + self.sent_again
+
+    @property
+    def kills(self) -> int:
+        return sum(self.faults[kill] for kill in KILLS)
+
+
+def judge(counts: Counts, demands: Demands) -> tuple[Verdict, list[str]]:
+    """The verdict, and why it is not `equal`."""
+    doubts = list(_doubts(counts, demands))
+    if counts.divergent:
+        return Verdict.DIVERGENT, [f"{counts.divergent} rows differ", *doubts]
+    return (Verdict.UNKNOWN, doubts) if doubts else (Verdict.EQUAL, [])
+
+
+def unmet(kinds: Counter[Kind], faults: Counter[Fault], demands: Demands) -> Iterator[str]:
+    """What has not happened yet of what must."""
+    yield from _missing("statement", demands.kinds, kinds)
+    yield from _missing("fault", demands.faults, faults)
+    if kinds.total() < demands.mutations:
+        yield f"{kinds.total()} mutations succeeded, {demands.mutations} are wanted"
+    kills = sum(faults[kill] for kill in KILLS)
+    if kills < demands.kills:
+        yield f"{kills} kills, {demands.kills} are wanted"
+
+
+def _doubts(counts: Counts, demands: Demands) -> Iterator[str]:
+    yield from counts.obstacles
+    yield from unmet(counts.kinds, counts.faults, demands)
+    if counts.parked:
+        yield f"{counts.parked} records lie in the parked queue"
+    if counts.dropped:
+        yield f"{counts.dropped} records were given up by an event source"
+    received = sum(books.received for books in counts.books if books.function == PROCESSOR)
+    if received < counts.hints:
+        yield f"{received} records reached the end of a batch, the topics hold {counts.hints}"
+    for books in counts.books:
+        yield from books.unbalanced
+        if books.ends.get("parked"):
+            yield f"{books.function} parked {books.ends['parked']} records"
+
+
+def _missing(
+    what: str, wanted: Iterable[Kind | Fault], counts: Counter[Kind] | Counter[Fault]
+) -> Iterator[str]:
+    for one in sorted(wanted, key=lambda one: one.value):
+        if not counts[one]:  # type: ignore[index]
+            yield f"{what} never happened: {one.value}"

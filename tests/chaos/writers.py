@@ -1,0 +1,208 @@
+"""Puts the program's operations on the source, from several writers at once.
+
+Open loop: the time of each operation is fixed beforehand, whatever the answers take. No statement
+is ever sent twice by the driver. The source alone decides what a failed write has changed.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+from cassandra import ConsistencyLevel
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
+from cassandra.policies import (
+    ConstantReconnectionPolicy,
+    FallthroughRetryPolicy,
+    RoundRobinPolicy,
+)
+from cassandra.query import BatchStatement, PreparedStatement
+
+from sandbox.endpoints import CqlEndpoint
+from sandbox.workload.mutation import Statement
+from tests.chaos.kinds import Kind
+from tests.chaos.program import Operation, operations, statements
+
+_ANSWER_S = 4.0
+_MOST_IN_FLIGHT = 128
+_SUCCESS = "ok"
+_NOT_APPLIED = "condition was false"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the operation log; times are epoch seconds, `end` is ok or an error's name."""
+
+    writer: int
+    operation: Operation
+    sent_at: float
+    ended_at: float
+    end: str
+
+    @property
+    def succeeded(self) -> bool:
+        return self.end == _SUCCESS
+
+
+class Writer:
+    """One client of the source, with connections of its own."""
+
+    def __init__(
+        self,
+        number: int,
+        source: CqlEndpoint,
+        keyspace: str,
+        rate: float,
+        planned: Iterator[Operation],
+    ) -> None:
+        self.entries: list[Entry] = []
+        self._number, self._rate, self._planned = number, rate, planned
+        self._cluster = _cluster(source)
+        self._session: Any = self._cluster.connect(keyspace)
+        self._prepared: dict[str, PreparedStatement] = {}
+        self._slots = threading.Semaphore(_MOST_IN_FLIGHT)
+
+    def run(self, stop: threading.Event) -> None:
+        """Send until `stop`, then wait for every answer."""
+        began = time.monotonic()
+        for operation in self._planned:
+            due = began + operation.number / self._rate
+            if stop.wait(max(0.0, due - time.monotonic())):
+                break
+            self._send(operation)
+        for _ in range(_MOST_IN_FLIGHT):
+            self._slots.acquire(timeout=2 * _ANSWER_S)
+
+    def prepare(self, statements: Iterable[str]) -> None:
+        """Prepare before the clock starts: later a node may be dead that is asked."""
+        for cql in statements:
+            self._prepared[cql] = self._session.prepare(cql)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._cluster.shutdown()
+
+    def _send(self, operation: Operation) -> None:
+        self._slots.acquire(timeout=2 * _ANSWER_S)
+        sent_at = time.time()
+        done = partial(self._done, operation, sent_at)
+        try:
+            future = self._session.execute_async(self._bound(operation, sent_at))
+        except Exception as error:  # noqa: BLE001 - logged: the driver raises whatever it met
+            self._failed(operation, sent_at, error)
+            return
+        future.add_callbacks(
+            lambda rows: done(_end(operation, rows)),
+            lambda error: self._failed(operation, sent_at, error),
+        )
+
+    def _failed(self, operation: Operation, sent_at: float, error: BaseException) -> None:
+        self._done(operation, sent_at, type(error).__name__)
+
+    def _done(self, operation: Operation, sent_at: float, end: str) -> None:
+        self.entries.append(Entry(self._number, operation, sent_at, time.time(), end))
+        self._slots.release()
+
+    def _bound(self, operation: Operation, now: float) -> Any:
+        level = getattr(ConsistencyLevel, operation.consistency.value)
+        first, *rest = operation.statements
+        if operation.shift_s is not None:
+            stamp = int((now + operation.shift_s) * 1e6)
+            first = Statement(first.cql, (stamp, *first.values[1:]))
+        if operation.batch is None:
+            bound = self._bind(first)
+            bound.consistency_level = level
+            return bound
+        batch = BatchStatement(operation.batch, consistency_level=level)
+        for statement in (first, *rest):
+            batch.add(self._bind(statement))
+        return batch
+
+    def _bind(self, statement: Statement) -> Any:
+        if statement.cql not in self._prepared:
+            self._prepared[statement.cql] = self._session.prepare(statement.cql)
+        return self._prepared[statement.cql].bind(statement.values)
+
+
+class Writers:
+    """Run while they are entered, each in a thread; `rate` is operations a second of all."""
+
+    def __init__(
+        self,
+        source: CqlEndpoint,
+        keyspace: str,
+        *,
+        seed: int,
+        count: int,
+        rate: float,
+        kinds: frozenset[Kind],
+    ) -> None:
+        self._stop = threading.Event()
+        self._open = ExitStack()
+        self.writers: list[Writer] = []
+        for number in range(count):
+            planned = operations(seed, number, kinds)
+            writer = Writer(number, source, keyspace, rate / count, planned)
+            self._open.callback(writer.close)
+            writer.prepare(statements(seed, number, kinds))
+            self.writers.append(writer)
+        self._threads = [
+            threading.Thread(target=writer.run, args=(self._stop,), name=f"writer {number}")
+            for number, writer in enumerate(self.writers)
+        ]
+
+    @property
+    def entries(self) -> list[Entry]:
+        """The operation log so far, in order of sending."""
+        return sorted(
+            (entry for writer in self.writers for entry in list(writer.entries)),
+            key=lambda entry: entry.sent_at,
+        )
+
+    @property
+    def succeeded(self) -> Counter[Kind]:
+        """How many operations of each kind the source has acknowledged."""
+        return Counter(one.operation.kind for one in self.entries if one.succeeded)
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+        self._open.close()
+
+
+def _end(operation: Operation, rows: Any) -> str:
+    """A lightweight transaction whose condition was false has changed nothing."""
+    is_false = operation.kind is Kind.LWT and rows and not rows[0][0]
+    return _NOT_APPLIED if is_false else _SUCCESS
+
+
+def _cluster(source: CqlEndpoint) -> Cluster:
+    profile = ExecutionProfile(
+        RoundRobinPolicy(), retry_policy=FallthroughRetryPolicy(), request_timeout=_ANSWER_S
+    )
+    return Cluster(
+        source.hosts,
+        source.port,
+        protocol_version=4,
+        connect_timeout=_ANSWER_S,
+        reconnection_policy=ConstantReconnectionPolicy(1.0, None),
+        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+    )

@@ -1,0 +1,71 @@
+"""Fixtures of the contract suite: a session, a keyspace, and tables of every kind of switch."""
+
+import os
+import secrets
+from collections.abc import Iterator
+
+import pytest
+from cassandra.cluster import Session
+
+from keyspaces_local.control import Control
+from tests.keyspaces_local.keyspaces_client import Target, connected, service, wait_active
+
+TABLES = {
+    "plain": "k int PRIMARY KEY, v text",
+    "timed": "k int PRIMARY KEY, v text",
+    "expiring": "k int PRIMARY KEY, v text",
+    "rich": "p int, c int, s text STATIC, t text, l list<int>, m map<text, int>,"
+    " PRIMARY KEY (p, c)",
+    "counts": "k int PRIMARY KEY, n counter",
+}
+SWITCHES = {
+    "timed": "client_side_timestamps",
+    "rich": "client_side_timestamps",
+    "expiring": "ttl",
+}
+
+
+ENDPOINT = "KEYSPACES_ENDPOINT"
+"""HOST:PORT of the service to test in place of the sandbox's: the real one, for instance."""
+
+
+@pytest.fixture(scope="session")
+def target(request: pytest.FixtureRequest) -> Target:
+    """The service under test."""
+    if address := os.environ.get(ENDPOINT):
+        return service(address)
+    found: Target = request.getfixturevalue("stack").target
+    return found
+
+
+@pytest.fixture
+def control(request: pytest.FixtureRequest) -> Iterator[Control]:
+    """The control port of the sandbox's endpoint, which is as it was afterwards."""
+    if os.environ.get(ENDPOINT):
+        pytest.skip(f"{ENDPOINT} has no control port")
+    found: Control = request.getfixturevalue("stack").keyspaces.control
+    yield found
+    found.reset()
+
+
+@pytest.fixture(scope="module")
+def session(target: Target) -> Iterator[Session]:
+    with connected(target) as session:
+        yield session
+
+
+@pytest.fixture(scope="module")
+def keyspace(session: Session) -> Iterator[str]:
+    """A keyspace with the tables above; the session USEs it."""
+    name = f"contract_{secrets.token_hex(4)}"
+    session.execute(
+        f"CREATE KEYSPACE {name} WITH replication = {{'class': 'SingleRegionStrategy'}}"
+    )
+    for table, columns in TABLES.items():
+        switch = SWITCHES.get(table)
+        options = f" WITH CUSTOM_PROPERTIES = {{'{switch}': {{'status': 'enabled'}}}}"
+        session.execute(f"CREATE TABLE {name}.{table} ({columns}){options if switch else ''}")
+        wait_active(session, name, table)
+    session.set_keyspace(name)
+    yield name
+    session.execute(f"DROP KEYSPACE {name}")

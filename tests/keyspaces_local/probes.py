@@ -1,0 +1,76 @@
+"""Questions about the service that nobody has answered in public, each as a function of a session.
+
+A probe works on the table `rich` (client-side timestamps) and on keys of its own.
+"""
+
+import time
+from typing import Any
+
+from cassandra.cluster import Session
+
+_next_key = int(time.time()) % 1_000_000_000
+
+
+def own_key() -> int:
+    global _next_key
+    _next_key += 1
+    return _next_key
+
+
+def now_us() -> int:
+    return time.time_ns() // 1000
+
+
+def absent_row_delete_leaves_a_tombstone(session: Session) -> bool:
+    """Whether an older INSERT that arrives after the DELETE of an absent row stays hidden."""
+    return _hides_older(session, "p = ? AND c = ?", (1,))
+
+
+def range_delete_covers_absent_rows(session: Session) -> bool:
+    """Whether an older INSERT that arrives after the partition's DELETE stays hidden."""
+    return _hides_older(session, "p = ?", ())
+
+
+def _hides_older(session: Session, where: str, clustering: tuple[int, ...]) -> bool:
+    key, now = own_key(), now_us()
+    delete = session.prepare(f"DELETE FROM rich USING TIMESTAMP ? WHERE {where}")
+    session.execute(delete, (now, key, *clustering))
+    insert = session.prepare("INSERT INTO rich (p, c, t) VALUES (?, ?, ?) USING TIMESTAMP ?")
+    session.execute(insert, (key, 1, "older", now - 1_000_000))
+    return session.execute("SELECT c FROM rich WHERE p = %s", (key,)).one() is None
+
+
+def overwritten_collection_shadows(session: Session, column: str) -> bool:
+    """Whether an older overwrite that arrives later adds nothing to a newer one."""
+    old, new = {"m": ({"old": 1}, {"new": 2}), "l": ([1], [2])}[column]
+    key, now = own_key(), now_us()
+    write = session.prepare(f"INSERT INTO rich (p, c, {column}) VALUES (?, ?, ?) USING TIMESTAMP ?")
+    session.execute(write, (key, 1, new, now))
+    session.execute(write, (key, 1, old, now - 1_000_000))
+    found: Any = session.execute(f"SELECT {column} AS found FROM rich WHERE p = {key}").one().found
+    return bool((dict(found) if column == "m" else found) == new)
+
+
+def same_list_twice_at_one_time(session: Session) -> list[int]:
+    key, now = own_key(), now_us()
+    write = session.prepare("INSERT INTO rich (p, c, l) VALUES (?, ?, ?) USING TIMESTAMP ?")
+    for _ in range(2):
+        session.execute(write, (key, 1, [1, 2], now))
+    return list(session.execute(f"SELECT l FROM rich WHERE p = {key}").one().l)
+
+
+def null_beats_a_value_at_one_time(session: Session) -> bool:
+    key, now = own_key(), now_us()
+    write = session.prepare("INSERT INTO rich (p, c, t) VALUES (?, ?, ?) USING TIMESTAMP ?")
+    for text in ("a", None, "b"):
+        session.execute(write, (key, 1, text, now))
+    return session.execute(f"SELECT t FROM rich WHERE p = {key}").one().t is None
+
+
+def outcome(session: Session, text: str, *values: object) -> str:
+    """`accepted`, or the class and the words of the refusal."""
+    try:
+        session.execute(session.prepare(text), values) if values else session.execute(text)
+    except Exception as error:  # noqa: BLE001 - whatever the service answers is the finding
+        return f"{type(error).__name__}: {error}"
+    return "accepted"

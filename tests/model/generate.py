@@ -1,0 +1,201 @@
+"""Draws programs. Keys are few and values sometimes repeat, so that steps meet each other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+from typing import TypeVar
+
+from hintferry.core.hint import Bound, Slice
+from tests.model.profiles import Profile
+from tests.model.program import (
+    Batch,
+    HandOver,
+    Poison,
+    Program,
+    Repair,
+    SendAgain,
+    SetClock,
+    SourceWrite,
+    Step,
+    Stop,
+    TakeDown,
+    Tick,
+    Verb,
+)
+from tests.model.tables import CLUSTERINGS, PARTITIONS, TABLES, TOO_LARGE
+from tests.model.themes import THEMES
+
+T = TypeVar("T")
+
+WORKERS = 3
+DEEPEST = 2
+
+
+class Generator:
+    """Draws one program from a source of chance."""
+
+    def __init__(self, random: Random, profile: Profile, theme: str | None) -> None:
+        self._random, self._profile = random, profile
+        names = {name: weight for name, (_, weight) in THEMES.items()}
+        self._theme = THEMES[theme or self._pick(names)][0]
+        self._table = self._pick(self._theme.tables)
+        self._partitions = PARTITIONS[: random.choice([1, 1, 1, 2])]
+        self._verbs = self._some_of(self._theme.verbs[self._table])
+        self._expiring = random.choice(self._theme.expiring)
+        self._key = random.choice(CLUSTERINGS[self._table])
+        self._value = 10
+
+    def program(self) -> Program:
+        """Writes first, so that there is something to do; then everything beside each other."""
+        length = self._random.choice(self._theme.lengths)
+        return (self._write(), *(self._step(0) for _ in range(length)))
+
+    def _step(self, depth: int) -> Step:
+        kind = self._pick({"write": 10, "batch": 8, "time": 2, "cluster": 4, "records": 3})
+        if kind == "write" or (kind == "batch" and depth >= DEEPEST):
+            return self._write()
+        if kind == "batch":
+            return self._batch(depth)
+        if kind == "time":
+            return self._time()
+        return self._cluster() if kind == "cluster" else self._records()
+
+    def _time(self) -> Step:
+        random = self._random
+        if random.random() < 0.2:
+            error = self._profile.clock_error_us
+            return SetClock(random.randrange(WORKERS), random.randint(-error, error))
+        return Tick(random.choice([1_000, 200_000, 2_000_000, 16_000_000, 50_000_000, 200_000_000]))
+
+    def _cluster(self) -> Step:
+        kind = self._random.randrange(8)
+        if kind < 5:
+            return HandOver(self._random.randrange(6))
+        if kind == 5:
+            return Repair()
+        return TakeDown(self._random.choice([None, None, 0, 1, 2]))
+
+    def _records(self) -> Step:
+        if self._random.random() < 0.8:
+            return SendAgain(self._random.randrange(40))
+        return Poison(self._random.randrange(5))
+
+    def _batch(self, depth: int) -> Batch:
+        random = self._random
+        count = random.choice(self._theme.stop_counts) if depth < DEEPEST else 0
+        stops = tuple(self._stop(depth) for _ in range(count))
+        return Batch(
+            worker=random.randrange(WORKERS),
+            size=random.choice([1, 2, 6, 40, 40]),
+            seed=random.randrange(1 << 30),
+            faults=random.choice(self._theme.faults),
+            budget_s=random.choice(self._theme.budgets_s),
+            stops=stops,
+            park_fails=random.random() < 0.1,
+            replay_fails=random.random() < 0.1,
+            most_rows=random.choice([None, None, None, None, None, 1, 2]),
+        )
+
+    def _stop(self, depth: int) -> Stop:
+        random = self._random
+        point, nth = self._pick(dict(self._theme.stops)), random.choice([0, 0, 0, 1, 2, 3])
+        if random.random() < 0.2:
+            return Stop(point, nth, dies=True)
+        how = random.random()
+        if how < 0.4:
+            return Stop(point, nth, self._overtaking())
+        if how < 0.6:
+            return Stop(point, nth, (self._pause(),))
+        return Stop(point, nth, tuple(self._step(depth + 1) for _ in range(random.randint(1, 4))))
+
+    def _overtaking(self) -> tuple[Step, ...]:
+        """While one stands still, the source changes and others take up all there is."""
+        batches = [self._batch(DEEPEST) for _ in range(self._random.choice([1, 1, 2]))]
+        others = (replace(batch, size=40, faults=0.0) for batch in batches)
+        write = self._write()
+        if self._random.random() < 0.7:
+            # What reaches a replica later would be hinted, and mended, later.
+            write = replace(write, reached=(0, 1, 2))
+        return (write, self._pause(), *others)
+
+    def _pause(self) -> Tick:
+        return Tick(round(self._random.choice(self._theme.pauses_s) * 1e6))
+
+    def _write(self) -> SourceWrite:
+        random, table = self._random, self._table
+        verb = self._pick(self._verbs)
+        if random.random() < 0.4:
+            self._key = random.choice(CLUSTERINGS[table])
+        clustering = self._key
+        if table == "wide" and verb in (Verb.INSERT, Verb.DELETE_ROW) and random.random() < 0.03:
+            clustering = TOO_LARGE
+        return SourceWrite(
+            verb,
+            table,
+            random.choice(self._partitions),
+            clustering,
+            self._values(verb),
+            random.choice([2, 10, 60]) if self._may_expire(verb) else None,
+            self._slice() if verb is Verb.DELETE_SLICE else None,
+            random.choice([0, 0, 0, 0, 500, 3_000_000, -100_000]),
+            self._reached(),
+        )
+
+    def _reached(self) -> tuple[int, ...]:
+        random = self._random
+        if random.random() < self._theme.whole:
+            return (0, 1, 2)
+        return tuple(sorted(random.sample(range(3), random.randint(1, 2))))
+
+    def _may_expire(self, verb: Verb) -> bool:
+        may = verb in (Verb.INSERT, Verb.UPDATE, Verb.SET_STATIC)
+        return may and self._random.random() < self._expiring
+
+    def _values(self, verb: Verb) -> tuple[tuple[str, int | None], ...]:
+        table = TABLES[self._table]
+        if verb is Verb.ADD:
+            return ((self._random.choice(["m", "n"]), self._random.choice([1, 1, 2, 10, -3])),)
+        names: tuple[str, ...] = ()
+        if verb is Verb.SET_STATIC:
+            names = table.static_names
+        elif verb in (Verb.INSERT, Verb.UPDATE):
+            names = table.regular_names
+        elif verb in (Verb.APPEND, Verb.APPEND_STATIC):
+            return ((("l" if verb is Verb.APPEND else "sl"), self._number()),)
+        if not names:
+            return ()
+        chosen = self._random.sample(names, self._random.randint(1, len(names)))
+        return tuple((name, self._number_or_null()) for name in chosen)
+
+    def _number_or_null(self) -> int | None:
+        return None if self._random.random() < 0.25 else self._number()
+
+    def _number(self) -> int:
+        if self._random.random() < 0.3:
+            return self._random.randint(1, 2)
+        self._value += 1
+        return self._value
+
+    def _some_of(self, verbs: dict[Verb, int]) -> dict[Verb, int]:
+        """Programs that lack some verbs reach further with the others."""
+        kept = {verb: weight for verb, weight in verbs.items() if self._random.random() < 0.6}
+        return kept or verbs
+
+    def _slice(self) -> Slice:
+        random, keys = self._random, CLUSTERINGS[self._table]
+        first, last = sorted([random.choice(keys), self._key])
+        depth = random.randint(0, len(first)), random.randint(0, len(last))
+        start, end = first[: depth[0]], last[: depth[1]]
+        return Slice(
+            Bound(start, not start or random.random() < 0.6),
+            Bound(end, not end or random.random() < 0.6),
+        )
+
+    def _pick(self, weights: dict[T, int]) -> T:
+        return self._random.choices(list(weights), list(weights.values()))[0]
+
+
+def generate(random: Random, profile: Profile, theme: str | None = None) -> Program:
+    """One program; of any theme unless one is named."""
+    return Generator(random, profile, theme).program()

@@ -1,0 +1,30 @@
+"""A write on its way to the target: what it follows from, and what of it has arrived."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hintferry.core.rows import Statement
+from hintferry.ports import Write
+
+LATEST_ARRIVAL_US = 14_000_000
+"""A statement arrives within this after it was planned: a request's time-out and a margin."""
+
+
+@dataclass(slots=True)
+class Journey:
+    """`starts`: for each statement the true time at which the read began that it follows from."""
+
+    write: Write
+    starts: list[int]
+    planned_us: int
+    arrived: set[int] = field(default_factory=set)
+
+    @property
+    def latest_us(self) -> int:
+        """When it must have arrived."""
+        return self.planned_us + LATEST_ARRIVAL_US
+
+    def index_of(self, statement: Statement) -> int:
+        """Which of the statements it is."""
+        return next(i for i, one in enumerate(self.write.statements) if one is statement)

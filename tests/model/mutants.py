@@ -1,0 +1,219 @@
+"""The rules, each broken once. A run of the model that catches one fewer has lost an eye."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from hintferry import counting, pipeline, reconcile
+from hintferry.core import coalesce, followup, ledger
+from hintferry.core.coalesce import RowWork, SliceWork, Work
+from hintferry.core.errors import HintferryError, ParkReason, SideFault
+from hintferry.core.followup import Later
+from hintferry.core.hint import WHOLE_PARTITION, Hint, Slice
+from hintferry.core.ledger import Ledger, Outcome, Settled
+from hintferry.core.plan import plan_rows
+from hintferry.core.rows import Add, Put, Remove, Row, Snapshot, Statement
+from hintferry.core.schema import Key, TableId
+from hintferry.ports import Write
+from hintferry.testing import leases, source
+from hintferry.testing.leases import LeaseTable
+from hintferry.testing.target import MemoryTarget
+from tests.model.mutant import Mutant
+from tests.model.ports import (
+    DrawnClock,
+    Forgetful,
+    PagesTogether,
+    Rewritten,
+    RowsOnly,
+    SecondThoughts,
+    UntilEmptyPage,
+)
+from tests.model.worker import Worker
+
+NEVER_STALE = 1e9
+
+
+def _rewriting(name: str, rewrite: Callable[[Write, Worker], Sequence[Statement]]) -> Mutant:
+    """A mutant of what is written."""
+    return Mutant(
+        name, target=lambda target, worker: Rewritten(target, lambda write: rewrite(write, worker))
+    )
+
+
+def _stamped_when_planned(write: Write, worker: Worker) -> list[Statement]:
+    now = round(worker.clock.now() * 1e6)
+    return [
+        one if isinstance(one, Add) else replace(one, timestamp=now) for one in write.statements
+    ]
+
+
+_change = MemoryTarget._change
+
+
+def _stamped_on_arrival(self: MemoryTarget, write: Write, statement: Statement) -> Any:
+    if not isinstance(statement, Add):
+        statement = replace(statement, timestamp=self.store.time.micros)
+    return _change(self, write, statement)
+
+
+def _without_nulls(write: Write, _worker: Worker) -> list[Statement]:
+    return [_only_values(one) if isinstance(one, Put) else one for one in write.statements]
+
+
+def _only_values(put: Put) -> Put:
+    kept = [pair for pair in zip(put.columns, put.values, strict=True) if pair[1] is not None]
+    return replace(
+        put, columns=tuple(name for name, _ in kept), values=tuple(value for _, value in kept)
+    )
+
+
+def _without_row_deletes(write: Write, _worker: Worker) -> list[Statement]:
+    is_rows = isinstance(write.work, RowWork)
+    return [one for one in write.statements if not (is_rows and isinstance(one, Remove))]
+
+
+def _with_lasting_marker(write: Write, _worker: Worker) -> list[Statement]:
+    return [
+        replace(one, ttl=None, columns=(), values=()) if part == "marker" else one
+        for statement in write.statements
+        for part, one in _marker_apart(statement)
+    ]
+
+
+def _marker_apart(statement: Statement) -> Iterator[tuple[str, Any]]:
+    if isinstance(statement, Put) and statement.clustering is not None and statement.creates_row:
+        yield "columns", replace(statement, creates_row=False)
+        yield "marker", statement
+    else:
+        yield "all", statement
+
+
+def _no_second_look(work: Work, rest: Slice | None) -> list[Later]:
+    return [later for later in followup.followups(work, rest) if later.delay_s == 0]
+
+
+def _no_continuation(work: Work, rest: Slice | None) -> list[Later]:
+    return [later for later in followup.followups(work, rest) if later.delay_s > 0]
+
+
+def _swallowing(hints: Iterable[tuple[int, Hint]]) -> list[Work]:
+    """A partition item takes the records of its rows and leaves no row work."""
+    works = coalesce.coalesce(hints)
+    swallowed: dict[tuple[TableId, Key], list[int]] = {}
+    whole = {
+        (work.table, work.partition)
+        for work in works
+        if isinstance(work, SliceWork) and work.slice == WHOLE_PARTITION
+    }
+    kept: list[Work] = []
+    for work in works:
+        where = (work.table, work.partition)
+        if isinstance(work, RowWork) and where in whole:
+            swallowed.setdefault(where, []).extend(work.records)
+        else:
+            kept.append(work)
+    return [
+        replace(work, records=(*work.records, *swallowed.pop((work.table, work.partition), ())))
+        if isinstance(work, SliceWork) and work.slice == WHOLE_PARTITION
+        else work
+        for work in kept
+    ]
+
+
+def _close_without_returned(self: Ledger) -> list[Settled]:
+    return [end for end in self._ends if end is not None and end.outcome is not Outcome.RETURNED]
+
+
+_end_of = ledger._end_of
+
+
+def _parked_for_a_fault(error: HintferryError) -> Settled:
+    if isinstance(error, SideFault):
+        return Settled(Outcome.PARKED, ParkReason.STUCK, error)
+    return _end_of(error)
+
+
+def _seconds_counted_at_read(rows: Iterable[Key], seen: Snapshot, _now_s: int) -> list[Statement]:
+    return plan_rows(rows, seen, seen.read_start // 1_000_000)
+
+
+def _expired_is_immortal(rows: Iterable[Key], seen: Snapshot, now_s: int) -> list[Statement]:
+    lasting = {
+        key: Row(row.values, tuple(at if at and at > now_s else None for at in row.expiries))
+        for key, row in seen.rows.items()
+    }
+    return plan_rows(rows, replace(seen, rows=lasting), now_s)
+
+
+def _lend_nothing(value: Any, **changes: Any) -> Any:
+    """`dataclasses.replace`, but for the one use that lends a page's time to the next."""
+    return value if "read_start" in changes else replace(value, **changes)
+
+
+def _lease_for_all(self: LeaseTable, name: bytes) -> str:
+    return next(map(str, self._owners))
+
+
+class _AlwaysSure(counting._Guarded):
+    @property
+    def unsure(self) -> int:
+        return 0
+
+    @unsure.setter
+    def unsure(self, value: int) -> None:
+        pass
+
+
+MUTANTS: tuple[Mutant, ...] = (
+    Mutant("write at now", patches=((MemoryTarget, "_change", _stamped_on_arrival),)),
+    _rewriting("timestamp taken at write", _stamped_when_planned),
+    _rewriting("nulls skipped", _without_nulls),
+    Mutant("first copy wins", decoder=Forgetful),
+    Mutant("no second look", "slices", patches=((pipeline, "followups", _no_second_look),)),
+    Mutant("second look at once", "slices", patches=((followup, "SECOND_LOOK_AFTER_S", 0),)),
+    Mutant("swallowed rows not written", patches=((pipeline, "coalesce", _swallowing),)),
+    Mutant("statics read from rows", source=RowsOnly),
+    Mutant("target rows judged by the last page's time", "pages", source=PagesTogether),
+    Mutant("empty page lends no time", "pages", patches=((reconcile, "replace", _lend_nothing),)),
+    Mutant("empty page ends a read", "pages", source=UntilEmptyPage),
+    _rewriting("marker without TTL", _with_lasting_marker),
+    Mutant("one timestamp for reads within a second", clock=DrawnClock.coarse),
+    Mutant("timestamp ahead of the clock", clock=DrawnClock.ahead),
+    Mutant("driver sends again", target=SecondThoughts.sends_again),
+    Mutant("settled before written", target=SecondThoughts.settles_at_once),
+    Mutant("equal, so skip", "rows", target=SecondThoughts.skips_equal),
+    _rewriting("absent, so skip", _without_row_deletes),
+    Mutant("counts not conserved", patches=((Ledger, "close", _close_without_returned),)),
+    Mutant("faults are parked", patches=((ledger, "_end_of", _parked_for_a_fault),)),
+    Mutant(
+        "stale reads kept",
+        patches=(
+            (pipeline, "STALE_AFTER_S", NEVER_STALE),
+            (reconcile, "STALE_AFTER_S", NEVER_STALE),
+        ),
+    ),
+    Mutant(
+        "seconds to live counted at read",
+        "expiry",
+        patches=((pipeline, "plan_rows", _seconds_counted_at_read),),
+    ),
+    Mutant(
+        "expired value written for ever",
+        "expiry",
+        patches=((pipeline, "plan_rows", _expired_is_immortal),),
+    ),
+    Mutant("counters without a lease", patches=((LeaseTable, "take", _lease_for_all),)),
+    Mutant("lease given back in doubt", patches=((counting, "_Guarded", _AlwaysSure),)),
+    Mutant(
+        "counters written after the lease",
+        "counting",
+        patches=((leases, "COUNT_WITHIN_S", NEVER_STALE),),
+    ),
+    Mutant("reads of one replica", patches=((source, "QUORUM", 1),)),
+)
+"""Every one of them must be caught."""
+
+NO_CONTINUATION = Mutant("no continuation", patches=((pipeline, "followups", _no_continuation),))
+"""Slices of the model are so short that chance seldom leaves a rest: caught by its own program."""

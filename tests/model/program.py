@@ -1,0 +1,131 @@
+"""What a run consists of: steps, some of them to be taken while a worker stands still."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from hintferry.core.hint import Slice
+from hintferry.core.schema import Key
+from hintferry.testing.points import Point
+
+
+class Verb(Enum):
+    """What a client of the source does."""
+
+    INSERT = "insert"
+    UPDATE = "update"
+    APPEND = "append to a list"
+    SET_STATIC = "set static columns"
+    APPEND_STATIC = "append to a static list"
+    ADD = "add to a counter"
+    DELETE_ROW = "delete a row"
+    DELETE_SLICE = "delete a slice"
+    DELETE_PARTITION = "delete a partition"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceWrite:
+    """A client's write. `lag_us`: how far its timestamp is behind the clock; `reached`: replicas.
+
+    `values`: a number a column, None for null.
+    """
+
+    verb: Verb
+    table: str
+    partition: Key
+    clustering: Key = ()
+    values: tuple[tuple[str, int | None], ...] = ()
+    ttl: int | None = None
+    part: Slice | None = None
+    lag_us: int = 0
+    reached: tuple[int, ...] = (0, 1, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """At the `nth` time that a batch passes `point`, other steps run first; or it dies there."""
+
+    point: Point
+    nth: int
+    steps: tuple[Step, ...] = ()
+    dies: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A worker takes up to `size` records that wait. `seed` settles all that is left to chance.
+
+    `faults`: the share of the target's answers that are faults. `budget_s`: until its deadline.
+    `most_rows`: as many as the source reads at once, None for any number.
+    """
+
+    worker: int
+    size: int
+    seed: int
+    faults: float = 0.0
+    budget_s: float = 900.0
+    stops: tuple[Stop, ...] = ()
+    park_fails: bool = False
+    replay_fails: bool = False
+    most_rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time passes."""
+
+    micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """One of the writes kept for a replica that missed it is delivered."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """The replicas that are up are made to hold the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakeDown:
+    """A replica stops answering; the one that did is up again."""
+
+    replica: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SendAgain:
+    """A record that was sent before, however long ago, is delivered again."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Poison:
+    """A record that can never succeed; kind 0 is one that says nothing, which is no poison."""
+
+    kind: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetClock:
+    """A worker's clock now has this error."""
+
+    worker: int
+    error_us: int
+
+
+Step = SourceWrite | Batch | Tick | HandOver | Repair | TakeDown | SendAgain | Poison | SetClock
+Program = tuple[Step, ...]
+
+
+def count_steps(steps: Program) -> int:
+    """All steps, those inside stops included."""
+    return sum(
+        1 + sum(count_steps(stop.steps) for stop in step.stops) if isinstance(step, Batch) else 1
+        for step in steps
+    )

@@ -1,0 +1,156 @@
+"""The end of a run: everything that is under way arrives, every hint is worked off, and then the
+two sides are compared.
+
+P1: every row, static and list is equal. P4: the work comes to an end. P6: what expires at the
+source expires at the target, no earlier and at most two seconds later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hintferry.core.hint import Hint, Scope
+from hintferry.core.limits import LEASE_S
+from hintferry.core.rows import Row
+from hintferry.core.schema import Table
+from hintferry.testing.cluster import REPLICAS
+from tests.model.program import Batch
+from tests.model.tables import PARTITIONS, TABLES, TOO_LARGE
+from tests.model.watch import LATE_BY_S, Place, Violation
+from tests.model.world import World
+
+ROUNDS = 200
+LONGEST_TTL_S = 60
+
+
+def settle(world: World) -> None:
+    """Bring the world to rest and compare. Raises Violation."""
+    for worker in world.workers:
+        worker.clock.error_us = 0
+    _come_to_rest(world)
+    if not world.profile.is_bounded:
+        # Nothing is claimed but that a read later than every clock mends it.
+        world.time.advance(2 * world.profile.clock_error_us + 1_000_000)
+        _hint_everything(world)
+        _come_to_rest(world)
+    _compare(world, swept=False)
+    world.time.advance((LONGEST_TTL_S + LATE_BY_S + 1) * 1_000_000)
+    _compare(world, swept=False)
+    _sweep(world)
+    _come_to_rest(world)
+    _compare(world, swept=True)
+
+
+def _come_to_rest(world: World) -> None:
+    cluster = world.cluster
+    cluster.down = set()
+    world.deliver_late()
+    while cluster.waiting:
+        cluster.hand_off(0)
+    cluster.repair()
+    world.topic.pending += world.stuck
+    world.stuck.clear()
+    for number in range(ROUNDS):
+        if not world.topic.pending:
+            return
+        _work_off(world, number)
+    raise Violation(f"P4: {len(world.topic.pending)} records are never settled")
+
+
+def _work_off(world: World, number: int) -> None:
+    earliest = min(delivery.due_us for delivery in world.topic.pending)
+    # After a crash a lease may have to run out before counters go on.
+    world.time.micros = max(world.time.micros, earliest) + (LEASE_S * 1_000_000 if number else 0)
+    step = Batch(worker=number % len(world.workers), size=30, seed=number)
+    deliveries = world.topic.take(step.size, 0, world.random)
+    world.run_batch(world.workers[step.worker], step, deliveries)
+
+
+def _hint_everything(world: World) -> None:
+    """What a sweep of everything asks for."""
+    for table, places in _all_places(world):
+        for where in places:
+            world.topic.captured(_hint_of(where), world.time.micros)
+        if table.clustering:
+            for partition in PARTITIONS:
+                world.topic.captured(Hint(table.id, partition, Scope.PARTITION), world.time.micros)
+
+
+def _sweep(world: World) -> None:
+    """Every row that differs becomes a hint."""
+    for _, places in _all_places(world):
+        for where in places:
+            if _at_source(world, where) != world.shown(where):
+                world.topic.captured(_hint_of(where), world.time.micros)
+
+
+def _hint_of(where: Place) -> Hint:
+    table, partition, clustering = where
+    if clustering is None:
+        return Hint(table, partition, Scope.STATIC, statics_due=True)
+    return Hint(table, partition, Scope.ROW, clustering)
+
+
+def _compare(world: World, *, swept: bool) -> None:
+    for _, places in _all_places(world):
+        for where in places:
+            if where[2] == TOO_LARGE:
+                continue
+            source, target = _at_source(world, where), world.shown(where)
+            if not _same(world, where, source, target):
+                if not swept and _marker_expires(world, where, source, target):
+                    world.tally["left to the sweep"] += 1
+                    continue
+                world.tally["divergent"] += 1
+                raise Violation(f"P1: {where}: source {source}, target {target}")
+
+
+def _same(world: World, where: Place, source: Row | None, target: Row | None) -> bool:
+    if _is_about_to_expire(world, source) or _is_about_to_expire(world, target):
+        return True
+    if source is None or target is None:
+        return source is target
+    if source.values != target.values:
+        return False
+    delay_us = world.arrivals.get(where, 0)
+    pairs = zip(source.expiries, target.expiries, strict=True)
+    return all(world.watch.expire_together(*pair, delay_us) for pair in pairs)
+
+
+def _is_about_to_expire(world: World, row: Row | None) -> bool:
+    """Compared again once it has expired on both sides."""
+    now_s, soon = world.time.seconds, 20
+    return row is not None and any(at and at - now_s < soon for at in row.expiries)
+
+
+def _marker_expires(world: World, where: Place, source: Row | None, target: Row | None) -> bool:
+    """Whether they differ in nothing but how long an empty row lives on: a marker's own time to
+    live cannot be read, so neither that of an INSERT … USING TTL nor that of a row whose values,
+    and only they, were given one."""
+    state = world.cluster.replicas[0].partition(where[0], where[1]).row(where[2] or ())
+    if target is None and source is not None and not any(source.values):
+        return any(cell.expires_at is not None for cell in state.cells.values())
+    if source is None and target is not None and not any(target.values):
+        return state.marker is not None and state.marker.expires_at is not None
+    return False
+
+
+def _at_source(world: World, where: Place) -> Row | None:
+    table, cluster = world.cluster.table(where[0]), world.cluster
+    everyone, now_s = range(REPLICAS), world.time.seconds
+    if where[2] is None:
+        return cluster.merged_statics(table, where[1], everyone).row(table.statics, now_s)
+    state = cluster.merged_row(table, where[1], where[2], everyone)
+    return state.row(table.regulars, now_s) if state.is_live(now_s) else None
+
+
+def _all_places(world: World) -> Iterator[tuple[Table, list[Place]]]:
+    for table in TABLES.values():
+        places: list[Place] = []
+        for partition in PARTITIONS:
+            keys = set(world.target.partition(table.id, partition).rows)
+            keys.update(world.cluster.keys(table, partition, range(REPLICAS)))
+            places += [(table.id, partition, key) for key in sorted(keys)]
+            if table.statics:
+                places.append((table.id, partition, None))
+        yield table, places

@@ -1,0 +1,130 @@
+"""What a program dwells on. Chance alone seldom leads to where several things must meet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from hintferry.testing.points import Point
+from tests.model.program import Verb
+
+EVERYWHERE = {
+    Point.BEFORE_WRITE: 5,
+    Point.AFTER_READ: 4,
+    Point.READ_STARTED: 3,
+    Point.BEFORE_TARGET_READ: 3,
+    Point.AFTER_WRITE: 2,
+    Point.BEFORE_READ: 1,
+    Point.AFTER_DECODE: 1,
+    Point.BEFORE_POSTPONE: 1,
+    Point.BEFORE_PARK: 1,
+    Point.BEFORE_GIVE_BACK: 1,
+    Point.BEFORE_ANSWER: 1,
+}
+
+ALL_VERBS = {
+    "wide": {
+        Verb.INSERT: 8,
+        Verb.UPDATE: 8,
+        Verb.APPEND: 3,
+        Verb.SET_STATIC: 4,
+        Verb.APPEND_STATIC: 1,
+        Verb.DELETE_ROW: 5,
+        Verb.DELETE_SLICE: 4,
+        Verb.DELETE_PARTITION: 3,
+    },
+    "plain": {Verb.INSERT: 6, Verb.UPDATE: 6, Verb.DELETE_ROW: 3, Verb.DELETE_PARTITION: 3},
+    "bare": {Verb.INSERT: 8, Verb.DELETE_ROW: 3, Verb.DELETE_SLICE: 3, Verb.DELETE_PARTITION: 2},
+    "counts": {Verb.ADD: 1},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """Weights of tables, verbs and stops. `whole`: the share of writes that reach every replica."""
+
+    tables: dict[str, int]
+    verbs: dict[str, dict[Verb, int]]
+    lengths: tuple[int, ...] = (1, 2, 3, 4, 6, 10, 16, 24)
+    stops: tuple[tuple[Point, int], ...] = tuple(EVERYWHERE.items())
+    stop_counts: tuple[int, ...] = (0, 1, 1, 2)
+    expiring: tuple[float, ...] = (0.0, 0.2, 0.8)
+    whole: float = 0.5
+    faults: tuple[float, ...] = (0.0, 0.0, 0.0, 0.2, 0.6)
+    pauses_s: tuple[float, ...] = (0.001, 3, 20, 35)
+    budgets_s: tuple[float, ...] = (9.0, 60.0, 900.0)
+
+
+EVERYTHING = Theme({"wide": 14, "plain": 2, "bare": 3, "counts": 2}, ALL_VERBS)
+
+SLICES = Theme(
+    {"wide": 1, "bare": 2},
+    {
+        name: {Verb.INSERT: 4, Verb.DELETE_SLICE: 2, Verb.DELETE_PARTITION: 3}
+        for name in ("wide", "bare")
+    },
+    lengths=(1, 1, 2, 3),
+    stops=((Point.BEFORE_WRITE, 3), (Point.AFTER_READ, 1), (Point.BEFORE_TARGET_READ, 1)),
+    stop_counts=(1, 2),
+    expiring=(0.0,),
+    whole=0.9,
+    faults=(0.0,),
+    pauses_s=(0.001, 3),
+)
+"""A row is inserted, and deleted with others, in every order of those who hear of it."""
+
+ROWS = replace(
+    SLICES,
+    verbs={name: {Verb.INSERT: 4, Verb.DELETE_ROW: 3} for name in ("wide", "bare")},
+    stops=((Point.BEFORE_WRITE, 3), (Point.AFTER_READ, 1)),
+)
+"""A row is inserted and deleted alone."""
+
+PAGES = replace(
+    SLICES,
+    verbs={
+        name: {Verb.INSERT: 5, Verb.DELETE_ROW: 3, Verb.DELETE_SLICE: 2, Verb.DELETE_PARTITION: 1}
+        for name in ("wide", "bare")
+    },
+    lengths=(3, 4, 5, 8),
+    pauses_s=(0.001, 4, 4),
+    budgets_s=(9.0, 9.0, 60.0),
+    stops=((Point.AFTER_READ, 2), (Point.BEFORE_READ, 2), (Point.BEFORE_TARGET_READ, 2)),
+    stop_counts=(1, 2, 2),
+)
+"""Rows change while a slice of them is read page by page."""
+
+EXPIRY = Theme(
+    {"wide": 2, "plain": 1},
+    {
+        "wide": {Verb.INSERT: 2, Verb.UPDATE: 3, Verb.SET_STATIC: 1},
+        "plain": {Verb.INSERT: 2, Verb.UPDATE: 3},
+    },
+    lengths=(1, 2, 4),
+    stops=((Point.AFTER_READ, 3), (Point.BEFORE_WRITE, 1), (Point.READ_STARTED, 1)),
+    expiring=(0.9,),
+    whole=0.8,
+    pauses_s=(2, 3, 9, 20),
+)
+"""Values expire while they are on their way."""
+
+COUNTING = Theme(
+    {"counts": 1},
+    ALL_VERBS,
+    lengths=(1, 2, 4, 8),
+    stops=((Point.BEFORE_TARGET_READ, 3), (Point.BEFORE_WRITE, 3), (Point.AFTER_WRITE, 1)),
+    stop_counts=(1, 2, 3),
+    whole=0.8,
+    faults=(0.0, 0.5, 0.8),
+    pauses_s=(0.001, 8, 25, 25, 33),
+)
+"""Counters, with answers lost and leases that run out."""
+
+THEMES = {
+    "everything": (EVERYTHING, 12),
+    "slices": (SLICES, 3),
+    "rows": (ROWS, 1),
+    "pages": (PAGES, 2),
+    "expiry": (EXPIRY, 2),
+    "counting": (COUNTING, 3),
+}
+"""Each theme and how often it is taken."""

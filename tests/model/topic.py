@@ -1,0 +1,94 @@
+"""Records on their way: the Kafka topic, and the replay queue whose items wait for their time."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import Enum
+from random import Random
+
+from hintferry.adapters import hint_record
+from hintferry.core.followup import Later
+from hintferry.core.hint import Hint, Record
+from hintferry.testing.clock import SimulatedTime
+
+FASTEST_CAPTURE_US = 10_000
+SLOWEST_CAPTURE_US = 400_000
+
+
+class Kind(Enum):
+    """How a record must end."""
+
+    HINT = "applied, or parked because the target refuses its row"
+    NOTHING = "skipped"
+    POISON = "parked"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A record, from when on it can be delivered, and what it says (None: nothing readable)."""
+
+    record: Record
+    due_us: int
+    kind: Kind
+    hint: Hint | None = None
+
+
+_POISON: tuple[bytes | None, ...] = (
+    None,
+    b"{",
+    b'{"hint": 2}',
+    b'{"hint": 1, "scope": "row", "keyspace": "model", "table": "gone", "pk": [], "ck": []}',
+    b'{"hint": 1, "scope": "row", "keyspace": "model", "table": "wide", "pk": ["cA=="], "ck": []}',
+)
+
+
+class Topic:
+    """`pending` are records to be delivered; `sent` every record there ever was."""
+
+    def __init__(self, time: SimulatedTime, random: Random) -> None:
+        self.pending: list[Delivery] = []
+        self.sent: list[Delivery] = []
+        self._time, self._random = time, random
+
+    def captured(self, hint: Hint, written_us: int) -> None:
+        """A replica's capture found a change that was written at this time."""
+        delay = self._random.randint(FASTEST_CAPTURE_US, SLOWEST_CAPTURE_US)
+        self._send(hint, delay, written_us)
+
+    def postponed(self, later: Later) -> None:
+        """The pipeline left work for later."""
+        self._send(later.hint, later.delay_s * 1_000_000, self._time.micros)
+
+    def poison(self, kind: int) -> None:
+        """A record that makes no hint."""
+        value = _POISON[kind % len(_POISON)]
+        end = Kind.NOTHING if value is None else Kind.POISON
+        self.pending.append(Delivery(self._record(value), self._time.micros, end))
+
+    def send_again(self, index: int) -> None:
+        """An old record turns up once more."""
+        if self.sent:
+            self.pending.append(self.sent[-1 - index % len(self.sent)])
+
+    def take(self, size: int, patience_us: int, random: Random) -> list[Delivery]:
+        """Some of what is due within `patience_us`, in any order, now and then one of it twice."""
+        limit = self._time.micros + patience_us
+        due = [at for at, one in enumerate(self.pending) if one.due_us <= limit]
+        chosen = random.sample(due, min(size, len(due)))
+        taken = [self.pending[at] for at in chosen]
+        for at in sorted(chosen, reverse=True):
+            del self.pending[at]
+        if taken and random.random() < 0.1:
+            taken.append(random.choice(taken))
+        return taken
+
+    def _send(self, hint: Hint, delay_us: int, written_us: int) -> None:
+        value = json.dumps(hint_record.encode(hint) | {"ts_us": written_us}).encode()
+        delivery = Delivery(self._record(value), self._time.micros + delay_us, Kind.HINT, hint)
+        self.pending.append(delivery)
+        self.sent.append(delivery)
+
+    def _record(self, value: bytes | None) -> Record:
+        stamp = self._time.micros // 1000
+        return Record("model", 0, len(self.sent) + len(self.pending), stamp, None, value)

@@ -1,0 +1,197 @@
+"""What is checked at every write and every answer, while a program runs.
+
+P2: where a newer read of a row has arrived whole, an older read changes nothing any more.
+P3: every record that went in has one outcome, and what is called applied was acknowledged.
+P5: the target shows no value that a quorum of the source did not show before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+
+from hintferry.core.errors import ParkReason
+from hintferry.core.hint import WHOLE_PARTITION, Hint, Scope
+from hintferry.core.ledger import Outcome, Settled
+from hintferry.core.rows import Put, Remove, Row, Statement
+from hintferry.core.schema import Key, Table, TableId
+from hintferry.ports import Write
+from hintferry.testing.cluster import QUORUM, REPLICAS, ReplicatedCluster, merge
+from hintferry.testing.partition import holds
+from hintferry.testing.rowstate import RowState
+from hintferry.testing.store import MemoryStore
+from tests.model.journey import Journey
+from tests.model.profiles import Profile
+from tests.model.tables import TOO_LARGE
+from tests.model.topic import Delivery, Kind
+
+Shown = tuple[Row | None, Row | None]
+"""A row of the target before and after a statement."""
+
+Place = tuple[TableId, Key, Key | None]
+"""A row by table, partition and clustering; clustering None: the static columns."""
+
+LATE_BY_S = 2
+
+SAME_MOMENT_US = 200
+"""Read starts of two workers keep no order within this, even with clocks that agree."""
+
+
+class Violation(AssertionError):
+    """A promise was broken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A batch that came to its end: what went in and how each ended, which places the target
+    acknowledged, the values of records applied before, and whether the source gave up on reads."""
+
+    deliveries: list[Delivery]
+    ends: list[Settled]
+    acknowledged: set[Place]
+    applied: set[bytes | None]
+    may_be_stuck: bool
+
+
+def place(write: Write, statement: Statement) -> Place:
+    """The row that a statement writes."""
+    return write.table.id, write.work.partition, statement.clustering
+
+
+class Watch:
+    """The observer of one run."""
+
+    def __init__(self, profile: Profile, cluster: ReplicatedCluster, target: MemoryStore) -> None:
+        self._cluster, self._target, self._profile = cluster, target, profile
+        self._visible: dict[tuple[Place, str, bytes | None], set[int | None]] = {}
+        self._newest: dict[Place, int] = {}
+
+    def captured(self, hint: Hint) -> None:
+        """The source changed somewhere: remember what any two replicas show there now."""
+        table = self._cluster.table(hint.table)
+        if hint.statics_due:
+            self._see(table, hint.partition, None)
+        known = self._cluster.keys(table, hint.partition, range(REPLICAS))
+        part = hint.slice if hint.scope is Scope.SLICE else WHOLE_PARTITION
+        for key in known:
+            if key == hint.clustering or (hint.scope is not Scope.ROW and holds(part, key)):
+                self._see(table, hint.partition, key)
+
+    def arrived(self, where: Place, journey: Journey, statement: Statement, shown: Shown) -> None:
+        """A statement reached the target."""
+        before, after = shown
+        start = journey.starts[journey.index_of(statement)]
+        if before == after or not self._is_claimed(where):
+            return
+        blur = 2 * self._profile.clock_error_us + SAME_MOMENT_US
+        newest = self._newest.get(where, start)
+        if start < newest - blur:
+            raise Violation(f"P2: a read {newest - start} us older changed {where}")
+        if after is not None:
+            self._must_have_been_visible(where, after)
+            delay_us = self._cluster.time.micros - journey.planned_us
+            self._must_expire_so(where, after, statement, delay_us)
+
+    def complete(self, where: Place, start: int) -> None:
+        """All statements that a read caused for this row have arrived."""
+        self._newest[where] = max(start, self._newest.get(where, start))
+
+    def answered(self, answered: Answered) -> None:
+        """A batch came to its end."""
+        deliveries, ends = answered.deliveries, answered.ends
+        if len(ends) != len(deliveries):
+            raise Violation(f"P3: {len(deliveries)} records in, {len(ends)} out")
+        for delivery, end in zip(deliveries, ends, strict=True):
+            if end.outcome is not Outcome.SKIPPED or delivery.record.value not in answered.applied:
+                self._must_end_so(delivery, end, answered.may_be_stuck)
+            if delivery.hint is not None and end.outcome is Outcome.APPLIED:
+                self._must_be_acknowledged(delivery.hint, answered.acknowledged)
+
+    def _see(self, table: Table, partition: Key, clustering: Key | None) -> None:
+        where = (table.id, partition, clustering)
+        for pair in combinations(self._cluster.replicas, QUORUM):
+            parts = [replica.partition(table.id, partition) for replica in pair]
+            seen = merge(
+                part.static_row() if clustering is None else part.row(clustering) for part in parts
+            )
+            self._remember(where, table, seen)
+
+    def _remember(self, where: Place, table: Table, seen: RowState) -> None:
+        now_s = self._cluster.time.seconds
+        if not seen.is_live(now_s):
+            return
+        self._visible.setdefault((where, "", None), set())
+        columns = table.statics if where[2] is None else table.regulars
+        row = seen.row(columns, now_s)
+        for column, value, expiry in zip(columns, row.values, row.expiries, strict=True):
+            self._visible.setdefault((where, column.name, value), set()).add(expiry)
+
+    def _must_have_been_visible(self, where: Place, row: Row) -> None:
+        if where[2] is not None and (where, "", None) not in self._visible:
+            raise Violation(f"P5: the source never showed the row {where}")
+        for name, value in zip(self._names(where), row.values, strict=True):
+            if value is not None and (where, name, value) not in self._visible:
+                raise Violation(f"P5: the source never showed {name} = {value!r} in {where}")
+
+    def _must_expire_so(self, where: Place, row: Row, statement: Statement, delay_us: int) -> None:
+        """What the statement wrote expires with the same value of the source, or never likewise."""
+        written = () if isinstance(statement, Remove) else statement.columns
+        cells = zip(self._names(where), row.values, row.expiries, strict=True)
+        for name, value, expiry in cells:
+            if value is None or name not in written:
+                continue
+            shown = self._visible[where, name, value]
+            if not any(self.expire_together(theirs, expiry, delay_us) for theirs in shown):
+                raise Violation(f"P6: {name} of {where} expires at {expiry}, the source's {shown}")
+
+    def _names(self, where: Place) -> tuple[str, ...]:
+        table = self._cluster.table(where[0])
+        return table.static_names if where[2] is None else table.regular_names
+
+    def expire_together(self, source: int | None, target: int | None, delay_us: int) -> bool:
+        """Whether the target's value expires no earlier, and little later, than the source's.
+
+        A time to live counts from when the write arrives, so a delay on the way adds to it; and a
+        worker's clock that is behind the source's may take one second off.
+        """
+        if source is None or target is None:
+            return source is target
+        early = 1 if self._profile.clock_error_us else 0
+        return -early <= target - source <= LATE_BY_S + -(-delay_us // 1_000_000)
+
+    def _is_claimed(self, where: Place) -> bool:
+        """Past the time limits two workers may count at once; nothing is claimed of that."""
+        return self._profile.is_bounded or not self._cluster.table(where[0]).is_counter
+
+    def _must_end_so(self, delivery: Delivery, end: Settled, may_be_stuck: bool) -> None:
+        if end.outcome is Outcome.RETURNED:
+            return
+        expected = {
+            Kind.HINT: Outcome.APPLIED,
+            Kind.NOTHING: Outcome.SKIPPED,
+            Kind.POISON: Outcome.PARKED,
+        }[delivery.kind]
+        is_refused = delivery.hint is not None and may_meet_refusal(delivery.hint)
+        may_be_parked = is_refused or (may_be_stuck and end.reason is ParkReason.STUCK)
+        if end.outcome is not expected and not (may_be_parked and end.outcome is Outcome.PARKED):
+            raise Violation(f"P4: {delivery} ended as {end}")
+
+    def _must_be_acknowledged(self, hint: Hint, acknowledged: set[Place]) -> None:
+        table = self._cluster.table(hint.table)
+        is_blind = hint.scope is Scope.ROW and not table.is_counter
+        if is_blind and (hint.table, hint.partition, hint.clustering) not in acknowledged:
+            raise Violation(f"P3: {hint} is called applied, but was never acknowledged")
+        if hint.statics_due and (hint.table, hint.partition, None) not in acknowledged:
+            raise Violation(f"P3: the statics of {hint} were never acknowledged")
+
+
+def may_meet_refusal(hint: Hint) -> bool:
+    """Whether the row that the target refuses is one of those that the hint speaks of."""
+    if hint.scope is Scope.ROW:
+        return hint.clustering == TOO_LARGE
+    return hint.table.name == "wide" and hint.scope is not Scope.STATIC
+
+
+def is_refused(where: Place, statement: Statement) -> bool:
+    """Whether the target refuses this statement."""
+    return where[2] == TOO_LARGE and isinstance(statement, Put)

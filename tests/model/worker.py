@@ -1,0 +1,210 @@
+"""One worker of the model: the real pipeline on its own clock, stopped where the program says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING
+
+from hintferry.adapters.debezium import HintDecoder
+from hintferry.core.coalesce import RowWork, SliceWork, StaticWork
+from hintferry.core.errors import HintferryError
+from hintferry.core.hint import Hint, Nothing, Record
+from hintferry.core.ledger import Settled
+from hintferry.core.rows import Add, Snapshot, Statement
+from hintferry.core.schema import Key, TableId
+from hintferry.pipeline import Pipeline
+from hintferry.ports import Write
+from hintferry.testing.clock import ScriptedClock, SimulatedTime
+from hintferry.testing.deadline import SimulatedDeadline
+from hintferry.testing.leases import MemoryLeases
+from hintferry.testing.meter import RecordingMeter
+from hintferry.testing.parking import MemoryParkingLot
+from hintferry.testing.points import Hook, Point
+from hintferry.testing.replay import MemoryReplayQueue
+from hintferry.testing.source import Read, ReplicatedSource
+from hintferry.testing.target import Answer, Answers, MemoryTarget
+from tests.model.journey import Journey
+from tests.model.program import Batch
+from tests.model.watch import Place, is_refused, place
+
+if TYPE_CHECKING:
+    from tests.model.world import World
+
+FAULTS = (
+    Answer.THROTTLED,
+    Answer.UNAVAILABLE,
+    Answer.TIMED_OUT_WRITTEN,
+    Answer.TIMED_OUT_LATE,
+    Answer.TIMED_OUT_LOST,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """The rows that a page speaks for: behind `after`, up to `last` (None: without such a limit).
+
+    `started`: the true time at which the read of the first page began that saw any of them.
+    """
+
+    partition: tuple[TableId, Key]
+    after: Key | None
+    last: Key | None
+    started: int
+
+    def speaks_for(self, where: Place) -> bool:
+        """Whether the row is one of them."""
+        key = where[2] or ()
+        is_behind = self.after is None or key > self.after
+        return where[:2] == self.partition and is_behind and (self.last is None or key <= self.last)
+
+
+class Worker:
+    """A process that handles batches; from one to the next it keeps its clock and nothing else."""
+
+    def __init__(self, world: World, number: int) -> None:
+        self.world = world
+        self.clock = WatchedClock(world.time, salt=17 + 31 * number)
+        self.is_busy = False
+        self.acknowledged: set[Place] = set()
+        self.on_their_way: list[Journey] = []
+        self._read_at: dict[Place, int] = {}
+        self._intervals: list[Interval] = []
+
+    def run(self, step: Batch, records: list[Record], hook: Hook) -> list[Settled]:
+        """Bring a batch to its end."""
+        self.acknowledged, self.on_their_way = set(), []
+        self._read_at, self._intervals = {}, []
+        deadline = SimulatedDeadline(self.world.time, step.budget_s)
+        return self._pipeline(step, hook).process(records, deadline)
+
+    def latest(self) -> int | None:
+        """Until when this worker may be stalled, with writes of its own on their way."""
+        return min((journey.latest_us for journey in self.on_their_way), default=None)
+
+    def has_read(self, work: RowWork | StaticWork, read_start: int) -> None:
+        """A key was read; `read_start` is by this worker's clock."""
+        keys: Iterable[Key | None] = [None] if isinstance(work, StaticWork) else work.rows
+        for key in keys:
+            self._read_at[work.table, work.partition, key] = self.clock.true[read_start]
+
+    def has_read_page(self, interval: Interval) -> None:
+        """A page was read that speaks for these rows."""
+        self._intervals.append(interval)
+
+    def read_at(self, write: Write, statement: Statement) -> int:
+        """The true time at which the read began that a statement follows from."""
+        where = place(write, statement)
+        if isinstance(statement, Add):
+            return self.world.time.micros
+        if not isinstance(write.work, SliceWork):
+            return self._read_at[where]
+        return next(one.started for one in reversed(self._intervals) if one.speaks_for(where))
+
+    def sends(self, write: Write) -> Write:
+        """A write leaves the pipeline."""
+        starts = [self.read_at(write, statement) for statement in write.statements]
+        self.on_their_way.append(self.world.set_out(write, starts))
+        return write
+
+    def has_sent(self, write: Write, error: HintferryError | None) -> None:
+        """A write was answered."""
+        self.on_their_way = [one for one in self.on_their_way if one.write is not write]
+        if error is None:
+            self.acknowledged.update(place(write, one) for one in write.statements)
+
+    def _pipeline(self, step: Batch, hook: Hook) -> Pipeline:
+        random, world = Random(step.seed), self.world
+        parking, replay = MemoryParkingLot(hook), MemoryReplayQueue(world.postponed, hook)
+        parking.is_closed, replay.is_closed = step.park_fails, step.replay_fails
+        mutant, answers = world.mutant, _answers(step, random)
+        return Pipeline(
+            mutant.decoder(_StoppedDecoder(world, hook), world),
+            mutant.source(WatchedSource(self, step, hook, random), world),
+            mutant.target(WatchedTarget(self, hook, random, answers), self),
+            parking,
+            replay,
+            MemoryLeases(world.leases, self.clock, hook),
+            mutant.clock(self.clock),
+            RecordingMeter(),
+        )
+
+
+class WatchedClock(ScriptedClock):
+    """Remembers at which true time each read start was given out."""
+
+    def __init__(self, time: SimulatedTime, salt: int) -> None:
+        super().__init__(time, salt)
+        self.true: dict[int, int] = {}
+
+    def read_start(self) -> int:
+        start = super().read_start()
+        self.true[start] = self.time.micros
+        return start
+
+
+class WatchedSource(ReplicatedSource):
+    """Tells the worker when each read began."""
+
+    def __init__(self, worker: Worker, step: Batch, hook: Hook, random: Random) -> None:
+        clock = worker.world.mutant.clock(worker.clock)
+        cluster = worker.world.cluster
+        super().__init__(cluster, clock, hook, random, most_rows=step.most_rows)
+        self._worker = worker
+
+    def read(self, works: Iterable[RowWork | StaticWork]) -> Iterator[Read]:
+        for work, seen in super().read(works):
+            if isinstance(seen, Snapshot):
+                self._worker.has_read(work, seen.read_start)
+            yield work, seen
+
+    def pages(self, work: SliceWork) -> Iterator[Snapshot]:
+        after: Key | None = None
+        oldest: int | None = None
+        for page in super().pages(work):
+            start = self._worker.clock.true[page.read_start]
+            oldest = start if oldest is None else oldest
+            if page.rows or page.is_last:
+                last = None if page.is_last else max(page.rows)
+                where = work.table, work.partition
+                self._worker.has_read_page(Interval(where, after, last, oldest))
+                after, oldest = last, None
+            yield page
+
+
+class WatchedTarget(MemoryTarget):
+    """Tells the world what arrives, and the worker what is on its way and what is acknowledged."""
+
+    def __init__(self, worker: Worker, hook: Hook, random: Random, answers: Answers) -> None:
+        super().__init__(worker.world.target, hook, answers, random, late=worker.world.late)
+        self._worker = worker
+
+    def write(self, writes: Iterable[Write]) -> Iterator[tuple[Write, HintferryError | None]]:
+        for write, error in super().write(map(self._worker.sends, writes)):
+            self._worker.has_sent(write, error)
+            yield write, error
+
+    def arrive(self, write: Write, statement: Statement) -> None:
+        self._worker.world.arrive(write, statement, super().arrive)
+
+
+class _StoppedDecoder:
+    """The real decoder, with a place to stop after it."""
+
+    def __init__(self, world: World, hook: Hook) -> None:
+        self._decode, self._hook = HintDecoder(world.cluster.table), hook
+
+    def __call__(self, record: Record) -> Hint | Nothing:
+        decoded = self._decode(record)
+        self._hook(Point.AFTER_DECODE)
+        return decoded
+
+
+def _answers(step: Batch, random: Random) -> Answers:
+    def answer(write: Write, statement: Statement) -> Answer:
+        if is_refused(place(write, statement), statement):
+            return Answer.UNREPRESENTABLE
+        return random.choice(FAULTS) if random.random() < step.faults else Answer.WRITTEN
+
+    return answer

@@ -1,0 +1,259 @@
+"""One run's world, and how each step changes it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from random import Random
+
+from hintferry.core.errors import ParkReason
+from hintferry.core.followup import Later
+from hintferry.core.hint import Hint
+from hintferry.core.ledger import Outcome, Settled
+from hintferry.core.limits import STALE_AFTER_S
+from hintferry.core.rows import Row, Statement
+from hintferry.ports import Write
+from hintferry.testing.clock import SimulatedTime
+from hintferry.testing.cluster import ReplicatedCluster
+from hintferry.testing.leases import LeaseTable
+from hintferry.testing.points import Hook, Point
+from hintferry.testing.store import MemoryStore
+from hintferry.testing.target import MemoryTarget
+from tests.model.client import change_of
+from tests.model.generate import WORKERS
+from tests.model.journey import Journey
+from tests.model.mutant import UNCHANGED, Mutant
+from tests.model.profiles import Profile
+from tests.model.program import (
+    Batch,
+    HandOver,
+    Poison,
+    Program,
+    Repair,
+    SendAgain,
+    SetClock,
+    SourceWrite,
+    Step,
+    TakeDown,
+    Tick,
+)
+from tests.model.tables import TABLES
+from tests.model.topic import Delivery, Topic
+from tests.model.watch import Answered, Place, Violation, Watch, place
+from tests.model.worker import Worker
+
+PATIENCE_US = 500_000
+"""A batch waits this long for records that are being captured."""
+
+BATCH_TAKES_US = 2_000_000
+"""More than a batch spends on pauses between its attempts."""
+
+
+class Killed(BaseException):
+    """A worker died."""
+
+
+class World:
+    """Source, target, records on their way, workers, and an observer of them all."""
+
+    def __init__(self, profile: Profile, mutant: Mutant = UNCHANGED) -> None:
+        self.profile, self.mutant = profile, mutant
+        self.random = Random(0)
+        self.time = SimulatedTime()
+        self.topic = Topic(self.time, self.random)
+        self.cluster = ReplicatedCluster(TABLES.values(), self.time, self._captured)
+        self.target = MemoryStore(self.time)
+        self.leases = LeaseTable(self.time)
+        self.watch = Watch(profile, self.cluster, self.target)
+        self.workers = [Worker(self, number) for number in range(WORKERS)]
+        self.stuck: list[Delivery] = []
+        """Parked because the source gave up on them; a person will send them back."""
+        self.applied: set[bytes | None] = set()
+        """The values of the records that were applied."""
+        self.late: list[tuple[Write, Statement]] = []
+        self.journeys: dict[int, Journey] = {}
+        self.tally: Counter[str] = Counter()
+        self.arrivals: dict[Place, int] = {}
+        """By how much (microseconds) what a row shows arrived after it was planned."""
+        self._courier = MemoryTarget(self.target)
+        self._not_after: int | None = None
+
+    def take(self, steps: Program) -> None:
+        """Take the steps one after the other."""
+        for step in steps:
+            self.time.advance(100)
+            self._deliver_overdue()
+            self.tally["steps"] += 1
+            self._take(step)
+
+    def _take(self, step: Step) -> None:
+        match step:
+            case SourceWrite():
+                self._write(step)
+            case Batch():
+                self._batch(step)
+            case Tick():
+                self._pass_time(step.micros)
+            case HandOver() if self.cluster.waiting:
+                self.cluster.hand_off(step.index % len(self.cluster.waiting))
+            case Repair():
+                self.cluster.repair()
+            case TakeDown():
+                self.cluster.down = set() if step.replica is None else {step.replica}
+            case SendAgain():
+                self.topic.send_again(step.index)
+            case Poison():
+                self.topic.poison(step.kind)
+            case SetClock():
+                self.workers[step.worker].clock.error_us = step.error_us
+
+    def set_out(self, write: Write, starts: list[int]) -> Journey:
+        """A write leaves a pipeline; it must follow from a read that is not too old."""
+        now = self.time.micros
+        oldest = now - min(starts, default=now)
+        if self.profile.is_bounded and oldest > STALE_AFTER_S * 1e6 + 100_000:
+            raise Violation(f"P2: a read {oldest / 1e6:.0f} s old was written")
+        journey = self.journeys[id(write)] = Journey(write, starts, now)
+        return journey
+
+    def arrive(
+        self, write: Write, statement: Statement, carry: Callable[[Write, Statement], None]
+    ) -> None:
+        """A statement reaches the target."""
+        journey, where = self.journeys[id(write)], place(write, statement)
+        index = journey.index_of(statement)
+        before = self.shown(where)
+        carry(write, statement)
+        after = self.shown(where)
+        self.watch.arrived(where, journey, statement, (before, after))
+        if before != after:
+            self.arrivals[where] = self.time.micros - journey.planned_us
+        journey.arrived.add(index)
+        parts = {i for i, one in enumerate(write.statements) if place(write, one) == where}
+        if parts <= journey.arrived:
+            self.watch.complete(where, journey.starts[index])
+
+    def shown(self, where: Place) -> Row | None:
+        """What the target shows of a row, or of static columns."""
+        table = self.cluster.table(where[0])
+        if where[2] is None:
+            return self.target.statics(table, where[1])
+        state = self.target.partition(where[0], where[1]).row(where[2])
+        now_s = self.time.seconds
+        return state.row(table.regulars, now_s) if state.is_live(now_s) else None
+
+    def deliver_late(self, until_us: int | None = None) -> None:
+        """Statements that timed out arrive: all, or those that may be under way no longer."""
+        for write, statement in list(self.late):
+            if until_us is None or self.journeys[id(write)].latest_us <= until_us:
+                self.late.remove((write, statement))
+                self.tally["late"] += 1
+                self.arrive(write, statement, self._courier.arrive)
+
+    def postponed(self, later: Later) -> None:
+        """A pipeline left work for later."""
+        self.tally["postponed"] += 1
+        self.topic.postponed(later)
+
+    def _captured(self, hint: Hint, written_us: int) -> None:
+        self.tally["hints"] += 1
+        self.topic.captured(hint, written_us)
+        self.watch.captured(hint)
+
+    def _write(self, step: SourceWrite) -> None:
+        if not set(step.reached) <= self.cluster.down:
+            table = TABLES[step.table]
+            change = change_of(step, table, self.time)
+            self.cluster.write(table, step.partition, change, step.reached)
+
+    def _batch(self, step: Batch) -> None:
+        worker = next((one for one in self._from(step.worker) if not one.is_busy), None)
+        if worker is None or not self._has_room(BATCH_TAKES_US):
+            return
+        random = Random(step.seed)
+        deliveries = self.topic.take(step.size, PATIENCE_US, random)
+        if deliveries:
+            self.run_batch(worker, step, deliveries)
+
+    def run_batch(self, worker: Worker, step: Batch, deliveries: list[Delivery]) -> None:
+        """One worker, one batch: what is not settled waits again."""
+        latest = max(delivery.due_us for delivery in deliveries)
+        self.time.micros = max(self.time.micros, latest)
+        self.tally["batches"] += 1
+        records = [delivery.record for delivery in deliveries]
+        worker.is_busy = True
+        try:
+            hook = self._hook(worker, step)
+            ends = worker.run(step, records, hook)
+            hook(Point.BEFORE_ANSWER)
+        except Killed:
+            self.tally["crashes"] += 1
+            self.topic.pending += deliveries
+            return
+        finally:
+            worker.is_busy = False
+        gives_up = step.most_rows is not None
+        self.watch.answered(Answered(deliveries, ends, worker.acknowledged, self.applied, gives_up))
+        self._settle(deliveries, ends)
+
+    def _settle(self, deliveries: list[Delivery], ends: list[Settled]) -> None:
+        """What is returned comes again; what is parked is kept for a person."""
+        for delivery, end in zip(deliveries, ends, strict=True):
+            self.tally[end.outcome.value] += 1
+            if end.outcome is Outcome.APPLIED:
+                self.applied.add(delivery.record.value)
+            elif end.outcome is Outcome.RETURNED:
+                self.topic.pending.append(delivery)
+            elif end.reason is ParkReason.STUCK:
+                self.tally["stuck"] += 1
+                self.stuck.append(delivery)
+
+    def _hook(self, worker: Worker, step: Batch) -> Hook:
+        passed: Counter[Point] = Counter()
+        is_dead = False
+        stops = {(stop.point, stop.nth): stop for stop in reversed(step.stops)}
+
+        def hook(point: Point) -> None:
+            nonlocal is_dead
+            if is_dead:
+                # What the language would still run, a process that was killed does not.
+                raise Killed
+            self.time.advance(self.random.randint(20, 400))
+            self._deliver_overdue()
+            stop = stops.get((point, passed[point]))
+            passed[point] += 1
+            if stop is None:
+                return
+            if stop.dies:
+                is_dead = True
+                raise Killed
+            self.tally["stalls"] += 1
+            self._stall(worker, stop.steps)
+
+        return hook
+
+    def _stall(self, worker: Worker, steps: Program) -> None:
+        """Others run while this worker stands still, as long as its writes may be under way."""
+        outer, latest = self._not_after, worker.latest()
+        if self.profile.is_bounded and latest is not None:
+            self._not_after = latest if outer is None else min(outer, latest)
+        self.take(steps)
+        if self._not_after is not None and self.time.micros > self._not_after:
+            raise RuntimeError("the model let a write stay under way too long")
+        self._not_after = outer
+
+    def _pass_time(self, micros: int) -> None:
+        if self._not_after is not None:
+            room = self._not_after - self.time.micros - 3 * BATCH_TAKES_US
+            micros = max(0, min(micros, room))
+        self.time.advance(micros)
+
+    def _has_room(self, micros: int) -> bool:
+        return self._not_after is None or self.time.micros + micros < self._not_after
+
+    def _deliver_overdue(self) -> None:
+        if self.late and self.profile.is_bounded:
+            self.deliver_late(self.time.micros)
+
+    def _from(self, first: int) -> list[Worker]:
+        return self.workers[first % WORKERS :] + self.workers[: first % WORKERS]

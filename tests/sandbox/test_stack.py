@@ -1,0 +1,112 @@
+"""The sandbox as a whole: harm done to a part is mended, and nothing is left behind."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox import tables
+from sandbox.stack import Stack
+from sandbox.waiting import until
+from tests.capture.hints import b64, read, topic
+from tools import places
+
+pytestmark = pytest.mark.stack
+
+TABLE = "CREATE TABLE IF NOT EXISTS {ks}.t (id int PRIMARY KEY, v text) WITH cdc = true"
+
+
+@pytest.fixture
+def cql(stack: Stack) -> Any:
+    """Run a statement on the source, on a session of its own: the node may have been restarted."""
+    keyspace = "CREATE KEYSPACE IF NOT EXISTS sandbox WITH replication = "
+    stack.create_tables(keyspace + stack.replication, TABLE.format(ks="sandbox"))
+
+    def run(statement: str) -> Any:
+        with tables.session(stack.source) as session:
+            return session.execute(statement).all()
+
+    return run
+
+
+def id_of(number: int) -> list[str]:
+    return b64(number.to_bytes(4, "big"))
+
+
+def test_a_killed_node_keeps_its_data_over_a_restart(stack: Stack, cql: Any) -> None:
+    # Its hint proves that the log is on disk: a crash may cost what is younger than a sync.
+    with topic(stack, "sandbox", "t") as hints:
+        cql("INSERT INTO sandbox.t (id, v) VALUES (1, 'kept')")
+        assert [hint.value["pk"] for hint in read(hints, 1)] == [id_of(1)]
+    stack.source_nodes[0].kill()
+    stack.source_nodes[0].start()
+    assert [row.v for row in cql("SELECT v FROM sandbox.t WHERE id = 1")] == ["kept"]
+
+
+def test_capture_goes_on_where_it_was_killed(stack: Stack, cql: Any) -> None:
+    """What was written while it was down comes after its start."""
+    with topic(stack, "sandbox", "t") as hints:
+        cql("INSERT INTO sandbox.t (id, v) VALUES (10, 'before')")
+        assert [hint.value["pk"] for hint in read(hints, 1)] == [id_of(10)]
+        stack.captures[0].kill()
+        cql("INSERT INTO sandbox.t (id, v) VALUES (11, 'while down')")
+        stack.captures[0].start()
+        cql("INSERT INTO sandbox.t (id, v) VALUES (12, 'after')")
+        assert [hint.value["pk"] for hint in read(hints, 2)] == [id_of(11), id_of(12)]
+
+
+def test_capture_waits_out_a_broker_that_is_away(stack: Stack, cql: Any) -> None:
+    with topic(stack, "sandbox", "t") as hints:
+        stack.broker.pause()
+        cql("INSERT INTO sandbox.t (id, v) VALUES (20, 'unheard')")
+        stack.broker.resume()
+        assert [hint.value["pk"] for hint in read(hints, 1)] == [id_of(20)]
+
+
+def test_two_sandboxes_run_side_by_side_and_a_killed_one_leaves_no_process(
+    stack: Stack, tmp_path: Path
+) -> None:
+    """The second one is killed with no chance to clean up."""
+    script = (
+        "import pathlib, time; from sandbox.stack import Stack\n"
+        f"stack = Stack(root=pathlib.Path({str(tmp_path)!r})).start()\n"
+        "print(stack.source.hosts[0], flush=True); time.sleep(100)"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=places.ROOT
+    )
+    try:
+        assert other.stdout is not None
+        host = other.stdout.readline().strip()
+        assert host.startswith("127.77.")
+        assert host != stack.source.hosts[0]
+        [home] = tmp_path.iterdir()
+        running = processes_of(home)
+        assert len(running) == 6
+    finally:
+        other.send_signal(signal.SIGKILL)
+        other.communicate()
+    until(lambda: not processes_of(home), 10, "all its processes are gone")
+    with tables.session(stack.source) as session:
+        assert session.execute("SELECT release_version FROM system.local").one()
+
+
+def processes_of(home: Path) -> list[str]:
+    """The commands of all processes that write a log under `home`."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            target = (process / "fd" / "1").readlink()
+            command = (process / "cmdline").read_text()
+        except OSError:
+            continue
+        if target.is_relative_to(home):
+            found.append(command)
+    return found
+
+
+def test_a_one_node_sandbox_needs_less_than_4_gb(stack: Stack) -> None:
+    assert sum(stack.memory().values()) < 4 * 2**30

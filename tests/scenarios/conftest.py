@@ -1,0 +1,71 @@
+"""All scenarios share one running chain; their tables are made at once, before the first runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.chain import Chain
+from sandbox.sessions import keyspaces_session
+from sandbox.stack import Stack
+from sandbox.tables import session
+from tests.scenarios.script import Scenario, load
+
+HERE = Path(__file__).parent
+FOLDERS = sorted(folder for folder in HERE.iterdir() if (folder / "setup.cql").exists())
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What a scenario runs on."""
+
+    source: Any
+    behind: Any
+    chain: Chain
+
+
+@pytest.fixture(scope="session")
+def bench(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    scenarios = [load(folder) for folder in FOLDERS]
+    stack.create_tables(*(line for one in scenarios for line in _source_ddl(stack, one)))
+    with keyspaces_session(stack.target) as keyspaces:
+        for line in (line for one in scenarios for line in _target_ddl(one)):
+            keyspaces.execute(line)
+    with session(stack.source) as source, session(stack.behind) as behind:
+        tables = [table for one in scenarios for table in captured(one)]
+        with Chain(stack, tables, tmp_path_factory.mktemp("scenarios")) as chain:
+            yield Bench(source, behind, chain)
+
+
+def captured(scenario: Scenario) -> list[str]:
+    """The tables of a scenario as `keyspace.table`, names unquoted."""
+    found = (re.match(r'CREATE TABLE \w+\.("?)(\w+)\1 ', line) for line in scenario.ddl)
+    return [f"{scenario.keyspace}.{match[2]}" for match in found if match]
+
+
+def _source_ddl(stack: Stack, scenario: Scenario) -> Iterator[str]:
+    yield f"CREATE KEYSPACE {scenario.keyspace} WITH replication = {stack.replication}"
+    for line in scenario.ddl:
+        yield _with(line, "cdc = true") if line.startswith("CREATE TABLE") else line
+
+
+def _target_ddl(scenario: Scenario) -> Iterator[str]:
+    replication = "{'class': 'SingleRegionStrategy'}"
+    yield f"CREATE KEYSPACE {scenario.keyspace} WITH replication = {replication}"
+    for line in scenario.ddl:
+        if not line.startswith("CREATE TABLE"):
+            yield line
+            continue
+        bare = re.sub(r" WITH default_time_to_live = \d+", "", line)
+        switches = ["ttl"] if " counter" in bare else ["client_side_timestamps", "ttl"]
+        properties = ", ".join(f"'{switch}': {{'status': 'enabled'}}" for switch in switches)
+        yield _with(bare, f"CUSTOM_PROPERTIES = {{{properties}}}")
+
+
+def _with(ddl: str, option: str) -> str:
+    return f"{ddl} AND {option}" if " WITH " in ddl else f"{ddl} WITH {option}"

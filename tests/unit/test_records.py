@@ -1,0 +1,205 @@
+"""Records become hints, or are Undecodable; nothing that a topic can hold raises anything else."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hintferry.adapters import hint_record
+from hintferry.adapters.debezium import HintDecoder
+from hintferry.core.errors import Side, Unavailable, Undecodable, UnknownTable
+from hintferry.core.hint import Hint, Nothing, Scope
+from hintferry.core.schema import Column, ColumnKind, Table, TableId
+from tests.unit.strategies import JSON, hints, record, tables
+
+TABLE = Table(
+    TableId("shop", "orders"),
+    (Column("pk", "int", ColumnKind.PARTITION_KEY),),
+    (Column("c1", "text", ColumnKind.CLUSTERING), Column("c2", "int", ColumnKind.CLUSTERING, 1)),
+    (Column("s", "text", ColumnKind.STATIC),),
+)
+
+
+def lookup(table: TableId) -> Table:
+    """A source with one table."""
+    if table != TABLE.id:
+        raise UnknownTable(f"the source has no table {table}")
+    return TABLE
+
+
+def decode(value: object) -> Hint | Nothing:
+    """What the decoder makes of a value, given as JSON or as bytes."""
+    body = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return HintDecoder(lookup)(record(body))
+
+
+OURS: dict[str, Any] = {
+    "hint": 1,
+    "scope": "row",
+    "op": "i",
+    "keyspace": "shop",
+    "table": "orders",
+    "pk": [b64encode(bytes(4)).decode()],
+    "ck": ["YQ==", b64encode(bytes(4)).decode()],
+    "start": None,
+    "end": None,
+    "ts_us": 1,
+}
+STOCK: dict[str, Any] = {
+    "op": "i",
+    "source": {"keyspace": "shop", "table": "orders"},
+    "after": {"pk": {"value": 0}, "c1": {"value": "a"}, "c2": {"value": 0}},
+}
+ROW = Hint(TABLE.id, (bytes(4),), Scope.ROW, (b"a", bytes(4)))
+
+
+@given(st.data(), tables())
+def test_what_is_encoded_decodes_to_the_same_hint(data: st.DataObject, table: Table) -> None:
+    hint = data.draw(hints(table))
+    body = json.dumps(hint_record.encode(hint)).encode()
+    assert hint == HintDecoder(lambda _: table)(record(body))
+
+
+def test_a_hint_record_and_a_stock_record_of_one_row_name_the_same_key() -> None:
+    stock = decode(STOCK)
+    assert decode(OURS) == ROW
+    assert isinstance(stock, Hint)
+    assert (ROW.partition, ROW.clustering) == (stock.partition, stock.clustering)
+
+
+def test_a_record_without_a_value_says_nothing() -> None:
+    assert Nothing() == HintDecoder(lookup)(record(None))
+
+
+@pytest.mark.parametrize("operation", ["i", "u", "d"])
+def test_a_stock_row_is_due_its_statics_unless_it_is_deleted(operation: str) -> None:
+    hint = decode(STOCK | {"op": operation})
+    assert isinstance(hint, Hint)
+    assert (Scope.ROW, operation != "d") == (hint.scope, hint.statics_due)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"op": "r"},
+        {"op": "d", "after": {"pk": {"value": 0}, "c1": None, "c2": None}},
+        {"op": "d", "after": {"pk": {"value": 0}, "c1": {"value": "a"}, "c2": {"value": None}}},
+    ],
+)
+def test_a_stock_record_without_a_whole_key_means_the_partition(changed: dict[str, Any]) -> None:
+    expected = Hint(TABLE.id, (bytes(4),), Scope.PARTITION, statics_due=True)
+    assert expected == decode(STOCK | changed)
+
+
+def test_an_open_end_is_open_whatever_it_says_of_itself() -> None:
+    bound = {"values": [], "inclusive": False}
+    hint = decode(OURS | {"scope": "slice", "start": bound, "end": bound})
+    assert Hint(TABLE.id, (bytes(4),), Scope.SLICE) == hint
+
+
+def test_a_fault_of_the_source_is_not_taken_for_poison() -> None:
+    def unavailable(_table: TableId) -> Table:
+        raise Unavailable(Side.SOURCE, "down")
+
+    with pytest.raises(Unavailable):
+        HintDecoder(unavailable)(record(json.dumps(OURS).encode()))
+
+
+@pytest.mark.parametrize("name", ["scope", "keyspace", "table", "pk", "ck"])
+def test_a_hint_record_without_a_field_is_undecodable_by_name(name: str) -> None:
+    with pytest.raises(Undecodable, match=name):
+        decode({key: value for key, value in OURS.items() if key != name})
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"hint": 2},
+        {"hint": None},
+        {"scope": "rows"},
+        {"scope": ["row"]},
+        {"pk": []},
+        {"pk": ["AAAA"]},
+        {"pk": "AAAAAA=="},
+        {"pk": [None]},
+        {"pk": ["\u00e9"]},
+        {"ck": ["YQ=="]},
+        {"ck": ["YQ==", "AA"]},
+        {"ck": ["YQ==", "AAAAAA==", "YQ=="]},
+        {"keyspace": None},
+        {"scope": "slice"},
+        {"scope": "slice", "start": {"values": []}, "end": {"values": ["YQ=="]}},
+        {"scope": "slice", "start": {"values": ["YQ=="], "inclusive": 1}, "end": []},
+        {"scope": "slice", "start": {"values": []}, "end": {"values": []}, "errand": "nowhere"},
+    ],
+)
+def test_a_malformed_hint_record_is_undecodable(changed: dict[str, Any]) -> None:
+    with pytest.raises(Undecodable):
+        decode(OURS | changed)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"op": "t"},
+        {"op": None},
+        {"source": None},
+        {"after": None},
+        {"after": {}},
+        {"after": {"pk": None}},
+        {"after": {"pk": {"value": "x"}}},
+        {"after": {"pk": {"value": 2**40}, "c1": {"value": "a"}, "c2": {"value": 0}}},
+    ],
+)
+def test_a_malformed_stock_record_is_undecodable(changed: dict[str, Any]) -> None:
+    with pytest.raises(Undecodable):
+        decode(STOCK | changed)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[1]", b"null", b"7", b'"hint"', b"\xff\xfe", b"\0\0\0\0\1avro", b"9" * 5000],
+)
+def test_bytes_that_are_no_object_are_undecodable(body: bytes) -> None:
+    with pytest.raises(Undecodable):
+        decode(body)
+
+
+@given(st.binary(max_size=40))
+def test_no_bytes_raise_anything_else(body: bytes) -> None:
+    with pytest.raises(Undecodable):
+        decode(body)
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"op":'])
+def test_nesting_without_end_is_undecodable(opening: bytes) -> None:
+    with pytest.raises(Undecodable):
+        decode(opening * 100_000)
+
+
+@pytest.mark.parametrize("base", [OURS, STOCK], ids=["ours", "stock"])
+@given(data=st.data())
+def test_no_change_of_a_field_raises_anything_else(
+    base: dict[str, Any], data: st.DataObject
+) -> None:
+    """Any field of a good record replaced by anything, one level deep or two."""
+    value = json.loads(json.dumps(base))
+    at = data.draw(st.sampled_from(sorted(value)))
+    if isinstance(value[at], dict) and value[at] and data.draw(st.booleans()):
+        value[at][data.draw(st.sampled_from(sorted(value[at])))] = data.draw(JSON)
+    else:
+        value[at] = data.draw(JSON)
+    with suppress(Undecodable, UnknownTable):
+        assert isinstance(decode(value), Hint)
+
+
+@given(st.dictionaries(st.sampled_from(sorted({*OURS, *STOCK, "errand", "statics"})), JSON))
+def test_no_object_raises_anything_else(value: dict[str, object]) -> None:
+    with suppress(Undecodable, UnknownTable):
+        assert isinstance(decode(value), Hint)

@@ -1,0 +1,101 @@
+"""A bad `migration.toml` or environment is refused in one sentence with file, key and mend."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hintferry.adapters.settings import (
+    migration_from,
+    migration_from_environment,
+    queues_from_environment,
+)
+from hintferry.core.errors import ConfigurationError
+from hintferry.core.schema import TableId
+
+GOOD = """
+[source]
+contact_points = ["10.0.0.1", "10.0.0.2"]
+datacenter = "dc1"
+
+[target]
+endpoint = "cassandra.eu-west-1.amazonaws.com"
+region = "eu-west-1"
+
+[tables."shop.orders"]
+
+[tables."shop.Visits"]
+ttl = false
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "migration.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_short_file_says_all_there_is_to_say(tmp_path: Path) -> None:
+    migration = migration_from(written(tmp_path, GOOD))
+    assert migration.source.contact_points == ("10.0.0.1", "10.0.0.2")
+    assert (migration.source.port, migration.target.port) == (9042, 9142)
+    assert (migration.topic_prefix, migration.target.ca_file) == ("hintferry", None)
+    assert {TableId("shop", "orders"): True, TableId("shop", "Visits"): False} == {
+        table.id: table.ttl for table in migration.tables
+    }
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "named"),
+    [
+        ('datacenter = "dc1"', "", "source.datacenter is missing"),
+        ('datacenter = "dc1"', "datacenter = 1", "source.datacenter is a int; write a str"),
+        ('["10.0.0.1", "10.0.0.2"]', "[]", "source.contact_points must be a list of texts"),
+        ('["10.0.0.1", "10.0.0.2"]', "[1]", "source.contact_points must be a list of texts"),
+        ('["10.0.0.1", "10.0.0.2"]', '"10.0.0.1"', "source.contact_points is a str"),
+        ('region = "eu-west-1"', "", "target.region is missing"),
+        ('region = "eu-west-1"', 'region = "a"\nport = true', "target.port is a bool"),
+        ('region = "eu-west-1"', 'region = "a"\nregoin = "b"', "target: unknown key regoin"),
+        ("[target]", "[targets]", "target.endpoint is missing"),
+        ("[source]", "source = 1\n[elsewhere]", "source must be a table, [source]"),
+        ('[tables."shop.orders"]', "[tables.orders]", '"orders": write it as "keyspace.table"'),
+        ('[tables."shop.orders"]', '[tables.".orders"]', 'write it as "keyspace.table"'),
+        ("ttl = false", "ttl = 0", "shop.Visits.ttl is a int; write a bool"),
+        ("ttl = false", "tll = false", "shop.Visits: unknown key tll"),
+        ("[source]", "[extra]\n[source]", "unknown key extra"),
+        ("[source]", "[source", "is not valid TOML"),
+    ],
+)
+def test_a_bad_file_is_refused_by_name_and_key(
+    tmp_path: Path, good: str, bad: str, named: str
+) -> None:
+    assert good in GOOD
+    path = written(tmp_path, GOOD.replace(good, bad))
+    with pytest.raises(ConfigurationError) as refused:
+        migration_from(path)
+    text = str(refused.value).replace(": ", ".")
+    assert str(path) in text
+    assert named.replace(": ", ".") in text
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"does not exist; copy migration\.toml there"):
+        migration_from(tmp_path / "migration.toml")
+
+
+def test_the_environment_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HINTFERRY_CONFIG", str(written(tmp_path, GOOD)))
+    assert migration_from_environment().source.datacenter == "dc1"
+
+
+VARIABLES = ("HINTFERRY_PARKED_QUEUE_URL", "HINTFERRY_REPLAY_QUEUE_URL", "HINTFERRY_BUCKET")
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+def test_a_variable_that_is_not_set_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in VARIABLES:
+        monkeypatch.setenv(variable, "x")
+    monkeypatch.setenv(name, "")
+    with pytest.raises(ConfigurationError, match=f"{name} is not set; deploy again"):
+        queues_from_environment()

@@ -1,0 +1,96 @@
+"""Jars by lock file: `python -m tools.jars lock|fetch NAME...` (run in the project's venv).
+
+A list `tools/jars/NAME.toml` says what is wanted; `lock` resolves it into `NAME.lock.toml`, which
+names every jar with its SHA-256 and no host; `fetch` downloads exactly those jars into the shared
+cache, checks them, and writes the class path. The lists are never merged.
+"""
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from jgo.env import EnvironmentBuilder, EnvironmentSpec, LockFile
+from jgo.env._lockfile import LockedDependency, compute_sha256
+from jgo.maven import MavenContext
+
+from tools import places
+
+DOWNLOADS = 8
+ATTEMPTS = 3
+LOADED = ("compile", "runtime")
+
+
+class JarError(Exception):
+    """A jar could not be had; the message says which one and what to do."""
+
+
+def lock(name: str) -> None:
+    """Resolve the list `name` and write its lock file, unless nothing changed."""
+    context = _context()
+    builder = EnvironmentBuilder(context, cache_dir=places.BUILD / "jgo")
+    spec = EnvironmentSpec.load(_list(name))
+    asked, transitive = context.resolver.resolve(builder.spec_to_dependencies(spec))
+    every = asked + [dep for dep in transitive if dep.scope in LOADED]
+    locked = LockFile.from_resolved_dependencies(every, environment_name=name)
+    if not _lock_file(name).exists() or _rows(LockFile.load(_lock_file(name))) != _rows(locked):
+        locked.save(_lock_file(name))
+
+
+def fetch(name: str) -> None:
+    """Download the jars locked for `name`, check their hashes, and write the class path file."""
+    context = _context()
+    jars = LockFile.load(_lock_file(name)).dependencies
+    with ThreadPoolExecutor(DOWNLOADS) as pool:
+        paths = list(pool.map(lambda jar: _fetch_one(context, jar), jars))
+    target = places.classpath(name)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text("".join(f"{path}\n" for path in paths))
+
+
+def _fetch_one(context: MavenContext, jar: LockedDependency) -> Path:
+    component = context.project(jar.groupId, jar.artifactId).at_version(jar.version)
+    artifact = component.artifact(jar.classifier or "", jar.packaging)
+    fault = "was not tried"
+    for _ in range(ATTEMPTS):
+        try:
+            path = Path(artifact.resolve())
+        except (OSError, RuntimeError) as error:
+            fault = f"could not be downloaded: {error}"
+            continue
+        if compute_sha256(path) == jar.sha256:
+            return path
+        # A download that was cut short, or the wrong file: only another copy can mend it.
+        path.unlink()
+        fault = "does not have the hash of its lock file"
+    raise JarError(f"The jar {artifact} {fault}. Check the network and start again.")
+
+
+def _context() -> MavenContext:
+    return MavenContext(repo_cache=places.jar_store(), timeout=60)
+
+
+def _list(name: str) -> Path:
+    return places.JAR_LISTS / f"{name}.toml"
+
+
+def _lock_file(name: str) -> Path:
+    return places.JAR_LISTS / f"{name}.lock.toml"
+
+
+def _rows(locked: LockFile) -> list[dict[str, object]]:
+    return [dep.to_dict() for dep in locked.dependencies]
+
+
+def main(arguments: list[str]) -> int:
+    verb, *names = arguments
+    for name in names:
+        try:
+            {"lock": lock, "fetch": fetch}[verb](name)
+        except JarError as error:
+            print(error, file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
