@@ -10,7 +10,9 @@ import io.debezium.connector.cassandra.CommitLogIdxProcessor;
 import io.debezium.connector.cassandra.ComponentFactoryStandalone;
 import io.debezium.connector.cassandra.metrics.CassandraStreamingMetrics;
 import io.debezium.connector.common.CdcSourceTaskContext;
+import io.debezium.connector.cassandra.exceptions.CassandraConnectorConfigException;
 import java.io.File;
+import org.apache.cassandra.config.Config;
 import org.apache.cassandra.config.DatabaseDescriptor;
 
 /**
@@ -18,6 +20,9 @@ import org.apache.cassandra.config.DatabaseDescriptor;
  * Offsets, producer, health and metrics stay Debezium's; so does the one argument, its properties.
  */
 public final class CaptureTask {
+    /** As long as Cassandra's own defaults let a sync of the log take before writes wait for it. */
+    private static final long LONGEST_SYNC_MS = 15_000;
+
     private CaptureTask() {
     }
 
@@ -34,10 +39,27 @@ public final class CaptureTask {
     }
 
     private static AbstractProcessor reader(CassandraConnectorContext context, SchemaKeeper schema) {
+        refuseWritesThatWait();
         CassandraStreamingMetrics metrics =
                 new CassandraStreamingMetrics((CdcSourceTaskContext<?>) context);
         HintWriter writer = new HintWriter(context, metrics);
         return new CommitLogIdxProcessor(context, metrics, new SegmentReader(schema, writer),
                 new File(DatabaseDescriptor.getCDCLogLocation()));
+    }
+
+    /**
+     * Cassandra logs a write before it can be read. One that waits for the sync in between stands
+     * in the log, and so is hinted, while a read does not see it yet.
+     */
+    private static void refuseWritesThatWait() {
+        if (DatabaseDescriptor.getCommitLogSync() != Config.CommitLogSync.periodic)
+            throw new CassandraConnectorConfigException("Writes wait for every sync of the commit log,"
+                    + " so hints would come before the writes can be read. Set commitlog_sync: periodic in"
+                    + " cassandra.yaml and restart the node.");
+        long waitsAfter = DatabaseDescriptor.getPeriodicCommitLogSyncBlock();
+        if (waitsAfter < LONGEST_SYNC_MS)
+            throw new CassandraConnectorConfigException("Writes wait once a sync of the commit log takes "
+                    + waitsAfter + " ms, so hints would come before the writes can be read. Set"
+                    + " periodic_commitlog_sync_lag_block: 15s in cassandra.yaml and restart the node.");
     }
 }
