@@ -29,6 +29,11 @@ class Books:
     """batches whose ends do not add up to what they received"""
     returned_because: dict[str, int]
 
+    @property
+    def settled(self) -> int:
+        """Records that will not come again."""
+        return self.received - self.ends.get("returned", 0)
+
 
 def read(directory: Path) -> list[Books]:
     """The books of every function that logs into `directory`, one `NAME-*.log` an environment."""

@@ -12,7 +12,7 @@ from tests.chaos.kinds import Fault, Kind
 from tests.chaos.verdict import Counts, Demands, Verdict, judge
 
 DEMANDS = Demands(frozenset(Kind), frozenset(Fault), mutations=60, kills=10)
-BOOKS = Books("processor", 2, 12, {"applied": 10, "returned": 2, "parked": 0}, (), {})
+BOOKS = Books("processor", 2, 14, {"applied": 12, "returned": 2, "parked": 0}, (), {})
 GOOD = Counts(
     kinds=Counter(dict.fromkeys(Kind, 2)),
     faults=Counter(dict.fromkeys(Fault, 2)),
@@ -37,7 +37,7 @@ def test_a_run_with_everything_in_it_is_equal() -> None:
         ({"faults": Counter({**GOOD.faults, Fault.BROKER_KILLED: 0})}, "broker killed"),
         ({"faults": Counter(dict.fromkeys(Fault, 1))}, "5 kills"),
         ({"kinds": Counter(dict.fromkeys(Kind, 1))}, "30 mutations"),
-        ({"captured": 10}, "12 records reached the end of a batch, the topics hold 13"),
+        ({"captured": 10}, "12 records were settled, the topics hold 13"),
         ({"parked": 1}, "parked queue"),
         ({"dropped": 1}, "given up"),
         ({"obstacles": ("9 hints are not settled",)}, "not settled"),

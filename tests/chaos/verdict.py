@@ -90,9 +90,9 @@ def _doubts(counts: Counts, demands: Demands) -> Iterator[str]:
         yield f"{counts.parked} records lie in the parked queue"
     if counts.dropped:
         yield f"{counts.dropped} records were given up by an event source"
-    received = sum(books.received for books in counts.books if books.function == PROCESSOR)
-    if received < counts.hints:
-        yield f"{received} records reached the end of a batch, the topics hold {counts.hints}"
+    settled = sum(books.settled for books in counts.books if books.function == PROCESSOR)
+    if settled < counts.hints:
+        yield f"{settled} records were settled, the topics hold {counts.hints}"
     for books in counts.books:
         yield from books.unbalanced
         if books.ends.get("parked"):

@@ -25,6 +25,7 @@ from tests.model.ports import (
     DrawnClock,
     Forgetful,
     PagesTogether,
+    PiecesApart,
     Rewritten,
     RowsOnly,
     SecondThoughts,
@@ -217,3 +218,6 @@ MUTANTS: tuple[Mutant, ...] = (
 
 NO_CONTINUATION = Mutant("no continuation", patches=((pipeline, "followups", _no_continuation),))
 """Slices of the model are so short that chance seldom leaves a rest: caught by its own program."""
+
+PIECES_APART = Mutant("pieces lend no time", source=PiecesApart)
+"""For the same reason: few slices of the model have a row behind the last one of a piece."""

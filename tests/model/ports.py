@@ -183,6 +183,17 @@ class PagesTogether(_SourceAround):
         return iter([replace(page, read_start=pages[-1].read_start) for page in pages])
 
 
+class PiecesApart(_SourceAround):
+    """Each piece of a slice speaks for its own rows only, up to the last one it has."""
+
+    def pages(self, work: SliceWork) -> Iterator[Snapshot]:
+        before: int | None = None
+        for page in self._source.pages(work):
+            if page.rows or page.is_last or page.read_start != before:
+                yield page
+            before = page.read_start
+
+
 class UntilEmptyPage(_SourceAround):
     """A page without rows is taken for the end."""
 

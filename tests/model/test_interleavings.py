@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from hintferry.core.hint import Bound, Slice
 from hintferry.testing.points import Point
-from tests.model.mutants import MUTANTS, NO_CONTINUATION
+from tests.model.mutants import MUTANTS, NO_CONTINUATION, PIECES_APART
 from tests.model.profiles import NEAR
 from tests.model.program import (
     Batch,
@@ -23,12 +24,16 @@ from tests.model.program import (
 )
 from tests.model.run import run
 
-BY_NAME = {mutant.name: mutant for mutant in (*MUTANTS, NO_CONTINUATION)}
+BY_NAME = {mutant.name: mutant for mutant in (*MUTANTS, NO_CONTINUATION, PIECES_APART)}
 
 PK, FIRST, SECOND = (b"p",), (b"1", b"x"), (b"1", b"y")
 INSERT = SourceWrite(Verb.INSERT, "wide", PK, FIRST, (("a", 11), ("l", 12)))
 UPDATE = SourceWrite(Verb.UPDATE, "wide", PK, FIRST, (("a", 13),))
 INSERT_NEXT = replace(INSERT, clustering=SECOND)
+INSERT_LAST = replace(INSERT, clustering=(b"1", b"z"))
+DELETE_BEHIND_FIRST = SourceWrite(
+    Verb.DELETE_SLICE, "wide", PK, part=Slice(Bound(FIRST, inclusive=False), Bound())
+)
 DELETE_ROW = SourceWrite(Verb.DELETE_ROW, "wide", PK, FIRST)
 DELETE_PARTITION = SourceWrite(Verb.DELETE_PARTITION, "wide", PK)
 ADD = SourceWrite(Verb.ADD, "counts", PK, (b"1",), (("n", 5),))
@@ -90,6 +95,18 @@ PROGRAMS: dict[str, tuple[Program, str]] = {
             replace(stalled(Point.BEFORE_TARGET_READ, Tick(5_000_000)), budget_s=9.0, seed=3),
         ),
         "no continuation",
+    ),
+    "a row that appears behind the last one of a piece while the next piece is read": (
+        (
+            INSERT_NEXT,
+            DELETE_BEHIND_FIRST,
+            Tick(10),
+            INSERT_NEXT,
+            ALL,
+            Tick(70_000_000),
+            stalled(Point.BEFORE_READ, INSERT_LAST, A_WHILE, OTHER, nth=1),
+        ),
+        "pieces lend no time",
     ),
     "a value that expires between its read and its plan": (
         (

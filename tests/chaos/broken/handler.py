@@ -1,6 +1,7 @@
 """The processor with a broken rule: what it writes is stamped when it is written.
 
-The shipped pipeline, its target wrapped: only the timestamps differ.
+The shipped pipeline, its target wrapped: the timestamps differ, and so that others can overtake it
+it stands still for a moment between the last read and the first write.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from hintferry.core.rows import Add, Row, Statement
 from hintferry.core.schema import Key, Table
 from hintferry.ports import Clock, Target, Write
 
+OVERLAP_S = 0.3
+
 
 @dataclass(frozen=True, slots=True)
 class WritesAtNow:
@@ -30,8 +33,10 @@ class WritesAtNow:
     clock: Clock
 
     def write(self, writes: Iterable[Write]) -> Iterator[tuple[Write, HintferryError | None]]:
+        planned = list(writes)
+        self.clock.sleep(OVERLAP_S)
         return self.target.write(
-            replace(write, statements=self._stamped(write.statements)) for write in writes
+            replace(write, statements=self._stamped(write.statements)) for write in planned
         )
 
     def rows(self, table: Table, partition: Key, part: Slice) -> Iterator[dict[Key, Row]]:

@@ -8,7 +8,7 @@ its holder can still arrive. So whoever takes it next reads both sides as they w
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hintferry.core.coalesce import RowWork, SliceWork, StaticWork, Work
 from hintferry.core.errors import HintferryError, LeaseLost, Unrepresentable
@@ -28,6 +28,8 @@ def recount(
     """
     if isinstance(work, StaticWork):
         raise Unrepresentable(f"static counter columns, as in {work.table}, are not supported")
+    if source.table(work.table).has_synonyms:
+        raise Unrepresentable(f"one row of {work.table} may be named in several ways: not counted")
     lease = leases.take(work.table, work.partition)
     guarded = _Guarded(target, lease, clock)
     rest = None
@@ -51,7 +53,7 @@ def _parts(work: RowWork | SliceWork) -> Iterator[SliceWork]:
 
 @dataclass(slots=True)
 class _Guarded:
-    """The target, written only while the lease lasts."""
+    """The target, written a statement at a time and only while the lease lasts."""
 
     target: Target
     lease: Lease
@@ -60,15 +62,24 @@ class _Guarded:
     """Writes that were sent and whose end is not known."""
 
     def write(self, writes: Iterable[Write]) -> Iterator[tuple[Write, HintferryError | None]]:
+        late: list[Write] = []
+        for done, error in self.target.write(self._while_it_lasts(writes, late)):
+            self.unsure -= error is None
+            yield done, error
+        for write in late:
+            yield write, LeaseLost("the lease ran out before the counters were written")
+
+    def _while_it_lasts(self, writes: Iterable[Write], late: list[Write]) -> Iterator[Write]:
+        """Taken one by one as each is sent: the clock is looked at before every request."""
         for write in writes:
-            if self.clock.now() > self.lease.write_until:
-                yield write, LeaseLost("the lease ran out before the counters were written")
-                continue
-            # Unsure until the answer is here: what ends this worker meanwhile ends no write.
-            self.unsure += 1
-            for done, error in self.target.write([write]):
-                self.unsure -= error is None
-                yield done, error
+            for statement in write.statements:
+                alone = replace(write, statements=[statement])
+                if self.clock.now() > self.lease.write_until:
+                    late.append(alone)
+                    continue
+                # Unsure until the answer is here: what ends this worker meanwhile ends no write.
+                self.unsure += 1
+                yield alone
 
     def rows(self, table: Table, partition: Key, part: Slice) -> Iterator[dict[Key, Row]]:
         return self.target.rows(table, partition, part)

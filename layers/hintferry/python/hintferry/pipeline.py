@@ -26,7 +26,7 @@ from hintferry.core.errors import (
 from hintferry.core.followup import Later, followups
 from hintferry.core.hint import Hint, Record, Slice
 from hintferry.core.ledger import Ledger, Outcome, Settled, SkipReason
-from hintferry.core.limits import RESERVE_S, STALE_AFTER_S
+from hintferry.core.limits import REQUEST_TIMEOUT_S, RESERVE_S, STALE_AFTER_S
 from hintferry.core.plan import plan_rows, plan_statics
 from hintferry.counting import recount
 from hintferry.ports import (
@@ -116,7 +116,7 @@ class Pipeline:
         failures: Failures = []
         blind, compared = self._sorted(works, failures)
         admitted = _admitted(blind, deadline, failures)
-        for write, error in self.target.write(self._planned(admitted, failures)):
+        for write, error in self.target.write(self._planned(admitted, deadline, failures)):
             _account(write.work, error, ledger, failures)
         for work, error in self._compare(compared, deadline):
             _account(work, error, ledger, failures)
@@ -141,7 +141,7 @@ class Pipeline:
         return blind, compared
 
     def _planned(
-        self, works: Iterable[RowWork | StaticWork], failures: Failures
+        self, works: Iterable[RowWork | StaticWork], deadline: Deadline, failures: Failures
     ) -> Iterator[Write]:
         """The writes that follow from reading these keys, each as soon as its read is back."""
         for work, seen in self.source.read(works):
@@ -151,6 +151,8 @@ class Pipeline:
             now = self.clock.now()
             if now - seen.read_start / 1e6 > STALE_AFTER_S:
                 failures.append((work, StaleRead("too long between read and write")))
+            elif deadline.remaining() < REQUEST_TIMEOUT_S:
+                failures.append((work, OUT_OF_TIME))
             elif isinstance(work, RowWork):
                 yield Write(work, seen.table, plan_rows(work.rows, seen, int(now)))
             else:

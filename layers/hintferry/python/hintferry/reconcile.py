@@ -10,15 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import groupby, islice
 
-from hintferry.core.coalesce import SliceWork
+from hintferry.core.coalesce import RowWork, SliceWork, Work
 from hintferry.core.compare import same
 from hintferry.core.counters import plan_counters
-from hintferry.core.errors import HintferryError, Overwhelmed, StaleRead, Stuck
+from hintferry.core.errors import HintferryError, Overwhelmed, StaleRead, Stuck, Unrepresentable
 from hintferry.core.hint import Bound, Slice
 from hintferry.core.limits import RESERVE_S, STALE_AFTER_S
-from hintferry.core.plan import plan_row
+from hintferry.core.plan import plan_row, plan_rows
 from hintferry.core.rows import Remove, Row, Snapshot, Statement
 from hintferry.core.schema import Key
 from hintferry.ports import Clock, Deadline, Source, Target, Write
@@ -35,12 +35,27 @@ class Reconciler:
     target: Target
     clock: Clock
     deadline: Deadline
+    refused: list[Unrepresentable] | None = None
+    """With a list, rows are written each alone and what the target refuses of them is put there."""
 
     def reconcile(self, work: SliceWork) -> Slice | None:
         """Make the target's slice equal to the source's; what could not be done comes back.
 
-        Raises HintferryError where nothing of the slice was done.
+        Raises HintferryError where nothing of the slice was done, or where a row was refused for
+        what it is; its neighbours are made equal all the same.
         """
+        try:
+            return self._reconcile(work)
+        except Unrepresentable:
+            if self.refused is not None:
+                raise
+        refused: list[Unrepresentable] = []
+        rest = replace(self, refused=refused).reconcile(work)
+        if refused:
+            raise refused[0]
+        return rest
+
+    def _reconcile(self, work: SliceWork) -> Slice | None:
         rest: Slice | None = work.slice
         while rest is not None:
             part = replace(work, slice=rest)
@@ -119,12 +134,14 @@ class Reconciler:
         unmatched = dict(seen.rows)
         reached: Key | None = None
         for found in self.target.rows(seen.table, work.partition, part):
+            pairs = {key: (unmatched.pop(key, None), row) for key, row in found.items()}
+            if seen.table.has_synonyms:
+                self._ask_for(work, [key for key, (wanted, _) in pairs.items() if wanted is None])
+                pairs = {key: pair for key, pair in pairs.items() if pair[0] is not None}
             statements = [
                 statement
-                for clustering, row in found.items()
-                for statement in self._difference(
-                    clustering, unmatched.pop(clustering, None), row, seen
-                )
+                for clustering, (wanted, row) in pairs.items()
+                for statement in self._difference(clustering, wanted, row, seen)
             ]
             self._write(work, seen, statements)
             is_over = self._age(seen) > STALE_AFTER_S / 2 or self._is_short_of_time()
@@ -139,6 +156,15 @@ class Reconciler:
         self._write(work, seen, missing)
         return reached
 
+    def _ask_for(self, work: SliceWork, keys: Iterable[Key]) -> None:
+        """The source may have rows under other bytes than the target: only it can tell."""
+        asked = [RowWork(work.table, work.partition, {key: ()}) for key in keys]
+        for row, seen in self.source.read(asked):
+            if isinstance(seen, HintferryError):
+                raise seen
+            assert isinstance(row, RowWork)
+            self._write(row, seen, plan_rows(row.rows, seen, int(self.clock.now())))
+
     def _difference(
         self, clustering: Key, wanted: Row | None, found: Row | None, seen: Snapshot
     ) -> Iterable[Statement]:
@@ -152,17 +178,28 @@ class Reconciler:
         now_s = int(self.clock.now())
         return plan_row(seen.table, clustering, wanted, seen.read_start, now_s)
 
-    def _write(self, work: SliceWork, seen: Snapshot, statements: list[Statement]) -> None:
+    def _write(self, work: Work, seen: Snapshot, statements: list[Statement]) -> None:
         if not statements:
             return
         if self._age(seen) > STALE_AFTER_S:
             raise StaleRead("too long between read and write")
-        for _, error in self.target.write([Write(work, seen.table, statements)]):
-            if error is not None:
-                raise error
+        parts = [statements] if self.refused is None else _row_by_row(statements)
+        writes = [Write(work, seen.table, part) for part in parts]
+        errors = [error for _, error in self.target.write(writes) if error is not None]
+        refusals = [error for error in errors if isinstance(error, Unrepresentable)]
+        if self.refused is not None:
+            self.refused.extend(refusals)
+            errors = [error for error in errors if not isinstance(error, Unrepresentable)]
+        # A fault comes first: with it nobody knows what of the rest was written.
+        if errors:
+            raise min(errors, key=lambda error: isinstance(error, Unrepresentable))
 
     def _age(self, seen: Snapshot) -> float:
         return self.clock.now() - seen.read_start / 1e6
 
     def _is_short_of_time(self) -> bool:
         return self.deadline.remaining() < RESERVE_S
+
+
+def _row_by_row(statements: list[Statement]) -> list[list[Statement]]:
+    return [list(row) for _, row in groupby(statements, key=lambda one: one.clustering)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
+from struct import pack
 from typing import Any
 
 import boto3
@@ -37,6 +39,9 @@ from hintferry.adapters.sigv4 import KeyspacesAuthProvider
 from hintferry.core.errors import Side
 from hintferry.core.limits import REQUEST_TIMEOUT_S
 from hintferry.pipeline import Pipeline
+
+DROP_WHAT_IS_UNSENT = (socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
+"""Closing a connection ends what it still had to send."""
 
 
 def processor(logger: Logger, metrics: Metrics) -> Pipeline:
@@ -90,6 +95,7 @@ def target_session(settings: TargetSettings) -> CqlSession:
             ssl_options={"server_hostname": settings.endpoint},
             auth_provider=KeyspacesAuthProvider(boto3.Session(region_name=settings.region)),
             execution_profiles=_profile(RoundRobinPolicy()),
+            sockopts=[DROP_WHAT_IS_UNSENT],
             **COMMON_OPTIONS,
         )
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from struct import pack
 from typing import Any
 
+from cassandra.query import BoundStatement
+
 from hintferry.adapters import cql
 from hintferry.adapters.catalog import Catalog
 from hintferry.adapters.faults import translate
@@ -18,7 +20,7 @@ from hintferry.adapters.session import DRIVER_ERRORS, CqlSession
 from hintferry.adapters.window import in_flight
 from hintferry.core.coalesce import RowWork, SliceWork, StaticWork
 from hintferry.core.errors import HintferryError
-from hintferry.core.rows import Snapshot
+from hintferry.core.rows import Row, Snapshot
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.core.slices import pieces
 from hintferry.ports import Clock
@@ -32,6 +34,7 @@ class _Read:
 
     work: RowWork | StaticWork
     shape: RowShape
+    statement: BoundStatement | None = None
     start: int = 0
 
 
@@ -60,9 +63,9 @@ class CassandraSource:
             if answer.error is not None:
                 yield read.work, self._failure(answer.error)
             else:
-                self._session.has_served()
+                self._session.has_served(read.statement)
                 rows = read.shape.rows(answer.rows, answer.arrived_at)
-                yield read.work, Snapshot(read.shape.table, read.start, rows)
+                yield _as_stored(read.work, rows), Snapshot(read.shape.table, read.start, rows)
         yield from refused
 
     def pages(self, work: SliceWork) -> Iterator[Snapshot]:
@@ -78,6 +81,9 @@ class CassandraSource:
             for start, rows, is_last in self._pages(text, [*work.partition, *piece.values]):
                 found = shape.rows(rows, time.time())
                 yield Snapshot(table, start, found, is_last and is_end)
+                if found and is_last and not is_end:
+                    # It spoke for the rest of its piece too: what comes next lends its time.
+                    yield Snapshot(table, start, {}, is_last=False)
 
     def _pages(self, text: str, values: list[bytes]) -> Iterator[tuple[int, list[RawRow], bool]]:
         try:
@@ -96,8 +102,12 @@ class CassandraSource:
             except HintferryError as error:
                 refused.append((work, error))
             else:
-                is_static = isinstance(work, StaticWork)
-                yield _Read(work, RowShape(table, self._with_ttl(table), is_static))
+                shape = RowShape(table, self._with_ttl(table), isinstance(work, StaticWork))
+                # An answer must tell which of the keys that were asked for it answers.
+                if table.has_synonyms and isinstance(work, RowWork):
+                    yield from (_Read(row, shape) for row in work.split())
+                else:
+                    yield _Read(work, shape)
 
     def _send(self, read: _Read) -> Any:
         table = read.shape.table
@@ -108,10 +118,10 @@ class CassandraSource:
             keys = list(read.work.rows)
             text = cql.select_rows(table, read.shape.with_ttl, one=len(keys) == 1)
             values = [*read.work.partition, *_key_values(keys)]
-        bound = self._session.bind(text, values)
+        read.statement = self._session.bind(text, values)
         session = self._session.current()
         read.start = self._clock.read_start()
-        return session.execute_async(bound)
+        return session.execute_async(read.statement)
 
     def _with_ttl(self, table: Table) -> bool:
         return table.id not in self._ttl_off and not table.is_counter
@@ -119,6 +129,14 @@ class CassandraSource:
     def _failure(self, error: Exception) -> HintferryError:
         self._session.doubt(error)
         return translate(self._session, error)
+
+
+def _as_stored(work: RowWork | StaticWork, rows: dict[Key, Row]) -> RowWork | StaticWork:
+    """A row may be kept under other bytes than those it was asked for by."""
+    if isinstance(work, RowWork) and len(work.rows) == len(rows) == 1:
+        (stored,) = rows
+        return work if stored in work.rows else work.under(stored)
+    return work
 
 
 def _key_values(keys: list[Key]) -> list[bytes]:

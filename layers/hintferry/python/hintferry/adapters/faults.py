@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from cassandra import (
     InvalidRequest,
     OperationTimedOut,
@@ -16,22 +18,28 @@ from hintferry.adapters.session import CqlSession
 from hintferry.core.errors import (
     HintferryError,
     Overwhelmed,
+    Side,
     Throttled,
     Unavailable,
     Unrepresentable,
 )
 
+FAILED_READS = (OperationTimedOut, ReadFailure, ReadTimeout)
+
 PASSING = (
-    "unconfigured table",
-    "undefined column",
-    "unknown identifier",
-    "unauthorized",
-    "permission",
-    "timestamp",
-    "ttl is not yet supported",
-    "keyspace",
+    re.compile(r"^unconfigured table"),
+    re.compile(r"^undefined (column|name)"),
+    re.compile(r"^unknown identifier"),
+    re.compile(r"^keyspace '?[^ ]+'? does not exist"),
+    re.compile(r"unauthorized|has no [a-z]+ permission"),
+    # The service's own words for its window are not published.
+    re.compile(r"\btimestamp\b.*\b(range|window|past|future|days|minutes)\b"),
+    re.compile(r"client-side timestamps"),
+    re.compile(r"^ttl is not yet supported"),
 )
-"""Parts of InvalidRequest texts that speak of the deployment or of the clock, not of the row."""
+"""InvalidRequest texts that speak of the deployment or of the clock, not of the row."""
+
+_QUOTED = re.compile(r'message="(.*)"$', re.DOTALL)
 
 
 def translate(session: CqlSession, error: Exception) -> HintferryError:
@@ -41,16 +49,30 @@ def translate(session: CqlSession, error: Exception) -> HintferryError:
         return error
     if isinstance(error, InvalidRequest) and not _is_passing(error):
         return Unrepresentable(f"{side.value} refuses it: {_text(error)}")
-    if isinstance(error, ReadFailure) and session.is_serving:
+    if _is_of_the_key(side, error) and session.still_serves():
         return Overwhelmed(f"{side.value} fails to read it: {_text(error)}")
     if isinstance(error, OverloadedErrorMessage) or _unanswered(error):
         return Throttled(side, _text(error))
     return Unavailable(side, _text(error))
 
 
+def _is_of_the_key(side: Side, error: Exception) -> bool:
+    """Whether it may say more of what was asked for than of the side.
+
+    A time-out of the target never does: that is how the service asks for less.
+    """
+    return isinstance(error, FAILED_READS if side is Side.SOURCE else ReadFailure)
+
+
 def _is_passing(error: InvalidRequest) -> bool:
-    text = str(error).lower()
-    return any(part in text for part in PASSING)
+    text = _message(error).lower()
+    return any(pattern.search(text) for pattern in PASSING)
+
+
+def _message(error: InvalidRequest) -> str:
+    """The server's own words, without the driver's around them."""
+    found = _QUOTED.search(str(error))
+    return found[1] if found else str(error)
 
 
 def _unanswered(error: Exception) -> bool:

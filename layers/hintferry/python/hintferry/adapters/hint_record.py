@@ -17,13 +17,18 @@ from hintferry.core.schema import Column, Key, Table, TableId
 
 VERSION = 1
 
+SHOWN = 60
+"""Characters of a wrong value that an error quotes."""
+
 Json = Mapping[str, Any]
 
 
 def decode(value: Json, lookup: Callable[[TableId], Table]) -> Hint:
     """The hint in a record's value. Raises Undecodable, UnknownTable, SideFault."""
     if value["hint"] != VERSION:
-        raise Undecodable(f"hint record version {value['hint']!r} is not known, only {VERSION} is")
+        raise Undecodable(
+            f"hint record version {_shown(value['hint'])} is not known, only {VERSION} is"
+        )
     try:
         table = lookup(TableId(_text(value["keyspace"]), _text(value["table"])))
         return _hint(value, table)
@@ -66,7 +71,7 @@ def _errand(value: Json) -> Errand:
     try:
         return Errand(value.get("errand", Errand.NEWS.value))
     except ValueError:
-        raise Undecodable(f"errand {value['errand']!r} is not known") from None
+        raise Undecodable(f"errand {_shown(value['errand'])} is not known") from None
 
 
 def _statics(value: Json, table: Table) -> bool:
@@ -78,7 +83,7 @@ def _scope(value: Any) -> Scope:
     try:
         return Scope(value)
     except ValueError:
-        raise Undecodable(f"scope {value!r} is not known") from None
+        raise Undecodable(f"scope {_shown(value)} is not known") from None
 
 
 def _bound(name: str, value: Any, table: Table) -> Bound:
@@ -111,6 +116,11 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise Undecodable("keyspace and table must be texts")
     return value
+
+
+def _shown(value: Any) -> str:
+    """Enough of it to know it by, whatever somebody put there."""
+    return repr(value)[:SHOWN]
 
 
 def _encoded(key: Key) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from struct import pack
 from typing import Any
 
-from cassandra import ConsistencyLevel, InvalidRequest
+from cassandra import ConsistencyLevel, InvalidRequest, OperationTimedOut
 from cassandra.query import BatchStatement, BatchType, BoundStatement
 
 from hintferry.adapters import cql
@@ -61,15 +61,22 @@ class KeyspacesTarget:
         A time-out says nothing of whether the write arrived: it may still, at its own timestamp.
         """
         settled: list[tuple[Write, HintferryError | None]] = []
-        for answer in in_flight(self._send, self._requests(writes, settled), WRITES_IN_FLIGHT):
-            progress, _ = answer.item
-            progress.waiting -= 1
-            if answer.error is not None:
-                self._doubt(answer.error, progress.write.table)
-                progress.error = progress.error or translate(self._session, answer.error)
-            if not progress.waiting:
-                yield progress.write, progress.error
-        yield from settled
+        is_unanswered = False
+        try:
+            for answer in in_flight(self._send, self._requests(writes, settled), WRITES_IN_FLIGHT):
+                progress, _ = answer.item
+                progress.waiting -= 1
+                if answer.error is not None:
+                    is_unanswered = is_unanswered or isinstance(answer.error, OperationTimedOut)
+                    self._doubt(answer.error, progress.write.table)
+                    progress.error = progress.error or translate(self._session, answer.error)
+                if not progress.waiting:
+                    yield progress.write, progress.error
+            yield from settled
+        finally:
+            if is_unanswered:
+                # It may lie in a buffer of ours, and a frozen sandbox would send it hours later.
+                self._session.close()
 
     def rows(self, table: Table, partition: Key, part: Slice) -> Iterator[dict[Key, Row]]:
         """The rows of a slice, a page at a time. Raises HintferryError."""

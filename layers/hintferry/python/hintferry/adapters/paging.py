@@ -8,7 +8,6 @@ that a side fails to make is asked for again with fewer rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from cassandra import OperationTimedOut, ReadFailure, ReadTimeout
 
@@ -31,34 +30,23 @@ def pages(
     state, size = None, FIRST_ROWS
     while True:
         try:
-            taken, result = _ask(session, text, values, size, state, stamp)
+            bound = session.bind(text, values)
+            bound.fetch_size = size
+            driver = session.current()
+            taken = stamp()
+            result = driver.execute(bound, paging_state=state)
         except TOO_HEAVY as error:
             session.doubt(error)
             if size == 1:
                 raise
             size = max(1, size // FIRST_ROWS)
             continue
-        session.has_served()
+        session.has_served(bound)
         state = result.paging_state
         yield taken, result.current_rows, state is None
         if state is None:
             return
         size = _rows_of_next(result.current_rows, size)
-
-
-def _ask(
-    session: CqlSession,
-    text: str,
-    values: list[bytes],
-    size: int,
-    state: bytes | None,
-    stamp: Callable[[], int],
-) -> tuple[int, Any]:
-    bound = session.bind(text, values)
-    bound.fetch_size = size
-    driver = session.current()
-    taken = stamp()
-    return taken, driver.execute(bound, paging_state=state)
 
 
 def _rows_of_next(rows: list[RawRow], size: int) -> int:

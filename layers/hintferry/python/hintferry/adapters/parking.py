@@ -25,6 +25,9 @@ LARGEST_MESSAGE = 1024 * 1024
 
 MESSAGES_PER_CALL = 10
 
+LONGEST_ERROR = 1000
+"""Characters of an error text: a server may quote a whole statement in it."""
+
 
 class ParkingFailed(HintferryError):
     """The queue or the bucket did not take a record: it is returned."""
@@ -92,7 +95,7 @@ def _message(parked: Parked) -> dict[str, Any]:
     message: dict[str, Any] = {
         "version": VERSION,
         "reason": parked.end.reason.value if parked.end.reason else None,
-        "error": str(parked.end.error),
+        "error": str(parked.end.error)[:LONGEST_ERROR],
         "table": str(parked.hint.table) if parked.hint else None,
         "record": _position(parked.record),
     }

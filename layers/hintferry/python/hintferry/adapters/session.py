@@ -24,8 +24,10 @@ from hintferry.core.errors import Side, Unavailable
 IDLE_S = 10.0
 PING_TIMEOUT_S = 1.0
 
-SERVING_S = 60.0
-"""A side that answered a request for data this recently is up."""
+PROOF_TIMEOUT_S = 0.5
+"""A side that is well answers again this soon what it has answered before."""
+
+PROOF_HOLDS_S = 1.0
 
 DRIVER_ERRORS = (DriverException, NoHostAvailable, ConnectionException)
 DEAD_CONNECTION = (OperationTimedOut, NoHostAvailable, ConnectionException)
@@ -42,7 +44,8 @@ class CqlSession:
         self._session: Any = None
         self._prepared: dict[str, Any] = {}
         self._last_used = 0.0
-        self._served_at = 0.0
+        self._served: BoundStatement | None = None
+        self._proved_at = 0.0
         self._suspect = False
         self._lock = threading.RLock()
 
@@ -61,14 +64,22 @@ class CqlSession:
         if isinstance(error, DEAD_CONNECTION):
             self._suspect = True
 
-    def has_served(self) -> None:
-        """The side answered a request for data."""
-        self._served_at = time.time()
+    def has_served(self, statement: BoundStatement | None) -> None:
+        """The side answered this request for data."""
+        self._served = statement
 
-    @property
-    def is_serving(self) -> bool:
-        """Whether the side answered a request for data lately, so that one failure is the key's."""
-        return time.time() - self._served_at < SERVING_S
+    def still_serves(self) -> bool:
+        """Whether what it last answered it answers again, so that a failure is one key's own."""
+        if time.monotonic() - self._proved_at < PROOF_HOLDS_S:
+            return True
+        if self._served is None:
+            return False
+        try:
+            self.current().execute(self._served, timeout=PROOF_TIMEOUT_S)
+        except Exception:  # noqa: BLE001 - whatever it is, it is no proof
+            return False
+        self._proved_at = time.monotonic()
+        return True
 
     def bind(self, text: str, values: Sequence[bytes | None]) -> BoundStatement:
         """The prepared statement with these wire bytes, at LOCAL_QUORUM. Raises driver errors."""
@@ -90,7 +101,7 @@ class CqlSession:
         with self._lock:
             if self._cluster is not None:
                 self._cluster.shutdown()
-            self._cluster = self._session = None
+            self._cluster = self._session = self._served = None
             self._prepared.clear()
 
     def _revive(self) -> None:

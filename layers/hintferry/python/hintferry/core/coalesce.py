@@ -31,11 +31,15 @@ class RowWork:
         return (index for indexes in self.rows.values() for index in indexes)
 
     def split(self) -> list[RowWork]:
-        """The same work a row at a time, so that one bad row does not hold its neighbours."""
+        """The same work a row at a time."""
         return [
             RowWork(self.table, self.partition, {clustering: indexes})
             for clustering, indexes in self.rows.items()
         ]
+
+    def under(self, clustering: Key) -> RowWork:
+        """The same work of one row, named as the source names it."""
+        return RowWork(self.table, self.partition, {clustering: tuple(self.records)})
 
 
 @dataclass(frozen=True, slots=True)

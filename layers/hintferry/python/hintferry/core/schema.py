@@ -38,6 +38,9 @@ _NATIVE = _WIDTHS.keys() | {
     "varchar",
     "varint",
 }
+_ONE_FORM = _NATIVE - {"boolean", "decimal", "double", "duration", "float", "varint"}
+"""Types of which two values are equal to the server only if their bytes are."""
+
 _ALWAYS_FROZEN = ("frozen<", "tuple<", "vector<")
 
 
@@ -117,6 +120,6 @@ class Table:
         return any(column.cql_type == "counter" for column in self.regulars + self.statics)
 
     @cached_property
-    def has_list(self) -> bool:
-        """Two INSERTs of a non-frozen list at one timestamp double its elements."""
-        return any(column.cql_type.startswith("list<") for column in self.regulars + self.statics)
+    def has_synonyms(self) -> bool:
+        """Whether clustering keys of different bytes may be one row, as decimals 1.0 and 1.00."""
+        return any(column.cql_type not in _ONE_FORM for column in self.clustering)

@@ -5,10 +5,13 @@ Clustering keys are ordered by their bytes, ascending.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from operator import ge, gt, le, lt
 
 from hintferry.core.hint import WHOLE_PARTITION, Slice
 from hintferry.core.schema import Key
+from hintferry.core.slices import Piece
 from hintferry.testing.rowstate import NEVER, RowState
 
 
@@ -48,6 +51,18 @@ class PartitionState:
     def keys(self, part: Slice = WHOLE_PARTITION) -> list[Key]:
         """The clustering keys of a slice, of dead rows too, in order."""
         return sorted(key for key in self.rows if holds(part, key))
+
+
+_COMPARE: dict[str, Callable[[bytes, bytes], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
+
+
+def lies_in(piece: Piece, clustering: Key) -> bool:
+    """Whether a piece of a slice holds a row."""
+    fixed = len(piece.prefix)
+    bounds = [bound for bound in (piece.after, piece.before) if bound is not None]
+    return clustering[:fixed] == piece.prefix and all(
+        _COMPARE[operator](clustering[fixed], value) for operator, value in bounds
+    )
 
 
 def holds(part: Slice, clustering: Key) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 from random import Random
 
@@ -10,9 +11,10 @@ from hintferry.core.coalesce import RowWork, SliceWork, StaticWork
 from hintferry.core.errors import HintferryError, Overwhelmed, Side, Unavailable
 from hintferry.core.rows import Row, Snapshot
 from hintferry.core.schema import Key, Table, TableId
+from hintferry.core.slices import Piece, pieces
 from hintferry.ports import Clock
 from hintferry.testing.cluster import QUORUM, ReplicatedCluster
-from hintferry.testing.partition import holds
+from hintferry.testing.partition import lies_in
 from hintferry.testing.points import Hook, Point, nowhere
 from hintferry.testing.rowstate import RowState
 
@@ -53,7 +55,19 @@ class ReplicatedSource:
 
     def pages(self, work: SliceWork) -> Iterator[Snapshot]:
         """The rows of a slice page by page; pages are short, and may be empty."""
-        table, after, is_last = self.table(work.table), None, False
+        table = self.table(work.table)
+        parts = list(pieces(work.slice, table.clustering))
+        if not parts:
+            yield Snapshot(table, self._clock.read_start(), {})
+        for index, piece in enumerate(parts):
+            is_end = index == len(parts) - 1
+            for page in self._pages(table, work.partition, piece):
+                yield replace(page, is_last=page.is_last and is_end)
+                if page.rows and page.is_last and not is_end:
+                    yield Snapshot(table, page.read_start, {}, is_last=False)
+
+    def _pages(self, table: Table, partition: Key, piece: Piece) -> Iterator[Snapshot]:
+        after, is_last = None, False
         while not is_last:
             self._hook(Point.BEFORE_READ)
             start = self._clock.read_start()
@@ -61,15 +75,15 @@ class ReplicatedSource:
             asked = self._two_replicas()
             keys = [
                 key
-                for key in self._cluster.keys(table, work.partition, asked)
-                if holds(work.slice, key) and (after is None or key > after)
+                for key in self._cluster.keys(table, partition, asked)
+                if lies_in(piece, key) and (after is None or key > after)
             ]
             self._refuse_more_than_most(keys)
             page = keys[: self._random.randint(1, 3)]
             # A full page does not know that nothing follows: sometimes the last one is empty.
             is_last = len(page) == len(keys) and self._random.random() < 0.7
             after = page[-1] if page else after
-            rows = self._rows(table, work.partition, page, asked)
+            rows = self._rows(table, partition, page, asked)
             self._hook(Point.AFTER_READ)
             yield Snapshot(table, start, rows, is_last)
 
