@@ -27,6 +27,13 @@ class Bench:
     source: Any
     behind: Any
     chain: Chain
+    said: list[str]
+    """what the processor printed"""
+
+    @property
+    def parked(self) -> list[str]:
+        """The processor's lines of the records that it parked."""
+        return [line for line in self.said if '"parked"' in line and "HintsParked" not in line]
 
 
 @pytest.fixture(scope="session")
@@ -38,8 +45,10 @@ def bench(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Be
             keyspaces.execute(line)
     with session(stack.source) as source, session(stack.behind) as behind:
         tables = [table for one in scenarios for table in captured(one)]
-        with Chain(stack, tables, tmp_path_factory.mktemp("scenarios")) as chain:
-            yield Bench(source, behind, chain)
+        said: list[str] = []
+        logs = tmp_path_factory.mktemp("scenarios")
+        with Chain(stack, tables, logs, on_line=said.append) as chain:
+            yield Bench(source, behind, chain, said)
 
 
 def captured(scenario: Scenario) -> list[str]:

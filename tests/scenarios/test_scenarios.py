@@ -9,13 +9,13 @@ import pytest
 from cassandra import ConsistencyLevel
 from cassandra.query import BatchStatement, BatchType, SimpleStatement
 
+from hintferry.core.limits import SECOND_LOOK_AFTER_S
 from sandbox.compare import compare_table
 from tests.scenarios.conftest import FOLDERS, Bench, captured
 from tests.scenarios.script import Kind, Step, load
 
 pytestmark = pytest.mark.stack
 
-CAPTURE_S = 10.0
 DRAIN_S = 40.0
 
 
@@ -30,6 +30,16 @@ def test_both_sides_end_up_equal(folder: Any, bench: Bench) -> None:
         time.sleep(expiry["after_s"])
         assert _count(bench.source, table) == expiry["rows"], "the scenario itself is wrong"
         assert _count(bench.behind, table) == expiry["rows"]
+
+
+def test_nothing_that_came_later_undid_it(bench: Bench) -> None:
+    """Last of all: late hints, copies and second looks have had their time."""
+    assert bench.chain.drain(DRAIN_S)
+    assert bench.chain.replay.drain(SECOND_LOOK_AFTER_S + DRAIN_S)
+    scenarios = [load(folder) for folder in FOLDERS]
+    for table in (table for one in scenarios for table in captured(one)):
+        assert compare_table(bench.source, bench.behind, table).differences == (), table
+    assert bench.parked == []
 
 
 def _run(step: Step, bench: Bench, tables: list[str]) -> None:
@@ -55,8 +65,8 @@ def _wait_until_equal(bench: Bench, tables: list[str]) -> None:
         if not differences:
             return
         if time.monotonic() > end:
-            why = bench.chain.last_error
-            pytest.fail(f"{len(differences)} divergent, last error {why}: {differences[:3]}")
+            why = f"last error {bench.chain.last_error}, parked {bench.parked[-3:]}"
+            pytest.fail(f"{len(differences)} divergent: {differences[:3]}; {why}")
         time.sleep(0.2)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from struct import pack
 from typing import Any
@@ -12,14 +12,15 @@ from cassandra.query import BoundStatement
 
 from hintferry.adapters import cql
 from hintferry.adapters.catalog import Catalog
-from hintferry.adapters.faults import translate
+from hintferry.adapters.faults import NO_ANSWER, translate
 from hintferry.adapters.paging import pages
+from hintferry.adapters.patience import Patience
 from hintferry.adapters.rawcql import RawRow
 from hintferry.adapters.rowshape import RowShape
 from hintferry.adapters.session import DRIVER_ERRORS, CqlSession
 from hintferry.adapters.window import in_flight
-from hintferry.core.coalesce import RowWork, SliceWork, StaticWork
-from hintferry.core.errors import HintferryError
+from hintferry.core.coalesce import RowWork, SliceWork, StaticWork, Work
+from hintferry.core.errors import HintferryError, Overwhelmed
 from hintferry.core.rows import Row, Snapshot
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.core.slices import pieces
@@ -48,6 +49,7 @@ class CassandraSource:
         self._clock = clock
         self._ttl_off = ttl_off
         self._catalog = Catalog(session)
+        self._patience = Patience()
 
     def table(self, table: TableId) -> Table:
         """The table as the source has it. Raises UnknownTable, SideFault."""
@@ -61,9 +63,10 @@ class CassandraSource:
         for answer in in_flight(self._send, self._reads(works, refused), READS_IN_FLIGHT):
             read = answer.item
             if answer.error is not None:
-                yield read.work, self._failure(answer.error)
+                yield read.work, self._failure(answer.error, read.work)
             else:
                 self._session.has_served(read.statement)
+                self._patience.succeeded(_name(read.work))
                 rows = read.shape.rows(answer.rows, answer.arrived_at)
                 yield _as_stored(read.work, rows), Snapshot(read.shape.table, read.start, rows)
         yield from refused
@@ -78,18 +81,23 @@ class CassandraSource:
         for index, piece in enumerate(parts):
             text = cql.select_piece(table, piece, shape.with_ttl)
             is_end = index == len(parts) - 1
-            for start, rows, is_last in self._pages(text, [*work.partition, *piece.values]):
+            for start, rows, is_last in self._pages(work, text, piece.values):
                 found = shape.rows(rows, time.time())
                 yield Snapshot(table, start, found, is_last and is_end)
                 if found and is_last and not is_end:
                     # It spoke for the rest of its piece too: what comes next lends its time.
                     yield Snapshot(table, start, {}, is_last=False)
 
-    def _pages(self, text: str, values: list[bytes]) -> Iterator[tuple[int, list[RawRow], bool]]:
+    def _pages(
+        self, work: SliceWork, text: str, bounds: list[bytes]
+    ) -> Iterator[tuple[int, list[RawRow], bool]]:
+        values = [*work.partition, *bounds]
         try:
-            yield from pages(self._session, text, values, self._clock.read_start)
+            for page in pages(self._session, text, values, self._clock.read_start):
+                self._patience.succeeded(_name(work))
+                yield page
         except DRIVER_ERRORS as error:
-            raise self._failure(error) from error
+            raise self._failure(error, work) from error
 
     def _reads(
         self,
@@ -126,9 +134,23 @@ class CassandraSource:
     def _with_ttl(self, table: Table) -> bool:
         return table.id not in self._ttl_off and not table.is_counter
 
-    def _failure(self, error: Exception) -> HintferryError:
+    def _failure(self, error: Exception, work: Work) -> HintferryError:
         self._session.doubt(error)
+        if isinstance(error, NO_ANSWER) and self._session.still_serves():
+            is_one_of_many = isinstance(work, RowWork) and len(work.rows) > 1
+            if is_one_of_many or self._patience.is_over(_name(work)):
+                return Overwhelmed("source: does not answer it, though it answers others")
         return translate(self._session, error)
+
+
+def _name(work: Work) -> Hashable:
+    """What tells a piece of work from others when it comes again."""
+    part: Hashable = None
+    if isinstance(work, SliceWork):
+        part = work.slice
+    elif isinstance(work, RowWork):
+        part = tuple(work.rows)
+    return work.table, work.partition, part
 
 
 def _as_stored(work: RowWork | StaticWork, rows: dict[Key, Row]) -> RowWork | StaticWork:

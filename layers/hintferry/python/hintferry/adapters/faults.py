@@ -18,13 +18,12 @@ from hintferry.adapters.session import CqlSession
 from hintferry.core.errors import (
     HintferryError,
     Overwhelmed,
-    Side,
     Throttled,
     Unavailable,
     Unrepresentable,
 )
 
-FAILED_READS = (OperationTimedOut, ReadFailure, ReadTimeout)
+NO_ANSWER = (OperationTimedOut, ReadTimeout)
 
 PASSING = (
     re.compile(r"^unconfigured table"),
@@ -49,19 +48,11 @@ def translate(session: CqlSession, error: Exception) -> HintferryError:
         return error
     if isinstance(error, InvalidRequest) and not _is_passing(error):
         return Unrepresentable(f"{side.value} refuses it: {_text(error)}")
-    if _is_of_the_key(side, error) and session.still_serves():
+    if isinstance(error, ReadFailure) and session.still_serves():
         return Overwhelmed(f"{side.value} fails to read it: {_text(error)}")
     if isinstance(error, OverloadedErrorMessage) or _unanswered(error):
         return Throttled(side, _text(error))
     return Unavailable(side, _text(error))
-
-
-def _is_of_the_key(side: Side, error: Exception) -> bool:
-    """Whether it may say more of what was asked for than of the side.
-
-    A time-out of the target never does: that is how the service asks for less.
-    """
-    return isinstance(error, FAILED_READS if side is Side.SOURCE else ReadFailure)
 
 
 def _is_passing(error: InvalidRequest) -> bool:

@@ -1,0 +1,207 @@
+"""Pages grow with what rows allow and shrink where a side fails; whose fault a failure is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from cassandra import InvalidRequest, OperationTimedOut, ReadFailure, ReadTimeout
+
+from hintferry.adapters import patience
+from hintferry.adapters.cassandra import CassandraSource
+from hintferry.adapters.clock import WallClock
+from hintferry.adapters.faults import translate
+from hintferry.adapters.paging import FIRST_ROWS, MOST_ROWS, PAGE_BYTES, pages
+from hintferry.adapters.session import CqlSession
+from hintferry.core.coalesce import RowWork, SliceWork
+from hintferry.core.errors import Overwhelmed, Side, SideFault, Unavailable, Unrepresentable
+from hintferry.core.hint import WHOLE_PARTITION, Bound, Slice
+from hintferry.core.schema import Column, ColumnKind, Table, TableId
+
+TABLE = Table(
+    TableId("shop", "orders"),
+    (Column("pk", "text", ColumnKind.PARTITION_KEY),),
+    (Column("ck", "text", ColumnKind.CLUSTERING),),
+    regulars=(Column("v", "text", ColumnKind.REGULAR),),
+)
+SLICE = SliceWork(TABLE.id, (b"p",), WHOLE_PARTITION, (0,))
+NO_ANSWER = OperationTimedOut()
+
+
+@dataclass(slots=True)
+class Server:
+    """Stands for a session and what is behind it: answers each request by the next of `script`.
+
+    A script entry is an error, or (rows, paging state).
+    """
+
+    script: Sequence[Any]
+    serves: bool = True
+    side: Side = Side.SOURCE
+    asked: list[int] = field(default_factory=list)
+
+    def bind(self, text: str, values: Any) -> Any:
+        return SimpleNamespace(text=text, values=values, fetch_size=None)
+
+    def current(self) -> Server:
+        return self
+
+    def execute(self, bound: Any, paging_state: Any = None) -> Any:
+        step = self.script[len(self.asked)]
+        self.asked.append(bound.fetch_size)
+        if isinstance(step, Exception):
+            raise step
+        rows, state = step
+        return SimpleNamespace(current_rows=rows, paging_state=state)
+
+    def has_served(self, statement: Any) -> None:
+        pass
+
+    def still_serves(self) -> bool:
+        return self.serves
+
+    def doubt(self, error: Exception) -> None:
+        pass
+
+
+def paged(server: Server) -> list[tuple[int, Any, bool]]:
+    stamps = iter(range(100))
+    return list(pages(cast(CqlSession, server), "SELECT", [], lambda: next(stamps)))
+
+
+def source(server: Server, monkeypatch: pytest.MonkeyPatch) -> CassandraSource:
+    made = CassandraSource(cast(CqlSession, server), WallClock())
+    monkeypatch.setattr(made, "table", lambda _: TABLE)
+    return made
+
+
+def test_only_the_paging_state_ends_a_read_never_an_empty_page() -> None:
+    server = Server([([], b"1"), ([(b"a", b"v", None)], b"2"), ([], None)])
+    assert [(stamp, len(rows), last) for stamp, rows, last in paged(server)] == [
+        (0, 0, False),
+        (1, 1, False),
+        (2, 0, True),
+    ]
+
+
+def test_a_page_has_as_many_rows_as_a_megabyte_takes() -> None:
+    heavy = [(b"k", b"x" * (PAGE_BYTES // 4))] * FIRST_ROWS
+    light = [(b"k", b"x")] * FIRST_ROWS
+    server = Server([(light, b"1"), (heavy, b"2"), (light, b"3"), (light, None)])
+    paged(server)
+    assert server.asked == [FIRST_ROWS, 2 * FIRST_ROWS, 3, 6]
+    assert max(server.asked) <= MOST_ROWS
+
+
+def test_a_page_that_fails_is_asked_for_again_a_row_at_a_time_with_a_new_stamp() -> None:
+    server = Server([NO_ANSWER, ([(b"a", b"v")], None)])
+    assert [stamp for stamp, _, _ in paged(server)] == [1]
+    assert server.asked == [FIRST_ROWS, 1]
+
+
+def test_a_row_that_fails_alone_is_an_error() -> None:
+    with pytest.raises(OperationTimedOut):
+        paged(Server([NO_ANSWER, NO_ANSWER]))
+
+
+def failing(
+    server: Server, monkeypatch: pytest.MonkeyPatch, waits_s: Sequence[float]
+) -> Iterator[Exception]:
+    """What each of several deliveries of one slice ends with, that long after the first."""
+    made = source(server, monkeypatch)
+    for wait_s in waits_s:
+        monkeypatch.setattr(
+            patience, "time", SimpleNamespace(monotonic=lambda wait_s=wait_s: 1_000 + wait_s)
+        )
+        try:
+            list(made.pages(SLICE))
+        except Exception as error:  # noqa: BLE001 - what it is is what the test asks
+            yield error
+
+
+@pytest.mark.parametrize("error", [NO_ANSWER, ReadTimeout("", received_responses=1)])
+def test_a_slice_that_is_never_answered_is_its_own_trouble_only_after_minutes(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = Server([error] * 20)
+    late = patience.STUCK_AFTER_S + 1
+    ends = list(failing(server, monkeypatch, [0, 1, late - 2, late]))
+    assert [type(end) for end in ends] == [Unavailable] * 3 + [Overwhelmed]
+
+
+def test_a_slice_is_not_blamed_while_its_side_answers_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = Server([NO_ANSWER] * 20, serves=False)
+    (early, late) = failing(server, monkeypatch, [0, patience.STUCK_AFTER_S + 1])
+    assert {type(early), type(late)} == {Unavailable}
+
+
+def test_a_slice_that_was_answered_in_between_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    late = patience.STUCK_AFTER_S + 1
+    server = Server([NO_ANSWER, NO_ANSWER, ([], None), NO_ANSWER, NO_ANSWER])
+    (first, second) = failing(server, monkeypatch, [0, 10, late])
+    assert {type(first), type(second)} == {Unavailable}
+
+
+def test_too_many_tombstones_are_the_slices_own_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Server([ReadFailure("")] * 20)
+    (end,) = failing(server, monkeypatch, [0])
+    assert isinstance(end, Overwhelmed)
+
+
+@dataclass(slots=True)
+class Unanswered(Server):
+    def execute_async(self, bound: Any) -> Any:
+        raise NO_ANSWER
+
+
+def test_rows_that_are_not_answered_together_are_asked_for_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = source(Unanswered([]), monkeypatch)
+    both = RowWork(TABLE.id, (b"p",), {(b"1",): (0,), (b"2",): (1,)})
+    ((_, together),) = made.read([both])
+    ((_, alone),) = made.read([both.split()[0]])
+    assert isinstance(together, Overwhelmed)
+    assert isinstance(alone, Unavailable)
+
+
+def test_pieces_of_a_slice_lend_their_time_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind its last row a piece is empty as of its own read, not of the next piece's."""
+    columns = (*TABLE.clustering, Column("c2", "text", ColumnKind.CLUSTERING, 1))
+    table = Table(TABLE.id, TABLE.partition_key, columns, regulars=TABLE.regulars)
+    server = Server(
+        [([(b"1", b"7", b"v", None)], None), ([(b"2", b"0", b"v", None)], None)],
+    )
+    made = source(server, monkeypatch)
+    monkeypatch.setattr(made, "table", lambda _: table)
+    behind = Slice(Bound((b"1", b"5"), inclusive=False), Bound())
+    first, lent, second = made.pages(SliceWork(table.id, (b"p",), behind, (0,)))
+    assert (list(first.rows), first.is_last) == ([(b"1", b"7")], False)
+    assert (lent.rows, lent.is_last, lent.read_start) == ({}, False, first.read_start)
+    assert (list(second.rows), second.is_last) == ([(b"2", b"0")], True)
+
+
+REFUSALS = {
+    "unconfigured table shop.orders": SideFault,
+    "Undefined column name v": SideFault,
+    "keyspace shop does not exist": SideFault,
+    "User arn:aws:iam::1:role/r has no MODIFY permission on <table shop.orders>": SideFault,
+    "The timestamp 1 is outside the allowed range: from 2 days before to": SideFault,
+    "TTL is not yet supported.": SideFault,
+    "Client-side timestamps are not enabled for table shop.orders.": SideFault,
+    "Invalid value for column timestamp": Unrepresentable,
+    "Amazon Keyspaces does not take rows over 1 MB": Unrepresentable,
+    "Key may not be empty": Unrepresentable,
+}
+
+
+@pytest.mark.parametrize("text", REFUSALS)
+def test_a_refusal_speaks_of_the_row_unless_it_speaks_of_the_deployment(text: str) -> None:
+    error = InvalidRequest(f'Error from server: code=2200 [Invalid query] message="{text}"')
+    server = cast(CqlSession, Server([], side=Side.TARGET))
+    assert isinstance(translate(server, error), REFUSALS[text])
