@@ -17,7 +17,9 @@ from cassandra.query import SimpleStatement
 
 _PAGE = 1000
 _READ_S = 60.0
-_EXPIRY_TOLERANCE_S = 3
+_EARLY_S, _LATE_S = 1, 3
+"""A value expires on the target not before it does on the source and at most two seconds later;
+either side's whole seconds may be off by one."""
 _COLUMNS = """SELECT column_name, kind, position, type FROM system_schema.columns
     WHERE keyspace_name = %s AND table_name = %s"""
 _KEY = ("partition_key", "clustering")
@@ -147,7 +149,7 @@ def _differences(source: dict[str, Row], target: dict[str, Row]) -> Iterable[Dif
 
 def _same(ours: str | int | None, theirs: str | int | None) -> bool:
     if isinstance(ours, int) and isinstance(theirs, int):
-        return abs(ours - theirs) <= _EXPIRY_TOLERANCE_S
+        return -_EARLY_S <= theirs - ours <= _LATE_S
     return ours == theirs
 
 

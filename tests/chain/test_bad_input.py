@@ -67,6 +67,14 @@ class Bench:
             self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
 
+    def shows_row_two(self) -> None:
+        """The target shows row (2, 2)."""
+        end = time.monotonic() + WAIT_S
+        query = "SELECT v FROM bad_input.t WHERE a = 2 AND b = 2"
+        while not list(self.behind.execute(query)):
+            assert time.monotonic() < end, self.chain.last_error
+            time.sleep(0.05)
+
     def the_stream_goes_on(self) -> None:
         """A good record behind the bad one is applied."""
         mark = str(time.monotonic_ns())
@@ -116,6 +124,7 @@ UNDECODABLE = {
     "a null key component": json.dumps(hint(pk=[None])).encode(),
     "a key component of the wrong size": json.dumps(hint(pk=[b64(b"123")])).encode(),
     "a key component that is not base64": json.dumps(hint(pk=["%"])).encode(),
+    "an unknown scope of a megabyte": json.dumps(hint(scope="x" * 1_200_000)).encode(),
     "a value over a megabyte": b'{"hint": 1, "filler": "' + b"x" * 1_200_000,
 }
 
@@ -170,8 +179,13 @@ def test_a_record_without_value_is_skipped(
 
 def test_a_record_without_key_is_applied(bench: Bench) -> None:
     bench.source.execute("INSERT INTO bad_input.t (a, b, v) VALUES (2, 2, 'no key')")
-    bench.send(json.dumps(hint()).encode(), None)
-    bench.the_stream_goes_on()
+    bench.shows_row_two()
+    # Only the hint without a key can bring it back.
+    bench.behind.execute("DELETE FROM bad_input.t WHERE a = 2 AND b = 2")
+    two = b64((2).to_bytes(4))
+    bench.send(json.dumps(hint(pk=[two], ck=[two])).encode(), None)
+    bench.shows_row_two()
+    assert bench.parked_now() == []
 
 
 def test_a_poison_row_does_not_hold_its_neighbours(bench: Bench) -> None:

@@ -72,3 +72,16 @@ def test_a_change_of_the_target_alone_is_found(
     sides[1].execute(change)
     comparison = compare_table(*sides, "compared.things")
     assert (comparison.missing, comparison.extra, comparison.differing) == found
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "differing"), [(60, 60, 0), (60, 62, 0), (60, 66, 1), (60, 56, 1)]
+)
+def test_a_value_expires_on_the_target_never_before_it_does_on_the_source(
+    sides: tuple[Session, Session], ours: int, theirs: int, differing: int
+) -> None:
+    for session, seconds in zip(sides, (ours, theirs), strict=True):
+        session.execute(
+            f"INSERT INTO compared.things (p, c, d) VALUES (3, 3, 1.0) USING TTL {seconds}"
+        )
+    assert compare_table(*sides, "compared.things").differing == differing

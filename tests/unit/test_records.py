@@ -56,6 +56,7 @@ STOCK: dict[str, Any] = {
     "source": {"keyspace": "shop", "table": "orders"},
     "after": {"pk": {"value": 0}, "c1": {"value": "a"}, "c2": {"value": 0}},
 }
+BOUND = {"values": [], "inclusive": True}
 ROW = Hint(TABLE.id, (bytes(4),), Scope.ROW, (b"a", bytes(4)))
 
 
@@ -203,3 +204,43 @@ def test_no_change_of_a_field_raises_anything_else(
 def test_no_object_raises_anything_else(value: dict[str, object]) -> None:
     with suppress(Undecodable, UnknownTable):
         assert isinstance(decode(value), Hint)
+
+
+COMPOSITE = Table(
+    TABLE.id,
+    (
+        Column("x", "blob", ColumnKind.PARTITION_KEY),
+        Column("y", "int", ColumnKind.PARTITION_KEY, 1),
+        Column("z", "blob", ColumnKind.PARTITION_KEY, 2),
+    ),
+)
+
+
+def composite(*components: bytes) -> bytes:
+    """A composite partition key as Cassandra keeps it, and as the stock connector shows a blob."""
+    return b"".join(len(one).to_bytes(2) + one + b"\0" for one in components)
+
+
+@pytest.mark.parametrize("key", [(b"", bytes(4), b"\0"), (b"a:b", b"\0\0\0\7", b"\0\3abc\0")])
+def test_the_stock_connectors_blobs_are_cut_out_of_the_whole_key(key: tuple[bytes, ...]) -> None:
+    whole = b64encode(composite(*key)).decode()
+    number = int.from_bytes(key[1])
+    after = {"x": {"value": whole}, "y": {"value": number}, "z": {"value": whole}}
+    body = json.dumps(STOCK | {"after": after}).encode()
+    decoded = HintDecoder(lambda _: COMPOSITE)(record(body))
+    assert decoded == Hint(TABLE.id, key, Scope.ROW)
+
+
+def test_a_lone_blob_that_looks_like_a_composite_is_left_as_it_is() -> None:
+    table = Table(TABLE.id, (Column("x", "blob", ColumnKind.PARTITION_KEY),))
+    value = composite(b"a", b"b")
+    after = {"x": {"value": b64encode(value).decode()}}
+    body = json.dumps(STOCK | {"after": after}).encode()
+    assert HintDecoder(lambda _: table)(record(body)) == Hint(TABLE.id, (value,), Scope.ROW)
+
+
+def test_an_error_quotes_a_wrong_value_shortly() -> None:
+    for wrong in ({"hint": "x" * 10_000}, {"scope": "x" * 10_000}, {"errand": "x" * 10_000}):
+        with pytest.raises(Undecodable) as raised:
+            decode(OURS | {"scope": "slice", "start": BOUND, "end": BOUND} | wrong)
+        assert len(str(raised.value)) < 200
