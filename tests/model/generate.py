@@ -49,26 +49,28 @@ class Generator:
     def program(self) -> Program:
         """Writes first, so that there is something to do; then everything beside each other."""
         length = self._random.choice(self._theme.lengths)
-        return (self._write(), *(self._step(0) for _ in range(length)))
+        return (self.write(), *(self._step(0) for _ in range(length)))
 
     def _step(self, depth: int) -> Step:
         kind = self._pick({"write": 10, "batch": 8, "time": 2, "cluster": 4, "records": 3})
         if kind == "write" or (kind == "batch" and depth >= DEEPEST):
-            return self._write()
+            return self.write()
         if kind == "batch":
-            return self._batch(depth)
+            return self.batch(depth)
         if kind == "time":
-            return self._time()
-        return self._cluster() if kind == "cluster" else self._records()
+            return self.time()
+        return self.cluster() if kind == "cluster" else self.records()
 
-    def _time(self) -> Step:
+    def time(self) -> Step:
+        """A clock goes wrong, or time passes."""
         random = self._random
         if random.random() < 0.2:
             error = self._profile.clock_error_us
             return SetClock(random.randrange(WORKERS), random.randint(-error, error))
         return Tick(random.choice([1_000, 200_000, 2_000_000, 16_000_000, 50_000_000, 200_000_000]))
 
-    def _cluster(self) -> Step:
+    def cluster(self) -> Step:
+        """Replicas fail, or get what they missed."""
         kind = self._random.randrange(8)
         if kind < 5:
             return HandOver(self._random.randrange(6))
@@ -76,12 +78,14 @@ class Generator:
             return Repair()
         return TakeDown(self._random.choice([None, None, 0, 1, 2]))
 
-    def _records(self) -> Step:
+    def records(self) -> Step:
+        """A record comes again, or one that can never succeed."""
         if self._random.random() < 0.8:
             return SendAgain(self._random.randrange(40))
         return Poison(self._random.randrange(5))
 
-    def _batch(self, depth: int) -> Batch:
+    def batch(self, depth: int) -> Batch:
+        """A worker takes records; `depth` is how many stand still around it."""
         random = self._random
         count = random.choice(self._theme.stop_counts) if depth < DEEPEST else 0
         stops = tuple(self._stop(depth) for _ in range(count))
@@ -111,9 +115,9 @@ class Generator:
 
     def _overtaking(self) -> tuple[Step, ...]:
         """While one stands still, the source changes and others take up all there is."""
-        batches = [self._batch(DEEPEST) for _ in range(self._random.choice([1, 1, 2]))]
+        batches = [self.batch(DEEPEST) for _ in range(self._random.choice([1, 1, 2]))]
         others = (replace(batch, size=40, faults=0.0) for batch in batches)
-        write = self._write()
+        write = self.write()
         if self._random.random() < 0.7:
             # What reaches a replica later would be hinted, and mended, later.
             write = replace(write, reached=(0, 1, 2))
@@ -122,7 +126,8 @@ class Generator:
     def _pause(self) -> Tick:
         return Tick(round(self._random.choice(self._theme.pauses_s) * 1e6))
 
-    def _write(self) -> SourceWrite:
+    def write(self) -> SourceWrite:
+        """A client's write."""
         random, table = self._random, self._table
         verb = self._pick(self._verbs)
         if random.random() < 0.4:

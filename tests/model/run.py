@@ -51,7 +51,7 @@ def run(program: Program, profile: Profile, mutant: Mutant = UNCHANGED) -> Resul
     """Run one program to its end, then compare."""
     world = World(profile, mutant)
     random.seed(0)
-    with _patched(mutant):
+    with patched(mutant):
         try:
             world.take(program)
             settle(world)
@@ -67,7 +67,8 @@ def draw(seed: int, number: int, profile: Profile, theme: str | None = None) -> 
 
 
 @contextmanager
-def _patched(mutant: Mutant) -> Iterator[None]:
+def patched(mutant: Mutant = UNCHANGED) -> Iterator[None]:
+    """What a run needs of the pipeline's modules: no threads, small cuts, the mutant's changes."""
     with ExitStack() as stack:
         stack.enter_context(patch.object(pipeline, "ThreadPoolExecutor", SerialExecutor))
         stack.enter_context(patch.object(reconcile, "CUTS", SMALL_CUTS))
