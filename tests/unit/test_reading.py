@@ -14,6 +14,7 @@ from hintferry.adapters import patience
 from hintferry.adapters.cassandra import CassandraSource
 from hintferry.adapters.clock import WallClock
 from hintferry.adapters.faults import translate
+from hintferry.adapters.pace import Pace
 from hintferry.adapters.paging import FIRST_ROWS, MOST_ROWS, PAGE_BYTES, pages
 from hintferry.adapters.session import CqlSession
 from hintferry.core.coalesce import RowWork, SliceWork
@@ -42,6 +43,7 @@ class Server:
     serves: bool = True
     side: Side = Side.SOURCE
     asked: list[int] = field(default_factory=list)
+    pace: Pace = field(default_factory=Pace)
 
     def bind(self, text: str, values: Any) -> Any:
         return SimpleNamespace(text=text, values=values, fetch_size=None)
@@ -56,6 +58,9 @@ class Server:
             raise step
         rows, state = step
         return SimpleNamespace(current_rows=rows, paging_state=state)
+
+    def answered(self, sent_at: float, arrived_at: float, error: Exception | None) -> None:
+        pass
 
     def has_served(self, statement: Any) -> None:
         pass

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from hintferry.core.coalesce import RowWork, SliceWork, StaticWork, Work, coalesce
 from hintferry.core.errors import (
+    Fenced,
     HintferryError,
     NoTimeLeft,
     Overwhelmed,
@@ -25,7 +26,7 @@ from hintferry.core.errors import (
 )
 from hintferry.core.followup import Later, followups
 from hintferry.core.hint import Hint, Record, Slice
-from hintferry.core.ledger import Ledger, Outcome, Settled, SkipReason
+from hintferry.core.ledger import ConservationError, Ledger, Outcome, Settled, SkipReason
 from hintferry.core.limits import REQUEST_TIMEOUT_S, RESERVE_S, STALE_AFTER_S
 from hintferry.core.plan import plan_rows, plan_statics
 from hintferry.counting import recount
@@ -72,9 +73,16 @@ class Pipeline:
         ledger = Ledger(len(records))
         hints = self._decode(records, ledger)
         self._apply(coalesce(hints.items()), ledger, deadline)
-        ends = self._park(records, hints, ledger.close())
+        ends = self._park(records, hints, self._closed(ledger))
         self.meter.batch(records, hints, ends)
         return ends
+
+    def _closed(self, ledger: Ledger) -> list[Settled]:
+        try:
+            return ledger.close()
+        except ConservationError:
+            self.meter.conservation_failed()
+            raise
 
     def _decode(self, records: Sequence[Record], ledger: Ledger) -> dict[int, Hint]:
         """The hints by the index of their record; every other record is settled here."""
@@ -225,10 +233,10 @@ def _worth_another_try(failures: Failures, ledger: Ledger) -> Iterator[tuple[Wor
         is_ones_own = isinstance(error, Unprocessable | Overwhelmed)
         if is_ones_own and isinstance(work, RowWork) and len(work.rows) > 1:
             yield from ((alone, BAD_NEIGHBOUR) for alone in work.split())
-        elif not isinstance(error, Unprocessable):
-            yield work, error
-        else:
+        elif isinstance(error, Unprocessable | Fenced):
             ledger.failed(work.records, error)
+        else:
+            yield work, error
 
 
 def _pauses() -> Iterator[float]:

@@ -99,6 +99,13 @@ class Leases(Protocol):
         """Let others have it before it runs out by itself."""
 
 
+class Fences(Protocol):
+    """Which tables were cut over."""
+
+    def is_fenced(self, table: TableId) -> bool:
+        """Whether it was, as of at most FENCE_HOLDS_S ago. Raises SideFault."""
+
+
 class Clock(Protocol):
     """The machine's clock."""
 
@@ -127,3 +134,6 @@ class Meter(Protocol):
         self, records: Sequence[Record], hints: Mapping[int, Hint], ends: Sequence[Settled]
     ) -> None:
         """One finished batch: its records, their hints by index, and how each record ended."""
+
+    def conservation_failed(self) -> None:
+        """The books of a batch do not add up: a defect of ours, and all its records come again."""

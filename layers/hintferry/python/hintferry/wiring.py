@@ -21,6 +21,7 @@ from cassandra.policies import (
 from hintferry.adapters.cassandra import CassandraSource
 from hintferry.adapters.clock import WallClock
 from hintferry.adapters.debezium import HintDecoder
+from hintferry.adapters.fences import KeyspacesFences
 from hintferry.adapters.keyspaces import KeyspacesTarget
 from hintferry.adapters.leases import KeyspacesLeases
 from hintferry.adapters.meter import PowertoolsMeter
@@ -38,6 +39,7 @@ from hintferry.adapters.settings import (
 from hintferry.adapters.sigv4 import KeyspacesAuthProvider
 from hintferry.core.errors import Side
 from hintferry.core.limits import REQUEST_TIMEOUT_S
+from hintferry.fence import FencedSource
 from hintferry.pipeline import Pipeline
 
 DROP_WHAT_IS_UNSENT = (socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
@@ -49,14 +51,14 @@ def processor(logger: Logger, metrics: Metrics) -> Pipeline:
     migration, queues = migration_from_environment(), queues_from_environment()
     ttl_off = frozenset(table.id for table in migration.tables if not table.ttl)
     clock = WallClock()
-    source = CassandraSource(source_session(migration.source), clock, ttl_off)
-    session = target_session(migration.target)
-    target = KeyspacesTarget(session, ttl_off)
-    leases = KeyspacesLeases(session, clock)
+    near, far = source_session(migration.source), target_session(migration.target)
+    source = FencedSource(CassandraSource(near, clock, ttl_off), KeyspacesFences(far, clock))
+    target = KeyspacesTarget(far, ttl_off)
+    leases = KeyspacesLeases(far, clock)
     sqs = boto3.client("sqs")
     parking = SqsParkingLot(sqs, boto3.client("s3"), queues.parked_queue_url, queues.bucket)
     replay = SqsReplayQueue(sqs, queues.replay_queue_url, clock)
-    meter = PowertoolsMeter(logger, metrics)
+    meter = PowertoolsMeter(logger, metrics, near, far)
     return Pipeline(
         HintDecoder(source.table), source, target, parking, replay, leases, clock, meter
     )

@@ -60,8 +60,10 @@ class CassandraSource:
     ) -> Iterator[tuple[RowWork | StaticWork, Snapshot | HintferryError]]:
         """Read many keys at once, answering in the order in which the answers arrive."""
         refused: list[tuple[RowWork | StaticWork, HintferryError]] = []
-        for answer in in_flight(self._send, self._reads(works, refused), READS_IN_FLIGHT):
+        reads, pace = self._reads(works, refused), self._session.pace
+        for answer in in_flight(self._send, reads, pace, READS_IN_FLIGHT):
             read = answer.item
+            self._session.answered(answer.sent_at, answer.arrived_at, answer.error)
             if answer.error is not None:
                 yield read.work, self._failure(answer.error, read.work)
             else:
@@ -135,7 +137,6 @@ class CassandraSource:
         return table.id not in self._ttl_off and not table.is_counter
 
     def _failure(self, error: Exception, work: Work) -> HintferryError:
-        self._session.doubt(error)
         if isinstance(error, NO_ANSWER) and self._session.still_serves():
             is_one_of_many = isinstance(work, RowWork) and len(work.rows) > 1
             if is_one_of_many or self._patience.is_over(_name(work)):

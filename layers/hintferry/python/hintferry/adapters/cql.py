@@ -121,9 +121,11 @@ CONTROL_TABLES = (
     "CREATE KEYSPACE IF NOT EXISTS hintferry WITH replication = {'class': 'SingleRegionStrategy'}",
     "CREATE TABLE IF NOT EXISTS hintferry.leases (name blob PRIMARY KEY, owner text)"
     " WITH CUSTOM_PROPERTIES = {'ttl': {'status': 'enabled'}}",
+    "CREATE TABLE IF NOT EXISTS hintferry.fences (name text PRIMARY KEY)",
 )
 """What Hintferry keeps for itself on the target."""
 
+FENCES = "SELECT name FROM hintferry.fences"
 TAKE_LEASE = (
     f"INSERT INTO hintferry.leases (name, owner) VALUES (?, ?) IF NOT EXISTS USING TTL {LEASE_S}"
 )

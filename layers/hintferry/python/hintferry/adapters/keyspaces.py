@@ -63,7 +63,9 @@ class KeyspacesTarget:
         settled: list[tuple[Write, HintferryError | None]] = []
         is_unanswered = False
         try:
-            for answer in in_flight(self._send, self._requests(writes, settled), WRITES_IN_FLIGHT):
+            requests, pace = self._requests(writes, settled), self._session.pace
+            for answer in in_flight(self._send, requests, pace, WRITES_IN_FLIGHT):
+                self._session.answered(answer.sent_at, answer.arrived_at, answer.error)
                 progress, _ = answer.item
                 progress.waiting -= 1
                 if answer.error is not None:

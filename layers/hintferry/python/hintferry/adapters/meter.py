@@ -5,14 +5,18 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
+from hintferry.adapters.session import CqlSession
 from hintferry.core.hint import Hint, Record
 from hintferry.core.ledger import Outcome, Settled
 
-FRESHNESS_SAMPLES = 100
+N = TypeVar("N", int, float)
+
+SAMPLES = 100
 """As many values of one metric as an embedded metric format blob holds."""
 
 _COUNTS = {
@@ -24,22 +28,34 @@ _COUNTS = {
 
 
 class PowertoolsMeter:
-    """Adds up per batch: nothing is logged or emitted per record but what was parked."""
+    """Adds up per batch: nothing is logged or emitted per record but what was parked.
 
-    def __init__(self, logger: Logger, metrics: Metrics) -> None:
+    `source`, `target`: the sessions, which count what happens on their connections.
+    """
+
+    def __init__(
+        self, logger: Logger, metrics: Metrics, source: CqlSession, target: CqlSession
+    ) -> None:
         self._logger, self._metrics = logger, metrics
+        self._source, self._target = source, target
+        self._throttles = self._rebuilds = 0
 
     def batch(
         self, records: Sequence[Record], hints: Mapping[int, Hint], ends: Sequence[Settled]
     ) -> None:
         """One finished batch: its records, their hints by index, and how each record ended."""
         counts = Counter(end.outcome for end in ends)
-        self._metrics.add_metric("HintsReceived", MetricUnit.Count, len(records))
+        self._count("HintsReceived", len(records))
         for outcome, name in _COUNTS.items():
-            self._metrics.add_metric(name, MetricUnit.Count, counts[outcome])
+            self._count(name, counts[outcome])
+        reasons = Counter((end.outcome, end.reason) for end in ends if end.reason)
+        for (outcome, reason), count in reasons.items():
+            assert reason is not None
+            self._count(_COUNTS[outcome] + _camel(reason.value), count)
         freshness = _freshness(records, ends)
-        for milliseconds in freshness:
-            self._metrics.add_metric("Freshness", MetricUnit.Milliseconds, milliseconds)
+        self._milliseconds("Freshness", freshness)
+        self._milliseconds("ClockSkew", [_behind_the_broker(records)])
+        self._sides()
         self._logger.info(
             "batch",
             extra={"tables": _by_table(hints, ends), "freshness_ms": freshness, **_errors(ends)},
@@ -47,6 +63,29 @@ class PowertoolsMeter:
         for record, end in zip(records, ends, strict=True):
             if end.outcome is Outcome.PARKED:
                 self._parked(record, end)
+
+    def conservation_failed(self) -> None:
+        """The books of a batch do not add up: a defect of ours, and all its records come again."""
+        self._count("ConservationFailures", 1)
+
+    def _sides(self) -> None:
+        """What happened on the connections since the batch before."""
+        sides = self._source, self._target
+        for name, side in zip(("ReadLatency", "WriteLatency"), sides, strict=True):
+            taken, side.latencies_s = side.latencies_s, []
+            self._milliseconds(name, [round(1000 * one, 1) for one in _sampled(taken)])
+        throttles = sum(side.pace.throttled for side in sides)
+        rebuilds = sum(side.rebuilds for side in sides)
+        self._count("Throttles", throttles - self._throttles)
+        self._count("SessionRebuilds", rebuilds - self._rebuilds)
+        self._throttles, self._rebuilds = throttles, rebuilds
+
+    def _count(self, name: str, count: int) -> None:
+        self._metrics.add_metric(name, MetricUnit.Count, count)
+
+    def _milliseconds(self, name: str, values: Sequence[float]) -> None:
+        for value in values:
+            self._metrics.add_metric(name, MetricUnit.Milliseconds, value)
 
     def _parked(self, record: Record, end: Settled) -> None:
         self._logger.warning(
@@ -69,7 +108,21 @@ def _freshness(records: Sequence[Record], ends: Sequence[Settled]) -> list[int]:
         for record, end in zip(records, ends, strict=True)
         if end.outcome is Outcome.APPLIED and record.appended_at_ms is not None
     ]
-    return applied[:: -(-len(applied) // FRESHNESS_SAMPLES) or 1]
+    return _sampled(applied)
+
+
+def _sampled(values: list[N]) -> list[N]:
+    return values[:: -(-len(values) // SAMPLES) or 1]
+
+
+def _behind_the_broker(records: Sequence[Record]) -> int:
+    """Milliseconds by which the newest record was appended after now, by our clock."""
+    stamps = [one.appended_at_ms for one in records if one.appended_at_ms is not None]
+    return max(0, max(stamps, default=0) - int(time.time() * 1000))
+
+
+def _camel(reason: str) -> str:
+    return "".join(word.capitalize() for word in reason.split("_"))
 
 
 def _by_table(hints: Mapping[int, Hint], ends: Sequence[Settled]) -> dict[str, dict[str, int]]:

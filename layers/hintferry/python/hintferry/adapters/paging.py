@@ -7,6 +7,7 @@ that a side fails to make is asked for again with fewer rows.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 
 from cassandra import OperationTimedOut, ReadFailure, ReadTimeout
@@ -29,18 +30,20 @@ def pages(
     """
     state, size = None, FIRST_ROWS
     while True:
+        bound = session.bind(text, values)
+        bound.fetch_size = size
+        session.pace.wait()
+        driver = session.current()
+        sent_at, taken = time.time(), stamp()
         try:
-            bound = session.bind(text, values)
-            bound.fetch_size = size
-            driver = session.current()
-            taken = stamp()
             result = driver.execute(bound, paging_state=state)
         except TOO_HEAVY as error:
-            session.doubt(error)
+            session.answered(sent_at, time.time(), error)
             if size == 1:
                 raise
             size = max(1, size // FIRST_ROWS)
             continue
+        session.answered(sent_at, time.time(), None)
         session.has_served(bound)
         state = result.paging_state
         yield taken, result.current_rows, state is None

@@ -12,12 +12,20 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from cassandra import ConsistencyLevel, DriverException, OperationTimedOut
+from cassandra import (
+    ConsistencyLevel,
+    DriverException,
+    OperationTimedOut,
+    ReadTimeout,
+    WriteTimeout,
+)
 from cassandra.cluster import Cluster, NoHostAvailable
 from cassandra.connection import ConnectionException
+from cassandra.protocol import OverloadedErrorMessage
 from cassandra.query import BoundStatement
 
 from hintferry.adapters import cql
+from hintferry.adapters.pace import Pace
 from hintferry.adapters.rawcql import RawProtocolHandler
 from hintferry.core.errors import Side, Unavailable
 
@@ -30,6 +38,9 @@ PROOF_TIMEOUT_S = 0.5
 PROOF_HOLDS_S = 1.0
 
 DRIVER_ERRORS = (DriverException, NoHostAvailable, ConnectionException)
+ASKS_FOR_LESS = (OverloadedErrorMessage, ReadTimeout, WriteTimeout, OperationTimedOut)
+"""Keyspaces shows throttling as a time-out that no replica answered."""
+
 DEAD_CONNECTION = (OperationTimedOut, NoHostAvailable, ConnectionException)
 
 
@@ -39,6 +50,9 @@ class CqlSession:
     def __init__(self, side: Side, build_cluster: Callable[[], Cluster]) -> None:
         self.side = side
         self.rebuilds = 0
+        self.pace = Pace()
+        self.latencies_s: list[float] = []
+        """Of the requests for data since somebody last took the list away."""
         self._build_cluster = build_cluster
         self._cluster: Cluster | None = None
         self._session: Any = None
@@ -63,6 +77,14 @@ class CqlSession:
         """Remember that a request failed as it does on a dead connection."""
         if isinstance(error, DEAD_CONNECTION):
             self._suspect = True
+
+    def answered(self, sent_at: float, arrived_at: float, error: Exception | None) -> None:
+        """A request for data, sent and answered at these epoch seconds, came to its end."""
+        latency_s = max(0.0, arrived_at - sent_at)
+        self.pace.answered(latency_s, isinstance(error, ASKS_FOR_LESS))
+        self.latencies_s.append(latency_s)
+        if error is not None:
+            self.doubt(error)
 
     def has_served(self, statement: BoundStatement | None) -> None:
         """The side answered this request for data."""

@@ -11,6 +11,7 @@ HintferryError
 │   ├── Unavailable            down, unreachable, or too slow
 │   └── Throttled              asked for less
 ├── Overwhelmed            a side that serves others fails to read this: ask for less, or park it
+├── Fenced                 its table was cut over: skip the record
 ├── LeaseLost              another worker counts this partition now: return the records
 ├── StaleRead              too much time passed between read and write: read again
 ├── NoTimeLeft             the invocation ends soon: return the records
@@ -99,6 +100,10 @@ class Throttled(SideFault):
 
 class Overwhelmed(HintferryError):
     """A side that serves others fails to read this key or slice."""
+
+
+class Fenced(HintferryError):
+    """The table was cut over: nothing of ours may write it any more."""
 
 
 class LeaseLost(HintferryError):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from hintferry.core.errors import HintferryError, ParkReason, Unprocessable
+from hintferry.core.errors import Fenced, HintferryError, ParkReason, Unprocessable
 
 
 class Outcome(Enum):
@@ -22,6 +22,7 @@ class SkipReason(Enum):
     """Why a record needed no work."""
 
     NOTHING = "nothing"
+    FENCED = "fenced"
 
 
 class ConservationError(HintferryError):
@@ -39,12 +40,14 @@ class Settled:
 
 APPLIED = Settled(Outcome.APPLIED)
 
+_WEIGHT = {Outcome.APPLIED: 0, Outcome.PARKED: 1, Outcome.SKIPPED: 2, Outcome.RETURNED: 3}
+
 
 class Ledger:
     """Keeps, for each record of a batch, the work it still waits for and how it ended.
 
-    A record whose work is in several pieces ends as the worst of them: returned over parked over
-    applied.
+    A record whose work is in several pieces ends as that of them that decides most: returned over
+    skipped (by the fence) over parked over applied.
     """
 
     def __init__(self, records: int) -> None:
@@ -69,7 +72,7 @@ class Ledger:
         for index in records:
             self._open[index] -= 1
             now = self._ends[index]
-            if now is None or now.outcome is Outcome.APPLIED or end.outcome is Outcome.RETURNED:
+            if now is None or _WEIGHT[end.outcome] > _WEIGHT[now.outcome]:
                 self._ends[index] = end
 
     def skipped(self, index: int, reason: SkipReason) -> None:
@@ -91,4 +94,6 @@ class Ledger:
 def _end_of(error: HintferryError) -> Settled:
     if isinstance(error, Unprocessable):
         return Settled(Outcome.PARKED, error.reason, error)
+    if isinstance(error, Fenced):
+        return Settled(Outcome.SKIPPED, SkipReason.FENCED, error)
     return Settled(Outcome.RETURNED, None, error)

@@ -14,6 +14,12 @@ LATE_WRITE_MARGIN_S = 10.0
 SECOND_LOOK_AFTER_S = int(STALE_AFTER_S + REQUEST_TIMEOUT_S + LATE_WRITE_MARGIN_S)
 """After this no write can still arrive that was on its way when a slice was compared."""
 
+FENCE_HOLDS_S = 5.0
+"""No read of the source begins under a reading of the fences that began longer ago."""
+
+CUT_OVER_WAIT_S = FENCE_HOLDS_S + STALE_AFTER_S + REQUEST_TIMEOUT_S + LATE_WRITE_MARGIN_S
+"""After this no write of ours can still arrive at a table whose fence was set."""
+
 LEASE_S = 30
 """How long a worker alone may count a partition."""
 

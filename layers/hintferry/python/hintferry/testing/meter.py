@@ -15,6 +15,7 @@ class RecordingMeter:
     def __init__(self) -> None:
         self.batches = 0
         self.records = 0
+        self.conservation_failures = 0
         self.outcomes: Counter[Outcome] = Counter()
 
     def batch(
@@ -24,3 +25,7 @@ class RecordingMeter:
         self.batches += 1
         self.records += len(records)
         self.outcomes.update(end.outcome for end in ends)
+
+    def conservation_failed(self) -> None:
+        """The books of a batch do not add up."""
+        self.conservation_failures += 1

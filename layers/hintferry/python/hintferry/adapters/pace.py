@@ -1,0 +1,87 @@
+"""How many requests a second a side is sent: as many as it takes.
+
+A side that asks for less is sent nine tenths of what it took lately, then slowly more until it asks
+again. The rate is what is steered, not the number in flight: a service that throttles answers so
+fast that even one request after the other may be too many.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+
+CUT = 0.9
+GROWTH_PER_S = 1.05
+CUT_EVERY_S = 0.5
+"""What was sent before a cut may still be refused after it: that is no reason for another."""
+
+SLOWEST = 1.0
+FASTEST = 20_000.0
+"""Requests a second; at the upper one nothing is held back."""
+
+LONGEST_WAIT_S = 1.0
+SLOW_S = 0.1
+FEW = 4.0
+"""A side whose answers take longer than this is sent less, as long as more than a few requests of
+ours are in flight: below that it is not we who keep it busy."""
+
+
+class Pace:
+    """One side's; safe to call from several threads. `now` and `sleep` are a test's to replace."""
+
+    def __init__(
+        self,
+        now: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.rate = FASTEST
+        self.throttled = 0
+        """Answers so far that asked for less."""
+        self._now, self._sleep = now, sleep
+        self._next = self._grown_at = self._counted_from = now()
+        self._cut_at = float("-inf")
+        self._taken = 0
+        self._latency = 0.0
+        self._lock = threading.Lock()
+
+    def wait(self) -> None:
+        """Until the next request may be sent."""
+        if self.rate >= FASTEST:
+            return
+        with self._lock:
+            now = self._now()
+            self._grow(now)
+            pause = self._next - now
+            # Jittered, so that workers that were refused together do not come back together.
+            self._next = max(self._next, now) + random.uniform(0.5, 1.5) / self.rate
+        if pause > 0:
+            self._sleep(min(pause, LONGEST_WAIT_S))
+
+    def answered(self, latency_s: float, asks_for_less: bool) -> None:
+        """A request was answered, or given up."""
+        with self._lock:
+            self._latency += 0.1 * (latency_s - self._latency)
+            if asks_for_less:
+                self.throttled += 1
+                self._cut()
+                return
+            self._taken += 1
+            if self._latency > SLOW_S and self._latency * self._rate_taken() > FEW:
+                self._cut()
+
+    def _rate_taken(self) -> float:
+        return self._taken / max(self._now() - self._counted_from, 0.001)
+
+    def _cut(self) -> None:
+        now = self._now()
+        if now - self._cut_at < CUT_EVERY_S:
+            return
+        self.rate = max(SLOWEST, CUT * min(self.rate, self._rate_taken()))
+        self._cut_at = self._grown_at = self._counted_from = now
+        self._taken = 0
+
+    def _grow(self, now: float) -> None:
+        self.rate = min(FASTEST, self.rate * GROWTH_PER_S ** (now - self._grown_at))
+        self._grown_at = now

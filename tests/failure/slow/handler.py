@@ -1,0 +1,55 @@
+"""The processor with a pause behind each read, long enough to be frozen there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from hintferry import wiring
+from hintferry.adapters.invocation import InvocationDeadline
+from hintferry.adapters.kafka_event import batch_response, open_event
+from hintferry.core.coalesce import RowWork, SliceWork, StaticWork
+from hintferry.core.errors import HintferryError
+from hintferry.core.rows import Snapshot
+from hintferry.core.schema import Table, TableId
+from hintferry.ports import Source
+
+PAUSE_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class SlowSource:
+    """What was read is handed on only after a pause."""
+
+    source: Source
+
+    def table(self, table: TableId) -> Table:
+        return self.source.table(table)
+
+    def read(
+        self, works: Iterable[RowWork | StaticWork]
+    ) -> Iterator[tuple[RowWork | StaticWork, Snapshot | HintferryError]]:
+        for answer in self.source.read(works):
+            time.sleep(PAUSE_S)
+            yield answer
+
+    def pages(self, work: SliceWork) -> Iterator[Snapshot]:
+        return self.source.pages(work)
+
+
+logger, metrics = Logger(), Metrics()
+shipped = wiring.processor(logger, metrics)
+pipeline = replace(shipped, source=SlowSource(shipped.source))
+
+
+@metrics.log_metrics
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answers which records the event source shall deliver again."""
+    records = open_event(event)
+    ends = pipeline.process(records, InvocationDeadline(context))
+    return batch_response(records, ends)
