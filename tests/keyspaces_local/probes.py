@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from cassandra.cluster import Session
+from cassandra.query import SimpleStatement
 
 _next_key = int(time.time()) % 1_000_000_000
 
@@ -65,6 +66,37 @@ def null_beats_a_value_at_one_time(session: Session) -> bool:
     for text in ("a", None, "b"):
         session.execute(write, (key, 1, text, now))
     return session.execute(f"SELECT t FROM rich WHERE p = {key}").one().t is None
+
+
+def pages(session: Session, text: str, fetch_size: int) -> list[list[Any]]:
+    """The rows of each page of a read."""
+    statement = SimpleStatement(text, fetch_size=fetch_size)
+    found, result = [], session.execute(statement)
+    for _ in range(1000):
+        found.append(list(result.current_rows))
+        if not result.has_more_pages:
+            return found
+        result.fetch_next_page()
+    raise AssertionError(f"the pages of {text} do not end")
+
+
+def filtered_page_lengths(session: Session) -> list[int]:
+    """Of a filter that every tenth of 40 rows passes, in pages of 5."""
+    key = own_key()
+    for number in range(40):
+        text = "'yes'" if number % 10 == 9 else "'no'"
+        session.execute(f"INSERT INTO rich (p, c, t) VALUES ({key}, {number}, {text})")
+    read = f"SELECT c FROM rich WHERE p = {key} AND t = 'yes' ALLOW FILTERING"
+    return [len(page) for page in pages(session, read, 5)]
+
+
+def large_page_lengths(session: Session) -> list[int]:
+    """Of 30 rows of 100 KB, in pages of 5,000."""
+    key = own_key()
+    write = session.prepare("INSERT INTO rich (p, c, t) VALUES (?, ?, ?)")
+    for number in range(30):
+        session.execute(write, (key, number, "t" * 100_000))
+    return [len(page) for page in pages(session, f"SELECT t FROM rich WHERE p = {key}", 5000)]
 
 
 def outcome(session: Session, text: str, *values: object) -> str:

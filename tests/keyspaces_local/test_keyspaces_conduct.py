@@ -188,6 +188,22 @@ def test_a_range_delete_is_metered_by_row(
     assert control.meters()[f"{keyspace}.rich"].wru == 7
 
 
+def test_short_and_empty_pages_lose_nothing(
+    session: Session, keyspace: str, control: Control
+) -> None:
+    key = probes.own_key()
+    write = session.prepare("INSERT INTO rich (p, c) VALUES (?, ?)")
+    for number in range(50):
+        session.execute(write, (key, number))
+    control.behave(short_pages=0.8, empty_pages=0.3, page_seed=2)
+    pages = probes.pages(session, f"SELECT c FROM rich WHERE p = {key}", 7)
+    assert [row.c for page in pages for row in page] == list(range(50))
+    assert {0, 7} < {len(page) for page in pages}
+    read: Any = session.prepare("SELECT c FROM rich WHERE p = ?")
+    read.fetch_size = 7
+    assert [row.c for row in session.execute(read, (key,))] == list(range(50))
+
+
 # --- the bad answers to what is unproven
 
 

@@ -52,6 +52,8 @@ QUESTIONS: dict[str, Callable[[Session], object]] = {
     ),
     "What do two INSERTs of a list at one write time give?": probes.same_list_twice_at_one_time,
     "Does a null beat a value of the same write time?": probes.null_beats_a_value_at_one_time,
+    "How many rows do the pages of a filter have?": probes.filtered_page_lengths,
+    "How many rows of 100 KB does a page have?": probes.large_page_lengths,
 }
 
 

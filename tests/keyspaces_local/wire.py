@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -74,8 +74,8 @@ class StubBackend:
     received: list[Message] = field(default_factory=list)
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
     server: asyncio.Server | None = None
-    answers: dict[str, bytes] = field(default_factory=dict)
-    """RESULT bodies by a piece of the statement's text"""
+    answers: dict[str, bytes | Callable[[Message], bytes]] = field(default_factory=dict)
+    """RESULT bodies, or what makes them of the request, by a piece of the statement's text"""
     fails: str = "\0"
     """a piece of the texts that are answered with an error"""
 
@@ -112,7 +112,7 @@ class StubBackend:
             metadata = INT.pack(0) * 3
             body = INT.pack(ResultKind.PREPARED) + SHORT.pack(16) + identity + metadata * 2
             return frame(message.stream, Opcode.RESULT, body)
-        if message.opcode == Opcode.QUERY and self.fails.encode() in message.body[4:-3]:
+        if message.opcode == Opcode.QUERY and self.fails in Reader(message.body).long_string():
             return error_frame(message.stream, ErrorCode.INVALID, "refused behind")
         if message.opcode == Opcode.QUERY:
             return frame(message.stream, Opcode.RESULT, self._query(message))
@@ -122,7 +122,7 @@ class StubBackend:
         text = Reader(message.body).long_string()
         for piece, body in self.answers.items():
             if piece in text:
-                return body
+                return body if isinstance(body, bytes) else body(message)
         if "data_center" in text:
             return text_rows(["data_center"], [["dc1"]])
         return VOID

@@ -67,6 +67,8 @@ class Plan:
     """What gives the whole partition key, where something does."""
     range_delete: bool = False
     """Whether it deletes an unknown number of rows."""
+    many_rows: bool = False
+    """Whether it is a read that may find more than one row."""
 
     @property
     def table(self) -> tuple[str | None, str | None]:
@@ -156,8 +158,16 @@ def _select(statement: Statement, keyspace: str | None, catalog: Catalog) -> Pla
         return Plan(statement, keyspace, READ_LEVELS, False)
     settings = catalog.settings(keyspace, table)
     guarded = "writetime" in statement.functions
-    partition = _partition(statement, settings)
-    return Plan(statement, keyspace, READ_LEVELS, False, settings, guarded, partition=partition)
+    return Plan(
+        statement,
+        keyspace,
+        READ_LEVELS,
+        False,
+        settings,
+        guarded,
+        partition=_partition(statement, settings),
+        many_rows=not _reads_one_row(statement, settings.schema),
+    )
 
 
 def _modification(
@@ -191,6 +201,12 @@ def _measured(plan: Plan, settings: TableSettings, schema: TableSchema) -> Plan:
 
 def _partition(statement: Statement, settings: TableSettings) -> tuple[Term, ...] | None:
     return None if settings.schema is None else partition_terms(statement, settings.schema)
+
+
+def _reads_one_row(statement: Statement, schema: TableSchema | None) -> bool:
+    if schema is None or statement.where is None:
+        return False
+    return set(schema.key) <= {term.column for term in statement.where.equal}
 
 
 def _deletes_range(statement: Statement, schema: TableSchema) -> bool:

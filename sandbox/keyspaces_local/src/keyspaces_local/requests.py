@@ -20,6 +20,7 @@ from keyspaces_local.protocol import (
     ProtocolError,
     QueryFlag,
     frame,
+    value,
 )
 from keyspaces_local.reader import Reader
 from keyspaces_local.statement import BatchType, Using
@@ -116,6 +117,42 @@ def last_value(data: bytes, found: Parameters) -> int:
     after += SHORT.size if flags & QueryFlag.SERIAL_CONSISTENCY else 0
     after += INT.size if flags & QueryFlag.PAGE_SIZE else 0
     return found.end - after
+
+
+class Paging(NamedTuple):
+    """The page that a request asks for: `size` rows after `state`; what lies at start to end."""
+
+    size: int
+    state: bytes | None
+    start: int
+    end: int
+
+
+def paging(data: bytes, found: Parameters) -> Paging | None:
+    """None where the request wants no pages."""
+    if not found.flags & QueryFlag.PAGE_SIZE:
+        return None
+    reader = Reader(data, found.values, found.end)
+    if found.flags & QueryFlag.VALUES:
+        for _ in range(reader.u16()):
+            if found.flags & QueryFlag.VALUE_NAMES:
+                reader.string()
+            reader.skip_value()
+    start, size = reader.position, reader.i32()
+    state = reader.value() if found.flags & QueryFlag.PAGING_STATE else None
+    return Paging(size, state, start, reader.position) if size > 0 else None
+
+
+def with_paging(
+    whole: bytes, found: Parameters, paging: Paging, size: int, state: bytes | None
+) -> bytes:
+    """The frame `whole`, asking for that page in place of `paging`."""
+    flags = found.flags & ~QueryFlag.PAGING_STATE
+    page = INT.pack(size)
+    if state is not None:
+        flags, page = flags | QueryFlag.PAGING_STATE, page + value(state)
+    head = whole[: found.values - 1] + bytes([flags]) + whole[found.values : paging.start]
+    return reframed(whole, head + page + whole[paging.end :])
 
 
 @dataclass(frozen=True, slots=True)
