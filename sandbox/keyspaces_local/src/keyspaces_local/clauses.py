@@ -6,7 +6,7 @@ no term; nothing is refused here.
 
 from dataclasses import dataclass, field
 
-from keyspaces_local.statement import Term, Where
+from keyspaces_local.statement import Marker, Term, Where
 from keyspaces_local.tokens import Token, TokenKind, identifier
 
 _NAMES = (TokenKind.NAME, TokenKind.QUOTED)
@@ -19,6 +19,8 @@ class Segment:
     marker: int
     tokens: list[Token] = field(default_factory=list)
     markers: int = 0
+    places: list[tuple[int, int]] = field(default_factory=list)
+    """of each bind marker: its token's, and its number"""
 
 
 def assignment(segment: Segment) -> Term | None:
@@ -28,7 +30,8 @@ def assignment(segment: Segment) -> Term | None:
         return None
     if tokens[1].is_symbol("="):
         return value(identifier(tokens[0]), segment, 2)
-    return Term(identifier(tokens[0]), tokens=tuple(tokens[1:]), plain=False)
+    found = _markers(segment, 1)
+    return Term(identifier(tokens[0]), tokens=tuple(tokens[1:]), plain=False, markers=found)
 
 
 def value(column: str, segment: Segment, start: int = 0) -> Term:
@@ -42,7 +45,21 @@ def value(column: str, segment: Segment, start: int = 0) -> Term:
         token.kind in _NAMES and identifier(token) == column and not _is_key(rest, index)
         for index, token in enumerate(rest)
     )
-    return Term(column, tokens=rest, plain=not names_itself)
+    return Term(column, tokens=rest, plain=not names_itself, markers=_markers(segment, start))
+
+
+def _markers(segment: Segment, start: int) -> tuple[Marker, ...]:
+    """The bind markers among the tokens from `start` on."""
+    tokens = segment.tokens
+    return tuple(
+        Marker(
+            number,
+            identifier(tokens[place + 1]) if tokens[place].text == ":" else None,
+            place - start,
+        )
+        for place, number in segment.places
+        if place >= start
+    )
 
 
 def _is_key(tokens: tuple[Token, ...], index: int) -> bool:

@@ -191,8 +191,14 @@ COLUMN_COUNT = _invalid(
 )
 VARINT_DIGITS = _invalid(
     "varint-digits",
-    "The varint {column} has {digits} significant digits; the limit is {limit}.",
+    "The varint {column} has {digits} digits; the limit is {limit}.",
     "DG: CQL elements; Estimate row size",
+)
+JSON_VALUE = _invalid(
+    "json-value",
+    "Could not decode JSON string as a map: {problem}.",
+    "Apache Cassandra 3.11",
+    Text.SEEN,
 )
 SUBQUERIES = _invalid(
     "in-subqueries",
