@@ -8,6 +8,7 @@ import pytest
 from cassandra.cluster import Session
 
 from keyspaces_local.control import Control
+from tests.keyspaces_local import fired
 from tests.keyspaces_local.keyspaces_client import Target, connected, service, wait_active
 
 TABLES = {
@@ -27,6 +28,15 @@ SWITCHES = {
 
 ENDPOINT = "KEYSPACES_ENDPOINT"
 """HOST:PORT of the service to test in place of the sandbox's: the real one, for instance."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def every_rule_is_met(request: pytest.FixtureRequest) -> Iterator[None]:
+    """At the end of a whole run: fails when a rule was not raised by its test."""
+    with fired.recorded() as found:
+        yield
+    if fired.ran_whole(request.session):
+        assert fired.missing(found) == {}
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """WITH clauses and custom properties: what is cut out, what is kept, what is refused."""
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from keyspaces_local.progress import LIMIT, Progress
 from keyspaces_local.properties import CLIENT_SIDE_TIMESTAMPS, TTL, altered, changed, is_enabled
 from keyspaces_local.rules import RULES, Refusal, Rule
 from keyspaces_local.tokens import CqlSyntaxError, literal
+from tests.keyspaces_local import readme
 
 ON: dict[str, Any] = {"status": "enabled"}
 OFF: dict[str, Any] = {"status": "disabled"}
@@ -127,14 +127,8 @@ def test_rule_names_are_unique() -> None:
 
 
 def test_the_readme_lists_every_rule_with_a_test_that_exists() -> None:
-    here = Path(__file__).parent
-    readme = (here.parents[1] / "sandbox" / "keyspaces_local" / "README.md").read_text()
-    listed = {
-        cells[1].strip("` "): [cell.strip("` ") for cell in cells[2:6]]
-        for line in readme.splitlines()
-        if line.startswith("| `") and len(cells := line.split("|")) == 7
-    }
-    tests = "".join(path.read_text() for path in here.glob("test_*.py"))
+    listed = {cells[0]: cells[1:] for cells in readme.rows("rule")}
+    tests = "".join(readme.tests_by_file().values())
     assert set(listed) == {rule.name for rule in RULES}
     for rule in RULES:
         code, known, source, test = listed[rule.name]

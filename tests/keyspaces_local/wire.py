@@ -6,7 +6,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from keyspaces_local import credentials, sigv4, tls
@@ -167,19 +167,20 @@ class RawClient:
     async def start(self) -> Message:
         return await self.ask(Opcode.STARTUP, string_map({"CQL_VERSION": "3.0.0"}))
 
-    async def login(self, key: sigv4.AcceptedKey) -> Message:
+    async def login(self, key: sigv4.AcceptedKey, age: timedelta = timedelta()) -> Message:
+        """Logs in with a date of so long ago."""
         assert (await self.start()).opcode == Opcode.AUTHENTICATE
         challenge = await self.ask(Opcode.AUTH_RESPONSE, value(sigv4.INITIAL_RESPONSE))
         nonce = (Reader(challenge.body).value() or b"").removeprefix(b"nonce=")
-        return await self.ask(Opcode.AUTH_RESPONSE, value(answer(key, nonce)))
+        return await self.ask(Opcode.AUTH_RESPONSE, value(answer(key, nonce, age)))
 
     async def at_end(self) -> bool:
         async with asyncio.timeout(5):
             return await self.reader.read() == b""
 
 
-def answer(key: sigv4.AcceptedKey, nonce: bytes) -> bytes:
-    amzdate = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}.000Z"
+def answer(key: sigv4.AcceptedKey, nonce: bytes, age: timedelta = timedelta()) -> bytes:
+    amzdate = f"{datetime.now(UTC) - age:%Y-%m-%dT%H:%M:%S}.000Z"
     signature = sigv4.sign(key, amzdate=amzdate, nonce=nonce, region=REGION)
     return f"signature={signature},access_key={key.access_key_id},amzdate={amzdate}".encode()
 
