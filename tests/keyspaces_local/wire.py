@@ -250,6 +250,7 @@ async def running(state: Path) -> AsyncIterator[Running]:
         server.close()
         await _until_none(connections)
         admin.close()
+        endpoint.lookups.admin.close()
         await stub.stop()
 
 
