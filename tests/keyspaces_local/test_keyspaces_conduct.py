@@ -14,7 +14,14 @@ from cassandra.query import BatchStatement, BatchType
 from keyspaces_local.control import Control
 from keyspaces_local.faults import Fault, FaultAction, Operation
 from tests.keyspaces_local import probes
-from tests.keyspaces_local.keyspaces_client import UTCNOW, Target, connected, wait_active
+from tests.keyspaces_local.keyspaces_client import (
+    UTCNOW,
+    Target,
+    connected,
+    status,
+    wait_active,
+    wait_gone,
+)
 
 pytestmark = [pytest.mark.stack, pytest.mark.filterwarnings(UTCNOW)]
 
@@ -42,14 +49,6 @@ def test_a_wrong_password_is_refused(target: Target, control: Control) -> None:
 
 
 # --- asynchronous DDL
-
-
-def status(session: Session, keyspace: str, table: str) -> str | None:
-    row = session.execute(
-        "SELECT status FROM system_schema_mcs.tables WHERE keyspace_name = %s AND table_name = %s",
-        (keyspace, table),
-    ).one()
-    return None if row is None else str(row.status)
 
 
 def test_a_table_is_there_once_it_is_active(
@@ -86,10 +85,7 @@ def test_a_change_lasts_too_and_one_ends_before_the_next(
     assert status(session, keyspace, "changing") == "DELETING"
     with pytest.raises(InvalidRequest, match="unconfigured table"):
         session.execute(write)
-    deadline = time.monotonic() + 10
-    while status(session, keyspace, "changing") is not None:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_gone(session, keyspace, "changing")
 
 
 # --- throttles and faults

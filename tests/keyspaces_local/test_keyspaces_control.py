@@ -208,6 +208,17 @@ def test_faults_refuse_delay_drop_and_cut(tmp_path: Path) -> None:
     play(tmp_path, case)
 
 
+@pytest.mark.parametrize("operation", ["write", "read"])
+def test_a_connection_can_be_cut_once_the_request_is_done(tmp_path: Path, operation: str) -> None:
+    async def case(scene: Scene) -> None:
+        await scene.control("add_fault", Fault(FaultAction.CUT_AFTER))
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await (scene.write() if operation == "write" else scene.read())
+        assert len(scene.proxy.stub.sent(Opcode.EXECUTE)) == 1
+
+    play(tmp_path, case)
+
+
 def test_a_fault_meets_batches_and_texts_and_no_system_table(tmp_path: Path) -> None:
     async def case(scene: Scene) -> None:
         await scene.control("add_fault", Fault(FaultAction.REFUSE))

@@ -1,6 +1,7 @@
 """WITH clauses and custom properties: what is cut out, what is kept, what is refused."""
 
 import asyncio
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -131,9 +132,22 @@ def test_the_readme_lists_every_rule_with_a_test_that_exists() -> None:
     tests = "".join(readme.tests_by_file().values())
     assert set(listed) == {rule.name for rule in RULES}
     for rule in RULES:
-        code, known, source, test = listed[rule.name]
-        assert (int(code, 16), known, source) == (rule.code, rule.known.value, rule.source)
+        code, known_class, known, source, test = listed[rule.name]
+        assert (int(code, 16), source) == (rule.code, rule.source)
+        assert (known_class, known) == (rule.known_class.value, rule.known.value)
         assert f"def {test}(" in tests
+
+
+def test_the_readme_lists_behaviours_with_their_figures_and_tests_that_exist() -> None:
+    tests = "".join(readme.tests_by_file().values())
+    listed = readme.rows("behaviour")
+    assert len(listed) > 20
+    for _, constant, figure, source, test in listed:
+        assert source
+        assert f"def {test}(" in tests
+        module, _, name = constant.partition(".")
+        if module:
+            assert getattr(import_module(f"keyspaces_local.{module}"), name) == int(figure)
 
 
 @pytest.mark.parametrize("option", ["AUTOSCALING_SETTINGS", "CLIENT_SIDE_TIMESTAMPS"])

@@ -62,7 +62,7 @@ class Admission:
             demand for demand, buckets in zip(demands, taken, strict=True) if buckets is not None
         ]
         if len(kept) == len(demands):
-            return _verdict(kept, fault)
+            return self._verdict(kept, fault)
         if not partial:
             kept = []
             _give_back(demands, taken)
@@ -88,7 +88,7 @@ class Admission:
             self._reply(throttled(stream, level, write=False))
             return None
         reads = meter.eventual if eventual else meter.strong
-        return _verdict([demand], fault), ChargedRead(reads, buckets, price, price)
+        return self._verdict([demand], fault), ChargedRead(reads, buckets, price, price)
 
     def _fault(self, demands: Sequence[Demand], *, write: bool) -> Fault | None:
         """The fault that fires for a request: for a batch, by its first table."""
@@ -106,6 +106,20 @@ class Admission:
             self._reply(throttled(stream, level, write=write))
             return False
         return True
+
+    def _verdict(self, kept: Sequence[Demand], fault: Fault | None) -> Verdict:
+        """What becomes of what is done."""
+        if fault is None:
+            return Verdict(kept)
+        if fault.action is FaultAction.DELAY:
+            return Verdict(kept, delay=fault.seconds)
+        if fault.action is FaultAction.CUT_AFTER:
+            return Verdict(kept, answer=self._cut_instead)
+        return Verdict(kept, answer=lambda response: b"")
+
+    def _cut_instead(self, response: Response) -> bytes:
+        self._cut()
+        return b""
 
     def _within_rate(self) -> bool:
         now = monotonic()
@@ -129,14 +143,6 @@ def _give_back(demands: Sequence[Demand], taken: Sequence[Sequence[Bucket] | Non
     for demand, buckets in zip(demands, taken, strict=True):
         for bucket in buckets or ():
             bucket.take(-demand.units)
-
-
-def _verdict(kept: Sequence[Demand], fault: Fault | None) -> Verdict:
-    if fault is None:
-        return Verdict(kept)
-    if fault.action is FaultAction.DELAY:
-        return Verdict(kept, delay=fault.seconds)
-    return Verdict(kept, answer=lambda response: b"")
 
 
 def _refusal(fault: Fault, stream: int, level: int, write: bool) -> bytes:
