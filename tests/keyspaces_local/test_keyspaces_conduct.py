@@ -184,6 +184,25 @@ def test_a_range_delete_is_metered_by_row(
     assert control.meters()[f"{keyspace}.rich"].wru == 7
 
 
+def test_a_delete_can_be_metered_by_the_size_of_its_rows(
+    session: Session, keyspace: str, control: Control
+) -> None:
+    key, name = probes.own_key(), f"{keyspace}.rich"
+    insert = session.prepare("INSERT INTO rich (p, c, t) VALUES (?, ?, ?)")
+    for number in range(4):
+        session.execute(insert, (key, number, "t" * 3000))
+    control.behave(exact_deletes=True)
+    for where, units in (("AND c = 0", 4), ("AND c = 99", 1), ("AND c > 1", 8), ("", 4)):
+        control.reset_meters()
+        session.execute(f"DELETE FROM rich WHERE p = {key} {where}")
+        assert control.meters()[name].wru == units
+    control.behave(exact_deletes=False)
+    session.execute(insert, (key, 0, "t" * 3000))
+    control.reset_meters()
+    session.execute(f"DELETE FROM rich WHERE p = {key} AND c = 0")
+    assert control.meters()[name].wru == 1
+
+
 def test_short_and_empty_pages_lose_nothing(
     session: Session, keyspace: str, control: Control
 ) -> None:

@@ -253,6 +253,20 @@ def test_units_are_metered_for_each_table(tmp_path: Path) -> None:
     play(tmp_path, case)
 
 
+def test_a_condition_on_an_expiring_table_costs_a_read(tmp_path: Path) -> None:
+    async def case(scene: Scene) -> None:
+        on = {"status": "enabled"}
+        for properties, reads in (({}, 0), ({"ttl": on}, 1),
+                                  ({"ttl": on, "client_side_timestamps": on}, 0)):  # fmt: skip
+            scene.table.properties = properties
+            scene.table.meter.reset()
+            await scene.client.query("INSERT INTO ks.t (p, c) VALUES (1, 1) IF NOT EXISTS")
+            found = (await scene.control("meters"))["ks.t"]
+            assert (found.wru, found.reads, found.rru) == (1, 0, reads)
+
+    play(tmp_path, case)
+
+
 def test_too_large_a_write_is_refused_however_it_comes(tmp_path: Path) -> None:
     async def case(scene: Scene) -> None:
         big = (*ROW[:2], bytes(1_048_576))

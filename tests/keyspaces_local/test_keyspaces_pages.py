@@ -97,6 +97,19 @@ def test_a_page_holds_a_megabyte(tmp_path: Path) -> None:
     play(tmp_path, rows, case)
 
 
+def test_client_side_timestamps_are_read_too(tmp_path: Path) -> None:
+    async def case(proxy: Running) -> None:
+        table = proxy.endpoint.catalog.tables["ks", "t"]
+        await read_pages(proxy, 400)
+        assert table.meter.strong.units == 2
+        table.properties = {"client_side_timestamps": {"status": "enabled"}}
+        table.meter.reset()
+        await read_pages(proxy, 400)
+        assert table.meter.strong.units == 5
+
+    play(tmp_path, Rows(400, 10, []), case)
+
+
 def test_a_row_over_the_limit_is_a_page(tmp_path: Path) -> None:
     rows = Rows(3, 1_500_000, [])
 

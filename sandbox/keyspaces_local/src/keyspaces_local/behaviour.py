@@ -24,6 +24,8 @@ class Behaviour:
     """Unproven on the service: whether the DELETE of an absent row leaves no tombstone."""
     overwrites_do_not_shadow: bool = False
     """Unproven on the service: whether an overwritten collection shadows older elements not."""
+    exact_deletes: bool = False
+    """Whether a DELETE takes the units of the rows that it finds; it looks at them first."""
     short_pages: float = 0.0
     """The share of paged reads whose page holds fewer rows than asked for, and a paging state."""
     empty_pages: float = 0.0
@@ -51,6 +53,7 @@ class Conduct:
     faults: list[ArmedFault] = field(default_factory=list)
     gated: bool = False
     unproven: bool = False
+    exact_deletes: bool = False
     draws: Random = field(default_factory=lambda: Random(0))
     """Of the pages' fates; begins anew with each change of `behaviour`."""
     listeners: list[Callable[[], None]] = field(default_factory=list)
@@ -61,6 +64,7 @@ class Conduct:
         self.behaviour = behaviour
         self.capacities.quotas = behaviour.quotas
         self.unproven = behaviour.unproven
+        self.exact_deletes = behaviour.exact_deletes
         self.draws = Random(behaviour.page_seed)
         self.refresh()
         for listener in self.listeners:

@@ -6,14 +6,14 @@ asked for anew in fewer rows, and `short_pages` and `empty_pages` play the rest.
 and reads without a page size are left alone.
 """
 
-from keyspaces_local import requests
+from keyspaces_local import encoding, requests
 from keyspaces_local.behaviour import Conduct
 from keyspaces_local.client import Awaiting, Client, Metered
 from keyspaces_local.properties import TableSettings
 from keyspaces_local.protocol import Opcode, ResultKind, frame
 from keyspaces_local.requests import Paging, Parameters
 from keyspaces_local.responses import Response
-from keyspaces_local.results import row_count, without_rows
+from keyspaces_local.results import column_count, row_count, without_rows
 
 PAGE_BYTES = 1024 * 1024
 START = b"keyspaces-local: start"
@@ -59,11 +59,18 @@ class PagedRead:
                 self._client.awaited[response.stream] = self.answer
                 self._client.forward_later(response.stream, _at_once(self.frame))
                 return b""
-        self._meter.add(size)
+        self._meter.add(size + self._timestamps(response))
         if self._empty and response.kind == ResultKind.ROWS:
             body = without_rows(response.body, self._paging.state or START)
             response = Response.of(frame(response.stream, Opcode.RESULT, body))
         return response.frame if self._seen is None else self._seen(response)
+
+    def _timestamps(self, response: Response) -> int:
+        """The bytes that client-side timestamps take beside the rows of an answer."""
+        if response.kind != ResultKind.ROWS or not self._table.client_timestamps:
+            return 0
+        cells = row_count(response.body) * column_count(response.body)
+        return cells * encoding.TIMESTAMP_METADATA
 
     def _ask(self, rows: int) -> None:
         state = None if self._paging.state == START else self._paging.state

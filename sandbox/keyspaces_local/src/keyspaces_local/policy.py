@@ -209,6 +209,11 @@ def _reads_one_row(statement: Statement, schema: TableSchema | None) -> bool:
     return set(schema.key) <= {term.column for term in statement.where.equal}
 
 
+def deletes_rows(plan: Plan) -> bool:
+    """Whether it is a DELETE of whole rows."""
+    return plan.statement.kind is Kind.DELETE and not plan.statement.picks_columns
+
+
 def _deletes_range(statement: Statement, schema: TableSchema) -> bool:
     """A DELETE of whole rows that does not name one row."""
     if statement.kind is not Kind.DELETE or statement.picks_columns or statement.where is None:

@@ -45,6 +45,11 @@ def read_rows(body: bytes) -> list[list[bytes | None]]:
     return [[reader.value() for _ in range(width)] for _ in range(reader.i32())]
 
 
+def column_count(body: bytes) -> int:
+    """How many columns the rows of a ROWS body have."""
+    return int(INT.unpack_from(body, 2 * INT.size)[0])
+
+
 def row_count(body: bytes) -> int:
     """How many rows a ROWS body holds."""
     reader = Reader(body, INT.size)
