@@ -265,6 +265,27 @@ def test_a_delete_of_what_is_there_still_deletes(
     assert left(session, key) == []
 
 
+def test_a_partition_goes_with_its_static_columns(
+    session: Session, keyspace: str, control: Control
+) -> None:
+    control.behave(absent_deletes_leave_nothing=True)
+    key, now = probes.own_key(), probes.now_us()
+    insert = session.prepare("INSERT INTO rich (p, c, s) VALUES (?, ?, 'a') USING TIMESTAMP ?")
+    delete = session.prepare("DELETE FROM rich USING TIMESTAMP ? WHERE p = ? AND c > 0")
+    whole = session.prepare("DELETE FROM rich USING TIMESTAMP ? WHERE p = ?")
+    older = session.prepare("INSERT INTO rich (p, s) VALUES (?, 'older') USING TIMESTAMP ?")
+    session.execute(insert, (key, 1, now))
+    session.execute(delete, (now + 1, key))
+    assert [row.s for row in session.execute(f"SELECT s FROM rich WHERE p = {key}")] == ["a"]
+    session.execute(whole, (now + 2, key))
+    session.execute(older, (key, now))
+    assert session.execute(f"SELECT s FROM rich WHERE p = {key}").one() is None
+    absent = probes.own_key()
+    session.execute(whole, (now + 2, absent))
+    session.execute(older, (absent, now))
+    assert session.execute(f"SELECT s FROM rich WHERE p = {absent}").one().s == "older"
+
+
 def left(session: Session, key: int) -> list[int]:
     return [row.c for row in session.execute(f"SELECT c FROM rich WHERE p = {key}")]
 

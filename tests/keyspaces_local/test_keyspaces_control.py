@@ -168,6 +168,21 @@ def test_quotas_hold_for_a_partition_and_a_connection(
     play(tmp_path, case)
 
 
+def test_each_subquery_counts_for_the_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("keyspaces_local.admission.monotonic", lambda: 1000.0)
+
+    async def case(scene: Scene) -> None:
+        await scene.control("behave", quotas=True)
+        read = await scene.client.prepare("SELECT v FROM ks.t WHERE p IN ?")
+        hundred = [INT.pack(100) + value(INT.pack(1)) * 100]
+        answers = [await scene.client.execute(read, hundred) for _ in range(31)]
+        assert [message.body == VOID for message in answers] == [True] * 30 + [False]
+
+    play(tmp_path, case)
+
+
 def test_faults_refuse_delay_drop_and_cut(tmp_path: Path) -> None:
     async def case(scene: Scene) -> None:
         sent = scene.proxy.stub

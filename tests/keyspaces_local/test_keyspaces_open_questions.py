@@ -139,6 +139,9 @@ REFUSED: dict[str, str] = {
     "varint-digits": f"INSERT INTO numbers (k, v) VALUES (1, {10**38})",
     "json-value": "INSERT INTO plain JSON '[]'",
     "in-subqueries": f"SELECT v FROM plain WHERE k IN ({', '.join(map(str, range(101)))})",
+    "in-with-slice": "SELECT t FROM rich WHERE p IN (1, 2) AND c > 1",
+    "frozen-inequality": "SELECT k FROM frozen_keys WHERE k = 1 AND c > [1]",
+    "frozen-nesting": f"ALTER TABLE plain ADD v2 {'frozen<list<' * 9}int{'>>' * 9}",
     "column-type": "ALTER TABLE plain ADD v2 vector<float, 3>",
     "syntax": "WIBBLE",
 }
@@ -162,6 +165,7 @@ def more_tables(session: Session, keyspace: str) -> None:
     for table, columns in {
         "numbers": "k int PRIMARY KEY, v varint, d decimal",
         "texts": "k text, c text, PRIMARY KEY (k, c)",
+        "frozen_keys": "k int, c frozen<list<int>>, PRIMARY KEY (k, c)",
         "wide": f"k int PRIMARY KEY, {wide}",
         "statics": f"p int, c int, {regulars}, {statics}, PRIMARY KEY (p, c)",
     }.items():

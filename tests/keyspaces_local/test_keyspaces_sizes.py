@@ -283,7 +283,7 @@ NESTED: list[tuple[str, str, tuple[bytes, ...]]] = [
     ("list<varint>", "SET v = [1, ?]", (LONG,)),
     ("list<varint>", "SET v[?] = ?", (INT.pack(1), LONG)),
     ("map<varint, text>", "SET v = ?", (listed(LONG)[:3] + b"\1" + packed(LONG, b"a"),)),
-    ("map<varint, text>", "SET v = v - ?", (listed(LONG),)),
+    ("map<varint, text>", "SET v = v - ?", (listed(b"\1", LONG),)),
     ("map<varint, text>", "SET v[?] = ?", (LONG, b"a")),
     ("map<varint, text>", "SET v = v + {?: 'a'}", (LONG,)),
     ("map<text, varint>", "SET v = {?: ?}", (b"a", LONG)),
@@ -334,6 +334,9 @@ def test_what_is_no_varint_may_be_long(type_: str, change: str, wire: bytes) -> 
         ("SELECT * FROM t WHERE p IN ? AND c IN ?", (10, 10), True),
         ("SELECT * FROM t WHERE p IN ? AND c IN ?", (10, 11), False),
         ("SELECT * FROM t WHERE p IN (?, ?) LIMIT 5", (500, 500), True),
+        (f"SELECT * FROM t WHERE p = 1 AND (c, d) IN ({', '.join(['(1, 2)'] * 100)})", (), True),
+        (f"SELECT * FROM t WHERE p = 1 AND (c, d) IN ({', '.join(['(1, 2)'] * 101)})", (), False),
+        ("SELECT * FROM t WHERE p = 1 AND (c, d) IN ?", (101,), False),
     ],
 )
 def test_an_in_stands_for_so_many_reads(text: str, lists: tuple[int, ...], allowed: bool) -> None:

@@ -191,3 +191,44 @@ def test_only_types_that_the_service_has_are_taken() -> None:
     with pytest.raises(Refusal) as caught:
         check_types(classify("CREATE TABLE t (k int PRIMARY KEY, v VECTOR <float, 3>)"))
     assert caught.value.rule is rules.COLUMN_TYPE
+    with pytest.raises(Refusal) as caught:
+        check_types(classify("ALTER TABLE t ADD v 'org.apache.cassandra.db.marshal.BytesType'"))
+    assert caught.value.rule is rules.COLUMN_TYPE
+    check_types(classify("CREATE TABLE t (k int PRIMARY KEY) WITH comment = 'vector < masked'"))
+
+
+def nested(levels: int) -> str:
+    return "frozen<list<" * levels + "int" + ">>" * levels
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "CREATE TABLE t (k int PRIMARY KEY, v {})",
+        "ALTER TABLE t ADD v {}",
+        "CREATE TYPE t (u frozen<u>, v {})",
+    ],
+)
+def test_frozen_collections_nest_so_deep(start: str) -> None:
+    check_types(classify(start.format(nested(8))))
+    with pytest.raises(Refusal) as caught:
+        check_types(classify(start.format(nested(9))))
+    assert caught.value.rule is rules.FROZEN_NESTING
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ALTER TABLE t ADD IF NOT EXISTS v int",
+        "CREATE TABLE t (k int PRIMARY KEY, v text MASKED WITH mask_inner(1, null))",
+    ],
+)
+def test_words_that_came_after_3_11_are_syntax_errors(text: str) -> None:
+    with pytest.raises(CqlSyntaxError):
+        check_types(classify(text))
+
+
+def test_a_sum_is_not_assigned_in_short() -> None:
+    for change in ("n += 1", "l -= ?"):
+        with pytest.raises(CqlSyntaxError):
+            classify(f"UPDATE t SET {change} WHERE k = 1")

@@ -93,6 +93,7 @@ class Modification(Stepper):
             json=json,
             where=clauses.where(where, where[0].marker) if where else None,
             picks_columns=self.picks_columns,
+            unequal=clauses.unequal(self.segments.get("IF", [])),
             markers=self.markers - first,
         )
 

@@ -53,10 +53,15 @@ def check_digits(shape: WriteShape, values: Values) -> None:
 
 def check_subqueries(statement: Statement, values: Values) -> None:
     """Refuses a SELECT whose IN restrictions stand for too many reads."""
-    lists = statement.where.lists if statement.where else ()
-    count = prod(_list_length(term, values) for term in lists)
+    count = subqueries(statement, values)
     if count > SUBQUERIES:
         raise Refusal(rules.SUBQUERIES, count=count, limit=SUBQUERIES)
+
+
+def subqueries(statement: Statement, values: Values) -> int:
+    """How many reads a statement stands for."""
+    lists = statement.where.lists if statement.where else ()
+    return prod(_list_length(term, values) for term in lists)
 
 
 def _check_digits(column: str, digits: int) -> None:

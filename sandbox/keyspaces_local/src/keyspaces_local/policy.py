@@ -139,6 +139,21 @@ def check_batch(batch_type: BatchType, parts: list[Plan] | tuple[Plan, ...]) -> 
             raise Refusal(rules.UNLOGGED_CONDITION)
 
 
+def check_comparisons(statement: Statement, schema: TableSchema | None) -> None:
+    """Refuses what an IN stands beside, and inequalities of whole frozen values."""
+    where = statement.where
+    if where is not None and where.lists:
+        if where.tokens:
+            raise Refusal(rules.IN_WITH_SLICE, other="token()")
+        if where.slices:
+            raise Refusal(rules.IN_WITH_SLICE, other="a range of clustering columns")
+    compared = (*(where.slices if where else ()), *statement.unequal)
+    for name in compared if schema is not None else ():
+        column = schema.columns.get(name) if schema is not None else None
+        if column is not None and "<" in column.type:
+            raise Refusal(rules.FROZEN_INEQUALITY, column=name)
+
+
 def _batch(statement: Statement, keyspace: str | None, catalog: Catalog) -> Plan:
     parts = tuple(
         _modification(child, child.keyspace or keyspace, catalog, statement.timestamp)
@@ -157,6 +172,7 @@ def _select(statement: Statement, keyspace: str | None, catalog: Catalog) -> Pla
         check_readable(keyspace, table)
         return Plan(statement, keyspace, READ_LEVELS, False)
     settings = catalog.settings(keyspace, table)
+    check_comparisons(statement, settings.schema)
     guarded = "writetime" in statement.functions
     return Plan(
         statement,
@@ -183,6 +199,7 @@ def _modification(
     if batch_time is not None and not settings.client_timestamps:
         raise Refusal(rules.TIMESTAMP_SWITCH, table=settings.table)
     guarded = statement.timestamp is not None or statement.ttl is not None
+    check_comparisons(statement, settings.schema)
     plan = Plan(statement, keyspace, WRITE_LEVELS, True, settings, guarded)
     return plan if settings.schema is None else _measured(plan, settings, settings.schema)
 

@@ -225,6 +225,21 @@ SUBQUERIES = _invalid(
     "The IN restrictions make {count} subqueries; the limit is {limit}.",
     "DG: Functional differences; Quotas",
 )
+IN_WITH_SLICE = _invalid(
+    "in-with-slice",
+    "The IN operator is not supported together with {other}.",
+    "DG: Functional differences (no slices and no TOKEN with IN)",
+)
+FROZEN_INEQUALITY = _invalid(
+    "frozen-inequality",
+    "The frozen value of {column} can be compared by equality only.",
+    "DG: Functional differences",
+)
+FROZEN_NESTING = _invalid(
+    "frozen-nesting",
+    "The type nests {levels} levels of frozen collections; the limit is {limit}.",
+    "DG: Functional differences (8 levels; an older copy says 5)",
+)
 RANGE_DELETE = _invalid(
     "range-delete",
     "Range delete requests are limited by the amount of items that can be deleted in a single "

@@ -102,7 +102,11 @@ class Where:
     marker: int
     markers: int
     lists: tuple[Term, ...] = ()
-    """the IN restrictions"""
+    """the IN restrictions; the column of one on several columns is empty"""
+    slices: tuple[str, ...] = ()
+    """the columns compared by inequality"""
+    tokens: bool = False
+    """whether something is said of token(…)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,8 @@ class Statement:
     where: Where | None = None
     picks_columns: bool = False
     """Whether a DELETE names columns, so that it deletes no row."""
+    unequal: tuple[str, ...] = ()
+    """The columns that the conditions compare by inequality."""
     markers: int = 0
     functions: frozenset[str] = frozenset()
     batch_type: BatchType | None = None

@@ -50,7 +50,13 @@ class Writes:
     ) -> Forward:
         """An EXECUTE or QUERY of a modification, or of a batch as text."""
         conduct, now, forward = self._conduct, now_us(), None
-        if plan.parts or conduct.gated or self._looks_behind((plan,)):
+        if (
+            plan.parts
+            or plan.range_delete
+            or conduct.gated
+            or conduct.unproven
+            or conduct.exact_deletes
+        ):
             return self._closely(data, start, end, stream, plan, found, now)
         if plan.guarded:
             policy.check_switches(plan, now)
