@@ -26,9 +26,11 @@ def catalog() -> Catalog:
     kinds = {
         "p": (ColumnKind.PARTITION, "int"), "c": (ColumnKind.CLUSTERING, "frozen<list<int>>"),
         "d": (ColumnKind.CLUSTERING, "int"), "f": (ColumnKind.REGULAR, "frozen<map<int, int>>"),
+        "l": (ColumnKind.REGULAR, "list<int>"), "u": (ColumnKind.REGULAR, "pair"),
     }  # fmt: skip
     columns = {name: Column(name, *kind) for name, kind in kinds.items()}
-    made.publish(TableSettings("ks", "keyed", schema=TableSchema(columns, ("p",), ("c", "d"))))
+    schema = TableSchema(columns, ("p",), ("c", "d"), {"pair": ("int", "int")})
+    made.publish(TableSettings("ks", "keyed", schema=schema))
     made.publish(TableSettings("ks", "timed", properties={"client_side_timestamps": on}))
     made.publish(TableSettings("ks", "expiring", properties={"ttl": on}))
     return made
@@ -55,6 +57,7 @@ def admitted(catalog: Catalog, text: str, keyspace: str | None = "ks") -> Plan:
         "SELECT * FROM plain WHERE token(k) > 1 AND token(k) <= 5",
         "SELECT * FROM keyed WHERE p = 1 AND c = [1] AND d > 1",
         "UPDATE keyed SET f = {} WHERE p = 1 AND c = [1] AND d = 1 IF f = {1: 2} AND d > 0",
+        "UPDATE keyed SET f = {} WHERE p = 1 AND c = [1] AND d = 1 IF l > [1] AND u.a > 1",
         "INSERT INTO plain (a) VALUES (1) IF NOT EXISTS",
         f"INSERT INTO timed (a) VALUES (1) USING TIMESTAMP {NOW}",
         "UPDATE expiring USING TTL 5 SET a = 1 WHERE k = 1",
@@ -99,6 +102,8 @@ def test_what_the_service_takes(catalog: Catalog, text: str) -> None:
         ("SELECT * FROM plain WHERE token(k) > 1 AND c IN (1, 2)", rules.IN_WITH_SLICE),
         ("SELECT * FROM keyed WHERE p = 1 AND c > [1]", rules.FROZEN_INEQUALITY),
         ("DELETE FROM keyed WHERE p = 1 AND c < ?", rules.FROZEN_INEQUALITY),
+        ("DELETE FROM keyed WHERE p = 1 AND c = [1] AND d = 1 IF u > {a: 1, b: 2}",
+         rules.FROZEN_INEQUALITY),
         ("UPDATE keyed SET f = {} WHERE p = 1 AND c = [1] AND d = 1 IF f != ?",
          rules.FROZEN_INEQUALITY),
         ("UPDATE keyed SET f = {} WHERE p = 1 AND c = [1] AND d = 1 IF d = 1 AND f >= {1: 2}",

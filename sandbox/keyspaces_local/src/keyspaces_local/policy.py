@@ -148,9 +148,11 @@ def check_comparisons(statement: Statement, schema: TableSchema | None) -> None:
         if where.slices:
             raise Refusal(rules.IN_WITH_SLICE, other="a range of clustering columns")
     compared = (*(where.slices if where else ()), *statement.unequal)
-    for name in compared if schema is not None else ():
-        column = schema.columns.get(name) if schema is not None else None
-        if column is not None and "<" in column.type:
+    for name in compared:
+        column = None if schema is None else schema.columns.get(name)
+        if schema is None or column is None:
+            continue
+        if column.type.startswith("frozen<") or column.type.strip('"') in schema.udts:
             raise Refusal(rules.FROZEN_INEQUALITY, column=name)
 
 
