@@ -41,11 +41,17 @@ class PagedRead:
         """`found` and `paging` lie in `whole`; `seen` is shown the answer before the client is."""
         self._client, self._table, self._meter, self._seen = client, table, meter, seen
         self._whole, self._found, self._paging = whole, found, paging
-        self._empty = conduct.draws.random() < conduct.behaviour.empty_pages
-        rows = min(paging.size, _fitting(table.row_bytes))
-        if conduct.draws.random() < conduct.behaviour.short_pages:
-            rows = conduct.draws.randint(1, rows)
-        self._ask(rows)
+        self._empty, rows = False, paging.size
+        if table.row_bytes:
+            rows = min(rows, _fitting(table.row_bytes))
+        behaviour, draws = conduct.behaviour, conduct.draws
+        if behaviour.short_pages or behaviour.empty_pages:
+            self._empty = draws.random() < behaviour.empty_pages
+            if draws.random() < behaviour.short_pages:
+                rows = draws.randint(1, rows)
+        self.frame = whole
+        if rows != paging.size or paging.state == START:
+            self._ask(rows)
 
     def answer(self, response: Response) -> bytes:
         """What the client gets; b"" when the page must be asked for anew."""

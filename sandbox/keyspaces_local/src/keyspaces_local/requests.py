@@ -132,15 +132,26 @@ def paging(data: bytes, found: Parameters) -> Paging | None:
     """None where the request wants no pages."""
     if not found.flags & QueryFlag.PAGE_SIZE:
         return None
-    reader = Reader(data, found.values, found.end)
-    if found.flags & QueryFlag.VALUES:
-        for _ in range(reader.u16()):
-            if found.flags & QueryFlag.VALUE_NAMES:
-                reader.string()
-            reader.skip_value()
-    start, size = reader.position, reader.i32()
-    state = reader.value() if found.flags & QueryFlag.PAGING_STATE else None
-    return Paging(size, state, start, reader.position) if size > 0 else None
+    start = _after_values(data, found)
+    size, end, state = int(INT.unpack_from(data, start)[0]), start + INT.size, None
+    if found.flags & QueryFlag.PAGING_STATE:
+        reader = Reader(data, end, found.end)
+        state, end = reader.value(), reader.position
+    return Paging(size, state, start, end) if size > 0 else None
+
+
+def _after_values(data: bytes, found: Parameters) -> int:
+    """Where what follows the bound values is."""
+    if not found.flags & QueryFlag.VALUES:
+        return found.values
+    count, position = SHORT.unpack_from(data, found.values)[0], found.values + SHORT.size
+    named, unpack = found.flags & QueryFlag.VALUE_NAMES, INT.unpack_from
+    for _ in range(count):
+        if named:
+            position += SHORT.size + SHORT.unpack_from(data, position)[0]
+        size = unpack(data, position)[0]
+        position += 4 + size if size > 0 else 4
+    return position
 
 
 def with_paging(
