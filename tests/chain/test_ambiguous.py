@@ -57,7 +57,7 @@ def bench(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Be
         stack.keyspaces.control.reset()
 
 
-@pytest.mark.parametrize("action", [FaultAction.DROP_ANSWER, FaultAction.CUT])
+@pytest.mark.parametrize("action", [FaultAction.DROP_ANSWER, FaultAction.CUT_AFTER])
 def test_a_list_is_not_doubled(action: FaultAction, bench: Bench) -> None:
     control = bench.stack.keyspaces.control
     fault = Fault(action, share=0.3, table="ambiguous.lists", operation=Operation.WRITE, seed=3)
@@ -76,10 +76,14 @@ def test_a_list_is_not_doubled(action: FaultAction, bench: Bench) -> None:
 
 @pytest.mark.parametrize(
     ("action", "answer"),
-    [(FaultAction.DROP_ANSWER, Answer.THROTTLED), (FaultAction.REFUSE, Answer.THROTTLED)],
+    [
+        (FaultAction.DROP_ANSWER, Answer.THROTTLED),
+        (FaultAction.CUT_AFTER, Answer.THROTTLED),
+        (FaultAction.REFUSE, Answer.THROTTLED),
+    ],
 )
 def test_a_counter_is_not_added_to_twice(action: FaultAction, answer: Answer, bench: Bench) -> None:
-    """A lost answer, and a throttle that looks like one: both leave the count in doubt."""
+    """A lost answer or connection, and a throttle that looks like one: all leave doubt."""
     control = bench.stack.keyspaces.control
     control.add_fault(
         Fault(

@@ -3,12 +3,20 @@
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from cassandra.cluster import Session
 
 from keyspaces_local.control import Control
-from tests.keyspaces_local.keyspaces_client import Target, connected, service, wait_active
+from tests.keyspaces_local import fired
+from tests.keyspaces_local.keyspaces_client import (
+    Target,
+    connected,
+    service,
+    wait_active,
+    wait_keyspace,
+)
 
 TABLES = {
     "plain": "k int PRIMARY KEY, v text",
@@ -27,6 +35,15 @@ SWITCHES = {
 
 ENDPOINT = "KEYSPACES_ENDPOINT"
 """HOST:PORT of the service to test in place of the sandbox's: the real one, for instance."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def every_rule_is_met(request: pytest.FixtureRequest) -> Iterator[None]:
+    """At the end of a whole run: fails when a rule was not raised by its test."""
+    with fired.recorded() as found:
+        yield
+    if fired.ran_whole(request.session):
+        assert fired.missing(found) == {}
 
 
 @pytest.fixture(scope="session")
@@ -57,10 +74,18 @@ def session(target: Target) -> Iterator[Session]:
 @pytest.fixture(scope="module")
 def keyspace(session: Session) -> Iterator[str]:
     """A keyspace with the tables above; the session USEs it."""
+    with made_keyspace(session) as name:
+        yield name
+
+
+@contextmanager
+def made_keyspace(session: Session) -> Iterator[str]:
+    """What `keyspace` is, for modules that make more than one."""
     name = f"contract_{secrets.token_hex(4)}"
     session.execute(
         f"CREATE KEYSPACE {name} WITH replication = {{'class': 'SingleRegionStrategy'}}"
     )
+    wait_keyspace(session, name)
     for table, columns in TABLES.items():
         switch = SWITCHES.get(table)
         options = f" WITH CUSTOM_PROPERTIES = {{'{switch}': {{'status': 'enabled'}}}}"

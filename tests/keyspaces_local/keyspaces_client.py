@@ -3,13 +3,13 @@
 import os
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import boto3
-from cassandra import ConsistencyLevel
+from cassandra import ConsistencyLevel, ReadTimeout, WriteTimeout
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
 from cassandra_sigv4.auth import SigV4AuthProvider
 
@@ -106,16 +106,50 @@ def connected(
         cluster.shutdown()
 
 
+DDL_SECONDS = 120.0
+_TRIES = 40
+
+
 def wait_active(session: Session, keyspace: str, table: str) -> None:
     """Blocks until DDL on the table is done, as clients of the service must."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        row = session.execute(
-            "SELECT status FROM system_schema_mcs.tables"
-            " WHERE keyspace_name = %s AND table_name = %s",
-            (keyspace, table),
-        ).one()
-        if row is not None and row.status == "ACTIVE":
-            return
+    _wait(lambda: status(session, keyspace, table) == "ACTIVE", f"{keyspace}.{table} is not ACTIVE")
+
+
+def wait_gone(session: Session, keyspace: str, table: str) -> None:
+    """Blocks until a dropped table's name is free."""
+    _wait(lambda: status(session, keyspace, table) is None, f"{keyspace}.{table} is still there")
+
+
+def wait_keyspace(session: Session, keyspace: str) -> None:
+    """Blocks until a new keyspace is there."""
+    query = "SELECT keyspace_name FROM system_schema_mcs.keyspaces WHERE keyspace_name = %s"
+    _wait(lambda: session.execute(query, (keyspace,)).one() is not None, f"no {keyspace}")
+
+
+def status(session: Session, keyspace: str, table: str) -> str | None:
+    """A table's status; None where there is no such table."""
+    row = session.execute(
+        "SELECT status FROM system_schema_mcs.tables WHERE keyspace_name = %s AND table_name = %s",
+        (keyspace, table),
+    ).one()
+    return None if row is None else str(row.status)
+
+
+def patiently(session: Session, statement: Any, values: Sequence[object] = ()) -> Any:
+    """Executes what may be done twice, again for as long as the service throttles it."""
+    for number in range(_TRIES):
+        try:
+            return session.execute(statement, values or None)
+        except (ReadTimeout, WriteTimeout) as error:
+            if error.received_responses or number == _TRIES - 1:
+                raise
+            time.sleep(0.1 + 0.02 * number)
+    raise AssertionError("the last try returns or raises")
+
+
+def _wait(done: Callable[[], bool], otherwise: str) -> None:
+    deadline = time.monotonic() + DDL_SECONDS
+    while not done():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{otherwise} after {DDL_SECONDS:.0f} s")
         time.sleep(0.05)
-    raise TimeoutError(f"{keyspace}.{table} did not become ACTIVE in 60 s")

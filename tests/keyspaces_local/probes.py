@@ -6,7 +6,12 @@ A probe works on the table `rich` (client-side timestamps) and on keys of its ow
 import time
 from typing import Any
 
-from cassandra.cluster import Session
+from cassandra.auth import Authenticator, AuthProvider
+from cassandra.cluster import NoHostAvailable, Session
+from cassandra.query import SimpleStatement
+
+from keyspaces_local import sigv4
+from tests.keyspaces_local.keyspaces_client import Target, connected, patiently
 
 _next_key = int(time.time()) % 1_000_000_000
 
@@ -65,6 +70,81 @@ def null_beats_a_value_at_one_time(session: Session) -> bool:
     for text in ("a", None, "b"):
         session.execute(write, (key, 1, text, now))
     return session.execute(f"SELECT t FROM rich WHERE p = {key}").one().t is None
+
+
+def pages(session: Session, text: str, fetch_size: int) -> list[list[Any]]:
+    """The rows of each page of a read."""
+    statement = SimpleStatement(text, fetch_size=fetch_size)
+    found, result = [], session.execute(statement)
+    for _ in range(1000):
+        found.append(list(result.current_rows))
+        if not result.has_more_pages:
+            return found
+        result.fetch_next_page()
+    raise AssertionError(f"the pages of {text} do not end")
+
+
+def filtered_page_lengths(session: Session) -> list[int]:
+    """Of a filter that every tenth of 40 rows passes, in pages of 5."""
+    key = own_key()
+    for number in range(40):
+        text = "'yes'" if number % 10 == 9 else "'no'"
+        session.execute(f"INSERT INTO rich (p, c, t) VALUES ({key}, {number}, {text})")
+    read = f"SELECT c FROM rich WHERE p = {key} AND t = 'yes' ALLOW FILTERING"
+    return [len(page) for page in pages(session, read, 5)]
+
+
+def large_page_lengths(session: Session) -> list[int]:
+    """Of 30 rows of 100 KB, in pages of 5,000."""
+    key = own_key()
+    write = session.prepare("INSERT INTO rich (p, c, t) VALUES (?, ?, ?)")
+    for number in range(30):
+        patiently(session, write, (key, number, "t" * 100_000))
+    return [len(page) for page in pages(session, f"SELECT t FROM rich WHERE p = {key}", 5000)]
+
+
+def preparation(session: Session, text: str) -> str:
+    """As `outcome`, of preparing the statement."""
+    try:
+        session.prepare(text)
+    except Exception as error:  # noqa: BLE001 - whatever the service answers is the finding
+        return f"{type(error).__name__}: {error}"
+    return "accepted"
+
+
+class _Dated(Authenticator):  # type: ignore[misc]
+    """Signs with a date of its own."""
+
+    def __init__(self, target: Target, date: str) -> None:
+        self._target, self._date = target, date
+
+    def initial_response(self) -> bytes:
+        return sigv4.INITIAL_RESPONSE
+
+    def evaluate_challenge(self, challenge: bytes) -> bytes:
+        key = sigv4.AcceptedKey(self._target.access_key_id, self._target.secret_access_key)
+        nonce = challenge.removeprefix(b"nonce=")
+        signature = sigv4.sign(key, amzdate=self._date, nonce=nonce, region=self._target.region)
+        answer = f"signature={signature},access_key={key.access_key_id},amzdate={self._date}"
+        token = getattr(self._target, "session_token", None)
+        return (f"{answer},session_token={token}" if token else answer).encode()
+
+
+class _DatedProvider(AuthProvider):  # type: ignore[misc]
+    def __init__(self, target: Target, date: str) -> None:
+        self._target, self._date = target, date
+
+    def new_authenticator(self, host: object) -> _Dated:
+        return _Dated(self._target, self._date)
+
+
+def login_outcome(target: Target, date: str) -> str:
+    """As `outcome`, of a login with that date."""
+    try:
+        with connected(target, auth_provider=_DatedProvider(target, date)):
+            return "accepted"
+    except NoHostAvailable as error:
+        return f"{[str(cause) for cause in error.errors.values()]}"
 
 
 def outcome(session: Session, text: str, *values: object) -> str:

@@ -14,7 +14,14 @@ from cassandra.query import BatchStatement, BatchType
 from keyspaces_local.control import Control
 from keyspaces_local.faults import Fault, FaultAction, Operation
 from tests.keyspaces_local import probes
-from tests.keyspaces_local.keyspaces_client import UTCNOW, Target, connected, wait_active
+from tests.keyspaces_local.keyspaces_client import (
+    UTCNOW,
+    Target,
+    connected,
+    status,
+    wait_active,
+    wait_gone,
+)
 
 pytestmark = [pytest.mark.stack, pytest.mark.filterwarnings(UTCNOW)]
 
@@ -42,14 +49,6 @@ def test_a_wrong_password_is_refused(target: Target, control: Control) -> None:
 
 
 # --- asynchronous DDL
-
-
-def status(session: Session, keyspace: str, table: str) -> str | None:
-    row = session.execute(
-        "SELECT status FROM system_schema_mcs.tables WHERE keyspace_name = %s AND table_name = %s",
-        (keyspace, table),
-    ).one()
-    return None if row is None else str(row.status)
 
 
 def test_a_table_is_there_once_it_is_active(
@@ -86,10 +85,7 @@ def test_a_change_lasts_too_and_one_ends_before_the_next(
     assert status(session, keyspace, "changing") == "DELETING"
     with pytest.raises(InvalidRequest, match="unconfigured table"):
         session.execute(write)
-    deadline = time.monotonic() + 10
-    while status(session, keyspace, "changing") is not None:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_gone(session, keyspace, "changing")
 
 
 # --- throttles and faults
@@ -188,6 +184,41 @@ def test_a_range_delete_is_metered_by_row(
     assert control.meters()[f"{keyspace}.rich"].wru == 7
 
 
+def test_a_delete_can_be_metered_by_the_size_of_its_rows(
+    session: Session, keyspace: str, control: Control
+) -> None:
+    key, name = probes.own_key(), f"{keyspace}.rich"
+    insert = session.prepare("INSERT INTO rich (p, c, t) VALUES (?, ?, ?)")
+    for number in range(4):
+        session.execute(insert, (key, number, "t" * 3000))
+    control.behave(exact_deletes=True)
+    for where, units in (("AND c = 0", 4), ("AND c = 99", 1), ("AND c > 1", 8), ("", 4)):
+        control.reset_meters()
+        session.execute(f"DELETE FROM rich WHERE p = {key} {where}")
+        assert control.meters()[name].wru == units
+    control.behave(exact_deletes=False)
+    session.execute(insert, (key, 0, "t" * 3000))
+    control.reset_meters()
+    session.execute(f"DELETE FROM rich WHERE p = {key} AND c = 0")
+    assert control.meters()[name].wru == 1
+
+
+def test_short_and_empty_pages_lose_nothing(
+    session: Session, keyspace: str, control: Control
+) -> None:
+    key = probes.own_key()
+    write = session.prepare("INSERT INTO rich (p, c) VALUES (?, ?)")
+    for number in range(50):
+        session.execute(write, (key, number))
+    control.behave(short_pages=0.8, empty_pages=0.3, page_seed=2)
+    pages = probes.pages(session, f"SELECT c FROM rich WHERE p = {key}", 7)
+    assert [row.c for page in pages for row in page] == list(range(50))
+    assert {0, 7} < {len(page) for page in pages}
+    read: Any = session.prepare("SELECT c FROM rich WHERE p = ?")
+    read.fetch_size = 7
+    assert [row.c for row in session.execute(read, (key,))] == list(range(50))
+
+
 # --- the bad answers to what is unproven
 
 
@@ -232,6 +263,27 @@ def test_a_delete_of_what_is_there_still_deletes(
     assert left(session, key) == [2]
     session.execute(f"DELETE FROM rich USING TIMESTAMP {now + 1} WHERE p = {key}")
     assert left(session, key) == []
+
+
+def test_a_partition_goes_with_its_static_columns(
+    session: Session, keyspace: str, control: Control
+) -> None:
+    control.behave(absent_deletes_leave_nothing=True)
+    key, now = probes.own_key(), probes.now_us()
+    insert = session.prepare("INSERT INTO rich (p, c, s) VALUES (?, ?, 'a') USING TIMESTAMP ?")
+    delete = session.prepare("DELETE FROM rich USING TIMESTAMP ? WHERE p = ? AND c > 0")
+    whole = session.prepare("DELETE FROM rich USING TIMESTAMP ? WHERE p = ?")
+    older = session.prepare("INSERT INTO rich (p, s) VALUES (?, 'older') USING TIMESTAMP ?")
+    session.execute(insert, (key, 1, now))
+    session.execute(delete, (now + 1, key))
+    assert [row.s for row in session.execute(f"SELECT s FROM rich WHERE p = {key}")] == ["a"]
+    session.execute(whole, (now + 2, key))
+    session.execute(older, (key, now))
+    assert session.execute(f"SELECT s FROM rich WHERE p = {key}").one() is None
+    absent = probes.own_key()
+    session.execute(whole, (now + 2, absent))
+    session.execute(older, (absent, now))
+    assert session.execute(f"SELECT s FROM rich WHERE p = {absent}").one().s == "older"
 
 
 def left(session: Session, key: int) -> list[int]:

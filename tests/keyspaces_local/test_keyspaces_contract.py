@@ -1,6 +1,8 @@
 """What a client of Amazon Keyspaces sees, through the public driver. Nothing here is local-only."""
 
+import os
 import time
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,15 +15,43 @@ from cassandra import (
     Unauthorized,
 )
 from cassandra.cluster import NoHostAvailable, Session
-from cassandra.concurrent import execute_concurrent_with_args
 from cassandra.protocol import SyntaxException
 from cassandra.query import BatchStatement, BatchType, SimpleStatement
 
 from keyspaces_local import tls
 from keyspaces_local.cql import classify
-from tests.keyspaces_local.keyspaces_client import UTCNOW, Target, connected, wait_active
+from tests.keyspaces_local.conftest import ENDPOINT, made_keyspace
+from tests.keyspaces_local.keyspaces_client import (
+    UTCNOW,
+    Target,
+    connected,
+    patiently,
+    wait_active,
+    wait_gone,
+)
 
 pytestmark = [pytest.mark.stack, pytest.mark.filterwarnings(UTCNOW)]
+
+
+PACES = ["as it is"] if ENDPOINT in os.environ else ["at once", "as the service"]
+
+
+@pytest.fixture(scope="module", params=PACES)
+def pace(request: pytest.FixtureRequest) -> Iterator[None]:
+    """How keyspaces-local behaves: without limits, and with slow DDL and the service's quotas."""
+    if request.param != "as the service":
+        yield
+        return
+    control = request.getfixturevalue("stack").keyspaces.control
+    control.behave(ddl_seconds=0.3, quotas=True)
+    yield
+    control.reset()
+
+
+@pytest.fixture(scope="module")
+def keyspace(pace: None, session: Session) -> Iterator[str]:
+    with made_keyspace(session) as name:
+        yield name
 
 
 def now_us() -> int:
@@ -278,6 +308,7 @@ def test_a_dropped_table_is_gone_and_comes_back_plain(session: Session, keyspace
     session.execute("DROP TABLE fleeting")
     with pytest.raises(InvalidRequest, match=r"unconfigured table .*fleeting"):
         session.execute("SELECT k FROM fleeting")
+    wait_gone(session, keyspace, "fleeting")
     session.execute(create.format(""))
     wait_active(session, keyspace, "fleeting")
     assert "ttl" not in properties(session, keyspace, "fleeting")
@@ -386,8 +417,11 @@ def test_batch_sizes(
 
 def test_a_range_delete_of_too_many_rows_is_refused(session: Session, keyspace: str) -> None:
     write = session.prepare("INSERT INTO rich (p, c, t) VALUES (?, ?, 'a')")
-    args = [(77, number) for number in range(1001)]
-    execute_concurrent_with_args(session, write, args, concurrency=50)
+    for numbers in (range(first, min(first + 30, 1001)) for first in range(0, 1001, 30)):
+        rows = BatchStatement(BatchType.UNLOGGED)
+        for number in numbers:
+            rows.add(write, (77, number))
+        patiently(session, rows)
     whole = "DELETE FROM rich WHERE p = {}"
     prepared = session.prepare(whole.format("?"))
     batch = BatchStatement(BatchType.UNLOGGED)
@@ -395,8 +429,8 @@ def test_a_range_delete_of_too_many_rows_is_refused(session: Session, keyspace: 
     for statement in (whole.format(77), prepared.bind((77,)), batch):
         with pytest.raises(InvalidRequest, match="Range delete requests are limited"):
             session.execute(statement)
-    session.execute("DELETE FROM rich WHERE p = 77 AND c < 1")
-    session.execute(prepared, (77,))
+    patiently(session, "DELETE FROM rich WHERE p = 77 AND c < 1")
+    patiently(session, prepared, (77,))
     assert session.execute("SELECT c FROM rich WHERE p = 77 LIMIT 1").one() is None
 
 
@@ -409,7 +443,7 @@ def test_what_is_too_large_is_refused(session: Session, keyspace: str, number: i
     wait_active(session, keyspace, "large")
     large = {1: ("c", 1, "t" * 1_100_000), 2: ("c" * 851, 1, "t"), 3: ("c", 10**38 + 1, "t")}
     write = session.prepare("INSERT INTO large (p, c, v, t) VALUES (1, ?, ?, ?)")
-    session.execute(write, ("c" * 850, 10**38 - 1, "t" * 900_000))
+    patiently(session, write, ("c" * 850, 10**38 - 1, "t" * 900_000))
     with pytest.raises(InvalidRequest):
         session.execute(write, large[number])
 
@@ -475,6 +509,29 @@ def test_pages_follow_each_other(session: Session, keyspace: str) -> None:
     read: Any = session.prepare("SELECT c FROM rich WHERE p = ?")
     read.fetch_size = 7
     assert [row.c for row in session.execute(read, (10,))] == list(range(50))
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("UPDATE rich SET m[?] = ? WHERE p = 11 AND c = 1", ("k" * 3_000_000, 1)),
+        ("UPDATE rich SET m = m + ? WHERE p = 11 AND c = 1", ({"k" * 3_000_000: 1},)),
+        ("UPDATE rich SET t = blobAsText(?) WHERE p = 11 AND c = 1", (b"t" * 3_000_000,)),
+        ("INSERT INTO rich JSON ?", ('{"p": 11, "c": 1, "t": "' + "t" * 3_000_000 + '"}',)),
+    ],
+)
+def test_no_way_of_writing_passes_a_limit(
+    session: Session, keyspace: str, text: str, values: tuple[object, ...]
+) -> None:
+    write = session.prepare(text)
+    small = tuple(b"t" if isinstance(value, bytes) else value for value in values)
+    with pytest.raises(InvalidRequest):
+        session.execute(write, values)
+    assert session.execute("SELECT c FROM rich WHERE p = 11").one() is None
+    if small != values:
+        session.execute(write, small)
+        assert session.execute("SELECT t FROM rich WHERE p = 11").one().t == "t"
+        session.execute("DELETE FROM rich WHERE p = 11")
 
 
 def test_many_requests_at_once_get_their_own_answers(session: Session, keyspace: str) -> None:

@@ -168,6 +168,21 @@ def test_quotas_hold_for_a_partition_and_a_connection(
     play(tmp_path, case)
 
 
+def test_each_subquery_counts_for_the_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("keyspaces_local.admission.monotonic", lambda: 1000.0)
+
+    async def case(scene: Scene) -> None:
+        await scene.control("behave", quotas=True)
+        read = await scene.client.prepare("SELECT v FROM ks.t WHERE p IN ?")
+        hundred = [INT.pack(100) + value(INT.pack(1)) * 100]
+        answers = [await scene.client.execute(read, hundred) for _ in range(31)]
+        assert [message.body == VOID for message in answers] == [True] * 30 + [False]
+
+    play(tmp_path, case)
+
+
 def test_faults_refuse_delay_drop_and_cut(tmp_path: Path) -> None:
     async def case(scene: Scene) -> None:
         sent = scene.proxy.stub
@@ -208,6 +223,17 @@ def test_faults_refuse_delay_drop_and_cut(tmp_path: Path) -> None:
     play(tmp_path, case)
 
 
+@pytest.mark.parametrize("operation", ["write", "read"])
+def test_a_connection_can_be_cut_once_the_request_is_done(tmp_path: Path, operation: str) -> None:
+    async def case(scene: Scene) -> None:
+        await scene.control("add_fault", Fault(FaultAction.CUT_AFTER))
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await (scene.write() if operation == "write" else scene.read())
+        assert len(scene.proxy.stub.sent(Opcode.EXECUTE)) == 1
+
+    play(tmp_path, case)
+
+
 def test_a_fault_meets_batches_and_texts_and_no_system_table(tmp_path: Path) -> None:
     async def case(scene: Scene) -> None:
         await scene.control("add_fault", Fault(FaultAction.REFUSE))
@@ -238,6 +264,20 @@ def test_units_are_metered_for_each_table(tmp_path: Path) -> None:
         assert (found.reads, found.rru, found.throttled) == (2, 1.5, 0)
         await scene.control("reset_meters")
         assert (await scene.control("meters"))["ks.t"].wru == 0
+
+    play(tmp_path, case)
+
+
+def test_a_condition_on_an_expiring_table_costs_a_read(tmp_path: Path) -> None:
+    async def case(scene: Scene) -> None:
+        on = {"status": "enabled"}
+        for properties, reads in (({}, 0), ({"ttl": on}, 1),
+                                  ({"ttl": on, "client_side_timestamps": on}, 0)):  # fmt: skip
+            scene.table.properties = properties
+            scene.table.meter.reset()
+            await scene.client.query("INSERT INTO ks.t (p, c) VALUES (1, 1) IF NOT EXISTS")
+            found = (await scene.control("meters"))["ks.t"]
+            assert (found.wru, found.reads, found.rru) == (1, 0, reads)
 
     play(tmp_path, case)
 

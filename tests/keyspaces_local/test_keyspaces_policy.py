@@ -10,6 +10,7 @@ from keyspaces_local.policy import Plan
 from keyspaces_local.properties import TableSettings
 from keyspaces_local.protocol import ErrorCode
 from keyspaces_local.rules import Refusal, Rule
+from keyspaces_local.schema import Column, ColumnKind, TableSchema
 from keyspaces_local.statement import BatchType
 
 NOW = 1_795_000_000_000_000
@@ -22,6 +23,14 @@ def catalog() -> Catalog:
     made.keyspaces.add("ks")
     on = {"status": "enabled"}
     made.publish(TableSettings("ks", "plain"))
+    kinds = {
+        "p": (ColumnKind.PARTITION, "int"), "c": (ColumnKind.CLUSTERING, "frozen<list<int>>"),
+        "d": (ColumnKind.CLUSTERING, "int"), "f": (ColumnKind.REGULAR, "frozen<map<int, int>>"),
+        "l": (ColumnKind.REGULAR, "list<int>"), "u": (ColumnKind.REGULAR, "pair"),
+    }  # fmt: skip
+    columns = {name: Column(name, *kind) for name, kind in kinds.items()}
+    schema = TableSchema(columns, ("p",), ("c", "d"), {"pair": ("int", "int")})
+    made.publish(TableSettings("ks", "keyed", schema=schema))
     made.publish(TableSettings("ks", "timed", properties={"client_side_timestamps": on}))
     made.publish(TableSettings("ks", "expiring", properties={"ttl": on}))
     return made
@@ -44,6 +53,11 @@ def admitted(catalog: Catalog, text: str, keyspace: str | None = "ks") -> Plan:
         "SELECT * FROM system_schema.columns",
         "SELECT * FROM system.local",
         "INSERT INTO plain (a) VALUES (1)",
+        "SELECT * FROM plain WHERE k = 1 AND (c, d) IN ((1, 2), (3, 4))",
+        "SELECT * FROM plain WHERE token(k) > 1 AND token(k) <= 5",
+        "SELECT * FROM keyed WHERE p = 1 AND c = [1] AND d > 1",
+        "UPDATE keyed SET f = {} WHERE p = 1 AND c = [1] AND d = 1 IF f = {1: 2} AND d > 0",
+        "UPDATE keyed SET f = {} WHERE p = 1 AND c = [1] AND d = 1 IF l > [1] AND u.a > 1",
         "INSERT INTO plain (a) VALUES (1) IF NOT EXISTS",
         f"INSERT INTO timed (a) VALUES (1) USING TIMESTAMP {NOW}",
         "UPDATE expiring USING TTL 5 SET a = 1 WHERE k = 1",
@@ -82,6 +96,18 @@ def test_what_the_service_takes(catalog: Catalog, text: str) -> None:
         ("INSERT INTO system.local (key) VALUES ('x')", rules.SYSTEM_READ_ONLY),
         ("DELETE FROM system_schema_mcs.tables WHERE k = 1", rules.SYSTEM_READ_ONLY),
         ("DELETE FROM plain WHERE k IN (1)", rules.MODIFY_IN),
+        ("SELECT * FROM plain WHERE k IN (1, 2) AND c > 5", rules.IN_WITH_SLICE),
+        ("SELECT * FROM plain WHERE k IN ? AND (c, d) >= (1, 2)", rules.IN_WITH_SLICE),
+        ("SELECT * FROM plain WHERE token(k) IN (1, 2)", rules.IN_WITH_SLICE),
+        ("SELECT * FROM plain WHERE token(k) > 1 AND c IN (1, 2)", rules.IN_WITH_SLICE),
+        ("SELECT * FROM keyed WHERE p = 1 AND c > [1]", rules.FROZEN_INEQUALITY),
+        ("DELETE FROM keyed WHERE p = 1 AND c < ?", rules.FROZEN_INEQUALITY),
+        ("DELETE FROM keyed WHERE p = 1 AND c = [1] AND d = 1 IF u > {a: 1, b: 2}",
+         rules.FROZEN_INEQUALITY),
+        ("UPDATE keyed SET f = {} WHERE p = 1 AND c = [1] AND d = 1 IF f != ?",
+         rules.FROZEN_INEQUALITY),
+        ("UPDATE keyed SET f = {} WHERE p = 1 AND c = [1] AND d = 1 IF d = 1 AND f >= {1: 2}",
+         rules.FROZEN_INEQUALITY),
         (f"INSERT INTO plain (a) VALUES (1) USING TIMESTAMP {NOW}", rules.TIMESTAMP_SWITCH),
         ("INSERT INTO plain (a) VALUES (1) USING TIMESTAMP ?", rules.TIMESTAMP_SWITCH),
         ("INSERT INTO timed (a) VALUES (1) USING TTL 5", rules.TTL_SWITCH),

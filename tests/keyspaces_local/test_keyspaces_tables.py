@@ -1,7 +1,7 @@
 """WITH clauses and custom properties: what is cut out, what is kept, what is refused."""
 
 import asyncio
-from pathlib import Path
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from keyspaces_local.progress import LIMIT, Progress
 from keyspaces_local.properties import CLIENT_SIDE_TIMESTAMPS, TTL, altered, changed, is_enabled
 from keyspaces_local.rules import RULES, Refusal, Rule
 from keyspaces_local.tokens import CqlSyntaxError, literal
+from tests.keyspaces_local import readme
 
 ON: dict[str, Any] = {"status": "enabled"}
 OFF: dict[str, Any] = {"status": "disabled"}
@@ -127,19 +128,26 @@ def test_rule_names_are_unique() -> None:
 
 
 def test_the_readme_lists_every_rule_with_a_test_that_exists() -> None:
-    here = Path(__file__).parent
-    readme = (here.parents[1] / "sandbox" / "keyspaces_local" / "README.md").read_text()
-    listed = {
-        cells[1].strip("` "): [cell.strip("` ") for cell in cells[2:6]]
-        for line in readme.splitlines()
-        if line.startswith("| `") and len(cells := line.split("|")) == 7
-    }
-    tests = "".join(path.read_text() for path in here.glob("test_*.py"))
+    listed = {cells[0]: cells[1:] for cells in readme.rows("rule")}
+    tests = "".join(readme.tests_by_file().values())
     assert set(listed) == {rule.name for rule in RULES}
     for rule in RULES:
-        code, known, source, test = listed[rule.name]
-        assert (int(code, 16), known, source) == (rule.code, rule.known.value, rule.source)
+        code, known_class, known, source, test = listed[rule.name]
+        assert (int(code, 16), source) == (rule.code, rule.source)
+        assert (known_class, known) == (rule.known_class.value, rule.known.value)
         assert f"def {test}(" in tests
+
+
+def test_the_readme_lists_behaviours_with_their_figures_and_tests_that_exist() -> None:
+    tests = "".join(readme.tests_by_file().values())
+    listed = readme.rows("behaviour")
+    assert len(listed) > 20
+    for _, constant, figure, source, test in listed:
+        assert source
+        assert f"def {test}(" in tests
+        module, _, name = constant.partition(".")
+        if module:
+            assert getattr(import_module(f"keyspaces_local.{module}"), name) == int(figure)
 
 
 @pytest.mark.parametrize("option", ["AUTOSCALING_SETTINGS", "CLIENT_SIDE_TIMESTAMPS"])
@@ -183,3 +191,44 @@ def test_only_types_that_the_service_has_are_taken() -> None:
     with pytest.raises(Refusal) as caught:
         check_types(classify("CREATE TABLE t (k int PRIMARY KEY, v VECTOR <float, 3>)"))
     assert caught.value.rule is rules.COLUMN_TYPE
+    with pytest.raises(Refusal) as caught:
+        check_types(classify("ALTER TABLE t ADD v 'org.apache.cassandra.db.marshal.BytesType'"))
+    assert caught.value.rule is rules.COLUMN_TYPE
+    check_types(classify("CREATE TABLE t (k int PRIMARY KEY) WITH comment = 'vector < masked'"))
+
+
+def nested(levels: int) -> str:
+    return "frozen<list<" * levels + "int" + ">>" * levels
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "CREATE TABLE t (k int PRIMARY KEY, v {})",
+        "ALTER TABLE t ADD v {}",
+        "CREATE TYPE t (u frozen<u>, v {})",
+    ],
+)
+def test_frozen_collections_nest_so_deep(start: str) -> None:
+    check_types(classify(start.format(nested(8))))
+    with pytest.raises(Refusal) as caught:
+        check_types(classify(start.format(nested(9))))
+    assert caught.value.rule is rules.FROZEN_NESTING
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ALTER TABLE t ADD IF NOT EXISTS v int",
+        "CREATE TABLE t (k int PRIMARY KEY, v text MASKED WITH mask_inner(1, null))",
+    ],
+)
+def test_words_that_came_after_3_11_are_syntax_errors(text: str) -> None:
+    with pytest.raises(CqlSyntaxError):
+        check_types(classify(text))
+
+
+def test_a_sum_is_not_assigned_in_short() -> None:
+    for change in ("n += 1", "l -= ?"):
+        with pytest.raises(CqlSyntaxError):
+            classify(f"UPDATE t SET {change} WHERE k = 1")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -125,12 +126,42 @@ def test_a_wrong_login_is_refused_and_cut(
     run(case, tmp_path)
 
 
-def test_a_password_is_not_a_sigv4_login(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("token", "words"),
+    [
+        (b"\0user\0password", "username user and/or password are incorrect"),
+        (b"GSSAPI", "neither SigV4 nor a user name and password"),
+        (b"", "neither SigV4 nor a user name and password"),
+    ],
+)
+def test_other_ways_to_log_in_are_refused(tmp_path: Path, token: bytes, words: str) -> None:
     async def case(proxy: Running) -> None:
         client = await proxy.connect()
         await client.start()
-        message = await client.ask(Opcode.AUTH_RESPONSE, value(b"\0user\0password"))
-        assert message.error[0] == ErrorCode.BAD_CREDENTIALS
+        message = await client.ask(Opcode.AUTH_RESPONSE, value(token))
+        code, text = message.error
+        assert code == ErrorCode.BAD_CREDENTIALS
+        assert words in text
+        assert await client.at_end()
+
+    run(case, tmp_path)
+
+
+@pytest.mark.parametrize(("minutes", "allowed"), [(14, True), (16, False), (-16, False)])
+def test_a_login_with_another_date_is_refused(tmp_path: Path, minutes: int, allowed: bool) -> None:
+    async def case(proxy: Running) -> None:
+        from keyspaces_local import credentials
+
+        client = await proxy.connect()
+        key = credentials.load(proxy.settings.state).key
+        message = await client.login(key, age=timedelta(minutes=minutes))
+        if allowed:
+            assert message.opcode == Opcode.AUTH_SUCCESS
+            return
+        code, text = message.error
+        assert code == ErrorCode.BAD_CREDENTIALS
+        assert "more than 15 minutes away" in text
+        assert await client.at_end()
 
     run(case, tmp_path)
 

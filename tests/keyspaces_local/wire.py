@@ -3,10 +3,10 @@
 import asyncio
 import hashlib
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from keyspaces_local import credentials, sigv4, tls
@@ -74,8 +74,8 @@ class StubBackend:
     received: list[Message] = field(default_factory=list)
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
     server: asyncio.Server | None = None
-    answers: dict[str, bytes] = field(default_factory=dict)
-    """RESULT bodies by a piece of the statement's text"""
+    answers: dict[str, bytes | Callable[[Message], bytes]] = field(default_factory=dict)
+    """RESULT bodies, or what makes them of the request, by a piece of the statement's text"""
     fails: str = "\0"
     """a piece of the texts that are answered with an error"""
 
@@ -112,7 +112,7 @@ class StubBackend:
             metadata = INT.pack(0) * 3
             body = INT.pack(ResultKind.PREPARED) + SHORT.pack(16) + identity + metadata * 2
             return frame(message.stream, Opcode.RESULT, body)
-        if message.opcode == Opcode.QUERY and self.fails.encode() in message.body[4:-3]:
+        if message.opcode == Opcode.QUERY and self.fails in Reader(message.body).long_string():
             return error_frame(message.stream, ErrorCode.INVALID, "refused behind")
         if message.opcode == Opcode.QUERY:
             return frame(message.stream, Opcode.RESULT, self._query(message))
@@ -122,7 +122,7 @@ class StubBackend:
         text = Reader(message.body).long_string()
         for piece, body in self.answers.items():
             if piece in text:
-                return body
+                return body if isinstance(body, bytes) else body(message)
         if "data_center" in text:
             return text_rows(["data_center"], [["dc1"]])
         return VOID
@@ -167,19 +167,20 @@ class RawClient:
     async def start(self) -> Message:
         return await self.ask(Opcode.STARTUP, string_map({"CQL_VERSION": "3.0.0"}))
 
-    async def login(self, key: sigv4.AcceptedKey) -> Message:
+    async def login(self, key: sigv4.AcceptedKey, age: timedelta = timedelta()) -> Message:
+        """Logs in with a date of so long ago."""
         assert (await self.start()).opcode == Opcode.AUTHENTICATE
         challenge = await self.ask(Opcode.AUTH_RESPONSE, value(sigv4.INITIAL_RESPONSE))
         nonce = (Reader(challenge.body).value() or b"").removeprefix(b"nonce=")
-        return await self.ask(Opcode.AUTH_RESPONSE, value(answer(key, nonce)))
+        return await self.ask(Opcode.AUTH_RESPONSE, value(answer(key, nonce, age)))
 
     async def at_end(self) -> bool:
         async with asyncio.timeout(5):
             return await self.reader.read() == b""
 
 
-def answer(key: sigv4.AcceptedKey, nonce: bytes) -> bytes:
-    amzdate = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}.000Z"
+def answer(key: sigv4.AcceptedKey, nonce: bytes, age: timedelta = timedelta()) -> bytes:
+    amzdate = f"{datetime.now(UTC) - age:%Y-%m-%dT%H:%M:%S}.000Z"
     signature = sigv4.sign(key, amzdate=amzdate, nonce=nonce, region=REGION)
     return f"signature={signature},access_key={key.access_key_id},amzdate={amzdate}".encode()
 
@@ -249,6 +250,7 @@ async def running(state: Path) -> AsyncIterator[Running]:
         server.close()
         await _until_none(connections)
         admin.close()
+        endpoint.lookups.admin.close()
         await stub.stop()
 
 

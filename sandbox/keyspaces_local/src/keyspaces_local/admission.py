@@ -10,6 +10,7 @@ from time import monotonic
 from keyspaces_local.behaviour import Conduct
 from keyspaces_local.capacity import CONNECTION_REQUESTS, Bucket, ChargedRead
 from keyspaces_local.faults import Answer, Fault, FaultAction
+from keyspaces_local.limits import subqueries
 from keyspaces_local.pieces import Piece
 from keyspaces_local.properties import TableSettings
 from keyspaces_local.protocol import Consistency, ErrorCode, error_frame
@@ -62,7 +63,7 @@ class Admission:
             demand for demand, buckets in zip(demands, taken, strict=True) if buckets is not None
         ]
         if len(kept) == len(demands):
-            return _verdict(kept, fault)
+            return self._verdict(kept, fault)
         if not partial:
             kept = []
             _give_back(demands, taken)
@@ -77,7 +78,8 @@ class Admission:
     def read(self, stream: int, level: int, demand: Demand) -> tuple[Verdict, ChargedRead] | None:
         """The verdict on a read and what meters its answer; None when it has been answered."""
         fault = self._fault([demand], write=False)
-        if not self._passes(stream, level, fault, write=False):
+        reads = subqueries(demand.piece.plan.statement, demand.piece.values)
+        if not self._passes(stream, level, fault, write=False, requests=reads):
             return None
         eventual = level != Consistency.LOCAL_QUORUM
         price = 0.5 if eventual else 1.0
@@ -87,14 +89,16 @@ class Admission:
             meter.throttled += 1
             self._reply(throttled(stream, level, write=False))
             return None
-        reads = meter.eventual if eventual else meter.strong
-        return _verdict([demand], fault), ChargedRead(reads, buckets, price, price)
+        metered = meter.eventual if eventual else meter.strong
+        return self._verdict([demand], fault), ChargedRead(metered, buckets, price, price)
 
     def _fault(self, demands: Sequence[Demand], *, write: bool) -> Fault | None:
         """The fault that fires for a request: for a batch, by its first table."""
         return self._conduct.fault_for(demands[0].table.full_name, write) if demands else None
 
-    def _passes(self, stream: int, level: int, fault: Fault | None, *, write: bool) -> bool:
+    def _passes(
+        self, stream: int, level: int, fault: Fault | None, *, write: bool, requests: int = 1
+    ) -> bool:
         """False when the request ends here, by a fault or by the connection's rate."""
         if fault is not None and fault.action is FaultAction.CUT:
             self._cut()
@@ -102,18 +106,32 @@ class Admission:
         if fault is not None and fault.action is FaultAction.REFUSE:
             self._reply(_refusal(fault, stream, level, write))
             return False
-        if self._conduct.behaviour.quotas and not self._within_rate():
+        if self._conduct.behaviour.quotas and not self._within_rate(requests):
             self._reply(throttled(stream, level, write=write))
             return False
         return True
 
-    def _within_rate(self) -> bool:
+    def _verdict(self, kept: Sequence[Demand], fault: Fault | None) -> Verdict:
+        """What becomes of what is done."""
+        if fault is None:
+            return Verdict(kept)
+        if fault.action is FaultAction.DELAY:
+            return Verdict(kept, delay=fault.seconds)
+        if fault.action is FaultAction.CUT_AFTER:
+            return Verdict(kept, answer=self._cut_instead)
+        return Verdict(kept, answer=lambda response: b"")
+
+    def _cut_instead(self, response: Response) -> bytes:
+        self._cut()
+        return b""
+
+    def _within_rate(self, requests: int) -> bool:
         now = monotonic()
         if self._rate is None:
             self._rate = Bucket(CONNECTION_REQUESTS, 1, now)
-        if not self._rate.has(1, now):
+        if not self._rate.has(requests, now):
             return False
-        self._rate.take(1)
+        self._rate.take(requests)
         return True
 
     def _affordable(self, demands: Sequence[Demand]) -> list[list[Bucket] | None]:
@@ -129,14 +147,6 @@ def _give_back(demands: Sequence[Demand], taken: Sequence[Sequence[Bucket] | Non
     for demand, buckets in zip(demands, taken, strict=True):
         for bucket in buckets or ():
             bucket.take(-demand.units)
-
-
-def _verdict(kept: Sequence[Demand], fault: Fault | None) -> Verdict:
-    if fault is None:
-        return Verdict(kept)
-    if fault.action is FaultAction.DELAY:
-        return Verdict(kept, delay=fault.seconds)
-    return Verdict(kept, answer=lambda response: b"")
 
 
 def _refusal(fault: Fault, stream: int, level: int, write: bool) -> bytes:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from random import Random
 
 from keyspaces_local.capacity import Capacities
 from keyspaces_local.faults import ArmedFault, Fault
@@ -23,10 +24,20 @@ class Behaviour:
     """Unproven on the service: whether the DELETE of an absent row leaves no tombstone."""
     overwrites_do_not_shadow: bool = False
     """Unproven on the service: whether an overwritten collection shadows older elements not."""
+    exact_deletes: bool = False
+    """Whether a DELETE takes the units of the rows that it finds; it looks at them first."""
+    short_pages: float = 0.0
+    """The share of paged reads whose page holds fewer rows than asked for, and a paging state."""
+    empty_pages: float = 0.0
+    """The share of paged reads whose page holds no rows, and a paging state; below 1."""
+    page_seed: int = 0
+    """Of the draws for both."""
 
     def __post_init__(self) -> None:
         if self.ddl_seconds < 0 or self.idle_seconds <= 0:
             raise ValueError("ddl_seconds is 0 or more, idle_seconds above 0")
+        if not (0 <= self.short_pages <= 1 and 0 <= self.empty_pages < 1):
+            raise ValueError("short_pages is 0 to 1, empty_pages 0 or more and below 1")
 
     @property
     def unproven(self) -> bool:
@@ -42,6 +53,9 @@ class Conduct:
     faults: list[ArmedFault] = field(default_factory=list)
     gated: bool = False
     unproven: bool = False
+    exact_deletes: bool = False
+    draws: Random = field(default_factory=lambda: Random(0))
+    """Of the pages' fates; begins anew with each change of `behaviour`."""
     listeners: list[Callable[[], None]] = field(default_factory=list)
     """told after each change of `behaviour`"""
     _numbers: int = 0
@@ -50,6 +64,8 @@ class Conduct:
         self.behaviour = behaviour
         self.capacities.quotas = behaviour.quotas
         self.unproven = behaviour.unproven
+        self.exact_deletes = behaviour.exact_deletes
+        self.draws = Random(behaviour.page_seed)
         self.refresh()
         for listener in self.listeners:
             listener()

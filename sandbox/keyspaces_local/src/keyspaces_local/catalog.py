@@ -6,6 +6,7 @@ no wire and no rule but that a table must be known to be used.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID, uuid5
 
 from keyspaces_local import rules, schema
@@ -203,12 +204,18 @@ class Catalog:
             f" AND table_name = {literal(settings.table)}"
         )
         found = schema.schemas(rows).get((settings.keyspace, settings.table))
+        if found is not None:
+            found = replace(found, udts=(await self._udts()).get(settings.keyspace, {}))
         settings.schema, settings.version = found, settings.version + 1
 
     async def _load_schemas(self) -> None:
+        udts = await self._udts()
         for key, found in schema.schemas(await self._admin.rows(schema.QUERY)).items():
             if key in self.tables:
-                self.tables[key].schema = found
+                self.tables[key].schema = replace(found, udts=udts.get(key[0], {}))
+
+    async def _udts(self) -> dict[str, dict[str, tuple[str, ...]]]:
+        return schema.udts(await self._admin.rows(schema.TYPES_QUERY))
 
     async def _names(self, cql: str) -> list[tuple[str, ...]]:
         rows = await self._admin.rows(cql)

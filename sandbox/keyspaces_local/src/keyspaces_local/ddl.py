@@ -27,9 +27,14 @@ from keyspaces_local.properties import TableSettings, altered, changed, defaults
 from keyspaces_local.protocol import INT, ResultKind, string
 from keyspaces_local.rules import Refusal
 from keyspaces_local.statement import Kind, Statement
-from keyspaces_local.tokens import CqlSyntaxError, tokenize
+from keyspaces_local.tokens import CqlSyntaxError, Token, TokenKind, tokenize
 
 _SERVICE_ONLY = frozenset({"custom_properties", "tags"})
+_WITH_TYPES = frozenset({Kind.CREATE_TABLE, Kind.ALTER_TABLE, Kind.CREATE_TYPE})
+_NEWER = frozenset({("MASKED", "WITH"), ("ADD", "IF")})
+"""Words of Cassandra's grammar after 3.11."""
+
+FROZEN_LEVELS = 8
 _NOT_IMITATED = frozenset({"autoscaling_settings", "client_side_timestamps"})
 
 
@@ -249,11 +254,33 @@ def _check_action(statement: Statement) -> None:
 
 
 def check_types(statement: Statement) -> None:
-    """Refuses column types that Cassandra 5 has and the service has not."""
-    tokens = tokenize(statement.text)
+    """Refuses column types, and words about columns, that the service has not."""
+    if statement.kind not in _WITH_TYPES:
+        return
+    tokens = tokenize(with_clause(statement.text).head)
     for token, after in pairwise(tokens):
         if token.word == "VECTOR" and after.is_symbol("<"):
             raise Refusal(rules.COLUMN_TYPE, type="vector")
+        if (token.word, after.word) in _NEWER:
+            raise CqlSyntaxError(f"no viable alternative at input '{token.text} {after.text}'")
+    for token in tokens:
+        if token.kind is TokenKind.STRING:
+            raise Refusal(rules.COLUMN_TYPE, type=token.text)
+    levels = _nesting(tokens)
+    if levels > FROZEN_LEVELS:
+        raise Refusal(rules.FROZEN_NESTING, levels=levels, limit=FROZEN_LEVELS)
+
+
+def _nesting(tokens: list[Token]) -> int:
+    """The most levels of frozen collections within each other."""
+    open_, most = list[bool](), 0
+    for token, after in pairwise(tokens):
+        if after.is_symbol("<"):
+            open_.append(token.word == "FROZEN")
+            most = max(most, sum(open_))
+        elif after.is_symbol(">") and open_:
+            open_.pop()
+    return most
 
 
 def _updated(settings: TableSettings) -> bytes:

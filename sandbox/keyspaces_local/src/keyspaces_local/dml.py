@@ -71,7 +71,10 @@ class Modification(Stepper):
         if self.kind is Kind.DELETE:
             self._to_from()
         name = self.cursor.name()
-        if self.kind is Kind.INSERT and self.cursor.token.is_symbol("("):
+        json = None
+        if self.kind is Kind.INSERT and self.cursor.accept("JSON"):
+            json = self._json()
+        elif self.kind is Kind.INSERT:
             self._columns_and_values()
         while not self.cursor.done:
             self._clause_token()
@@ -87,8 +90,10 @@ class Modification(Stepper):
             timestamp=self.using.get("TIMESTAMP"),
             ttl=self.using.get("TTL"),
             assigned=(*self.assigned, *(term for term in assigned if term is not None)),
+            json=json,
             where=clauses.where(where, where[0].marker) if where else None,
             picks_columns=self.picks_columns,
+            unequal=clauses.unequal(self.segments.get("IF", [])),
             markers=self.markers - first,
         )
 
@@ -98,7 +103,20 @@ class Modification(Stepper):
             self.picks_columns = True
         self.cursor.expect("FROM")
 
+    def _json(self) -> Term:
+        """A string, or a marker."""
+        segment = Segment(self.markers)
+        for _ in range(2):
+            before = self.markers
+            token = self.step()
+            self.keep(segment, token, before)
+            if token.text != ":":
+                break
+        return clauses.value("[json]", segment)
+
     def _columns_and_values(self) -> None:
+        if not self.cursor.token.is_symbol("("):
+            raise CqlSyntaxError("INSERT takes a list of columns in brackets, or JSON")
         names = [identifier(part.tokens[0]) for part in self.group() if part.tokens]
         self.cursor.expect("VALUES")
         if not self.cursor.token.is_symbol("("):

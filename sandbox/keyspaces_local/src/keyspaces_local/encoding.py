@@ -22,6 +22,10 @@ TIMESTAMP_METADATA = 30
 COLLECTION_METADATA = 3
 ELEMENT_METADATA = 1
 _COLUMNS_PER_ID_BYTE = 62
+_WIDEST_NUMBER = 64
+"""Bytes; Python refuses to write out the digits of very large numbers."""
+
+_DIGITS_A_BYTE = 2.41
 
 Sizer = Callable[[bytes], int]
 NUMBERS = frozenset({"tinyint", "smallint", "int", "bigint", "varint", "counter"})
@@ -35,13 +39,17 @@ def column_id_size(columns: int) -> int:
 
 def number_size(wire: bytes) -> int:
     """A byte for two significant digits, and one; zeros at either end do not count."""
-    digits = str(abs(int.from_bytes(wire, "big", signed=True))).strip("0")
-    return ceil(max(1, len(digits)) / 2) + 1
+    if len(wire) > _WIDEST_NUMBER:
+        return digits(wire) // 2 + 2
+    found = str(abs(int.from_bytes(wire, "big", signed=True))).strip("0")
+    return ceil(max(1, len(found)) / 2) + 1
 
 
-def significant_digits(wire: bytes) -> int:
-    """How many digits of a varint the service must keep."""
-    return len(str(abs(int.from_bytes(wire, "big", signed=True))).strip("0"))
+def digits(wire: bytes) -> int:
+    """How many digits a number has; of one over 64 bytes about."""
+    if len(wire) > _WIDEST_NUMBER:
+        return ceil(len(wire) * _DIGITS_A_BYTE)
+    return len(str(abs(int.from_bytes(wire, "big", signed=True))))
 
 
 def partition_column(size: int, column_id: int) -> int:

@@ -18,6 +18,8 @@ class FaultAction(Enum):
     """Do it and never answer."""
     CUT = "cut"
     """Reset the connection; the request is not done."""
+    CUT_AFTER = "cut-after"
+    """Do it and reset the connection in place of the answer."""
 
 
 class Operation(Enum):

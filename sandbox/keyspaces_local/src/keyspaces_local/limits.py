@@ -14,6 +14,7 @@ ROW, STATIC = 1024 * 1024, 1024 * 1024
 PARTITION_KEY, CLUSTERING_KEY = 2048, 850
 COLUMNS, COLUMNS_WITH_TTL = 225, 166
 DIGITS = 38
+"""A varint is below 10 to that power, either way."""
 SUBQUERIES = 100
 RANGE_DELETE = 1000
 
@@ -40,22 +41,27 @@ def check_sizes(sizes: Sizes) -> None:
 
 
 def check_digits(shape: WriteShape, values: Values) -> None:
-    """Refuses a varint of more significant digits than the service keeps."""
+    """Refuses a varint of more digits than the service has room for."""
     if not shape.has_varints:
         return
     for column, wire in shape.varints(values):
         if len(wire) > _LONGEST_FITTING_VARINT:
-            _check_digits(column, encoding.significant_digits(wire))
+            _check_digits(column, encoding.digits(wire))
     for column, text in shape.literal_varints():
-        _check_digits(column, len(text.strip("0")))
+        _check_digits(column, len(text.lstrip("0")))
 
 
 def check_subqueries(statement: Statement, values: Values) -> None:
     """Refuses a SELECT whose IN restrictions stand for too many reads."""
-    lists = statement.where.lists if statement.where else ()
-    count = prod(_list_length(term, values) for term in lists)
+    count = subqueries(statement, values)
     if count > SUBQUERIES:
         raise Refusal(rules.SUBQUERIES, count=count, limit=SUBQUERIES)
+
+
+def subqueries(statement: Statement, values: Values) -> int:
+    """How many reads a statement stands for."""
+    lists = statement.where.lists if statement.where else ()
+    return prod(_list_length(term, values) for term in lists)
 
 
 def _check_digits(column: str, digits: int) -> None:

@@ -6,7 +6,7 @@ from keyspaces_local.limits import check_columns, check_digits, check_sizes
 from keyspaces_local.policy import Plan
 from keyspaces_local.protocol import SHORT
 from keyspaces_local.requests import BatchEntry
-from keyspaces_local.shape import Values, bound
+from keyspaces_local.shape import Values, bound, bound_within
 from keyspaces_local.statement import Term, Using
 
 
@@ -29,6 +29,7 @@ class Piece:
             found = bound(term, self.values)
             if term.marker < 0:
                 found = "".join(token.text for token in term.tokens).encode()
+                found += b"".join(wire or b"" for wire in bound_within(term, self.values))
             parts.append(SHORT.pack(len(found or b"")) + (found or b""))
         return b"".join(parts)
 
@@ -36,7 +37,7 @@ class Piece:
         """Refuses what is too large; gives the write units otherwise."""
         if self.plan.shape is None:
             return 1
-        shape = self.plan.shape.current()
+        shape = self.plan.shape.current().of(self.values)
         check_columns(shape, self.plan.settings is not None and self.plan.settings.ttl)
         check_digits(shape, self.values)
         sizes = shape.sizes(self.values)

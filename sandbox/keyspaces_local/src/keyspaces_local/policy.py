@@ -67,6 +67,8 @@ class Plan:
     """What gives the whole partition key, where something does."""
     range_delete: bool = False
     """Whether it deletes an unknown number of rows."""
+    many_rows: bool = False
+    """Whether it is a read that may find more than one row."""
 
     @property
     def table(self) -> tuple[str | None, str | None]:
@@ -137,6 +139,23 @@ def check_batch(batch_type: BatchType, parts: list[Plan] | tuple[Plan, ...]) -> 
             raise Refusal(rules.UNLOGGED_CONDITION)
 
 
+def check_comparisons(statement: Statement, schema: TableSchema | None) -> None:
+    """Refuses what an IN stands beside, and inequalities of whole frozen values."""
+    where = statement.where
+    if where is not None and where.lists:
+        if where.tokens:
+            raise Refusal(rules.IN_WITH_SLICE, other="token()")
+        if where.slices:
+            raise Refusal(rules.IN_WITH_SLICE, other="a range of clustering columns")
+    compared = (*(where.slices if where else ()), *statement.unequal)
+    for name in compared:
+        column = None if schema is None else schema.columns.get(name)
+        if schema is None or column is None:
+            continue
+        if column.type.startswith("frozen<") or column.type.strip('"') in schema.udts:
+            raise Refusal(rules.FROZEN_INEQUALITY, column=name)
+
+
 def _batch(statement: Statement, keyspace: str | None, catalog: Catalog) -> Plan:
     parts = tuple(
         _modification(child, child.keyspace or keyspace, catalog, statement.timestamp)
@@ -155,9 +174,18 @@ def _select(statement: Statement, keyspace: str | None, catalog: Catalog) -> Pla
         check_readable(keyspace, table)
         return Plan(statement, keyspace, READ_LEVELS, False)
     settings = catalog.settings(keyspace, table)
+    check_comparisons(statement, settings.schema)
     guarded = "writetime" in statement.functions
-    partition = _partition(statement, settings)
-    return Plan(statement, keyspace, READ_LEVELS, False, settings, guarded, partition=partition)
+    return Plan(
+        statement,
+        keyspace,
+        READ_LEVELS,
+        False,
+        settings,
+        guarded,
+        partition=_partition(statement, settings),
+        many_rows=not _reads_one_row(statement, settings.schema),
+    )
 
 
 def _modification(
@@ -173,6 +201,7 @@ def _modification(
     if batch_time is not None and not settings.client_timestamps:
         raise Refusal(rules.TIMESTAMP_SWITCH, table=settings.table)
     guarded = statement.timestamp is not None or statement.ttl is not None
+    check_comparisons(statement, settings.schema)
     plan = Plan(statement, keyspace, WRITE_LEVELS, True, settings, guarded)
     return plan if settings.schema is None else _measured(plan, settings, settings.schema)
 
@@ -191,6 +220,17 @@ def _measured(plan: Plan, settings: TableSettings, schema: TableSchema) -> Plan:
 
 def _partition(statement: Statement, settings: TableSettings) -> tuple[Term, ...] | None:
     return None if settings.schema is None else partition_terms(statement, settings.schema)
+
+
+def _reads_one_row(statement: Statement, schema: TableSchema | None) -> bool:
+    if schema is None or statement.where is None:
+        return False
+    return set(schema.key) <= {term.column for term in statement.where.equal}
+
+
+def deletes_rows(plan: Plan) -> bool:
+    """Whether it is a DELETE of whole rows."""
+    return plan.statement.kind is Kind.DELETE and not plan.statement.picks_columns
 
 
 def _deletes_range(statement: Statement, schema: TableSchema) -> bool:

@@ -36,6 +36,8 @@ class TableSettings:
     version: int = 0
     """Counts the changes of switches and columns."""
     meter: Meter = field(default_factory=Meter)
+    row_bytes: float = 0.0
+    """Mean size of the rows in the last answer over 1 MB; 0 before there is one."""
 
     @property
     def key(self) -> tuple[str, str]:

@@ -20,6 +20,7 @@ from keyspaces_local.protocol import (
     ProtocolError,
     QueryFlag,
     frame,
+    value,
 )
 from keyspaces_local.reader import Reader
 from keyspaces_local.statement import BatchType, Using
@@ -116,6 +117,53 @@ def last_value(data: bytes, found: Parameters) -> int:
     after += SHORT.size if flags & QueryFlag.SERIAL_CONSISTENCY else 0
     after += INT.size if flags & QueryFlag.PAGE_SIZE else 0
     return found.end - after
+
+
+class Paging(NamedTuple):
+    """The page that a request asks for: `size` rows after `state`; what lies at start to end."""
+
+    size: int
+    state: bytes | None
+    start: int
+    end: int
+
+
+def paging(data: bytes, found: Parameters) -> Paging | None:
+    """None where the request wants no pages."""
+    if not found.flags & QueryFlag.PAGE_SIZE:
+        return None
+    start = _after_values(data, found)
+    size, end, state = int(INT.unpack_from(data, start)[0]), start + INT.size, None
+    if found.flags & QueryFlag.PAGING_STATE:
+        reader = Reader(data, end, found.end)
+        state, end = reader.value(), reader.position
+    return Paging(size, state, start, end) if size > 0 else None
+
+
+def _after_values(data: bytes, found: Parameters) -> int:
+    """Where what follows the bound values is."""
+    if not found.flags & QueryFlag.VALUES:
+        return found.values
+    count, position = SHORT.unpack_from(data, found.values)[0], found.values + SHORT.size
+    named, unpack = found.flags & QueryFlag.VALUE_NAMES, INT.unpack_from
+    for _ in range(count):
+        if named:
+            position += SHORT.size + SHORT.unpack_from(data, position)[0]
+        size = unpack(data, position)[0]
+        position += 4 + size if size > 0 else 4
+    return position
+
+
+def with_paging(
+    whole: bytes, found: Parameters, paging: Paging, size: int, state: bytes | None
+) -> bytes:
+    """The frame `whole`, asking for that page in place of `paging`."""
+    flags = found.flags & ~QueryFlag.PAGING_STATE
+    page = INT.pack(size)
+    if state is not None:
+        flags, page = flags | QueryFlag.PAGING_STATE, page + value(state)
+    head = whole[: found.values - 1] + bytes([flags]) + whole[found.values : paging.start]
+    return reframed(whole, head + page + whole[paging.end :])
 
 
 @dataclass(frozen=True, slots=True)

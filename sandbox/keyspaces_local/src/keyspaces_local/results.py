@@ -45,6 +45,44 @@ def read_rows(body: bytes) -> list[list[bytes | None]]:
     return [[reader.value() for _ in range(width)] for _ in range(reader.i32())]
 
 
+def column_count(body: bytes) -> int:
+    """How many columns the rows of a ROWS body have."""
+    return int(INT.unpack_from(body, 2 * INT.size)[0])
+
+
+def row_count(body: bytes) -> int:
+    """How many rows a ROWS body holds."""
+    reader = Reader(body, INT.size)
+    _skip_metadata(reader)
+    return reader.i32()
+
+
+def without_rows(body: bytes, state: bytes) -> bytes:
+    """A ROWS body as an empty page that more pages follow, at that paging state."""
+    reader = Reader(body, INT.size)
+    flags, count, start = _skip_metadata(reader)
+    head = INT.pack(ResultKind.ROWS) + INT.pack(flags | _MORE_PAGES) + INT.pack(count)
+    return head + value(state) + body[start : reader.position] + INT.pack(0)
+
+
+def _skip_metadata(reader: Reader) -> tuple[int, int, int]:
+    """Flags, number of columns, and where what follows the paging state starts."""
+    flags, count = reader.i32(), reader.i32()
+    if flags & _MORE_PAGES:
+        reader.skip_value()
+    start = reader.position
+    if flags & _NO_METADATA:
+        return flags, count, start
+    if flags & _GLOBAL_SPEC:
+        _table(reader)
+    for _ in range(count):
+        if not flags & _GLOBAL_SPEC:
+            _table(reader)
+        reader.string()
+        _skip_type(reader)
+    return flags, count, start
+
+
 def apply_view(body: bytes, view: View) -> bytes:
     """A ROWS body as `view` shows it; other results unchanged."""
     reader = Reader(body)

@@ -1,8 +1,8 @@
 """The table of rules: what Keyspaces refuses, with which error and text, and where that is known.
 
 Owns no logic: `policy`, `ddl` and `sigv4` decide, and raise a `Refusal` that names its rule.
-`Text.ASSUMED` marks words that nobody outside the service has published; error classes follow
-the developer guide (DG), which reports `InvalidRequest` for what it refuses.
+`Known.ASSUMED` marks words, and error classes, that nobody outside the service has published; those
+classes follow the developer guide (DG), which reports `InvalidRequest` for what it refuses.
 """
 
 from dataclasses import dataclass
@@ -11,20 +11,29 @@ from enum import Enum
 from keyspaces_local.protocol import ErrorCode
 
 
-class Text(Enum):
+class Known(Enum):
     SEEN = "seen"
     ASSUMED = "assumed"
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One refusal; `text` is a format string, `source` says where the rule is known from."""
+    """One refusal; `text` is a format string, `source` says where the rule is known from.
+
+    `known` is said of the text, `known_class` of the error's class.
+    """
 
     name: str
     code: ErrorCode
     text: str
-    known: Text
+    known: Known
     source: str
+    known_class: Known = Known.ASSUMED
+
+    @property
+    def assumed(self) -> bool:
+        """Whether its words or its class are."""
+        return Known.ASSUMED in (self.known, self.known_class)
 
 
 class Refusal(Exception):
@@ -39,12 +48,18 @@ class Refusal(Exception):
         return self.rule.code
 
 
-def _invalid(name: str, text: str, source: str, known: Text = Text.ASSUMED) -> Rule:
-    return Rule(name, ErrorCode.INVALID, text, known, source)
+def _invalid(
+    name: str,
+    text: str,
+    source: str,
+    known: Known = Known.ASSUMED,
+    known_class: Known = Known.ASSUMED,
+) -> Rule:
+    return Rule(name, ErrorCode.INVALID, text, known, source, known_class)
 
 
 def _credentials(name: str, text: str, source: str) -> Rule:
-    return Rule(name, ErrorCode.BAD_CREDENTIALS, text, Text.ASSUMED, source)
+    return Rule(name, ErrorCode.BAD_CREDENTIALS, text, Known.ASSUMED, source)
 
 
 CONSISTENCY = _invalid(
@@ -52,10 +67,15 @@ CONSISTENCY = _invalid(
     "Consistency level {level} is not supported for this operation. "
     "Supported consistency levels are: {levels}",
     "DG: Supported consistency levels; text seen in public client code for writes",
-    Text.SEEN,
+    Known.SEEN,
+    Known.SEEN,
 )
 TTL_SWITCH = _invalid(
-    "ttl-switch", "TTL is not yet supported.", "DG: Troubleshooting DDL errors", Text.SEEN
+    "ttl-switch",
+    "TTL is not yet supported.",
+    "DG: Troubleshooting DDL errors",
+    Known.SEEN,
+    Known.SEEN,
 )
 TIMESTAMP_SWITCH = _invalid(
     "timestamp-switch",
@@ -77,7 +97,7 @@ AGGREGATE = _invalid(
     "aggregate",
     "{function} is not yet supported.",
     "DG: Supported Cassandra APIs; countRows seen in public client code",
-    Text.SEEN,
+    Known.SEEN,
 )
 STATEMENT_KIND = _invalid(
     "statement-kind", "{statement} is not yet supported.", "DG: Supported Cassandra APIs"
@@ -96,7 +116,7 @@ UNLOGGED_LIMIT = _invalid(
     "unlogged-batch-limit",
     "Batches with more than 30 statements are not supported.",
     "DG: Use batch statements; text seen in issues of akka-persistence-cassandra, hmda-platform",
-    Text.SEEN,
+    Known.SEEN,
 )
 LOGGED_LIMIT = _invalid(
     "logged-batch-limit",
@@ -112,25 +132,26 @@ UNCONFIGURED_TABLE = _invalid(
     "unconfigured-table",
     "unconfigured table {keyspace}.{table}",
     "DG: Troubleshooting DDL errors",
-    Text.SEEN,
+    Known.SEEN,
+    Known.SEEN,
 )
 NO_KEYSPACE = _invalid(
     "no-keyspace",
     "No keyspace has been specified. USE a keyspace, or explicitly specify keyspace.tablename",
-    "Apache Cassandra 3.11",
-    Text.SEEN,
+    "the words are Apache Cassandra 3.11's",
 )
 UNKNOWN_KEYSPACE = _invalid(
     "unknown-keyspace",
     "unconfigured keyspace {keyspace}",
     "DG: Troubleshooting DDL errors",
-    Text.SEEN,
+    Known.SEEN,
+    Known.SEEN,
 )
 SYSTEM_READ_ONLY = Rule(
     "system-read-only",
     ErrorCode.UNAUTHORIZED,
     "{keyspace} keyspace is not user-modifiable.",
-    Text.ASSUMED,
+    Known.ASSUMED,
     "DG: System keyspaces (read-only); the words are Apache Cassandra 3.11's",
 )
 REPLICATION = _invalid(
@@ -191,20 +212,41 @@ COLUMN_COUNT = _invalid(
 )
 VARINT_DIGITS = _invalid(
     "varint-digits",
-    "The varint {column} has {digits} significant digits; the limit is {limit}.",
+    "The varint {column} has {digits} digits; the limit is {limit}.",
     "DG: CQL elements; Estimate row size",
+)
+JSON_VALUE = _invalid(
+    "json-value",
+    "Could not decode JSON string as a map: {problem}.",
+    "the words are Apache Cassandra 3.11's",
 )
 SUBQUERIES = _invalid(
     "in-subqueries",
     "The IN restrictions make {count} subqueries; the limit is {limit}.",
     "DG: Functional differences; Quotas",
 )
+IN_WITH_SLICE = _invalid(
+    "in-with-slice",
+    "The IN operator is not supported together with {other}.",
+    "DG: Functional differences (no slices and no TOKEN with IN)",
+)
+FROZEN_INEQUALITY = _invalid(
+    "frozen-inequality",
+    "The frozen value of {column} can be compared by equality only.",
+    "DG: Functional differences",
+)
+FROZEN_NESTING = _invalid(
+    "frozen-nesting",
+    "The type nests {levels} levels of frozen collections; the limit is {limit}.",
+    "DG: Functional differences (8 levels; an older copy says 5)",
+)
 RANGE_DELETE = _invalid(
     "range-delete",
     "Range delete requests are limited by the amount of items that can be deleted in a single "
     "range.",
     "DG: Troubleshooting DDL errors; class seen in public client code",
-    Text.SEEN,
+    Known.SEEN,
+    Known.SEEN,
 )
 COLUMN_TYPE = _invalid(
     "column-type",
@@ -222,7 +264,7 @@ DDL_LIMIT = _invalid(
     "DG: Quotas",
 )
 SYNTAX = Rule(
-    "syntax", ErrorCode.SYNTAX_ERROR, "{problem}", Text.ASSUMED, "nothing unread is let through"
+    "syntax", ErrorCode.SYNTAX_ERROR, "{problem}", Known.ASSUMED, "nothing unread is let through"
 )
 PASSWORD = _credentials(
     "password",

@@ -1,13 +1,15 @@
 """A table's columns as the Cassandra behind knows them. Values only; `catalog` reads them."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
+
+from keyspaces_local.reader import Reader
 
 QUERY = (
     "SELECT keyspace_name, table_name, column_name, kind, position, type FROM system_schema.columns"
 )
-_PARTS = 2
+TYPES_QUERY = "SELECT keyspace_name, type_name, field_types FROM system_schema.types"
 
 
 class ColumnKind(Enum):
@@ -33,6 +35,8 @@ class TableSchema:
     columns: dict[str, Column]
     partition: tuple[str, ...]
     clustering: tuple[str, ...]
+    udts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """the types of the fields of the keyspace's UDTs, by their name"""
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -58,6 +62,16 @@ def schemas(rows: Iterable[Sequence[bytes | None]]) -> dict[tuple[str, str], Tab
     return {key: _schema(columns) for key, columns in found.items()}
 
 
+def udts(rows: Iterable[Sequence[bytes | None]]) -> dict[str, dict[str, tuple[str, ...]]]:
+    """The types of the fields in rows of `TYPES_QUERY`, by keyspace and name."""
+    found: dict[str, dict[str, tuple[str, ...]]] = {}
+    for keyspace, name, types in ((cell or b"" for cell in row) for row in rows):
+        reader = Reader(types)
+        fields = tuple((reader.value() or b"").decode() for _ in range(reader.i32()))
+        found.setdefault(keyspace.decode(), {})[name.decode()] = fields
+    return found
+
+
 def _schema(columns: list[tuple[int, Column]]) -> TableSchema:
     ordered = [column for _, column in sorted(columns, key=lambda item: item[0])]
     return TableSchema(
@@ -72,11 +86,12 @@ def argument(type_: str) -> str:
     return type_[type_.index("<") + 1 : -1]
 
 
-def arguments(type_: str) -> tuple[str, str]:
-    """Key and value type of a map."""
-    inner, depth = argument(type_), 0
+def arguments(type_: str) -> tuple[str, ...]:
+    """The types between the outer angle brackets: key and value of a map, all of a tuple."""
+    inner, depth, start, found = argument(type_), 0, 0, list[str]()
     for index, letter in enumerate(inner):
         depth += (letter == "<") - (letter == ">")
         if letter == "," and depth == 0:
-            return inner[:index].strip(), inner[index + 1 :].strip()
-    raise ValueError(f"{type_} is no map of {_PARTS} types")
+            found.append(inner[start:index].strip())
+            start = index + 1
+    return (*found, inner[start:].strip())

@@ -6,11 +6,11 @@ row takes one unit (`one_unit_frame`); only the others have their values measure
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import NamedTuple
 
-from keyspaces_local import encoding
+from keyspaces_local import encoding, jsonvalues, varints
 from keyspaces_local.meters import WRITE_UNIT, write_units
 from keyspaces_local.properties import TableSettings
 from keyspaces_local.schema import Column, ColumnKind, TableSchema
@@ -58,6 +58,7 @@ class WriteShape:
         "_row",
         "_settings",
         "_statement",
+        "_varints",
         "base_units",
         "has_varints",
         "one_unit_frame",
@@ -69,6 +70,18 @@ class WriteShape:
         self._statement, self._settings = statement, settings
         self._build(schema)
 
+    def of(self, values: Values) -> "WriteShape":
+        """The shape itself; for an INSERT JSON that of the columns in its value."""
+        schema, term = self._settings.schema, self._statement.json
+        if term is None or schema is None:
+            return self
+        if term.marker < 0:
+            text = string_content(term.tokens[0])
+        else:
+            text = (bound(term, values) or b"{}").decode(errors="replace")
+        written = replace(self._statement, json=None, assigned=jsonvalues.terms(text, schema))
+        return WriteShape(written, self._settings, schema)
+
     def current(self) -> "WriteShape":
         """The shape for the table as it is now."""
         if self.version != self._settings.version and self._settings.schema is not None:
@@ -79,6 +92,15 @@ class WriteShape:
         self.version = self._settings.version
         self._column_id = encoding.column_id_size(len(schema.columns))
         self._cells = _cells(self._statement, schema)
+        self._varints = tuple(
+            (
+                cell.column.name,
+                cell.term,
+                varints.bound_in(cell.column.type, cell.term, schema.udts),
+            )
+            for cell in self._cells
+            if varints.contains(cell.column.type, schema.udts)
+        )
         self._compile()
         regular = {c.column.name for c in self._cells if c.column.kind is ColumnKind.REGULAR}
         self.regular_columns = len(regular)
@@ -91,7 +113,7 @@ class WriteShape:
         """What every row of the statement takes, and how to measure each value's share."""
         kinds = [cell.column.kind for cell in self._cells]
         self._has_static = _STATIC in kinds
-        self.has_varints = any(cell.column.type == "varint" for cell in self._cells)
+        self.has_varints = bool(self._varints)
         self._row = encoding.TTL_METADATA if self._settings.ttl else 0
         for cell in self._cells:
             if cell.column.kind is _REGULAR:
@@ -107,7 +129,7 @@ class WriteShape:
         prefix, row, static, column_id = 0, self._row, 0, self._column_id
         for term, kind, size_of in self._measured:
             if term.marker < 0:
-                size = _literal_size(term.tokens)
+                size = _expression_size(term, values)
             else:
                 wire = bound(term, values)
                 size = encoding.NULL_SIZE if wire is None else size_of(wire)
@@ -132,17 +154,18 @@ class WriteShape:
         return static if self.base_units == 1 else static + write_units(sizes.row)
 
     def varints(self, values: Values) -> Iterable[tuple[str, bytes]]:
-        """The columns of type varint with what is bound to them."""
-        for cell in self._cells:
-            if cell.column.type == "varint" and (wire := bound(cell.term, values)):
-                yield cell.column.name, wire
+        """The columns that hold varints, with each that is bound."""
+        for column, _, finders in self._varints:
+            for term, found_in in finders:
+                if wire := bound(term, values):
+                    yield from ((column, varint) for varint in found_in(wire))
 
     def literal_varints(self) -> Iterable[tuple[str, str]]:
-        """The columns of type varint with the digits that the text gives them."""
-        for cell in self._cells:
-            for token in cell.term.tokens:
-                if cell.column.type == "varint" and token.kind is TokenKind.NUMBER:
-                    yield cell.column.name, token.text
+        """The columns that hold varints, with the whole numbers that the text gives them."""
+        for column, term, _ in self._varints:
+            for token in term.tokens:
+                if token.kind is TokenKind.NUMBER and token.text.isdigit():
+                    yield column, token.text
 
     def _metadata(self, column: Column) -> int:
         """What the table's switches add to a regular column."""
@@ -153,13 +176,13 @@ class WriteShape:
 
     def _one_unit_frame(self) -> int:
         """The longest EXECUTE that is sure to write one unit (each of row and static)."""
+        if self.has_varints or self._statement.json is not None:
+            return 0
         constant, growth, markers = encoding.TTL_METADATA + encoding.STATIC_METADATA, 1.0, 0
         for cell in self._cells:
-            markers += cell.term.marker >= 0
-            if cell.column.type == "varint":
-                return 0
+            markers += (cell.term.marker >= 0) + len(cell.term.markers)
             constant += self._most(cell)
-            growth = max(growth, self._growth(cell.column))
+            growth = max(growth, self._growth(cell))
         room = (WRITE_UNIT - constant) / growth
         return int(room) + _FRAME_OVERHEAD + _VALUE_OVERHEAD * markers if room > 0 else 0
 
@@ -172,10 +195,11 @@ class WriteShape:
         # Null takes a byte here and none on the wire; a number up to three more than there.
         return size + self._column_id + self._metadata(column) + encoding.COLLECTION_METADATA
 
-    def _growth(self, column: Column) -> float:
+    def _growth(self, cell: _Cell) -> float:
         """How much larger than on the wire a value can be."""
+        column = cell.column
         if column.kind in (ColumnKind.PARTITION, ColumnKind.CLUSTERING):
-            return 1.0 if column.type in _FIXED else _KEY_GROWTH
+            return 1.0 if column.type in _FIXED and not cell.term.markers else _KEY_GROWTH
         if not encoding.is_collection(column.type):
             return 1.0
         return _TTL_COLLECTION_GROWTH if self._settings.ttl else _NUMBER_GROWTH
@@ -188,6 +212,16 @@ def bound(term: Term, values: Values) -> bytes | None:
     if isinstance(values, list):
         return values[term.marker] if term.marker < len(values) else None
     return values.get(term.marker_name or term.column)
+
+
+def bound_within(term: Term, values: Values) -> list[bytes | None]:
+    """What is bound to the markers within an expression.
+
+    Where values come by name and a marker has none, all values are taken for it.
+    """
+    if isinstance(values, dict) and any(marker.name is None for marker in term.markers):
+        return list(values.values())
+    return [bound(marker.term, values) for marker in term.markers]
 
 
 def partition_terms(statement: Statement, schema: TableSchema) -> tuple[Term, ...] | None:
@@ -206,8 +240,16 @@ def _cells(statement: Statement, schema: TableSchema) -> tuple[_Cell, ...]:
 
 def _raw_size(term: Term, values: Values) -> int:
     if term.marker < 0:
-        return _literal_size(term.tokens)
+        return _expression_size(term, values)
     return len(bound(term, values) or b"")
+
+
+def _expression_size(term: Term, values: Values) -> int:
+    """The size of literals and of the wire bytes bound within an expression: assumed."""
+    size = _literal_size(term.tokens)
+    if term.markers:
+        size += sum(len(wire) for wire in bound_within(term, values) if wire)
+    return size
 
 
 def _literal_size(tokens: Iterable[Token]) -> int:

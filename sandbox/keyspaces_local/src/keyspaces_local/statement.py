@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 from keyspaces_local.tokens import Token
 
@@ -63,11 +64,25 @@ class Using:
     marker_name: str | None = None
 
 
+class Marker(NamedTuple):
+    """A bind marker within an expression: its number, its name, and the place of its token."""
+
+    number: int
+    name: str | None
+    place: int
+
+    @property
+    def term(self) -> "Term":
+        """The marker as if it stood alone."""
+        return Term("", self.number, self.name)
+
+
 @dataclass(frozen=True, slots=True)
 class Term:
     """A column and what it is set or compared to: one bind marker, or the tokens of an expression.
 
-    `plain` is False where the column is changed in part (`c = c + ?`, `c[k] = ?`).
+    `plain` is False where the column is changed in part (`c = c + ?`, `c[k] = ?`); `markers` are
+    those within `tokens`.
     """
 
     column: str
@@ -75,6 +90,7 @@ class Term:
     marker_name: str | None = None
     tokens: tuple[Token, ...] = ()
     plain: bool = True
+    markers: tuple[Marker, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +102,11 @@ class Where:
     marker: int
     markers: int
     lists: tuple[Term, ...] = ()
-    """the IN restrictions"""
+    """the IN restrictions; the column of one on several columns is empty"""
+    slices: tuple[str, ...] = ()
+    """the columns compared by inequality"""
+    tokens: bool = False
+    """whether something is said of token(…)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +124,13 @@ class Statement:
     ttl: Using | None = None
     assigned: tuple[Term, ...] = ()
     """What an INSERT or UPDATE writes; an INSERT's key columns are among it."""
+    json: Term | None = None
+    """What an INSERT JSON writes, in place of `assigned`."""
     where: Where | None = None
     picks_columns: bool = False
     """Whether a DELETE names columns, so that it deletes no row."""
+    unequal: tuple[str, ...] = ()
+    """The columns that the conditions compare by inequality."""
     markers: int = 0
     functions: frozenset[str] = frozenset()
     batch_type: BatchType | None = None

@@ -48,6 +48,8 @@ class Stepper:
 
     def keep(self, segment: Segment, token: Token, before: int) -> None:
         """Adds a token just passed; `before` is the number of markers until then."""
+        if self.markers > before:
+            segment.places.append((len(segment.tokens), before))
         segment.tokens.append(token)
         segment.markers += self.markers - before
 

@@ -4,7 +4,7 @@ capacity errors (received 0 of 2, write type SIMPLE; for batches and conditions 
 
 from keyspaces_local.protocol import INT, SHORT, Consistency, ErrorCode, error_frame, string
 
-_NEEDED = 2
+NEEDED = 2
 
 
 def throttled(stream: int, level: int, *, write: bool) -> bytes:
@@ -14,9 +14,9 @@ def throttled(stream: int, level: int, *, write: bool) -> bytes:
     verb = "write" if write else "read"
     text = (
         f"Cassandra timeout during {verb} query at consistency {name}"
-        f" ({_NEEDED} replicas were required but only 0 answered)"
+        f" ({NEEDED} replicas were required but only 0 answered)"
     )
-    head = SHORT.pack(level) + INT.pack(0) + INT.pack(_NEEDED)
+    head = SHORT.pack(level) + INT.pack(0) + INT.pack(NEEDED)
     if write:
         return error_frame(stream, ErrorCode.WRITE_TIMEOUT, text, head + string("SIMPLE"))
     return error_frame(stream, ErrorCode.READ_TIMEOUT, text, head + b"\0")

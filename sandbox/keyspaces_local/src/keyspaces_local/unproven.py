@@ -30,11 +30,33 @@ async def leaves_nothing(lookups: Lookups, piece: Piece) -> bool:
         return not rows
     schema = schema_of(piece)
     if schema is not None:
+        await _delete_statics(lookups, piece, schema)
         equal = " AND ".join(f"{quoted(name)} = ?" for name in schema.key)
         cql = f"DELETE FROM {table_name(piece)} USING TIMESTAMP ? WHERE {equal}"
         for row in rows:
             await lookups.admin.execute(cql, [LONG.pack(piece.time_us), *row])
     return True
+
+
+async def _delete_statics(lookups: Lookups, piece: Piece, schema: TableSchema) -> None:
+    """Deletes the static columns that are there, if the DELETE is of a partition."""
+    names = [name for name in schema.columns if schema.is_static(name)]
+    where = piece.plan.statement.where
+    restricted = {term.column for term in where.equal} | set(where.slices) if where else set()
+    if not names or not restricted <= set(schema.partition):
+        return
+    text, key = _key(piece, schema.partition)
+    columns = ", ".join(map(quoted, names))
+    rows = read_rows(
+        await lookups.admin.execute(
+            f"SELECT {columns} FROM {table_name(piece)} WHERE {text} LIMIT 1", key
+        )
+    )
+    present = [name for row in rows for name, cell in zip(names, row, strict=True) if cell]
+    if present:
+        cql = f"DELETE {', '.join(map(quoted, present))} FROM {table_name(piece)}"
+        values = [LONG.pack(piece.time_us), *key]
+        await lookups.admin.execute(f"{cql} USING TIMESTAMP ? WHERE {text}", values)
 
 
 async def merge_collections(lookups: Lookups, piece: Piece) -> set[int]:

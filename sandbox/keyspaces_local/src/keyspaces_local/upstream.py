@@ -32,6 +32,7 @@ class Upstream(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._held = bytearray()
+        self._needed = 0
         self._passing = 0
         """bytes still to come of a frame that is passed on as it arrives"""
 
@@ -74,6 +75,8 @@ class Upstream(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._held:
             self._held += data
+            if len(self._held) < self._needed:
+                return
             data = bytes(self._held)
             self._held.clear()
         if not self._ready.done():
@@ -103,6 +106,7 @@ class Upstream(asyncio.Protocol):
                 self._deliver(data, sent, position)
                 sent = position
                 if end > size:
+                    self._needed = end - position
                     break
                 answer = awaited.pop(stream)(Response.of(data[position:end]))
                 self._downstream.deliver(answer)
@@ -114,6 +118,7 @@ class Upstream(asyncio.Protocol):
                 self._deliver(data, sent, size)
                 return
             self._deliver(data, sent, position)
+            self._needed = HEADER_SIZE
         self._passing = 0
         self._held += data[position:]
 

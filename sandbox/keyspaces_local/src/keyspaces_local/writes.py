@@ -12,7 +12,7 @@ from keyspaces_local.admission import Admission, Demand, Verdict
 from keyspaces_local.client import Client
 from keyspaces_local.endpoint import Endpoint
 from keyspaces_local.pieces import Piece
-from keyspaces_local.policy import Plan
+from keyspaces_local.policy import Plan, deletes_rows
 from keyspaces_local.protocol import HEADER_SIZE, INT, Opcode, QueryFlag, ResultKind, frame
 from keyspaces_local.requests import BatchRequest, Parameters, batch_request
 from keyspaces_local.responses import Response
@@ -50,7 +50,13 @@ class Writes:
     ) -> Forward:
         """An EXECUTE or QUERY of a modification, or of a batch as text."""
         conduct, now, forward = self._conduct, now_us(), None
-        if plan.parts or plan.range_delete or conduct.gated or conduct.unproven:
+        if (
+            plan.parts
+            or plan.range_delete
+            or conduct.gated
+            or conduct.unproven
+            or conduct.exact_deletes
+        ):
             return self._closely(data, start, end, stream, plan, found, now)
         if plan.guarded:
             policy.check_switches(plan, now)
@@ -133,9 +139,13 @@ class Writes:
         return Piece(plan, requests.bound_values(data, found)).measure()
 
     def _count(self, plan: Plan, units: float, requests: int) -> None:
-        if plan.settings is not None:
-            plan.settings.meter.writes += requests
-            plan.settings.meter.write_units += int(units)
+        settings = plan.settings
+        if settings is None:
+            return
+        settings.meter.writes += requests
+        settings.meter.write_units += int(units)
+        if plan.statement.conditional and settings.ttl and not settings.client_timestamps:
+            settings.meter.strong.units += requests  # at least: the row's size is not known
 
     def _pass_on(
         self,
@@ -171,7 +181,10 @@ class Writes:
 
     def _looks_behind(self, plans: Sequence[Plan]) -> bool:
         """Whether stored rows must be looked at before one of these can be passed on."""
-        return self._conduct.unproven or any(plan.range_delete for plan in plans)
+        if self._conduct.unproven:
+            return True
+        exact = self._conduct.exact_deletes
+        return any(plan.range_delete or (exact and deletes_rows(plan)) for plan in plans)
 
     async def _later(
         self,
@@ -189,6 +202,8 @@ class Writes:
             if piece.plan.range_delete:
                 rows = await self._lookups.check_range(piece)
                 self._count(piece.plan, max(0, len(rows) - 1), 0)
+            if behaviour.exact_deletes and deletes_rows(piece.plan):
+                self._count(piece.plan, await self._lookups.units_beyond_one(piece), 0)
             if behaviour.absent_deletes_leave_nothing and await unproven.leaves_nothing(
                 self._lookups, piece
             ):
