@@ -160,7 +160,6 @@ def test_a_loaded_one_node_sandbox_needs_less_than_4_gb(
         assert chain.counters.committed > 100
         most = max(most, memory_of_children())
         assert sum(stack.memory().values()) < most < 4 * 2**30
-    print(f"{most / 2**30:.2f} GB at most, {number - 100} rows")
 
 
 def memory_of_children() -> int:
