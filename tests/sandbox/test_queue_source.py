@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from sandbox import aws, queue_source
-from sandbox.addresses import claim
+from sandbox import queue_source
 from sandbox.endpoints import AwsEndpoint
 from sandbox.event_source import EventSourceError
 from sandbox.event_source.batch import PAYLOAD_LIMIT_BYTES
@@ -40,18 +39,6 @@ class Function:
     @property
     def bodies(self) -> list[list[str]]:
         return [[one["body"] for one in event["Records"]] for event in self.events]
-
-
-@pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsEndpoint]:
-    """A queue server of its own."""
-    with claim([(2, aws.PORT)]) as block:
-        server = aws.Aws(block.address(2), "us-east-1", tmp_path_factory.mktemp("aws"))
-        try:
-            server.start()
-            yield server.endpoint
-        finally:
-            server.kill()
 
 
 @pytest.fixture(autouse=True)
