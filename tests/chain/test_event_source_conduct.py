@@ -21,6 +21,7 @@ from confluent_kafka import Producer
 from keyspaces_local.faults import Fault, FaultAction, Operation
 from sandbox.chain import Chain
 from sandbox.compare import compare_table
+from sandbox.demo.figures import Figures
 from sandbox.event_source import EventSourceSettings, PartialRetry
 from sandbox.kafka import create_topics
 from sandbox.lambda_runtime import OnTimeout
@@ -60,15 +61,19 @@ class Bench:
             else:
                 self.source.execute(f"DELETE FROM {table} WHERE a = {key}")
 
-    def hint(self, numbers: range, key: bytes = b"k") -> None:
-        """Put hints of rows on one partition of the topic of the table that is not captured."""
+    def send(self, *values: bytes | None, key: bytes | None = b"k") -> None:
+        """Put records on one partition of the topic of the table that is not captured."""
         producer = Producer({"bootstrap.servers": self.stack.kafka})
-        record = {"hint": 1, "scope": "row", "op": "u", "keyspace": "conduct", "table": "u"}
-        for number in numbers:
-            one = b64encode(number.to_bytes(4)).decode()
-            value = record | {"pk": [one], "ck": [], "start": None, "end": None}
-            producer.produce(self.topic, json.dumps(value).encode(), key=key, partition=2)
+        for value in values:
+            producer.produce(self.topic, value, key=key, partition=2)
         assert producer.flush(10) == 0
+
+    def hint(self, numbers: range, key: bytes | None = b"k") -> None:
+        """The same with the hints of rows."""
+        record = {"hint": 1, "scope": "row", "op": "u", "keyspace": "conduct", "table": "u"}
+        keys = [b64encode(number.to_bytes(4)).decode() for number in numbers]
+        values = [record | {"pk": [one], "ck": [], "start": None, "end": None} for one in keys]
+        self.send(*(json.dumps(value).encode() for value in values), key=key)
 
     @property
     def topic(self) -> str:
@@ -139,6 +144,8 @@ def test_a_zombie_that_goes_on_after_its_timeout_spoils_nothing(
     bench: Bench, tmp_path: Path
 ) -> None:
     """Frozen in mid-batch until Lambda gives it up, thawed when its successor is done."""
+    control = bench.stack.keyspaces.control
+    settings = EventSourceSettings(window_s=1.0, concurrency=1)
     ended: list[str] = []
 
     def on_line(line: str) -> None:
@@ -147,18 +154,17 @@ def test_a_zombie_that_goes_on_after_its_timeout_spoils_nothing(
 
     bench.write(UNFED, 1)
     with Chain(
-        bench.stack, [UNFED], tmp_path,
+        bench.stack, [UNFED], tmp_path, settings=settings,
         concurrency=1, timeout_s=8.0, on_timeout=OnTimeout.LEAVE, on_line=on_line,
     ) as chain:  # fmt: skip
         [sandbox] = chain.function.sandboxes
-        slow = Fault(
-            FaultAction.DELAY, share=1.0, table=UNFED, operation=Operation.WRITE, seconds=0.3
+        control.add_fault(
+            Fault(FaultAction.DELAY, table=UNFED, operation=Operation.WRITE, seconds=1.0)
         )
-        bench.stack.keyspaces.control.add_fault(slow)
         bench.hint(range(KEYS))
-        wait_for(lambda: sandbox.busy, "the batch is under way")
+        wait_for(lambda: control.faults()[0].met > 0, "the batch has begun to be written")
         sandbox.pause()
-        bench.stack.keyspaces.control.clear_faults()
+        control.clear_faults()
         assert not ended
         bench.write(UNFED, 2)
         wait_for(lambda: sandbox.zombies == 1, "the invocation has timed out")
@@ -170,6 +176,23 @@ def test_a_zombie_that_goes_on_after_its_timeout_spoils_nothing(
         wait_for(lambda: len(ended) > before, "the zombie has come to its end")
         bench.wait_until_equal(UNFED, chain)
         assert compare_table(bench.source, bench.behind, UNFED).differences == ()
+
+
+def test_records_of_which_the_event_shows_no_key_or_value_are_no_hindrance(
+    bench: Bench, tmp_path: Path
+) -> None:
+    """As null they are in `test_bad_input.py`."""
+    figures = Figures()
+    settings = EventSourceSettings(batch_size=500, window_s=0.0, concurrency=2, omit_null=True)
+    bench.write(UNFED, 4)
+    for key in (None, b"k"):
+        bench.send(None, b"", key=key)
+    bench.hint(range(KEYS), key=None)
+    with Chain(bench.stack, [UNFED], tmp_path, settings=settings, on_line=figures.line) as chain:
+        assert chain.drain(WAIT_S), chain.last_error
+        bench.wait_until_equal(UNFED, chain)
+        wait_for(lambda: figures.totals.hints >= 4 + KEYS, "all was counted")
+    assert (figures.totals.skipped, figures.totals.parked) == (4, 0)
 
 
 def test_a_batch_that_throws_is_split_until_only_the_poison_is_given_up(

@@ -73,7 +73,7 @@ class _Conduct:
     def settings(self) -> EventSourceSettings:
         return EventSourceSettings(
             batch_size=500,
-            window_s=0.05,
+            window_s=0.0,
             concurrency=2,
             retry_backoff_cap_s=2.0,
             partial_retry=self.partial_retry,
