@@ -17,9 +17,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sandbox.event_source import Counters, EventSource, EventSourceSettings
+from sandbox.event_source import (
+    Counters,
+    EventSource,
+    EventSourceSettings,
+    OnFailureBucket,
+)
 from sandbox.function import create_control_tables, function
-from sandbox.queue_source import QueueSource
+from sandbox.lambda_runtime import OnTimeout
+from sandbox.queue_source import QueueSource, client
 from sandbox.stack import Stack
 
 _SETTINGS = EventSourceSettings(batch_size=500, window_s=0.0, concurrency=2)
@@ -28,9 +34,10 @@ _SETTINGS = EventSourceSettings(batch_size=500, window_s=0.0, concurrency=2)
 class Chain:
     """Runs while it is entered. `tables` are `keyspace.table`, each with its topic.
 
-    `concurrency` is the processor's, `timeout_s` both functions'; `on_line` gets every line that
-    the processor prints;
-    `task_root` is the folder of its code, where that is not the shipped one.
+    `concurrency`, `on_line` (it gets every line printed) and `task_root` (the folder of the code,
+    where that is not the shipped one) are the processor's; `timeout_s`, `on_timeout` and
+    `freeze_when_idle` both functions'. With `on_failure` what the event sources give up goes to
+    the sandbox's bucket.
     """
 
     def __init__(
@@ -44,6 +51,9 @@ class Chain:
         settings: EventSourceSettings = _SETTINGS,
         on_line: Callable[[str], None] | None = None,
         task_root: Path | None = None,
+        freeze_when_idle: bool = False,
+        on_timeout: OnTimeout = OnTimeout.KILL,
+        on_failure: bool = False,
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         create_control_tables(stack)
@@ -54,11 +64,20 @@ class Chain:
             timeout_s=timeout_s,
             on_line=on_line,
             task_root=task_root,
+            freeze_when_idle=freeze_when_idle,
+            on_timeout=on_timeout,
         )
         self.replay_function = function(
-            stack, directory, "replay", concurrency=1, timeout_s=timeout_s
+            stack,
+            directory,
+            "replay",
+            concurrency=1,
+            timeout_s=timeout_s,
+            freeze_when_idle=freeze_when_idle,
+            on_timeout=on_timeout,
         )
         self.replay = QueueSource(stack.aws, stack.aws.replay_queue_url, self.replay_function)
+        bucket = OnFailureBucket(client(stack.aws, "s3"), stack.aws.bucket) if on_failure else None
         self.sources = tuple(
             EventSource(
                 bootstrap=stack.kafka,
@@ -67,6 +86,7 @@ class Chain:
                 function=self.function,
                 settings=settings,
                 region=stack.target.region,
+                on_failure=bucket,
             )
             for table in tables
         )

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hintferry.adapters.cql import CONTROL_TABLES
-from sandbox.lambda_runtime import LambdaFunction, LambdaSandbox
+from sandbox.lambda_runtime import LambdaFunction, LambdaSandbox, OnTimeout
 from sandbox.sessions import create_keyspaces_tables
 from sandbox.stack import Stack
 from tools.places import ROOT
@@ -69,6 +69,8 @@ def environment_of(
     log: str | None = None,
     on_line: Callable[[str], None] | None = None,
     task_root: Path | None = None,
+    freeze_when_idle: bool = False,
+    on_timeout: OnTimeout = OnTimeout.KILL,
 ) -> LambdaSandbox:
     """One execution environment of the function `name`; `log` is its log's name in `directory`.
 
@@ -83,6 +85,8 @@ def environment_of(
         name=name,
         log=directory / (log or f"{name}.log"),
         on_line=on_line,
+        freeze_when_idle=freeze_when_idle,
+        on_timeout=on_timeout,
     )
 
 
@@ -95,6 +99,8 @@ def function(
     timeout_s: float = 60.0,
     on_line: Callable[[str], None] | None = None,
     task_root: Path | None = None,
+    freeze_when_idle: bool = False,
+    on_timeout: OnTimeout = OnTimeout.KILL,
 ) -> LambdaFunction:
     """The function `name` with `concurrency` environments, each with a log of its own."""
     numbers = iter(range(1, concurrency + 1))
@@ -107,6 +113,8 @@ def function(
             log=f"{name}-{next(numbers)}.log",
             on_line=on_line,
             task_root=task_root,
+            freeze_when_idle=freeze_when_idle,
+            on_timeout=on_timeout,
         ),
         concurrency,
     )

@@ -3,7 +3,7 @@
 Each kind of write happens once on a running source, with our capture handler and with the stock
 connector, and what arrives on the topic is kept as the event with which Lambda would invoke the
 function: `events/<capture>-<kind>.json`. A kind for which the stock connector emits nothing leaves
-no file; that it leaves none is the point.
+no file, nor the one of an earlier run; that it leaves none is the point. Ours must emit each.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tools.places import ROOT
 EVENTS = ROOT / "events"
 ARRIVES_S = 15.0
 NOTHING_S = 4.0
-"""The slowest hint takes a fraction of this; after it none is coming."""
+"""The slowest hint takes a fraction of this; after it the stock connector sends none."""
 
 SCHEMA = (
     "CREATE TABLE shop.orders (customer int, number int, state text, items map<text, int>,"
@@ -63,16 +63,21 @@ def main() -> int:
 def _record(stack: Stack, capture: Capture) -> None:
     keyspace = f"CREATE KEYSPACE shop WITH replication = {stack.replication}"
     stack.create_tables(keyspace, *SCHEMA)
+    required = capture is Capture.OURS
+    wait_s = ARRIVES_S if required else NOTHING_S
     with cassandra_session(stack.source) as source:
         for kind, (table, statement) in WRITES.items():
             with _from_now_on(stack, table) as consumer:
                 source.execute(statement)
-                _keep(f"{capture.value}-{kind}", stack, table, _first(consumer))
+                record = _first(consumer, wait_s)
+            name = f"{capture.value}-{kind}"
+            _keep(name, _frame(stack, table), record, required=required)
     with _from_now_on(stack, "orders") as consumer:
         producer = Producer({"bootstrap.servers": stack.kafka})
         producer.produce(_topic(stack, "orders"), UNDECODABLE)
         producer.flush(ARRIVES_S)
-        _keep("undecodable", stack, "orders", _first(consumer))
+        record = _first(consumer, ARRIVES_S)
+    _keep("undecodable", _frame(stack, "orders"), record, required=True)
 
 
 @contextmanager
@@ -91,8 +96,8 @@ def _from_now_on(stack: Stack, table: str) -> Iterator[Consumer]:
         consumer.close()
 
 
-def _first(consumer: Consumer) -> PolledRecord | None:
-    end = time.monotonic() + NOTHING_S
+def _first(consumer: Consumer, wait_s: float) -> PolledRecord | None:
+    end = time.monotonic() + wait_s
     while time.monotonic() < end:
         message = consumer.poll(0.2)
         if message is not None and not message.error():
@@ -100,14 +105,21 @@ def _first(consumer: Consumer) -> PolledRecord | None:
     return None
 
 
-def _keep(name: str, stack: Stack, table: str, record: PolledRecord | None) -> None:
+def _keep(name: str, frame: EventFrame, record: PolledRecord | None, *, required: bool) -> None:
+    file = EVENTS / f"{name}.json"
     if record is None:
+        file.unlink(missing_ok=True)
+        if required:
+            raise SandboxError(f"{name}: nothing came to the topic, so it could not be recorded.")
         print(f"{name}: no record")
         return
-    frame = EventFrame(_topic(stack, table), stack.kafka, stack.aws.region)
     event: Any = json.loads(frame.event([record]))
-    (EVENTS / f"{name}.json").write_text(json.dumps(event, indent=2) + "\n")
+    file.write_text(json.dumps(event, indent=2) + "\n")
     print(f"{name}: recorded")
+
+
+def _frame(stack: Stack, table: str) -> EventFrame:
+    return EventFrame(_topic(stack, table), stack.kafka, stack.aws.region)
 
 
 def _topic(stack: Stack, table: str) -> str:

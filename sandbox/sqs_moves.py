@@ -108,6 +108,8 @@ def _move(task: Task, queues: Any, source: Any, target: Any) -> None:
         message.approximate_first_receive_timestamp = None
         message.visible_at = 0
         message.mark_sent(delay_seconds=0)
+        # From now on it is a message of that queue, should it die there again.
+        message.first_queue = goal.queue_arn
         goal.add_message(message)
         task["ApproximateNumberOfMessagesMoved"] += 1
         if rate:

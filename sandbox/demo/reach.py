@@ -1,19 +1,17 @@
-"""How to reach each part of a sandbox that was kept, in words that can be typed."""
+"""What to do with a sandbox that was kept, in commands that can be typed."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from sandbox.endpoints import CqlEndpoint
+from sandbox.reach import parts
 from sandbox.stack import Stack
-from sandbox.workload import TABLES
 
 
 def how_to_reach(stack: Stack, logs: Path) -> str:
     """Commands to be typed at the top of the checkout, in a second terminal."""
     keyspaces, aws = stack.target, stack.aws
     cql = ".venv/bin/python -m sandbox.cql"
-    topics = ", ".join(f"{stack.topic_prefix}.{table}" for table in TABLES)
     row = "WHERE sensor = 'sensor-01' AND day = '2026-11-22'"
     return f"""
 Everything goes on running. In a second terminal, at the top of this checkout:
@@ -37,16 +35,7 @@ Everything goes on running. In a second terminal, at the top of this checkout:
     .venv/bin/python -c "import boto3; print(boto3.client('sqs').receive_message( \\
       QueueUrl='{aws.parked_queue_url}'))"
 
-  Source      Cassandra at {_places(stack.source)}, no password
-  Target      keyspaces-local at {keyspaces.host}:{keyspaces.port},
-              the Cassandra behind it at {_places(stack.behind)}
-  Hints       Kafka at {stack.kafka}, topics {topics}
-  AWS         {aws.url}
+{parts(stack)}
   Function    tail -f {logs}/processor-1.log
-  Other logs  ls {stack.home}/*/log
 
 Ctrl-C here stops it all and removes its data."""
-
-
-def _places(endpoint: CqlEndpoint) -> str:
-    return ", ".join(f"{host}:{endpoint.port}" for host in endpoint.hosts)

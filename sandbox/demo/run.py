@@ -21,6 +21,7 @@ from sandbox.chain import Chain
 from sandbox.compare import Comparison, compare_table
 from sandbox.demo.figures import Figures
 from sandbox.demo.freshness import GIVE_UP_S, Freshness, Probe
+from sandbox.demo.one_mind import settle_source
 from sandbox.demo.quiesce import MarkerWatch
 from sandbox.demo.report import Result
 from sandbox.demo.view import Moment, make_view
@@ -93,7 +94,7 @@ def play(scene: Scene, options: Options, console: Console, began: float) -> Resu
     freshness = Freshness(scene.probe)
     with load, freshness:
         _watch(scene, options, console, load, freshness)
-    obstacles = tuple(_quiesce(scene, options.nodes))
+    obstacles = tuple(_quiesce(scene, options.nodes, refused=_refused(load, freshness)))
     comparisons = tuple(_compare(scene))
     _await_output(scene)
     console.print(_statements(load, freshness), highlight=False, soft_wrap=True)
@@ -138,9 +139,16 @@ def _watch(
             time.sleep(_TICK_S)
 
 
-def _quiesce(scene: Scene, nodes: int) -> Iterator[str]:
+def _refused(load: Load, freshness: Freshness) -> int:
+    """Writes of which the source does not know itself whether they happened."""
+    return sum(load.failed.values()) + freshness.refused
+
+
+def _quiesce(scene: Scene, nodes: int, *, refused: int) -> Iterator[str]:
     """Wait until nothing is on its way; what could not be waited for, as sentences."""
     stack, chain = scene.stack, scene.chain
+    if refused and nodes > 1:
+        yield from settle_source(stack, TABLES)
     marker = f"marker-{time.time_ns()}"
     with MarkerWatch(stack.kafka, f"{stack.topic_prefix}.shop.readings") as watch:
         scene.probe.write(marker, datetime.now(UTC))

@@ -141,7 +141,7 @@ class Backlog:
         self._retries.put(again, now + settings.backoff_s(batch.attempt))
         if not again:
             given_up = replace(batch, records=records, invocations=batch.invocations + 1)
-            self._give_up(Discard(Condition.RETRIES, given_up, request_id))
+            self._give_up(Discard(Condition.RETRIES, given_up, request_id, function_error))
 
     def next_discard(self) -> Discard | None:
         """The next batch to deliver to the destination; its partitions are held until then."""

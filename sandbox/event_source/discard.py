@@ -20,9 +20,11 @@ class Condition(Enum):
 class Discard:
     """A batch that will not be given to the function (again).
 
-    `request_id` is that of its last invocation, empty if it never had one.
+    `request_id` is that of its last invocation, empty if it never had one; `function_error` says
+    whether that ended with an error, and not with an answer that named failures.
     """
 
     condition: Condition
     batch: Batch
     request_id: str = ""
+    function_error: bool = False

@@ -92,7 +92,8 @@ def object_key(mapping: str, topic: str, discard: Discard, now: datetime) -> str
 def _response(discard: Discard) -> dict[str, object] | None:
     if not discard.batch.invocations:
         return None
-    return {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"}
+    error = "Unhandled" if discard.function_error else None
+    return {"statusCode": 200, "executedVersion": "$LATEST", "functionError": error}
 
 
 def _span(records: list[PolledRecord]) -> dict[str, str]:

@@ -27,10 +27,12 @@ _REBALANCE_PATIENCE_S = 5.0
 
 
 class Poller:
-    """Reads one topic for one consumer group into an `Exchange`."""
+    """Reads one topic for one consumer group into an `Exchange`; `omit_null` as in the settings."""
 
-    def __init__(self, bootstrap: str, topic: str, group: str, exchange: Exchange) -> None:
-        self._topic, self._exchange = topic, exchange
+    def __init__(
+        self, bootstrap: str, topic: str, group: str, exchange: Exchange, *, omit_null: bool
+    ) -> None:
+        self._topic, self._exchange, self._omit_null = topic, exchange, omit_null
         self._next_commit = 0.0
         self._consumer = Consumer(
             {
@@ -73,7 +75,11 @@ class Poller:
             return
         now = time.monotonic()
         messages = [first, *self._consumer.consume(_AT_ONCE - 1, timeout=0)]
-        records = [polled(message, now) for message in messages if self._is_record(message)]
+        records = [
+            polled(message, now, omit_null=self._omit_null)
+            for message in messages
+            if self._is_record(message)
+        ]
         if too_long := self._exchange.add(records):
             self._consumer.pause(self._partitions(too_long))
 

@@ -32,8 +32,8 @@ class PolledRecord:
         return self.partition, self.offset
 
 
-def polled(message: Message, now: float) -> PolledRecord:
-    """The record of a message without error."""
+def polled(message: Message, now: float, *, omit_null: bool = False) -> PolledRecord:
+    """The record of a message without error; with `omit_null` a null key or value is not shown."""
     kind, timestamp = message.timestamp()
     name = b"LOG_APPEND_TIME" if kind == TIMESTAMP_LOG_APPEND_TIME else b"CREATE_TIME"
     topic, partition, offset = message.topic(), message.partition(), message.offset()
@@ -42,18 +42,22 @@ def polled(message: Message, now: float) -> PolledRecord:
     assert offset is not None
     body = (
         b'{"topic":"%s","partition":%d,"offset":%d,"timestamp":%d,"timestampType":"%s",'
-        b'"key":%s,"value":%s,"headers":%s}'
+        b'%s%s"headers":%s}'
     ) % (
         topic.encode(),
         partition,
         offset,
         timestamp,
         name,
-        _base64(message.key()),
-        _base64(message.value()),
+        _field(b"key", message.key(), omit_null),
+        _field(b"value", message.value(), omit_null),
         _headers(message),
     )
     return PolledRecord(partition, offset, body, now, timestamp)
+
+
+def _field(name: bytes, data: str | bytes | None, omit_null: bool) -> bytes:
+    return b"" if data is None and omit_null else b'"%s":%s,' % (name, _base64(data))
 
 
 def _base64(data: str | bytes | None) -> bytes:

@@ -10,6 +10,7 @@ HIDDEN_RETRIES = 10
 
 INVOCATIONS_A_POLLER = 5
 
+_DEFAULT_WINDOW_S = 0.5
 _MOST_PARTITIONS = 2000
 
 
@@ -45,10 +46,10 @@ class EventSourceSettings:
     """
 
     batch_size: int = 100
-    window_s: float = 0.5
-    """a batch that is not full leaves when its oldest record is this old"""
+    window_s: float = _DEFAULT_WINDOW_S
+    """a batch that is not full leaves when its oldest record is this old; whole seconds"""
     maximum_retry_attempts: int = -1
-    """-1: until the record leaves the topic, but see `retry_limit`"""
+    """-1: endless, but see `retry_limit`"""
     concurrency: int = 5
     """invocations at a time, as the function's reserved concurrency bounds them"""
     retry_backoff_s: float = 0.2
@@ -60,12 +61,19 @@ class EventSourceSettings:
     report_batch_item_failures: bool = True
     """without it the function's answer means nothing: every batch that returns is a success"""
     partial_retry: PartialRetry = PartialRetry.FAILED_ONLY
+    omit_null: bool = False
+    """a null key or value is left out of the event, instead of shown as null: both were seen"""
     pollers: ProvisionedPollers | None = field(default_factory=ProvisionedPollers)
     """None: on-demand mode, which has none of the controls of errors"""
 
     def __post_init__(self) -> None:
         _check("BatchSize", self.batch_size, 1, 10_000)
         _check("MaximumBatchingWindowInSeconds", self.window_s, 0, 300)
+        if self.window_s % 1 and self.window_s != _DEFAULT_WINDOW_S:
+            raise ValueError(
+                f"MaximumBatchingWindowInSeconds is {self.window_s}, which is neither whole seconds"
+                f" nor the default of {_DEFAULT_WINDOW_S}"
+            )
         _check("MaximumRetryAttempts", self.maximum_retry_attempts, -1, 10_000)
         if self.maximum_record_age_s != -1:
             _check("MaximumRecordAgeInSeconds", self.maximum_record_age_s, 60, 604_800)

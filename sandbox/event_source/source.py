@@ -78,7 +78,7 @@ class EventSource:
             wall_at_zero=time.time() - time.monotonic(),
         )
         self._exchange = Exchange(backlog)
-        self._poller = Poller(bootstrap, topic, group, self._exchange)
+        self._poller = Poller(bootstrap, topic, group, self._exchange, omit_null=settings.omit_null)
         self._lag = OffsetLag(bootstrap, topic, group)
         self._death: BaseException | None = None
         self.last_error: str | None = None

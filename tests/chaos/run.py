@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from sandbox.chain import Chain
 from sandbox.compare import Difference, compare_table
-from sandbox.event_source import EventSourceSettings
+from sandbox.event_source import EventSourceSettings, PartialRetry
 from sandbox.function import environment_of
 from sandbox.queue_source import client
 from sandbox.sessions import cassandra_session, create_keyspaces_tables
@@ -33,9 +34,6 @@ from tests.chaos.verdict import Counts, Demands, judge, unmet
 from tests.chaos.writers import Entry, Writers
 from tests.chaos.zombies import Zombie
 
-_SETTINGS = EventSourceSettings(
-    batch_size=500, window_s=0.05, concurrency=2, retry_backoff_cap_s=2.0
-)
 _WORKERS = 3
 _LONGER = 0.5
 _LOOK_AGAIN_S = 5.0
@@ -62,6 +60,28 @@ class Options:
     @property
     def demands(self) -> Demands:
         return Demands(self.kinds, faults(self.lanes), self.mutations, self.kills)
+
+
+@dataclass(frozen=True, slots=True)
+class _Conduct:
+    """What the service leaves open, or does unseen: drawn by the seed."""
+
+    partial_retry: PartialRetry
+    freeze_when_idle: bool
+
+    @property
+    def settings(self) -> EventSourceSettings:
+        return EventSourceSettings(
+            batch_size=500,
+            window_s=0.0,
+            concurrency=2,
+            retry_backoff_cap_s=2.0,
+            partial_retry=self.partial_retry,
+        )
+
+    def __str__(self) -> str:
+        frost = "frozen" if self.freeze_when_idle else "running"
+        return f"after a partial failure again: {self.partial_retry.value}; idle sandboxes: {frost}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +112,9 @@ def run(options: Options, stack: Stack, folder: Path, say: Callable[[str], None]
     """Run on a started sandbox; its functions log into `folder`, which is emptied first."""
     shutil.rmtree(folder, ignore_errors=True)
     watch = _Watch(say)
-    with _started(options, stack, folder) as scene:
+    conduct = _conduct(options.seed)
+    say(str(conduct))
+    with _started(options, conduct, stack, folder) as scene:
         watch.lap("ready")
         past = _load(options, scene)
         watch.lap("load")
@@ -125,6 +147,11 @@ def run(options: Options, stack: Stack, folder: Path, say: Callable[[str], None]
     return report
 
 
+def _conduct(seed: int) -> _Conduct:
+    random = Random(f"{seed}/conduct")
+    return _Conduct(random.choice(tuple(PartialRetry)), random.choice((False, True)))
+
+
 class _Watch:
     """How long each part of the run took."""
 
@@ -139,7 +166,7 @@ class _Watch:
 
 
 @contextmanager
-def _started(options: Options, stack: Stack, folder: Path) -> Iterator[_Scene]:
+def _started(options: Options, conduct: _Conduct, stack: Stack, folder: Path) -> Iterator[_Scene]:
     keyspace, root = options.keyspace, options.task_root
     stack.create_tables(*source_ddl(keyspace, stack.replication))
     create_keyspaces_tables(stack.target, keyspace, target_ddl(keyspace))
@@ -154,7 +181,8 @@ def _started(options: Options, stack: Stack, folder: Path) -> Iterator[_Scene]:
     with ExitStack() as opened:
         chain = Chain(
             stack, tables(keyspace), folder,
-            concurrency=_WORKERS, settings=_SETTINGS, task_root=root,
+            concurrency=_WORKERS, settings=conduct.settings, task_root=root,
+            freeze_when_idle=conduct.freeze_when_idle,
         )  # fmt: skip
         opened.enter_context(chain)
         recorder = opened.enter_context(Recorder(stack.kafka, topics, folder / "hints.jsonl"))

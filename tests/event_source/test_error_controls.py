@@ -46,7 +46,7 @@ class TestRetryLimit:
         assert log.counters.invocations == 11
         discard = given_up(log)
         assert (discard.condition, discard.batch.invocations) == (Condition.RETRIES, 11)
-        assert discard.request_id == "r"
+        assert (discard.request_id, discard.function_error) == ("r", True)
 
     def test_without_a_destination_they_are_endless(self) -> None:
         log = backlog(**AT_ONCE)
@@ -60,7 +60,8 @@ class TestRetryLimit:
         log.add([record(0, 1), record(0, 2), record(1, 1)])
         batch = taken(log)
         log.settle(batch, named(batch, (0, 2)), 1.0)
-        assert places(given_up(log).batch) == [(0, 2)]
+        discard = given_up(log)
+        assert (places(discard.batch), discard.function_error) == ([(0, 2)], False)
 
 
 class TestDelivery:
@@ -296,6 +297,8 @@ class TestOnDemandMode:
         ({"batch_size": 10_001}, "BatchSize"),
         ({"batch_size": 0}, "BatchSize"),
         ({"window_s": 301}, "MaximumBatchingWindowInSeconds"),
+        ({"window_s": 0.05}, "MaximumBatchingWindowInSeconds"),
+        ({"window_s": 1.5}, "MaximumBatchingWindowInSeconds"),
         ({"maximum_retry_attempts": 10_001}, "MaximumRetryAttempts"),
         ({"maximum_record_age_s": 59}, "MaximumRecordAgeInSeconds"),
         ({"maximum_record_age_s": 604_801}, "MaximumRecordAgeInSeconds"),

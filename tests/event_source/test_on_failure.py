@@ -37,7 +37,7 @@ def written(discard: Discard) -> Any:
 
 def test_it_is_exactly_the_services() -> None:
     event = FRAME.event(BATCH.records)
-    assert written(Discard(Condition.RETRIES, BATCH, "the last one")) == {
+    assert written(Discard(Condition.RETRIES, BATCH, "the last one", function_error=True)) == {
         "requestContext": {
             "requestId": "the last one",
             "functionArn": ARN,
@@ -73,6 +73,11 @@ def test_it_is_exactly_the_services() -> None:
         },
         "payload": event.decode(),
     }
+
+
+def test_an_answer_that_named_failures_is_no_function_error() -> None:
+    response = written(Discard(Condition.RETRIES, BATCH))["responseContext"]
+    assert (response["statusCode"], response["functionError"]) == (200, None)
 
 
 def test_what_was_never_invoked_has_no_response() -> None:

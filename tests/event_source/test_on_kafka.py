@@ -182,13 +182,34 @@ def test_an_event_is_exactly_the_services(
     assert (empty["offset"], empty["key"], empty["value"], empty["headers"]) == (1, None, None, [])
 
 
+@pytest.mark.parametrize("omit_null", [False, True])
+def test_a_null_is_shown_or_left_out(
+    kafka: str, topic: str, produce: Callable[..., None], omit_null: bool
+) -> None:
+    function = RecordingFunction()
+    produce(iter([None, b"", b"v"]), partition=0)
+    with source(kafka, topic, function, omit_null=omit_null) as events:
+        assert events.drain(20)
+    shown = [
+        {name: record[name] for name in ("key", "value") if name in record}
+        for event in function.events
+        for record in event["records"][f"{topic}-0"]
+    ]
+    null = {} if omit_null else {"key": None}
+    assert shown == [
+        {} if omit_null else {"key": None, "value": None},
+        null | {"value": ""},
+        null | {"value": "dg=="},
+    ]
+
+
 def test_batches_keep_to_size_and_payload(
     kafka: str, topic: str, produce: Callable[..., None]
 ) -> None:
     function = RecordingFunction()
     produce((b"x" * 1_500_000 for _ in range(12)), partition=0)
     produce(numbered(50), partition=1)
-    with source(kafka, topic, function, batch_size=7, window_s=0.1) as events:
+    with source(kafka, topic, function, batch_size=7) as events:
         assert events.drain(20)
     sizes = [sum(map(len, event["records"].values())) for event in function.events]
     assert sum(sizes) == 62

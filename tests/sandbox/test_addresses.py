@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.addresses import claim
+from sandbox.addresses import claim, free_port
 from sandbox.errors import SandboxError
 
-PORTS = ((11, 9042), (1, 9092))
+PORT = free_port("127.0.0.1")
+PORTS = ((11, PORT), (1, PORT))
+"""Not those of a sandbox: others may run, and these tests have locks of their own."""
 
 
 @pytest.fixture
@@ -52,7 +54,7 @@ def test_a_crash_frees_the_block(tmp_path: Path) -> None:
 
 def test_a_block_with_a_taken_port_is_passed_over(tmp_path: Path) -> None:
     with claim(PORTS, tmp_path) as first:
-        taken = (first.address(11), 9042)
+        taken = (first.address(11), PORT)
     with socket.socket() as other:
         other.bind(taken)
         other.listen()

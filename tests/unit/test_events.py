@@ -51,12 +51,19 @@ EXPECTED = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*.json")))
+UNDECODABLE = "undecodable"
+
+
+def test_there_is_a_file_of_each_kind_and_no_other() -> None:
+    assert {path.stem for path in FOLDER.iterdir()} == {*EXPECTED, UNDECODABLE}
+
+
+@pytest.mark.parametrize("name", [*EXPECTED, UNDECODABLE])
 def test_a_recorded_event_decodes_to_what_it_is_named(name: str) -> None:
     (record,) = open_event(json.loads((FOLDER / f"{name}.json").read_text()))
     decode = HintDecoder({ORDERS.id: ORDERS, VISITS.id: VISITS}.__getitem__)
     assert record.appended_at_ms is not None
-    if name == "undecodable":
+    if name == UNDECODABLE:
         with pytest.raises(Undecodable):
             decode(record)
     else:

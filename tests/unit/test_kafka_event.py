@@ -86,7 +86,7 @@ def test_the_answer_names_the_returned_records_and_only_them() -> None:
 
 
 def test_nothing_returned_is_an_empty_list() -> None:
-    """Lambda takes a missing or null list for a failure of the whole batch."""
+    """Said plainly, though Lambda would take a null answer for the same."""
     assert batch_response([record(b"")], [APPLIED]) == {"batchItemFailures": []}
 
 
