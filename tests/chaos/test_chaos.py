@@ -12,7 +12,7 @@ from tests.chaos.run import Options, run
 from tests.chaos.verdict import Verdict
 from tools import places
 
-pytestmark = [pytest.mark.stack, pytest.mark.soak, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
 SEED = 20261123
 
