@@ -37,12 +37,26 @@ def test_the_command_runs_as_a_program_and_as_a_module(command: list[str]) -> No
     assert line.startswith("hintferry: give --parked-queue-url (or HINTFERRY_PARKED_QUEUE_URL)")
 
 
-def test_the_examples_of_the_help_are_accepted(deployment: Deployment) -> None:
+def test_the_examples_of_the_help_and_of_the_documents_are_accepted(
+    deployment: Deployment,
+) -> None:
     text = CliRunner().invoke(app, ["replay", "--help"]).stdout
-    examples = re.findall(r"^ +hintferry replay (.*?) *$", text, re.MULTILINE)
-    assert len(examples) == 3
+    text += (places.ROOT / "docs" / "operations.md").read_text()
+    examples = re.findall(r"^ *hintferry replay *([^#\n]*)", text, re.MULTILINE)
+    assert len(examples) == 3 + 4
     for example in examples:
         assert deployment.run(*example.split()).exit_code == 0, example
+
+
+def test_the_result_shown_in_the_documents_is_what_is_shown() -> None:
+    tally, out = Tally(), StringIO()
+    for _ in range(12):
+        tally.sent("schema")
+    for _ in range(3):
+        tally.left("stuck")
+    view.show(tally, Console(file=out), Console(file=out), dry_run=False)
+    shown = "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
+    assert f"```\n{shown}```" in (places.ROOT / "docs" / "operations.md").read_text()
 
 
 @pytest.mark.parametrize(

@@ -4,37 +4,40 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from hintferry.adapters.queue_event import ReplayEvents
-from tests.cli.conftest import Deployment
+from sandbox.event_source.batch import Batch, EventFrame
+from sandbox.event_source.discard import Condition, Discard
+from sandbox.event_source.on_failure import InvocationRecords, object_key
+from sandbox.event_source.records import PolledRecord
+from tests.cli.conftest import REGION, Deployment
 from tests.cli.test_replay_parked import refuse
 
-KEY = "aws/lambda/11111111-2222-3333-4444-555555555555/hintferry.shop.orders-3/2026/11/26/"
+TOPIC = "hintferry.shop.orders"
+FRAME = EventFrame(TOPIC, "127.0.0.1:9092", REGION)
+ARN = "arn:aws:lambda:eu-west-1:123456789012:function:processor"
 
 
 def record(offset: int, value: bytes | None = b'{"hint": 1}', key: bytes | None = b"k") -> Any:
-    raw = {"topic": "hintferry.shop.orders", "partition": 3, "offset": offset}
-    raw |= {"timestamp": 1700000000000, "timestampType": "LOG_APPEND_TIME", "headers": []}
+    raw = {"topic": TOPIC, "partition": 3, "offset": offset, "timestamp": 1700000000000}
+    raw |= {"timestampType": "LOG_APPEND_TIME", "headers": []}
     raw |= {"key": b64encode(key).decode()} if key else {}
-    return raw | ({"value": b64encode(value).decode()} if value else {})
+    raw |= {"value": b64encode(value).decode()} if value else {}
+    return PolledRecord(3, offset, json.dumps(raw).encode(), 0.0, 1700000000000)
 
 
-def put(deployment: Deployment, *records: Any, key: str = "one") -> str:
+def put(deployment: Deployment, *records: PolledRecord) -> str:
     """An object as the service writes it; its key."""
-    event = {"eventSource": "aws:kafka", "records": {"hintferry.shop.orders-3": list(records)}}
-    content = {
-        "requestContext": {"condition": "RetryAttemptsExhausted", "approximateInvokeCount": 9},
-        "responseContext": None,
-        "version": "1.0",
-        "KafkaBatchInfo": {"batchSize": len(records)},
-        "payload": json.dumps(event),
-    }
-    body = json.dumps(content).encode()
-    deployment.s3.put_object(Bucket=deployment.bucket, Key=KEY + key, Body=body)
-    return KEY + key
+    discard = Discard(Condition.RETRIES, Batch(records, epoch=1, invocations=11))
+    now = datetime.now(UTC)
+    key = object_key("11111111-2222-3333-4444-555555555555", TOPIC, discard, now)
+    body = InvocationRecords(FRAME, ARN).record(discard, now)
+    deployment.s3.put_object(Bucket=deployment.bucket, Key=key, Body=body)
+    return key
 
 
 def objects(deployment: Deployment, prefix: str = "") -> list[str]:
@@ -142,12 +145,12 @@ def test_a_run_that_died_before_the_object_was_deleted_is_made_good(
 def test_an_object_that_the_service_did_not_write_is_named_and_stays(
     body: bytes, deployment: Deployment
 ) -> None:
-    deployment.s3.put_object(Bucket=deployment.bucket, Key=KEY + "odd", Body=body)
-    put(deployment, record(1))
+    odd = put(deployment, record(1)) + "-odd"
+    deployment.s3.put_object(Bucket=deployment.bucket, Key=odd, Body=body)
     result = deployment.run()
     assert result.exit_code == 1
-    assert KEY + "odd" in result.stderr
-    assert objects(deployment) == [KEY + "odd"]
+    assert odd in result.stderr
+    assert objects(deployment) == [odd]
     assert len(deployment.taken(deployment.replay_url)) == 1
 
 
