@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
 import boto3
+import botocore.client
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 from typer.testing import CliRunner, Result
 
@@ -72,3 +75,19 @@ def deployment(aws: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch) -> Deploym
     monkeypatch.setenv("HINTFERRY_REPLAY_QUEUE_URL", urls[1])
     monkeypatch.setenv("HINTFERRY_BUCKET", name)
     return Deployment(sqs, s3, urls[0], urls[1], name)
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, operation: str, *, after: int = 0) -> Counter[str]:
+    """Let AWS refuse an operation once it was called `after` times; counts all calls."""
+    calls: Counter[str] = Counter()
+    ask = botocore.client.BaseClient._make_api_call
+
+    def asked(client: Any, name: str, arguments: Any) -> Any:
+        calls[name] += 1
+        if name == operation and calls[name] > after:
+            error = {"Error": {"Code": "InternalError", "Message": "out of order"}}
+            raise ClientError(error, name)
+        return ask(client, name, arguments)
+
+    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", asked)
+    return calls

@@ -14,8 +14,7 @@ from sandbox.event_source.batch import Batch, EventFrame
 from sandbox.event_source.discard import Condition, Discard
 from sandbox.event_source.on_failure import InvocationRecords, object_key
 from sandbox.event_source.records import PolledRecord
-from tests.cli.conftest import REGION, Deployment
-from tests.cli.test_replay_parked import refuse
+from tests.cli.conftest import REGION, Deployment, refuse
 
 TOPIC = "hintferry.shop.orders"
 FRAME = EventFrame(TOPIC, "127.0.0.1:9092", REGION)

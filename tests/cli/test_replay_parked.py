@@ -9,28 +9,9 @@ from typing import Any
 
 import botocore.client
 import pytest
-from botocore.exceptions import ClientError
 
 from hintferry_cli.replay import command, parked
-from tests.cli.conftest import Deployment
-
-Call = Any
-
-
-def refuse(monkeypatch: pytest.MonkeyPatch, operation: str, *, after: int = 0) -> Counter[str]:
-    """Let AWS refuse an operation once it was called `after` times; counts all calls."""
-    calls: Counter[str] = Counter()
-    ask = botocore.client.BaseClient._make_api_call
-
-    def asked(client: Any, name: str, arguments: Any) -> Any:
-        calls[name] += 1
-        if name == operation and calls[name] > after:
-            error = {"Error": {"Code": "InternalError", "Message": "out of order"}}
-            raise ClientError(error, name)
-        return ask(client, name, arguments)
-
-    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", asked)
-    return calls
+from tests.cli.conftest import Deployment, refuse
 
 
 def test_all_messages_are_moved_as_they_are(deployment: Deployment) -> None:
@@ -132,6 +113,25 @@ def test_a_message_that_becomes_visible_too_soon_is_looked_at_once(
     deployment.park()
     result = deployment.run("--reason", "stuck", "--json")
     assert json.loads(result.stdout)["total"] == {"sent": 0, "left": 1, "failed": 0}
+
+
+def test_one_empty_answer_does_not_end_the_run(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service may answer from hosts that hold none of the messages."""
+    deployment.park()
+    ask = botocore.client.BaseClient._make_api_call
+    receives: Counter[str] = Counter()
+
+    def nothing_at_first(client: Any, name: str, arguments: Any) -> Any:
+        receives[name] += 1
+        first = name == "ReceiveMessage" and receives[name] == 1
+        return {} if first else ask(client, name, arguments)
+
+    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", nothing_at_first)
+    assert deployment.run().exit_code == 0
+    monkeypatch.undo()
+    assert len(deployment.taken(deployment.replay_url)) == 1
 
 
 def test_what_the_replay_queue_does_not_take_stays_parked(
