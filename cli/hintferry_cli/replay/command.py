@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
 from typing import Annotated, Any
 
 import boto3
@@ -113,7 +112,8 @@ class _Run:
     def steps(self) -> Iterator[None]:
         """Look at everything once."""
         common = self.sender, self.choice, self.tally, self.end
-        yield from chain(replay_parked(self.queue, *common), replay_given_up(self.objects, *common))
+        yield from replay_parked(self.queue, *common)
+        yield from replay_given_up(self.objects, *common)
         if time.monotonic() > self.end:
             self.tally.unfinished = f"it ended after {LONGEST_S / 3600:.0f} hours"
 
