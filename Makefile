@@ -22,7 +22,7 @@ check: setup ## lint, types and the fast tests
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
-	@.venv/bin/pytest -q -n 2 -m "not stack"
+	@.venv/bin/pytest -q -n 2 --dist loadgroup -m "not stack"
 
 test: check ## everything, the real chain included
 	@.venv/bin/pytest -q -m "stack and not soak"

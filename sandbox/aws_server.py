@@ -14,9 +14,14 @@ PARKED = "hintferry-parked"
 REPLAY = "hintferry-replay"
 BUCKET = "hintferry-on-failure"
 ACCOUNT = "123456789012"  # moto's
-_FOURTEEN_DAYS = str(14 * 24 * 3600)
-# A replayed message that keeps failing for a fault of a side must outlast a day of it.
-_REPLAY_RECEIVES = "1000"
+RETENTION_S = 14 * 24 * 3600
+
+REPLAY_RECEIVES = 1000
+"""As many as a queue grants. A message that comes back for a fault of a side waits ever longer, up
+to 15 minutes: ten days, after which it is parked with days of its retention left."""
+
+REPLAY_VISIBILITY_S = 90
+"""Longer than the function may take; with a function that dies each time, 25 hours in all."""
 
 
 def main(host: str, port: int, region: str) -> None:
@@ -41,14 +46,18 @@ def _create(url: str, region: str) -> None:
     login = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
     session = boto3.Session(region_name=region, **login)
     sqs = session.client("sqs", endpoint_url=url)
-    retention = {"MessageRetentionPeriod": _FOURTEEN_DAYS}
+    retention = {"MessageRetentionPeriod": str(RETENTION_S)}
     parked = sqs.create_queue(QueueName=PARKED, Attributes=retention)["QueueUrl"]
     wanted = sqs.get_queue_attributes(QueueUrl=parked, AttributeNames=["QueueArn"])
     dead_letters = {
         "deadLetterTargetArn": wanted["Attributes"]["QueueArn"],
-        "maxReceiveCount": _REPLAY_RECEIVES,
+        "maxReceiveCount": str(REPLAY_RECEIVES),
     }
-    attributes = {**retention, "RedrivePolicy": json.dumps(dead_letters)}
+    attributes = {
+        **retention,
+        "VisibilityTimeout": str(REPLAY_VISIBILITY_S),
+        "RedrivePolicy": json.dumps(dead_letters),
+    }
     sqs.create_queue(QueueName=REPLAY, Attributes=attributes)
     session.client("s3", endpoint_url=url).create_bucket(Bucket=BUCKET)
 

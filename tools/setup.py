@@ -13,7 +13,8 @@ from tools.compile_capture import compile_capture
 from tools.steps import SetupError, Step, run, setup_lock
 
 JAR_NAMES = ("compiler", "cassandra", "kafka", "connector")
-SOURCES = ("layers/hintferry/python", "sandbox/keyspaces_local/src")
+SOURCES = ("layers/hintferry/python", "cli", "sandbox/keyspaces_local/src")
+COMMAND = "from hintferry_cli.app import main\n\nmain()\n"
 UV_ENVIRONMENT = {"UV_PYTHON_DOWNLOADS": "never"}
 
 
@@ -48,8 +49,9 @@ def _steps() -> list[Step]:
     return [
         Step("uv", "uv", [uv_list], [places.UV], lambda: _install_uv(uv_list)),
         Step(
-            "venv", f"Python packages for {python.label}", [requirements], [places.VENV_PYTHON],
-            lambda: _make_venv(python, requirements), also=f"{python.label} {SOURCES}",
+            "venv", f"Python packages for {python.label}", [requirements],
+            [places.VENV_PYTHON, places.COMMAND],
+            lambda: _make_venv(python, requirements), also=f"{python.label} {SOURCES} {COMMAND}",
         ),
         Step(
             "java", "Java 17", [java_list], [places.java()],
@@ -83,11 +85,14 @@ def _make_venv(python: interpreter.Interpreter, requirements: Path) -> None:
 
 
 def _link_sources() -> None:
-    """Let the environment's Python find the packages of this checkout that lie below its top."""
+    """Let the environment's Python find the packages of this checkout that lie below its top, and
+    put our command beside it."""
     (packages,) = (places.VENV_PYTHON.parent.parent / "lib").glob("python*/site-packages")
     (packages / "hintferry.pth").write_text(
         "".join(f"{places.ROOT / folder}\n" for folder in SOURCES)
     )
+    places.COMMAND.write_text(f"#!{places.VENV_PYTHON}\n{COMMAND}")
+    places.COMMAND.chmod(0o755)
 
 
 def _install_java(wanted: Path) -> None:

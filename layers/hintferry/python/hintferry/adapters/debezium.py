@@ -18,7 +18,9 @@ class HintDecoder:
         self._table = table
 
     def __call__(self, record: Record) -> Hint | Nothing:
-        """The record's hint. Raises Undecodable, UnknownTable, SideFault."""
+        """The record's hint. Raises Undecodable, UnknownTable, SideFault, and a refusal."""
+        if record.refusal is not None:
+            raise record.refusal
         if record.value is None:
             # What Debezium sends after a delete, so that log compaction may forget the key.
             return Nothing()

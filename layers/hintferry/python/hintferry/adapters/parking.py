@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -46,63 +47,91 @@ class SqsParkingLot:
     def park(self, records: Sequence[Parked]) -> list[HintferryError | None]:
         """Keep the records; for each, None once it is kept, or why it could not be."""
         errors: list[HintferryError | None] = [None] * len(records)
-        call: dict[int, str] = {}
+        texts: dict[int, str] = {}
         for index, parked in enumerate(records):
             try:
-                body = self._body(parked)
+                texts[index] = fitted(_message(parked), self._s3, self._bucket)
             except (BotoCoreError, ClientError) as error:
                 errors[index] = ParkingFailed(f"the bucket did not take the record: {error}")
-                continue
-            if _is_full(call, body):
-                self._send(call, errors)
-                call = {}
-            call[index] = body
-        self._send(call, errors)
+        for index, why in send_all(self._sqs, self._queue_url, texts).items():
+            errors[index] = ParkingFailed(f"the parked queue did not take the record: {why}")
         return errors
 
-    def _body(self, parked: Parked) -> str:
-        message = _message(parked)
-        body = json.dumps(message)
-        if len(body) <= LARGEST_MESSAGE:
-            return body
-        record = parked.record
-        key = f"parked/{record.topic}/{record.partition}/{record.offset}.json"
-        self._s3.put_object(Bucket=self._bucket, Key=key, Body=body.encode())
-        message["record"].pop("value")
-        message["record"].pop("key")
-        return json.dumps(message | {"object": {"bucket": self._bucket, "key": key}})
 
-    def _send(self, call: dict[int, str], errors: list[HintferryError | None]) -> None:
-        if not call:
-            return
-        entries = [{"Id": str(index), "MessageBody": body} for index, body in call.items()]
-        try:
-            answer = self._sqs.send_message_batch(QueueUrl=self._queue_url, Entries=entries)
-        except (BotoCoreError, ClientError) as error:
-            failed = {index: str(error) for index in call}
-        else:
-            failed = {int(one["Id"]): one.get("Message", "") for one in answer.get("Failed", [])}
-        for index, text in failed.items():
-            errors[index] = ParkingFailed(f"the parked queue did not take the record: {text}")
+def whole_record(
+    record: Record, reason: str | None, error: str, table: str | None
+) -> dict[str, Any]:
+    """The message that holds a record as it is, key and value."""
+    message = _frame(record, reason, error, table)
+    message["record"] |= {"key": _text(record.key), "value": _text(record.value)}
+    return message
 
 
-def _is_full(call: dict[int, str], body: str) -> bool:
-    size = sum(map(len, call.values())) + len(body)
+def fitted(message: dict[str, Any], s3: Any, bucket: str) -> str:
+    """The text of a message, put into the bucket and named where a queue does not take it whole.
+
+    Raises BotoCoreError, ClientError where the bucket does not take it.
+    """
+    text = json.dumps(message)
+    if len(text) <= LARGEST_MESSAGE:
+        return text
+    at, digest = message["record"], sha256(text.encode()).hexdigest()
+    # A message that was no record of ours has no place of its own: the digest keeps two apart.
+    key = f"parked/{at['topic']}/{at['partition']}/{at['offset']}-{digest[:16]}.json"
+    s3.put_object(Bucket=bucket, Key=key, Body=text.encode())
+    place = {name: value for name, value in at.items() if name not in ("key", "value")}
+    return json.dumps(message | {"record": place, "object": {"bucket": bucket, "key": key}})
+
+
+def send_all(sqs: Any, queue_url: str, texts: Mapping[int, str]) -> dict[int, str]:
+    """Send messages, as many a call as it takes; why not, of those that the queue did not take."""
+    failed: dict[int, str] = {}
+    call: dict[int, str] = {}
+    for index, text in texts.items():
+        if _is_full(call, text):
+            failed |= _send(sqs, queue_url, call)
+            call = {}
+        call[index] = text
+    return failed | _send(sqs, queue_url, call)
+
+
+def _send(sqs: Any, queue_url: str, call: Mapping[int, str]) -> dict[int, str]:
+    if not call:
+        return {}
+    entries = [{"Id": str(index), "MessageBody": text} for index, text in call.items()]
+    try:
+        answer = sqs.send_message_batch(QueueUrl=queue_url, Entries=entries)
+    except (BotoCoreError, ClientError) as error:
+        return dict.fromkeys(call, str(error))
+    return {int(one["Id"]): one.get("Message", "") for one in answer.get("Failed", [])}
+
+
+def _is_full(call: Mapping[int, str], text: str) -> bool:
+    size = sum(len(each.encode()) for each in (*call.values(), text))
     return len(call) == MESSAGES_PER_CALL or size > LARGEST_MESSAGE
 
 
 def _message(parked: Parked) -> dict[str, Any]:
-    message: dict[str, Any] = {
+    record, hint, end = parked.record, parked.hint, parked.end
+    reason, error = end.reason.value if end.reason else None, str(end.error)
+    if hint is not None:
+        return _frame(record, reason, error, str(hint.table)) | {"hint": hint_record.encode(hint)}
+    if record.refusal is not None and record.value is not None:
+        # What the message names may be brought back: it goes on naming it.
+        message = json.loads(record.value)
+        place = {"object": message["object"]}
+        return _frame(record, reason, error, message.get("table")) | place
+    return whole_record(record, reason, error, None)
+
+
+def _frame(record: Record, reason: str | None, error: str, table: str | None) -> dict[str, Any]:
+    return {
         "version": VERSION,
-        "reason": parked.end.reason.value if parked.end.reason else None,
-        "error": str(parked.end.error)[:LONGEST_ERROR],
-        "table": str(parked.hint.table) if parked.hint else None,
-        "record": _position(parked.record),
+        "reason": reason,
+        "error": error[:LONGEST_ERROR],
+        "table": table,
+        "record": _position(record),
     }
-    if parked.hint is not None:
-        return message | {"hint": hint_record.encode(parked.hint)}
-    message["record"] |= {"key": _text(parked.record.key), "value": _text(parked.record.value)}
-    return message
 
 
 def _position(record: Record) -> dict[str, Any]:

@@ -11,14 +11,26 @@ from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
+from hintferry.core.errors import HintferryError, Undecodable
 from hintferry.core.hint import Record
 from hintferry.core.ledger import Outcome, Settled
 
 FIRST_WAIT_S = 15
 LONGEST_WAIT_S = 900
-"""What a message waits after a fault, doubled each time: many receives outlast a long outage."""
+
+GONE = "NoSuchKey"
+
+
+class BucketFailed(HintferryError):
+    """The bucket did not give an object now: the message that names it is returned."""
+
+
+def wait_after(receives: int) -> int:
+    """Seconds that a message waits after its `receives`-th fault: ever longer, so that the
+    receives which the queue grants outlast a long outage."""
+    return int(min(FIRST_WAIT_S * 2 ** min(receives - 1, 10), LONGEST_WAIT_S))
 
 
 class ReplayEvents:
@@ -47,25 +59,38 @@ class ReplayEvents:
     def _record(self, message: Mapping[str, Any]) -> Record:
         try:
             body = json.loads(message["body"])
-            if "object" in body:
-                body = self._fetched(body["object"])
-            return _record(body)
-        except (AttributeError, KeyError, TypeError, ValueError):
+            if "object" not in body:
+                return _record(body)
+            return self._stored(body)
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
             # Not a message of ours: let it be refused as undecodable, and parked as it is.
             return _stranger(message)
 
-    def _fetched(self, where: Mapping[str, str]) -> Any:
-        answer = self._s3.get_object(Bucket=where["bucket"], Key=where["key"])
-        return json.loads(answer["Body"].read())
+    def _stored(self, body: Mapping[str, Any]) -> Record:
+        """The record that lies in the bucket; one bad object must not hold the other messages."""
+        where = body["object"]
+        name = f"the object {where['key']} of the bucket {where['bucket']}"
+        try:
+            answer = self._s3.get_object(Bucket=where["bucket"], Key=where["key"])
+            content = json.loads(answer["Body"].read())
+        except ParamValidationError as error:
+            raise ValueError("it names no object") from error
+        except ClientError as error:
+            if error.response["Error"]["Code"] == GONE:
+                gone = f"{name} holds its record and is gone; restore it and replay this message"
+                return _refused(body, Undecodable(gone))
+            return _refused(body, BucketFailed(f"{name} could not be read: {error}"))
+        except BotoCoreError as error:
+            return _refused(body, BucketFailed(f"{name} could not be read: {error}"))
+        return _record(content)
 
     def _wait_longer(self, message: Mapping[str, Any]) -> None:
         receives = int(message["attributes"]["ApproximateReceiveCount"])
-        wait = min(FIRST_WAIT_S * 2 ** min(receives - 1, 10), LONGEST_WAIT_S)
         try:
             self._sqs.change_message_visibility(
                 QueueUrl=self._queue_url,
                 ReceiptHandle=message["receiptHandle"],
-                VisibilityTimeout=wait,
+                VisibilityTimeout=wait_after(receives),
             )
         except (BotoCoreError, ClientError):
             # The queue's own visibility timeout stands: the message comes back sooner.
@@ -74,11 +99,20 @@ class ReplayEvents:
 
 def _record(body: Mapping[str, Any]) -> Record:
     """When it was appended is left out: how old the hint is says nothing of how fresh we are."""
-    record = body.get("record", {})
-    where = record.get("topic", "replay"), record.get("partition", 0), record.get("offset", 0)
+    where = _position(body)
     if "hint" in body:
         return Record(*where, None, None, json.dumps(body["hint"]).encode())
+    record = body["record"]
     return Record(*where, None, _bytes(record["key"]), _bytes(record["value"]))
+
+
+def _refused(body: Mapping[str, Any], refusal: HintferryError) -> Record:
+    return Record(*_position(body), None, None, json.dumps(body).encode(), refusal)
+
+
+def _position(body: Mapping[str, Any]) -> tuple[str, int, int]:
+    record = body.get("record", {})
+    return record.get("topic", "replay"), record.get("partition", 0), record.get("offset", 0)
 
 
 def _stranger(message: Mapping[str, Any]) -> Record:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from hintferry.core.errors import HintferryError
 from hintferry.core.schema import Key, TableId
 
 
@@ -76,7 +77,8 @@ class Record:
     """One record as the event source delivered it; topic, partition and offset name it.
 
     `appended_at_ms`: when the broker appended it (milliseconds since the epoch), or None where
-    the stamp is a producer's own and so says nothing.
+    the stamp is a producer's own and so says nothing. `refusal`: why the record itself could not
+    be had, where it lies elsewhere; it ends as that says, and `value` is what named it.
     """
 
     topic: str
@@ -85,3 +87,4 @@ class Record:
     appended_at_ms: int | None
     key: bytes | None
     value: bytes | None
+    refusal: HintferryError | None = None

@@ -1,0 +1,1 @@
+"""The command `hintferry`: what an operator does by hand."""

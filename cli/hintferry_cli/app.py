@@ -1,0 +1,32 @@
+"""The list of verbs."""
+
+from typing import Annotated
+
+import typer
+
+from hintferry_cli.failures import Settings
+from hintferry_cli.replay.command import HELP, replay
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Leave self-run Apache Cassandra for Amazon Keyspaces without downtime.",
+    epilog="Each verb has its own help: [bold]hintferry replay --help[/bold]",
+)
+app.command(help=HELP)(replay)
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the stack trace of an error.")
+    ] = False,
+) -> None:
+    context.obj = Settings(debug=debug)
+
+
+def main() -> None:
+    """Run the command; exits with its status."""
+    app(prog_name="hintferry")

@@ -1,0 +1,95 @@
+"""Exit statuses, and errors told in one sentence that says what to do."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import IntEnum
+
+import typer
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    NoRegionError,
+)
+
+from hintferry.core.errors import ConfigurationError
+
+
+class Status(IntEnum):
+    """What the command exits with."""
+
+    DONE = 0
+    FAILED = 1
+    """Something was left undone; run it again."""
+    UNUSABLE = 2
+    """The call or the configuration is wrong; nothing was done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The options that stand before the verb."""
+
+    debug: bool
+
+
+@contextmanager
+def told_plainly(settings: Settings) -> Iterator[None]:
+    """An error ends the command with one sentence, or with its stack trace under --debug."""
+    try:
+        yield
+    except (ConfigurationError, BotoCoreError, ClientError) as error:
+        if settings.debug:
+            raise
+        print(f"hintferry: {sentence(error)}", file=sys.stderr)
+        raise typer.Exit(Status.UNUSABLE) from None
+
+
+def sentence(error: Exception) -> str:
+    """What is wrong and what to do about it."""
+    if isinstance(error, NoCredentialsError):
+        return "no AWS credentials were found; set AWS_PROFILE, or log in"
+    if isinstance(error, NoRegionError):
+        return "the AWS region is not known; set AWS_DEFAULT_REGION"
+    if isinstance(error, EndpointConnectionError):
+        return f"{str(error).rstrip('.')}; look at the network and at the region"
+    if isinstance(error, ClientError):
+        code = error.response["Error"].get("Code", "").rpartition(".")[2]
+        return _BY_CODE.get(code, _unknown)(error)
+    return str(error)
+
+
+def _no_queue(error: ClientError) -> str:
+    return (
+        "a queue does not exist; look at --parked-queue-url and --replay-queue-url"
+        f" ({error.operation_name})"
+    )
+
+
+def _no_bucket(error: ClientError) -> str:
+    return f"the bucket does not exist; look at --bucket ({error.operation_name})"
+
+
+def _denied(error: ClientError) -> str:
+    return f"this login may not do {error.operation_name}; use one that may: {_text(error)}"
+
+
+def _unknown(error: ClientError) -> str:
+    return f"{error.operation_name} was refused: {_text(error)}"
+
+
+def _text(error: ClientError) -> str:
+    return str(error.response["Error"].get("Message", error))
+
+
+_BY_CODE: Mapping[str, Callable[[ClientError], str]] = {
+    "NonExistentQueue": _no_queue,
+    "QueueDoesNotExist": _no_queue,
+    "NoSuchBucket": _no_bucket,
+    "AccessDenied": _denied,
+    "AccessDeniedException": _denied,
+}

@@ -1,0 +1,128 @@
+"""The verb `replay`: its options, and the run from the first check to the result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import boto3
+import typer
+from rich.console import Console
+
+from hintferry.adapters.settings import Queues
+from hintferry.core.errors import ConfigurationError
+from hintferry_cli.failures import Settings, Status, told_plainly
+from hintferry_cli.replay import view
+from hintferry_cli.replay.choice import REASONS, Choice
+from hintferry_cli.replay.given_up import GivenUpObjects, replay_given_up
+from hintferry_cli.replay.parked import ParkedQueue, replay_parked
+from hintferry_cli.replay.sender import Sender
+from hintferry_cli.replay.tally import Tally
+
+LONGEST_S = 6 * 3600.0
+"""A run ends after this, however much is left."""
+
+HELP = "\n\n".join(
+    (
+        "Try parked records again, and those that the event source gave up.",
+        "Each is sent to the replay queue and only then taken from where it waits. The key is read"
+        " anew, so replaying twice, or late, changes nothing. What can still not succeed is parked"
+        " again.",
+        f"Reasons: {', '.join(REASONS)}.",
+        "[bold]Examples[/bold]",
+        "  hintferry replay --dry-run",
+        "  hintferry replay --table shop.orders --reason schema",
+        "  hintferry replay --rate 50 --json",
+        "Exit status: 0 all that was meant is sent, 1 something failed or is unfinished,"
+        " 2 the call or the configuration is wrong and nothing was done.",
+    )
+)
+
+
+PLACES = {
+    "--parked-queue-url": "HINTFERRY_PARKED_QUEUE_URL",
+    "--replay-queue-url": "HINTFERRY_REPLAY_QUEUE_URL",
+    "--bucket": "HINTFERRY_BUCKET",
+}
+"""Options, and the variables that the functions have the same from."""
+
+
+def _place(option: str, what: str) -> Any:
+    return typer.Option(option, envvar=PLACES[option], help=what, rich_help_panel="Where")
+
+
+def replay(
+    context: typer.Context,
+    table: Annotated[
+        str | None, typer.Option(metavar="KEYSPACE.TABLE", help="Only records of this table.")
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="Only records with this reason.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Move nothing; say what would be sent.")
+    ] = False,
+    rate: Annotated[
+        int | None, typer.Option(min=1, help="Messages a second at most.", show_default="any")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Give the result as JSON.")] = False,
+    parked_queue_url: Annotated[str, _place("--parked-queue-url", "URL of the parked queue.")] = "",
+    replay_queue_url: Annotated[str, _place("--replay-queue-url", "URL of the replay queue.")] = "",
+    bucket: Annotated[str, _place("--bucket", "Name of the on-failure bucket.")] = "",
+) -> None:
+    errors, out = Console(stderr=True), Console()
+    with told_plainly(context.find_object(Settings) or Settings(debug=False)):
+        choice = Choice(table, reason)
+        places = _places(parked_queue_url, replay_queue_url, bucket)
+        run = _begun(places, choice, rate, dry_run=dry_run)
+        try:
+            view.follow(run.steps(), run.tally, run.about, errors)
+        finally:
+            run.queue.release()
+    if json:
+        typer.echo(view.as_json(run.tally, dry_run=dry_run))
+    else:
+        view.show(run.tally, out, errors, dry_run=dry_run)
+    if run.tally.total.failed or run.tally.unfinished:
+        raise typer.Exit(Status.FAILED)
+
+
+def _places(parked_queue_url: str, replay_queue_url: str, bucket: str) -> Queues:
+    given = dict(zip(PLACES, (parked_queue_url, replay_queue_url, bucket), strict=True))
+    missing = [f"{option} (or {PLACES[option]})" for option, value in given.items() if not value]
+    if missing:
+        raise ConfigurationError(f"give {', '.join(missing)}; the deployed functions have them too")
+    return Queues(parked_queue_url, replay_queue_url, bucket)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    queue: ParkedQueue
+    objects: GivenUpObjects
+    sender: Sender | None
+    choice: Choice
+    tally: Tally
+    end: float
+
+    @property
+    def about(self) -> int:
+        """About how many records there are to look at; an object counts as one."""
+        return self.queue.waiting + len(self.objects.keys)
+
+    def steps(self) -> Iterator[None]:
+        """Look at everything once."""
+        common = self.sender, self.choice, self.tally, self.end
+        yield from replay_parked(self.queue, *common)
+        yield from replay_given_up(self.objects, *common)
+        if time.monotonic() > self.end:
+            self.tally.unfinished = f"it ended after {LONGEST_S / 3600:.0f} hours"
+
+
+def _begun(places: Queues, choice: Choice, rate: int | None, *, dry_run: bool) -> _Run:
+    """Whatever can be wrong with the places shows here, before anything is moved."""
+    sqs, s3 = boto3.client("sqs"), boto3.client("s3")
+    sqs.get_queue_attributes(QueueUrl=places.replay_queue_url, AttributeNames=["QueueArn"])
+    sender = None if dry_run else Sender(sqs, places.replay_queue_url, rate)
+    objects = GivenUpObjects(s3, places.bucket)
+    queue = ParkedQueue(sqs, places.parked_queue_url)
+    return _Run(queue, objects, sender, choice, Tally(), time.monotonic() + LONGEST_S)
