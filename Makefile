@@ -22,9 +22,11 @@ check: setup ## lint, types and the fast tests
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
-	@.venv/bin/pytest -q -n 2 --dist loadgroup -m "not stack"
+	@.venv/bin/pytest -q -n 2 -m "not stack and not slow"
 
 test: check ## everything, the real chain included
+	@.venv/bin/pytest -q -n 2 -m "slow and not stack"
+	@.venv/bin/pytest -q -m "not stack" tests/keyspaces_local
 	@.venv/bin/pytest -q -m "stack and not soak"
 
 soak: setup ## the tests that take minutes each

@@ -19,6 +19,8 @@ from hintferry_cli.replay.tally import Tally
 from tests.cli.conftest import Deployment
 from tools import places
 
+pytestmark = pytest.mark.slow
+
 PLACES = ("HINTFERRY_PARKED_QUEUE_URL", "HINTFERRY_REPLAY_QUEUE_URL", "HINTFERRY_BUCKET")
 
 

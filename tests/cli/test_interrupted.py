@@ -15,6 +15,8 @@ from moto.server import ThreadedMotoServer
 from tests.cli.conftest import REGION
 from tools import places
 
+pytestmark = pytest.mark.slow
+
 MESSAGES = 20
 SOME = 3
 

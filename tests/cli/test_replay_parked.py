@@ -13,6 +13,8 @@ import pytest
 from hintferry_cli.replay import command, parked
 from tests.cli.conftest import Deployment, refuse
 
+pytestmark = pytest.mark.slow
+
 
 def test_all_messages_are_moved_as_they_are(deployment: Deployment) -> None:
     bodies = [deployment.park(hint={"number": number}) for number in range(25)]

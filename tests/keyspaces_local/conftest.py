@@ -4,7 +4,6 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from cassandra.cluster import Session
@@ -18,8 +17,6 @@ from tests.keyspaces_local.keyspaces_client import (
     wait_active,
     wait_keyspace,
 )
-
-HERE = Path(__file__).parent
 
 TABLES = {
     "plain": "k int PRIMARY KEY, v text",
@@ -38,14 +35,6 @@ SWITCHES = {
 
 ENDPOINT = "KEYSPACES_ENDPOINT"
 """HOST:PORT of the service to test in place of the sandbox's: the real one, for instance."""
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All in one process, where the tests are spread over several: they are counted together."""
-    for item in items:
-        if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.xdist_group("keyspaces_local"))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -25,6 +25,8 @@ from sandbox.lambda_runtime import (
 )
 from sandbox.waiting import until
 
+pytestmark = pytest.mark.slow
+
 TASK = Path(__file__).parent / "task"
 LAMBDAS_OWN = {
     "PATH",

@@ -20,6 +20,8 @@ from sandbox.lambda_runtime.runtime_api import (
     Taken,
 )
 
+pytestmark = pytest.mark.slow
+
 INVOCATION = "/2018-06-01/runtime/invocation"
 
 

@@ -13,6 +13,8 @@ import pytest
 
 from sandbox.lambda_runtime import LambdaSandbox, OnTimeout
 
+pytestmark = pytest.mark.slow
+
 TASK = Path(__file__).parent / "task"
 Make = Callable[..., LambdaSandbox]
 

@@ -9,6 +9,8 @@ from tests.model.mutant import Mutant
 from tests.model.mutants import MUTANTS
 from tests.model.profiles import FAR, NEAR, Profile
 
+pytestmark = pytest.mark.slow
+
 SEED = 1
 
 

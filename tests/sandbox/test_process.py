@@ -16,6 +16,8 @@ from sandbox.process import Part
 from sandbox.reasons import reason
 from sandbox.waiting import until
 
+pytestmark = pytest.mark.slow
+
 TICKER = "import time\nprint('ready', flush=True)\nwhile True: print(time.time()); time.sleep(.02)"
 
 Make = Callable[[str], Part]

@@ -17,6 +17,8 @@ from sandbox.lambda_runtime import Invocation
 from sandbox.queue_source import QueueSource, client
 from sandbox.waiting import until
 
+pytestmark = pytest.mark.slow
+
 DRAIN_S = 20.0
 Answer = Callable[[dict[str, Any]], object]
 

@@ -12,6 +12,8 @@ from botocore.exceptions import ClientError
 from sandbox.endpoints import AwsEndpoint
 from sandbox.waiting import until
 
+pytestmark = pytest.mark.slow
+
 PARKED = "moves-parked"
 REPLAY = "moves-replay"
 
