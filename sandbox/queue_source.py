@@ -49,6 +49,18 @@ def client(aws: AwsEndpoint, service: str) -> Any:
     )
 
 
+def taken(sqs: Any, queue_url: str) -> list[dict[str, Any]]:
+    """The bodies of all messages that can be received now; the queue no longer has them."""
+    found = []
+    while messages := sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=_BATCH).get(
+        "Messages"
+    ):
+        for message in messages:
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+            found.append(json.loads(message["Body"]))
+    return found
+
+
 class QueueSource:
     """Polls in a thread of its own while it is entered.
 

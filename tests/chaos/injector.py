@@ -9,9 +9,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from queue import SimpleQueue
 from random import Random
 
+from keyspaces_local.faults import Answer, FaultAction, Operation
+from keyspaces_local.faults import Fault as Switch
 from sandbox.chain import Chain
 from sandbox.errors import PartFailed
 from sandbox.lambda_runtime import LambdaSandbox
@@ -27,6 +30,11 @@ _LOOK_FOR_S = 2.0
 _OVERTAKING_S, _BETWEEN_LOOKS_S, _NEARLY_NONE = 15.0, 0.5, 200
 _STARTS, _BETWEEN_STARTS_S = 8, 3.0
 _PAYLOAD, _DUPLICATES, _QUEUED = 250, 40, 20
+_MOST_POISON = 3
+THROTTLES = Switch(
+    FaultAction.REFUSE, share=0.5, operation=Operation.WRITE, answer=Answer.THROTTLED
+)
+CUTS = Switch(FaultAction.CUT_AFTER, share=0.1, operation=Operation.WRITE)
 _RECENT = 1000
 """records at the end of the hint log"""
 _UNFENCED = "counts"
@@ -74,6 +82,9 @@ class Injector:
             Fault.RECORDS_DUPLICATED: self._duplicate,
             Fault.RECORDS_REORDERED: self._reorder,
             Fault.HINTS_REPLAYED: self._queue,
+            Fault.TARGET_THROTTLES: lambda order: self._switch(order, THROTTLES),
+            Fault.TARGET_CUTS: lambda order: self._switch(order, CUTS),
+            Fault.POISONED: self._poison,
         }
 
     def perform(self, order: Order) -> str | None:
@@ -103,6 +114,28 @@ class Injector:
         finally:
             _start(part)
         return part.name
+
+    def _switch(self, order: Order, switch: Switch) -> str | None:
+        """Of the target's own faults; what did not fire did not happen."""
+        control = self._stack.keyspaces.control
+        seeded = replace(switch, seed=order.random.randrange(1_000_000))
+        number = control.add_fault(seeded)
+        try:
+            self._hold(order)
+            fired = sum(one.fired for one in control.faults() if one.fault == seeded)
+        finally:
+            control.clear_faults(number)
+        return f"{fired} writes" if fired else None
+
+    def _poison(self, order: Order) -> str | None:
+        topics = sorted(
+            {record.topic for record in self._recorder.recent(KEPT, KEPT, order.random)}
+        )
+        if not topics:
+            return None
+        count = order.random.randint(1, _MOST_POISON)
+        self._replays.poison(order.random.choice(topics), count, order.random)
+        return f"{count} records"
 
     def _freeze_worker(self, order: Order) -> str | None:
         worker = _first(self._chain.function.sandboxes, lambda one: one.busy)

@@ -63,6 +63,8 @@ class Fault(Enum):
     BROKER_PAUSED = "broker paused"
     BROKER_KILLED = "broker killed"
     TARGET_PAUSED = "target paused"
+    TARGET_THROTTLES = "half of the target's writes throttled"
+    TARGET_CUTS = "connections cut behind a tenth of the target's writes"
     WORKER_FROZEN = "worker frozen in the middle of an invocation"
     WORKER_FROZEN_IDLE = "worker frozen between invocations"
     WORKER_KILLED = "worker killed in the middle of an invocation"
@@ -73,6 +75,7 @@ class Fault(Enum):
     RECORDS_DUPLICATED = "records duplicated"
     RECORDS_REORDERED = "records reordered"
     HINTS_REPLAYED = "hints sent through the replay queue"
+    POISONED = "records that can never succeed"
 
 
 KILLS = frozenset(

@@ -56,7 +56,14 @@ _PACES = {
     Lane.BROKER: _Pace(
         {Fault.BROKER_PAUSED: (0.5, 2.0), Fault.BROKER_KILLED: (0.2, 1.0)}, (12.0, 18.0)
     ),
-    Lane.TARGET: _Pace({Fault.TARGET_PAUSED: (0.3, 2.0)}, (6.0, 10.0)),
+    Lane.TARGET: _Pace(
+        {
+            Fault.TARGET_PAUSED: (0.3, 2.0),
+            Fault.TARGET_THROTTLES: (0.5, 3.0),
+            Fault.TARGET_CUTS: (0.5, 2.0),
+        },
+        (4.0, 7.0),
+    ),
     Lane.WORKERS: _Pace(
         {
             Fault.WORKER_KILLED: (0.0, 0.0),
@@ -73,6 +80,7 @@ _PACES = {
             Fault.RECORDS_DUPLICATED: (0.0, 0.0),
             Fault.RECORDS_REORDERED: (0.0, 0.0),
             Fault.HINTS_REPLAYED: (0.0, 0.0),
+            Fault.POISONED: (0.0, 0.0),
         },
         (0.4, 1.5),
     ),

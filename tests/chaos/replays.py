@@ -11,10 +11,14 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, Message, Producer
 
 from tests.chaos.recorder import AGAIN, Recorded
 
+Place = tuple[Any, Any, Any]
+"""Topic, partition, offset."""
+
+_POISON = b'{"hint": 99}'
 _PARTITIONS = 4
 _MESSAGES_A_CALL = 10
 _FLUSH_S = 30.0
@@ -33,6 +37,26 @@ class Replays:
             }
         )
         self._sqs, self._queue_url = sqs, queue_url
+        self.poisoned: set[Place] = set()
+        """Where Kafka has put what can never succeed."""
+
+    def poison(self, topic: str, count: int, random: Random) -> None:
+        """Append records that no decoder knows."""
+        for _ in range(count):
+            self._producer.produce(
+                topic,
+                value=_POISON,
+                key=b"poison",
+                partition=random.randrange(_PARTITIONS),
+                headers={AGAIN: b"again"},
+                on_delivery=self._delivered,
+            )
+        self._producer.poll(0)
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        if error is None:
+            place = message.topic(), message.partition(), message.offset()
+            self.poisoned.add(place)
 
     def to_topics(self, records: Sequence[Recorded], random: Random) -> None:
         """Append the records once more, in the order given."""

@@ -50,7 +50,8 @@ class Report:
             f"seed {self.seed}: {self.verdict.value}",
             f"  {counts.mutations} mutations of {len(counts.kinds)} kinds,"
             f" {sum(counts.faults.values())} faults of {len(counts.faults)} kinds,"
-            f" {counts.kills} kills, {counts.hints} hints, {counts.divergent} divergent",
+            f" {counts.kills} kills, {counts.hints} hints, {counts.divergent} divergent,"
+            f" parked {counts.poison_parked} of {counts.poison} poison records",
             *(f"  {reason}" for reason in self.reasons),
         ]
         return "\n".join(lines)
@@ -72,7 +73,9 @@ class Report:
             "hints": {"captured": self.counts.captured, "sent again": self.counts.sent_again},
             "functions": [asdict(books) for books in self.counts.books],
             "returned to a replayed payload": self.zombies_returned,
-            "parked": self.counts.parked,
+            "poison": self.counts.poison,
+            "poison parked": self.counts.poison_parked,
+            "parked else": self.counts.parked_else,
             "dropped": self.counts.dropped,
             "divergent": self.counts.divergent,
             "healed while looking": self.healed,

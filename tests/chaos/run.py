@@ -17,7 +17,7 @@ from sandbox.chain import Chain
 from sandbox.compare import Difference, compare_table
 from sandbox.event_source import EventSourceSettings, PartialRetry
 from sandbox.function import environment_of
-from sandbox.queue_source import client
+from sandbox.queue_source import client, taken
 from sandbox.sessions import cassandra_session, create_keyspaces_tables
 from sandbox.stack import Stack
 from tests.chaos import books
@@ -27,7 +27,7 @@ from tests.chaos.lanes import Happened, Lanes
 from tests.chaos.plan import Lane, faults
 from tests.chaos.quiesce import settle_chain, settle_source
 from tests.chaos.recorder import Recorder
-from tests.chaos.replays import Replays
+from tests.chaos.replays import Place, Replays
 from tests.chaos.report import Report
 from tests.chaos.schema import source_ddl, tables, target_ddl
 from tests.chaos.verdict import Counts, Demands, judge, unmet
@@ -124,7 +124,7 @@ def run(options: Options, stack: Stack, folder: Path, say: Callable[[str], None]
         watch.lap("drained")
         differences, healed = _compared(options, stack)
         watch.lap("compared")
-        parked = _waiting(scene)
+        parked, poison = _parked(scene), scene.replays.poisoned
         dropped = scene.chain.counters.dropped
         returned = sum(one.returned for one in (*scene.zombies, scene.sleeper))
     counts = Counts(
@@ -134,7 +134,9 @@ def run(options: Options, stack: Stack, folder: Path, say: Callable[[str], None]
         sent_again=scene.recorder.sent_again,
         divergent=sum(map(len, differences.values())),
         books=tuple(books.read(folder)),
-        parked=parked,
+        poison=len(poison),
+        poison_parked=len(parked & poison),
+        parked_else=len(parked - poison),
         dropped=dropped,
         obstacles=tuple(past.obstacles),
     )
@@ -244,9 +246,7 @@ def _differences(stack: Stack, names: Any) -> dict[str, list[Difference]]:
     return {one.table: list(one.differences) for one in compared if one.differences}
 
 
-def _waiting(scene: _Scene) -> int:
-    """Messages in the parked queue."""
-    name = "ApproximateNumberOfMessages"
-    url = scene.stack.aws.parked_queue_url
-    answer = scene.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])
-    return int(answer["Attributes"][name])
+def _parked(scene: _Scene) -> set[Place]:
+    """Where the records came from that lie in the parked queue; it is empty afterwards."""
+    records = [body["record"] for body in taken(scene.sqs, scene.stack.aws.parked_queue_url)]
+    return {(one["topic"], one["partition"], one["offset"]) for one in records}

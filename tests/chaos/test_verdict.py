@@ -20,7 +20,9 @@ GOOD = Counts(
     sent_again=3,
     divergent=0,
     books=(BOOKS,),
-    parked=0,
+    poison=2,
+    poison_parked=2,
+    parked_else=0,
     dropped=0,
     obstacles=(),
 )
@@ -38,11 +40,11 @@ def test_a_run_with_everything_in_it_is_equal() -> None:
         ({"faults": Counter(dict.fromkeys(Fault, 1))}, "5 kills"),
         ({"kinds": Counter(dict.fromkeys(Kind, 1))}, "30 mutations"),
         ({"captured": 10}, "12 records were settled, the topics hold 13"),
-        ({"parked": 1}, "parked queue"),
+        ({"parked_else": 1}, "1 good records"),
+        ({"poison_parked": 1}, "1 of 2 poison"),
         ({"dropped": 1}, "given up"),
         ({"obstacles": ("9 hints are not settled",)}, "not settled"),
         ({"books": (replace(BOOKS, unbalanced=("12 in, 11 out",)),)}, "11 out"),
-        ({"books": (replace(BOOKS, ends={"parked": 3}),)}, "parked 3"),
     ],
 )
 def test_a_doubt_makes_it_unknown(changed: dict[str, object], why: str) -> None:
@@ -52,6 +54,6 @@ def test_a_doubt_makes_it_unknown(changed: dict[str, object], why: str) -> None:
 
 
 def test_rows_that_differ_outweigh_every_doubt() -> None:
-    verdict, reasons = judge(replace(GOOD, divergent=3, parked=1), DEMANDS)
+    verdict, reasons = judge(replace(GOOD, divergent=3, parked_else=1), DEMANDS)
     assert verdict is Verdict.DIVERGENT
     assert len(reasons) == 2

@@ -44,7 +44,11 @@ class Counts:
     """records that the run itself appended once more"""
     divergent: int
     books: tuple[Books, ...]
-    parked: int
+    poison: int
+    """records that the run made to be parked"""
+    poison_parked: int
+    parked_else: int
+    """other records that lie in the parked queue"""
     dropped: int
     """records that an event source gave up"""
     obstacles: tuple[str, ...]
@@ -86,8 +90,10 @@ def unmet(kinds: Counter[Kind], faults: Counter[Fault], demands: Demands) -> Ite
 def _doubts(counts: Counts, demands: Demands) -> Iterator[str]:
     yield from counts.obstacles
     yield from unmet(counts.kinds, counts.faults, demands)
-    if counts.parked:
-        yield f"{counts.parked} records lie in the parked queue"
+    if counts.parked_else:
+        yield f"{counts.parked_else} good records lie in the parked queue"
+    if counts.poison_parked < counts.poison:
+        yield f"{counts.poison_parked} of {counts.poison} poison records are in the parked queue"
     if counts.dropped:
         yield f"{counts.dropped} records were given up by an event source"
     settled = sum(books.settled for books in counts.books if books.function == PROCESSOR)
@@ -95,8 +101,6 @@ def _doubts(counts: Counts, demands: Demands) -> Iterator[str]:
         yield f"{settled} records were settled, the topics hold {counts.hints}"
     for books in counts.books:
         yield from books.unbalanced
-        if books.ends.get("parked"):
-            yield f"{books.function} parked {books.ends['parked']} records"
 
 
 def _missing(

@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 import certifi
 from aws_lambda_powertools import Logger, Metrics
+from botocore.config import Config
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
 from cassandra.policies import (
     DCAwareRoundRobinPolicy,
@@ -56,7 +57,8 @@ def processor(logger: Logger, metrics: Metrics) -> Pipeline:
     target = KeyspacesTarget(far, ttl_off)
     leases = KeyspacesLeases(far, clock)
     sqs = boto3.client("sqs")
-    parking = SqsParkingLot(sqs, boto3.client("s3"), queues.parked_queue_url, queues.bucket)
+    sqs = _client("sqs")
+    parking = SqsParkingLot(sqs, _client("s3"), queues.parked_queue_url, queues.bucket)
     replay = SqsReplayQueue(sqs, queues.replay_queue_url, clock)
     meter = PowertoolsMeter(logger, metrics, near, far)
     return Pipeline(
@@ -67,7 +69,17 @@ def processor(logger: Logger, metrics: Metrics) -> Pipeline:
 def replay_events() -> ReplayEvents:
     """What opens and answers the events of the replay queue."""
     queues = queues_from_environment()
-    return ReplayEvents(boto3.client("sqs"), boto3.client("s3"), queues.replay_queue_url)
+    return ReplayEvents(_client("sqs"), _client("s3"), queues.replay_queue_url)
+
+
+def _client(service: str) -> Any:
+    """A client that tells soon that its service is away: an invocation has no minutes to wait."""
+    config = Config(
+        connect_timeout=2,
+        read_timeout=REQUEST_TIMEOUT_S,
+        retries={"mode": "standard", "total_max_attempts": 3},
+    )
+    return boto3.client(service, config=config)
 
 
 def source_session(settings: SourceSettings) -> CqlSession:

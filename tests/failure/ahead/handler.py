@@ -1,0 +1,32 @@
+"""The processor on a machine whose clock is ten minutes ahead, as long as a file says so."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+AHEAD_NS = 600 * 10**9
+MARK = Path(os.environ["HINTFERRY_CONFIG"]).parent / "ahead"
+
+true_time_ns = time.time_ns
+time.time_ns = lambda: true_time_ns() + (AHEAD_NS if MARK.exists() else 0)
+
+from hintferry import wiring  # noqa: E402 - behind the change of the clock
+from hintferry.adapters.invocation import InvocationDeadline  # noqa: E402
+from hintferry.adapters.kafka_event import batch_response, open_event  # noqa: E402
+
+logger, metrics = Logger(), Metrics()
+pipeline = wiring.processor(logger, metrics)
+
+
+@metrics.log_metrics
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answers which records the event source shall deliver again."""
+    records = open_event(event)
+    ends = pipeline.process(records, InvocationDeadline(context))
+    return batch_response(records, ends)

@@ -1,0 +1,171 @@
+"""A side that is away, throttles or refuses: its records wait, and nothing of them is parked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hintferry.core.limits import REQUEST_TIMEOUT_S
+from keyspaces_local.faults import Answer, Fault, FaultAction, Operation
+from sandbox.stack import Stack
+from tests.failure.bench import POISON, WAIT_S, Bench, bench
+
+pytestmark = pytest.mark.stack
+
+INVOCATIONS = 20
+AHEAD = Path(__file__).parent / "ahead"
+
+
+@pytest.fixture(scope="module")
+def sides(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    with bench("sides", stack, tmp_path_factory.mktemp("sides")) as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_parked(sides: Bench) -> Iterator[None]:
+    """Whatever happens here is a side's fault, so no record may leave its topic for it."""
+    yield
+    sides.stack.keyspaces.control.reset()
+    assert sides.parked() == []
+    assert sides.given_up() == []
+    assert sides.chain.counters.dropped == 0
+
+
+def test_a_target_that_is_away_is_waited_for_over_twenty_invocations(sides: Bench) -> None:
+    sides.insert(range(1))
+    sides.wait_until_equal()
+    sides.stack.keyspaces.kill()
+    sides.spent_s.clear()
+    try:
+        sides.insert(range(1, 40))
+        until(lambda: len(sides.spent_s) > INVOCATIONS)
+        spent = sides.gb_s / len(sides.spent_s)
+    finally:
+        sides.stack.keyspaces.start()
+    sides.wait_until_equal()
+    print(f"target away: {len(sides.spent_s)} invocations, {spent:.2f} GB-s each")
+
+
+def test_a_target_that_answers_nothing_is_waited_for(sides: Bench) -> None:
+    """Its connections stand, so every request takes its full time."""
+    sides.stack.keyspaces.pause()
+    try:
+        sides.insert(range(40, 50))
+        time.sleep(2 * REQUEST_TIMEOUT_S)
+    finally:
+        sides.stack.keyspaces.resume()
+    sides.wait_until_equal()
+
+
+def test_a_source_that_answers_nothing_is_waited_for(sides: Bench) -> None:
+    (node,) = sides.stack.source_nodes
+    sides.insert(range(50, 60))
+    sides.wait_until_equal()
+    returned = sides.figures()["HintsReturned"]
+    node.pause()
+    try:
+        sides.hint(range(60))
+        sides.producer.flush(10)
+        until(lambda: sides.figures()["HintsReturned"] > returned)
+    finally:
+        node.resume()
+    sides.drain()
+    sides.wait_until_equal()
+
+
+@pytest.mark.parametrize("share", [0.1, 0.9])
+def test_a_target_that_throttles_a_share_of_all_writes_gets_them_all_in_the_end(
+    share: float, sides: Bench
+) -> None:
+    control = sides.stack.keyspaces.control
+    control.add_fault(
+        Fault(
+            FaultAction.REFUSE,
+            share=share,
+            table=sides.table,
+            operation=Operation.WRITE,
+            answer=Answer.THROTTLED,
+            seed=7,
+        )
+    )
+    first = 100 if share < 0.5 else 200
+    began = time.monotonic()
+    sides.insert(range(first, first + 100), "throttled")
+    sides.wait_until_equal(2 * WAIT_S)
+    (count,) = control.faults()
+    assert count.fired > 0
+    took = time.monotonic() - began
+    print(f"throttled at {share:.0%}: {count.fired} refusals, 100 rows in {took:.1f} s")
+
+
+def test_a_connection_that_is_cut_at_every_tenth_write_loses_none(sides: Bench) -> None:
+    control = sides.stack.keyspaces.control
+    control.add_fault(
+        Fault(FaultAction.CUT, share=0.1, table=sides.table, operation=Operation.WRITE, seed=5)
+    )
+    sides.insert(range(300, 400), "cut")
+    sides.wait_until_equal(2 * WAIT_S)
+    (count,) = control.faults()
+    assert count.fired > 0
+
+
+def test_under_a_hard_throttle_nearly_all_of_it_is_used(sides: Bench) -> None:
+    """200 units a second for 20 s of backlog, of which the last ten are looked at."""
+    rate, rows = 200.0, 6_000
+    sides.stack.keyspaces.control.set_capacity(sides.table, write=rate)
+    sides.hint(range(1_000, 1_000 + rows))
+    sides.producer.flush(30)
+    time.sleep(10)
+    before, began = sides.figures(), time.monotonic()
+    time.sleep(10)
+    after, took = sides.figures(), time.monotonic() - began
+    sides.stack.keyspaces.control.reset()
+    sides.drain()
+    throttled = after["Throttles"] - before["Throttles"]
+    accepted = after["HintsApplied"] - before["HintsApplied"]
+    print(f"throttle of {rate:.0f}/s: {accepted / took:.0f} accepted/s, {throttled} throttled")
+    assert accepted / took >= 0.9 * rate
+    assert throttled < 0.05 * (accepted + throttled)
+
+
+def test_a_clock_far_ahead_is_a_fault_and_never_poison(stack: Stack, tmp_path: Path) -> None:
+    """The service's window refuses its writes; the records wait for a worker with a good clock."""
+    (tmp_path / "ahead").touch()
+    with bench("ahead", stack, tmp_path, task_root=AHEAD) as made:
+        made.insert(range(5))
+        until(lambda: made.figures()["HintsReturned"] > 5)
+        assert list(made.behind.execute(f"SELECT a FROM {made.table}")) == []
+        (tmp_path / "ahead").unlink()
+        made.chain.function.sandboxes[0].kill()
+        made.wait_until_equal()
+        assert made.parked() == []
+
+
+def test_a_poison_record_among_ten_thousand_is_the_only_one_parked(sides: Bench) -> None:
+    """What lies behind it in its partition waits for no more than its batch."""
+    before = sides.figures()
+    keys = range(100, 200)
+    for number in range(100):
+        sides.hint(keys)
+        if number == 50:
+            sides.send(POISON)
+    sides.drain()
+    sides.producer.flush(10)
+    until(lambda: sides.figures()["HintsReceived"] - before["HintsReceived"] >= 10_001)
+    after = sides.figures()
+    assert after["HintsApplied"] - before["HintsApplied"] == 10_000
+    (message,) = sides.parked()
+    assert message["reason"] == "undecodable"
+    assert after["HintsReturned"] == before["HintsReturned"]
+
+
+def until(condition: object) -> None:
+    """Wait for something to come about."""
+    end = time.monotonic() + WAIT_S
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < end, "it did not come about in time"
+        time.sleep(0.05)
