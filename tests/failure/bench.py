@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,20 @@ from sandbox.lambda_runtime import Invocation
 from sandbox.queue_source import client, taken
 from sandbox.sessions import cassandra_session, create_keyspaces_tables
 from sandbox.stack import Stack
+from tools import places
 
 KEYSPACE = "failure"
 SWITCHES = "CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'}}"
 WAIT_S = 60.0
 MEMORY_GB = 1769 / 1024
 POISON = b'{"hint": 1, "scope": "ro'
+
+
+def keep(figure: str) -> None:
+    """Print a figure, and keep it with those of this and earlier runs."""
+    print(figure)
+    with (places.BUILD / "failure.txt").open("a") as figures:
+        figures.write(f"{datetime.now(UTC):%Y-%m-%d %H:%M} {figure}\n")
 
 
 @dataclass(slots=True)

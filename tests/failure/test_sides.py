@@ -11,7 +11,7 @@ import pytest
 from hintferry.core.limits import REQUEST_TIMEOUT_S
 from keyspaces_local.faults import Answer, Fault, FaultAction, Operation
 from sandbox.stack import Stack
-from tests.failure.bench import POISON, WAIT_S, Bench, bench
+from tests.failure.bench import POISON, WAIT_S, Bench, bench, keep
 
 pytestmark = pytest.mark.stack
 
@@ -47,7 +47,7 @@ def test_a_target_that_is_away_is_waited_for_over_twenty_invocations(sides: Benc
     finally:
         sides.stack.keyspaces.start()
     sides.wait_until_equal()
-    print(f"target away: {len(sides.spent_s)} invocations, {spent:.2f} GB-s each")
+    keep(f"target away: {len(sides.spent_s)} invocations, {spent:.2f} GB-s each")
 
 
 def test_a_target_that_answers_nothing_is_waited_for(sides: Bench) -> None:
@@ -99,7 +99,7 @@ def test_a_target_that_throttles_a_share_of_all_writes_gets_them_all_in_the_end(
     (count,) = control.faults()
     assert count.fired > 0
     took = time.monotonic() - began
-    print(f"throttled at {share:.0%}: {count.fired} refusals, 100 rows in {took:.1f} s")
+    keep(f"throttled at {share:.0%}: {count.fired} refusals, 100 rows in {took:.1f} s")
 
 
 def test_a_connection_that_is_cut_at_every_tenth_write_loses_none(sides: Bench) -> None:
@@ -127,7 +127,7 @@ def test_under_a_hard_throttle_nearly_all_of_it_is_used(sides: Bench) -> None:
     sides.drain()
     throttled = after["Throttles"] - before["Throttles"]
     accepted = after["HintsApplied"] - before["HintsApplied"]
-    print(f"throttle of {rate:.0f}/s: {accepted / took:.0f} accepted/s, {throttled} throttled")
+    keep(f"throttle of {rate:.0f}/s: {accepted / took:.0f} accepted/s, {throttled} throttled")
     assert accepted / took >= 0.9 * rate
     assert throttled < 0.05 * (accepted + throttled)
 
