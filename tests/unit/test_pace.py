@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from hintferry.adapters.pace import FASTEST, FEW, SLOW_S, SLOWEST, Pace
+from hintferry.adapters.pace import FEW, SLOW_S, SLOWEST, Pace
 
 SETTLING_S, RUN_S = 15.0, 60.0
 AT_ONCE = 16
@@ -99,13 +99,28 @@ def test_a_side_that_is_slow_whatever_we_send_is_not_starved() -> None:
     assert len(seen) / (RUN_S - SETTLING_S) > 0.8 * FEW
 
 
-def test_the_pace_recovers_when_the_throttle_is_gone() -> None:
+def test_the_pace_recovers_soon_when_the_throttle_is_gone() -> None:
     sender = Sender()
     for _ in range(100):
         sender.pace.wait()
         sender.pace.answered(0.001, True)
         sender.now += 1
     assert sender.pace.rate <= 2 * SLOWEST
-    sender.now += 300
-    sender.pace.wait()
-    assert sender.pace.rate == FASTEST
+    gone_at = sender.now
+    while sender.pace.rate < 1_000:
+        sender.pace.wait()
+        sender.pace.answered(0.001, False)
+    assert sender.now - gone_at < 15
+
+
+def test_a_side_that_answers_nothing_for_a_moment_is_soon_sent_as_much_as_before() -> None:
+    """A window of requests times out at once, and then it serves again."""
+    sender = Sender()
+    for _ in range(2_000):
+        sender.pace.wait()
+        sender.pace.answered(0.001, False)
+        sender.now += 0.001
+    sender.now += 5
+    for _ in range(48):
+        sender.pace.answered(5.0, True)
+    assert sender.pace.rate > 1_000

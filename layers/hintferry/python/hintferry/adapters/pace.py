@@ -1,7 +1,7 @@
 """How many requests a second a side is sent: as many as it takes.
 
 A side that asks for less is sent nine tenths of what it took lately, then slowly more until it asks
-again. The rate is what is steered, not the number in flight: a service that throttles answers so
+again; once it has not asked for a while, quickly more. The rate is what is steered, not the number in flight: a service that throttles answers so
 fast that even one request after the other may be too many.
 """
 
@@ -14,6 +14,10 @@ from collections.abc import Callable
 
 CUT = 0.9
 GROWTH_PER_S = 1.05
+QUIET_S, QUIET_GROWTH_PER_S = 5.0, 2.0
+MOST_CUT = 0.5
+"""A side that answered nothing for a moment, being paused, has not become that slow."""
+
 CUT_EVERY_S = 0.5
 """What was sent before a cut may still be refused after it: that is no reason for another."""
 
@@ -78,10 +82,12 @@ class Pace:
         now = self._now()
         if now - self._cut_at < CUT_EVERY_S:
             return
-        self.rate = max(SLOWEST, CUT * min(self.rate, self._rate_taken()))
+        taken = max(self._rate_taken(), MOST_CUT * self.rate)
+        self.rate = max(SLOWEST, CUT * min(self.rate, taken))
         self._cut_at = self._grown_at = self._counted_from = now
         self._taken = 0
 
     def _grow(self, now: float) -> None:
-        self.rate = min(FASTEST, self.rate * GROWTH_PER_S ** (now - self._grown_at))
+        growth = GROWTH_PER_S if now - self._cut_at < QUIET_S else QUIET_GROWTH_PER_S
+        self.rate = min(FASTEST, self.rate * growth ** (now - self._grown_at))
         self._grown_at = now
