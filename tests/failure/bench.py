@@ -87,6 +87,10 @@ class Bench:
                 pytest.fail(f"{len(differences)} differ: {some}; {self.chain.last_error}")
             time.sleep(0.2)
 
+    def is_behind(self) -> bool:
+        """Whether the sides differ now."""
+        return bool(compare_table(self.source, self.behind, self.table).differences)
+
     def drain(self) -> None:
         self.producer.flush(10)
         assert self.chain.drain(WAIT_S), self.chain.last_error

@@ -21,6 +21,7 @@ from hintferry.core.errors import (
     SideFault,
     StaleRead,
     Stuck,
+    Unavailable,
     Undecodable,
     Unprocessable,
 )
@@ -111,6 +112,9 @@ class Pipeline:
         for pause in _pauses():
             failures = list(_worth_another_try(failures, ledger))
             if not failures or deadline.remaining() < RESERVE_S + pause:
+                break
+            if len(failures) == len(works) and _is_side_away(failures):
+                # Waiting costs less at the event source than in here.
                 break
             if any(isinstance(error, SideFault) for _, error in failures):
                 self.clock.sleep(pause)
@@ -237,6 +241,10 @@ def _worth_another_try(failures: Failures, ledger: Ledger) -> Iterator[tuple[Wor
             ledger.failed(work.records, error)
         else:
             yield work, error
+
+
+def _is_side_away(failures: Failures) -> bool:
+    return all(isinstance(error, Unavailable) for _, error in failures)
 
 
 def _pauses() -> Iterator[float]:

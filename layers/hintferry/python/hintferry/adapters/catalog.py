@@ -37,6 +37,7 @@ class Catalog:
         self._absent: dict[TableId, tuple[float, HintferryError]] = {}
         self._version: bytes | None = None
         self._checked_at = 0.0
+        self._failure: tuple[float, HintferryError | None] = (0.0, None)
         self._lock = threading.RLock()
 
     def table(self, table: TableId) -> Table:
@@ -58,10 +59,17 @@ class Catalog:
         now = time.monotonic()
         if now - self._checked_at < VERSION_CHECK_S:
             return
+        failed_at, failure = self._failure
+        if failure is not None and now - failed_at < REMEMBER_ABSENCE_S:
+            raise failure
         try:
             rows = self._session.current().execute(cql.SCHEMA_VERSION).all()
         except Exception as error:
-            raise translate(self._session, error) from error
+            self._session.doubt(error)
+            failure = translate(self._session, error)
+            self._failure = time.monotonic(), failure
+            raise failure from error
+        self._failure = 0.0, None
         self._checked_at = now
         if rows[0][0] != self._version:
             self._version = rows[0][0]

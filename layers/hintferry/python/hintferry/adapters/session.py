@@ -31,6 +31,9 @@ from hintferry.core.errors import Side, Unavailable
 
 IDLE_S = 10.0
 PING_TIMEOUT_S = 1.0
+CONNECT_AGAIN_S = 1.0
+"""A side that let us not connect is not asked again for each key of a batch."""
+
 
 PROOF_TIMEOUT_S = 0.5
 """A side that is well answers again this soon what it has answered before."""
@@ -61,6 +64,7 @@ class CqlSession:
         self._served: BoundStatement | None = None
         self._proved_at = 0.0
         self._suspect = False
+        self._failure: tuple[float, Unavailable | None] = (0.0, None)
         self._lock = threading.RLock()
 
     def current(self) -> Any:
@@ -136,13 +140,18 @@ class CqlSession:
         self._suspect = False
 
     def _connect(self) -> None:
+        failed_at, failure = self._failure
+        if failure is not None and time.monotonic() - failed_at < CONNECT_AGAIN_S:
+            raise failure
         try:
             self._cluster = self._build_cluster()
             session = self._cluster.connect()
         except Exception as error:
             # The driver raises what its sockets, its TLS and its parser raise: all mean "not now".
             self.close()
-            raise Unavailable(self.side, f"cannot connect: {error}") from error
+            failure = Unavailable(self.side, f"cannot connect: {error}")
+            self._failure = time.monotonic(), failure
+            raise failure from error
         session.client_protocol_handler = RawProtocolHandler
         self._session, self._suspect = session, False
 
