@@ -23,10 +23,14 @@ from sandbox.stack import Stack
 pytestmark = pytest.mark.stack
 
 TABLE = "CREATE TABLE large.t (a int, b int, v text, PRIMARY KEY (a, b))"
+QUIET = "CREATE TABLE large.quiet (a int, b int, v text, PRIMARY KEY (a, b))"
+"""Its writes bring no hints."""
+
 SWITCHES = "CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'}}"
 TOPIC = "hintferry.large.t"
 INSERT = "INSERT INTO large.t (a, b, v) VALUES (?, ?, 'x') USING TIMESTAMP 1000"
 WAIT_S = 150.0
+MILLION, AT_ONCE = 1_000_000, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +47,9 @@ class Bench:
         arguments = ((partition, row) for row in range(rows))
         execute_concurrent_with_args(session, insert, arguments, concurrency=200)
 
-    def hint(self, partition: int) -> None:
+    def hint(self, partition: int, table: str = "t") -> None:
         key = b64encode(partition.to_bytes(4)).decode()
-        value = {"hint": 1, "scope": "partition", "keyspace": "large", "table": "t", "pk": [key]}
+        value = {"hint": 1, "scope": "partition", "keyspace": "large", "table": table, "pk": [key]}
         producer = Producer({"bootstrap.servers": self.stack.kafka})
         producer.produce(TOPIC, json.dumps(value | {"ck": None}).encode())
         assert producer.flush(10) == 0
@@ -83,9 +87,10 @@ class Bench:
 @pytest.fixture(scope="module")
 def bench(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     keyspace = "CREATE KEYSPACE large WITH replication = "
-    stack.create_tables(keyspace + stack.replication, f"{TABLE} WITH cdc = true")
+    stack.create_tables(keyspace + stack.replication, f"{TABLE} WITH cdc = true", QUIET)
     single = keyspace + "{'class': 'SingleRegionStrategy'}"
-    create_keyspaces_tables(stack.target, "large", [single, f"{TABLE} WITH {SWITCHES}"])
+    theirs = [single, f"{TABLE} WITH {SWITCHES}", f"{QUIET} WITH {SWITCHES}"]
+    create_keyspaces_tables(stack.target, "large", theirs)
     with (
         cassandra_session(stack.source) as source,
         cassandra_session(stack.behind) as behind,
@@ -118,6 +123,35 @@ def test_a_partition_full_of_graves_is_cut_by_the_targets_rows(bench: Bench) -> 
     bench.wait_until_empty(2)
     # The second look finds no rows on the target to cut by: it is for a person to compact.
     assert bench.parked()["reason"] == "stuck"
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+def test_a_partition_of_a_million_rows_is_compared_with_flat_memory(bench: Bench) -> None:
+    """Ten of its rows are missing on the target, and ten are there that the source lacks."""
+    _fill_quietly(bench.source, range(MILLION))
+    _fill_quietly(bench.behind, range(10, MILLION + 10))
+    bench.hint(5, "quiet")
+    end = time.monotonic() + 4 * WAIT_S
+    edges = (
+        "SELECT b FROM large.quiet WHERE a = 5 AND b < 10",
+        f"SELECT b FROM large.quiet WHERE a = 5 AND b >= {MILLION}",
+    )
+    while [len(list(bench.behind.execute(edge))) for edge in edges] != [10, 0]:
+        assert time.monotonic() < end, f"{bench.chain.last_error} {bench.chain.replay.last_error}"
+        time.sleep(0.5)
+    print(f"a million rows: {_peak_mb()} MB, {bench.chain.replay.invocations} continuations")
+    assert _peak_mb() < 250
+
+
+def _fill_quietly(session: Any, rows: range) -> None:
+    insert = session.prepare(
+        "BEGIN UNLOGGED BATCH"
+        + " INSERT INTO large.quiet (a, b, v) VALUES (5, ?, 'x') USING TIMESTAMP 1000;" * AT_ONCE
+        + " APPLY BATCH"
+    )
+    batches = (tuple(rows[first : first + AT_ONCE]) for first in range(0, len(rows), AT_ONCE))
+    execute_concurrent_with_args(session, insert, batches, concurrency=20)
 
 
 def _peak_mb() -> int:
