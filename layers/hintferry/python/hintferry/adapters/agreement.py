@@ -18,7 +18,7 @@ from hintferry.adapters.session import CqlSession
 from hintferry.core.errors import HintferryError, SchemaMismatch, Side, Unavailable, UnknownTable
 from hintferry.core.schema import Column, Table, TableId
 
-ASK_AGAIN_S = 5.0
+ASK_AGAIN_S = 1.0
 """A table that was refused is looked at again after this: somebody may have mended it."""
 
 _PROPERTIES = MapType.apply_parameters([UTF8Type, MapType.apply_parameters([UTF8Type, UTF8Type])])

@@ -20,6 +20,9 @@ VERSION_CHECK_S = 0.1
 """Protocol v4 never tells of a new column, so the schema's version is asked for. A hint takes
 longer from its write to us: the version was compared after the write that it speaks of."""
 
+REMEMBER_FAILURE_S = 1.0
+"""A side that did not answer is not asked again for each record of a batch."""
+
 REMEMBER_ABSENCE_S = 5.0
 """A table that is not there, or a side that did not answer, is asked for again after this."""
 
@@ -60,7 +63,7 @@ class Catalog:
         if now - self._checked_at < VERSION_CHECK_S:
             return
         failed_at, failure = self._failure
-        if failure is not None and now - failed_at < REMEMBER_ABSENCE_S:
+        if failure is not None and now - failed_at < REMEMBER_FAILURE_S:
             raise failure
         try:
             rows = self._session.current().execute(cql.SCHEMA_VERSION).all()
