@@ -24,7 +24,7 @@ from sandbox.tables import session
 from tests.chaos.schema import MARKER_TABLE, tables
 
 _ALL_UP_S, _HAND_OFF_S, _MARKER_S = 60.0, 60.0, 60.0
-_TOPICS_S, _QUEUE_S = 60.0, 180.0
+_TOPICS_S, _QUEUE_S = 120.0, 180.0
 _HAND_OFF_BUFFER_S = 11.0
 """A node may keep what it has to hand off in memory for ten seconds before it is in a file."""
 

@@ -12,7 +12,7 @@ from tests.chaos.run import Options, run
 from tests.chaos.verdict import Verdict
 from tools import places
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
 SEED = 20261123
 
@@ -24,8 +24,20 @@ def chaos_stack() -> Iterator[Stack]:
 
 
 def test_whatever_is_paused_killed_or_replayed_both_sides_end_up_equal(chaos_stack: Stack) -> None:
-    options = Options(seed=SEED, seconds=60.0, mutations=5_000, kills=10)
-    report = run(options, chaos_stack, places.BUILD / "chaos", print)
+    """A run that is unknown says nothing, as on a machine that is busy with other things: once
+    more, then, in tables of its own. One that is divergent is never run again."""
+    for attempt in range(2):
+        options = Options(
+            seed=SEED + attempt,
+            seconds=60.0,
+            keyspace=f"chaos_{attempt}",
+            mutations=5_000,
+            kills=10,
+        )
+        report = run(options, chaos_stack, places.BUILD / "chaos", print)
+        if report.verdict is not Verdict.UNKNOWN:
+            break
+        print(report)
     assert report.verdict is Verdict.EQUAL, str(report)
 
 
