@@ -17,8 +17,8 @@ from hintferry.adapters.keyspaces import KeyspacesTarget
 from hintferry.adapters.session import IDLE_S, CqlSession
 from hintferry.adapters.settings import SourceSettings, TargetSettings
 from hintferry.core.coalesce import RowWork
-from hintferry.core.errors import SideFault
-from hintferry.core.limits import REQUEST_TIMEOUT_S
+from hintferry.core.errors import SideFault, StaleRead
+from hintferry.core.limits import REQUEST_TIMEOUT_S, STALE_AFTER_S
 from hintferry.core.rows import Put
 from hintferry.core.schema import TableId
 from hintferry.ports import Write
@@ -137,14 +137,28 @@ def test_a_write_without_an_answer_leaves_no_connection_to_arrive_by(
     assert write(target, table, 12) is None
 
 
+def test_what_was_read_too_long_ago_is_never_sent(
+    bench: Bench, sides: tuple[CqlSession, CqlSession]
+) -> None:
+    source_session, target_session = sides
+    table = CassandraSource(source_session, WallClock()).table(ID)
+    target = KeyspacesTarget(target_session)
+    assert isinstance(write(target, table, 20, age_s=STALE_AFTER_S + 1), StaleRead)
+    assert write(target, table, 21, age_s=STALE_AFTER_S - 5) is None
+    shown = bench.behind.execute("SELECT a FROM sessions.t WHERE a IN (20, 21)")
+    assert [row.a for row in shown] == [21]
+
+
 def connections(bench: Bench) -> list[Any]:
     """This process's own to keyspaces-local."""
     there = bench.stack.target.host, bench.stack.target.port
     return [one for one in psutil.Process().net_connections() if one.raddr == there]
 
 
-def write(target: KeyspacesTarget, table: Any, key: int) -> Exception | None:
+def write(target: KeyspacesTarget, table: Any, key: int, age_s: float = 0.0) -> Exception | None:
+    """Write a row as of a read that began so long ago."""
     work = RowWork(ID, (key.to_bytes(4),), {(): (0,)})
-    put = Put((), ("v",), (b"x",), time.time_ns() // 1000, None, creates_row=True)
+    read_start = int((time.time() - age_s) * 1e6)
+    put = Put((), ("v",), (b"x",), read_start, None, creates_row=True)
     ((_, error),) = target.write([Write(work, table, [put])])
     return error

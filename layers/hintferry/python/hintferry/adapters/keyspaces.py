@@ -18,8 +18,9 @@ from hintferry.adapters.paging import pages
 from hintferry.adapters.rowshape import RowShape
 from hintferry.adapters.session import DRIVER_ERRORS, CqlSession
 from hintferry.adapters.window import in_flight
-from hintferry.core.errors import HintferryError
+from hintferry.core.errors import HintferryError, StaleRead
 from hintferry.core.hint import Slice
+from hintferry.core.limits import STALE_AFTER_S
 from hintferry.core.rows import Add, Put, Row, Statement
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.core.slices import pieces
@@ -36,15 +37,21 @@ WRITES_IN_FLIGHT = 48
 
 @dataclass(slots=True)
 class _Progress:
-    """One write on its way: how many of its requests are still out, and the first error."""
+    """One write on its way: how many of its requests are still out, and the first error.
+
+    `read_start`: of the oldest read that it follows from, microseconds since the epoch.
+    """
 
     write: Write
     requests: list[BoundStatement | BatchStatement]
     waiting: int = field(init=False)
+    read_start: float = field(init=False)
     error: HintferryError | None = None
 
     def __post_init__(self) -> None:
         self.waiting = len(self.requests)
+        stamps = (one.timestamp for one in self.write.statements if not isinstance(one, Add))
+        self.read_start = min(stamps, default=float("inf"))
 
 
 class KeyspacesTarget:
@@ -119,7 +126,11 @@ class KeyspacesTarget:
 
     def _send(self, request: tuple[_Progress, int]) -> Any:
         progress, index = request
-        return self._session.current().execute_async(progress.requests[index])
+        session = self._session.current()
+        # Here, whatever came between: a slow pace, a lost connection, a frozen sandbox.
+        if time.time() - progress.read_start / 1e6 > STALE_AFTER_S:
+            raise StaleRead("too long between read and write")
+        return session.execute_async(progress.requests[index])
 
     def _batches(self, write: Write) -> Iterator[BoundStatement | BatchStatement]:
         """The statements in unlogged batches of this one partition, alone where there is one."""
