@@ -119,9 +119,9 @@ def test_a_mutation_hinted_as_a_whole_partition_is_counted_and_loses_nothing(
 
 def test_a_log_is_read_on_over_rotation_and_half_a_line_waits(node: MadeNode) -> None:
     log = node.connector_log
-    say(log, LOST + "\n" + LOST[:30])
+    say(log, LOST + "\n" + LOST[:34])
     assert node.run()["HintsLost"] == 1
-    say(log, LOST[30:] + "\n")
+    say(log, LOST[34:] + "\n")
     assert node.run(15)["HintsLost"] == 1
     say(log, LOST + "\n")
     log.rename(log.with_suffix(".1"))
