@@ -196,11 +196,11 @@ def load_settings(path: str) -> Settings:
         yaml = read_yaml(ini["cassandra_yaml"])
         storage = ini.get("storage_directory", "/var/lib/cassandra")
         home = ini["home"]
-        cdc_raw = yaml.get("cdc_raw_directory", os.path.join(storage, "cdc_raw"))
+        cdc_raw = yaml.get("cdc_raw_directory") or os.path.join(storage, "cdc_raw")
         relocated = ini.get("relocation_directory", os.path.join(home, "relocated"))
         return Settings(
             cdc_raw=cdc_raw,
-            commitlog=yaml.get("commitlog_directory", os.path.join(storage, "commitlog")),
+            commitlog=yaml.get("commitlog_directory") or os.path.join(storage, "commitlog"),
             cdc_total=cdc_total(yaml, cdc_raw),
             segment_size=size(yaml, "commitlog_segment_size", "commitlog_segment_size_in_mb", 32),
             relocated=relocated,
@@ -229,25 +229,26 @@ def load_settings(path: str) -> Settings:
 
 
 def read_yaml(path: str) -> Dict[str, str]:
-    """The scalars at the top level of cassandra.yaml; lists and maps are left out."""
+    """The top level of cassandra.yaml; a list or a map is an empty text."""
     found = {}
     with open(path, encoding="utf-8") as lines:
         for line in lines:
-            match = re.match(r"^([a-z][a-z0-9_]*):\s+(.*?)\s*(?:\s#.*)?$", line)
-            if match and match.group(2) and not match.group(2).startswith("#"):
-                found[match.group(1)] = match.group(2).strip("'\"")
+            match = re.match(r"^([a-z][a-z0-9_]*):(?:\s+(.*?))?\s*(?:\s#.*)?$", line)
+            if match:
+                value = match.group(2) or ""
+                found[match.group(1)] = "" if value.startswith("#") else value.strip("'\"")
     return found
 
 
 def size(yaml: Dict[str, str], name: str, old_name: str, default_mib: int) -> int:
     """A size of cassandra.yaml in bytes: `32MiB` since 4.1, a number of MiB before."""
-    if name in yaml:
+    if yaml.get(name):
         match = re.match(r"^(\d+)\s*(B|KiB|MiB|GiB)$", yaml[name])
         if not match:
             raise ValueError(f"cassandra.yaml: {name}: {yaml[name]} is not a size")
         power = ["B", "KiB", "MiB", "GiB"].index(match.group(2))
         return int(int(match.group(1)) * 1024**power)
-    return int(yaml.get(old_name, default_mib)) * MIB
+    return int(yaml.get(old_name) or default_mib) * MIB
 
 
 def cdc_total(yaml: Dict[str, str], cdc_raw: str) -> int:

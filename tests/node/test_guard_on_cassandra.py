@@ -1,0 +1,138 @@
+"""The guard beside a real Cassandra and the real connector."""
+
+import json
+import time
+from base64 import b64decode
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cassandra.cluster import NoHostAvailable
+from confluent_kafka import Consumer
+
+from node.cdcguard import cdcguard
+from sandbox import tables
+from sandbox.stack import Stack
+from sandbox.waiting import until
+from tests.capture.hints import topic
+
+pytestmark = pytest.mark.stack
+
+KEYSPACE = "guarded"
+# Flushed by itself, as nodetool needs more Java than the sandbox has.
+TABLE = (
+    "CREATE TABLE {ks}.t (id int PRIMARY KEY, v blob)"
+    " WITH cdc = true AND memtable_flush_period_in_ms = 1000"
+)
+FLUSHED_SECONDS = 4
+ROW = b"x" * 100_000
+SMALL = "cdc_total_space: 48MiB"
+
+
+@pytest.fixture(scope="module")
+def cql(stack: Stack) -> Iterator[Any]:
+    keyspace = f"CREATE KEYSPACE {KEYSPACE} WITH replication = {stack.replication}"
+    stack.create_tables(keyspace, TABLE.format(ks=KEYSPACE))
+    with tables.session(stack.source) as session:
+        session.set_keyspace(KEYSPACE)
+        yield session
+
+
+@pytest.fixture
+def guard(stack: Stack, tmp_path: Path) -> cdcguard.Settings:
+    node, capture = stack.source_nodes[0], stack.captures[0]
+    home = capture.log.parent
+    ini = tmp_path / "cdcguard.ini"
+    ini.write_text(
+        "[cdcguard]\n"
+        f"cassandra_yaml = {node.yaml}\nhome = {home}\nstate = {tmp_path / 'state.json'}\n"
+        f"connector_log = {capture.log}\ncassandra_log = {node.log}\n"
+        f"health_url = http://127.0.0.1:{capture.http_port}/health\n"
+        "emf = 127.0.0.1:9\ncluster = source\n"
+    )
+    return cdcguard.load_settings(str(ini))
+
+
+def one_pass(guard: cdcguard.Settings) -> dict[str, Any]:
+    """The state after a pass, metrics and all."""
+    assert cdcguard.run(guard, cdcguard.World(guard)) == 0
+    return cdcguard.load_state(guard)
+
+
+def keys(records: Consumer, count: int, seconds: float = 60) -> set[int]:
+    """The ids that were hinted, until `count` different ones were seen."""
+    seen: set[int] = set()
+    deadline = time.monotonic() + seconds
+    while len(seen) < count and time.monotonic() < deadline:
+        message = records.poll(0.2)
+        if message is not None and not message.error():
+            seen.add(row_id(message.key()))
+    return seen
+
+
+def inserts(cql: Any, number: int) -> bool:
+    """False while the driver has not come back to the node."""
+    try:
+        cql.execute("INSERT INTO t (id) VALUES (%s)", [number])
+    except NoHostAvailable:
+        return False
+    return True
+
+
+def row_id(key: Any) -> int:
+    return int.from_bytes(b64decode(json.loads(key)["pk"][0]), "big")
+
+
+def test_a_segment_that_a_crash_left_open_is_closed_and_later_hints_come(
+    stack: Stack, cql: Any, guard: cdcguard.Settings
+) -> None:
+    node = stack.source_nodes[0]
+    with topic(stack, KEYSPACE, "t") as records:
+        cql.execute("INSERT INTO t (id) VALUES (1)")
+        assert keys(records, 1) == {1}
+        time.sleep(FLUSHED_SECONDS)
+        node.kill()
+        node.start()
+        until(partial(inserts, cql, 2), 30, "the node takes writes again")
+        assert keys(records, 1, seconds=5) == set()
+        metrics = one_pass(guard)["metrics"]
+        assert metrics["StuckSegmentsMended"] == 1
+        assert keys(records, 1) == {2}
+    assert metrics["CaptureUp"] == 1
+    assert metrics["GuardFaults"] == 0
+
+
+def test_writes_go_on_while_nobody_reads_and_what_was_set_aside_arrives(
+    stack: Stack, cql: Any, guard: cdcguard.Settings
+) -> None:
+    """The connector is dead, 80 MB are written, 48 MiB of cdc_raw are allowed."""
+    node, capture = stack.source_nodes[0], stack.captures[0]
+    text = node.yaml.read_text()
+    node.yaml.write_text(text.replace("cdc_total_space: 1024MiB", SMALL))
+    node.restart()
+    guard = guard._replace(cdc_total=48 * cdcguard.MIB)
+    try:
+        with topic(stack, KEYSPACE, "t") as records:
+            capture.kill()
+            with tables.session(stack.source) as session:
+                insert = session.prepare(f"INSERT INTO {KEYSPACE}.t (id, v) VALUES (?, ?)")
+                for number in range(1000, 1800):
+                    session.execute(insert, (number, ROW))
+                    if number % 40 == 0:
+                        state = one_pass(guard)
+            assert state["metrics"]["SetAsideSegments"] > 5
+            assert state["metrics"]["WritesRefused"] == 0
+            assert "Rejecting mutation" not in node.output()
+            assert list(state["to_sweep"]) == [f"{KEYSPACE}.t"]
+            node.yaml.write_text(text)
+            node.restart()
+            guard = guard._replace(cdc_total=1024 * cdcguard.MIB)
+            assert cdcguard.give_back(guard, cdcguard.World(guard)) == 0
+            capture.start()
+            assert keys(records, 800) == set(range(1000, 1800))
+    finally:
+        node.yaml.write_text(text)
+        if not capture.alive:
+            capture.start()
