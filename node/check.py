@@ -32,12 +32,12 @@ def check(migration: Migration, environment: Mapping[str, str]) -> dict[str, lis
     source = migration.source
     faults: dict[str, list[Fault]] = {}
     with _session(source.contact_points[0], source.port, environment) as cql:
-        wanted = [str(table.id) for table in migration.tables]
-        faults["schema"] = schema_faults(
-            *(list(cql.execute(f"SELECT * FROM system_schema.{name}")) for name in
-              ("keyspaces", "tables", "columns")),
-            wanted,
-        )  # fmt: skip
+        keyspaces, tables, columns = (
+            list(cql.execute(f"SELECT * FROM system_schema.{name}"))
+            for name in ("keyspaces", "tables", "columns")
+        )
+        migrated = [str(table.id) for table in migration.tables]
+        faults["schema"] = schema_faults(keyspaces, tables, columns, migrated)
         hosts = cql.cluster.metadata.all_hosts()
     nodes = sorted(str(host.address) for host in hosts if host.datacenter == source.datacenter)
     for node in nodes:

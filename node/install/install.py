@@ -21,11 +21,12 @@ from typing import Dict, List, NamedTuple
 from node.cdcguard.cdcguard import read_yaml
 from node.install.checks import Fault, setting_faults
 
-RELEASE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+RELEASE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 UNITS = ("hintferry-capture.service", "cdcguard.service", "cdcguard.timer")
 # Started and stopped in this order; the guard's service is the timer's business.
 RUNNING = ("cdcguard.timer", "hintferry-capture.service")
 RELEASES_KEPT = 2
+CONFIGURATION = ("capture.properties", "cdcguard.ini", "driver.conf", "jvm.options", "logback.xml")
 
 
 class InstallError(Exception):
@@ -100,6 +101,8 @@ def apply(node: Node, config: str) -> None:
     fatal = [fault for fault in faults_of(node) if fault.fatal]
     if fatal:
         raise InstallError("\n".join(str(fault) for fault in fatal))
+    if not os.path.isdir(config) or set(CONFIGURATION) - set(os.listdir(config)):
+        raise InstallError(f"{config} is not what node.render writes: render it again.")
     account = owner(node)
     for folder in (node.home, node.home + "/offsets", node.home + "/relocated"):
         make_folder(folder, account)
@@ -147,7 +150,7 @@ def configure(node: Node, config: str) -> None:
         "RACKDC": rackdc,
         "NODETOOL": shutil.which("nodetool") or "",
     }
-    for name in sorted(os.listdir(config)):
+    for name in CONFIGURATION:
         with open(os.path.join(config, name), encoding="utf-8") as file:
             text = file.read()
         for key, value in values.items():

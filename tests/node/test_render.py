@@ -133,6 +133,13 @@ def test_a_node_that_would_lose_hints_is_left_alone(
     assert not (node / "etc/hintferry").exists()
 
 
+def test_half_a_configuration_is_refused(node: Path, config: Path) -> None:
+    assert {path.name for path in config.iterdir()} == set(install.CONFIGURATION)
+    (config / "jvm.options").unlink()
+    assert call(node, "apply", config) == 1
+    assert not (node / "etc/hintferry").exists()
+
+
 def test_a_node_without_its_yaml_can_be_left(node: Path) -> None:
     (node / "cassandra.yaml").unlink()
     assert call(node, "check") == 1
