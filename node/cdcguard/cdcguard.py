@@ -34,6 +34,8 @@ LONGEST_STEP = 60
 NEVER = 7 * 24 * 3600
 SAMPLES = 40
 RESTART_AT_MOST_EVERY = 3600
+# So many times the time after which a standstill is one.
+LATE_AFTER = 3
 
 # Name: unit, meaning, and when it asks for attention (comparison, threshold, seconds), if ever.
 METRICS: Dict[str, Tuple[str, str, Optional[Tuple[str, int, int]]]] = {
@@ -374,13 +376,14 @@ class World:
         match = re.search(r"MainPID=(\d+)", text)
         return int(match.group(1)) if match else 0
 
-    def restart(self) -> bool:
-        """End it; systemd starts it again. That needs no rights beyond its own user's."""
+    def restart(self, hard: bool) -> bool:
+        """End it, at once where it did not end when asked; systemd starts it again. That needs no
+        rights beyond its own user's. False when it does not run."""
         pid = self.pid()
         if not pid:
             return False
         with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)
+            os.kill(pid, signal.SIGKILL if hard else signal.SIGTERM)
         return True
 
     def count(self, bean: str) -> Optional[int]:
@@ -580,9 +583,21 @@ class Guard:
         seen = self.state.get("progress", {})
         if not waiting or seen.get("mark") != mark:
             self.state["progress"] = {"mark": mark, "since": self.now, "restarts": 0}
+            self.late()
             return
         if self.now - seen["since"] >= self.settings.stuck_seconds:
             self.stuck(seen)
+
+    def late(self) -> None:
+        """It sends, but too slowly: releases before 3.6 do after some hours, until a restart."""
+        if self.metrics["OldestSegmentSeconds"] < LATE_AFTER * self.settings.stuck_seconds:
+            return
+        self.say("CRITICAL", "Capture falls behind what the node writes.")
+        if self.now - self.state.get("late_restart", 0) < RESTART_AT_MOST_EVERY:
+            return
+        if self.world.restart(hard=False):
+            self.state["late_restart"] = self.now
+            self.metrics["CaptureRestarts"] = 1
 
     def stuck(self, seen: Dict[str, Any]) -> None:
         self.metrics["CaptureStuck"] = 1
@@ -591,7 +606,7 @@ class Guard:
         patience = self.settings.stuck_seconds * 2 ** min(seen["restarts"], 10)
         if self.now - seen.get("restarted", 0) < min(patience, RESTART_AT_MOST_EVERY):
             return
-        if self.world.restart():
+        if self.world.restart(hard=seen["restarts"] > 0):
             seen["restarts"] += 1
             seen["restarted"] = self.now
             self.metrics["CaptureRestarts"] = 1
@@ -641,10 +656,12 @@ class Guard:
             if free >= 2 * need:
                 break
             os.makedirs(self.settings.aside, exist_ok=True)
-            for path in one.files:
-                os.rename(path, os.path.join(self.settings.aside, os.path.basename(path)))
-            free += one.size
-            moved += 1
+            # What capture has moved away by now is read.
+            with contextlib.suppress(FileNotFoundError):
+                for path in one.files:
+                    os.rename(path, os.path.join(self.settings.aside, os.path.basename(path)))
+                free += one.size
+                moved += 1
         if moved:
             self.say("CRITICAL", f"{moved} segments were set aside to keep writes going.")
         else:
@@ -775,7 +792,7 @@ def emf_document(settings: Settings, metrics: Dict[str, float], now: float) -> s
     document: Dict[str, Any] = {
         "_aws": {
             "Timestamp": int(now * 1000),
-            "LogGroupName": f"/hintferry/{settings.cluster}/cdcguard",
+            "LogGroupName": re.sub(r"[^\w./#-]", "-", f"/hintferry/{settings.cluster}/cdcguard"),
             "CloudWatchMetrics": [
                 {
                     "Namespace": settings.namespace,
@@ -915,6 +932,10 @@ def replace_file(path: str, text: str) -> None:
 
 @contextlib.contextmanager
 def locked(settings: Settings) -> Iterator[None]:
+    """For whoever writes: one at a time, and only Cassandra's own user, or its files would become
+    another's."""
+    if os.stat(settings.cdc_raw).st_uid != os.geteuid():
+        raise GuardError(f"Run it as the owner of {settings.cdc_raw}.")
     with open(settings.state + ".lock", "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

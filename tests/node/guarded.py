@@ -19,7 +19,7 @@ class FakeWorld(cdcguard.World):
         self.time = START
         self.up = True
         self.running = 4711
-        self.restarts = 0
+        self.restarts: list[str] = []
         self.counts: dict[str, int] = {}
         self.volume = 100 * 1024 * MIB
         self.sent: list[dict[str, Any]] = []
@@ -33,8 +33,8 @@ class FakeWorld(cdcguard.World):
     def pid(self) -> int:
         return self.running
 
-    def restart(self) -> bool:
-        self.restarts += 1
+    def restart(self, hard: bool) -> bool:
+        self.restarts.append("hard" if hard else "soft")
         return True
 
     def count(self, bean: str) -> int | None:
@@ -78,7 +78,7 @@ class MadeNode:
             f"connector_log = {self.connector_log}\n"
             f"cassandra_log = {self.cassandra_log}\n"
             "health_url = http://127.0.0.1:1/health\n"
-            "cluster = source\nnode = 10.0.1.11\n"
+            "cluster = Old Shop\nnode = 10.0.1.11\n"
             f"tables = {tables}\n"
             "archive_mib = 5\n"
         )

@@ -61,6 +61,14 @@ def java(release: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+def compiled(release: Path, target: Path, name: str, source: str, jar: Path) -> None:
+    (target / f"{name}.java").write_text(source)
+    compiler = places.classpath("compiler").read_text().strip()
+    options = ["-17", "-nowarn", "-cp", str(jar), "-d", str(target)]
+    done = java(release, "-jar", compiler, *options, str(target / f"{name}.java"))
+    assert done.returncode == 0, done.stderr
+
+
 def test_equal_inputs_give_equal_bytes(tar: Path, tmp_path: Path) -> None:
     again = bundle.build(tmp_path)
     assert hashlib.sha256(again.read_bytes()).digest() == hashlib.sha256(tar.read_bytes()).digest()
@@ -87,28 +95,60 @@ def test_the_manifest_names_every_file_by_its_hash(tar: Path) -> None:
         }
 
 
-def test_capture_starts_on_the_java_of_the_bundle(release: Path) -> None:
+def test_capture_starts_on_the_java_of_the_bundle(release: Path, tmp_path: Path) -> None:
     """As the unit starts it: it comes as far as missing its configuration."""
+    render.render(migration_from(places.ROOT / "migration.toml"), "127.0.0.1:1", "iam", tmp_path)
     unit = (release / "node/units/hintferry-capture.service").read_text()
     assert f"@{bundle.CURRENT}/classpath hintferry.capture.CaptureTask" in unit
     classpath = (release / "classpath").read_text().split()[1].split(":")
     assert all(Path(path).exists() for path in classpath)
     assert "capture.jar" in classpath[0]
     assert "aws-msk-iam-auth" in classpath[-1]
-    done = java(release, f"@{release}/classpath", "hintferry.capture.CaptureTask", "/nowhere")
+    options = f"@{tmp_path}/jvm.options"
+    done = java(
+        release, options, f"@{release}/classpath", "hintferry.capture.CaptureTask", "/nowhere"
+    )
     assert "ClassNotFound" not in done.stderr
     assert "/nowhere" in done.stderr + done.stdout
 
 
 def test_the_producer_takes_the_rendered_login_to_msk(release: Path, tmp_path: Path) -> None:
     render.render(migration_from(places.ROOT / "migration.toml"), "127.0.0.1:1", "iam", tmp_path)
-    (tmp_path / "Login.java").write_text(LOGIN)
     (kafka,) = (release / "jars").glob("kafka-clients-*.jar")
-    compiler = places.classpath("compiler").read_text().strip()
-    done = java(release, "-jar", compiler, "-17", "-nowarn", "-cp", str(kafka), "-d", str(tmp_path),
-                str(tmp_path / "Login.java"))  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    compiled(release, tmp_path, "Login", LOGIN, kafka)
     classpath = (release / "classpath").read_text().split()[1]
     properties = str(tmp_path / "capture.properties")
     done = java(release, "-cp", f"{tmp_path}:{classpath}", "Login", properties)
     assert "logged in" in done.stdout, done.stderr
+
+
+DRIVER = """
+import com.typesafe.config.ConfigFactory;
+import java.io.File;
+
+public class Driver {
+    public static void main(String[] args) {
+        var driver = ConfigFactory.parseFile(new File(args[0])).resolve()
+                .getConfig("datastax-java-driver");
+        System.out.println(driver.getStringList("basic.contact-points"));
+        System.out.println(driver.hasPath("advanced.auth-provider.username"));
+    }
+}
+"""
+
+
+def test_the_drivers_file_takes_a_login_from_another_that_need_not_be_there(
+    release: Path, tmp_path: Path
+) -> None:
+    render.render(migration_from(places.ROOT / "migration.toml"), "127.0.0.1:1", "iam", tmp_path)
+    login = tmp_path / "credentials.conf"
+    driver = tmp_path / "driver.conf"
+    text = driver.read_text()
+    assert "/etc/hintferry/credentials.conf" in text
+    driver.write_text(text.replace("/etc/hintferry/credentials.conf", str(login)))
+    (config,) = (release / "jars").glob("config-*.jar")
+    compiled(release, tmp_path, "Driver", DRIVER, config)
+    arguments = ("-cp", f"{tmp_path}:{config}", "Driver", str(driver))
+    assert java(release, *arguments).stdout.split() == ["[@ADDRESS@:9042]", "false"]
+    login.write_text("datastax-java-driver.advanced.auth-provider.username = hintferry")
+    assert java(release, *arguments).stdout.split() == ["[@ADDRESS@:9042]", "true"]

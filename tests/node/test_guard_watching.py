@@ -4,6 +4,7 @@ import ast
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -50,13 +51,31 @@ def test_green_but_stuck_is_seen_and_the_connector_restarted_ever_less_often(
     assert "nothing was sent for 300 s" in node.said
     assert node.run(599)["CaptureRestarts"] == 0
     assert node.run(1)["CaptureRestarts"] == 1
-    assert node.world.restarts == 2
+    assert node.world.restarts == ["soft", "hard"]
+
+
+def test_a_connector_that_sends_but_falls_ever_further_behind_is_restarted_once_an_hour(
+    node: MadeNode,
+) -> None:
+    """Debezium before 3.6 grows slow after some hours, until it is started again."""
+    for number in range(1, 6):
+        node.segment(number, f"{MIB}\nCOMPLETED", age=300)
+    restarts = []
+    for minute in range(75):
+        node.offset(shop_orders=f"1:{minute}")
+        metrics = node.run(60)
+        assert metrics["CaptureStuck"] == 0
+        if metrics["CaptureRestarts"]:
+            restarts.append(minute)
+    # The oldest has waited for 15 minutes.
+    assert restarts == [9, 69]
+    assert node.world.restarts == ["soft", "soft"]
 
 
 def test_a_connector_that_sends_is_not_stuck(node: MadeNode) -> None:
     for number in range(1, 6):
         node.segment(number, f"{MIB}\nCOMPLETED")
-    for minute in range(20):
+    for minute in range(10):
         node.offset(shop_orders=f"1:{minute}")
         assert node.run(60)["CaptureStuck"] == 0
 
@@ -212,7 +231,8 @@ def test_metrics_go_out_in_the_embedded_format_under_the_names_of_the_table(
         one["name"] for one in table["metrics"]
     }
     assert directive["Dimensions"] == [["Cluster", "Node"], ["Cluster"]]
-    assert (sent["Cluster"], sent["Node"]) == ("source", "10.0.1.11")
+    assert (sent["Cluster"], sent["Node"]) == ("Old Shop", "10.0.1.11")
+    assert sent["_aws"]["LogGroupName"] == "/hintferry/Old-Shop/cdcguard"
     assert len(json.dumps(sent)) < 8192
 
 
@@ -290,3 +310,51 @@ def test_two_passes_never_run_at_once(
     with cdcguard.locked(node.settings):
         assert cdcguard.main(["run"]) == 3
     assert "still running" in capsys.readouterr().err
+
+
+def test_another_user_may_look_and_not_touch(
+    node: MadeNode, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Files of root's would keep Cassandra's user, and the connector, from writing them."""
+    node.run()
+    monkeypatch.setenv("CDCGUARD_CONFIG", str(node.ini))
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    for command in (["run"], ["swept", "all"]):
+        assert cdcguard.main(command) == 2
+        assert "Run it as the owner" in capsys.readouterr().err
+    cdcguard.main(["status"])
+    assert "10.0.1.11" in capsys.readouterr().out
+
+
+def test_the_connectors_process_is_ended_as_its_unit_names_it(
+    node: MadeNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its own user, on a systemd that has no --value; the second time by force."""
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    program = tmp_path / "systemctl"
+    program.write_text(f'#!/bin/sh\ntest "$4" = hintferry-capture && echo MainPID={child.pid}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    world = cdcguard.World(node.settings)
+    assert world.pid() == child.pid
+    assert world.restart(hard=False)
+    assert child.wait(10) == -signal.SIGTERM
+    program.write_text("#!/bin/sh\necho MainPID=0\n")
+    assert not world.restart(hard=True)
+
+
+def test_counts_are_read_as_nodetool_prints_them(node: MadeNode, tmp_path: Path) -> None:
+    """As seen from Cassandra 5.0's, its logger's lines included."""
+    nodetool = tmp_path / "nodetool"
+    nodetool.write_text(
+        "#!/bin/sh\n"
+        "echo '12:36:33.835 [main] DEBUG io.netty -- -Dio.netty.stringBuilder.maxSize: 4096'\n"
+        'echo "$4"\necho 42\n'
+    )
+    nodetool.chmod(0o755)
+    bean = cdcguard.WAITS["WritesWaitedForLog"]
+    world = cdcguard.World(node.settings._replace(nodetool=str(nodetool)))
+    assert world.count(bean) == 42
+    nodetool.write_text("#!/bin/sh\necho 'nodetool: Unknown command sjk'\nexit 1\n")
+    assert world.count(bean) is None
+    assert cdcguard.World(node.settings).count(bean) is None
