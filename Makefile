@@ -3,10 +3,10 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 UV_COMPILE := build/uv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --quiet
-JAR_LISTS := compiler cassandra kafka connector
+JAR_LISTS := compiler cassandra kafka connector msk
 SECONDS ?= 60
 
-.PHONY: help setup demo check test soak model chaos lock events clean
+.PHONY: help setup demo check test soak model chaos bundle lock events clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -37,6 +37,9 @@ model: setup ## random programs over the real pipeline; ARGS="--runs N --seed S"
 
 chaos: setup ## every fault and statement kind on three nodes, then the verdict; SECONDS=N SEED=S
 	@$(RUN) -m tests.chaos --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+bundle: setup ## the tar for the Cassandra nodes, in build/bundle
+	@$(RUN) -m node.bundle
 
 lock: setup ## pin anew after a change to a list of requirements or jars
 	@$(UV_COMPILE) requirements.in -o requirements.txt

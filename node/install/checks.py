@@ -1,0 +1,189 @@
+"""What must hold on a node and in the schema, so that every write is hinted; faults and mends.
+
+Pure: settings are name and text, as in cassandra.yaml or in `system_views.settings` (4.0 and later,
+with the names of either); rows of `system_schema` are dicts.
+"""
+
+import re
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional
+
+LONGEST_SYNC_MS = 15000
+LATEST_SYNC_MS = 1000
+FEWEST_SEGMENTS = 32
+MIB = 1024 * 1024
+_DURATION = {"ms": 1, "s": 1000, "m": 60000}
+_SIZE = {"B": 1, "KiB": 1024, "MiB": MIB, "GiB": 1024 * MIB}
+
+
+class Fault(NamedTuple):
+    """`fatal`: hints are lost or come too soon with it. Else it costs time, space or comfort."""
+
+    what: str
+    found: str
+    mend: str
+    fatal: bool = True
+
+    def __str__(self) -> str:
+        level = "FAULT" if self.fatal else "advice"
+        return f"{level}: {self.what}: {self.found}. {self.mend}"
+
+
+def setting_faults(settings: Dict[str, str], version: str = "5.0") -> List[Fault]:
+    """The faults of one node's settings. `version` is Cassandra's: `5.0.9`, `4.1`, `3.11`."""
+    major = [int(part) for part in re.findall(r"\d+", version)[:2]]
+    faults = [*_cdc_faults(settings, major), *_sync_faults(settings), *_space_faults(settings)]
+    if major < [4, 0]:
+        faults.append(
+            Fault(
+                "version", version, "Before 4.0 a write is hinted only when its segment is full: "
+                "upgrade the node, or expect hints hours late.", fatal=False,
+            )
+        )  # fmt: skip
+    return faults
+
+
+def _cdc_faults(settings: Dict[str, str], major: List[int]) -> Iterable[Fault]:
+    if settings.get("cdc_enabled") != "true":
+        yield Fault(
+            "cdc_enabled", settings.get("cdc_enabled") or "not set",
+            "No write is hinted: set cdc_enabled: true in cassandra.yaml and restart the node.",
+        )  # fmt: skip
+    if major >= [4, 1] and settings.get("cdc_block_writes") == "false":
+        yield Fault(
+            "cdc_block_writes", "false",
+            "A full cdc_raw loses the oldest hints without a word: set cdc_block_writes: true.",
+        )  # fmt: skip
+    if major >= [5, 0] and settings.get("cdc_on_repair_enabled") == "false":
+        yield Fault(
+            "cdc_on_repair_enabled", "false",
+            "What a repair brings is never hinted: set cdc_on_repair_enabled: true.",
+        )  # fmt: skip
+    if "commitlog_compression" in settings and settings["commitlog_compression"] != "null":
+        yield Fault(
+            "commitlog_compression", "set",
+            "Each look at a segment unpacks all of it: remove commitlog_compression.", fatal=False,
+        )  # fmt: skip
+
+
+def _sync_faults(settings: Dict[str, str]) -> Iterable[Fault]:
+    sync = settings.get("commitlog_sync", "periodic")
+    if sync != "periodic":
+        yield Fault(
+            "commitlog_sync", sync, "Hints would come before their writes can be read: set "
+            "commitlog_sync: periodic and commitlog_sync_period: 200ms.",
+        )  # fmt: skip
+        return
+    period = milliseconds(settings, "commitlog_sync_period") or 10000
+    if period > LATEST_SYNC_MS:
+        yield Fault(
+            "commitlog_sync_period", f"{period} ms",
+            "Every hint is that late: set commitlog_sync_period: 200ms.", fatal=False,
+        )  # fmt: skip
+    block = milliseconds(settings, "periodic_commitlog_sync_lag_block")
+    block = period * 3 // 2 if block is None else block
+    if block < LONGEST_SYNC_MS:
+        yield Fault(
+            "periodic_commitlog_sync_lag_block", f"{block} ms",
+            "Writes that wait for a slow sync are hinted before they can be read: set "
+            "periodic_commitlog_sync_lag_block: 15s.",
+        )  # fmt: skip
+
+
+def _space_faults(settings: Dict[str, str]) -> Iterable[Fault]:
+    segment = bytes_of(settings, "commitlog_segment_size") or 32 * MIB
+    total = bytes_of(settings, "cdc_total_space")
+    if not total:
+        yield Fault(
+            "cdc_total_space", "not set", "It is 4 GiB or an eighth of the volume, whichever is "
+            "less: set it to the log that the node writes in the longest outage to survive.",
+            fatal=False,
+        )  # fmt: skip
+    elif total < FEWEST_SEGMENTS * segment:
+        yield Fault(
+            "cdc_total_space", f"{total // MIB} MiB", f"It holds fewer than {FEWEST_SEGMENTS} "
+            f"segments of {segment // MIB} MiB, so writes are soon refused: raise it.",
+        )  # fmt: skip
+
+
+def milliseconds(settings: Dict[str, str], name: str) -> Optional[int]:
+    """A duration in 4.1's form (`200ms`) or the older one (`..._in_ms: 200`); None: not set."""
+    match = re.match(r"^(\d+)\s*(ms|s|m)$", settings.get(name) or "")
+    if match:
+        return int(match.group(1)) * _DURATION[match.group(2)]
+    old = settings.get(name + "_in_ms") or ""
+    return int(old) if old.isdigit() else None
+
+
+def bytes_of(settings: Dict[str, str], name: str) -> int:
+    """A size in 4.1's form (`32MiB`) or the older one (`..._in_mb: 32`); 0: not set."""
+    match = re.match(r"^(\d+)\s*(B|KiB|MiB|GiB)$", settings.get(name) or "")
+    if match:
+        return int(match.group(1)) * _SIZE[match.group(2)]
+    old = settings.get(name + "_in_mb") or ""
+    return int(old) * MIB if old.isdigit() else 0
+
+
+def schema_faults(
+    keyspaces: Iterable[Dict[str, Any]],
+    tables: Iterable[Dict[str, Any]],
+    columns: Iterable[Dict[str, Any]],
+    migrated: Iterable[str],
+) -> List[Fault]:
+    """The faults of the schema, from the rows of system_schema; `migrated` are `keyspace.table`."""
+    ours = sorted(migrated)
+    rows = {f"{row['keyspace_name']}.{row['table_name']}": row for row in tables}
+    faults = [fault for name in ours for fault in _table_faults(name, rows.get(name))]
+    for name in sorted(set(rows) - set(ours)):
+        if rows[name].get("cdc"):
+            faults.append(
+                Fault(
+                    f"table {name}", "captured, but not in migration.toml",
+                    "Its topic is not there, and sending waits for it for ever: ALTER TABLE "
+                    f"{name} WITH cdc = false, or add it to migration.toml.",
+                )
+            )  # fmt: skip
+    involved = {name.split(".")[0] for name in ours}
+    for row in keyspaces:
+        if row["keyspace_name"] in involved and not row["durable_writes"]:
+            faults.append(
+                Fault(
+                    f"keyspace {row['keyspace_name']}", "durable_writes = false",
+                    "Its writes reach no log: ALTER KEYSPACE "
+                    f"{row['keyspace_name']} WITH durable_writes = true.",
+                )
+            )  # fmt: skip
+    return faults + _vector_faults(columns)
+
+
+def _table_faults(name: str, row: Optional[Dict[str, Any]]) -> Iterable[Fault]:
+    if row is None:
+        yield Fault(f"table {name}", "not there", "Correct its name in migration.toml.")
+        return
+    if not row.get("cdc"):
+        yield Fault(
+            f"table {name}", "cdc = false",
+            f"No write is hinted: ALTER TABLE {name} WITH cdc = true.",
+        )  # fmt: skip
+    # Before 4.0 there is no such option, and reads repair as BLOCKING does.
+    if row.get("read_repair", "BLOCKING") != "BLOCKING":
+        yield Fault(
+            f"table {name}", f"read_repair = {row['read_repair']}",
+            "A write on one replica may be seen by one read and not by the next: ALTER TABLE "
+            f"{name} WITH read_repair = 'BLOCKING'.",
+        )  # fmt: skip
+    if row.get("memtable"):
+        yield Fault(
+            f"table {name}", "a memtable of its own",
+            "One that writes no log hints nothing: make sure that it does.", fatal=False,
+        )  # fmt: skip
+
+
+def _vector_faults(columns: Iterable[Dict[str, Any]]) -> List[Fault]:
+    tables = {
+        f"{row['keyspace_name']}.{row['table_name']}" for row in columns if "vector<" in row["type"]
+    }
+    mend = (
+        "With one anywhere in the cluster the connector sees no schema change: drop it, or "
+        "restart hintferry-capture on every node after each one."
+    )
+    return [Fault(f"table {name}", "has a vector column", mend) for name in sorted(tables)]

@@ -1,0 +1,247 @@
+"""Put a release to work on this node, or take it away; run as root from the unpacked bundle.
+
+    python3 -m node.install.install check --cassandra-yaml FILE
+    python3 -m node.install.install apply --cassandra-yaml FILE --config FOLDER
+    python3 -m node.install.install remove
+
+`apply` installs, configures and upgrades alike: it does what is lacking, and again does nothing
+new. FOLDER is what `node.render` wrote. Exit 1 and the faults when the node is not fit for it.
+"""
+
+import argparse
+import contextlib
+import os
+import pwd
+import re
+import shutil
+import subprocess
+import sys
+from typing import Dict, List, NamedTuple
+
+from node.cdcguard.cdcguard import read_yaml
+from node.install.checks import Fault, setting_faults
+
+RELEASE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+UNITS = ("hintferry-capture.service", "cdcguard.service", "cdcguard.timer")
+# Started and stopped in this order; the guard's service is the timer's business.
+RUNNING = ("cdcguard.timer", "hintferry-capture.service")
+RELEASES_KEPT = 2
+CONFIGURATION = ("capture.properties", "cdcguard.ini", "driver.conf", "jvm.options", "logback.xml")
+
+
+class InstallError(Exception):
+    """It cannot go on; the message says why and what to do."""
+
+
+class Node(NamedTuple):
+    """Where things are on this node; `root` is `/` but in tests."""
+
+    root: str
+    cassandra_yaml: str
+    yaml: Dict[str, str]
+    user: str
+    version: str
+
+    @property
+    def storage(self) -> str:
+        return "/var/lib/cassandra"
+
+    @property
+    def cdc_raw(self) -> str:
+        return self.yaml.get("cdc_raw_directory") or self.storage + "/cdc_raw"
+
+    @property
+    def commitlog(self) -> str:
+        return self.yaml.get("commitlog_directory") or self.storage + "/commitlog"
+
+    @property
+    def home(self) -> str:
+        """Beside cdc_raw: segments are moved there, which needs the same filesystem."""
+        return os.path.join(os.path.dirname(self.cdc_raw), "hintferry")
+
+    @property
+    def address(self) -> str:
+        named = self.yaml.get("rpc_address") or self.yaml.get("listen_address") or ""
+        if named in ("0.0.0.0", "::"):
+            named = self.yaml.get("broadcast_rpc_address", "")
+        return named or "127.0.0.1"
+
+    def path(self, absolute: str) -> str:
+        return os.path.join(self.root, absolute.lstrip("/"))
+
+
+def find_node(root: str, cassandra_yaml: str, user: str, version: str) -> Node:
+    try:
+        yaml = read_yaml(cassandra_yaml)
+    except OSError as error:
+        raise InstallError(f"cassandra.yaml could not be read: {error}") from None
+    return Node(root, cassandra_yaml, yaml, user, version)
+
+
+def faults_of(node: Node) -> List[Fault]:
+    """The settings' faults, and those that only the node's own disk tells."""
+    faults = setting_faults(node.yaml, node.version)
+    devices = []
+    for path in (node.cdc_raw, node.commitlog, os.path.dirname(node.home)):
+        with contextlib.suppress(FileNotFoundError):
+            devices.append(os.stat(path).st_dev)
+    if len(set(devices)) > 1:
+        faults.append(
+            Fault(
+                "filesystems", f"{node.cdc_raw} is not where its neighbours are",
+                "Segments are linked and moved, not copied: put cdc_raw_directory, its parent and "
+                "commitlog_directory on one filesystem.",
+            )
+        )  # fmt: skip
+    return faults
+
+
+def apply(node: Node, config: str) -> None:
+    """Install, configure or upgrade; after an error it can be done again from the start."""
+    fatal = [fault for fault in faults_of(node) if fault.fatal]
+    if fatal:
+        raise InstallError("\n".join(str(fault) for fault in fatal))
+    if not os.path.isdir(config) or set(CONFIGURATION) - set(os.listdir(config)):
+        raise InstallError(f"{config} is not what node.render writes: render it again.")
+    account = owner(node)
+    for folder in (node.home, node.home + "/offsets", node.home + "/relocated"):
+        make_folder(folder, account)
+    make_folder(node.path("/var/log/hintferry"), account)
+    configure(node, config)
+    switch(node)
+    for unit in UNITS:
+        shutil.copyfile(
+            os.path.join(RELEASE, "node", "units", unit),
+            node.path("/etc/systemd/system/" + unit),
+        )
+        set_user(node.path("/etc/systemd/system/" + unit), node.user)
+    systemctl("daemon-reload")
+    systemctl("enable", *RUNNING)
+    systemctl("restart", *reversed(RUNNING))
+    forget_old_releases(node)
+
+
+def owner(node: Node) -> "pwd.struct_passwd":
+    try:
+        return pwd.getpwnam(node.user)
+    except KeyError:
+        raise InstallError(
+            f"There is no user {node.user}: name Cassandra's own with --user."
+        ) from None
+
+
+def make_folder(path: str, account: "pwd.struct_passwd") -> None:
+    os.makedirs(path, mode=0o750, exist_ok=True)
+    os.chown(path, account.pw_uid, account.pw_gid)
+
+
+def configure(node: Node, config: str) -> None:
+    """Fill in what is this node's own. Other files of /etc/hintferry stay as they are."""
+    target = node.path("/etc/hintferry")
+    os.makedirs(target, exist_ok=True)
+    rackdc = os.path.join(os.path.dirname(node.cassandra_yaml), "cassandra-rackdc.properties")
+    values = {
+        "ADDRESS": node.address,
+        "CLUSTER": node.yaml.get("cluster_name", "Test Cluster"),
+        "CASSANDRA_YAML": node.cassandra_yaml,
+        "CASSANDRA_LOG": "/var/log/cassandra/system.log",
+        "STORAGE": node.storage,
+        "HOME": node.home,
+        "RACKDC": rackdc,
+        "NODETOOL": shutil.which("nodetool") or "",
+    }
+    for name in CONFIGURATION:
+        with open(os.path.join(config, name), encoding="utf-8") as file:
+            text = file.read()
+        for key, value in values.items():
+            text = text.replace(f"@{key}@", value)
+        left = re.search(r"@[A-Z_]+@", text)
+        if left:
+            raise InstallError(
+                f"{name} asks for {left.group(0)}, which this release does not know."
+            )
+        with open(os.path.join(target, name), "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+def switch(node: Node) -> None:
+    """`current` names this release at once or not at all."""
+    current = node.path("/opt/hintferry/current")
+    os.makedirs(os.path.dirname(current), exist_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(current + ".new")
+    os.symlink(RELEASE, current + ".new")
+    os.replace(current + ".new", current)
+
+
+def set_user(unit: str, user: str) -> None:
+    with open(unit, encoding="utf-8") as file:
+        text = file.read()
+    with open(unit, "w", encoding="utf-8") as file:
+        file.write(text.replace("User=cassandra\n", f"User={user}\n"))
+
+
+def forget_old_releases(node: Node) -> None:
+    """The one before stays, to go back to."""
+    releases = node.path("/opt/hintferry/releases")
+    if not os.path.isdir(releases):
+        return
+    paths = [os.path.join(releases, name) for name in os.listdir(releases)]
+    paths = sorted((path for path in paths if path != RELEASE), key=os.path.getmtime)
+    for path in paths[: -(RELEASES_KEPT - 1)]:
+        shutil.rmtree(path)
+
+
+def remove(node: Node) -> None:
+    """Leaves /etc/hintferry, and beside cdc_raw what was read and how far."""
+    for unit in UNITS:
+        with contextlib.suppress(InstallError):
+            systemctl("disable", "--now", unit)
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(node.path("/etc/systemd/system/" + unit))
+    systemctl("daemon-reload")
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(node.path("/opt/hintferry/current"))
+    shutil.rmtree(node.path("/opt/hintferry/releases"), ignore_errors=True)
+
+
+def systemctl(*arguments: str) -> None:
+    command = ["systemctl", *arguments]
+    try:
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise InstallError(f"systemctl {' '.join(arguments)}: {error}") from None
+    if done.returncode:
+        raise InstallError(f"systemctl {' '.join(arguments)}: {done.stdout.decode().strip()}")
+
+
+def main(arguments: List[str], root: str = "/") -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("verb", choices=["check", "apply", "remove"])
+    parser.add_argument("--cassandra-yaml", default="/etc/cassandra/cassandra.yaml")
+    parser.add_argument("--cassandra-version", default="5.0")
+    parser.add_argument("--config", default="/etc/hintferry/rendered")
+    parser.add_argument("--user", default="cassandra", help="whom Cassandra runs as")
+    asked = parser.parse_args(arguments)
+    try:
+        if asked.verb == "remove":
+            remove(Node(root, "", {}, asked.user, asked.cassandra_version))
+            return 0
+        node = find_node(root, asked.cassandra_yaml, asked.user, asked.cassandra_version)
+        faults = faults_of(node)
+        for fault in faults:
+            print(fault)
+        if asked.verb == "apply":
+            apply(node, asked.config)
+        return int(any(fault.fatal for fault in faults))
+    except (InstallError, OSError) as error:
+        print(f"hintferry: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

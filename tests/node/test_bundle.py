@@ -1,0 +1,154 @@
+"""The bundle: the same bytes each time, whole, and it runs with nothing but itself."""
+
+import hashlib
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from hintferry.adapters.settings import migration_from
+from node import bundle, render
+from tools import places
+from tools.steps import run
+
+pytestmark = pytest.mark.slow
+
+LOGIN = """
+import java.io.FileReader;
+import java.util.Properties;
+
+public class Login {
+    public static void main(String[] args) throws Exception {
+        Properties all = new Properties(), producer = new Properties();
+        all.load(new FileReader(args[0]));
+        for (String name : all.stringPropertyNames())
+            if (name.startsWith("kafka.producer."))
+                producer.put(name.substring("kafka.producer.".length()), all.get(name));
+        String text = "org.apache.kafka.common.serialization.StringSerializer";
+        producer.put("key.serializer", text);
+        producer.put("value.serializer", text);
+        new org.apache.kafka.clients.producer.KafkaProducer<String, String>(producer)
+                .close(java.time.Duration.ZERO);
+        System.out.println("logged in");
+    }
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def tar(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run([str(places.VENV_PYTHON), "-m", "tools.jars", "fetch", *bundle.JAR_LISTS])
+    return bundle.build(tmp_path_factory.mktemp("bundle"))
+
+
+@pytest.fixture(scope="module")
+def release(tar: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle as it is unpacked on a node, but for where `current` is."""
+    home = tmp_path_factory.mktemp("release")
+    with tarfile.open(tar) as content:
+        content.extractall(home, filter="data")
+    (folder,) = home.iterdir()
+    classpath = folder / "classpath"
+    classpath.write_text(classpath.read_text().replace(bundle.CURRENT, str(folder)))
+    return folder
+
+
+def java(release: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(release / "java/bin/java"), *arguments],
+        env={}, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+def compiled(release: Path, target: Path, name: str, source: str, jar: Path) -> None:
+    (target / f"{name}.java").write_text(source)
+    compiler = places.classpath("compiler").read_text().strip()
+    options = ["-17", "-nowarn", "-cp", str(jar), "-d", str(target)]
+    done = java(release, "-jar", compiler, *options, str(target / f"{name}.java"))
+    assert done.returncode == 0, done.stderr
+
+
+def test_equal_inputs_give_equal_bytes(tar: Path, tmp_path: Path) -> None:
+    again = bundle.build(tmp_path)
+    assert hashlib.sha256(again.read_bytes()).digest() == hashlib.sha256(tar.read_bytes()).digest()
+    assert (
+        tar.with_suffix(".tar.sha256")
+        .read_text()
+        .startswith(hashlib.sha256(tar.read_bytes()).hexdigest())
+    )
+
+
+def test_the_manifest_names_every_file_by_its_hash(tar: Path) -> None:
+    with tarfile.open(tar) as content:
+        names = {entry.name.partition("/")[2]: entry for entry in content.getmembers()}
+        manifest = content.extractfile(names["MANIFEST"])
+        assert manifest is not None
+        lines = [line.split("  ", 1) for line in manifest.read().decode().splitlines()]
+        assert {name for _, name in lines} == set(names) - {"MANIFEST"}
+        for digest, name in lines:
+            file = content.extractfile(names[name])
+            assert file is not None
+            assert hashlib.sha256(file.read()).hexdigest() == digest
+        assert {(entry.uid, entry.uname, entry.mtime) for entry in names.values()} == {
+            (0, "", 946_684_800)
+        }
+
+
+def test_capture_starts_on_the_java_of_the_bundle(release: Path, tmp_path: Path) -> None:
+    """As the unit starts it: it comes as far as missing its configuration."""
+    render.render(migration_from(places.ROOT / "migration.toml"), "127.0.0.1:1", "iam", tmp_path)
+    unit = (release / "node/units/hintferry-capture.service").read_text()
+    assert f"@{bundle.CURRENT}/classpath hintferry.capture.CaptureTask" in unit
+    classpath = (release / "classpath").read_text().split()[1].split(":")
+    assert all(Path(path).exists() for path in classpath)
+    assert "capture.jar" in classpath[0]
+    assert "aws-msk-iam-auth" in classpath[-1]
+    options = f"@{tmp_path}/jvm.options"
+    done = java(
+        release, options, f"@{release}/classpath", "hintferry.capture.CaptureTask", "/nowhere"
+    )
+    assert "ClassNotFound" not in done.stderr
+    assert "/nowhere" in done.stderr + done.stdout
+
+
+def test_the_producer_takes_the_rendered_login_to_msk(release: Path, tmp_path: Path) -> None:
+    render.render(migration_from(places.ROOT / "migration.toml"), "127.0.0.1:1", "iam", tmp_path)
+    (kafka,) = (release / "jars").glob("kafka-clients-*.jar")
+    compiled(release, tmp_path, "Login", LOGIN, kafka)
+    classpath = (release / "classpath").read_text().split()[1]
+    properties = str(tmp_path / "capture.properties")
+    done = java(release, "-cp", f"{tmp_path}:{classpath}", "Login", properties)
+    assert "logged in" in done.stdout, done.stderr
+
+
+DRIVER = """
+import com.typesafe.config.ConfigFactory;
+import java.io.File;
+
+public class Driver {
+    public static void main(String[] args) {
+        var driver = ConfigFactory.parseFile(new File(args[0])).resolve()
+                .getConfig("datastax-java-driver");
+        System.out.println(driver.getStringList("basic.contact-points"));
+        System.out.println(driver.hasPath("advanced.auth-provider.username"));
+    }
+}
+"""
+
+
+def test_the_drivers_file_takes_a_login_from_another_that_need_not_be_there(
+    release: Path, tmp_path: Path
+) -> None:
+    render.render(migration_from(places.ROOT / "migration.toml"), "127.0.0.1:1", "iam", tmp_path)
+    login = tmp_path / "credentials.conf"
+    driver = tmp_path / "driver.conf"
+    text = driver.read_text()
+    assert "/etc/hintferry/credentials.conf" in text
+    driver.write_text(text.replace("/etc/hintferry/credentials.conf", str(login)))
+    (config,) = (release / "jars").glob("config-*.jar")
+    compiled(release, tmp_path, "Driver", DRIVER, config)
+    arguments = ("-cp", f"{tmp_path}:{config}", "Driver", str(driver))
+    assert java(release, *arguments).stdout.split() == ["[@ADDRESS@:9042]", "false"]
+    login.write_text("datastax-java-driver.advanced.auth-provider.username = hintferry")
+    assert java(release, *arguments).stdout.split() == ["[@ADDRESS@:9042]", "true"]

@@ -1,0 +1,117 @@
+"""Each fault of a node or of the schema is named with its mend, and a good node has none."""
+
+from typing import Any
+
+import pytest
+
+from node.install.checks import Fault, schema_faults, setting_faults
+
+GOOD = {
+    "cdc_enabled": "true",
+    "commitlog_sync": "periodic",
+    "commitlog_sync_period": "200ms",
+    "periodic_commitlog_sync_lag_block": "15s",
+    "cdc_total_space": "4GiB",
+    "commitlog_segment_size": "32MiB",
+}
+
+
+def changed(**settings: str | None) -> dict[str, str]:
+    merged = {**GOOD, **settings}
+    return {name: value for name, value in merged.items() if value is not None}
+
+
+def test_a_good_node_has_no_fault() -> None:
+    assert setting_faults(GOOD) == []
+
+
+def test_the_older_names_and_numbers_are_understood() -> None:
+    older = {
+        "cdc_enabled": "true",
+        "commitlog_sync": "periodic",
+        "commitlog_sync_period_in_ms": "200",
+        "periodic_commitlog_sync_lag_block_in_ms": "15000",
+        "cdc_total_space_in_mb": "4096",
+        "commitlog_segment_size_in_mb": "32",
+    }
+    assert setting_faults(older, "4.0.11") == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "what", "mend", "fatal"),
+    [
+        (changed(cdc_enabled=None), "cdc_enabled", "cdc_enabled: true", True),
+        (changed(cdc_block_writes="false"), "cdc_block_writes", "cdc_block_writes: true", True),
+        (changed(cdc_on_repair_enabled="false"), "cdc_on_repair_enabled", "d: true", True),
+        (changed(commitlog_sync="batch"), "commitlog_sync", "commitlog_sync: periodic", True),
+        (changed(commitlog_sync="group"), "commitlog_sync", "commitlog_sync: periodic", True),
+        (changed(periodic_commitlog_sync_lag_block=None), "periodic_commitlog_sync_lag_block",
+         "periodic_commitlog_sync_lag_block: 15s", True),
+        (changed(periodic_commitlog_sync_lag_block="14999ms"),
+         "periodic_commitlog_sync_lag_block", "15s", True),
+        (changed(commitlog_sync_period=None), "commitlog_sync_period", "200ms", False),
+        (changed(commitlog_compression=""), "commitlog_compression", "remove", False),
+        (changed(cdc_total_space=None), "cdc_total_space", "longest outage", False),
+        (changed(cdc_total_space="512MiB"), "cdc_total_space", "raise it", True),
+    ],
+)  # fmt: skip
+def test_a_fault_of_a_setting_is_named(
+    settings: dict[str, str], what: str, mend: str, fatal: bool
+) -> None:
+    (fault,) = setting_faults(settings)
+    assert (fault.what, fault.fatal) == (what, fatal)
+    assert mend in fault.mend
+
+
+def test_what_a_version_does_not_have_is_no_fault_of_it() -> None:
+    off = changed(cdc_on_repair_enabled="false", cdc_block_writes="false")
+    assert [fault.what for fault in setting_faults(off, "4.1.5")] == ["cdc_block_writes"]
+    assert setting_faults(off, "4.0.11") == []
+    assert [fault.what for fault in setting_faults(GOOD, "3.11.17")] == ["version"]
+
+
+def test_a_default_sync_period_makes_no_write_wait() -> None:
+    settings = changed(commitlog_sync_period=None, periodic_commitlog_sync_lag_block=None)
+    assert [fault.what for fault in setting_faults(settings)] == ["commitlog_sync_period"]
+
+
+def table(name: str, **options: Any) -> dict[str, Any]:
+    keyspace, _, plain = name.partition(".")
+    return {
+        "keyspace_name": keyspace, "table_name": plain, "cdc": True, "read_repair": "BLOCKING",
+        "memtable": None, **options,
+    }  # fmt: skip
+
+
+def faults(*tables: dict[str, Any], durable: bool = True, kind: str = "int") -> list[Fault]:
+    keyspaces = [{"keyspace_name": "shop", "durable_writes": durable}]
+    columns = [{"keyspace_name": "other", "table_name": "v", "type": kind}]
+    return schema_faults(keyspaces, tables, columns, ["shop.orders"])
+
+
+def test_a_good_schema_has_no_fault() -> None:
+    assert faults(table("shop.orders"), table("shop.rest", cdc=None)) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "mend"),
+    [
+        (faults(table("shop.orders", cdc=None)), "ALTER TABLE shop.orders WITH cdc = true"),
+        (faults(table("shop.orders", read_repair="NONE")), "WITH read_repair = 'BLOCKING'"),
+        (faults(table("shop.orders", memtable="skiplist")), "make sure"),
+        (faults(), "Correct its name"),
+        (faults(table("shop.orders"), table("shop.rest")), "shop.rest WITH cdc = false"),
+        (faults(table("shop.orders"), durable=False), "ALTER KEYSPACE shop WITH durable_writes"),
+        (faults(table("shop.orders"), kind="frozen<list<vector<float, 3>>>"), "drop it"),
+    ],
+)  # fmt: skip
+def test_a_fault_of_the_schema_is_named(found: list[Fault], mend: str) -> None:
+    (fault,) = found
+    assert mend in fault.mend
+    assert str(fault).startswith("FAULT" if fault.fatal else "advice")
+
+
+def test_a_table_of_3_11_has_no_read_repair_to_set() -> None:
+    old = table("shop.orders")
+    del old["read_repair"], old["memtable"]
+    assert faults(old) == []

@@ -1,0 +1,135 @@
+"""The guard beside a real Cassandra and the real connector."""
+
+import json
+import time
+from base64 import b64decode
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer
+
+from node import check
+from node.cdcguard import cdcguard
+from sandbox import tables
+from sandbox.stack import Stack
+from tests.capture.hints import topic
+
+pytestmark = pytest.mark.stack
+
+KEYSPACE = "guarded"
+# Flushed often, so that closed segments leave the commit-log directory as on a busy node.
+TABLE = (
+    "CREATE TABLE {ks}.t (id int PRIMARY KEY, v blob)"
+    " WITH cdc = true AND memtable_flush_period_in_ms = 1000"
+)
+ROW = b"x" * 100_000
+SMALL = "cdc_total_space: 48MiB"
+
+
+@pytest.fixture(scope="module")
+def cql(stack: Stack) -> Iterator[Any]:
+    keyspace = f"CREATE KEYSPACE {KEYSPACE} WITH replication = {stack.replication}"
+    stack.create_tables(keyspace, TABLE.format(ks=KEYSPACE))
+    with tables.session(stack.source) as session:
+        session.set_keyspace(KEYSPACE)
+        yield session
+
+
+@pytest.fixture
+def guard(stack: Stack, tmp_path: Path) -> cdcguard.Settings:
+    node, capture = stack.source_nodes[0], stack.captures[0]
+    home = capture.log.parent
+    ini = tmp_path / "cdcguard.ini"
+    ini.write_text(
+        "[cdcguard]\n"
+        f"cassandra_yaml = {node.yaml}\nhome = {home}\nstate = {tmp_path / 'state.json'}\n"
+        f"connector_log = {capture.log}\ncassandra_log = {node.log}\n"
+        f"health_url = http://127.0.0.1:{capture.http_port}/health\n"
+        "emf = 127.0.0.1:9\ncluster = source\n"
+    )
+    return cdcguard.load_settings(str(ini))
+
+
+def one_pass(guard: cdcguard.Settings) -> dict[str, Any]:
+    """The state after a pass, metrics and all."""
+    assert cdcguard.run(guard, cdcguard.World(guard)) == 0
+    return cdcguard.load_state(guard)
+
+
+def keys(records: Consumer, count: int) -> set[int]:
+    """The ids that were hinted, until `count` different ones were seen."""
+    seen: set[int] = set()
+    deadline = time.monotonic() + 60
+    while len(seen) < count and time.monotonic() < deadline:
+        message = records.poll(0.2)
+        if message is not None and not message.error():
+            seen.add(row_id(message.key()))
+    return seen
+
+
+def row_id(key: Any) -> int:
+    return int.from_bytes(b64decode(json.loads(key)["pk"][0]), "big")
+
+
+def test_writes_go_on_while_nobody_reads_and_what_was_set_aside_arrives(
+    stack: Stack, cql: Any, guard: cdcguard.Settings
+) -> None:
+    """The connector is dead, 80 MB are written, 48 MiB of cdc_raw are allowed."""
+    node, capture = stack.source_nodes[0], stack.captures[0]
+    with topic(stack, KEYSPACE, "t") as records:
+        # The guard knows a table by its first hint.
+        cql.execute("INSERT INTO t (id) VALUES (1)")
+        assert keys(records, 1) == {1}
+    text = node.yaml.read_text()
+    node.yaml.write_text(text.replace("cdc_total_space: 1024MiB", SMALL))
+    node.restart()
+    guard = guard._replace(cdc_total=48 * cdcguard.MIB)
+    try:
+        with topic(stack, KEYSPACE, "t") as records:
+            capture.kill()
+            with tables.session(stack.source) as session:
+                insert = session.prepare(f"INSERT INTO {KEYSPACE}.t (id, v) VALUES (?, ?)")
+                for number in range(1000, 1800):
+                    session.execute(insert, (number, ROW))
+                    if number % 40 == 0:
+                        state = one_pass(guard)
+            assert state["metrics"]["SetAsideSegments"] > 5
+            assert state["metrics"]["WritesRefused"] == 0
+            assert "Rejecting mutation" not in node.output()
+            assert list(state["to_sweep"]) == [f"{KEYSPACE}.t"]
+            node.yaml.write_text(text)
+            node.restart()
+            guard = guard._replace(cdc_total=1024 * cdcguard.MIB)
+            assert cdcguard.give_back(guard, cdcguard.World(guard)) == 0
+            capture.start()
+            assert keys(records, 800) == set(range(1000, 1800))
+    finally:
+        node.yaml.write_text(text)
+        if not capture.alive:
+            capture.start()
+
+
+def test_the_sandboxs_node_is_fit_and_a_faulty_schema_is_named(
+    stack: Stack, cql: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cql.execute(f"ALTER TABLE {KEYSPACE}.t WITH read_repair = 'NONE'")
+    migration = tmp_path / "migration.toml"
+    hosts = json.dumps(list(stack.source.hosts))
+    migration.write_text(
+        f"[source]\ncontact_points = {hosts}\nport = {stack.source.port}\n"
+        f'datacenter = "{stack.source.datacenter}"\n'
+        '[target]\nendpoint = "x"\nregion = "x"\n'
+        f'[tables."{KEYSPACE}.t"]\n[tables."{KEYSPACE}.none"]\n'
+    )
+    try:
+        assert check.main(["--migration", str(migration)], {}) == 1
+    finally:
+        cql.execute(f"ALTER TABLE {KEYSPACE}.t WITH read_repair = 'BLOCKING'")
+    lines = capsys.readouterr().out.splitlines()
+    assert f"{stack.source.hosts[0]}: in order" in lines
+    faults = [line for line in lines if KEYSPACE in line]
+    assert len(faults) == 2
+    assert f"schema: FAULT: table {KEYSPACE}.none: not there" in faults[0]
+    assert f"ALTER TABLE {KEYSPACE}.t WITH read_repair = 'BLOCKING'" in faults[1]

@@ -1,0 +1,360 @@
+"""A connector that is green but stuck, or green but losing hints; writes that wait; figures."""
+
+import ast
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from node.cdcguard import cdcguard
+from tests.node.guarded import MIB, MadeNode
+
+PROGRAM = Path(cdcguard.__file__)
+LOST = "12:00:00.000 ERROR HintWriter LOST HINT: the mutation at CommitLog-7-7.log:1 could not be"
+TABLE = "12:00:00.000 ERROR SchemaKeeper The schema of table shop.carts could not be taken over;"
+PARTITION = "12:00:00.000 ERROR HintWriter The mutation at CommitLog-7-7.log:100 of shop.orders is"
+SYNCS = (
+    "WARN  [PERIODIC-COMMIT-LOG-SYNCER] 2026-11-26 12:00:00,000 NoSpamLogger.java:107 - Out of 9 "
+    "commit log syncs over the past 9.00s with average duration of 250.00ms, 4 have exceeded the "
+    "configured commit interval by an average of 50.00ms\n"
+)
+REFUSED = (
+    "ERROR 12:00:00 Rejecting mutation to keyspace shop. Free up space in /x/cdc_raw by "
+    "processing CDC logs. Total CDC bytes on disk is 1073741824.\n"
+)
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> MadeNode:
+    return MadeNode(tmp_path)
+
+
+def say(log: Path, text: str) -> None:
+    with log.open("a") as out:
+        out.write(text)
+
+
+def test_green_but_stuck_is_seen_and_the_connector_restarted_ever_less_often(
+    node: MadeNode,
+) -> None:
+    node.segment(7, f"{MIB}\nCOMPLETED")
+    node.run()
+    assert node.run(299)["CaptureStuck"] == 0
+    stuck = node.run(1)
+    assert (stuck["CaptureStuck"], stuck["CaptureRestarts"], stuck["CaptureUp"]) == (1, 1, 1)
+    assert "nothing was sent for 300 s" in node.said
+    assert node.run(599)["CaptureRestarts"] == 0
+    assert node.run(1)["CaptureRestarts"] == 1
+    assert node.world.restarts == ["soft", "hard"]
+
+
+def test_a_connector_that_sends_but_falls_ever_further_behind_is_restarted_once_an_hour(
+    node: MadeNode,
+) -> None:
+    """Debezium before 3.6 grows slow after some hours, until it is started again."""
+    for number in range(1, 6):
+        node.segment(number, f"{MIB}\nCOMPLETED", age=300)
+    restarts = []
+    for minute in range(75):
+        node.offset(shop_orders=f"1:{minute}")
+        metrics = node.run(60)
+        assert metrics["CaptureStuck"] == 0
+        if metrics["CaptureRestarts"]:
+            restarts.append(minute)
+    # The oldest has waited for 15 minutes.
+    assert restarts == [9, 69]
+    assert node.world.restarts == ["soft", "soft"]
+
+
+def test_a_connector_that_sends_is_not_stuck(node: MadeNode) -> None:
+    for number in range(1, 6):
+        node.segment(number, f"{MIB}\nCOMPLETED")
+    for minute in range(10):
+        node.offset(shop_orders=f"1:{minute}")
+        assert node.run(60)["CaptureStuck"] == 0
+
+
+def test_a_quiet_table_is_not_stuck(node: MadeNode) -> None:
+    """Nothing is sent, and no closed segment waits."""
+    node.segment(7, "4096", in_commitlog=True)
+    for _ in range(20):
+        assert node.run(60)["CaptureStuck"] == 0
+
+
+def test_a_dead_connector_is_told(node: MadeNode) -> None:
+    node.world.up = False
+    assert node.run()["CaptureUp"] == 0
+    assert "health" in node.said
+
+
+def test_a_lost_hint_names_every_captured_table(node: MadeNode) -> None:
+    node.offset(shop_stock="7:1")
+    say(node.connector_log, LOST + "\n")
+    metrics = node.run()
+    assert (metrics["HintsLost"], metrics["TablesToSweep"]) == (1, 3)
+    assert "sweep shop.orders, shop.readings, shop.stock" in node.said
+    again = node.run(15)
+    assert (again["HintsLost"], again["TablesToSweep"]) == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("line", "tables"),
+    [
+        (TABLE, ["shop.carts"]),
+        ("ERROR SchemaKeeper The schema of keyspace shop could not be taken over;", None),
+        ("ERROR KafkaRecordEmitter Failed to emit record hintferry.shop.orders", ["shop.orders"]),
+        ("ERROR CommitLogIdxParser Processing of CommitLog-7-7_cdc.idx errored out", None),
+        ("ERROR CommitLogIdxParser Error occurred while processing commit log CommitLog-7", None),
+        ("WARN CommitLogIdxParser Commit log /x/cdc_raw/CommitLog-7-7.log does not exist!", None),
+        ("WARN DefaultMetadata Unexpected error while refreshing schema, keeping previous", None),
+    ],
+)  # fmt: skip
+def test_each_log_line_of_loss_names_its_tables(
+    node: MadeNode, line: str, tables: list[str] | None
+) -> None:
+    say(node.connector_log, line + "\n")
+    assert node.run()["HintsLost"] == 1
+    assert sorted(node.state["to_sweep"]) == (tables or ["shop.orders", "shop.readings"])
+
+
+def test_a_mutation_hinted_as_a_whole_partition_is_counted_and_loses_nothing(
+    node: MadeNode,
+) -> None:
+    say(node.connector_log, PARTITION + " not understood; its whole partition is hinted.\n")
+    say(node.connector_log, "INFO SchemaKeeper Table shop.orders is known (cdc=true).\n")
+    metrics = node.run()
+    assert (metrics["PartitionsHinted"], metrics["HintsLost"], metrics["TablesToSweep"]) == (
+        1,
+        0,
+        0,
+    )
+
+
+def test_a_log_is_read_on_over_rotation_and_half_a_line_waits(node: MadeNode) -> None:
+    log = node.connector_log
+    say(log, LOST + "\n" + LOST[:34])
+    assert node.run()["HintsLost"] == 1
+    say(log, LOST[34:] + "\n")
+    assert node.run(15)["HintsLost"] == 1
+    say(log, LOST + "\n")
+    log.rename(log.with_suffix(".1"))
+    say(log, TABLE + "\n")
+    assert node.run(15)["HintsLost"] == 2
+    os.truncate(log, 0)
+    say(log, "LOST HINT\n")
+    assert node.run(15)["HintsLost"] == 1
+
+
+def test_a_segment_in_the_error_folder_is_a_loss_once(node: MadeNode) -> None:
+    node.segment(7, f"{MIB}\nCOMPLETED", where=node.relocated / "error")
+    assert node.run()["ErrorSegments"] == 1
+    assert cdcguard.swept(node.settings, "all") == 0
+    metrics = node.run(15)
+    assert (metrics["ErrorSegments"], metrics["TablesToSweep"]) == (1, 0)
+
+
+def test_a_table_stays_named_until_it_was_swept(
+    node: MadeNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    say(node.connector_log, TABLE + "\n")
+    node.run()
+    assert node.run(15)["TablesToSweep"] == 1
+    assert cdcguard.swept(node.settings, "shop.other") == 2
+    assert cdcguard.swept(node.settings, "shop.carts") == 0
+    assert node.run(15)["TablesToSweep"] == 0
+    assert "is not in the list: shop.carts" in capsys.readouterr().out
+
+
+def test_refused_writes_and_slow_syncs_are_found_in_cassandras_log(node: MadeNode) -> None:
+    say(node.cassandra_log, SYNCS + REFUSED)
+    metrics = node.run()
+    assert (metrics["SlowLogSyncs"], metrics["WritesRefused"]) == (4, 1)
+    assert "refuses writes" in node.said
+
+
+def test_writes_that_waited_between_log_and_memtable_are_counted(node: MadeNode) -> None:
+    log, memtable = cdcguard.WAITS["WritesWaitedForLog"], cdcguard.WAITS["WritesWaitedForMemtable"]
+    node.world.counts = {log: 100, memtable: 7}
+    assert node.run()["WritesWaitedForLog"] == 0
+    node.world.counts = {log: 103, memtable: 2}
+    assert node.run(60)["WritesWaitedForLog"] == 0
+    metrics = node.run(300)
+    # A count that fell is that of a node that was restarted.
+    assert (metrics["WritesWaitedForLog"], metrics["WritesWaitedForMemtable"]) == (3, 2)
+    assert "sweep the tables written then" in node.said
+
+
+def test_a_step_that_fails_does_not_keep_the_others_from_their_work(node: MadeNode) -> None:
+    for number in range(1, 38):
+        node.segment(number, f"{MIB}\nCOMPLETED")
+    (node.relocated / "set-aside").write_text("in the way")
+    say(node.connector_log, LOST + "\n")
+    metrics = node.run()
+    assert metrics["GuardFaults"] >= 1
+    assert metrics["HintsLost"] == 1
+    assert "protect_writes" in node.said
+
+
+def test_status_says_what_is_wrong_and_is_quiet_when_nothing_is(
+    node: MadeNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cdcguard.status(node.settings, node.world) == 1
+    node.run()
+    assert cdcguard.status(node.settings, node.world) == 0
+    say(node.connector_log, TABLE + "\n")
+    node.run(15)
+    capsys.readouterr()
+    assert cdcguard.status(node.settings, node.world) == 1
+    out = capsys.readouterr().out
+    assert "sweep           shop.carts (since 2025-10-09" in out
+    assert "100.0 % free" in out
+    node.world.time += 121
+    assert cdcguard.status(node.settings, node.world) == 1
+    assert "the guard itself does not run" in capsys.readouterr().out
+
+
+def test_metrics_go_out_in_the_embedded_format_under_the_names_of_the_table(
+    node: MadeNode,
+) -> None:
+    table = json.loads((PROGRAM.parent / "metrics.json").read_text())
+    assert table == json.loads(cdcguard.metrics_table())
+    node.run()
+    sent = node.world.sent[-1]
+    (directive,) = sent["_aws"]["CloudWatchMetrics"]
+    assert {one["Name"] for one in directive["Metrics"]} == {
+        one["name"] for one in table["metrics"]
+    }
+    assert directive["Dimensions"] == [["Cluster", "Node"], ["Cluster"]]
+    assert (sent["Cluster"], sent["Node"]) == ("Old Shop", "10.0.1.11")
+    assert sent["_aws"]["LogGroupName"] == "/hintferry/Old-Shop/cdcguard"
+    assert len(json.dumps(sent)) < 8192
+
+
+def test_the_sizes_of_older_versions_are_understood() -> None:
+    assert (
+        cdcguard.size({"cdc_total_space_in_mb": "2048"}, "x", "cdc_total_space_in_mb", 0) == 2**31
+    )
+    assert cdcguard.size({"x": "1GiB"}, "x", "", 0) == 2**30
+    with pytest.raises(ValueError, match="is not a size"):
+        cdcguard.size({"x": "1 apple"}, "x", "", 0)
+
+
+def test_the_program_keeps_to_the_syntax_of_3_6_and_to_the_standard_library() -> None:
+    tree = ast.parse(PROGRAM.read_text(), feature_version=(3, 6))
+    imported = set()
+    for one in ast.walk(tree):
+        if isinstance(one, ast.Import):
+            imported |= {name.name.split(".")[0] for name in one.names}
+        elif isinstance(one, ast.ImportFrom):
+            imported.add(str(one.module).split(".")[0])
+    assert imported <= sys.stdlib_module_names - {"dataclasses", "zoneinfo", "tomllib", "graphlib"}
+    with pytest.raises(SyntaxError):
+        ast.parse("if (n := 1): pass", feature_version=(3, 6))
+
+
+def oldest_python() -> str:
+    for minor in range(6, 10):
+        found = shutil.which(f"python3.{minor}")
+        if found and subprocess.run([found, "-c", ""], capture_output=True).returncode == 0:
+            return found
+    return sys.executable
+
+
+def test_a_pass_as_systemd_runs_it(node: MadeNode) -> None:
+    """On the oldest Python of this machine, with the metrics received by a real socket."""
+    node.segment(7, "4096")
+    node.segment(9, "100", in_commitlog=True)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as agent:
+        agent.bind(("127.0.0.1", 0))
+        agent.settimeout(10)
+        say(node.ini, f"emf = 127.0.0.1:{agent.getsockname()[1]}\n")
+        environment = {**os.environ, "CDCGUARD_CONFIG": str(node.ini)}
+        command = [oldest_python(), "-I", str(PROGRAM)]
+        done = subprocess.run(
+            [*command, "run"], env=environment, capture_output=True, text=True, timeout=60
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        sent = json.loads(agent.recv(65536))
+    assert sent["StuckSegmentsMended"] == 1
+    assert "was left open by a crash" in done.stdout
+    status = subprocess.run([*command, "status"], env=environment, capture_output=True, text=True)
+    assert status.returncode == 1
+    assert "NOT UP" in status.stdout
+
+
+@pytest.mark.parametrize("fault", ["no file", "no key", "no yaml"])
+def test_a_wrong_configuration_is_a_sentence(
+    node: MadeNode, fault: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CDCGUARD_CONFIG", str(node.ini))
+    if fault == "no file":
+        node.ini.unlink()
+    elif fault == "no key":
+        node.ini.write_text(node.ini.read_text().replace("cluster =", "clutter ="))
+    else:
+        node.yaml.unlink()
+    assert cdcguard.main(["run"]) == 2
+    assert capsys.readouterr().err.startswith("cdcguard: ")
+
+
+def test_two_passes_never_run_at_once(
+    node: MadeNode, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CDCGUARD_CONFIG", str(node.ini))
+    with cdcguard.locked(node.settings):
+        assert cdcguard.main(["run"]) == 3
+    assert "still running" in capsys.readouterr().err
+
+
+def test_another_user_may_look_and_not_touch(
+    node: MadeNode, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Files of root's would keep Cassandra's user, and the connector, from writing them."""
+    node.run()
+    monkeypatch.setenv("CDCGUARD_CONFIG", str(node.ini))
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    for command in (["run"], ["swept", "all"]):
+        assert cdcguard.main(command) == 2
+        assert "Run it as the owner" in capsys.readouterr().err
+    cdcguard.main(["status"])
+    assert "10.0.1.11" in capsys.readouterr().out
+
+
+def test_the_connectors_process_is_ended_as_its_unit_names_it(
+    node: MadeNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its own user, on a systemd that has no --value; the second time by force."""
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    program = tmp_path / "systemctl"
+    program.write_text(f'#!/bin/sh\ntest "$4" = hintferry-capture && echo MainPID={child.pid}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    world = cdcguard.World(node.settings)
+    assert world.pid() == child.pid
+    assert world.restart(hard=False)
+    assert child.wait(10) == -signal.SIGTERM
+    program.write_text("#!/bin/sh\necho MainPID=0\n")
+    assert not world.restart(hard=True)
+
+
+def test_counts_are_read_as_nodetool_prints_them(node: MadeNode, tmp_path: Path) -> None:
+    """As seen from Cassandra 5.0's, its logger's lines included."""
+    nodetool = tmp_path / "nodetool"
+    nodetool.write_text(
+        "#!/bin/sh\n"
+        "echo '12:36:33.835 [main] DEBUG io.netty -- -Dio.netty.stringBuilder.maxSize: 4096'\n"
+        'echo "$4"\necho 42\n'
+    )
+    nodetool.chmod(0o755)
+    bean = cdcguard.WAITS["WritesWaitedForLog"]
+    world = cdcguard.World(node.settings._replace(nodetool=str(nodetool)))
+    assert world.count(bean) == 42
+    nodetool.write_text("#!/bin/sh\necho 'nodetool: Unknown command sjk'\nexit 1\n")
+    assert world.count(bean) is None
+    assert cdcguard.World(node.settings).count(bean) is None
