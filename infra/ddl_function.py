@@ -33,7 +33,7 @@ def make_ddl_function(stack: cdk.Stack, migration: Migration, key: kms.IKey, cod
     arns = [roles.table_arn(stack, table) for table in tables]
     arns += [roles.keyspace_arn(stack, keyspace) for keyspace in keyspaces]
     actions = ["cassandra:Alter", "cassandra:Create", "cassandra:Select"]
-    roles.allow_on_many(stack, "Statements", actions, arns, [role])
+    roles.allow_on_many([role], "Statements", actions, arns, roles.TABLES_A_POLICY)
     roles.allow(role, ["cassandra:Select"], [roles.system_arn(stack)])
     roles.accept_system(role)
     key.grant(role, "kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey")

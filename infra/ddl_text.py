@@ -1,14 +1,19 @@
 """The statements that make on Keyspaces what CloudFormation has no words for."""
 
+import re
+
 from hintferry.adapters.cql import quoted
 from hintferry.core.schema import Column, Table
 
+_PLAIN = re.compile(r"[a-z0-9][a-z0-9_]{1,47}")
+"""The names that CloudFormation takes and that CQL needs no quotes for."""
+
 
 def needs_statement(table: Table) -> bool:
-    """Whether only CQL can make it: CloudFormation knows no statics, and no quoted names."""
+    """Whether only CQL can make it: CloudFormation knows no statics, nor any name of these."""
     columns = table.partition_key + table.clustering + table.statics + table.regulars
     names = [table.id.keyspace, table.id.name, *(column.name for column in columns)]
-    return bool(table.statics) or any(name != name.lower() for name in names)
+    return bool(table.statics) or not all(map(_PLAIN.fullmatch, names))
 
 
 def create_table(table: Table, key_arn: str) -> str:

@@ -30,6 +30,8 @@ from tools.places import ROOT
 
 _OBJECTS = "objects are named by the mapping and by the function as they come; no other prefix"
 
+_TOO_MANY = "a role cannot hold so many topics by name: those that begin with the pipeline's prefix"
+
 
 class PipelineStack(cdk.Stack):
     """Everything between the topics and Keyspaces."""
@@ -113,7 +115,8 @@ class PipelineStack(cdk.Stack):
         tables = [table.id for table in self._migration.tables]
         arns = [roles.table_arn(self, TableId("hintferry", name)) for name in ("fences", "leases")]
         arns += [roles.table_arn(self, table) for table in tables]
-        roles.allow_on_many(self, "Tables", ["cassandra:Modify", "cassandra:Select"], arns, both)
+        write = ["cassandra:Modify", "cassandra:Select"]
+        roles.allow_on_many(both, "Tables", write, arns, roles.TABLES_A_POLICY)
         for role in both:
             roles.allow(role, ["cassandra:Select"], [roles.system_arn(self)])
             roles.accept_system(role)
@@ -137,17 +140,28 @@ class PipelineStack(cdk.Stack):
         )
 
     def _allow_topics(self, role: iam.Role, kafka: KafkaStack) -> None:
-        """Poll exactly these topics in exactly these groups."""
-        cluster = kafka.cluster_arn
+        """Poll these topics in these groups: by name, or, where they are too many, by prefix."""
+        cluster, tables = kafka.cluster_arn, self._migration.tables
         told = ["kafka:DescribeCluster", "kafka:DescribeClusterV2", "kafka:GetBootstrapBrokers"]
         roles.allow(role, [*told, "kafka-cluster:Connect"], [cluster])
-        tables = self._migration.tables
+        read = ["kafka-cluster:DescribeTopic", "kafka-cluster:ReadData"]
+        join = ["kafka-cluster:AlterGroup", "kafka-cluster:DescribeGroup"]
+        if len(tables) > roles.MOST_TOPICS_BY_NAME:
+            name = self._migration.deployment.pipeline.name
+            kinds = (
+                ("topic", read, f"{self._migration.topic_prefix}."),
+                ("group", join, f"{name}-"),
+            )
+            for kind, actions, prefix in kinds:
+                where = f"{kind}/{kafka.cluster_name}/*/{prefix}*"
+                arn = f"arn:{self.partition}:kafka:{self.region}:{self.account}:{where}"
+                roles.allow(role, actions, [arn])
+                roles.accept_pattern(role, arn, _TOO_MANY)
+            return
         topics = [_within(cluster, "topic", topic_of(self._migration, table)) for table in tables]
         groups = [_within(cluster, "group", consumer_group(self._migration, t)) for t in tables]
-        read = ["kafka-cluster:DescribeTopic", "kafka-cluster:ReadData"]
-        roles.allow_on_many(self, "Topics", read, topics, [role])
-        join = ["kafka-cluster:AlterGroup", "kafka-cluster:DescribeGroup"]
-        roles.allow_on_many(self, "Groups", join, groups, [role])
+        roles.allow_on_many([role], "Topics", read, topics, roles.TOPICS_A_POLICY)
+        roles.allow_on_many([role], "Groups", join, groups, roles.TOPICS_A_POLICY)
 
 
 def _role(function: lambda_.Function) -> iam.Role:
@@ -157,5 +171,5 @@ def _role(function: lambda_.Function) -> iam.Role:
 
 def _within(cluster_arn: str, kind: str, name: str) -> str:
     """The ARN of a topic or group, from arn:...:cluster/NAME/UUID, known only when deployed."""
-    before, after = (cdk.Fn.select(at, cdk.Fn.split(":cluster/", cluster_arn, 2)) for at in (0, 1))
-    return f"{before}:{kind}/{after}/{name}"
+    parts = cdk.Fn.split(":cluster/", cluster_arn)
+    return f"{cdk.Fn.select(0, parts)}:{kind}/{cdk.Fn.select(1, parts)}/{name}"

@@ -12,8 +12,13 @@ from constructs import Construct
 from hintferry.core.schema import TableId
 from infra.accepted import accept
 
-ARNS_A_POLICY = 40
-"""So many table ARNs of the longest names fit the 6,144 characters of a managed policy."""
+TABLES_A_POLICY = 36
+TOPICS_A_POLICY = 25
+"""So many ARNs of the longest names fit the 6,144 characters of a managed policy."""
+
+MOST_TOPICS_BY_NAME = 50
+"""A role takes ten managed policies: with more topics than this they are allowed by their prefix,
+which is the pipeline's own."""
 
 _NO_RESOURCE = (
     "the service knows no resource for these actions: Lambda makes the network interfaces, and"
@@ -67,16 +72,19 @@ def keyspace_arn(stack: cdk.Stack, keyspace: str) -> str:
 
 def accept_system(role: iam.Role) -> None:
     """Let the pattern of `system_arn` stand."""
-    stack = cdk.Stack.of(role)
-    account = "<AWS::AccountId>" if cdk.Token.is_unresolved(stack.account) else stack.account
-    arn = f"arn:{stack.partition}:cassandra:{stack.region}:{account}:/keyspace/system*"
-    accept(
+    accept_pattern(
         role,
-        {
-            f"AwsSolutions-IAM5[Resource::{arn}]": "Keyspaces has this one pattern for the tables"
-            " that describe all others, and the driver reads them"
-        },
+        system_arn(cdk.Stack.of(role)),
+        "Keyspaces has this one pattern for the tables that describe all others, and the driver"
+        " reads them",
     )
+
+
+def accept_pattern(role: iam.Role, arn: str, reason: str) -> None:
+    """Let a resource with a wildcard stand."""
+    account = cdk.Stack.of(role).account
+    written = "<AWS::AccountId>" if cdk.Token.is_unresolved(account) else account
+    accept(role, {f"AwsSolutions-IAM5[Resource::{arn.replace(account, written)}]": reason})
 
 
 def system_arn(stack: cdk.Stack) -> str:
@@ -89,20 +97,19 @@ def _keyspaces(stack: cdk.Stack) -> str:
 
 
 def allow_on_many(
-    scope: Construct,
+    roles: Sequence[iam.Role],
     name: str,
     actions: Sequence[str],
     arns: Sequence[str],
-    roles: Sequence[iam.Role],
+    a_policy: int,
 ) -> None:
-    """The actions on exactly these ARNs, in as many policies as IAM's limit of size asks for."""
-    for first in range(0, len(arns), ARNS_A_POLICY):
+    """The actions on exactly these ARNs, `a_policy` of them in one managed policy."""
+    for number, first in enumerate(range(0, len(arns), a_policy), start=1):
         statement = iam.PolicyStatement(
-            actions=list(actions), resources=list(arns[first : first + ARNS_A_POLICY])
+            actions=list(actions), resources=list(arns[first : first + a_policy])
         )
-        policy = iam.ManagedPolicy(
-            scope, f"{name}{first // ARNS_A_POLICY + 1}", statements=[statement]
-        )
+        scope = cdk.Stack.of(roles[0])
+        policy = iam.ManagedPolicy(scope, f"{name}{number}", statements=[statement])
         for role in roles:
             role.add_managed_policy(policy)
 
