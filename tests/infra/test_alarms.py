@@ -13,7 +13,7 @@ from tests.infra.evaluation import ALARM, OK, state
 from tests.infra.synthesised import Template, properties
 from tools.places import ROOT
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("infra")]
 
 RULES = rules(migration_from(ROOT / "migration.toml"), Names("", "", "", "", ""))
 WELL = {

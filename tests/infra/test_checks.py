@@ -22,7 +22,7 @@ from tests.infra.synthesised import (
 )
 from tools.places import ROOT
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("infra")]
 
 NOT_ASKED = {
     "W3005": "the CDK writes a dependency on the role that the function's use of it says already",

@@ -16,7 +16,7 @@ from infra import figures
 from tests.infra.synthesised import Template, properties
 from tools.places import ROOT
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("infra")]
 
 UNPACKED_LIMIT = 250 * 1024 * 1024
 ROOTS = ("Amazon Root CA 1", "Amazon Root CA 2", "Amazon Root CA 3", "Amazon Root CA 4",

@@ -19,7 +19,7 @@ from tests.infra.synthesised import (
 )
 from tools.places import ROOT
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("infra")]
 
 Templates = dict[str, Template]
 KAFKA_MAPPINGS = 2
