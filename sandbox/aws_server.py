@@ -10,18 +10,12 @@ import os
 import signal
 import sys
 
+from infra.figures import QUEUE_RETENTION_S, REPLAY_RECEIVES, REPLAY_VISIBILITY_S
+
 PARKED = "hintferry-parked"
 REPLAY = "hintferry-replay"
 BUCKET = "hintferry-on-failure"
 ACCOUNT = "123456789012"  # moto's
-RETENTION_S = 14 * 24 * 3600
-
-REPLAY_RECEIVES = 1000
-"""As many as a queue grants. A message that comes back for a fault of a side waits ever longer, up
-to 15 minutes: ten days, after which it is parked with days of its retention left."""
-
-REPLAY_VISIBILITY_S = 90
-"""Longer than the function may take; with a function that dies each time, 25 hours in all."""
 
 
 def main(host: str, port: int, region: str) -> None:
@@ -46,7 +40,7 @@ def _create(url: str, region: str) -> None:
     login = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
     session = boto3.Session(region_name=region, **login)
     sqs = session.client("sqs", endpoint_url=url)
-    retention = {"MessageRetentionPeriod": str(RETENTION_S)}
+    retention = {"MessageRetentionPeriod": str(QUEUE_RETENTION_S)}
     parked = sqs.create_queue(QueueName=PARKED, Attributes=retention)["QueueUrl"]
     wanted = sqs.get_queue_attributes(QueueUrl=parked, AttributeNames=["QueueArn"])
     dead_letters = {

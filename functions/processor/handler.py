@@ -6,16 +6,20 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from hintferry import wiring
-from hintferry.adapters.invocation import InvocationDeadline
+from hintferry.adapters.invocation import InvocationDeadline, ReturnPace
 from hintferry.adapters.kafka_event import batch_response, open_event
+from hintferry.adapters.settings import return_after_s_from_environment
 
 logger, metrics = Logger(), Metrics()
 pipeline = wiring.processor(logger, metrics)
+pace = ReturnPace(return_after_s_from_environment())
 
 
 @metrics.log_metrics
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answers which records the event source shall deliver again."""
+    pace.begin()
     records = open_event(event)
     ends = pipeline.process(records, InvocationDeadline(context))
+    pace.end(ends)
     return batch_response(records, ends)

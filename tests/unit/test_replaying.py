@@ -28,7 +28,7 @@ from hintferry.testing.replay import MemoryReplayQueue
 from hintferry.testing.source import ReplicatedSource
 from hintferry.testing.store import MemoryStore
 from hintferry.testing.target import Answer, MemoryTarget
-from sandbox import aws_server
+from infra import figures
 
 DAY_S = 24 * 3600
 PARKED, REPLAY, BUCKET = "parked", "replay", "bucket"
@@ -274,10 +274,10 @@ def test_an_outage_parks_nothing_and_lets_the_message_wait_ever_longer(down: str
 
 
 def test_the_receives_that_the_queue_grants_outlast_a_day_and_end_before_its_retention() -> None:
-    waited = [wait_after(receives) for receives in range(1, aws_server.REPLAY_RECEIVES + 1)]
-    assert DAY_S < sum(waited) < aws_server.RETENTION_S - DAY_S
+    waited = [wait_after(receives) for receives in range(1, figures.REPLAY_RECEIVES + 1)]
+    assert DAY_S < sum(waited) < figures.QUEUE_RETENTION_S - DAY_S
     # A handler that always dies says nothing: then the queue's own time counts.
-    assert aws_server.REPLAY_RECEIVES * aws_server.REPLAY_VISIBILITY_S > DAY_S
+    assert figures.REPLAY_RECEIVES * figures.REPLAY_VISIBILITY_S > DAY_S
 
 
 def test_replaying_twice_or_late_changes_nothing() -> None:

@@ -46,6 +46,17 @@ def test_a_short_file_says_all_there_is_to_say(tmp_path: Path) -> None:
     }
 
 
+def test_what_only_the_stacks_read_has_defaults_and_is_read(tmp_path: Path) -> None:
+    plain = migration_from(written(tmp_path, GOOD))
+    assert (plain.deployment.network.vpc_id, plain.deployment.network.source_cidrs) == ("", ())
+    assert (plain.deployment.kafka.cluster_arn, plain.deployment.kafka.brokers) == ("", 3)
+    assert plain.target.schema == tmp_path / "schema.cql"
+    said = "[network]\nvpc_id = 'vpc-1'\nsource_cidrs = ['10.0.0.0/16']\n[kafka]\nbrokers = 6\n"
+    told = migration_from(written(tmp_path, said + GOOD)).deployment
+    assert (told.network.vpc_id, told.network.source_cidrs) == ("vpc-1", ("10.0.0.0/16",))
+    assert told.kafka.brokers == 6
+
+
 @pytest.mark.parametrize(
     ("good", "bad", "named"),
     [
@@ -64,6 +75,13 @@ def test_a_short_file_says_all_there_is_to_say(tmp_path: Path) -> None:
         ("ttl = false", "ttl = 0", "shop.Visits.ttl is a int; write a bool"),
         ("ttl = false", "tll = false", "shop.Visits: unknown key tll"),
         ("[source]", "[extra]\n[source]", "unknown key extra"),
+        ("ttl = false", "partitions = 0", "shop.Visits.partitions is 0; write a number from 1 on"),
+        ("[source]", "[network]\nvpc = 1\n[source]", "network: unknown key vpc"),
+        ("[source]", "[network]\nsubnet_ids = []\n[source]", "subnet_ids must be a list of texts"),
+        ("[source]", "[kafka]\nbrokers = -1\n[source]", "kafka.brokers is -1"),
+        ("[source]", "[kafka]\nbrokers = '3'\n[source]", "kafka.brokers is a str; write a int"),
+        ("[source]", "[pipeline]\ngroup = 'a'\n[source]", "pipeline: unknown key group"),
+        ("[source]", "[alarms]\ncritical = 'a'\n[source]", "alarms: unknown key critical"),
         ("[source]", "[source", "is not valid TOML"),
     ],
 )

@@ -33,6 +33,8 @@ class TargetSettings:
     port: int
     region: str
     ca_file: Path | None
+    schema: Path = Path("schema.cql")
+    """CQL that describes the tables, as `DESCRIBE KEYSPACE` prints it; read when stacks are made"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,64 @@ class TableSettings:
 
     id: TableId
     ttl: bool
+    partitions: int
+    """of its topic: as many workers can follow it at once"""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    """Where the functions run: in the VPC `vpc_id`, or, where that is empty, in one of their own.
+
+    `source_cidrs` are the addresses of the Cassandra nodes.
+    """
+
+    source_cidrs: tuple[str, ...]
+    vpc_id: str
+    subnet_ids: tuple[str, ...]
+    route_table_ids: tuple[str, ...]
+    vpc_cidr: str
+    availability_zones: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaSettings:
+    """The MSK cluster `cluster_arn`, or, where that is empty, the size of one of our own."""
+
+    cluster_arn: str
+    version: str
+    instance: str
+    brokers: int
+    storage_gib: int
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSettings:
+    """How much runs at once; a new `consumer_group` reads the topics again from their start."""
+
+    name: str
+    consumer_group: str
+    concurrency: int
+    memory_mb: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmSettings:
+    """SNS topics that are notified; where one is empty, one is made."""
+
+    critical_topic_arn: str
+    warning_topic_arn: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What only the stacks read."""
+
+    network: NetworkSettings
+    kafka: KafkaSettings
+    pipeline: PipelineSettings
+    alarms: AlarmSettings
+    nodes: int
+    """Cassandra nodes in the datacenter, each of which reports its health; 0: not told"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +111,7 @@ class Migration:
     target: TargetSettings
     topic_prefix: str
     tables: tuple[TableSettings, ...]
+    deployment: Deployment
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +134,7 @@ def migration_from(path: Path) -> Migration:
     file = _Section(str(path), tree)
     source, target, capture = (file.section(name) for name in ("source", "target", "capture"))
     tables = file.section("tables")
+    deployment = _deployment(file, source.take("nodes", int, 0))
     migration = Migration(
         SourceSettings(
             tuple(source.texts("contact_points")),
@@ -84,9 +146,11 @@ def migration_from(path: Path) -> Migration:
             target.take("port", int, 9142),
             target.take("region", str),
             _path(target.take("ca_file", str, "")),
+            path.parent / target.take("schema", str, "schema.cql"),
         ),
         capture.take("topic_prefix", str, "hintferry"),
         tuple(_table(tables, name) for name in tables.names()),
+        deployment,
     )
     for section in (source, target, capture, file):
         section.refuse_the_rest()
@@ -107,6 +171,15 @@ def queues_from_environment() -> Queues:
     )
 
 
+def return_after_s_from_environment() -> float:
+    """How long an invocation lasts at least that returns records; 0 where nothing is said."""
+    name = "HINTFERRY_RETURN_AFTER_S"
+    try:
+        return float(os.environ.get(name, "0"))
+    except ValueError as error:
+        raise ConfigurationError(f"{name} is not a number of seconds; deploy again") from error
+
+
 def _variable(name: str) -> str:
     value = os.environ.get(name)
     if not value:
@@ -118,12 +191,49 @@ def _path(text: str) -> Path | None:
     return Path(text) if text else None
 
 
+def _deployment(file: _Section, nodes: int) -> Deployment:
+    names = "network", "kafka", "pipeline", "alarms"
+    network, kafka, pipeline, alarms = sections = [file.section(name) for name in names]
+    deployment = Deployment(
+        NetworkSettings(
+            tuple(network.texts("source_cidrs", [])),
+            network.take("vpc_id", str, ""),
+            tuple(network.texts("subnet_ids", [])),
+            tuple(network.texts("route_table_ids", [])),
+            network.take("vpc_cidr", str, "10.42.0.0/16"),
+            tuple(network.texts("availability_zones", [])),
+        ),
+        KafkaSettings(
+            kafka.take("cluster_arn", str, ""),
+            kafka.take("version", str, "3.9.x"),
+            kafka.take("instance", str, "kafka.m7g.large"),
+            kafka.count("brokers", 3),
+            kafka.count("storage_gib", 250),
+        ),
+        PipelineSettings(
+            pipeline.take("name", str, "hintferry"),
+            pipeline.take("consumer_group", str, "v1"),
+            pipeline.count("concurrency", 50),
+            pipeline.count("memory_mb", 1769),
+        ),
+        AlarmSettings(
+            alarms.take("critical_topic_arn", str, ""), alarms.take("warning_topic_arn", str, "")
+        ),
+        nodes,
+    )
+    for section in sections:
+        section.refuse_the_rest()
+    return deployment
+
+
 def _table(tables: _Section, name: str) -> TableSettings:
     keyspace, dot, table = name.partition(".")
     if not dot or not keyspace or not table:
         raise ConfigurationError(f'{tables.where}."{name}": write it as "keyspace.table"')
     section = tables.section(name)
-    settings = TableSettings(TableId(keyspace, table), section.take("ttl", bool, True))
+    settings = TableSettings(
+        TableId(keyspace, table), section.take("ttl", bool, True), section.count("partitions", 6)
+    )
     section.refuse_the_rest()
     return settings
 
@@ -153,8 +263,16 @@ class _Section:
             raise ConfigurationError(f"{self.where}.{name} is a {found}; write a {kind.__name__}")
         return value
 
-    def texts(self, name: str) -> list[str]:
-        values = self.take(name, list)
+    def count(self, name: str, default: int) -> int:
+        value = self.take(name, int, default)
+        if value < 1:
+            raise ConfigurationError(f"{self.where}.{name} is {value}; write a number from 1 on")
+        return value
+
+    def texts(self, name: str, default: list[str] | None = None) -> list[str]:
+        values = self.take(name, list, default)
+        if values is default:
+            return values
         if not values or not all(isinstance(value, str) for value in values):
             raise ConfigurationError(f"{self.where}.{name} must be a list of texts, not empty")
         return values

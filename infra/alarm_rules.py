@@ -1,0 +1,336 @@
+"""What is wrong when: every alarm as data. No import of the CDK.
+
+A rule watches one metric of `infra.metrics`, or, where the metric has one series a table, mapping
+or broker, the worst of all series by a Metrics Insights query: so there is one alarm a pipeline,
+and the series tells which table. CloudWatch allows no SEARCH in an alarm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from hintferry.adapters.settings import Migration
+from infra.figures import DAY_S, FUNCTION_TIMEOUT_S, QUEUE_RETENTION_S, TOPIC_RETENTION_S
+from infra.metrics import (
+    NAMESPACE,
+    NODE_DIMENSION,
+    NODE_NAMESPACE,
+    OUR_DIMENSION,
+    SERVICE,
+)
+
+MINUTE_S = 60
+HOUR_S = 3600
+
+
+class Severity(Enum):
+    """Whom an alarm wakes: critical means that data is at risk now, or soon."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One metric with its dimensions."""
+
+    namespace: str
+    name: str
+    dimensions: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """The worst, or the sum, of all series of a metric that have these dimensions."""
+
+    namespace: str
+    name: str
+    dimensions: tuple[str, ...]
+    where: Mapping[str, str]
+
+    def text(self, statistic: str) -> str:
+        """In the language of Metrics Insights."""
+        schema = ", ".join([f'"{self.namespace}"', *(f'"{one}"' for one in self.dimensions)])
+        where = " AND ".join(f"\"{name}\" = '{value}'" for name, value in self.where.items())
+        chosen = f" WHERE {where}" if where else ""
+        return f'SELECT {statistic}("{self.name}") FROM SCHEMA({schema}){chosen}'
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`breaches` of `periods` data points beyond `threshold` raise the alarm."""
+
+    name: str
+    severity: Severity
+    metric: Series | Query
+    statistic: str
+    """of CloudWatch; of a Query: MAX, MIN or SUM"""
+    threshold: float
+    meaning: str
+    action: str
+    section: str
+    """the heading of docs/operations.md that says more"""
+    period_s: int = MINUTE_S
+    periods: int = 1
+    breaches: int = 1
+    below: bool = False
+    """the alarm is raised below the threshold, else above"""
+    silence_breaches: bool = False
+    """missing data raises it too: where silence is the danger"""
+
+    @property
+    def description(self) -> str:
+        """What is read at three in the morning."""
+        return f"{self.meaning} {self.action} docs/operations.md: {self.section}."
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the stacks made, as CloudWatch knows it."""
+
+    cluster: str
+    processor: str
+    replay: str
+    parked_queue: str
+    replay_queue: str
+
+
+CRITICAL, WARNING = Severity.CRITICAL, Severity.WARNING
+
+
+def rules(migration: Migration, names: Names) -> list[Rule]:
+    """All alarms of a pipeline."""
+    pipeline = migration.deployment.pipeline.name
+    return [
+        *_of_the_stream(names),
+        *_of_hints(),
+        *_of_the_functions(names),
+        *_of_the_queues(names),
+        *_of_the_nodes(pipeline, migration.deployment.nodes),
+    ]
+
+
+def _of_the_stream(names: Names) -> list[Rule]:
+    group = ("Cluster Name", "Consumer Group", "Topic")
+    here = {"Cluster Name": names.cluster}
+    lag = Query("AWS/Kafka", "EstimatedMaxTimeLag", group, here)
+    disk = Query("AWS/Kafka", "KafkaDataLogsDiskUsed", ("Cluster Name", "Broker ID"), here)
+    given_up = "OnFailureDestinationDeliveredEventCount"
+    return [
+        Rule(
+            "LagLong", WARNING, lag, "MAX", 600,
+            "Hints of a table wait for over ten minutes.",
+            "Look for what slows the pipeline: a side that throttles, or too few workers.",
+            "Lag", 5 * MINUTE_S, 3, 3, silence_breaches=True,
+        ),
+        Rule(
+            "LagGrows", CRITICAL, lag, "MAX", HOUR_S,
+            "Hints of a table wait for over an hour, and longer all the time.",
+            "Find out which side is away.",
+            "Lag", 5 * MINUTE_S, 6, 6,
+        ),
+        Rule(
+            "RetentionRunsOut", CRITICAL, lag, "MAX", TOPIC_RETENTION_S / 2,
+            "Hints that nobody applied have used half of the topic's retention.",
+            "Lengthen retention.ms of the topic now, then mend the cause.",
+            "Topic retention runs out", 5 * MINUTE_S,
+        ),
+        Rule(
+            "EventsDropped", CRITICAL, _mappings("DroppedEventCount"), "SUM", 0,
+            "An event source mapping dropped hints: nothing holds them any more.",
+            "Compare the table in full.",
+            "Dropped events",
+        ),
+        Rule(
+            "EventsGivenUp", CRITICAL, _mappings(given_up), "SUM", 0,
+            "An event source mapping gave up hints and put them into the bucket.",
+            "Mend the cause and run: hintferry replay.",
+            "Given-up events",
+        ),
+        Rule(
+            "PollingFails", CRITICAL, _mappings("PollingErrorCount"), "SUM", 0,
+            "A mapping cannot read its topic.",
+            "Check the role's rights, the brokers' security group and the topic.",
+            "Polling errors", 5 * MINUTE_S, 3, 3,
+        ),
+        Rule(
+            "BrokerDiskFills", CRITICAL, disk, "MAX", 80,
+            "A broker's disk is over 80 % full; full, it takes no hints and the nodes' logs fill.",
+            "Enlarge the brokers' storage.",
+            "Brokers", 5 * MINUTE_S, 3, 3,
+        ),
+        Rule(
+            "PartitionsOffline", CRITICAL,
+            Series("AWS/Kafka", "OfflinePartitionsCount", here), "Maximum", 0,
+            "Partitions have no leader: their hints stay on the nodes.",
+            "Look at the brokers in the console of MSK.",
+            "Brokers", MINUTE_S, 5, 5,
+        ),
+    ]  # fmt: skip
+
+
+def _of_hints() -> list[Rule]:
+    return [
+        Rule(
+            "HintsParked", CRITICAL, _ours("HintsParked"), "Sum", 0,
+            "Hints can never succeed as they are; their rows stay different.",
+            "Read the reason in the log line `parked`, mend it, run: hintferry replay.",
+            "Parked records",
+        ),
+        Rule(
+            "ConservationFails", CRITICAL, _ours("ConservationFailures"), "Sum", 0,
+            "The books of a batch did not add up: a defect of Hintferry.",
+            "Keep the logs and report it; the batch comes again until it is mended.",
+            "Conservation failures",
+        ),
+        Rule(
+            "ClockSkewed", CRITICAL, _ours("ClockSkew"), "Maximum", 1000,
+            "The clocks of brokers and functions are over a second apart.",
+            "Compare with a third clock; values with a TTL may expire late or early.",
+            "Clock skew", MINUTE_S, 5, 3,
+        ),
+        Rule(
+            "FreshnessPoor", WARNING, _ours("Freshness"), "p99", 60_000,
+            "Of a hundred hints one takes over a minute from the broker to the target.",
+            "Look for what slows the pipeline.",
+            "Lag", MINUTE_S, 5, 5,
+        ),
+        Rule(
+            "HintsReturned", WARNING, _ours("HintsReturned"), "Sum", 0,
+            "Hints go back to the event source all the time: a side is away or throttles.",
+            "Read `returned_because` in the log line `batch`.",
+            "Returned records", MINUTE_S, 15, 15,
+        ),
+        Rule(
+            "SidesThrottle", WARNING, _ours("Throttles"), "Sum", 100,
+            "A side asks for less than it is given.",
+            "Raise the table's capacity on Keyspaces, or lower pipeline.concurrency.",
+            "Throttling", MINUTE_S, 15, 15,
+        ),
+        Rule(
+            "SessionsRebuilt", WARNING, _ours("SessionRebuilds"), "Sum", 50,
+            "Connections die often.",
+            "Look for what cuts them between the functions and either side.",
+            "Rebuilt sessions", HOUR_S,
+        ),
+    ]  # fmt: skip
+
+
+def _of_the_functions(names: Names) -> list[Rule]:
+    made = []
+    for title, function in (("Processor", names.processor), ("Replay", names.replay)):
+        dimensions = {"FunctionName": function}
+        made += [
+            Rule(
+                f"{title}Fails", CRITICAL, Series("AWS/Lambda", "Errors", dimensions), "Sum", 0,
+                "Invocations die; what they held comes again, halved.",
+                "Read the log of the function from that minute on.",
+                "Failing functions", MINUTE_S, 5, 3,
+            ),
+            Rule(
+                f"{title}Throttled", WARNING, Series("AWS/Lambda", "Throttles", dimensions),
+                "Sum", 0,
+                "Lambda refuses invocations, and polls less for it.",
+                "Raise pipeline.concurrency, or the account's concurrency.",
+                "Throttled functions", 5 * MINUTE_S, 3, 3,
+            ),
+            Rule(
+                f"{title}NearTimeout", WARNING, Series("AWS/Lambda", "Duration", dimensions),
+                "p99", 0.9 * FUNCTION_TIMEOUT_S * 1000,
+                "Invocations use up their time: batches are returned half done.",
+                "Look for a slow side, or for slices of many rows.",
+                "Long invocations", 5 * MINUTE_S, 3, 3,
+            ),
+        ]  # fmt: skip
+    return made
+
+
+def _of_the_queues(names: Names) -> list[Rule]:
+    visible, age = "ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"
+    parked, replay = {"QueueName": names.parked_queue}, {"QueueName": names.replay_queue}
+    return [
+        Rule(
+            "ParkedWaits", WARNING, Series("AWS/SQS", visible, parked), "Maximum", 0,
+            "Records lie in the parked queue.",
+            "Mend what parked them and run: hintferry replay.",
+            "Parked records", 5 * MINUTE_S,
+        ),
+        Rule(
+            "ParkedExpires", CRITICAL, Series("AWS/SQS", age, parked), "Maximum",
+            QUEUE_RETENTION_S - 4 * DAY_S,
+            "A parked record is lost in four days.",
+            "Replay it now, whether its cause is mended or not.",
+            "Parked records", 5 * MINUTE_S,
+        ),
+        Rule(
+            "ReplayStands", WARNING, Series("AWS/SQS", age, replay), "Maximum", 6 * HOUR_S,
+            "A message has been in the replay queue for six hours.",
+            "A side is away for its table; see the log of the replay function.",
+            "The replay queue", 5 * MINUTE_S, 3, 3,
+        ),
+    ]  # fmt: skip
+
+
+def _of_the_nodes(pipeline: str, nodes: int) -> list[Rule]:
+    def node(name: str) -> Series:
+        return Series(NODE_NAMESPACE, name, {NODE_DIMENSION: pipeline})
+
+    found = [
+        Rule(
+            "CdcSpaceLow", WARNING, node("CdcFreeFraction"), "Minimum", 0.4,
+            "A node's change log is over 60 % full.",
+            "See whether its connector reads.",
+            "Change logs fill", 5 * MINUTE_S, 3, 3, below=True,
+        ),
+        Rule(
+            "CdcFullSoon", CRITICAL, node("CdcSecondsToFull"), "Minimum", 4 * HOUR_S,
+            "In four hours a node refuses writes to the migrated tables.",
+            "Enlarge cdc_total_space, or mend its connector.",
+            "Change logs fill", 5 * MINUTE_S, 2, 2, below=True,
+        ),
+        Rule(
+            "SegmentStuck", CRITICAL, node("StuckSegments"), "Maximum", 0,
+            "A node's connector does not get past a segment; newer hints wait behind it.",
+            "Follow the runbook of the stuck segment.",
+            "Stuck segments", 5 * MINUTE_S, 2, 2,
+        ),
+        Rule(
+            "ConnectorSilent", CRITICAL, node("ConnectorSilentSeconds"), "Maximum", 300,
+            "A node's connector reads nothing although there is something.",
+            "Restart it, and read its log.",
+            "Silent connectors", MINUTE_S, 3, 3,
+        ),
+        Rule(
+            "ConnectorLoses", CRITICAL, node("SegmentsLost"), "Sum", 0,
+            "A node lost changes before capture read them.",
+            "Compare the tables in full that the guard names.",
+            "Lost segments",
+        ),
+        Rule(
+            "AllocationBlocked", WARNING, node("AllocationBlocked"), "Sum", 0,
+            "Writes waited for memory on a node: their hints may come before they can be read.",
+            "Compare the busiest tables in full once it is over.",
+            "Blocked allocation", 5 * MINUTE_S,
+        ),
+    ]  # fmt: skip
+    if nodes:
+        found.append(
+            Rule(
+                "NodeSilent", CRITICAL, node("CdcFreeFraction"), "SampleCount", 5 * nodes - 1,
+                f"Not all of the {nodes} nodes report: capture may stand still unseen.",
+                "Find the node whose guard is missing.",
+                "Silent nodes", 5 * MINUTE_S, 2, 2, below=True, silence_breaches=True,
+            )
+        )  # fmt: skip
+    return found
+
+
+def _ours(name: str) -> Series:
+    return Series(NAMESPACE, name, {OUR_DIMENSION: SERVICE})
+
+
+def _mappings(name: str) -> Query:
+    """Of all mappings of the account and Region: a query cannot list those of one pipeline."""
+    return Query("AWS/Lambda", name, ("EventSourceMappingUUID",), {})

@@ -1,0 +1,69 @@
+"""The stacks, from `migration.toml`: `python -m infra.app` writes them to `cdk.out`.
+
+The CDK's command line runs this file too. Nothing is looked up: no account, no network.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+import aws_cdk as cdk
+import cdk_nag
+
+from hintferry.adapters.settings import Migration, migration_from
+from hintferry.core.errors import ConfigurationError
+from infra.alarms import AlarmsStack
+from infra.kafka import KafkaStack
+from infra.layer import Code, build_layer
+from infra.network import NetworkStack
+from infra.pipeline import PipelineStack
+from infra.tables import TablesStack
+from tools.places import BUILD, ROOT
+
+_SETTINGS = ROOT / "cdk.json"
+"""Of the CDK's command line, which hands its context on; here it is read without it."""
+
+
+def build(migration: Migration, code: Code, outdir: str | None = None) -> cdk.App:
+    """All stacks of a migration, checked by cdk-nag when they are synthesised."""
+    app = cdk.App(outdir=outdir, context=json.loads(_SETTINGS.read_text())["context"])
+    name = migration.deployment.pipeline.name
+    cdk.Tags.of(app).add("hintferry:pipeline", name)
+    environment = cdk.Environment(
+        account=os.environ.get("CDK_DEFAULT_ACCOUNT"), region=migration.target.region
+    )
+    options = {"env": environment}
+    network = NetworkStack(app, f"{name}-network", migration, **options)
+    kafka = KafkaStack(app, f"{name}-kafka", migration, network, **options)
+    TablesStack(app, f"{name}-tables", migration, network, code, **options)
+    pipeline = PipelineStack(app, f"{name}-pipeline", migration, network, kafka, code, **options)
+    AlarmsStack(app, f"{name}-alarms", migration, network, kafka, pipeline, **options)
+    cdk.Validations.of(app).add_plugins(
+        cdk_nag.AwsSolutionsChecks(app), cdk_nag.ServerlessChecks(app)
+    )
+    return app
+
+
+def main() -> int:
+    """Build the layer, and synthesise."""
+    try:
+        path = ROOT / "migration.toml"
+        migration = migration_from(path)
+        code = Code(BUILD / "assets", path)
+        build_layer(code.directory / "layer")
+        build(migration, code, os.environ.get("CDK_OUTDIR", str(ROOT / "cdk.out"))).synth()
+    except ConfigurationError as error:
+        print(f"synth: {error}", file=sys.stderr)
+        return 1
+    except RuntimeError as error:
+        if "ValidationFailed" not in str(error):
+            raise
+        print("synth: the findings above are neither mended nor accepted", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""Two dashboards: is it safe to cut over, and is the plumbing well."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
+
+from infra.alarm_rules import Names
+from infra.metrics import NAMESPACE, NODE_DIMENSION, NODE_NAMESPACE, OUR_DIMENSION, SERVICE
+
+Widget = dict[str, Any]
+_WIDTH, _HEIGHT = 12, 6
+
+
+def make_dashboards(stack: cdk.Stack, prefix: str, names: Names) -> None:
+    """Both, named after the pipeline."""
+    parked = _queue("ApproximateNumberOfMessagesVisible", names.parked_queue)
+    waiting = [
+        _queue(f"ApproximateNumberOfMessages{state}", names.replay_queue)
+        for state in ("Visible", "Delayed", "NotVisible")
+    ]
+    cut_over = [
+        ("Lag a table, in records: zero", [_by_topic("SumOffsetLag", names.cluster)]),
+        ("Lag a table, in seconds", [_by_topic("EstimatedMaxTimeLag", names.cluster)]),
+        ("Parked: zero", [parked]),
+        ("Replay queue: zero, delayed and in flight too", waiting),
+        ("Given up or dropped: zero", [_mappings("OnFailureDestinationDeliveredEventCount"),
+                                       _mappings("DroppedEventCount")]),
+        ("Freshness, ms", [_ours("Freshness", "p50"), _ours("Freshness", "p99")]),
+        ("Segments lost on nodes: zero", [_node("SegmentsLost", prefix, "Sum")]),
+        ("Hints returned or parked", [_ours("HintsReturned", "Sum"), _ours("HintsParked", "Sum")]),
+    ]  # fmt: skip
+    plumbing = [
+        ("Hints", [_ours(f"Hints{end}", "Sum") for end in ("Received", "Applied", "Skipped")]),
+        ("Latency of either side, ms", [_ours("ReadLatency", "p99"), _ours("WriteLatency", "p99")]),
+        ("Throttles and rebuilt sessions",
+         [_ours("Throttles", "Sum"), _ours("SessionRebuilds", "Sum")]),
+        ("Clock skew, ms", [_ours("ClockSkew", "Maximum")]),
+        ("Functions: duration, ms", _functions(names, "Duration", "p99")),
+        ("Functions: errors and throttles",
+         [*_functions(names, "Errors", "Sum"), *_functions(names, "Throttles", "Sum")]),
+        ("Mappings: polling errors", [_mappings("PollingErrorCount")]),
+        ("Brokers: disk used, %",
+         [_search("AWS/Kafka", "KafkaDataLogsDiskUsed", ("Cluster Name", "Broker ID"),
+                  names.cluster, "Maximum")]),
+        ("Nodes: free part of the change log", [_node("CdcFreeFraction", prefix, "Minimum")]),
+        ("Nodes: stuck segments", [_node("StuckSegments", prefix, "Maximum")]),
+    ]  # fmt: skip
+    for title, rows in (("cut-over", cut_over), ("plumbing", plumbing)):
+        body = {"widgets": [_widget(n, *row, stack.region) for n, row in enumerate(rows)]}
+        cloudwatch.CfnDashboard(
+            stack,
+            title.replace("-", "").capitalize(),
+            dashboard_name=f"{prefix}-{title}",
+            dashboard_body=stack.to_json_string(body),
+        )
+
+
+def _widget(number: int, title: str, metrics: list[list[Any]], region: str) -> Widget:
+    return {
+        "type": "metric",
+        "x": number % 2 * _WIDTH,
+        "y": number // 2 * _HEIGHT,
+        "width": _WIDTH,
+        "height": _HEIGHT,
+        "properties": {"title": title, "region": region, "period": 60, "metrics": metrics},
+    }
+
+
+def _ours(name: str, statistic: str) -> list[Any]:
+    return [NAMESPACE, name, OUR_DIMENSION, SERVICE, {"stat": statistic}]
+
+
+def _node(name: str, pipeline: str, statistic: str) -> list[Any]:
+    return [NODE_NAMESPACE, name, NODE_DIMENSION, pipeline, {"stat": statistic}]
+
+
+def _queue(name: str, queue: str) -> list[Any]:
+    return ["AWS/SQS", name, "QueueName", queue, {"stat": "Maximum"}]
+
+
+def _functions(names: Names, metric: str, statistic: str) -> list[list[Any]]:
+    return [
+        ["AWS/Lambda", metric, "FunctionName", function, {"stat": statistic}]
+        for function in (names.processor, names.replay)
+    ]
+
+
+def _by_topic(name: str, cluster: str) -> list[Any]:
+    return _search(
+        "AWS/Kafka", name, ("Cluster Name", "Consumer Group", "Topic"), cluster, "Maximum"
+    )
+
+
+def _mappings(name: str) -> list[Any]:
+    return _search("AWS/Lambda", name, ("EventSourceMappingUUID",), "", "Sum")
+
+
+def _search(
+    namespace: str, name: str, dimensions: tuple[str, ...], cluster: str, statistic: str
+) -> list[Any]:
+    quoted = ",".join(json.dumps(one) for one in dimensions)
+    chosen = f' "Cluster Name"={json.dumps(cluster)}' if cluster else ""
+    schema = f'{{"{namespace}",{quoted}}} MetricName="{name}"{chosen}'
+    return [{"expression": f"SEARCH('{schema}', '{statistic}')"}]

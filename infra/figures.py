@@ -1,0 +1,37 @@
+"""Numbers that rest on each other, of the stacks and of the sandbox. Nothing else is imported."""
+
+from math import ceil
+
+DAY_S = 24 * 3600
+
+FUNCTION_TIMEOUT_S = 60
+"""Of an invocation of either function."""
+
+OUTAGE_S = DAY_S
+"""An outage of a side that no record may be given up for."""
+
+RETRIES = 10_000
+"""As many as an event source mapping grants. Endless ones are not: with a destination, ten."""
+
+RETURN_AFTER_S = ceil(1.1 * OUTAGE_S / RETRIES)
+"""An invocation that returns records takes no less, so that all retries together outlast OUTAGE_S:
+what the event source itself waits between them is not documented."""
+
+TOPIC_RETENTION_S = 7 * DAY_S
+
+QUEUE_RETENTION_S = 14 * DAY_S
+
+REPLAY_RECEIVES = 1000
+"""As many as a queue grants. A message that comes back for a fault of a side waits ever longer, up
+to 15 minutes: ten days, after which it is parked with days of its retention left."""
+
+REPLAY_VISIBILITY_S = 90
+"""Longer than the function may take; with a function that dies each time, 25 hours in all."""
+
+BATCH_SIZE = 1000
+BATCH_WINDOW_S = 1
+MAPPINGS_A_POLLER_GROUP = 100
+CONCURRENT_DDL = 40
+"""Of the 50 statements of definition that Keyspaces runs at once in a Region."""
+
+MOST_TABLES = 200

@@ -1,0 +1,114 @@
+"""The topics, and the MSK cluster that holds them, own or imported."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_msk as msk
+from constructs import Construct
+
+from hintferry.adapters.settings import KafkaSettings, Migration, TableSettings
+from infra.figures import TOPIC_RETENTION_S
+from infra.network import NetworkStack
+
+TOPIC_CONFIGS = {
+    # Freshness and skips go by the broker's clock, not a node's.
+    "message.timestamp.type": "LogAppendTime",
+    # A compacted topic would drop the hint of one row for that of another in its partition.
+    "cleanup.policy": "delete",
+    "retention.ms": str(TOPIC_RETENTION_S * 1000),
+    "min.insync.replicas": "2",
+}
+_SERVER_PROPERTIES = "auto.create.topics.enable=false\ndefault.replication.factor=3\n"
+
+
+class KafkaStack(cdk.Stack):
+    """One topic a table."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        migration: Migration,
+        network: NetworkStack,
+        **options: Any,
+    ) -> None:
+        super().__init__(scope, name, **options)
+        settings = migration.deployment.kafka
+        if settings.cluster_arn:
+            self.cluster_arn = settings.cluster_arn
+            self.cluster_name = settings.cluster_arn.split("/")[1]
+        else:
+            self.cluster_name = migration.deployment.pipeline.name
+            self.cluster_arn = self._make(settings, network).ref
+        configs = cdk.Fn.base64(json.dumps(TOPIC_CONFIGS))
+        for table in migration.tables:
+            msk.CfnTopic(
+                self,
+                f"Topic-{table.id}",
+                cluster_arn=self.cluster_arn,
+                topic_name=topic_of(migration, table),
+                partition_count=table.partitions,
+                replication_factor=3,
+                configs=configs,
+            )
+
+    def _make(self, settings: KafkaSettings, network: NetworkStack) -> msk.CfnCluster:
+        configuration = msk.CfnConfiguration(
+            self, "Configuration", name=self.cluster_name, server_properties=_SERVER_PROPERTIES
+        )
+        group = logs.LogGroup(
+            self,
+            "BrokerLog",
+            encryption_key=network.key,
+            retention=logs.RetentionDays.ONE_MONTH,
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
+        subnets = network.vpc.isolated_subnets
+        return msk.CfnCluster(
+            self,
+            "Cluster",
+            cluster_name=self.cluster_name,
+            kafka_version=settings.version,
+            number_of_broker_nodes=settings.brokers,
+            broker_node_group_info=msk.CfnCluster.BrokerNodeGroupInfoProperty(
+                client_subnets=[subnet.subnet_id for subnet in subnets],
+                instance_type=settings.instance,
+                security_groups=[network.brokers.security_group_id],
+                storage_info=msk.CfnCluster.StorageInfoProperty(
+                    ebs_storage_info=msk.CfnCluster.EBSStorageInfoProperty(
+                        volume_size=settings.storage_gib
+                    )
+                ),
+            ),
+            client_authentication=msk.CfnCluster.ClientAuthenticationProperty(
+                sasl=msk.CfnCluster.SaslProperty(iam=msk.CfnCluster.IamProperty(enabled=True)),
+                unauthenticated=msk.CfnCluster.UnauthenticatedProperty(enabled=False),
+            ),
+            configuration_info=msk.CfnCluster.ConfigurationInfoProperty(
+                arn=configuration.attr_arn, revision=1
+            ),
+            encryption_info=msk.CfnCluster.EncryptionInfoProperty(
+                encryption_at_rest=msk.CfnCluster.EncryptionAtRestProperty(
+                    data_volume_kms_key_id=network.key.key_arn
+                ),
+                encryption_in_transit=msk.CfnCluster.EncryptionInTransitProperty(
+                    client_broker="TLS", in_cluster=True
+                ),
+            ),
+            logging_info=msk.CfnCluster.LoggingInfoProperty(
+                broker_logs=msk.CfnCluster.BrokerLogsProperty(
+                    cloud_watch_logs=msk.CfnCluster.CloudWatchLogsProperty(
+                        enabled=True, log_group=group.log_group_name
+                    )
+                )
+            ),
+        )
+
+
+def topic_of(migration: Migration, table: TableSettings) -> str:
+    """The name that capture gives to the topic of a table."""
+    return f"{migration.topic_prefix}.{table.id}"

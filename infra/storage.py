@@ -1,0 +1,68 @@
+"""Where hints wait or lie that are not in a topic: two queues and the bucket."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.accepted import accept
+from infra.figures import QUEUE_RETENTION_S, REPLAY_RECEIVES, REPLAY_VISIBILITY_S
+
+OBJECT_DAYS = 30
+"""Longer than the queues keep the messages that name an object."""
+
+
+class Storage(Construct):
+    """The parked queue (the dead letters of the replay queue), the replay queue, the bucket."""
+
+    def __init__(self, scope: Construct, name: str, key: kms.IKey) -> None:
+        super().__init__(scope, name)
+        common: dict[str, Any] = {
+            "retention_period": cdk.Duration.seconds(QUEUE_RETENTION_S),
+            "encryption": sqs.QueueEncryption.KMS,
+            "encryption_master_key": key,
+            "enforce_ssl": True,
+        }
+        self.parked = sqs.Queue(self, "Parked", **common, removal_policy=cdk.RemovalPolicy.RETAIN)
+        self.replay = sqs.Queue(
+            self,
+            "Replay",
+            **common,
+            visibility_timeout=cdk.Duration.seconds(REPLAY_VISIBILITY_S),
+            dead_letter_queue=sqs.DeadLetterQueue(
+                queue=self.parked, max_receive_count=REPLAY_RECEIVES
+            ),
+            removal_policy=cdk.RemovalPolicy.RETAIN,
+        )
+        self.bucket = s3.Bucket(
+            self,
+            "Bucket",
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=key,
+            bucket_key_enabled=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            enforce_ssl=True,
+            versioned=True,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    expiration=cdk.Duration.days(OBJECT_DAYS),
+                    noncurrent_version_expiration=cdk.Duration.days(OBJECT_DAYS),
+                    abort_incomplete_multipart_upload_after=cdk.Duration.days(1),
+                )
+            ],
+            removal_policy=cdk.RemovalPolicy.RETAIN,
+        )
+        itself = "it is itself the queue of dead letters"
+        accept(self.parked, {"AwsSolutions-SQS3": itself, "Serverless-SQSRedrivePolicy": itself})
+        accept(
+            self.bucket,
+            {
+                "AwsSolutions-S1": "only Lambda and the functions write it, and CloudTrail's data"
+                " events tell who read it where that is asked for"
+            },
+        )

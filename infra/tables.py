@@ -1,0 +1,160 @@
+"""The tables on Keyspaces: by CloudFormation where it can, else by statements of CQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_cassandra as cassandra
+from constructs import Construct
+
+from hintferry.adapters.cql import CONTROL_TABLES
+from hintferry.adapters.settings import Migration
+from hintferry.core.errors import ConfigurationError
+from hintferry.core.schema import Column, Table
+from infra.cqlschema import Schema, refuse_what_cannot_be_held, schema_from
+from infra.ddl_function import make_ddl_function
+from infra.ddl_text import create_table, needs_statement
+from infra.figures import CONCURRENT_DDL, MOST_TABLES
+from infra.layer import Code
+from infra.network import NetworkStack
+
+
+class TablesStack(cdk.Stack):
+    """Keyspaces, types and tables, all kept when the stack goes."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        migration: Migration,
+        network: NetworkStack,
+        code: Code,
+        **options: Any,
+    ) -> None:
+        super().__init__(scope, name, **options)
+        self._key_arn = network.key.key_arn
+        self._schema = schema_from(migration.target.schema)
+        tables = _checked(migration, self._schema)
+        made = self._make_keyspaces(sorted({table.id.keyspace for table in tables}))
+        plain = [table for table in tables if not needs_statement(table)]
+        last = made + self._make_tables(plain, made)
+        with_ttl = {table.id for table in migration.tables if table.ttl}
+        self._run_statements(
+            [create_table(table, self._key_arn) for table in tables if needs_statement(table)],
+            [str(table.id) for table in tables if table.id in with_ttl and not table.is_counter],
+            last,
+            make_ddl_function(self, migration, network.key, code),
+        )
+
+    def _make_keyspaces(self, names: Sequence[str]) -> list[cdk.CfnResource]:
+        """The keyspaces, and their types one after the other, as one may use another."""
+        made: list[cdk.CfnResource] = []
+        for name in names:
+            last: cdk.CfnResource = cassandra.CfnKeyspace(
+                self, f"Keyspace-{name}", keyspace_name=name
+            )
+            chain = [last]
+            for user_type in self._schema.types.get(name, ()):
+                one = cassandra.CfnType(
+                    self,
+                    f"Type-{name}.{user_type.name}",
+                    keyspace_name=name,
+                    type_name=user_type.name,
+                    fields=[
+                        cassandra.CfnType.FieldProperty(field_name=field, field_type=cql_type)
+                        for field, cql_type in user_type.fields
+                    ],
+                )
+                one.add_resource_dependency(last)
+                last = one
+                chain.append(one)
+            made += chain
+        return [_kept(one) for one in made]
+
+    def _make_tables(
+        self, tables: Sequence[Table], before: Sequence[cdk.CfnResource]
+    ) -> list[cdk.CfnResource]:
+        """No more at once than Keyspaces takes: each waits for the one so many places before."""
+        made: list[cdk.CfnResource] = []
+        for table in tables:
+            one = self._make_table(table)
+            waits_for = before if len(made) < CONCURRENT_DDL else [made[-CONCURRENT_DDL]]
+            for other in waits_for:
+                one.add_resource_dependency(other)
+            made.append(one)
+        return [_kept(one) for one in made]
+
+    def _make_table(self, table: Table) -> cassandra.CfnTable:
+        return cassandra.CfnTable(
+            self,
+            f"Table-{table.id}",
+            keyspace_name=table.id.keyspace,
+            table_name=table.id.name,
+            partition_key_columns=_columns(table.partition_key),
+            clustering_key_columns=[
+                cassandra.CfnTable.ClusteringKeyColumnProperty(
+                    column=_columns([column])[0], order_by="DESC" if column.descending else "ASC"
+                )
+                for column in table.clustering
+            ],
+            regular_columns=_columns(table.regulars),
+            billing_mode=cassandra.CfnTable.BillingModeProperty(mode="ON_DEMAND"),
+            client_side_timestamps_enabled=None if table.is_counter else True,
+            encryption_specification=cassandra.CfnTable.EncryptionSpecificationProperty(
+                encryption_type="CUSTOMER_MANAGED_KMS_KEY", kms_key_identifier=self._key_arn
+            ),
+            point_in_time_recovery_enabled=True,
+        )
+
+    def _run_statements(
+        self,
+        creates: Sequence[str],
+        ttl_on: Sequence[str],
+        after: Sequence[cdk.CfnResource],
+        function_arn: str,
+    ) -> None:
+        """What Hintferry keeps for itself, the tables with statics, and the switch for TTL."""
+        resource = cdk.CustomResource(
+            self,
+            "Statements",
+            service_token=function_arn,
+            resource_type="Custom::KeyspacesStatements",
+            service_timeout=cdk.Duration.minutes(15),
+            properties={"Create": [*CONTROL_TABLES, *creates], "TtlOn": list(ttl_on)},
+        )
+        for one in after:
+            resource.node.add_dependency(one)
+
+
+def _checked(migration: Migration, schema: Schema) -> list[Table]:
+    path = migration.target.schema
+    if len(migration.tables) > MOST_TABLES:
+        raise ConfigurationError(
+            f"migration.toml has {len(migration.tables)} tables; a stack holds {MOST_TABLES}: make"
+            " a second pipeline under another pipeline.name"
+        )
+    tables = []
+    for settings in migration.tables:
+        table = schema.tables.get(settings.id)
+        if table is None:
+            raise ConfigurationError(
+                f"{path} does not define {settings.id}, which migration.toml lists as"
+                f' [tables."{settings.id}"]; print it anew from the source'
+            )
+        refuse_what_cannot_be_held(path, table, settings.ttl)
+        tables.append(table)
+    return tables
+
+
+def _columns(columns: Sequence[Column]) -> list[cassandra.CfnTable.ColumnProperty]:
+    return [
+        cassandra.CfnTable.ColumnProperty(column_name=column.name, column_type=column.cql_type)
+        for column in columns
+    ]
+
+
+def _kept(resource: cdk.CfnResource) -> cdk.CfnResource:
+    resource.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
+    return resource

@@ -1,0 +1,35 @@
+"""One layer and one synthesis for all tests of a process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.infra.synthesised import Template, synthesise
+from tools.places import ROOT
+
+
+@pytest.fixture(scope="session")
+def layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The layer as it is shipped."""
+    from infra.layer import build_layer
+
+    folder = tmp_path_factory.mktemp("layer") / "layer"
+    build_layer(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def built(layer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the stacks of the repository's own `migration.toml`."""
+    folder = tmp_path_factory.mktemp("stacks")
+    (folder / "assets").mkdir()
+    (folder / "assets" / "layer").symlink_to(layer)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def templates(built: Path) -> dict[str, Template]:
+    """The templates of the repository's own `migration.toml`, by stack."""
+    return synthesise(ROOT / "migration.toml", built)

@@ -1,0 +1,141 @@
+"""Every alarm watches something that is emitted, can fire, and says what to do."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+from aws_lambda_powertools import Logger, Metrics
+
+from hintferry.adapters.meter import PowertoolsMeter
+from hintferry.adapters.pace import Pace
+from hintferry.adapters.settings import migration_from
+from hintferry.core.errors import ParkReason, Undecodable
+from hintferry.core.hint import Record
+from hintferry.core.ledger import APPLIED, Outcome, Settled, SkipReason
+from infra import metrics
+from infra.alarm_rules import Names, Query, Rule, Series, Severity, rules
+from tools.places import ROOT
+
+NAMES = Names("msk", "processor", "replay", "parked", "waiting")
+RULES = rules(migration_from(ROOT / "migration.toml"), NAMES)
+AWS = {(metric.namespace, metric.name): metric for metric in metrics.AWS}
+
+
+class Side:
+    """What the meter asks of a session."""
+
+    def __init__(self) -> None:
+        self.latencies_s = [0.01, 0.02]
+        self.rebuilds = 1
+        self.pace = Pace()
+
+
+def named(rule: Rule) -> str:
+    return rule.name
+
+
+@pytest.fixture
+def emitted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> dict[str, set[tuple[str, ...]]]:
+    """The names that the meter emits for a batch of every end, with their dimensions."""
+    Metrics.clear_metrics(Metrics())
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", metrics.SERVICE)
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", metrics.NAMESPACE)
+    collector = Metrics()
+    meter = PowertoolsMeter(Logger(level="CRITICAL"), collector, Side(), Side())  # type: ignore[arg-type]
+    record = Record("hintferry.shop.orders", 0, 1, 1_700_000_000_000, b"k", b"v")
+    ends = [
+        APPLIED,
+        Settled(Outcome.SKIPPED, SkipReason.NOTHING),
+        Settled(Outcome.PARKED, ParkReason.UNDECODABLE, Undecodable("no")),
+        Settled(Outcome.RETURNED, None, Undecodable("no")),
+    ]
+    meter.batch([record] * len(ends), {}, ends)
+    meter.conservation_failed()
+    collector.flush_metrics()
+    lines = [line for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    found: dict[str, set[tuple[str, ...]]] = {}
+    for line in lines:
+        blob = json.loads(line)
+        for part in blob["_aws"]["CloudWatchMetrics"]:
+            assert part["Namespace"] == metrics.NAMESPACE
+            for metric in part["Metrics"]:
+                named_by = found.setdefault(metric["Name"], set())
+                named_by.update(tuple(f"{d}={blob[d]}" for d in one) for one in part["Dimensions"])
+    return found
+
+
+def test_our_metrics_are_those_that_the_meter_emits(
+    emitted: dict[str, set[tuple[str, ...]]],
+) -> None:
+    # By reason too, for people: HintsParkedUndecodable and the like.
+    by_reason = {name for name in emitted if re.fullmatch("Hints(Parked|Skipped)[A-Z].*", name)}
+    assert set(metrics.OURS) == set(emitted) - by_reason
+    for name in metrics.OURS:
+        assert (f"{metrics.OUR_DIMENSION}={metrics.SERVICE}",) in emitted[name]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=named)
+def test_an_alarm_watches_what_somebody_emits(rule: Rule) -> None:
+    watched = rule.metric
+    if watched.namespace == metrics.NAMESPACE:
+        assert isinstance(watched, Series)
+        assert watched.name in metrics.OURS
+        assert dict(watched.dimensions) == {metrics.OUR_DIMENSION: metrics.SERVICE}
+    elif watched.namespace == metrics.NODE_NAMESPACE:
+        assert watched.name in [one.name for one in metrics.NODES]
+        assert list(watched.dimensions) == [metrics.NODE_DIMENSION]
+    else:
+        known = AWS[watched.namespace, watched.name]
+        assert tuple(watched.dimensions) == known.dimensions
+        assert known.page.endswith(".html")
+
+
+def test_every_metric_of_a_node_is_watched() -> None:
+    watched = {rule.metric.name for rule in RULES if rule.metric.namespace == "Hintferry/Nodes"}
+    assert watched == {one.name for one in metrics.NODES}
+
+
+def headings() -> Iterator[str]:
+    for line in (ROOT / "docs" / "operations.md").read_text().splitlines():
+        if line.startswith("#"):
+            yield line.lstrip("#").strip()
+
+
+@pytest.mark.parametrize("rule", RULES, ids=named)
+def test_an_alarm_says_what_to_do_and_where_it_is_told(rule: Rule) -> None:
+    assert rule.section in set(headings())
+    assert rule.action.endswith(".")
+    assert len(rule.description) <= 1024
+    assert f"docs/operations.md: {rule.section}" in rule.description
+
+
+def test_queries_are_written_as_metrics_insights_reads_them() -> None:
+    query = Query("AWS/Kafka", "Lag", ("Cluster Name", "Topic"), {"Cluster Name": "msk"})
+    assert query.text("MAX") == (
+        'SELECT MAX("Lag") FROM SCHEMA("AWS/Kafka", "Cluster Name", "Topic")'
+        " WHERE \"Cluster Name\" = 'msk'"
+    )
+
+
+def test_data_at_risk_is_critical_and_silence_is_noticed() -> None:
+    critical = {rule.name for rule in RULES if rule.severity is Severity.CRITICAL}
+    assert critical >= {
+        "ClockSkewed",
+        "ConnectorLoses",
+        "ConnectorSilent",
+        "ConservationFails",
+        "EventsDropped",
+        "EventsGivenUp",
+        "HintsParked",
+        "NodeSilent",
+        "RetentionRunsOut",
+        "SegmentStuck",
+    }
+    silent = {rule.name for rule in RULES if rule.silence_breaches}
+    assert silent == {"LagLong", "NodeSilent"}
+    assert len({rule.name for rule in RULES}) == len(RULES)

@@ -1,0 +1,112 @@
+"""Every alarm of the template, judged on data: quiet while all is well, and it fires when not."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from hintferry.adapters.settings import migration_from
+from infra.alarm_rules import Names, Rule, rules
+from tests.infra.evaluation import ALARM, OK, state
+from tests.infra.synthesised import Template, properties
+from tools.places import ROOT
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("infra")]
+
+RULES = rules(migration_from(ROOT / "migration.toml"), Names("", "", "", "", ""))
+WELL = {
+    "CdcFreeFraction": 0.9,
+    "CdcSecondsToFull": 1e6,
+    "SampleCount of CdcFreeFraction": 15.0,
+    "Freshness": 800.0,
+    "Duration": 900.0,
+    "ClockSkew": 3.0,
+    "EstimatedMaxTimeLag": 2.0,
+    "KafkaDataLogsDiskUsed": 30.0,
+    "Throttles": 0.0,
+}
+ILL = {
+    "CdcFreeFraction": 0.1,
+    "CdcSecondsToFull": 3600.0,
+    "SampleCount of CdcFreeFraction": 10.0,
+    "Freshness": 90_000.0,
+    "Duration": 59_000.0,
+    "ClockSkew": 1500.0,
+    "EstimatedMaxTimeLag": 4 * 86400.0,
+    "KafkaDataLogsDiskUsed": 91.0,
+    "Throttles": 200.0,
+    "SessionRebuilds": 60.0,
+    "ConnectorSilentSeconds": 600.0,
+    "ApproximateAgeOfOldestMessage": 11 * 86400.0,
+}
+
+
+def of(rule: Rule, values: dict[str, float], otherwise: float) -> float:
+    name = rule.metric.name
+    return values.get(f"{rule.statistic} of {name}", values.get(name, otherwise))
+
+
+@pytest.fixture(scope="session")
+def alarms(templates: dict[str, Template]) -> dict[str, dict[str, Any]]:
+    found = properties(templates, "AWS::CloudWatch::Alarm")
+    return {one["AlarmName"].rpartition("-")[2]: one for one in found}
+
+
+def test_every_rule_is_an_alarm(alarms: dict[str, dict[str, Any]]) -> None:
+    assert set(alarms) == {rule.name for rule in RULES}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_it_is_quiet_while_all_is_well_and_fires_when_not(
+    rule: Rule, alarms: dict[str, dict[str, Any]]
+) -> None:
+    alarm = alarms[rule.name]
+    well, ill = of(rule, WELL, 0.0), of(rule, ILL, 1.0)
+    assert state(alarm, [well] * 30) == OK
+    assert state(alarm, [well] * 30 + [ill] * rule.periods) == ALARM
+    assert state(alarm, [ill] * 30 + [well] * rule.periods) == OK
+    silent = ALARM if rule.silence_breaches else OK
+    assert state(alarm, [well] * 30 + [None] * rule.periods) == silent
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_it_watches_what_its_rule_says(rule: Rule, alarms: dict[str, dict[str, Any]]) -> None:
+    alarm = alarms[rule.name]
+    assert rule.metric.name in json.dumps(alarm)
+    if "Metrics" in alarm:
+        (query,) = alarm["Metrics"]
+        assert (query["Period"], query["ReturnData"]) == (rule.period_s, True)
+        assert rule.statistic in json.dumps(query["Expression"])
+    else:
+        assert alarm["Namespace"] == rule.metric.namespace
+        assert [one["Name"] for one in alarm["Dimensions"]] == list(rule.metric.dimensions)
+        assert alarm["Period"] == rule.period_s
+        assert rule.statistic in (alarm.get("Statistic"), alarm.get("ExtendedStatistic"))
+
+
+def test_critical_and_warning_notify_apart(
+    templates: dict[str, Template], alarms: dict[str, dict[str, Any]]
+) -> None:
+    told: dict[str, set[str]] = {}
+    for rule in RULES:
+        (action,) = alarms[rule.name]["AlarmActions"]
+        told.setdefault(rule.severity.value, set()).add(action["Ref"])
+    assert {severity: len(topics) for severity, topics in told.items()} == {
+        "critical": 1,
+        "warning": 1,
+    }
+    assert told["critical"] != told["warning"]
+    assert len(properties(templates, "AWS::SNS::Topic")) == 2
+
+
+def test_there_are_two_dashboards_that_ask_for_what_exists(
+    templates: dict[str, Template],
+) -> None:
+    boards = properties(templates, "AWS::CloudWatch::Dashboard")
+    assert {one["DashboardName"] for one in boards} == {"hintferry-cut-over", "hintferry-plumbing"}
+    for board in boards:
+        parts = board["DashboardBody"]["Fn::Join"][1]
+        text = "".join(part if isinstance(part, str) else "X" for part in parts)
+        assert len(json.loads(text)["widgets"]) >= 8

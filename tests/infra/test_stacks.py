@@ -1,0 +1,285 @@
+"""What matters of the stacks, as their templates say it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hintferry.adapters.settings import migration_from
+from infra import figures
+from tests.infra.synthesised import (
+    Template,
+    as_list,
+    properties,
+    resources,
+    statements,
+    synthesise,
+)
+from tools.places import ROOT
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("infra")]
+
+Templates = dict[str, Template]
+KAFKA_MAPPINGS = 2
+RETRY_HOURS = 24
+
+
+def kafka_mappings(templates: Templates) -> list[dict]:  # type: ignore[type-arg]
+    found = properties(templates, "AWS::Lambda::EventSourceMapping")
+    return [one for one in found if "Topics" in one]
+
+
+def test_every_table_has_its_topic_mapping_and_group(templates: Templates) -> None:
+    tables = [str(table.id) for table in migration_from(ROOT / "migration.toml").tables]
+    topics = [one["TopicName"] for one in properties(templates, "AWS::MSK::Topic")]
+    assert topics == [f"hintferry.{table}" for table in tables]
+    mappings = kafka_mappings(templates)
+    assert [one["Topics"] for one in mappings] == [[topic] for topic in topics]
+    groups = [one["AmazonManagedKafkaEventSourceConfig"]["ConsumerGroupId"] for one in mappings]
+    assert groups == [f"hintferry-{table}-v1" for table in tables]
+    assert {one["StartingPosition"] for one in mappings} == {"TRIM_HORIZON"}
+
+
+def test_topics_keep_hints_for_days_under_the_brokers_clock(templates: Templates) -> None:
+    for topic in properties(templates, "AWS::MSK::Topic"):
+        configs = json.loads(topic["Configs"]["Fn::Base64"])
+        assert configs["message.timestamp.type"] == "LogAppendTime"
+        assert configs["cleanup.policy"] == "delete"
+        assert int(configs["retention.ms"]) >= 7 * 24 * 3600 * 1000
+
+
+def test_the_retries_of_a_mapping_outlast_a_day_of_outage(templates: Templates) -> None:
+    (processor,) = (
+        one
+        for one in properties(templates, "AWS::Lambda::Function")
+        if "HINTFERRY_RETURN_AFTER_S" in one.get("Environment", {}).get("Variables", {})
+    )
+    shortest_s = float(processor["Environment"]["Variables"]["HINTFERRY_RETURN_AFTER_S"])
+    assert shortest_s + 10 < processor["Timeout"], "an invocation must have time for its work too"
+    mappings = kafka_mappings(templates)
+    assert len(mappings) == KAFKA_MAPPINGS
+    for mapping in mappings:
+        # Endless retries (-1) would silently be ten, as there is a destination.
+        assert mapping["MaximumRetryAttempts"] * shortest_s > RETRY_HOURS * 3600
+        assert "MaximumRecordAgeInSeconds" not in mapping
+
+
+def test_controls_of_errors_come_with_provisioned_pollers(templates: Templates) -> None:
+    for mapping in kafka_mappings(templates):
+        assert mapping["ProvisionedPollerConfig"]["MinimumPollers"] >= 1
+        assert mapping["ProvisionedPollerConfig"]["PollerGroupName"] == "hintferry-0"
+        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert mapping["BisectBatchOnFunctionError"] is True
+        assert set(mapping["MetricsConfig"]["Metrics"]) >= {"EventCount", "ErrorCount"}
+        bucket = mapping["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0]
+        assert bucket in dict(resources(templates, "AWS::S3::Bucket"))
+
+
+def test_the_replay_queue_outlasts_an_outage_too(templates: Templates) -> None:
+    mappings = properties(templates, "AWS::Lambda::EventSourceMapping")
+    (mapping,) = (one for one in mappings if "Topics" not in one)
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    queues = properties(templates, "AWS::SQS::Queue")
+    (replay,) = (one for one in queues if "RedrivePolicy" in one)
+    (parked,) = (one for one in queues if "RedrivePolicy" not in one)
+    assert replay["RedrivePolicy"]["maxReceiveCount"] == figures.REPLAY_RECEIVES
+    assert replay["VisibilityTimeout"] > figures.FUNCTION_TIMEOUT_S
+    assert {replay["MessageRetentionPeriod"], parked["MessageRetentionPeriod"]} == {14 * 86400}
+
+
+def test_no_function_outlives_what_its_source_allows(templates: Templates) -> None:
+    ours = [
+        one
+        for one in properties(templates, "AWS::Lambda::Function")
+        if "hintferry" in str(one.get("Environment", "")).lower()
+    ]
+    assert len(ours) == 3
+    for function in ours:
+        assert function["Timeout"] <= 14 * 60
+        assert (function["Runtime"], function["Architectures"]) == ("python3.13", ["arm64"])
+        for name in function["Environment"]["Variables"]:
+            assert not any(word in name for word in ("SECRET", "PASSWORD", "TOKEN"))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "AWS::Cassandra::Keyspace",
+        "AWS::Cassandra::Type",
+        "AWS::Cassandra::Table",
+        "AWS::KMS::Key",
+        "AWS::S3::Bucket",
+        "AWS::SQS::Queue",
+    ],
+)
+def test_data_is_kept_when_a_stack_goes(templates: Templates, kind: str) -> None:
+    found = list(resources(templates, kind))
+    assert found
+    for name, resource in found:
+        assert resource["DeletionPolicy"] == "Retain", name
+        assert resource["UpdateReplacePolicy"] == "Retain", name
+
+
+def test_there_is_one_key_and_everything_lies_under_it(templates: Templates) -> None:
+    (key, _) = next(resources(templates, "AWS::KMS::Key"))
+    assert len(list(resources(templates, "AWS::KMS::Key"))) == 1
+    under = {
+        "AWS::SQS::Queue": ("KmsMasterKeyId",),
+        "AWS::SNS::Topic": ("KmsMasterKeyId",),
+        "AWS::Logs::LogGroup": ("KmsKeyId",),
+        "AWS::Cassandra::Table": ("EncryptionSpecification", "KmsKeyIdentifier"),
+        "AWS::S3::Bucket": ("BucketEncryption",),
+        "AWS::MSK::Cluster": ("EncryptionInfo", "EncryptionAtRest", "DataVolumeKMSKeyId"),
+    }
+    for kind, path in under.items():
+        found = properties(templates, kind)
+        assert found, kind
+        for one in found:
+            value = one
+            for step in path:
+                value = value[step]
+            assert key[:8] in json.dumps(value), kind
+
+
+def test_what_waits_expires(templates: Templates) -> None:
+    for bucket in properties(templates, "AWS::S3::Bucket"):
+        (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+        assert rule["ExpirationInDays"] * 86400 > figures.QUEUE_RETENTION_S
+    for group in properties(templates, "AWS::Logs::LogGroup"):
+        assert group["RetentionInDays"] <= 31
+
+
+ONLY_ON_EVERYTHING = {
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeVpcEndpoints",
+    "ec2:DescribeVpcs",
+    "ec2:UnassignPrivateIpAddresses",
+}
+
+
+def test_no_role_may_more_than_it_must(templates: Templates) -> None:
+    seen = 0
+    for name, statement in statements(templates):
+        seen += 1
+        actions = set(as_list(statement["Action"]))
+        assert not [action for action in actions if "*" in action], name
+        if "*" in as_list(statement["Resource"]):
+            assert actions <= ONLY_ON_EVERYTHING, name
+        if any(action.startswith("kafka-cluster:") for action in actions):
+            assert "*" not in json.dumps(statement["Resource"]), name
+        if "cassandra:Modify" in actions:
+            assert "*" not in json.dumps(statement["Resource"]), name
+    assert seen > 10
+
+
+def test_the_hints_topics_and_tables_are_named_one_by_one(templates: Templates) -> None:
+    text = json.dumps([statement for _, statement in statements(templates)])
+    for name in ("topic/", "group/"):
+        assert f":{name}" in text
+    for table in migration_from(ROOT / "migration.toml").tables:
+        assert f":/keyspace/{table.id.keyspace}/table/{table.id.name}" in text
+        assert f"/hintferry.{table.id}" in text
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "AWS::Cassandra::Table",
+        "AWS::KMS::Key",
+        "AWS::Lambda::EventSourceMapping",
+        "AWS::Lambda::Function",
+        "AWS::S3::Bucket",
+        "AWS::SQS::Queue",
+    ],
+)
+def test_costs_can_be_told_apart(templates: Templates, kind: str) -> None:
+    found = properties(templates, kind)
+    if kind == "AWS::Lambda::Function":
+        # The CDK's own, which closes the VPC's default security group, takes no tags.
+        found = [one for one in found if one["Runtime"].startswith("python")]
+    assert found
+    for one in found:
+        assert {"Key": "hintferry:pipeline", "Value": "hintferry"} in one["Tags"]
+
+
+def test_the_cost_of_brokers_can_be_told_apart(templates: Templates) -> None:
+    (cluster,) = properties(templates, "AWS::MSK::Cluster")
+    assert cluster["Tags"] == {"hintferry:pipeline": "hintferry"}
+
+
+def test_brokers_take_only_signed_clients_over_tls(templates: Templates) -> None:
+    (cluster,) = properties(templates, "AWS::MSK::Cluster")
+    assert cluster["ClientAuthentication"]["Sasl"]["Iam"]["Enabled"] is True
+    assert cluster["ClientAuthentication"]["Unauthenticated"]["Enabled"] is False
+    assert cluster["EncryptionInfo"]["EncryptionInTransit"]["ClientBroker"] == "TLS"
+
+
+def test_nothing_leads_to_the_internet(templates: Templates) -> None:
+    for kind in ("InternetGateway", "NatGateway", "EIP"):
+        assert not list(resources(templates, f"AWS::EC2::{kind}"))
+    services = json.dumps(properties(templates, "AWS::EC2::VPCEndpoint"))
+    for name in (".cassandra", ".sqs", ".s3"):
+        assert name in services
+
+
+def test_ids_on_which_offsets_and_data_hang_never_change(templates: Templates) -> None:
+    """Another id is another resource: the mapping would be made anew, the table be refused."""
+    mappings = dict(resources(templates, "AWS::Lambda::EventSourceMapping"))
+    assert sorted(mappings) == ["Hintsshoporders", "Hintsshopreadings", "ReplayQueue"]
+    assert sorted(dict(resources(templates, "AWS::Cassandra::Table"))) == ["Tableshopreadings"]
+    assert sorted(dict(resources(templates, "AWS::MSK::Topic"))) == [
+        "Topicshoporders",
+        "Topicshopreadings",
+    ]
+
+
+def test_two_syntheses_are_equal(templates: Templates, tmp_path: Path) -> None:
+    """The layer too, built anew in another folder: no file of it names the machine or the time."""
+    from infra.layer import build_layer
+
+    build_layer(tmp_path / "assets" / "layer")
+    assert synthesise(ROOT / "migration.toml", tmp_path) == templates
+
+
+CLUSTER = "arn:aws:kafka:eu-west-1:123456789012:cluster/shared/"
+IMPORTED = f"""
+[network]
+vpc_id = "vpc-0123456789abcdef0"
+subnet_ids = ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]
+route_table_ids = ["rtb-0123456789abcdef0", "rtb-0123456789abcdef1"]
+availability_zones = ["eu-west-1a", "eu-west-1b"]
+vpc_cidr = "10.1.0.0/16"
+source_cidrs = ["10.0.0.0/16"]
+
+[kafka]
+cluster_arn = "{CLUSTER}0a1b2c3d-1111-2222-3333-444455556666-7"
+
+[alarms]
+critical_topic_arn = "arn:aws:sns:eu-west-1:123456789012:pager"
+warning_topic_arn = "arn:aws:sns:eu-west-1:123456789012:mail"
+"""
+
+
+def test_network_cluster_and_notifications_may_be_there_already(
+    layer: Path, tmp_path: Path
+) -> None:
+    text = (ROOT / "migration.toml").read_text()
+    start, end = text.index("[network]"), text.index("[pipeline]")
+    config = tmp_path / "migration.toml"
+    config.write_text(text[:start] + IMPORTED + text[end:])
+    (tmp_path / "schema.cql").write_text((ROOT / "schema.cql").read_text())
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "layer").symlink_to(layer)
+    made = synthesise(config, tmp_path)
+    for kind in ("AWS::EC2::VPC", "AWS::MSK::Cluster", "AWS::SNS::Topic"):
+        assert not list(resources(made, kind))
+    assert all(one["EventSourceArn"].startswith(CLUSTER) for one in kafka_mappings(made))
+    alarms = properties(made, "AWS::CloudWatch::Alarm")
+    assert {one["AlarmActions"][0].rpartition(":")[2] for one in alarms} == {"pager", "mail"}
