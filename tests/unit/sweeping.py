@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from random import Random
 
+from hintferry.backfill import Backfill
 from hintferry.core.followup import Later
 from hintferry.core.hint import Hint, Record
 from hintferry.core.schema import Key, Table
@@ -14,7 +15,8 @@ from hintferry.core.verdict import Tally
 from hintferry.fence import FencedScan, FencedSource
 from hintferry.pipeline import Pipeline
 from hintferry.repair import Repair
-from hintferry.sweep import Finished, Sweep
+from hintferry.report import Finished
+from hintferry.sweep import Sweep
 from hintferry.testing import changes
 from hintferry.testing.changes import Values
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
@@ -25,6 +27,7 @@ from hintferry.testing.leases import LeaseTable, MemoryLeases
 from hintferry.testing.meter import RecordingMeter
 from hintferry.testing.parking import MemoryParkingLot
 from hintferry.testing.partition import PartitionState
+from hintferry.testing.points import Hook, nowhere
 from hintferry.testing.replay import MemoryReplayQueue
 from hintferry.testing.scan import scan_of_source, scan_of_target
 from hintferry.testing.source import ReplicatedSource
@@ -54,7 +57,8 @@ class Sides:
         self.fences = MemoryFences()
         self.raw_source = ReplicatedSource(self.cluster, self.clock, random=random)
         self.source = FencedSource(self.raw_source, self.fences)
-        self.target = MemoryTarget(self.store, random=random)
+        self.hook: Hook = nowhere
+        self.target = MemoryTarget(self.store, lambda point: self.hook(point), random=random)
         self.source_scan = scan_of_source(self.cluster, self.raw_source, self.clock, random)
         self.target_scan = scan_of_target(self.store, random)
         self.queue = MemoryReplayQueue(self.later.append)
@@ -106,6 +110,10 @@ class Sides:
                 sums.add(report.tally)
         assert sorted(done) == sorted(parts)
         return sums
+
+    def backfill(self, table: Table) -> Backfill:
+        scan = FencedScan(self.source_scan, self.fences)
+        return Backfill(table.id, scan, self.pipeline, FixedDeadline())
 
     def apply_later(self) -> None:
         """The replay queue's work, until it is empty."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hintferry import sweep
 from hintferry.core.errors import (
     Fenced,
     HintferryError,
@@ -21,8 +22,9 @@ from hintferry.core.rows import Row
 from hintferry.core.schema import Key, Table
 from hintferry.core.tokens import WHOLE_RING, TokenRange
 from hintferry.core.verdict import Tally, Verdict, judge, shown
-from hintferry.sweep import Finished
+from hintferry.report import Finished
 from hintferry.testing import changes
+from hintferry.testing.points import Point
 from hintferry.testing.scan import token_of
 from tests.model.tables import BARE, COUNTS, PLAIN, WIDE
 from tests.unit.sweeping import Sides
@@ -68,6 +70,7 @@ def counted(sides: Sides, table: Table) -> Tally:
     return sums
 
 
+@settings(max_examples=30)
 @given(SEEDS)
 def test_every_key_of_either_side_is_judged_once(seed: int) -> None:
     sides = filled(seed)
@@ -75,6 +78,7 @@ def test_every_key_of_either_side_is_judged_once(seed: int) -> None:
     assert sides.later == []
 
 
+@settings(max_examples=30)
 @given(SEEDS)
 def test_a_repair_sends_hints_that_make_both_sides_equal(seed: int) -> None:
     sides = filled(seed)
@@ -87,6 +91,7 @@ def test_a_repair_sends_hints_that_make_both_sides_equal(seed: int) -> None:
     assert again == counted(sides, WIDE)
 
 
+@settings(max_examples=30)
 @given(SEEDS, st.integers(1, 12))
 def test_faults_on_the_way_change_no_sum(seed: int, often: int) -> None:
     sides, random = filled(seed), Random(seed)
@@ -95,8 +100,14 @@ def test_faults_on_the_way_change_no_sum(seed: int, often: int) -> None:
         side = random.choice([Side.SOURCE, Side.TARGET])
         return Unavailable(side, "down") if random.random() * often * 3 < 1 else None
 
+    def at(point: Point) -> None:
+        failure = fault(WHOLE_RING)
+        if point is Point.BEFORE_TARGET_READ and failure is not None:
+            raise failure
+
     expected = counted(sides, WIDE)
     sides.source_scan.fails = sides.target_scan.fails = fault
+    sides.hook = at
     sums = Tally()
     for report in sides.sweep(WIDE).verify([WHOLE_RING]):
         if isinstance(report, Finished) and report.error is None:
@@ -155,19 +166,20 @@ def test_counters_are_brought_up_by_what_the_target_lacks() -> None:
     assert sides.verify(COUNTS) == Tally(equal=5)
 
 
-def test_a_partition_that_only_the_target_has_much_of_is_emptied() -> None:
-    """After a TRUNCATE: far more rows than are judged at once, beside a few that stay."""
+def test_a_partition_that_only_the_target_has_much_of_is_judged_in_parts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After a TRUNCATE: far more rows than are judged at once, beside a few that are new."""
+    monkeypatch.setattr(sweep, "MOST_AT_ONCE", 5)
     sides, partition = Sides(), (b"p",)
-    for number in range(1_300):
-        key = (b"%04d" % number,)
-        change = sides.put(BARE, partition, key, {})
-        if number % 400 == 7:
+    for number in range(200):
+        change = sides.put(BARE, partition, (b"%03d" % number,), {})
+        if number % 40 in (7, 8):
             sides.ours(BARE, partition, change)
-        if number % 401 != 7:
+        if number % 40 != 7:
             sides.theirs(BARE, partition, change)
     expected = counted(sides, BARE)
-    assert expected.missing > 0
-    assert expected.extra > 1_200
+    assert (expected.equal, expected.missing, expected.extra) == (5, 5, 190)
     assert sides.verify(BARE, ranges=[WHOLE_RING]) == expected
 
 

@@ -23,6 +23,7 @@ from hintferry.core.verdict import Tally, Verdict, judge, shown
 from hintferry.ports import Clock, Scan, Source, Target
 from hintferry.reconcile import intervals
 from hintferry.repair import Repair
+from hintferry.report import Finished, Progress, Report
 from hintferry.secondlook import SecondLook, Suspect
 from hintferry.walk import ATTEMPTS, FIRST_PAUSE_S, PASSING, chunks, walk
 
@@ -36,25 +37,6 @@ WAITED_AT_ONCE_S = 1.0
 
 Judged = tuple[int, Key, Key, Row | None, Row | None]
 """Token, partition and clustering key, and the row as the source and as the target shows it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Some of a range is done: so many keys more were judged or suspected."""
-
-    keys: int
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A range of which every key is judged for good, or that failed with `error`."""
-
-    part: TokenRange
-    tally: Tally
-    error: HintferryError | None = None
-
-
-Report = Progress | Finished
 
 
 @dataclass(slots=True)
@@ -84,7 +66,7 @@ class Sweep:
     _reached: dict[Key, Bound | None] = field(default_factory=dict)
     """Of partitions larger than a page: from where on they are still to be judged, if anywhere."""
 
-    def verify(self, ranges: Iterable[TokenRange]) -> Iterator[Report]:
+    def verify(self, ranges: Iterable[TokenRange]) -> Iterator[Report[Tally]]:
         """Judge every key of the ranges; each is taken only when the one before is walked.
 
         Raises what says that the table cannot be swept at all: Fenced, Unprocessable.
@@ -101,7 +83,7 @@ class Sweep:
             yield from self._look_again(MOST_SUSPECTS)
         yield from self._look_again(0)
 
-    def _walk(self, books: _Books) -> Iterator[Report]:
+    def _walk(self, books: _Books) -> Iterator[Report[Tally]]:
         seen = 0
         for kind in (Scope.ROW, Scope.STATIC):
             self._reached.clear()
@@ -233,7 +215,7 @@ class Sweep:
             self.repair.send(hints)
             books.tally.hinted += len(hints)
 
-    def _look_again(self, most: int) -> Iterator[Report]:
+    def _look_again(self, most: int) -> Iterator[Report[Tally]]:
         """Look at the suspects that are due, and wait for it while there are more than `most`."""
         look = SecondLook(self.source, self.target, self.target_scan)
         while self._suspects:
@@ -260,7 +242,7 @@ class Sweep:
                 due.append(suspect)
         return due
 
-    def _settled(self, suspects: list[Suspect], look: SecondLook) -> Iterator[Report]:
+    def _settled(self, suspects: list[Suspect], look: SecondLook) -> Iterator[Report[Tally]]:
         try:
             self._settle(suspects, look)
         except (Fenced, Unprocessable):
@@ -294,7 +276,7 @@ class Sweep:
             if self.repair is not None and verdict is not Verdict.EQUAL:
                 books.tally.hinted += 1
 
-    def _give_up(self, numbers: set[int], error: HintferryError) -> Iterator[Report]:
+    def _give_up(self, numbers: set[int], error: HintferryError) -> Iterator[Report[Tally]]:
         for number in numbers:
             books = self._books.pop(number, None)
             if books is not None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import Enum
+from typing import Self
 
 from hintferry.core.compare import same
 from hintferry.core.counters import plan_counters
@@ -41,8 +42,18 @@ def shown(row: Row | None) -> Row | None:
     return None if row is None or not any(value is not None for value in row.values) else row
 
 
-@dataclass(slots=True)
-class Tally:
+@dataclass
+class Sums:
+    """Numbers that are added up over the ranges of a table."""
+
+    def add(self, other: Self) -> None:
+        """Take in what was found elsewhere."""
+        for one in fields(self):
+            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
+
+
+@dataclass
+class Tally(Sums):
     """Keys by verdict; static columns count as a key of their own."""
 
     equal: int = 0
@@ -69,7 +80,26 @@ class Tally:
         """One more key."""
         setattr(self, verdict.value, getattr(self, verdict.value) + 1)
 
-    def add(self, other: Tally) -> None:
-        """Take in what was found elsewhere."""
-        for name in self.__slots__:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+@dataclass
+class Filled(Sums):
+    """What became of the keys that a backfill read; static columns count as a key of their own."""
+
+    written: int = 0
+    """Keys; those of a page that had to be read again count each time."""
+
+    parked: int = 0
+    """Keys that the target refuses for what they are."""
+
+    unread: int = 0
+    """Single tokens that the source fails to read although it serves others."""
+
+    @property
+    def seen(self) -> int:
+        """Keys that were read."""
+        return self.written + self.parked
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether all that the source holds was written."""
+        return not (self.parked or self.unread)
