@@ -161,9 +161,21 @@ CONTROL_TABLES = (
     "CREATE TABLE IF NOT EXISTS hintferry.leases (name blob PRIMARY KEY, owner text)"
     " WITH CUSTOM_PROPERTIES = {'ttl': {'status': 'enabled'}}",
     "CREATE TABLE IF NOT EXISTS hintferry.fences (name text PRIMARY KEY)",
+    "CREATE TABLE IF NOT EXISTS hintferry.markers (name text PRIMARY KEY, written uuid)"
+    " WITH CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'}}",
 )
 """What Hintferry keeps for itself on the target."""
 
+SOURCE_MARKERS = (
+    "CREATE KEYSPACE IF NOT EXISTS hintferry WITH replication = {replication}",
+    "CREATE TABLE IF NOT EXISTS hintferry.markers (name text PRIMARY KEY, written uuid)"
+    " WITH cdc = true",
+)
+"""What it keeps on the source: a row a table, captured and followed like any other."""
+
+IS_CAPTURED = "SELECT cdc FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?"
+SET_MARKER = "INSERT INTO hintferry.markers (name, written) VALUES (?, ?)"
+MARKER = "SELECT written FROM hintferry.markers WHERE name = ?"
 FENCES = "SELECT name FROM hintferry.fences"
 TAKE_LEASE = (
     f"INSERT INTO hintferry.leases (name, owner) VALUES (?, ?) IF NOT EXISTS USING TTL {LEASE_S}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from enum import Enum
 from struct import pack
 from typing import cast
 
@@ -21,6 +22,13 @@ from hintferry.core.errors import HintferryError, Overwhelmed, Side
 from hintferry.core.rows import ScanPage
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.core.tokens import TokenRange
+
+
+class Consistency(Enum):
+    """How many replicas a scan of the source asks."""
+
+    LOCAL_QUORUM = ConsistencyLevel.LOCAL_QUORUM
+    ALL = ConsistencyLevel.ALL
 
 
 class TokenScan:
