@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
 
 from hintferry.core.tokens import WIDTH_OF_RING, TokenRange
 from hintferry.core.verdict import Filled, Tally
+from hintferry_cli.sweep import worker
 from hintferry_cli.sweep.bookmark import Bookmark
 from hintferry_cli.sweep.task import Advanced, Answer, Ended, Refused, Task, Wanted
-from hintferry_cli.sweep.worker import work
 
 LONGEST_S = 7 * 24 * 3600.0
 """A run ends after this, however much is left."""
@@ -88,8 +90,8 @@ class Run:
             while workers and not self.state.unfinished:
                 for pipe in wait(list(workers), timeout=LOOK_EVERY_S):
                     assert isinstance(pipe, Connection)
-                    if not self._heard(pipe, left):
-                        workers.pop(pipe)
+                    if not self._heard(pipe, left) and workers.pop(pipe).wait(END_WITHIN_S):
+                        self.state.fail("a worker process died; its ranges are not done")
                 yield
                 if time.monotonic() > end:
                     self.state.unfinished = f"it ended after {LONGEST_S / 86400:.0f} days"
@@ -98,19 +100,24 @@ class Run:
             for pipe, process in workers.items():
                 pipe.close()
                 process.terminate()
-                process.join(END_WITHIN_S)
+                process.wait(END_WITHIN_S)
         if self.bookmark.left and not self.state.unfinished:
             self.state.unfinished = f"{len(self.bookmark.left)} ranges are not done"
 
-    def _started(self, count: int) -> dict[Connection, BaseProcess]:
-        context = get_context("spawn")
-        workers: dict[Connection, BaseProcess] = {}
+    def _started(self, count: int) -> dict[Connection, subprocess.Popen[bytes]]:
+        workers: dict[Connection, subprocess.Popen[bytes]] = {}
+        search = os.pathsep.join(sys.path)
         for _ in range(count):
-            ours, theirs = context.Pipe()
-            process = context.Process(target=work, args=(self.task, theirs), daemon=True)
-            process.start()
+            ours, theirs = Pipe()
+            end = theirs.fileno()
+            # Its own program: a child of multiprocessing would run this one's main again.
+            workers[ours] = subprocess.Popen(
+                [sys.executable, "-m", worker.__name__, str(end)],
+                env=os.environ | {"PYTHONPATH": search},
+                pass_fds=[end],
+            )
             theirs.close()
-            workers[ours] = process
+            ours.send(self.task)
         return workers
 
     def _heard(self, pipe: Connection, left: deque[TokenRange]) -> bool:

@@ -6,6 +6,7 @@ It ends when its parent does, however that ends: the pipe between them is then c
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 
@@ -19,10 +20,12 @@ from hintferry.report import Finished, Report
 from hintferry_cli.sweep.task import Advanced, Ended, Refused, Task, Verb, Wanted, as_numbers
 
 
-def work(task: Task, parent: Connection) -> None:
-    """Sweep the ranges that the parent gives."""
+def main() -> None:
+    """Sweep the ranges that the parent gives; the argument is our end of the pipe."""
     # Ctrl-C reaches the whole group: the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = Connection(int(sys.argv[1]))
+    task: Task = parent.recv()
     sweeper = wiring.sweeper(migration_from(task.config), task.table)
     try:
         for report in _reports(task, sweeper, _ranges(parent)):
@@ -62,3 +65,7 @@ def _ranges(parent: Connection) -> Iterator[TokenRange]:
         if part is None:
             return
         yield part
+
+
+if __name__ == "__main__":
+    main()

@@ -17,7 +17,9 @@ from hintferry.adapters.session import CqlSession
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.schema import TableId
 
-WAIT_S = 30.0
+WAIT_S = 120.0
+"""The marker waits its turn behind the hints that are there already."""
+
 LOOK_EVERY_S = 0.2
 
 
