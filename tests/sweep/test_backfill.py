@@ -23,7 +23,7 @@ pytestmark = pytest.mark.stack
 COLUMNS = "(a int, b int, s text static, v text, PRIMARY KEY (a, b))"
 TABLES = {"live": COLUMNS, "killed": COLUMNS}
 PARTITIONS, LIVE_PARTITIONS, ROWS = 600, 150, 10
-WRITES_BESIDE = 1_000
+MOST_WRITES = 20_000
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +40,9 @@ def load(bench: Bench, table: str, partitions: int) -> None:
 
 
 def write_beside(bench: Bench, stop: threading.Event) -> None:
+    """Every kind of change, at random keys, for as long as the backfill runs."""
     random = Random(7)
-    for number in range(WRITES_BESIDE):
+    for number in range(MOST_WRITES):
         a, b = random.randrange(LIVE_PARTITIONS + 20), random.randrange(ROWS + 2)
         statement = random.choice(
             [
@@ -49,12 +50,12 @@ def write_beside(bench: Bench, stop: threading.Event) -> None:
                 f"UPDATE filled.live SET v = null WHERE a = {a} AND b = {b}",
                 f"UPDATE filled.live SET s = 'new {number}' WHERE a = {a}",
                 f"DELETE FROM filled.live WHERE a = {a} AND b = {b}",
-                f"DELETE FROM filled.live WHERE a = {a} AND b > {b}",
-                f"DELETE FROM filled.live WHERE a = {a}",
+                f"DELETE FROM filled.live WHERE a = {a} AND b > {ROWS - 2}",
+                f"DELETE FROM filled.live WHERE a = {a % 10}",
             ]
         )
         bench.source.execute(statement)
-        if stop.is_set():
+        if stop.wait(0.005):
             return
 
 

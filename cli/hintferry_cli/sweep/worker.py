@@ -26,6 +26,16 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = Connection(int(sys.argv[1]))
     task: Task = parent.recv()
+    try:
+        _work(task, parent)
+    except HintferryError as error:
+        parent.send(Refused(str(error)))
+    except (BrokenPipeError, ConnectionResetError, EOFError):
+        # The parent is gone; what is open is walked again by the next run.
+        return
+
+
+def _work(task: Task, parent: Connection) -> None:
     sweeper = wiring.sweeper(migration_from(task.config), task.table)
     try:
         for report in _reports(task, sweeper, _ranges(parent)):
@@ -34,11 +44,6 @@ def main() -> None:
                 parent.send(Ended(report.part, as_numbers(report.tally), error))
             else:
                 parent.send(Advanced(report.keys))
-    except HintferryError as error:
-        parent.send(Refused(str(error)))
-    except (BrokenPipeError, ConnectionResetError, EOFError):
-        # The parent is gone; what is open is walked again by the next run.
-        return
     finally:
         sweeper.close()
 
