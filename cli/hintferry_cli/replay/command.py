@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import boto3
 import typer
 from rich.console import Console
 
 from hintferry.adapters.settings import Queues
-from hintferry.core.errors import ConfigurationError
 from hintferry_cli.failures import Settings, Status, told_plainly
+from hintferry_cli.places import place, places
 from hintferry_cli.replay import view
 from hintferry_cli.replay.choice import REASONS, Choice
 from hintferry_cli.replay.given_up import GivenUpObjects, replay_given_up
@@ -41,18 +41,6 @@ HELP = "\n\n".join(
 )
 
 
-PLACES = {
-    "--parked-queue-url": "HINTFERRY_PARKED_QUEUE_URL",
-    "--replay-queue-url": "HINTFERRY_REPLAY_QUEUE_URL",
-    "--bucket": "HINTFERRY_BUCKET",
-}
-"""Options, and the variables that the functions have the same from."""
-
-
-def _place(option: str, what: str) -> Any:
-    return typer.Option(option, envvar=PLACES[option], help=what, rich_help_panel="Where")
-
-
 def replay(
     context: typer.Context,
     table: Annotated[
@@ -66,15 +54,15 @@ def replay(
         int | None, typer.Option(min=1, help="Messages a second at most.", show_default="any")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Give the result as JSON.")] = False,
-    parked_queue_url: Annotated[str, _place("--parked-queue-url", "URL of the parked queue.")] = "",
-    replay_queue_url: Annotated[str, _place("--replay-queue-url", "URL of the replay queue.")] = "",
-    bucket: Annotated[str, _place("--bucket", "Name of the on-failure bucket.")] = "",
+    parked_queue_url: Annotated[str, place("--parked-queue-url", "URL of the parked queue.")] = "",
+    replay_queue_url: Annotated[str, place("--replay-queue-url", "URL of the replay queue.")] = "",
+    bucket: Annotated[str, place("--bucket", "Name of the on-failure bucket.")] = "",
 ) -> None:
     errors, out = Console(stderr=True), Console()
     with told_plainly(context.find_object(Settings) or Settings(debug=False)):
         choice = Choice(table, reason)
-        places = _places(parked_queue_url, replay_queue_url, bucket)
-        run = _begun(places, choice, rate, dry_run=dry_run)
+        where = places(parked_queue_url, replay_queue_url, bucket)
+        run = _begun(where, choice, rate, dry_run=dry_run)
         try:
             view.follow(run.steps(), run.tally, run.about, errors)
         finally:
@@ -85,14 +73,6 @@ def replay(
         view.show(run.tally, out, errors, dry_run=dry_run)
     if run.tally.total.failed or run.tally.unfinished:
         raise typer.Exit(Status.FAILED)
-
-
-def _places(parked_queue_url: str, replay_queue_url: str, bucket: str) -> Queues:
-    given = dict(zip(PLACES, (parked_queue_url, replay_queue_url, bucket), strict=True))
-    missing = [f"{option} (or {PLACES[option]})" for option, value in given.items() if not value]
-    if missing:
-        raise ConfigurationError(f"give {', '.join(missing)}; the deployed functions have them too")
-    return Queues(parked_queue_url, replay_queue_url, bucket)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +98,11 @@ class _Run:
             self.tally.unfinished = f"it ended after {LONGEST_S / 3600:.0f} hours"
 
 
-def _begun(places: Queues, choice: Choice, rate: int | None, *, dry_run: bool) -> _Run:
+def _begun(where: Queues, choice: Choice, rate: int | None, *, dry_run: bool) -> _Run:
     """Whatever can be wrong with the places shows here, before anything is moved."""
     sqs, s3 = boto3.client("sqs"), boto3.client("s3")
-    sqs.get_queue_attributes(QueueUrl=places.replay_queue_url, AttributeNames=["QueueArn"])
-    sender = None if dry_run else Sender(sqs, places.replay_queue_url, rate)
-    objects = GivenUpObjects(s3, places.bucket)
-    queue = ParkedQueue(sqs, places.parked_queue_url)
+    sqs.get_queue_attributes(QueueUrl=where.replay_queue_url, AttributeNames=["QueueArn"])
+    sender = None if dry_run else Sender(sqs, where.replay_queue_url, rate)
+    objects = GivenUpObjects(s3, where.bucket)
+    queue = ParkedQueue(sqs, where.parked_queue_url)
     return _Run(queue, objects, sender, choice, Tally(), time.monotonic() + LONGEST_S)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from hintferry.core.coalesce import RowWork, SliceWork, StaticWork
 from hintferry.core.errors import Fenced, HintferryError
-from hintferry.core.rows import Snapshot
-from hintferry.core.schema import Table, TableId
-from hintferry.ports import Fences, Source
+from hintferry.core.rows import ScanPage, Snapshot
+from hintferry.core.schema import Key, Table, TableId
+from hintferry.core.tokens import TokenRange
+from hintferry.ports import Fences, Scan, Source
 
 Read = tuple[RowWork | StaticWork, Snapshot | HintferryError]
 
@@ -37,25 +39,54 @@ class FencedSource:
 
     def pages(self, work: SliceWork) -> Iterator[Snapshot]:
         """The rows of a slice page by page. Raises HintferryError."""
-        pages = self.source.pages(work)
-        while True:
-            self._refuse(work.table)
-            page = next(pages, None)
-            if page is None:
-                return
-            yield page
+        return _while_open(self.source.pages(work), work.table, self.fences)
 
     def _admitted(
         self, works: Iterable[RowWork | StaticWork], refused: list[Read]
     ) -> Iterator[RowWork | StaticWork]:
         for work in works:
             try:
-                self._refuse(work.table)
+                _refuse(work.table, self.fences)
             except HintferryError as error:
                 refused.append((work, error))
             else:
                 yield work
 
-    def _refuse(self, table: TableId) -> None:
-        if self.fences.is_fenced(table):
-            raise Fenced(f"{table} was cut over")
+
+@dataclass(frozen=True, slots=True)
+class FencedScan:
+    """A scan of the source that refuses likewise."""
+
+    scan: Scan
+    fences: Fences
+
+    def rows(self, table: Table, part: TokenRange) -> Iterator[ScanPage]:
+        """The rows of a range page by page. Raises HintferryError."""
+        return _while_open(self.scan.rows(table, part), table.id, self.fences)
+
+    def statics(self, table: Table, part: TokenRange) -> Iterator[ScanPage]:
+        """The static columns of each partition likewise. Raises HintferryError."""
+        return _while_open(self.scan.statics(table, part), table.id, self.fences)
+
+    def partitions(self, table: Table, token: int) -> list[Key]:
+        """The partitions of one token. Raises HintferryError."""
+        _refuse(table.id, self.fences)
+        return self.scan.partitions(table, token)
+
+
+P = TypeVar("P")
+
+
+def _while_open(pages: Iterator[P], table: TableId, fences: Fences) -> Iterator[P]:
+    """Each page, asked for only after a look at the fence."""
+    while True:
+        _refuse(table, fences)
+        page = next(pages, None)
+        if page is None:
+            return
+        yield page
+
+
+def _refuse(table: TableId, fences: Fences) -> None:
+    if fences.is_fenced(table):
+        raise Fenced(f"{table} was cut over")

@@ -8,7 +8,7 @@ records come from or how a database is spoken to; nothing here decides what to w
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -30,6 +30,7 @@ from hintferry.core.hint import Hint, Record, Slice
 from hintferry.core.ledger import ConservationError, Ledger, Outcome, Settled, SkipReason
 from hintferry.core.limits import REQUEST_TIMEOUT_S, RESERVE_S, STALE_AFTER_S
 from hintferry.core.plan import plan_rows, plan_statics
+from hintferry.core.rows import Snapshot
 from hintferry.counting import recount
 from hintferry.ports import (
     Clock,
@@ -54,6 +55,8 @@ OUT_OF_TIME = NoTimeLeft("the invocation ends before this key's turn")
 BAD_NEIGHBOUR = NoTimeLeft("it shared a request with a row that was refused")
 
 Failures = list[tuple[Work, HintferryError]]
+Read = tuple[RowWork | StaticWork, Snapshot | HintferryError]
+Reader = Callable[[Iterable[RowWork | StaticWork]], Iterator[Read]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,26 @@ class Pipeline:
         ends = self._park(records, hints, self._closed(ledger))
         self.meter.batch(records, hints, ends)
         return ends
+
+    def fill(
+        self,
+        seen: Sequence[tuple[RowWork | StaticWork, Snapshot]],
+        hints: Sequence[Hint],
+        deadline: Deadline,
+    ) -> list[Settled]:
+        """Bring to its end what a scan has read; only what fails at first is read again.
+
+        The works' records are indexes of `hints`, one a key; the answer runs parallel to them.
+        """
+
+        def as_scanned(works: Iterable[RowWork | StaticWork]) -> Iterator[Read]:
+            return ((work, snapshots[next(iter(work.records))]) for work in works)
+
+        snapshots = {next(iter(work.records)): snapshot for work, snapshot in seen}
+        ledger = Ledger(len(hints))
+        self._apply([work for work, _ in seen], ledger, deadline, as_scanned)
+        records = [Record("backfill", 0, index, None, None, None) for index in range(len(hints))]
+        return self._park(records, dict(enumerate(hints)), self._closed(ledger))
 
     def _closed(self, ledger: Ledger) -> list[Settled]:
         try:
@@ -104,11 +127,17 @@ class Pipeline:
                 ledger.skipped(index, SkipReason.NOTHING)
         return hints
 
-    def _apply(self, works: list[Work], ledger: Ledger, deadline: Deadline) -> None:
+    def _apply(
+        self,
+        works: list[Work],
+        ledger: Ledger,
+        deadline: Deadline,
+        first_read: Reader | None = None,
+    ) -> None:
         """Do all work, and again after a pause what a fault kept from being done."""
         for work in works:
             ledger.open(work.records)
-        failures = self._attempt(works, ledger, deadline)
+        failures = self._attempt(works, ledger, deadline, first_read or self.source.read)
         for pause in _pauses():
             failures = list(_worth_another_try(failures, ledger))
             if not failures or deadline.remaining() < RESERVE_S + pause:
@@ -118,17 +147,20 @@ class Pipeline:
                 break
             if any(isinstance(error, SideFault) for _, error in failures):
                 self.clock.sleep(pause)
-            failures = self._attempt([work for work, _ in failures], ledger, deadline)
+            again = [work for work, _ in failures]
+            failures = self._attempt(again, ledger, deadline, self.source.read)
         for work, error in _worth_another_try(failures, ledger):
             hopeless = isinstance(error, Overwhelmed)
             ledger.failed(work.records, Stuck(str(error)) if hopeless else error)
 
-    def _attempt(self, works: list[Work], ledger: Ledger, deadline: Deadline) -> Failures:
+    def _attempt(
+        self, works: list[Work], ledger: Ledger, deadline: Deadline, read: Reader
+    ) -> Failures:
         """Do each piece of work once: keys all at once, then what has to be compared."""
         failures: Failures = []
         blind, compared = self._sorted(works, failures)
         admitted = _admitted(blind, deadline, failures)
-        for write, error in self.target.write(self._planned(admitted, deadline, failures)):
+        for write, error in self.target.write(self._planned(read(admitted), deadline, failures)):
             _account(write.work, error, ledger, failures)
         for work, error in self._compare(compared, deadline):
             _account(work, error, ledger, failures)
@@ -153,10 +185,10 @@ class Pipeline:
         return blind, compared
 
     def _planned(
-        self, works: Iterable[RowWork | StaticWork], deadline: Deadline, failures: Failures
+        self, reads: Iterable[Read], deadline: Deadline, failures: Failures
     ) -> Iterator[Write]:
-        """The writes that follow from reading these keys, each as soon as its read is back."""
-        for work, seen in self.source.read(works):
+        """The writes that follow from these reads, each as soon as its read is back."""
+        for work, seen in reads:
             if isinstance(seen, HintferryError):
                 failures.append((work, seen))
                 continue

@@ -11,8 +11,9 @@ from hintferry.core.errors import HintferryError
 from hintferry.core.followup import Later
 from hintferry.core.hint import Hint, Nothing, Record, Slice
 from hintferry.core.ledger import Settled
-from hintferry.core.rows import Row, Snapshot, Statement
+from hintferry.core.rows import Row, ScanPage, Snapshot, Statement
 from hintferry.core.schema import Key, Table, TableId
+from hintferry.core.tokens import TokenRange
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,19 @@ class Target(Protocol):
 
     def rows(self, table: Table, partition: Key, part: Slice) -> Iterator[dict[Key, Row]]:
         """The rows of a slice, a page at a time. Raises HintferryError."""
+
+
+class Scan(Protocol):
+    """One side's tables, read in order of tokens. Every method raises HintferryError."""
+
+    def rows(self, table: Table, part: TokenRange) -> Iterator[ScanPage]:
+        """The rows of a range page by page, at least one page; a partition's rows are together."""
+
+    def statics(self, table: Table, part: TokenRange) -> Iterator[ScanPage]:
+        """The static columns of each partition likewise, there even where it holds no rows."""
+
+    def partitions(self, table: Table, token: int) -> list[Key]:
+        """The partitions of one token."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ start. Memory is bounded by a page of either side.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby, islice
 
@@ -103,21 +103,14 @@ class Reconciler:
 
     def _walk(self, work: SliceWork) -> Slice | None:
         """Page by page as far as it goes; the rest comes back. Raises where it gets nowhere."""
-        start, lent = work.slice.start, None
+        start = work.slice.start
         try:
-            for page in self.source.pages(work):
-                seen = page if lent is None else replace(page, read_start=lent)
-                if not seen.rows and not seen.is_last:
-                    # It spoke for an interval whose end the next page tells: lend its older time.
-                    lent = seen.read_start
-                    continue
-                lent = None
-                last = next(reversed(seen.rows), ())
-                end = work.slice.end if seen.is_last else Bound(last)
-                reached = self._make_equal(work, seen, Slice(start, end))
+            for seen, part in intervals(self.source.pages(work), work.slice):
+                reached = self._make_equal(work, seen, part)
                 if seen.is_last and reached is None:
                     return None
-                start = Bound(last if reached is None else reached, inclusive=False)
+                last = part.end.values if reached is None else reached
+                start = Bound(last, inclusive=False)
                 if reached is not None or self._is_short_of_time():
                     break
         except HintferryError:
@@ -199,6 +192,23 @@ class Reconciler:
 
     def _is_short_of_time(self) -> bool:
         return self.deadline.remaining() < RESERVE_S
+
+
+def intervals(pages: Iterable[Snapshot], part: Slice) -> Iterator[tuple[Snapshot, Slice]]:
+    """Each page of a slice with the interval that it speaks for.
+
+    One without rows, to which the next page tells the end, lends that page its older time.
+    """
+    start, lent = part.start, None
+    for page in pages:
+        seen = page if lent is None else replace(page, read_start=lent)
+        if not seen.rows and not seen.is_last:
+            lent = seen.read_start
+            continue
+        lent = None
+        end = part.end if seen.is_last else Bound(next(reversed(seen.rows)))
+        yield seen, Slice(start, end)
+        start = Bound(end.values, inclusive=False)
 
 
 def _row_by_row(statements: list[Statement]) -> list[list[Statement]]:

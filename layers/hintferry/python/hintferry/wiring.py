@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from dataclasses import dataclass
 from struct import pack
 from typing import Any
 
@@ -20,28 +21,39 @@ from cassandra.policies import (
 )
 
 from hintferry.adapters.cassandra import CassandraSource
-from hintferry.adapters.clock import WallClock
+from hintferry.adapters.clock import NoDeadline, WallClock
 from hintferry.adapters.debezium import HintDecoder
 from hintferry.adapters.fences import KeyspacesFences
 from hintferry.adapters.keyspaces import KeyspacesTarget
 from hintferry.adapters.leases import KeyspacesLeases
-from hintferry.adapters.meter import PowertoolsMeter
+from hintferry.adapters.marker import check_capture
+from hintferry.adapters.meter import NoMeter, PowertoolsMeter
 from hintferry.adapters.parking import SqsParkingLot
 from hintferry.adapters.queue_event import ReplayEvents
 from hintferry.adapters.rawcql import rows_as_they_are
 from hintferry.adapters.replay_queue import SqsReplayQueue
+from hintferry.adapters.ring import ranges_of
+from hintferry.adapters.scan import Consistency, TokenScan
 from hintferry.adapters.session import COMMON_OPTIONS, CqlSession
 from hintferry.adapters.settings import (
+    Migration,
+    Queues,
     SourceSettings,
+    TableSettings,
     TargetSettings,
     migration_from_environment,
     queues_from_environment,
 )
 from hintferry.adapters.sigv4 import KeyspacesAuthProvider
+from hintferry.backfill import Backfill
 from hintferry.core.errors import Side
 from hintferry.core.limits import REQUEST_TIMEOUT_S
-from hintferry.fence import FencedSource
+from hintferry.core.schema import TableId
+from hintferry.core.tokens import TokenRange
+from hintferry.fence import FencedScan, FencedSource
 from hintferry.pipeline import Pipeline
+from hintferry.repair import Repair
+from hintferry.sweep import Sweep
 
 DROP_WHAT_IS_UNSENT = (socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
 """Closing a connection ends what it still had to send."""
@@ -70,6 +82,73 @@ def replay_events() -> ReplayEvents:
     """What opens and answers the events of the replay queue."""
     queues = queues_from_environment()
     return ReplayEvents(_client("sqs"), _client("s3"), queues.replay_queue_url)
+
+
+@dataclass(frozen=True, slots=True)
+class Sweeper:
+    """What works on one table, range by range, from a machine of its own; close it at the end."""
+
+    table: TableSettings
+    near: CqlSession
+    far: CqlSession
+
+    def ranges(self) -> list[TokenRange]:
+        """The whole ring, cut for this table. Raises ConfigurationError, SideFault."""
+        return ranges_of(self.table.id, self.near, self.far)
+
+    def check_capture(self) -> None:
+        """Raises ConfigurationError unless changes of the table reach the target."""
+        check_capture(self.table.id, self.near, self.far)
+
+    def verify(self, consistency: Consistency, repair: tuple[str, float] | None) -> Sweep:
+        """`repair`: URL of the replay queue, and hints a second; None sends none."""
+        clock, ttl_off = WallClock(), self._ttl_off()
+        fences = KeyspacesFences(self.far, clock)
+        near = TokenScan(self.near, clock.read_start, ttl_off, consistency.value)
+        far = TokenScan(self.far, lambda: 0, ttl_off)
+        return Sweep(
+            self.table.id,
+            FencedSource(CassandraSource(self.near, clock, ttl_off), fences),
+            KeyspacesTarget(self.far, ttl_off),
+            FencedScan(near, fences),
+            far,
+            clock,
+            repair and Repair(SqsReplayQueue(_client("sqs"), repair[0], clock), clock, repair[1]),
+        )
+
+    def backfill(self, queues: Queues) -> Backfill:
+        """`queues`: where what the target refuses is parked."""
+        clock, ttl_off = WallClock(), self._ttl_off()
+        fences = KeyspacesFences(self.far, clock)
+        source = FencedSource(CassandraSource(self.near, clock, ttl_off), fences)
+        sqs = _client("sqs")
+        pipeline = Pipeline(
+            HintDecoder(source.table),
+            source,
+            KeyspacesTarget(self.far, ttl_off),
+            SqsParkingLot(sqs, _client("s3"), queues.parked_queue_url, queues.bucket),
+            SqsReplayQueue(sqs, queues.replay_queue_url, clock),
+            KeyspacesLeases(self.far, clock),
+            clock,
+            NoMeter(),
+        )
+        scan = FencedScan(TokenScan(self.near, clock.read_start, ttl_off), fences)
+        return Backfill(self.table.id, scan, pipeline, NoDeadline())
+
+    def close(self) -> None:
+        """End the connections."""
+        self.near.close()
+        self.far.close()
+
+    def _ttl_off(self) -> frozenset[TableId]:
+        return frozenset() if self.table.ttl else frozenset({self.table.id})
+
+
+def sweeper(migration: Migration, table: TableId) -> Sweeper:
+    """The sweeper of one table. Nothing is connected yet."""
+    known = {one.id: one for one in migration.tables}
+    settings = known.get(table, TableSettings(table))
+    return Sweeper(settings, source_session(migration.source), target_session(migration.target))
 
 
 def _client(service: str) -> Any:

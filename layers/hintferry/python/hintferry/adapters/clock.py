@@ -48,3 +48,11 @@ class WallClock:
         now = time.time_ns() // 1000
         start = now - now % 100 + self._salt
         return start if start <= now else start - 100
+
+
+class NoDeadline:
+    """Nothing ends this process from outside."""
+
+    def remaining(self) -> float:
+        """Seconds."""
+        return float("inf")

@@ -49,6 +49,30 @@ def select_statics(table: Table, with_ttl: bool) -> str:
     return f"SELECT DISTINCT {columns} FROM {_name(table)} WHERE {_equals(table.partition_key)}"
 
 
+def scan_rows(table: Table, with_ttl: bool) -> str:
+    """Rows of a token range (its bounds): token, partition key, then as any row."""
+    columns = [_token(table), _names(table.partition_key)]
+    if table.clustering or table.regulars:
+        columns.append(_row_selection(table, with_ttl))
+    return f"SELECT {', '.join(columns)} FROM {_name(table)} WHERE {_between_tokens(table)}"
+
+
+def scan_statics(table: Table, with_ttl: bool) -> str:
+    """The static columns of the partitions of a token range likewise."""
+    columns = [_token(table), _names(table.partition_key + table.statics)]
+    if with_ttl:
+        columns += [f"TTL({quoted(column.name)})" for column in ttl_readable(table.statics)]
+    return (
+        f"SELECT DISTINCT {', '.join(columns)} FROM {_name(table)} WHERE {_between_tokens(table)}"
+    )
+
+
+def scan_partitions(table: Table) -> str:
+    """The partition keys of a token range."""
+    names = _names(table.partition_key)
+    return f"SELECT DISTINCT {names} FROM {_name(table)} WHERE {_between_tokens(table)}"
+
+
 def put(
     table: Table, columns: tuple[str, ...], with_row: bool, is_static: bool, with_ttl: bool
 ) -> str:
@@ -91,6 +115,14 @@ def _row_selection(table: Table, with_ttl: bool) -> str:
     return columns or _names(table.partition_key)
 
 
+def _token(table: Table) -> str:
+    return f"token({_names(table.partition_key)})"
+
+
+def _between_tokens(table: Table) -> str:
+    return f"{_token(table)} > ? AND {_token(table)} <= ?"
+
+
 def _name(table: Table) -> str:
     return f"{quoted(table.id.keyspace)}.{quoted(table.id.name)}"
 
@@ -111,6 +143,13 @@ DESCRIBE_TYPES = (
     "SELECT type_name, field_names, field_types FROM system_schema.types WHERE keyspace_name = ?"
 )
 SCHEMA_VERSION = "SELECT schema_version FROM system.local"
+LOCAL_RING = "SELECT partitioner, tokens FROM system.local"
+PEERS_RING = "SELECT tokens FROM system.peers"
+PARTITIONER = "SELECT partitioner FROM system.local"
+SIZES = (
+    "SELECT range_start, range_end, mean_partition_size, partitions_count"
+    " FROM system.size_estimates WHERE keyspace_name = ? AND table_name = ?"
+)
 PING = "SELECT key FROM system.local"
 TARGET_PROPERTIES = (
     "SELECT status, default_time_to_live, custom_properties FROM system_schema_mcs.tables"
@@ -122,9 +161,21 @@ CONTROL_TABLES = (
     "CREATE TABLE IF NOT EXISTS hintferry.leases (name blob PRIMARY KEY, owner text)"
     " WITH CUSTOM_PROPERTIES = {'ttl': {'status': 'enabled'}}",
     "CREATE TABLE IF NOT EXISTS hintferry.fences (name text PRIMARY KEY)",
+    "CREATE TABLE IF NOT EXISTS hintferry.markers (name text PRIMARY KEY, written uuid)"
+    " WITH CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'}}",
 )
 """What Hintferry keeps for itself on the target."""
 
+SOURCE_MARKERS = (
+    "CREATE KEYSPACE IF NOT EXISTS hintferry WITH replication = {replication}",
+    "CREATE TABLE IF NOT EXISTS hintferry.markers (name text PRIMARY KEY, written uuid)"
+    " WITH cdc = true",
+)
+"""What it keeps on the source: a row a table, captured and followed like any other."""
+
+IS_CAPTURED = "SELECT cdc FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?"
+SET_MARKER = "INSERT INTO hintferry.markers (name, written) VALUES (?, ?)"
+MARKER = "SELECT written FROM hintferry.markers WHERE name = ?"
 FENCES = "SELECT name FROM hintferry.fences"
 TAKE_LEASE = (
     f"INSERT INTO hintferry.leases (name, owner) VALUES (?, ?) IF NOT EXISTS USING TTL {LEASE_S}"

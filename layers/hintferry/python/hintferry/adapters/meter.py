@@ -100,6 +100,18 @@ class PowertoolsMeter:
         )
 
 
+class NoMeter:
+    """For a command that shows its own sums."""
+
+    def batch(
+        self, records: Sequence[Record], hints: Mapping[int, Hint], ends: Sequence[Settled]
+    ) -> None:
+        """One finished batch."""
+
+    def conservation_failed(self) -> None:
+        """The books of a batch do not add up; the error that says so ends the command."""
+
+
 def _freshness(records: Sequence[Record], ends: Sequence[Settled]) -> list[int]:
     """Milliseconds from the broker's append to the acknowledged write, evenly sampled."""
     now = time.time() * 1000

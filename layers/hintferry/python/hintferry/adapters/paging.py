@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
-from cassandra import OperationTimedOut, ReadFailure, ReadTimeout
+from cassandra import ConsistencyLevel, OperationTimedOut, ReadFailure, ReadTimeout
 
 from hintferry.adapters.rawcql import RawRow
 from hintferry.adapters.session import CqlSession
@@ -22,7 +22,11 @@ TOO_HEAVY = (OperationTimedOut, ReadFailure, ReadTimeout)
 
 
 def pages(
-    session: CqlSession, text: str, values: list[bytes], stamp: Callable[[], int]
+    session: CqlSession,
+    text: str,
+    values: list[bytes],
+    stamp: Callable[[], int],
+    consistency: int = ConsistencyLevel.LOCAL_QUORUM,
 ) -> Iterator[tuple[int, list[RawRow], bool]]:
     """Each page's stamp, taken just before it is asked for, its rows, and whether it is the last.
 
@@ -31,6 +35,7 @@ def pages(
     state, size = None, FIRST_ROWS
     while True:
         bound = session.bind(text, values)
+        bound.consistency_level = consistency
         bound.fetch_size = size
         session.pace.wait()
         driver = session.current()

@@ -7,7 +7,7 @@ from typing import cast
 
 from hintferry.adapters.cql import ttl_readable
 from hintferry.adapters.rawcql import RawRow
-from hintferry.core.rows import Row
+from hintferry.core.rows import Row, Scanned
 from hintferry.core.schema import Key, Table
 
 
@@ -44,6 +44,24 @@ class RowShape:
             ttls = row[keys + columns :]
             found[key] = Row(row[keys : keys + columns], self._expiries(ttls, now_s))
         return found
+
+    def scanned(self, raw: list[RawRow], arrived_at: float) -> list[Scanned]:
+        """The rows of `cql.scan_*`, which begin with token and partition key."""
+        table, now_s = self.table, int(arrived_at)
+        lead = 1 + len(table.partition_key)
+        keys = 0 if self.statics else len(table.clustering)
+        first = lead + keys
+        end = first + len(self._ttl_at)
+        return [
+            Scanned(
+                int.from_bytes(cast(bytes, row[0]), signed=True),
+                cast(Key, row[1:lead]),
+                cast(Key, row[lead:first]),
+                Row(row[first:end], self._expiries(row[end:], now_s)),
+            )
+            for row in raw
+            if not keys or row[lead] is not None
+        ]
 
     def _expiries(self, ttls: RawRow, now_s: int) -> tuple[int | None, ...]:
         if not any(ttls):

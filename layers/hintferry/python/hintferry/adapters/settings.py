@@ -15,6 +15,9 @@ from hintferry.core.schema import TableId
 CONFIG_VARIABLE = "HINTFERRY_CONFIG"
 T = TypeVar("T")
 
+PARTITIONS = 6
+"""Of a table's topic, where `migration.toml` does not say."""
+
 
 @dataclass(frozen=True, slots=True)
 class SourceSettings:
@@ -42,8 +45,8 @@ class TableSettings:
     """One table that is migrated. `ttl` false: it holds no value that expires."""
 
     id: TableId
-    ttl: bool
-    partitions: int
+    ttl: bool = True
+    partitions: int = PARTITIONS
     """of its topic: as many workers can follow it at once"""
 
 
@@ -232,7 +235,9 @@ def _table(tables: _Section, name: str) -> TableSettings:
         raise ConfigurationError(f'{tables.where}."{name}": write it as "keyspace.table"')
     section = tables.section(name)
     settings = TableSettings(
-        TableId(keyspace, table), section.take("ttl", bool, True), section.count("partitions", 6)
+        TableId(keyspace, table),
+        section.take("ttl", bool, True),
+        section.count("partitions", PARTITIONS),
     )
     section.refuse_the_rest()
     return settings

@@ -30,6 +30,9 @@ class Errand(Enum):
     CONTINUATION = "continuation"
     """A slice was too long for one invocation; this is the rest of it."""
 
+    REPAIR = "repair"
+    """A sweep found the two sides unequal there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bound:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from hintferry.core.schema import Key, Table
 
@@ -34,6 +35,24 @@ class Snapshot:
     read_start: int
     rows: dict[Key, Row]
     is_last: bool = True
+
+
+class Scanned(NamedTuple):
+    """One row that a scan of tokens showed, or the static columns of one partition."""
+
+    token: int
+    partition: Key
+    clustering: Key
+    row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class ScanPage:
+    """One page of a scan, in order of tokens; `read_start` is as a snapshot's."""
+
+    read_start: int
+    keys: list[Scanned]
+    is_last: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""`hintferry verify` and `hintferry backfill`: a table walked by processes of this machine."""

@@ -1,0 +1,105 @@
+"""How far a pass over a table has come, in a file: a run that was killed goes on from there.
+
+A range is entered only when it is done for good, so none is ever skipped; one that was not entered
+is walked again, which changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hintferry.core.errors import ConfigurationError
+from hintferry.core.tokens import TokenRange
+from hintferry_cli.sweep.task import Task
+
+VERSION = 1
+SAVE_EVERY_S = 0.5
+
+
+class Bookmark:
+    """One table's pass; made by `opened` or `begun`."""
+
+    def __init__(self, path: Path, tree: dict[str, Any]) -> None:
+        self._path, self._tree = path, tree
+        self._saved_at = float("-inf")
+
+    @property
+    def left(self) -> list[TokenRange]:
+        """The ranges that are not done, in order."""
+        done = self._tree["done"]
+        ranges = enumerate(self._tree["ranges"])
+        return [TokenRange(*ends) for index, ends in ranges if str(index) not in done]
+
+    @property
+    def done(self) -> list[tuple[TokenRange, dict[str, int]]]:
+        """The ranges that are done, with their sums."""
+        ranges = self._tree["ranges"]
+        entries = self._tree["done"].items()
+        return [(TokenRange(*ranges[int(index)]), sums) for index, sums in entries]
+
+    @property
+    def began(self) -> float:
+        """When the pass began, in epoch seconds."""
+        return float(self._tree["began"])
+
+    def enter(self, part: TokenRange, sums: dict[str, int]) -> None:
+        """A range is done. It is written down soon: what is lost is walked again."""
+        index = self._tree["ranges"].index([part.after, part.upto])
+        self._tree["done"][str(index)] = sums
+        if time.monotonic() - self._saved_at > SAVE_EVERY_S:
+            self.save()
+
+    def save(self) -> None:
+        """Write it down; the file is always whole, whenever this process ends."""
+        if not self.left and not self._tree["finished"]:
+            self._tree["finished"] = time.time()
+        aside = self._path.with_name(self._path.name + ".new")
+        with aside.open("w") as file:
+            json.dump(self._tree, file)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(self._path)
+        self._saved_at = time.monotonic()
+
+
+def path_of(folder: Path, task: Task) -> Path:
+    """The file of the passes over the task's table."""
+    return folder / f"{task.verb.value}-{task.table}.json"
+
+
+def opened(folder: Path, task: Task) -> Bookmark | None:
+    """The pass that the last run of this task left unfinished, if there is one.
+
+    Raises ConfigurationError for a file that is not ours.
+    """
+    path = path_of(folder, task)
+    try:
+        tree = json.loads(path.read_text())
+        is_ours = tree["version"] == VERSION
+        goes_on = not tree["finished"] and tree["settings"] == task.settings
+    except FileNotFoundError:
+        return None
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigurationError(f"{path} is no bookmark; move it away ({error})") from error
+    return Bookmark(path, tree) if is_ours and goes_on else None
+
+
+def begun(folder: Path, task: Task, ranges: Sequence[TokenRange]) -> Bookmark:
+    """A new pass, in the place of the last one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tree = {
+        "version": VERSION,
+        "settings": task.settings,
+        "began": time.time(),
+        "finished": None,
+        "ranges": [[part.after, part.upto] for part in ranges],
+        "done": {},
+    }
+    bookmark = Bookmark(path_of(folder, task), tree)
+    bookmark.save()
+    return bookmark

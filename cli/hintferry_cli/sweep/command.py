@@ -1,0 +1,155 @@
+"""The verbs `verify` and `backfill`: their options, and the run from first check to result."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from hintferry import wiring
+from hintferry.adapters.settings import CONFIG_VARIABLE, Queues, migration_from
+from hintferry.core.errors import ConfigurationError
+from hintferry.core.schema import TableId
+from hintferry_cli.failures import Settings, Status, told_plainly
+from hintferry_cli.places import place, places
+from hintferry_cli.sweep import bookmark, view
+from hintferry_cli.sweep.run import Run, State
+from hintferry_cli.sweep.task import Task, Verb
+
+MOST_PROCESSES = 64
+
+_RESUME = (
+    "A run that ended early, or was killed, is gone on with by the next one; a pass that is"
+    " finished, or one with other options, begins anew."
+)
+
+VERIFY_HELP = "\n\n".join(
+    (
+        "Compare a table completely, and with --repair mend what differs.",
+        "Every row and every static column of both sides is judged equal, missing, different or"
+        " extra (only the target has it). What does not look equal is looked at again after the"
+        " time that any change needs to arrive, and counts as what it is then. --repair sends a"
+        " hint of each key that is unequal to the replay queue; the replay function mends it.",
+        _RESUME,
+        "[bold]Examples[/bold]",
+        "  hintferry verify shop.orders",
+        "  hintferry verify shop.orders --repair --rate 50",
+        "  hintferry verify shop.orders --consistency all --json",
+        "Exit status: 0 all is equal, 1 something is not, or is unfinished, 2 the call or the"
+        " configuration is wrong and nothing was done.",
+    )
+)
+
+BACKFILL_HELP = "\n\n".join(
+    (
+        "Copy what a table holds, beside the live changes.",
+        "Each row is read once and written with the moment of its read as its timestamp, so what"
+        " is newer on the target stays. Capture has to run: a marker row must come through first.",
+        _RESUME,
+        "[bold]Examples[/bold]",
+        "  hintferry backfill shop.orders",
+        "  hintferry backfill shop.orders --processes 8 --json",
+        "Exit status: 0 all is written, 1 something is parked, or is unfinished, 2 the call or the"
+        " configuration is wrong and nothing was done.",
+    )
+)
+
+_Table = Annotated[str, typer.Argument(metavar="KEYSPACE.TABLE", help="The table.")]
+_Config = Annotated[
+    Path, typer.Option(envvar=CONFIG_VARIABLE, help="The configuration.", rich_help_panel="Where")
+]
+_Bookmarks = Annotated[
+    Path, typer.Option(help="Folder that remembers how far it has come.", rich_help_panel="Where")
+]
+_Processes = Annotated[
+    int, typer.Option(min=1, max=MOST_PROCESSES, help="Worker processes.", show_default="cores")
+]
+_Json = Annotated[bool, typer.Option("--json", help="Give the result as JSON.")]
+
+_CONFIG, _BOOKMARKS = Path("migration.toml"), Path(".hintferry")
+_PROCESSES = min(os.cpu_count() or 1, MOST_PROCESSES)
+
+
+def verify(
+    context: typer.Context,
+    table: _Table,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Send a hint of each key that is not equal.")
+    ] = False,
+    rate: Annotated[int, typer.Option(min=1, help="Hints a second at most.")] = 100,
+    consistency: Annotated[
+        str, typer.Option(help="How many replicas are asked: local_quorum or all.")
+    ] = "local_quorum",
+    processes: _Processes = _PROCESSES,
+    json: _Json = False,
+    config: _Config = _CONFIG,
+    bookmarks: _Bookmarks = _BOOKMARKS,
+    replay_queue_url: Annotated[str, place("--replay-queue-url", "URL of the replay queue.")] = "",
+) -> None:
+    with told_plainly(context.find_object(Settings) or Settings(debug=False)):
+        if consistency not in ("local_quorum", "all"):
+            raise ConfigurationError(f"--consistency {consistency}: choose local_quorum or all")
+        if repair and not replay_queue_url:
+            raise ConfigurationError("--repair needs --replay-queue-url (the functions have it)")
+        task = Task(
+            Verb.VERIFY,
+            config,
+            _table(table),
+            at_all=consistency == "all",
+            repair_rate=rate if repair else None,
+            queues=Queues("", replay_queue_url, "") if repair else None,
+        )
+        run = _begun(task, bookmarks, processes)
+        _finish(run, json=json)
+
+
+def backfill(
+    context: typer.Context,
+    table: _Table,
+    processes: _Processes = _PROCESSES,
+    json: _Json = False,
+    config: _Config = _CONFIG,
+    bookmarks: _Bookmarks = _BOOKMARKS,
+    parked_queue_url: Annotated[str, place("--parked-queue-url", "URL of the parked queue.")] = "",
+    replay_queue_url: Annotated[str, place("--replay-queue-url", "URL of the replay queue.")] = "",
+    bucket: Annotated[str, place("--bucket", "Name of the on-failure bucket.")] = "",
+) -> None:
+    with told_plainly(context.find_object(Settings) or Settings(debug=False)):
+        queues = places(parked_queue_url, replay_queue_url, bucket)
+        task = Task(Verb.BACKFILL, config, _table(table), queues=queues)
+        run = _begun(task, bookmarks, processes)
+        _finish(run, json=json)
+
+
+def _table(name: str) -> TableId:
+    keyspace, _, table = name.partition(".")
+    if not keyspace or not table:
+        raise ConfigurationError(f"{name}: write the table as keyspace.table")
+    return TableId(keyspace, table)
+
+
+def _begun(task: Task, folder: Path, processes: int) -> Run:
+    """Whatever can be wrong with the call shows here, before anything is written."""
+    sweeper = wiring.sweeper(migration_from(task.config), task.table)
+    try:
+        if task.verb is Verb.BACKFILL:
+            sweeper.check_capture()
+        mark = bookmark.opened(folder, task) or bookmark.begun(folder, task, sweeper.ranges())
+    finally:
+        sweeper.close()
+    return Run(task, mark, State(task.verb.sums), processes)
+
+
+def _finish(run: Run, *, json: bool) -> None:
+    errors, out = Console(stderr=True), Console()
+    task, state = run.task, run.state
+    view.follow(run.steps(), task, state, errors)
+    if json:
+        typer.echo(view.as_json(task, state))
+    else:
+        view.show(task, state, out, errors)
+    if state.unfinished or not state.sums.is_clean:
+        raise typer.Exit(Status.FAILED)

@@ -1,0 +1,140 @@
+"""The parent of the workers: gives them ranges, adds up, and keeps the bookmark."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection, wait
+
+from hintferry.core.tokens import WIDTH_OF_RING, TokenRange
+from hintferry.core.verdict import Filled, Tally
+from hintferry_cli.sweep import worker
+from hintferry_cli.sweep.bookmark import Bookmark
+from hintferry_cli.sweep.task import Advanced, Answer, Ended, Refused, Task, Wanted
+
+LONGEST_S = 7 * 24 * 3600.0
+"""A run ends after this, however much is left."""
+
+LOOK_EVERY_S = 1.0
+END_WITHIN_S = 10.0
+LONGEST_LIST = 5
+"""Different errors that are kept; the rest are counted only."""
+
+
+@dataclass(slots=True)
+class State:
+    """Grows while the run goes on. `unfinished` says why it ended before it was through."""
+
+    sums: Tally | Filled
+    began: float = field(default_factory=time.monotonic)
+    keys: int = 0
+    """Keys in this run, those of ranges that are not done included."""
+
+    width_at_start: int = 0
+    width: int = 0
+    """Tokens of the ranges that are done."""
+
+    ranges: int = 0
+    failed: int = 0
+    errors: Counter[str] = field(default_factory=Counter)
+    unfinished: str | None = None
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds of this run."""
+        return time.monotonic() - self.began
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds that the rest takes at the pace of this run; None while nothing is done yet."""
+        done = self.width - self.width_at_start
+        return (WIDTH_OF_RING - self.width) * self.elapsed_s / done if done else None
+
+    def enter(self, part: TokenRange, sums: dict[str, int]) -> None:
+        """A range is done."""
+        self.sums.add(type(self.sums)(**sums))  # type: ignore[arg-type]
+        self.width += part.width
+        self.ranges += 1
+
+    def fail(self, error: str) -> None:
+        """A range, or a worker, failed."""
+        self.failed += 1
+        if error in self.errors or len(self.errors) < LONGEST_LIST:
+            self.errors[error] += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run over what is left of a pass."""
+
+    task: Task
+    bookmark: Bookmark
+    state: State
+    processes: int
+
+    def steps(self) -> Iterator[None]:
+        """Go through the ranges; a step whenever something happened, or a second passed."""
+        for part, sums in self.bookmark.done:
+            self.state.enter(part, sums)
+        self.state.width_at_start = self.state.width
+        left = deque(self.bookmark.left)
+        workers = self._started(min(self.processes, len(left)))
+        end = time.monotonic() + LONGEST_S
+        try:
+            while workers and not self.state.unfinished:
+                for pipe in wait(list(workers), timeout=LOOK_EVERY_S):
+                    assert isinstance(pipe, Connection)
+                    if not self._heard(pipe, left) and workers.pop(pipe).wait(END_WITHIN_S):
+                        self.state.fail("a worker process died; its ranges are not done")
+                yield
+                if time.monotonic() > end:
+                    self.state.unfinished = f"it ended after {LONGEST_S / 86400:.0f} days"
+        finally:
+            self.bookmark.save()
+            for pipe, process in workers.items():
+                pipe.close()
+                process.terminate()
+                process.wait(END_WITHIN_S)
+        if self.bookmark.left and not self.state.unfinished:
+            self.state.unfinished = f"{len(self.bookmark.left)} ranges are not done"
+
+    def _started(self, count: int) -> dict[Connection, subprocess.Popen[bytes]]:
+        workers: dict[Connection, subprocess.Popen[bytes]] = {}
+        search = os.pathsep.join(sys.path)
+        for _ in range(count):
+            ours, theirs = Pipe()
+            end = theirs.fileno()
+            # Its own program: a child of multiprocessing would run this one's main again.
+            workers[ours] = subprocess.Popen(
+                [sys.executable, "-m", worker.__name__, str(end)],
+                env=os.environ | {"PYTHONPATH": search},
+                pass_fds=[end],
+            )
+            theirs.close()
+            ours.send(self.task)
+        return workers
+
+    def _heard(self, pipe: Connection, left: deque[TokenRange]) -> bool:
+        """Take one answer; False once the worker at the other end is gone."""
+        try:
+            answer: Answer = pipe.recv()
+            if isinstance(answer, Wanted):
+                pipe.send(left.popleft() if left else None)
+        except (EOFError, OSError):
+            return False
+        if isinstance(answer, Advanced):
+            self.state.keys += answer.keys
+        elif isinstance(answer, Refused):
+            self.state.unfinished = answer.why
+        elif isinstance(answer, Ended) and answer.error is None:
+            self.state.enter(answer.part, answer.sums)
+            self.bookmark.enter(answer.part, answer.sums)
+        elif isinstance(answer, Ended):
+            self.state.fail(answer.error or "")
+        return True

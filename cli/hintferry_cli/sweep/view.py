@@ -1,0 +1,87 @@
+"""Progress for a person or for a log, and the result."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from datetime import timedelta
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from hintferry.core.tokens import WIDTH_OF_RING
+from hintferry_cli.sweep.run import State
+from hintferry_cli.sweep.task import Task, as_numbers
+
+PLAIN_EVERY_S = 5.0
+
+
+def follow(steps: Iterable[None], task: Task, state: State, console: Console) -> None:
+    """Take all steps, and show how far they are: a bar on a terminal, else a line now and then."""
+    if console.is_terminal:
+        _as_bar(steps, task, state, console)
+    else:
+        _as_lines(steps, state, console)
+
+
+def _as_bar(steps: Iterable[None], task: Task, state: State, console: Console) -> None:
+    columns = (
+        TextColumn(f"{task.verb.value} {task.table}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[counts]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        bar = progress.add_task("", total=1.0, counts="")
+        for _ in steps:
+            progress.update(bar, completed=state.width / WIDTH_OF_RING, counts=_counts(state))
+
+
+def _as_lines(steps: Iterable[None], state: State, console: Console) -> None:
+    due = time.monotonic() + PLAIN_EVERY_S
+    for _ in steps:
+        if time.monotonic() >= due:
+            due = time.monotonic() + PLAIN_EVERY_S
+            _say(console, f"{100 * state.width / WIDTH_OF_RING:.0f} % done: {_counts(state)}")
+
+
+def show(task: Task, state: State, out: Console, errors: Console) -> None:
+    """The result, and what went wrong."""
+    named = ", ".join(f"{name} {count:,}" for name, count in as_numbers(state.sums).items())
+    _say(out, f"{task.table}: {state.sums.seen:,} keys: {named}")
+    for error, count in state.errors.items():
+        _say(errors, f"{count} x {error}")
+    if state.unfinished:
+        _say(errors, f"{state.unfinished}; run it again for the rest")
+
+
+def as_json(task: Task, state: State) -> str:
+    """The result as one JSON object."""
+    return json.dumps(
+        {
+            "verb": task.verb.value,
+            "table": str(task.table),
+            **task.settings,
+            "keys": state.sums.seen,
+            **as_numbers(state.sums),
+            "ranges": state.ranges,
+            "failed_ranges": state.failed,
+            "errors": dict(state.errors),
+            "unfinished": state.unfinished,
+            "seconds": round(state.elapsed_s, 1),
+            "keys_per_second": round(state.keys / max(state.elapsed_s, 0.001)),
+        }
+    )
+
+
+def _counts(state: State) -> str:
+    rate = state.keys / max(state.elapsed_s, 0.001)
+    shown = [f"{name} {count:,}" for name, count in as_numbers(state.sums).items() if count]
+    left = "" if state.eta_s is None else f", {timedelta(seconds=round(state.eta_s))} left"
+    return f"{state.keys:,} keys, {rate:,.0f}/s{left}; {', '.join(shown) or 'nothing final yet'}"
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,95 @@
+"""One side's tables, read in order of tokens."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from enum import Enum
+from struct import pack
+from typing import cast
+
+from cassandra import ConsistencyLevel, ReadFailure
+
+from hintferry.adapters import cql
+from hintferry.adapters.agreement import Agreement
+from hintferry.adapters.catalog import execute_raw
+from hintferry.adapters.faults import NO_ANSWER, translate
+from hintferry.adapters.paging import pages
+from hintferry.adapters.rawcql import RawRow
+from hintferry.adapters.rowshape import RowShape
+from hintferry.adapters.session import DRIVER_ERRORS, CqlSession
+from hintferry.core.errors import HintferryError, Overwhelmed, Side
+from hintferry.core.rows import ScanPage
+from hintferry.core.schema import Key, Table, TableId
+from hintferry.core.tokens import TokenRange
+
+
+class Consistency(Enum):
+    """How many replicas a scan of the source asks."""
+
+    LOCAL_QUORUM = ConsistencyLevel.LOCAL_QUORUM
+    ALL = ConsistencyLevel.ALL
+
+
+class TokenScan:
+    """Scans through `session`; `stamp` gives the read start of each page.
+
+    `ttl_off` names the tables whose times to live are not asked for; `consistency` is the driver's.
+    """
+
+    def __init__(
+        self,
+        session: CqlSession,
+        stamp: Callable[[], int],
+        ttl_off: frozenset[TableId] = frozenset(),
+        consistency: int = ConsistencyLevel.LOCAL_QUORUM,
+    ) -> None:
+        self._session, self._stamp = session, stamp
+        self._ttl_off, self._consistency = ttl_off, consistency
+        self._agreement = Agreement(session) if session.side is Side.TARGET else None
+
+    def rows(self, table: Table, part: TokenRange) -> Iterator[ScanPage]:
+        """The rows of a range page by page. Raises HintferryError."""
+        shape = RowShape(table, self._with_ttl(table), statics=False)
+        return self._pages(shape, cql.scan_rows(table, shape.with_ttl), part)
+
+    def statics(self, table: Table, part: TokenRange) -> Iterator[ScanPage]:
+        """The static columns of each partition likewise. Raises HintferryError."""
+        shape = RowShape(table, self._with_ttl(table), statics=True)
+        return self._pages(shape, cql.scan_statics(table, shape.with_ttl), part)
+
+    def partitions(self, table: Table, token: int) -> list[Key]:
+        """The partitions of one token. Raises HintferryError."""
+        values = _bounds(TokenRange(token - 1, token))
+        try:
+            return cast(list[Key], execute_raw(self._session, cql.scan_partitions(table), values))
+        except DRIVER_ERRORS as error:
+            raise self._failure(error) from error
+
+    def _pages(self, shape: RowShape, text: str, part: TokenRange) -> Iterator[ScanPage]:
+        if self._agreement is not None:
+            self._agreement.check(shape.table)
+        for start, rows, is_last in self._raw(text, part):
+            yield ScanPage(start, shape.scanned(rows, time.time()), is_last)
+
+    def _raw(self, text: str, part: TokenRange) -> Iterator[tuple[int, list[RawRow], bool]]:
+        values, level = _bounds(part), self._consistency
+        try:
+            yield from pages(self._session, text, values, self._stamp, level)
+        except DRIVER_ERRORS as error:
+            raise self._failure(error) from error
+
+    def _failure(self, error: Exception) -> HintferryError:
+        """Whoever says that it failed is well otherwise; one that says nothing is asked again."""
+        self._session.doubt(error)
+        is_unanswered = isinstance(error, NO_ANSWER) and self._session.still_serves()
+        if is_unanswered or isinstance(error, ReadFailure):
+            return Overwhelmed(f"{self._session.side.value}: fails to read these tokens: {error}")
+        return translate(self._session, error)
+
+    def _with_ttl(self, table: Table) -> bool:
+        return table.id not in self._ttl_off and not table.is_counter
+
+
+def _bounds(part: TokenRange) -> list[bytes]:
+    return [pack(">q", part.after), pack(">q", part.upto)]

@@ -1,0 +1,131 @@
+"""A backfill: the source's rows written to the target, a page at a time.
+
+A row is read once, by the scan; what is written carries the moment at which its page was asked for,
+so live hints and a backfill never undo each other. Only what fails is read again, by its key.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+
+from hintferry.core.coalesce import ROWS_PER_READ, RowWork, StaticWork
+from hintferry.core.errors import Fenced, HintferryError, Unprocessable
+from hintferry.core.hint import Errand, Hint, Scope
+from hintferry.core.ledger import Outcome, Settled
+from hintferry.core.rows import Row, ScanPage, Snapshot
+from hintferry.core.schema import Key, Table, TableId
+from hintferry.core.tokens import TokenRange
+from hintferry.core.verdict import Filled, shown
+from hintferry.pipeline import Pipeline
+from hintferry.ports import Deadline, Scan
+from hintferry.report import Finished, Progress, Report
+from hintferry.walk import walk
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """Fills one table of the target, range by range."""
+
+    table: TableId
+    scan: Scan
+    pipeline: Pipeline
+    deadline: Deadline
+
+    def fill(self, ranges: Iterable[TokenRange]) -> Iterator[Report[Filled]]:
+        """Write every key of the ranges; each is taken only when the one before is done.
+
+        Raises what says that the table cannot be filled at all: Fenced, Unprocessable.
+        """
+        for part in ranges:
+            filled = Filled()
+            try:
+                yield from self._walk(part, filled)
+            except (Fenced, Unprocessable):
+                raise
+            except HintferryError as error:
+                yield Finished(part, filled, error)
+            else:
+                yield Finished(part, filled)
+
+    def _walk(self, part: TokenRange, filled: Filled) -> Iterator[Report[Filled]]:
+        def unread(_token: int) -> None:
+            filled.unread += 1
+
+        seen = 0
+        for kind in (Scope.ROW, Scope.STATIC):
+            step = partial(self._step, kind, filled)
+            for _ in walk(part, step, unread, self.pipeline.clock):
+                before, seen = seen, filled.seen
+                yield Progress(seen - before)
+
+    def _step(self, kind: Scope, filled: Filled, part: TokenRange) -> Iterator[int]:
+        """Write a range; yields each token up to which that is done."""
+        table = self.pipeline.source.table(self.table)
+        if kind is Scope.STATIC and not table.statics:
+            return
+        read = self.scan.rows if kind is Scope.ROW else self.scan.statics
+        for page in read(table, part):
+            self._write(table, kind, page, filled)
+            if page.is_last:
+                yield part.upto
+            elif page.keys:
+                # Its last partition may go on in the next page.
+                yield max(part.after, page.keys[-1].token - 1)
+
+    def _write(self, table: Table, kind: Scope, page: ScanPage, filled: Filled) -> None:
+        """Bring one page to its end. Raises what kept any of it from being written."""
+        partitions: dict[Key, dict[Key, Row]] = {}
+        for key in page.keys:
+            if kind is Scope.ROW or shown(key.row) is not None:
+                partitions.setdefault(key.partition, {})[key.clustering] = key.row
+        hints = [
+            Hint(
+                table.id,
+                partition,
+                kind,
+                clustering,
+                statics_due=kind is Scope.STATIC,
+                errand=Errand.REPAIR,
+            )
+            for partition, rows in partitions.items()
+            for clustering in rows
+        ]
+        seen = [
+            (work, Snapshot(table, page.read_start, partitions[work.partition]))
+            for work in _works(table, kind, partitions)
+        ]
+        _enter(self.pipeline.fill(seen, hints, self.deadline), filled)
+
+
+def _works(
+    table: Table, kind: Scope, partitions: dict[Key, dict[Key, Row]]
+) -> Iterator[RowWork | StaticWork]:
+    """The keys as work, numbered in their order; a partition of counters is one piece, since only
+    one worker may count it at a time."""
+    number = 0
+    for partition, rows in partitions.items():
+        if kind is Scope.STATIC:
+            yield StaticWork(table.id, partition, (number,))
+            number += 1
+            continue
+        left = iter(rows)
+        while some := list(islice(left, len(rows) if table.is_counter else ROWS_PER_READ)):
+            numbered: dict[Key, tuple[int, ...]] = {
+                key: (number + place,) for place, key in enumerate(some)
+            }
+            yield RowWork(table.id, partition, numbered)
+            number += len(some)
+
+
+def _enter(ends: list[Settled], filled: Filled) -> None:
+    for end in ends:
+        if end.outcome in (Outcome.RETURNED, Outcome.SKIPPED):
+            assert end.error is not None
+            raise end.error
+    outcomes = Counter(end.outcome for end in ends)
+    filled.written += outcomes[Outcome.APPLIED]
+    filled.parked += outcomes[Outcome.PARKED]

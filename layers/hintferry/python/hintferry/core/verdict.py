@@ -1,0 +1,105 @@
+"""What a sweep finds of each key that either side shows, and the sums of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from enum import Enum
+from typing import Self
+
+from hintferry.core.compare import same
+from hintferry.core.counters import plan_counters
+from hintferry.core.rows import Row
+from hintferry.core.schema import Table
+
+
+class Verdict(Enum):
+    """How the target's row stands to the source's."""
+
+    EQUAL = "equal"
+    MISSING = "missing"
+    """The target lacks it."""
+
+    DIFFERENT = "different"
+    EXTRA = "extra"
+    """Only the target has it."""
+
+
+def judge(table: Table, source: Row | None, target: Row | None) -> Verdict:
+    """The verdict over one row, or over the static columns of one partition."""
+    if source is None:
+        return Verdict.EQUAL if target is None else Verdict.EXTRA
+    if target is None:
+        return Verdict.MISSING
+    if table.is_counter:
+        is_equal = not plan_counters(table, (), source, target, 0)
+    else:
+        is_equal = same(source, target)
+    return Verdict.EQUAL if is_equal else Verdict.DIFFERENT
+
+
+def shown(row: Row | None) -> Row | None:
+    """Static columns that are all null are as good as none: a partition of rows has them."""
+    return None if row is None or not any(value is not None for value in row.values) else row
+
+
+@dataclass
+class Sums:
+    """Numbers that are added up over the ranges of a table."""
+
+    def add(self, other: Self) -> None:
+        """Take in what was found elsewhere."""
+        for one in fields(self):
+            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
+
+
+@dataclass
+class Tally(Sums):
+    """Keys by verdict; static columns count as a key of their own."""
+
+    equal: int = 0
+    missing: int = 0
+    different: int = 0
+    extra: int = 0
+    unread: int = 0
+    """Partitions that a side fails to read although it serves others; not among the keys."""
+
+    hinted: int = 0
+    """Keys and partitions of which a hint was sent, so that the pipeline mends them."""
+
+    @property
+    def seen(self) -> int:
+        """Keys that either side showed."""
+        return self.equal + self.missing + self.different + self.extra
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether every key was read and is equal."""
+        return not (self.missing or self.different or self.extra or self.unread)
+
+    def count(self, verdict: Verdict) -> None:
+        """One more key."""
+        setattr(self, verdict.value, getattr(self, verdict.value) + 1)
+
+
+@dataclass
+class Filled(Sums):
+    """What became of the keys that a backfill read; static columns count as a key of their own."""
+
+    written: int = 0
+    """Keys; those of a page that had to be read again count each time."""
+
+    parked: int = 0
+    """Keys that the target refuses for what they are."""
+
+    unread: int = 0
+    """Single tokens that the source fails to read although it serves others."""
+
+    @property
+    def seen(self) -> int:
+        """Keys that were read."""
+        return self.written + self.parked
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether all that the source holds was written."""
+        return not (self.parked or self.unread)

@@ -1,0 +1,31 @@
+"""What a sweep or a backfill tells of its way through the ranges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from hintferry.core.errors import HintferryError
+from hintferry.core.tokens import TokenRange
+from hintferry.core.verdict import Sums
+
+S = TypeVar("S", bound=Sums)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Some of a range is done: so many keys more were judged or written."""
+
+    keys: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished(Generic[S]):
+    """A range that is done, or that failed with `error`."""
+
+    part: TokenRange
+    tally: S
+    error: HintferryError | None = None
+
+
+Report = Progress | Finished[S]

@@ -1,0 +1,115 @@
+"""Scans of both sides' fakes. A partition's token is some of its key's bytes hashed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from hashlib import sha256
+from random import Random
+
+from hintferry.core.coalesce import SliceWork, StaticWork
+from hintferry.core.errors import HintferryError
+from hintferry.core.hint import WHOLE_PARTITION
+from hintferry.core.rows import Row, Scanned, ScanPage
+from hintferry.core.schema import Key, Table
+from hintferry.core.tokens import TokenRange
+from hintferry.ports import Clock
+from hintferry.testing.cluster import ReplicatedCluster
+from hintferry.testing.source import ReplicatedSource
+from hintferry.testing.store import MemoryStore
+
+Rows = Callable[[Table, Key], dict[Key, Row]]
+
+
+def token_of(partition: Key) -> int:
+    """The token of a partition; never the lowest."""
+    digest = sha256(b"".join(partition)).digest()
+    return int.from_bytes(digest[:8], signed=True) | 1
+
+
+class MemoryScan:
+    """Pages are short, and may be empty.
+
+    `fails(part)` tells which ranges are read with an error: faults of a side, or tombstones.
+    """
+
+    def __init__(
+        self,
+        partitions: Callable[[Table], Iterable[Key]],
+        rows: Rows,
+        statics: Rows,
+        stamp: Callable[[], int],
+        random: Random,
+        most: int = 3,
+    ) -> None:
+        self._partitions, self._rows, self._statics = partitions, rows, statics
+        self._stamp, self._random, self._most = stamp, random, most
+        self.fails: Callable[[TokenRange], HintferryError | None] = lambda _: None
+
+    def rows(self, table: Table, part: TokenRange) -> Iterator[ScanPage]:
+        """The rows of a range page by page."""
+        return self._pages(table, part, self._rows)
+
+    def statics(self, table: Table, part: TokenRange) -> Iterator[ScanPage]:
+        """The static columns of each partition likewise."""
+        return self._pages(table, part, self._statics)
+
+    def partitions(self, table: Table, token: int) -> list[Key]:
+        """The partitions of one token."""
+        return [one for one in self._partitions(table) if token_of(one) == token]
+
+    def _pages(self, table: Table, part: TokenRange, read: Rows) -> Iterator[ScanPage]:
+        after: tuple[int, Key, Key] | None = None
+        is_last = False
+        while not is_last:
+            failure = self.fails(part)
+            if failure is not None:
+                raise failure
+            start, size = self._stamp(), self._random.randint(0, self._most)
+            keys = [
+                one for one in self._keys(table, part, read) if after is None or one[:3] > after
+            ]
+            page, is_last = keys[:size], len(keys) < size
+            after = page[-1][:3] if page else after
+            yield ScanPage(start, page, is_last)
+
+    def _keys(self, table: Table, part: TokenRange, read: Rows) -> list[Scanned]:
+        known = sorted((token_of(one), one) for one in self._partitions(table))
+        return [
+            Scanned(token, partition, clustering, row)
+            for token, partition in known
+            if part.after < token <= part.upto
+            for clustering, row in read(table, partition).items()
+        ]
+
+
+def scan_of_source(
+    cluster: ReplicatedCluster, source: ReplicatedSource, clock: Clock, random: Random
+) -> MemoryScan:
+    """Scans as the source reads slices and static columns."""
+
+    def partitions(table: Table) -> set[Key]:
+        return {at[1] for one in cluster.replicas for at in one.partitions if at[0] == table.id}
+
+    def rows(table: Table, partition: Key) -> dict[Key, Row]:
+        work = SliceWork(table.id, partition, WHOLE_PARTITION, ())
+        return {key: row for page in source.pages(work) for key, row in page.rows.items()}
+
+    def statics(table: Table, partition: Key) -> dict[Key, Row]:
+        ((_, seen),) = source.read([StaticWork(table.id, partition, ())])
+        if isinstance(seen, HintferryError):
+            raise seen
+        return seen.rows
+
+    return MemoryScan(partitions, rows, statics, clock.read_start, random)
+
+
+def scan_of_target(store: MemoryStore, random: Random) -> MemoryScan:
+    """Scans of the one store."""
+
+    def partitions(table: Table) -> set[Key]:
+        return {at[1] for at in store.partitions if at[0] == table.id}
+
+    def statics(table: Table, partition: Key) -> dict[Key, Row]:
+        return {(): store.statics(table, partition)}
+
+    return MemoryScan(partitions, store.rows, statics, lambda: 0, random)

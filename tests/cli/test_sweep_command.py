@@ -1,0 +1,193 @@
+"""`hintferry verify` and `backfill`: wrong calls, bookmarks, and what is shown."""
+
+from __future__ import annotations
+
+import json
+import re
+from io import StringIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+from typer.testing import CliRunner
+
+from hintferry.core.errors import ConfigurationError
+from hintferry.core.schema import TableId
+from hintferry.core.tokens import WHOLE_RING, plan_ranges
+from hintferry.core.verdict import Filled, Tally
+from hintferry_cli.app import app
+from hintferry_cli.sweep import bookmark, view
+from hintferry_cli.sweep import run as sweep_run
+from hintferry_cli.sweep.run import Run, State
+from hintferry_cli.sweep.task import Task, Verb, as_numbers
+from tools import places
+
+TASK = Task(Verb.VERIFY, Path("migration.toml"), TableId("shop", "orders"))
+RANGES = plan_ranges([], 8)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["verify", "orders"], "keyspace.table"),
+        (["verify", "shop.orders", "--consistency", "one"], "local_quorum or all"),
+        (["verify", "shop.orders", "--repair"], "--replay-queue-url"),
+        (["verify", "shop.orders", "--rate", "0"], "--rate"),
+        (["verify", "shop.orders", "--processes", "0"], "--processes"),
+        (["verify", "shop.orders", "--config", "no-such.toml"], "no-such.toml does not exist"),
+        (["backfill", "shop.orders"], "--parked-queue-url"),
+    ],
+)
+def test_a_wrong_call_does_nothing_and_says_what_to_mend(
+    arguments: list[str], says: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("PARKED_QUEUE_URL", "REPLAY_QUEUE_URL", "BUCKET", "CONFIG"):
+        monkeypatch.delenv(f"HINTFERRY_{name}", raising=False)
+    folder = tmp_path / "bookmarks"
+    result = CliRunner().invoke(app, [*arguments, "--bookmarks", str(folder)])
+    assert result.exit_code == 2, result.output
+    assert says in result.stderr
+    assert "Traceback" not in result.output
+    assert (result.stdout, folder.exists()) == ("", False)
+
+
+def test_a_side_that_is_away_is_told_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = tmp_path / "migration.toml"
+    config.write_text(
+        '[source]\ncontact_points = ["127.0.0.1"]\nport = 1\ndatacenter = "d"\n'
+        '[target]\nendpoint = "127.0.0.1"\nport = 1\nregion = "eu-west-1"\n'
+    )
+    call = ["verify", "shop.orders", "--config", str(config), "--bookmarks", str(tmp_path / "b")]
+    result = CliRunner().invoke(app, call)
+    assert result.exit_code == 2
+    assert "cannot connect" in result.stderr
+    assert "Traceback" not in result.output
+
+
+@given(st.sets(st.integers(0, len(RANGES) - 1)), st.sets(st.integers(0, len(RANGES) - 1)))
+def test_a_pass_goes_on_with_exactly_what_is_left(first: set[int], second: set[int]) -> None:
+    with TemporaryDirectory() as name:
+        goes_on(Path(name), first, second)
+
+
+def goes_on(folder: Path, first: set[int], second: set[int]) -> None:
+    assert bookmark.opened(folder, TASK) is None
+    begun = bookmark.begun(folder, TASK, RANGES)
+    for index in first:
+        begun.enter(RANGES[index], as_numbers(Tally(equal=index)))
+    begun.save()
+    again = bookmark.opened(folder, TASK)
+    if len(first) == len(RANGES):
+        assert again is None, "a pass that is finished is not gone on with"
+        return
+    assert again is not None
+    assert again.left == [part for index, part in enumerate(RANGES) if index not in first]
+    for index in second:
+        again.enter(RANGES[index], as_numbers(Tally(equal=index)))
+    done = {part: sums["equal"] for part, sums in again.done}
+    assert done == {RANGES[index]: index for index in first | second}
+
+
+def test_other_options_begin_a_new_pass(tmp_path: Path) -> None:
+    bookmark.begun(tmp_path, TASK, RANGES)
+    assert bookmark.opened(tmp_path, TASK) is not None
+    at_all = Task(TASK.verb, TASK.config, TASK.table, at_all=True)
+    assert bookmark.opened(tmp_path, at_all) is None
+    other = Task(Verb.BACKFILL, TASK.config, TASK.table)
+    assert bookmark.opened(tmp_path, other) is None
+
+
+def test_a_file_of_somebody_else_is_not_overwritten(tmp_path: Path) -> None:
+    path = bookmark.path_of(tmp_path, TASK)
+    for content in ("", "[]", "{}", '{"version": 1}'):
+        path.write_text(content)
+        with pytest.raises(ConfigurationError, match="move it away"):
+            bookmark.opened(tmp_path, TASK)
+        assert path.read_text() == content
+
+
+def test_an_end_in_the_middle_of_saving_leaves_the_file_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = bookmark.begun(tmp_path, TASK, RANGES)
+
+    def dump(tree: Any, file: Any) -> None:
+        file.write("{")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(json, "dump", dump)
+    begun.enter(RANGES[0], {})
+    with pytest.raises(KeyboardInterrupt):
+        begun.save()
+    again = bookmark.opened(tmp_path, TASK)
+    assert again is not None
+    assert again.left == RANGES
+
+
+def run_of(tmp_path: Path) -> Run:
+    """Two workers whose configuration does not exist."""
+    task = Task(TASK.verb, tmp_path / "none.toml", TASK.table)
+    return Run(task, bookmark.begun(tmp_path, task, RANGES), State(task.verb.sums), 2)
+
+
+def test_what_a_worker_refuses_ends_the_run(tmp_path: Path) -> None:
+    run = run_of(tmp_path)
+    for _ in run.steps():
+        pass
+    assert run.state.unfinished is not None
+    assert "none.toml does not exist" in run.state.unfinished
+
+
+def test_workers_that_die_are_told_and_leave_the_run_unfinished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep_run, "worker", SimpleNamespace(__name__="no_such_program"))
+    run = run_of(tmp_path)
+    for _ in run.steps():
+        pass
+    assert run.state.failed == 2
+    assert run.state.unfinished == f"{len(RANGES)} ranges are not done"
+
+
+def test_a_terminal_gets_a_bar_and_anything_else_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(view, "PLAIN_EVERY_S", 0.0)
+    monkeypatch.setenv("TERM", "xterm")
+    shown = []
+    for is_terminal in (True, False):
+        state, out = State(Tally()), StringIO()
+        state.enter(WHOLE_RING.halves()[0], as_numbers(Tally(equal=1_500, missing=2)))
+        console = Console(file=out, force_terminal=is_terminal, width=120)
+        view.follow(iter([None]), TASK, state, console)
+        shown.append(out.getvalue())
+    assert "━" in shown[0]
+    assert re.match(r"50 % done: .* left; equal 1,500, missing 2\n$", shown[1]), shown[1]
+
+
+def test_the_result_is_shown_with_all_its_sums() -> None:
+    state, out, errors = State(Filled()), StringIO(), StringIO()
+    state.enter(WHOLE_RING, as_numbers(Filled(written=1_200, parked=1)))
+    state.fail("source: down")
+    state.unfinished = "1 ranges are not done"
+    view.show(TASK, state, Console(file=out), Console(file=errors))
+    assert out.getvalue() == "shop.orders: 1,201 keys: written 1,200, parked 1, unread 0\n"
+    assert errors.getvalue() == (
+        "1 x source: down\n1 ranges are not done; run it again for the rest\n"
+    )
+
+
+def test_the_examples_of_the_help_and_of_the_documents_name_known_options() -> None:
+    text = (places.ROOT / "docs" / "operations.md").read_text()
+    for verb in ("verify", "backfill"):
+        shown = CliRunner().invoke(app, [verb, "--help"], env={"COLUMNS": "200"}).stdout
+        examples = re.findall(rf"^ *hintferry {verb} ([^#\n]*)", shown + text, re.MULTILINE)
+        assert len(examples) >= 3
+        for example in examples:
+            for option in re.findall(r"--[a-z-]+", example):
+                assert re.search(rf"{option}\b", shown.partition("Options")[2]), option

@@ -1,0 +1,108 @@
+"""Tables of one keyspace on both sides of a running chain, and the command run on them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hintferry.adapters.cql import SOURCE_MARKERS
+from sandbox.chain import Chain
+from sandbox.compare import Difference, compare_table
+from sandbox.function import processor_environment
+from sandbox.sessions import cassandra_session, create_keyspaces_tables
+from sandbox.stack import Stack
+from tools import places
+
+SWITCHES = """CUSTOM_PROPERTIES = {
+    'client_side_timestamps': {'status': 'enabled'}, 'ttl': {'status': 'enabled'}}"""
+WAIT_S = 30.0
+COMMAND_S = 200.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Plain sessions of both clusters, the chain, and where the command keeps its files."""
+
+    stack: Stack
+    source: Any
+    behind: Any
+    chain: Chain
+    folder: Path
+
+    def command(self, *arguments: str) -> list[str]:
+        """The command line, with its bookmarks in this test's folder."""
+        bookmarks = "--bookmarks", str(self.folder / "bookmarks")
+        return [str(places.COMMAND), *arguments, *bookmarks, "--processes", "2", "--json"]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The command's variables: the functions' own, and the region."""
+        own = processor_environment(self.stack, self.folder)
+        return own | {"AWS_DEFAULT_REGION": self.stack.aws.region}
+
+    def run(self, *arguments: str) -> dict[str, Any]:
+        """What the command, run as an operator runs it, answers; its exit status as `exit`."""
+        done = subprocess.run(
+            self.command(*arguments),
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_S,
+        )
+        assert done.stdout, done.stderr
+        answer: dict[str, Any] = json.loads(done.stdout)
+        assert answer["errors"] == {}, answer
+        return answer | {"exit": done.returncode}
+
+    def run_all(self, tables: Sequence[str], *arguments: str) -> dict[str, dict[str, Any]]:
+        """One command a table, all at once: most of their time is the grace period."""
+        with ThreadPoolExecutor(len(tables)) as pool:
+            answers = pool.map(lambda table: self.run(*arguments, table), tables)
+            return dict(zip(tables, answers, strict=True))
+
+    def differences(self, table: str) -> tuple[Difference, ...]:
+        """What the sandbox's own comparison finds."""
+        return compare_table(self.source, self.behind, table).differences
+
+    def wait_until_equal(self, table: str, within_s: float = WAIT_S) -> None:
+        """Raises AssertionError."""
+        end = time.monotonic() + within_s
+        while differences := self.differences(table):
+            assert time.monotonic() < end, (differences[:5], self.chain.last_error)
+            time.sleep(0.2)
+
+
+@contextmanager
+def bench_of(
+    stack: Stack,
+    keyspace: str,
+    tables: Mapping[str, str],
+    folder: Path,
+    unheard: Collection[str] = (),
+) -> Iterator[Bench]:
+    """Tables that are captured, beside that of markers; nobody reads the topics of `unheard`."""
+    create = f"CREATE KEYSPACE {keyspace} WITH replication = "
+    ddl = [f"CREATE TABLE {keyspace}.{name} {columns}" for name, columns in tables.items()]
+    markers = [one.format(replication=stack.replication) for one in SOURCE_MARKERS]
+    captured = [_with(one, "cdc = true") for one in ddl]
+    stack.create_tables(create + stack.replication, *captured, *markers)
+    single = create + "{'class': 'SingleRegionStrategy'}"
+    create_keyspaces_tables(stack.target, keyspace, [single, *(_with(d, SWITCHES) for d in ddl)])
+    heard = [f"{keyspace}.{name}" for name in tables if name not in unheard]
+    with (
+        cassandra_session(stack.source) as source,
+        cassandra_session(stack.behind) as behind,
+        Chain(stack, ["hintferry.markers", *heard], folder) as chain,
+    ):
+        yield Bench(stack, source, behind, chain, folder / "command")
+
+
+def _with(ddl: str, option: str) -> str:
+    return f"{ddl} WITH {option}"

@@ -1,0 +1,194 @@
+"""Old rows reach the target by one read each, and never against what is newer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hintferry.core.coalesce import RowWork, StaticWork
+from hintferry.core.errors import Fenced, HintferryError, Overwhelmed, Side, Unavailable
+from hintferry.core.rows import Put, Statement
+from hintferry.core.schema import Key, Table
+from hintferry.core.tokens import WHOLE_RING, TokenRange, plan_ranges
+from hintferry.core.verdict import Filled
+from hintferry.ports import Write
+from hintferry.report import Finished
+from hintferry.testing import changes
+from hintferry.testing.points import Point
+from hintferry.testing.scan import token_of
+from hintferry.testing.source import ReplicatedSource
+from hintferry.testing.target import Answer, MemoryTarget
+from tests.model.tables import COUNTS, PLAIN, WIDE
+from tests.unit.sweeping import Sides
+
+KEYS: list[Key] = [(b"%02d" % number, b"x") for number in range(40)]
+
+
+def with_rows(seed: int = 0) -> Sides:
+    sides, random = Sides(seed), Random(seed)
+    for number in range(5):
+        partition = (b"p%d" % number,)
+        for key in random.sample(KEYS, random.choice([0, 1, 40])):
+            sides.ours(WIDE, partition, sides.put(WIDE, partition, key, {"a": b"1"}))
+        if random.random() < 0.5:
+            sides.ours(WIDE, partition, sides.put(WIDE, partition, None, {"s": b"1"}))
+    return sides
+
+
+def fill(sides: Sides, table: Table, parts: Iterable[TokenRange] | None = None) -> Filled:
+    sums = Filled()
+    for report in sides.backfill(table).fill(plan_ranges([], 3) if parts is None else parts):
+        if isinstance(report, Finished):
+            assert report.error is None, report.error
+            sums.add(report.tally)
+    return sums
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 2**32))
+def test_everything_is_filled_and_verified_equal(seed: int) -> None:
+    sides = with_rows(seed)
+    filled = fill(sides, WIDE)
+    found = sides.verify(WIDE)
+    assert (found.is_clean, found.equal) == (True, filled.written)
+
+
+def test_a_row_is_read_once_by_the_scan_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    sides = with_rows(3)
+    scanned: list[Key] = []
+    pages = sides.source_scan.rows
+
+    def rows(table: Table, part: TokenRange) -> Iterator[object]:
+        for page in pages(table, part):
+            scanned.extend((*key.partition, *key.clustering) for key in page.keys)
+            yield page
+
+    def never(self: ReplicatedSource, works: Iterable[RowWork | StaticWork]) -> object:
+        raise AssertionError(f"read by key: {list(works)}")
+
+    expected = fill(sides, WIDE)
+    monkeypatch.setattr(sides.source_scan, "rows", rows)
+    monkeypatch.setattr(sides.raw_source.__class__, "read", never)
+    monkeypatch.setattr(sides.source_scan, "statics", lambda table, part: iter(()))
+    filled = fill(sides, WIDE)
+    assert 0 < filled.written == len(scanned) == len(set(scanned)) <= expected.written
+
+
+def test_a_page_is_written_at_the_time_at_which_it_was_asked_for() -> None:
+    sides = Sides()
+    sides.ours(PLAIN, (b"p",), sides.put(PLAIN, (b"p",), (), {"a": b"1"}))
+    began = sides.time.micros
+    written: list[int] = []
+
+    def answer(_write: Write, statement: Statement) -> Answer:
+        assert isinstance(statement, Put)
+        written.append(statement.timestamp)
+        sides.time.advance(5_000_000)
+        return Answer.WRITTEN
+
+    sides.target = MemoryTarget(sides.store, answers=answer)
+    object.__setattr__(sides.pipeline, "target", sides.target)
+    fill(sides, PLAIN, [WHOLE_RING])
+    (timestamp,) = written
+    assert began - 100 <= timestamp < began + 1_000_000
+
+
+def test_a_newer_write_and_a_newer_delete_are_never_undone() -> None:
+    """Both arrive between the reading of the page and its writing."""
+    sides = Sides()
+    changed, gone = (b"p",), (b"q",)
+    for partition in (changed, gone):
+        sides.ours(PLAIN, partition, sides.put(PLAIN, partition, (), {"a": b"old"}))
+    happened: list[bool] = []
+
+    def at(point: Point) -> None:
+        if point is Point.BEFORE_WRITE and not happened:
+            happened.append(True)
+            sides.time.advance(1_000_000)
+            sides.theirs(PLAIN, changed, sides.put(PLAIN, changed, (), {"a": b"new"}))
+            sides.theirs(PLAIN, gone, changes.remove_row((), sides.time.micros))
+
+    sides.hook = at
+    fill(sides, PLAIN, [WHOLE_RING])
+    assert [row.values[0] for row in sides.store.rows(PLAIN, changed).values()] == [b"new"]
+    assert sides.store.rows(PLAIN, gone) == {}
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 2**32))
+def test_faults_of_both_sides_lose_nothing(seed: int) -> None:
+    sides, random = with_rows(seed), Random(seed)
+
+    def fault(_: TokenRange) -> HintferryError | None:
+        return Unavailable(Side.SOURCE, "down") if random.random() < 0.1 else None
+
+    answers = [Answer.THROTTLED, Answer.TIMED_OUT_LOST, *[Answer.WRITTEN] * 8]
+    sides.target = MemoryTarget(sides.store, answers=lambda *_: random.choice(answers))
+    object.__setattr__(sides.pipeline, "target", sides.target)
+    sides.source_scan.fails = fault
+    fill(sides, WIDE)
+    sides.source_scan.fails = lambda _: None
+    assert sides.verify(WIDE).is_clean
+
+
+def test_counters_are_filled_by_what_the_target_lacks() -> None:
+    sides = Sides()
+    for number in range(4):
+        sides.ours(COUNTS, (b"p",), changes.add((b"%d" % number,), {"m": 5}, number + 1))
+    sides.theirs(COUNTS, (b"p",), changes.add((b"2",), {"m": 3}, 9))
+    assert fill(sides, COUNTS).written == 4
+    assert fill(sides, COUNTS).written == 4
+    assert sides.verify(COUNTS).equal == 4
+
+
+def test_what_the_target_refuses_is_parked_with_its_key() -> None:
+    sides = with_rows(3)
+    bad = KEYS[2]
+
+    def answer(_write: Write, statement: Statement) -> Answer:
+        refused = statement.clustering == bad
+        return Answer.UNREPRESENTABLE if refused else Answer.WRITTEN
+
+    object.__setattr__(sides.pipeline, "target", MemoryTarget(sides.store, answers=answer))
+    filled = fill(sides, WIDE)
+    keys = [one.hint.clustering for one in sides.parking.parked if one.hint]
+    assert filled.parked == len(keys) > 0
+    assert set(keys) == {bad}
+    assert sides.verify(WIDE).missing == filled.parked
+
+
+def test_what_the_source_cannot_read_is_told() -> None:
+    sides = Sides()
+    partitions = [(b"p%d" % number,) for number in range(9)]
+    for partition in partitions:
+        sides.ours(PLAIN, partition, sides.put(PLAIN, partition, (), {"a": b"1"}))
+    bad = token_of(partitions[4])
+    sides.source_scan.fails = lambda part: (
+        Overwhelmed("too many tombstones") if part.after < bad <= part.upto else None
+    )
+    filled = fill(sides, PLAIN)
+    assert (filled.written, filled.unread, filled.is_clean) == (8, 1, False)
+
+
+def test_after_the_fence_nothing_is_written() -> None:
+    sides = with_rows(3)
+    sides.fences.fenced.add(WIDE.id)
+    with pytest.raises(Fenced):
+        fill(sides, WIDE)
+    assert sides.store.partitions == {}
+
+
+def test_a_snapshot_speaks_for_one_partition() -> None:
+    """Two partitions of a page with the same clustering key keep their own values."""
+    sides = Sides()
+    for number in range(3):
+        partition = (b"p%d" % number,)
+        value = b"%d" % number
+        sides.ours(WIDE, partition, sides.put(WIDE, partition, KEYS[0], {"a": value}))
+    fill(sides, WIDE, [WHOLE_RING])
+    shown = [sides.store.rows(WIDE, (b"p%d" % n,))[KEYS[0]].values[0] for n in range(3)]
+    assert shown == [b"0", b"1", b"2"]

@@ -1,0 +1,119 @@
+"""The ring is cut without a gap, and chunks hold every key once, whatever the pages are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hintferry.core.errors import HintferryError, Overwhelmed, Side, Unavailable
+from hintferry.core.rows import Row, Scanned, ScanPage
+from hintferry.core.tokens import HIGHEST, LOWEST, WHOLE_RING, TokenRange, plan_ranges
+from hintferry.testing.clock import ScriptedClock, SimulatedTime
+from hintferry.walk import ATTEMPTS, chunks, walk
+
+TOKENS = st.integers(LOWEST, HIGHEST)
+ROW = Row((b"v",), (None,))
+
+
+@given(st.lists(TOKENS, max_size=60), st.integers(1, 500))
+def test_the_ranges_are_the_whole_ring_in_order(ring: list[int], count: int) -> None:
+    ranges = plan_ranges(ring, count)
+    assert (ranges[0].after, ranges[-1].upto) == (LOWEST, HIGHEST)
+    assert all(one.upto == other.after for one, other in pairwise(ranges))
+    assert all(0 < one.width <= -(-(2**64) // count) for one in ranges)
+    assert len(ranges) <= 2 * count + 1
+
+
+def test_a_range_ends_where_a_nodes_range_ends() -> None:
+    assert 4242 in {one.upto for one in plan_ranges([4242], 8)}
+
+
+def scanned(tokens: list[int]) -> list[Scanned]:
+    """Rows of these tokens, each with a clustering key of its own."""
+    return [Scanned(at, (b"p",), (b"%d" % n,), ROW) for n, at in enumerate(sorted(tokens))]
+
+
+@given(st.lists(st.integers(1, 12), max_size=40), st.randoms(use_true_random=False))
+def test_chunks_hold_all_keys_once_without_a_gap(tokens: list[int], random: Random) -> None:
+    keys = scanned(tokens)
+
+    def read(part: TokenRange) -> Iterator[ScanPage]:
+        rest = [key for key in keys if part.after < key.token <= part.upto]
+        while True:
+            size = random.randint(0, 3)
+            page, rest = rest[:size], rest[size:]
+            is_last = not rest and random.random() < 0.5
+            yield ScanPage(1, page, is_last)
+            if is_last:
+                return
+
+    whole = TokenRange(0, 12)
+    found, done = list[Scanned](), whole.after
+    for chunk in chunks(read, whole):
+        assert chunk.part.after == done
+        done = chunk.part.upto
+        if chunk.keys is None:
+            assert chunk.part.width == 1
+            found += [key for key in keys if key.token == done]
+        else:
+            assert len(chunk.keys) <= 6, "memory is bounded by two pages"
+            assert all(chunk.part.after < key.token <= done for key in chunk.keys)
+            found += chunk.keys
+    assert (found, done) == (keys, whole.upto)
+
+
+def walked(
+    bad: set[int], part: TokenRange = WHOLE_RING, faults: int = 0
+) -> tuple[list[TokenRange], list[int]]:
+    """The ranges done and the tokens unread of a side that fails at ranges with a bad token."""
+    done: list[TokenRange] = []
+    unread: list[int] = []
+    left = [faults]
+
+    def step(rest: TokenRange) -> Iterator[int]:
+        if left[0]:
+            left[0] -= 1
+            raise Unavailable(Side.SOURCE, "down")
+        if any(rest.after < token <= rest.upto for token in bad):
+            raise Overwhelmed("too many tombstones")
+        done.append(rest)
+        yield rest.upto
+
+    for _ in walk(part, step, unread.append, ScriptedClock(SimulatedTime())):
+        pass
+    return done, unread
+
+
+@given(st.sets(TOKENS.filter(lambda token: token > LOWEST), max_size=3))
+def test_what_cannot_be_read_is_cut_down_to_its_tokens(bad: set[int]) -> None:
+    done, unread = walked(bad)
+    assert unread == sorted(bad)
+    pieces = sorted(done + [TokenRange(token - 1, token) for token in bad])
+    assert (pieces[0].after, pieces[-1].upto) == (LOWEST, HIGHEST)
+    assert all(one.upto == other.after for one, other in pairwise(pieces))
+
+
+def test_a_fault_is_waited_out_and_one_that_stays_is_told() -> None:
+    part = TokenRange(0, 9)
+    assert walked(set(), part, faults=ATTEMPTS - 1) == ([part], [])
+    with pytest.raises(HintferryError):
+        walked(set(), part, faults=ATTEMPTS)
+
+
+def test_a_walk_goes_on_from_where_it_had_come_to() -> None:
+    seen: list[TokenRange] = []
+
+    def step(rest: TokenRange) -> Iterator[int]:
+        seen.append(rest)
+        yield rest.after + 1
+        if rest.width > 1:
+            raise Unavailable(Side.TARGET, "down")
+
+    ends = walk(TokenRange(0, 20), step, lambda _: None, ScriptedClock(SimulatedTime()))
+    assert len(list(ends)) == 20
+    assert [one.after for one in seen] == list(range(20))
