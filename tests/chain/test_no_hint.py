@@ -32,12 +32,12 @@ def found(bench: Bench) -> dict[str, dict[str, Any]]:
     """What `verify --repair` finds after a TRUNCATE, and after a collection has expired."""
     for key in range(ROWS):
         bench.source.execute("INSERT INTO no_hint.truncated (a, v) VALUES (%s, 'v')", (key,))
-    bench.source.execute("INSERT INTO no_hint.mortal (a, l) VALUES (1, [1, 2]) USING TTL 10")
+    bench.source.execute("INSERT INTO no_hint.mortal (a, l) VALUES (1, [1, 2]) USING TTL 20")
     for name in TABLES:
         bench.wait_until_equal(f"no_hint.{name}", within_s=9)
     bench.source.execute("TRUNCATE no_hint.truncated")
     bench.source.execute("INSERT INTO no_hint.truncated (a, v) VALUES (1000, 'after')")
-    time.sleep(10 + UNHEARD_S)
+    time.sleep(20 + UNHEARD_S)
     for name in TABLES:
         assert bench.differences(f"no_hint.{name}"), "a hint came: the sweep has nothing to do"
     return bench.run_all([f"no_hint.{name}" for name in TABLES], "verify", "--repair")

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from hintferry.core.coalesce import RowWork, StaticWork
 from hintferry.core.errors import Fenced, HintferryError, Overwhelmed, Side, Unavailable
-from hintferry.core.rows import Put, Statement
+from hintferry.core.rows import Put, ScanPage, Statement
 from hintferry.core.schema import Key, Table
 from hintferry.core.tokens import WHOLE_RING, TokenRange, plan_ranges
 from hintferry.core.verdict import Filled
+from hintferry.pipeline import ATTEMPTS
 from hintferry.ports import Write
 from hintferry.report import Finished
 from hintferry.testing import changes
@@ -25,14 +26,14 @@ from hintferry.testing.target import Answer, MemoryTarget
 from tests.model.tables import COUNTS, PLAIN, WIDE
 from tests.unit.sweeping import Sides
 
-KEYS: list[Key] = [(b"%02d" % number, b"x") for number in range(40)]
+KEYS: list[Key] = [(b"%02d" % number, b"x") for number in range(12)]
 
 
 def with_rows(seed: int = 0) -> Sides:
     sides, random = Sides(seed), Random(seed)
     for number in range(5):
         partition = (b"p%d" % number,)
-        for key in random.sample(KEYS, random.choice([0, 1, 40])):
+        for key in random.sample(KEYS, random.choice([0, 1, 12])):
             sides.ours(WIDE, partition, sides.put(WIDE, partition, key, {"a": b"1"}))
         if random.random() < 0.5:
             sides.ours(WIDE, partition, sides.put(WIDE, partition, None, {"s": b"1"}))
@@ -48,7 +49,7 @@ def fill(sides: Sides, table: Table, parts: Iterable[TokenRange] | None = None) 
     return sums
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(st.integers(0, 2**32))
 def test_everything_is_filled_and_verified_equal(seed: int) -> None:
     sides = with_rows(seed)
@@ -78,23 +79,46 @@ def test_a_row_is_read_once_by_the_scan_alone(monkeypatch: pytest.MonkeyPatch) -
     assert 0 < filled.written == len(scanned) == len(set(scanned)) <= expected.written
 
 
-def test_a_page_is_written_at_the_time_at_which_it_was_asked_for() -> None:
+def test_a_page_is_written_at_the_time_at_which_it_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However long the answer took."""
     sides = Sides()
     sides.ours(PLAIN, (b"p",), sides.put(PLAIN, (b"p",), (), {"a": b"1"}))
-    began = sides.time.micros
+    asked: list[int] = []
     written: list[int] = []
+    pages = sides.source_scan.rows
+
+    def slowly(table: Table, part: TokenRange) -> Iterator[ScanPage]:
+        for page in pages(table, part):
+            sides.time.advance(5_000_000)
+            if page.keys:
+                asked.append(page.read_start)
+            yield page
 
     def answer(_write: Write, statement: Statement) -> Answer:
         assert isinstance(statement, Put)
         written.append(statement.timestamp)
-        sides.time.advance(5_000_000)
         return Answer.WRITTEN
 
-    sides.target = MemoryTarget(sides.store, answers=answer)
-    object.__setattr__(sides.pipeline, "target", sides.target)
+    monkeypatch.setattr(sides.source_scan, "rows", slowly)
+    object.__setattr__(sides.pipeline, "target", MemoryTarget(sides.store, answers=answer))
     fill(sides, PLAIN, [WHOLE_RING])
-    (timestamp,) = written
-    assert began - 100 <= timestamp < began + 1_000_000
+    assert written == asked
+    assert len(written) == 1
+
+
+def test_a_target_that_is_away_for_long_is_waited_for() -> None:
+    sides, refused = Sides(), [0]
+    sides.ours(PLAIN, (b"p",), sides.put(PLAIN, (b"p",), (), {"a": b"1"}))
+
+    def answer(_write: Write, _statement: Statement) -> Answer:
+        refused[0] += 1
+        return Answer.UNAVAILABLE if refused[0] <= 3 * ATTEMPTS else Answer.WRITTEN
+
+    object.__setattr__(sides.pipeline, "target", MemoryTarget(sides.store, answers=answer))
+    assert fill(sides, PLAIN, [WHOLE_RING]) == Filled(written=1)
+    assert sides.verify(PLAIN).is_clean
 
 
 def test_a_newer_write_and_a_newer_delete_are_never_undone() -> None:
@@ -118,7 +142,7 @@ def test_a_newer_write_and_a_newer_delete_are_never_undone() -> None:
     assert sides.store.rows(PLAIN, gone) == {}
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(st.integers(0, 2**32))
 def test_faults_of_both_sides_lose_nothing(seed: int) -> None:
     sides, random = with_rows(seed), Random(seed)

@@ -23,7 +23,7 @@ from hintferry.core.schema import Key, Table
 from hintferry.core.tokens import WHOLE_RING, TokenRange
 from hintferry.core.verdict import Tally, Verdict, judge, shown
 from hintferry.report import Finished
-from hintferry.testing import changes
+from hintferry.testing import changes, scan
 from hintferry.testing.points import Point
 from hintferry.testing.scan import token_of
 from tests.model.tables import BARE, COUNTS, PLAIN, WIDE
@@ -200,6 +200,19 @@ def test_tombstones_are_cut_around_and_what_stays_unread_is_hinted_whole() -> No
     assert {(one.hint.scope, one.hint.partition) for one in sides.later} == {
         (Scope.PARTITION, partitions[7])
     }
+
+
+def test_static_columns_of_partitions_with_one_token_are_all_judged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(scan, "token_of", lambda partition: 7)
+    sides = Sides()
+    for number in range(9):
+        partition = (b"p%d" % number,)
+        sides.ours(WIDE, partition, sides.put(WIDE, partition, None, {"s": b"1"}))
+        value = b"2" if number == 3 else b"1"
+        sides.theirs(WIDE, partition, sides.put(WIDE, partition, None, {"s": value}))
+    assert sides.verify(WIDE) == Tally(equal=8, different=1)
 
 
 def test_a_side_that_stays_away_fails_its_ranges_and_no_others() -> None:

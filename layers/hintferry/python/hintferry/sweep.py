@@ -16,7 +16,7 @@ from hintferry.core.coalesce import SliceWork
 from hintferry.core.errors import Fenced, HintferryError, StaleRead, Unprocessable
 from hintferry.core.hint import Bound, Errand, Hint, Scope, Slice
 from hintferry.core.limits import SECOND_LOOK_AFTER_S
-from hintferry.core.rows import Row, Scanned
+from hintferry.core.rows import Row, Scanned, ScanPage
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.core.tokens import TokenRange
 from hintferry.core.verdict import Tally, Verdict, judge, shown
@@ -128,14 +128,19 @@ class Sweep:
         far = self.target_scan.rows if rows else self.target_scan.statics
         for ours in chunks(lambda piece: near(table, piece), part):
             if ours.keys is None:
-                yield ours.part, None
+                # Of one token there are few partitions: their static columns are read whole.
+                pages = (near(table, ours.part), far(table, ours.part))
+                yield ours.part, None if rows else (_whole(pages[0]), _whole(pages[1]))
                 continue
             waiting = deque(ours.keys)
             for theirs in chunks(lambda piece: far(table, piece), ours.part):
                 mine = []
                 while waiting and waiting[0].token <= theirs.part.upto:
                     mine.append(waiting.popleft())
-                yield theirs.part, None if theirs.keys is None else (mine, theirs.keys)
+                found = theirs.keys
+                if found is None and not rows:
+                    found = _whole(far(table, theirs.part))
+                yield theirs.part, None if found is None else (mine, found)
 
     def _large(self, books: _Books, table: Table, token: int) -> Iterator[int]:
         """Judge the partitions of one token slice by slice."""
@@ -281,6 +286,10 @@ class Sweep:
             books = self._books.pop(number, None)
             if books is not None:
                 yield Finished(books.part, books.tally, error)
+
+
+def _whole(pages: Iterable[ScanPage]) -> list[Scanned]:
+    return [key for page in pages for key in page.keys]
 
 
 def _matched(ours: list[Scanned], theirs: list[Scanned]) -> Iterator[Judged]:
