@@ -240,6 +240,13 @@ def test_ids_on_which_offsets_and_data_hang_never_change(templates: Templates) -
     ]
 
 
+def test_topics_and_tables_are_there_before_the_pipeline(templates: Templates, built: Path) -> None:
+    assert templates
+    artifacts = json.loads((built / "cdk.out" / "manifest.json").read_text())["artifacts"]
+    after = artifacts["hintferry-pipeline"]["dependencies"]
+    assert {"hintferry-kafka", "hintferry-tables"} <= set(after)
+
+
 def test_two_syntheses_are_equal(templates: Templates, tmp_path: Path) -> None:
     """The layer too, built anew in another folder: no file of it names the machine or the time."""
     from infra.layer import build_layer
