@@ -37,8 +37,11 @@ def build(migration: Migration, code: Code, outdir: str | None = None) -> cdk.Ap
     options = {"env": environment}
     network = NetworkStack(app, f"{name}-network", migration, **options)
     kafka = KafkaStack(app, f"{name}-kafka", migration, network, **options)
-    TablesStack(app, f"{name}-tables", migration, network, code, **options)
+    tables = TablesStack(app, f"{name}-tables", migration, network, code, **options)
     pipeline = PipelineStack(app, f"{name}-pipeline", migration, network, kafka, code, **options)
+    # A mapping is refused for a topic that is not there, and hints wait for a table that is not.
+    pipeline.add_stack_dependency(kafka)
+    pipeline.add_stack_dependency(tables)
     AlarmsStack(app, f"{name}-alarms", migration, network, kafka, pipeline, **options)
     cdk.Validations.of(app).add_plugins(
         cdk_nag.AwsSolutionsChecks(app), cdk_nag.ServerlessChecks(app)

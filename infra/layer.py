@@ -77,16 +77,22 @@ def build_layer(directory: Path, processor: str = "arm64") -> None:
     options = ["--python-platform", PLATFORMS[processor], "--python-version", PYTHON]
     options += ["--link-mode", "copy", "--target", str(python)]
     pinned = ["--require-hashes", "--only-binary", ":all:", "-r", str(LAYER / "requirements.txt")]
-    done = subprocess.run(
-        [UV, "pip", "install", "--quiet", "--no-config", *options, *pinned],
-        env={**os.environ, "UV_PYTHON_DOWNLOADS": "never"},
-        capture_output=True,
-        text=True,
-        timeout=_UV_S,
-        check=False,
-    )
-    if done.returncode:
-        raise ConfigurationError(f"the layer cannot be built: {done.stderr.strip()}")
+    failure = ""
+    # What is pinned is often in uv's cache, where it needs no registry to be found.
+    for network in (["--offline"], []):
+        done = subprocess.run(
+            [UV, "pip", "install", "--quiet", *network, *options, *pinned],
+            env={**os.environ, "UV_PYTHON_DOWNLOADS": "never"},
+            capture_output=True,
+            text=True,
+            timeout=_UV_S,
+            check=False,
+        )
+        failure = done.stderr.strip() if done.returncode else ""
+        if not failure:
+            break
+    if failure:
+        raise ConfigurationError(f"the layer cannot be built: {failure}")
     shutil.rmtree(python / "bin", ignore_errors=True)
     _remove(path for pattern in _NAMES_THE_MACHINE for path in python.glob(pattern))
     _remove([python / ".lock"])

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hintferry.adapters.settings import migration_from
+from hintferry.core.errors import ConfigurationError
 from infra import figures
 from tests.infra.synthesised import (
     Template,
@@ -240,6 +241,13 @@ def test_ids_on_which_offsets_and_data_hang_never_change(templates: Templates) -
     ]
 
 
+def test_topics_and_tables_are_there_before_the_pipeline(templates: Templates, built: Path) -> None:
+    assert templates
+    artifacts = json.loads((built / "cdk.out" / "manifest.json").read_text())["artifacts"]
+    after = artifacts["hintferry-pipeline"]["dependencies"]
+    assert {"hintferry-kafka", "hintferry-tables"} <= set(after)
+
+
 def test_two_syntheses_are_equal(templates: Templates, tmp_path: Path) -> None:
     """The layer too, built anew in another folder: no file of it names the machine or the time."""
     from infra.layer import build_layer
@@ -283,3 +291,25 @@ def test_network_cluster_and_notifications_may_be_there_already(
     assert all(one["EventSourceArn"].startswith(CLUSTER) for one in kafka_mappings(made))
     alarms = properties(made, "AWS::CloudWatch::Alarm")
     assert {one["AlarmActions"][0].rpartition(":")[2] for one in alarms} == {"pager", "mail"}
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "said"),
+    [
+        ('[tables."shop.readings"]', '[tables."shop.others"]', "does not define shop.others"),
+        ('source_cidrs = ["10.0.0.0/16"]', "", "network.source_cidrs is missing"),
+        ('schema = "schema.cql"', 'schema = "other.cql"', "other.cql does not exist"),
+        ("[kafka]", 'vpc_id = "vpc-1"\n[kafka]', "network.subnet_ids must have one entry a subnet"),
+    ],
+)
+def test_what_cannot_be_deployed_is_refused_by_name(
+    good: str, bad: str, said: str, layer: Path, tmp_path: Path
+) -> None:
+    text = (ROOT / "migration.toml").read_text()
+    assert good in text
+    (tmp_path / "migration.toml").write_text(text.replace(good, bad))
+    (tmp_path / "schema.cql").write_text((ROOT / "schema.cql").read_text())
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "layer").symlink_to(layer)
+    with pytest.raises(ConfigurationError, match=said):
+        synthesise(tmp_path / "migration.toml", tmp_path)
