@@ -16,7 +16,7 @@ from sandbox import tables
 from sandbox.stack import Stack
 from tests.capture.hints import topic
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.soak]
 
 KEYSPACE = "guarded"
 # Flushed often, so that closed segments leave the commit-log directory as on a busy node.

@@ -21,9 +21,9 @@ from hintferry.core.errors import (
     SideFault,
     StaleRead,
     Stuck,
-    Unavailable,
     Undecodable,
     Unprocessable,
+    Unreachable,
 )
 from hintferry.core.followup import Later, followups
 from hintferry.core.hint import Hint, Record, Slice
@@ -276,7 +276,7 @@ def _worth_another_try(failures: Failures, ledger: Ledger) -> Iterator[tuple[Wor
 
 
 def _is_side_away(failures: Failures) -> bool:
-    return all(isinstance(error, Unavailable) for _, error in failures)
+    return all(isinstance(error, Unreachable) for _, error in failures)
 
 
 def _pauses() -> Iterator[float]:

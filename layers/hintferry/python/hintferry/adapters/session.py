@@ -27,7 +27,7 @@ from cassandra.query import BoundStatement
 from hintferry.adapters import cql
 from hintferry.adapters.pace import Pace
 from hintferry.adapters.rawcql import RawProtocolHandler
-from hintferry.core.errors import Side, Unavailable
+from hintferry.core.errors import Side, Unavailable, Unreachable
 
 IDLE_S = 10.0
 PING_TIMEOUT_S = 1.0
@@ -149,7 +149,7 @@ class CqlSession:
         except Exception as error:
             # The driver raises what its sockets, its TLS and its parser raise: all mean "not now".
             self.close()
-            failure = Unavailable(self.side, f"cannot connect: {error}")
+            failure = Unreachable(self.side, f"cannot connect: {error}")
             self._failure = time.monotonic(), failure
             raise failure from error
         session.client_protocol_handler = RawProtocolHandler

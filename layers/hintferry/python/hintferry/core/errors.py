@@ -8,7 +8,8 @@ HintferryError
 │   ├── Unrepresentable        a side refuses this key or row for what it is
 │   └── Stuck                  it makes no progress although both sides serve
 ├── SideFault              a whole side cannot serve now: back off, then return the records
-│   ├── Unavailable            down, unreachable, or too slow
+│   ├── Unavailable            down, or too slow
+│   │   └── Unreachable            no connection to it can be made
 │   └── Throttled              asked for less
 ├── Overwhelmed            a side that serves others fails to read this: ask for less, or park it
 ├── Fenced                 its table was cut over: skip the record
@@ -91,7 +92,11 @@ class SideFault(HintferryError):
 
 
 class Unavailable(SideFault):
-    """The side is down, unreachable, or too slow."""
+    """The side is down, or too slow."""
+
+
+class Unreachable(Unavailable):
+    """No connection to the side can be made."""
 
 
 class Throttled(SideFault):
