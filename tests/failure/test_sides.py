@@ -16,7 +16,7 @@ from tests.failure.bench import POISON, WAIT_S, Bench, bench, keep
 pytestmark = pytest.mark.stack
 
 INVOCATIONS = 20
-AHEAD = Path(__file__).parent / "ahead"
+AHEAD, EXPIRED = (Path(__file__).parent / name for name in ("ahead", "expired"))
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +145,19 @@ def test_a_clock_far_ahead_is_a_fault_and_never_poison(stack: Stack, tmp_path: P
         assert list(made.behind.execute(f"SELECT a FROM {made.table}")) == []
         (tmp_path / "ahead").unlink()
         made.chain.function.sandboxes[0].kill()
+        made.wait_until_equal()
+        assert made.parked() == []
+
+
+def test_credentials_that_expired_are_waited_for_and_fetched_anew(
+    stack: Stack, tmp_path: Path
+) -> None:
+    """The same process goes on with new ones: each connection asks for them."""
+    (tmp_path / "expired").touch()
+    with bench("expired", stack, tmp_path, task_root=EXPIRED) as made:
+        made.insert(range(5))
+        until(lambda: made.figures()["HintsReturned"] >= 5)
+        (tmp_path / "expired").unlink()
         made.wait_until_equal()
         assert made.parked() == []
 
