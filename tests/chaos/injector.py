@@ -27,7 +27,7 @@ from tests.chaos.replays import Replays
 from tests.chaos.zombies import Zombie
 
 _LOOK_FOR_S = 2.0
-_OVERTAKING_S, _BETWEEN_LOOKS_S, _NEARLY_NONE = 30.0, 0.5, 200
+_OVERTAKING_S, _BETWEEN_LOOKS_S, _NEARLY_NONE = 30.0, 0.5, 500
 _STARTS, _BETWEEN_STARTS_S = 8, 3.0
 _PAYLOAD, _DUPLICATES, _QUEUED = 250, 40, 20
 _MOST_POISON = 3

@@ -46,7 +46,7 @@ class Options:
 
     seed: int
     seconds: float
-    rate: float = 95.0
+    rate: float = 85.0
     writers: int = 4
     zombies: int = 3
     keyspace: str = "chaos"
