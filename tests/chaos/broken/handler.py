@@ -1,11 +1,12 @@
 """The processor with a broken rule: what it writes is stamped when it is written.
 
 The shipped pipeline, its target wrapped: the timestamps differ, and so that others can overtake it
-it stands still for a moment between the last read and the first write.
+every second batch stands still for a while between its last read and its first write.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,7 +23,7 @@ from hintferry.core.rows import Add, Row, Statement
 from hintferry.core.schema import Key, Table
 from hintferry.ports import Clock, Target, Write
 
-OVERLAP_S = 0.3
+OVERLAP_S, SHARE = 3.0, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,8 @@ class WritesAtNow:
 
     def write(self, writes: Iterable[Write]) -> Iterator[tuple[Write, HintferryError | None]]:
         planned = list(writes)
-        self.clock.sleep(OVERLAP_S)
+        if random.random() < SHARE:
+            self.clock.sleep(OVERLAP_S)
         return self.target.write(
             replace(write, statements=self._stamped(write.statements)) for write in planned
         )
