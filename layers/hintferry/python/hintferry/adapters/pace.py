@@ -22,7 +22,7 @@ MOST_CUT = 0.5
 CUT_EVERY_S = 0.5
 """What was sent before a cut may still be refused after it: that is no reason for another."""
 
-SLOWEST = 1.0
+SLOWEST = 10.0
 FASTEST = 20_000.0
 """Requests a second; at the upper one nothing is held back."""
 
