@@ -72,7 +72,8 @@ class PowertoolsMeter:
         """What happened on the connections since the batch before."""
         sides = self._source, self._target
         for name, side in zip(("ReadLatency", "WriteLatency"), sides, strict=True):
-            taken, side.latencies_s = side.latencies_s, []
+            taken = list(side.latencies_s)
+            side.latencies_s.clear()
             self._milliseconds(name, [round(1000 * one, 1) for one in _sampled(taken)])
         throttles = sum(side.pace.throttled for side in sides)
         rebuilds = sum(side.rebuilds for side in sides)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -40,6 +41,10 @@ PROOF_TIMEOUT_S = 0.5
 
 PROOF_HOLDS_S = 1.0
 
+LATENCIES = 10_000
+"""As many as the largest batch has records."""
+
+
 DRIVER_ERRORS = (DriverException, NoHostAvailable, ConnectionException)
 ASKS_FOR_LESS = (OverloadedErrorMessage, ReadTimeout, WriteTimeout, OperationTimedOut)
 """Keyspaces shows throttling as a time-out that no replica answered."""
@@ -54,8 +59,8 @@ class CqlSession:
         self.side = side
         self.rebuilds = 0
         self.pace = Pace()
-        self.latencies_s: list[float] = []
-        """Of the requests for data since somebody last took the list away."""
+        self.latencies_s: deque[float] = deque(maxlen=LATENCIES)
+        """Of the latest requests for data since somebody last emptied it; a sweep never does."""
         self._build_cluster = build_cluster
         self._cluster: Cluster | None = None
         self._session: Any = None
