@@ -16,6 +16,7 @@ from hintferry.adapters.cql import SOURCE_MARKERS
 from sandbox.chain import Chain
 from sandbox.compare import Difference, compare_table
 from sandbox.function import processor_environment
+from sandbox.kafka import create_topics
 from sandbox.sessions import cassandra_session, create_keyspaces_tables
 from sandbox.stack import Stack
 from tools import places
@@ -86,15 +87,21 @@ def bench_of(
     tables: Mapping[str, str],
     folder: Path,
     unheard: Collection[str] = (),
+    uncaptured: Collection[str] = (),
 ) -> Iterator[Bench]:
-    """Tables that are captured, beside that of markers; nobody reads the topics of `unheard`."""
+    """Tables that are captured but for `uncaptured`, beside that of markers; nobody reads the
+    topics of `unheard`.
+    """
     create = f"CREATE KEYSPACE {keyspace} WITH replication = "
-    ddl = [f"CREATE TABLE {keyspace}.{name} {columns}" for name, columns in tables.items()]
+    ddl = {name: f"CREATE TABLE {keyspace}.{name} {columns}" for name, columns in tables.items()}
     markers = [one.format(replication=stack.replication) for one in SOURCE_MARKERS]
-    captured = [_with(one, "cdc = true") for one in ddl]
-    stack.create_tables(create + stack.replication, *captured, *markers)
+    theirs = [_with(d, f"cdc = {str(name not in uncaptured).lower()}") for name, d in ddl.items()]
+    stack.create_tables(create + stack.replication, *theirs, *markers)
+    create_topics(stack.kafka, [f"{stack.topic_prefix}.{keyspace}.{name}" for name in tables])
     single = create + "{'class': 'SingleRegionStrategy'}"
-    create_keyspaces_tables(stack.target, keyspace, [single, *(_with(d, SWITCHES) for d in ddl)])
+    create_keyspaces_tables(
+        stack.target, keyspace, [single, *(_with(d, SWITCHES) for d in ddl.values())]
+    )
     heard = [f"{keyspace}.{name}" for name in tables if name not in unheard]
     with (
         cassandra_session(stack.source) as source,
