@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -11,13 +12,14 @@ from rich.console import Console
 
 from hintferry import wiring
 from hintferry.adapters.settings import CONFIG_VARIABLE, Queues, migration_from
-from hintferry.core.errors import ConfigurationError
+from hintferry.core.errors import ConfigurationError, HintferryError
+from hintferry.core.passes import Pass, Verb
 from hintferry.core.schema import TableId
 from hintferry_cli.failures import Settings, Status, told_plainly
 from hintferry_cli.places import place, places
 from hintferry_cli.sweep import bookmark, view
 from hintferry_cli.sweep.run import Run, State
-from hintferry_cli.sweep.task import Task, Verb
+from hintferry_cli.sweep.task import Task, as_numbers
 
 MOST_PROCESSES = 64
 
@@ -151,5 +153,30 @@ def _finish(run: Run, *, json: bool) -> None:
         typer.echo(view.as_json(task, state))
     else:
         view.show(task, state, out, errors)
-    if state.unfinished or not state.sums.is_clean:
+    is_recorded = not state.unfinished and _recorded(run, errors)
+    if not is_recorded or not state.sums.is_clean:
         raise typer.Exit(Status.FAILED)
+
+
+def _recorded(run: Run, errors: Console) -> bool:
+    """Whether the finished pass was entered where the gate of cut-over looks for it."""
+    task = run.task
+    sweeper = wiring.sweeper(migration_from(task.config), task.table)
+    try:
+        sweeper.passes().enter(
+            Pass(
+                task.table,
+                task.verb,
+                run.bookmark.began,
+                time.time(),
+                task.at_all,
+                run.state.sums.is_clean,
+                as_numbers(run.state.sums),
+            )
+        )
+    except HintferryError as error:
+        view.say(errors, f"the pass was not recorded: {error}; run it again")
+        return False
+    finally:
+        sweeper.close()
+    return True

@@ -14,10 +14,11 @@ from hintferry import wiring
 from hintferry.adapters.scan import Consistency
 from hintferry.adapters.settings import migration_from
 from hintferry.core.errors import HintferryError
+from hintferry.core.passes import Verb
 from hintferry.core.tokens import TokenRange
 from hintferry.core.verdict import Filled, Tally
 from hintferry.report import Finished, Report
-from hintferry_cli.sweep.task import Advanced, Ended, Refused, Task, Verb, Wanted, as_numbers
+from hintferry_cli.sweep.task import Advanced, Ended, Refused, Task, Wanted, as_numbers
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from hintferry.core.errors import HintferryError
 from hintferry.core.followup import Later
 from hintferry.core.hint import Hint, Nothing, Record, Slice
 from hintferry.core.ledger import Settled
+from hintferry.core.passes import Pass
 from hintferry.core.rows import Row, ScanPage, Snapshot, Statement
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.core.tokens import TokenRange
@@ -118,6 +119,16 @@ class Fences(Protocol):
 
     def is_fenced(self, table: TableId) -> bool:
         """Whether it was, as of at most FENCE_HOLDS_S ago. Raises SideFault."""
+
+
+class Passes(Protocol):
+    """The record of finished passes over whole tables. Every method raises SideFault."""
+
+    def enter(self, one: Pass) -> None:
+        """Keep a finished pass."""
+
+    def of(self, table: TableId) -> list[Pass]:
+        """The latest passes over a table, the one that began last first."""
 
 
 class Clock(Protocol):

@@ -29,6 +29,7 @@ from hintferry.adapters.leases import KeyspacesLeases
 from hintferry.adapters.marker import check_capture
 from hintferry.adapters.meter import NoMeter, PowertoolsMeter
 from hintferry.adapters.parking import SqsParkingLot
+from hintferry.adapters.passes import KeyspacesPasses
 from hintferry.adapters.queue_event import ReplayEvents
 from hintferry.adapters.rawcql import rows_as_they_are
 from hintferry.adapters.replay_queue import SqsReplayQueue
@@ -134,6 +135,10 @@ class Sweeper:
         )
         scan = FencedScan(TokenScan(self.near, clock.read_start, ttl_off), fences)
         return Backfill(self.table.id, scan, pipeline, NoDeadline())
+
+    def passes(self) -> KeyspacesPasses:
+        """Where finished passes are recorded."""
+        return KeyspacesPasses(self.far)
 
     def close(self) -> None:
         """End the connections."""
