@@ -40,7 +40,6 @@ class CloudWatchFigures:
     migration: Migration
     cluster: str
     clock: Clock
-    period_s: int = PERIOD_S
 
     def reports(self, since: float) -> list[NodeReport]:
         """The latest of each node, with losses since then (epoch s)."""
@@ -54,7 +53,7 @@ class CloudWatchFigures:
             "Topic": self.migration.topic(table),
         }
         begin = self.clock.now() - REPORT_HOLDS_S
-        (series,) = self._series(BROKERS, dimensions, ["SumOffsetLag"], begin, self.period_s)
+        (series,) = self._series(BROKERS, dimensions, ["SumOffsetLag"], begin, PERIOD_S)
         return Lag(int(series[-1][1]), series[-1][0]) if series else None
 
     def _nodes(self) -> list[str]:
@@ -76,16 +75,14 @@ class CloudWatchFigures:
     def _report(self, node: str, since: float) -> NodeReport:
         dimensions = {"Cluster": self.cluster, "Node": node}
         begin = self.clock.now() - REPORT_HOLDS_S
-        hinted, aside = self._series(
-            NODES, dimensions, [HINTED_UPTO, SET_ASIDE], begin, self.period_s
-        )
+        hinted, aside = self._series(NODES, dimensions, [HINTED_UPTO, SET_ASIDE], begin, PERIOD_S)
         losses = self._series(NODES, dimensions, [*LOSSES, *GROWING_LOSSES], since, LOSS_PERIOD_S)
         lost = [at for series in losses[: len(LOSSES)] for at, value in series if value]
         lost += [at for series in losses[len(LOSSES) :] for at in _rises(series)]
         upto = hinted[-1][1] if hinted else 0.0
         return NodeReport(
             node,
-            hinted[-1][0] + self.period_s if hinted else 0.0,
+            hinted[-1][0] + PERIOD_S if hinted else 0.0,
             upto or None,
             int(aside[-1][1]) if aside else 0,
             # Somewhere in that period: its end is the safe side.
