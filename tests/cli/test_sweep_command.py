@@ -17,6 +17,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from hintferry.core.errors import ConfigurationError
+from hintferry.core.passes import Verb
 from hintferry.core.schema import TableId
 from hintferry.core.tokens import WHOLE_RING, plan_ranges
 from hintferry.core.verdict import Filled, Tally
@@ -24,7 +25,7 @@ from hintferry_cli.app import app
 from hintferry_cli.sweep import bookmark, view
 from hintferry_cli.sweep import run as sweep_run
 from hintferry_cli.sweep.run import Run, State
-from hintferry_cli.sweep.task import Task, Verb, as_numbers
+from hintferry_cli.sweep.task import Task, as_numbers
 from tools import places
 
 TASK = Task(Verb.VERIFY, Path("migration.toml"), TableId("shop", "orders"))

@@ -44,17 +44,17 @@ def _as_lines(steps: Iterable[None], state: State, console: Console) -> None:
     for _ in steps:
         if time.monotonic() >= due:
             due = time.monotonic() + PLAIN_EVERY_S
-            _say(console, f"{100 * state.width / WIDTH_OF_RING:.0f} % done: {_counts(state)}")
+            say(console, f"{100 * state.width / WIDTH_OF_RING:.0f} % done: {_counts(state)}")
 
 
 def show(task: Task, state: State, out: Console, errors: Console) -> None:
     """The result, and what went wrong."""
     named = ", ".join(f"{name} {count:,}" for name, count in as_numbers(state.sums).items())
-    _say(out, f"{task.table}: {state.sums.seen:,} keys: {named}")
+    say(out, f"{task.table}: {state.sums.seen:,} keys: {named}")
     for error, count in state.errors.items():
-        _say(errors, f"{count} x {error}")
+        say(errors, f"{count} x {error}")
     if state.unfinished:
-        _say(errors, f"{state.unfinished}; run it again for the rest")
+        say(errors, f"{state.unfinished}; run it again for the rest")
 
 
 def as_json(task: Task, state: State) -> str:
@@ -83,5 +83,6 @@ def _counts(state: State) -> str:
     return f"{state.keys:,} keys, {rate:,.0f}/s{left}; {', '.join(shown) or 'nothing final yet'}"
 
 
-def _say(console: Console, text: str) -> None:
+def say(console: Console, text: str) -> None:
+    """One line as it is."""
     console.print(text, markup=False, highlight=False, soft_wrap=True)
