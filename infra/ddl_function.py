@@ -15,7 +15,7 @@ from infra import roles
 from infra.accepted import accept
 from infra.layer import ACCEPTED, ARCHITECTURE, CONFIG_IN_FUNCTION, RUNTIME, Code
 
-_CONTROL = (TableId("hintferry", "leases"), TableId("hintferry", "fences"))
+_CONTROL = tuple(TableId("hintferry", name) for name in ("leases", "fences", "markers"))
 
 
 def make_ddl_function(stack: cdk.Stack, migration: Migration, key: kms.IKey, code: Code) -> str:

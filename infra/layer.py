@@ -70,12 +70,15 @@ class Code:
         return lambda_.Code.from_asset(str(target))
 
 
-def build_layer(directory: Path, processor: str = "arm64") -> None:
-    """Make `directory` anew, as Lambda unpacks it to /opt. Raises ConfigurationError."""
+def build_layer(directory: Path, processor: str = "arm64", python: str = PYTHON) -> None:
+    """Make `directory` anew, as Lambda unpacks it to /opt. Raises ConfigurationError.
+
+    `processor` is a key of PLATFORMS, `python` a version as "3.13".
+    """
     shutil.rmtree(directory, ignore_errors=True)
-    python = directory / "python"
-    options = ["--python-platform", PLATFORMS[processor], "--python-version", PYTHON]
-    options += ["--link-mode", "copy", "--target", str(python)]
+    packages = directory / "python"
+    options = ["--python-platform", PLATFORMS[processor], "--python-version", python]
+    options += ["--link-mode", "copy", "--target", str(packages)]
     pinned = ["--require-hashes", "--only-binary", ":all:", "-r", str(LAYER / "requirements.txt")]
     failure = ""
     # What is pinned is often in uv's cache, where it needs no registry to be found.
@@ -93,10 +96,10 @@ def build_layer(directory: Path, processor: str = "arm64") -> None:
             break
     if failure:
         raise ConfigurationError(f"the layer cannot be built: {failure}")
-    shutil.rmtree(python / "bin", ignore_errors=True)
-    _remove(path for pattern in _NAMES_THE_MACHINE for path in python.glob(pattern))
-    _remove([python / ".lock"])
-    shutil.copytree(LAYER / "python" / "hintferry", python / "hintferry", ignore=_LEFT_OUT)
+    shutil.rmtree(packages / "bin", ignore_errors=True)
+    _remove(path for pattern in _NAMES_THE_MACHINE for path in packages.glob(pattern))
+    _remove([packages / ".lock"])
+    shutil.copytree(LAYER / "python" / "hintferry", packages / "hintferry", ignore=_LEFT_OUT)
 
 
 def _remove(paths: Iterable[Path]) -> None:
