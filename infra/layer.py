@@ -16,6 +16,7 @@ from pathlib import Path
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from hintferry.adapters.settings import migration_from
 from hintferry.core.errors import ConfigurationError
 from tools.places import ROOT, UV
 
@@ -62,11 +63,14 @@ class Code:
         )
 
     def function(self, source: Path) -> lambda_.AssetCode:
-        """The code of a function: its files, and the configuration beside them."""
+        """The code of a function: its files, and what the configuration is made of."""
         target = self.directory / source.name
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(source, target, ignore=_LEFT_OUT)
         shutil.copyfile(self.config, target / "migration.toml")
+        ca_file = migration_from(self.config).source.ca_file
+        if ca_file is not None:
+            shutil.copyfile(ca_file, target / ca_file.name)
         return lambda_.Code.from_asset(str(target))
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.lambda_runtime import LambdaSandbox
+from sandbox.queue_source import client
 from sandbox.stack import Stack
+from tests.chain.tls_front import HOST, TlsFront
 from tests.infra.synthesised import Resource, Template, resources
 
 RUNTIME_CLIENT = ("awslambdaric", "simplejson", "snapshot-restore-py")
@@ -21,6 +23,10 @@ MIGRATION = """\
 contact_points = {hosts}
 port = {source_port}
 datacenter = "{datacenter}"
+tls = true
+ca_file = "ca.pem"
+auth = "mtls"
+secret_arn = "{secret_arn}"
 
 [target]
 endpoint = "{endpoint}"
@@ -35,11 +41,18 @@ source_cidrs = ["127.0.0.0/8"]
 """
 
 
-def write_migration(stack: Stack, folder: Path, tables: Mapping[str, str]) -> Path:
-    """The `migration.toml` and `schema.cql` of these tables (by name, their CQL)."""
+def write_migration(stack: Stack, front: TlsFront, folder: Path, tables: Mapping[str, str]) -> Path:
+    """The `migration.toml` of these tables (by name, their CQL), and what lies beside it.
+
+    The source is read through `front`, whose client's certificate lies in a secret.
+    """
+    secrets = client(stack.aws, "secretsmanager")
     text = MIGRATION.format(
-        hosts=json.dumps(list(stack.source.hosts)),
-        source_port=stack.source.port,
+        hosts=json.dumps([HOST]),
+        source_port=front.port,
+        secret_arn=secrets.create_secret(
+            Name=f"source-{front.port}", SecretString=json.dumps(front.client())
+        )["ARN"],
         datacenter=stack.source.datacenter,
         endpoint=stack.target.host,
         target_port=stack.target.port,
@@ -48,6 +61,7 @@ def write_migration(stack: Stack, folder: Path, tables: Mapping[str, str]) -> Pa
     )
     path = folder / "migration.toml"
     path.write_text(text + "".join(f'[tables."{name}"]\n' for name in tables))
+    shutil.copyfile(front.ca_file, folder / "ca.pem")
     (folder / "schema.cql").write_text("".join(f"{cql};\n" for cql in tables.values()))
     return path
 

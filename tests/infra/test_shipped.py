@@ -1,7 +1,8 @@
 """The functions as they are deployed bring the recorded events of `events/` to their end.
 
 The layer is built for the processor and the Python of this machine (on Lambda: arm64 and 3.13;
-`test_layer` compares the two), and nothing else of the machine is there to be imported.
+`test_layer` compares the two), and nothing else of the machine is there to be imported. The source
+asks for TLS and a certificate, which the functions find in a secret.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from sandbox.queue_source import client, taken
 from sandbox.record import EVENTS, ROW, SCHEMA, WRITES
 from sandbox.sessions import cassandra_session, create_keyspaces_tables
 from sandbox.stack import Stack
+from tests.chain.tls_front import TlsFront
 from tests.infra.shipped import Shipped, write_migration
 from tests.infra.synthesised import Template, properties, synthesise
 
@@ -57,7 +59,8 @@ def bench(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Be
     folder = tmp_path_factory.mktemp("shipped")
     kind = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]
     build_layer(folder / "assets" / "layer", kind, ".".join(map(str, sys.version_info[:2])))
-    templates = synthesise(write_migration(stack, folder, TABLES), folder)
+    front = TlsFront((stack.source.hosts[0], stack.source.port), folder / "front")
+    templates = synthesise(write_migration(stack, front, folder, TABLES), folder)
     shipped = Shipped(folder / "cdk.out", templates, stack)
     stack.create_tables(KEYSPACE + stack.replication, *SCHEMA)
     create_keyspaces_tables(
@@ -70,6 +73,7 @@ def bench(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Be
         ],
     )
     with (
+        front,
         cassandra_session(stack.source) as source,
         cassandra_session(stack.behind) as behind,
         shipped.start("statements of CQL for the stack", folder / "statements.log") as statements,
