@@ -51,7 +51,8 @@ class Connector(Part):
             classes=self.classes,
         )
         name = f"Capture ({kind.value}) on {node.host}"
-        super().__init__(name, command, home / "log", "Reading existing commit logs in")
+        ready = "Reading existing commit logs in"
+        super().__init__(name, command, home / "log", ready, patience=120)
 
     def wait_for_table(self, keyspace: str, table: str, seconds: float) -> None:
         """Block until the connector has taken over the schema of a table (plain lower-case names).

@@ -143,6 +143,10 @@ def test_capture_starts_on_the_java_of_the_bundle(
     path = class_path(release, major)
     assert all(Path(jar).exists() for jar in path)
     assert f"capture{major}.jar" in path[0]
+    agents = [one for one in (release / f"classpath{major}").read_text().split() if "agent" in one]
+    assert [one.rpartition("/jamm-")[0] for one in agents] == (
+        [f"-javaagent:{release}/jars"] if major == 4 else []
+    )
     assert "aws-msk-iam-auth" in path[-1]
     assert any(f"debezium-connector-cassandra-{major}-" in jar for jar in path)
     options = f"@{tmp_path}/jvm.options"

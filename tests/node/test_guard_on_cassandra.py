@@ -122,13 +122,20 @@ def test_writes_go_on_while_nobody_reads_and_what_was_set_aside_arrives(
     try:
         with topic(stack, KEYSPACE, "t") as records:
             capture.kill()
+            passes = []
             with tables.session(stack.source) as session:
                 insert = session.prepare(f"INSERT INTO {KEYSPACE}.t (id, v) VALUES (?, ?)")
                 for number in range(1000, 1800):
                     session.execute(insert, (number, ROW))
                     if number % 40 == 0:
                         state = one_pass(guard)
+                        passes.append(state["metrics"])
             assert state["metrics"]["SetAsideSegments"] > 5
+            alarm = cdcguard.METRICS["CdcFreePercent"][2]
+            assert alarm
+            low = [metrics["CdcFreePercent"] < alarm[1] for metrics in passes]
+            moved = [metrics["SetAsideSegments"] > 0 for metrics in passes]
+            assert low.index(True) < moved.index(True)
             assert state["metrics"]["WritesRefused"] == 0
             assert "Rejecting mutation" not in node.output()
             assert list(state["to_sweep"]) == [f"{KEYSPACE}.t"]
