@@ -12,7 +12,6 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from hintferry.adapters.settings import Migration
-from hintferry.core.schema import TableId
 from infra import figures, roles
 from infra.accepted import accept
 from infra.kafka import KafkaStack, topic_of
@@ -56,6 +55,7 @@ class PipelineStack(cdk.Stack):
         self._allow_tables([_role(function) for function in both])
         for function in both:
             self._allow_storage(_role(function))
+            roles.allow_source_login(_role(function), migration.source)
         self._allow_topics(_role(self.processor), kafka)
         queue = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
         queue.append("sqs:ChangeMessageVisibility")
@@ -112,9 +112,8 @@ class PipelineStack(cdk.Stack):
         return environment
 
     def _allow_tables(self, both: list[iam.Role]) -> None:
-        tables = [table.id for table in self._migration.tables]
-        arns = [roles.table_arn(self, TableId("hintferry", name)) for name in ("fences", "leases")]
-        arns += [roles.table_arn(self, table) for table in tables]
+        tables = [*roles.CONTROL, *(table.id for table in self._migration.tables)]
+        arns = [roles.table_arn(self, table) for table in tables]
         write = ["cassandra:Modify", "cassandra:Select"]
         roles.allow_on_many(both, "Tables", write, arns, roles.TABLES_A_POLICY)
         for role in both:

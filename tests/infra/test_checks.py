@@ -124,7 +124,7 @@ def test_two_hundred_tables_fit(many: Many) -> None:
     ]
     assert len(groups) == tables
     assert max(map(groups.count, groups)) <= 100
-    assert len(properties(templates, "AWS::CloudWatch::Alarm")) < 40
+    assert len(properties(templates, "AWS::CloudWatch::Alarm")) < 60
 
 
 def test_their_roles_are_of_a_size_that_iam_takes(many: Many) -> None:

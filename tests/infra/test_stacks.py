@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from hintferry.adapters.cql import CONTROL_TABLES
 from hintferry.adapters.settings import migration_from
 from hintferry.core.errors import ConfigurationError
-from infra import figures
+from infra import figures, roles
 from tests.infra.synthesised import (
     Template,
     as_list,
@@ -257,6 +259,13 @@ def test_two_syntheses_are_equal(templates: Templates, tmp_path: Path) -> None:
 
 
 CLUSTER = "arn:aws:kafka:eu-west-1:123456789012:cluster/shared/"
+SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:cassandra-AbCdEf"
+LOGIN = f"""
+tls = true
+ca_file = "ca.pem"
+auth = "password"
+secret_arn = "{SECRET}"
+"""
 IMPORTED = f"""
 [network]
 vpc_id = "vpc-0123456789abcdef0"
@@ -275,22 +284,55 @@ warning_topic_arn = "arn:aws:sns:eu-west-1:123456789012:mail"
 """
 
 
-def test_network_cluster_and_notifications_may_be_there_already(
-    layer: Path, tmp_path: Path
-) -> None:
-    text = (ROOT / "migration.toml").read_text()
+@pytest.fixture(scope="module")
+def imported(layer: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Templates, Path]:
+    """What is made where much is there already and the source asks for a password, and where."""
+    folder = tmp_path_factory.mktemp("imported")
+    text = (ROOT / "migration.toml").read_text().replace("port = 9042\n", "port = 9042\n" + LOGIN)
     start, end = text.index("[network]"), text.index("[pipeline]")
-    config = tmp_path / "migration.toml"
+    config = folder / "migration.toml"
     config.write_text(text[:start] + IMPORTED + text[end:])
-    (tmp_path / "schema.cql").write_text((ROOT / "schema.cql").read_text())
-    (tmp_path / "assets").mkdir()
-    (tmp_path / "assets" / "layer").symlink_to(layer)
-    made = synthesise(config, tmp_path)
+    (folder / "schema.cql").write_text((ROOT / "schema.cql").read_text())
+    (folder / "ca.pem").write_text("a certificate")
+    (folder / "assets").mkdir()
+    (folder / "assets" / "layer").symlink_to(layer)
+    return synthesise(config, folder), folder
+
+
+def test_network_cluster_and_notifications_may_be_there_already(
+    imported: tuple[Templates, Path],
+) -> None:
+    made, _ = imported
     for kind in ("AWS::EC2::VPC", "AWS::MSK::Cluster", "AWS::SNS::Topic"):
         assert not list(resources(made, kind))
     assert all(one["EventSourceArn"].startswith(CLUSTER) for one in kafka_mappings(made))
     alarms = properties(made, "AWS::CloudWatch::Alarm")
     assert {one["AlarmActions"][0].rpartition(":")[2] for one in alarms} == {"pager", "mail"}
+
+
+def test_the_secret_of_the_source_is_read_by_its_readers_alone(
+    imported: tuple[Templates, Path], templates: Templates
+) -> None:
+    made, folder = imported
+    may = [
+        (name, statement["Action"], statement["Resource"])
+        for name, statement in statements(made)
+        if "secretsmanager" in json.dumps(statement)
+    ]
+    assert [(name[:9], *rest) for name, *rest in may] == [
+        (name, "secretsmanager:GetSecretValue", SECRET) for name in ("Processor", "ReplayRol")
+    ]
+    assert ".secretsmanager" in json.dumps(properties(made, "AWS::EC2::VPCEndpoint"))
+    assert "secretsmanager" not in json.dumps(templates)
+    for function in properties(made, "AWS::Lambda::Function"):
+        assert SECRET not in json.dumps(function), "not even its name is in the environment"
+    for name in ("processor", "replay"):
+        assert (folder / "assets" / name / "ca.pem").read_text() == "a certificate"
+
+
+def test_what_hintferry_keeps_for_itself_is_allowed_table_by_table() -> None:
+    made = re.findall(r"CREATE TABLE IF NOT EXISTS (\S+)", "".join(CONTROL_TABLES))
+    assert sorted(made) == sorted(str(table) for table in roles.CONTROL)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +15,7 @@ from hintferry.adapters.settings import migration_from
 from hintferry.core.facts import Lag, NodeReport
 from hintferry.core.schema import TableId
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
-from tools import places
+from node.cdcguard import cdcguard
 
 NOW = 1_760_000_000.0
 CONFIG = (
@@ -38,10 +37,10 @@ class CloudWatch:
 
     def paginate(self, **asked: Any) -> Iterator[dict[str, Any]]:
         if self.operation == "list_metrics":
-            assert asked["Dimensions"] == [{"Name": "Cluster", "Value": "Old Shop"}]
+            assert asked["Dimensions"] == [{"Name": "pipeline", "Value": "hintferry"}]
             for name, node in self.values:
                 if name == asked["MetricName"]:
-                    dimensions = [*asked["Dimensions"], {"Name": "Node", "Value": node}]
+                    dimensions = [*asked["Dimensions"], {"Name": "node", "Value": node}]
                     yield {"Metrics": [{"Dimensions": dimensions}, {"Dimensions": []}]}
             return
         for query in asked["MetricDataQueries"]:
@@ -73,7 +72,7 @@ def seen(cloudwatch: CloudWatch, tmp_path: Path) -> CloudWatchFigures:
     path = tmp_path / "migration.toml"
     path.write_text(CONFIG)
     clock = ScriptedClock(SimulatedTime(int(NOW * 1e6)))
-    return CloudWatchFigures(cloudwatch, migration_from(path), "Old Shop", clock)
+    return CloudWatchFigures(cloudwatch, migration_from(path), clock)
 
 
 def test_a_node_says_up_to_when_it_has_hinted(
@@ -130,8 +129,7 @@ def test_the_lag_is_that_of_the_tables_topic(
 
 
 def test_the_guard_emits_what_is_looked_for() -> None:
-    emitted = json.loads((places.ROOT / "node" / "cdcguard" / "metrics.json").read_text())
-    names = {one["name"] for one in emitted["metrics"]}
     wanted = {figures.HINTED_UPTO, figures.SET_ASIDE, *figures.LOSSES, *figures.GROWING_LOSSES}
-    assert wanted <= names
-    assert set(emitted["dimensions"]) == {"Cluster", "Node"}
+    assert wanted <= set(cdcguard.METRICS)
+    assert cdcguard.NAMESPACE == figures.NODES
+    assert ["pipeline", "node"] in cdcguard.DIMENSIONS

@@ -138,6 +138,7 @@ class Sweep:
                 # What was read may lack a column: it is read anew.
                 raise StaleRead("the table was altered meanwhile")
             books.tally.equal += step.equal
+            books.seen += step.equal
             self._enter(books, table, kind, map(_as_judged, step.pairs))
             yield step.done
 

@@ -14,7 +14,7 @@ from hintferry.core.gate import REPORT_HOLDS_S
 from hintferry.core.schema import TableId
 from hintferry.ports import Clock
 
-NODES = "Hintferry"
+NODES = "Hintferry/Nodes"
 """The namespace of the guard on each node (node/cdcguard)."""
 
 BROKERS = "AWS/Kafka"
@@ -34,11 +34,10 @@ Series = list[tuple[float, float]]
 
 @dataclass(frozen=True, slots=True)
 class CloudWatchFigures:
-    """`cloudwatch` is a boto3 client, whose errors are raised; `cluster` is Cassandra's name."""
+    """`cloudwatch` is a boto3 client, whose errors are raised."""
 
     cloudwatch: Any
     migration: Migration
-    cluster: str
     clock: Clock
 
     def reports(self, since: float) -> list[NodeReport]:
@@ -56,11 +55,15 @@ class CloudWatchFigures:
         (series,) = self._series(BROKERS, dimensions, ["SumOffsetLag"], begin, PERIOD_S)
         return Lag(int(series[-1][1]), series[-1][0]) if series else None
 
+    @property
+    def _pipeline(self) -> str:
+        return self.migration.deployment.pipeline.name
+
     def _nodes(self) -> list[str]:
         found = self.cloudwatch.get_paginator("list_metrics").paginate(
             Namespace=NODES,
             MetricName=HINTED_UPTO,
-            Dimensions=[{"Name": "Cluster", "Value": self.cluster}],
+            Dimensions=[{"Name": "pipeline", "Value": self._pipeline}],
             RecentlyActive="PT3H",
         )
         names = {
@@ -68,12 +71,12 @@ class CloudWatchFigures:
             for page in found
             for metric in page["Metrics"]
             for dimension in metric["Dimensions"]
-            if dimension["Name"] == "Node"
+            if dimension["Name"] == "node"
         }
         return sorted(names)
 
     def _report(self, node: str, since: float) -> NodeReport:
-        dimensions = {"Cluster": self.cluster, "Node": node}
+        dimensions = {"pipeline": self._pipeline, "node": node}
         begin = self.clock.now() - REPORT_HOLDS_S
         hinted, aside = self._series(NODES, dimensions, [HINTED_UPTO, SET_ASIDE], begin, PERIOD_S)
         losses = self._series(NODES, dimensions, [*LOSSES, *GROWING_LOSSES], since, LOSS_PERIOD_S)
