@@ -23,7 +23,8 @@ from sandbox.queue_source import client
 from sandbox.stack import Stack
 
 EVERY_S = 2.0
-MSK_CLUSTER = "hintferry"
+PIPELINE = "hintferry"
+"""Of a `migration.toml` that does not say; an MSK cluster of its own is called the same."""
 _MOST = 20
 
 
@@ -53,7 +54,7 @@ class Reports:
         for source in self._sources:
             lag = source.lag()
             if lag is not None:
-                names = {"Cluster Name": MSK_CLUSTER, "Consumer Group": source.group}
+                names = {"Cluster Name": PIPELINE, "Consumer Group": source.group}
                 names["Topic"] = source.topic
                 metric = {"MetricName": "SumOffsetLag", "Dimensions": _named(names), "Value": lag}
                 self._cloudwatch.put_metric_data(Namespace="AWS/Kafka", MetricData=[metric])
@@ -125,6 +126,6 @@ def _settings(node: Node, capture: Connector, directory: Path) -> cdcguard.Setti
         f"state = {directory / node.host}.json\n"
         f"connector_log = {capture.log}\ncassandra_log = {node.log}\n"
         f"health_url = http://127.0.0.1:{capture.http_port}/health\n"
-        f"cluster = source\nnode = {node.host}\n"
+        f"pipeline = {PIPELINE}\nnode = {node.host}\n"
     )
     return cdcguard.load_settings(str(ini))

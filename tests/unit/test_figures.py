@@ -15,7 +15,7 @@ from hintferry.adapters.settings import migration_from
 from hintferry.core.facts import Lag, NodeReport
 from hintferry.core.schema import TableId
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
-from node.cdcguard.cdcguard import DIMENSIONS, METRICS, NAMESPACE
+from node.cdcguard import cdcguard
 
 NOW = 1_760_000_000.0
 CONFIG = (
@@ -130,6 +130,6 @@ def test_the_lag_is_that_of_the_tables_topic(
 
 def test_the_guard_emits_what_is_looked_for() -> None:
     wanted = {figures.HINTED_UPTO, figures.SET_ASIDE, *figures.LOSSES, *figures.GROWING_LOSSES}
-    assert wanted <= METRICS.keys()
-    assert figures.NODES == NAMESPACE
-    assert ["pipeline", "node"] in DIMENSIONS
+    assert wanted <= set(cdcguard.METRICS)
+    assert cdcguard.NAMESPACE == figures.NODES
+    assert ["pipeline", "node"] in cdcguard.DIMENSIONS
