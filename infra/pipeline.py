@@ -24,6 +24,7 @@ from infra.mappings import (
 )
 from infra.metrics import NAMESPACE, SERVICE
 from infra.network import NetworkStack
+from infra.policies import make_node_files_policy, make_operator_policy
 from infra.storage import Storage
 from tools.places import ROOT
 
@@ -62,6 +63,8 @@ class PipelineStack(cdk.Stack):
         roles.allow(_role(self.replay), queue, [self.storage.replay.queue_arn])
         map_topics(self, migration, kafka, self.storage, self.processor)
         map_replay_queue(self, self.storage, self.replay)
+        make_operator_policy(self, self.storage, network.key)
+        make_node_files_policy(self, self.storage, network.key)
 
     def _function(self, name: str, concurrency: int) -> lambda_.Function:
         title = name.capitalize()
@@ -157,8 +160,8 @@ class PipelineStack(cdk.Stack):
                 roles.allow(role, actions, [arn])
                 roles.accept_pattern(role, arn, _TOO_MANY)
             return
-        topics = [_within(cluster, "topic", topic_of(self._migration, table)) for table in tables]
-        groups = [_within(cluster, "group", consumer_group(self._migration, t)) for t in tables]
+        topics = [within(cluster, "topic", topic_of(self._migration, table)) for table in tables]
+        groups = [within(cluster, "group", consumer_group(self._migration, t)) for t in tables]
         roles.allow_on_many([role], "Topics", read, topics, roles.TOPICS_A_POLICY)
         roles.allow_on_many([role], "Groups", join, groups, roles.TOPICS_A_POLICY)
 
@@ -168,7 +171,7 @@ def _role(function: lambda_.Function) -> iam.Role:
     return function.role
 
 
-def _within(cluster_arn: str, kind: str, name: str) -> str:
+def within(cluster_arn: str, kind: str, name: str) -> str:
     """The ARN of a topic or group, from arn:...:cluster/NAME/UUID, known only when deployed."""
     parts = cdk.Fn.split(":cluster/", cluster_arn)
     return f"{cdk.Fn.select(0, parts)}:{kind}/{cdk.Fn.select(1, parts)}/{name}"

@@ -124,6 +124,10 @@ def test_two_hundred_tables_fit(many: Many) -> None:
     ]
     assert len(groups) == tables
     assert max(map(groups.count, groups)) <= 100
+    for group in set(groups):
+        pollers = [one["ProvisionedPollerConfig"] for one in mappings if "Topics" in one]
+        mine = [one["MaximumPollers"] for one in pollers if one["PollerGroupName"] == group]
+        assert sum(mine) <= 2000
     assert len(properties(templates, "AWS::CloudWatch::Alarm")) < 60
 
 

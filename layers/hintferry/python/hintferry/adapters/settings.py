@@ -296,8 +296,8 @@ def _deployment(file: _Section, nodes: int) -> Deployment:
             kafka.count("storage_gib", 250),
         ),
         PipelineSettings(
-            pipeline.take("name", str, "hintferry"),
-            pipeline.take("consumer_group", str, "v1"),
+            pipeline.name("name", "hintferry"),
+            pipeline.name("consumer_group", "v1"),
             pipeline.count("concurrency", 50),
             pipeline.count("memory_mb", 1769),
         ),
@@ -365,6 +365,13 @@ class _Section:
             raise ConfigurationError(
                 f'{self.where}.{name} is "{value}"; write one of {known}'
             ) from error
+
+    def name(self, name: str, default: str) -> str:
+        value = self.take(name, str, default)
+        # It becomes part of the names of stacks, queues, groups and logs.
+        wrong = not re.fullmatch("[a-z][a-z0-9-]{0,30}", value)
+        self.refuse_if(wrong, name, f'is "{value}"; write 1 to 31 of a-z, 0-9, -, a letter first')
+        return value
 
     def refuse_if(self, wrong: bool, name: str, why: str) -> None:
         if wrong:
