@@ -16,6 +16,7 @@ from infra.dashboards import make_dashboards
 from infra.kafka import KafkaStack
 from infra.network import NetworkStack
 from infra.pipeline import PipelineStack
+from infra.sweep import SweepStack
 
 
 class AlarmsStack(cdk.Stack):
@@ -29,6 +30,7 @@ class AlarmsStack(cdk.Stack):
         network: NetworkStack,
         kafka: KafkaStack,
         pipeline: PipelineStack,
+        sweep: SweepStack,
         **options: Any,
     ) -> None:
         super().__init__(scope, name, **options)
@@ -44,6 +46,7 @@ class AlarmsStack(cdk.Stack):
             pipeline.replay.function_name,
             pipeline.storage.parked.queue_name,
             pipeline.storage.replay.queue_name,
+            sweep.machine_arn,
         )
         prefix = migration.deployment.pipeline.name
         all_rules = rules(migration, names)

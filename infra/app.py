@@ -19,6 +19,7 @@ from infra.kafka import KafkaStack
 from infra.layer import Code, build_layer
 from infra.network import NetworkStack
 from infra.pipeline import PipelineStack
+from infra.sweep import SweepStack
 from infra.tables import TablesStack
 from tools.places import BUILD, ROOT
 
@@ -42,7 +43,8 @@ def build(migration: Migration, code: Code, outdir: str | None = None) -> cdk.Ap
     # A mapping is refused for a topic that is not there, and hints wait for a table that is not.
     pipeline.add_stack_dependency(kafka)
     pipeline.add_stack_dependency(tables)
-    AlarmsStack(app, f"{name}-alarms", migration, network, kafka, pipeline, **options)
+    sweep = SweepStack(app, f"{name}-sweep", migration, network, pipeline, **options)
+    AlarmsStack(app, f"{name}-alarms", migration, network, kafka, pipeline, sweep, **options)
     cdk.Validations.of(app).add_plugins(
         cdk_nag.AwsSolutionsChecks(app), cdk_nag.ServerlessChecks(app)
     )

@@ -31,6 +31,8 @@ def make_dashboards(stack: cdk.Stack, prefix: str, names: Names) -> None:
                                        _mappings("DroppedEventCount")]),
         ("Freshness, ms", [_ours("Freshness", "p50"), _ours("Freshness", "p99")]),
         ("Segments lost on nodes: zero", [_node("SegmentsLost", prefix, "Sum")]),
+        ("Sweeps: rows that differ: zero", [_ours("SweepDivergence", "Sum")]),
+        ("Sweeps: seconds since the last whole one", [_ours("SweepAge", "Maximum")]),
         ("Hints returned or parked", [_ours("HintsReturned", "Sum"), _ours("HintsParked", "Sum")]),
     ]  # fmt: skip
     plumbing = [
@@ -46,6 +48,7 @@ def make_dashboards(stack: cdk.Stack, prefix: str, names: Names) -> None:
         ("Brokers: disk used, %",
          [_search("AWS/Kafka", "KafkaDataLogsDiskUsed", ("Cluster Name", "Broker ID"),
                   names.cluster, "Maximum")]),
+        ("Sweeps: ranges done", [_ours("SweepRangesDone", "Sum")]),
         ("Nodes: free part of the change log", [_node("CdcFreeFraction", prefix, "Minimum")]),
         ("Nodes: stuck segments", [_node("StuckSegments", prefix, "Maximum")]),
     ]  # fmt: skip

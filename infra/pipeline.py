@@ -30,6 +30,8 @@ from tools.places import ROOT
 
 _OBJECTS = "objects are named by the mapping and by the function as they come; no other prefix"
 
+CONTROL = ("fences", "leases", "markers")
+
 _TOO_MANY = "a role cannot hold so many topics by name: those that begin with the pipeline's prefix"
 
 
@@ -52,10 +54,14 @@ class PipelineStack(cdk.Stack):
         self._layer = code.layer(self)
         self.processor = self._function("processor", migration.deployment.pipeline.concurrency)
         self.replay = self._function("replay", REPLAYED_AT_ONCE)
-        both = [self.processor, self.replay]
-        self._allow_tables([_role(function) for function in both])
-        for function in both:
+        self.sweep = self._function(
+            "sweep", migration.deployment.sweep.concurrency + 1, figures.SWEEP_TIMEOUT_S
+        )
+        all_of_them = [self.processor, self.replay, self.sweep]
+        self._allow_tables([_role(function) for function in all_of_them])
+        for function in all_of_them:
             self._allow_storage(_role(function))
+        self._allow_sweep(_role(self.sweep))
         self._allow_topics(_role(self.processor), kafka)
         queue = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
         queue.append("sqs:ChangeMessageVisibility")
@@ -63,7 +69,9 @@ class PipelineStack(cdk.Stack):
         map_topics(self, migration, kafka, self.storage, self.processor)
         map_replay_queue(self, self.storage, self.replay)
 
-    def _function(self, name: str, concurrency: int) -> lambda_.Function:
+    def _function(
+        self, name: str, concurrency: int, timeout_s: int = figures.FUNCTION_TIMEOUT_S
+    ) -> lambda_.Function:
         title = name.capitalize()
         group = logs.LogGroup(
             self,
@@ -86,7 +94,7 @@ class PipelineStack(cdk.Stack):
             environment=self._environment(name),
             environment_encryption=self._network.key,
             memory_size=self._migration.deployment.pipeline.memory_mb,
-            timeout=cdk.Duration.seconds(figures.FUNCTION_TIMEOUT_S),
+            timeout=cdk.Duration.seconds(timeout_s),
             # The one bound on what reaches Cassandra and Keyspaces at once.
             reserved_concurrent_executions=concurrency,
             vpc=self._network.vpc,
@@ -113,7 +121,7 @@ class PipelineStack(cdk.Stack):
 
     def _allow_tables(self, both: list[iam.Role]) -> None:
         tables = [table.id for table in self._migration.tables]
-        arns = [roles.table_arn(self, TableId("hintferry", name)) for name in ("fences", "leases")]
+        arns = [roles.table_arn(self, TableId("hintferry", name)) for name in CONTROL]
         arns += [roles.table_arn(self, table) for table in tables]
         write = ["cassandra:Modify", "cassandra:Select"]
         roles.allow_on_many(both, "Tables", write, arns, roles.TABLES_A_POLICY)
@@ -139,14 +147,24 @@ class PipelineStack(cdk.Stack):
             },
         )
 
+    def _allow_sweep(self, role: iam.Role) -> None:
+        """Record passes, and keep in the bucket how far they are."""
+        passes = roles.table_arn(self, TableId("hintferry", "passes"))
+        roles.allow(role, ["cassandra:Modify", "cassandra:Select"], [passes])
+        files = self.storage.bucket.arn_for_objects("sweeps/*")
+        roles.allow(role, ["s3:GetObject", "s3:PutObject"], [files])
+        bucket = self.get_logical_id(self.storage.bucket.node.default_child)
+        why = "the files of a sweep are named by table and pass"
+        accept(role, {f"AwsSolutions-IAM5[Resource::<{bucket}.Arn>/sweeps/*]": why})
+
     def _allow_topics(self, role: iam.Role, kafka: KafkaStack) -> None:
         """Poll these topics in these groups: by name, or, where they are too many, by prefix."""
-        cluster, tables = kafka.cluster_arn, self._migration.tables
+        cluster, tables = kafka.cluster_arn, self._migration.followed
         told = ["kafka:DescribeCluster", "kafka:DescribeClusterV2", "kafka:GetBootstrapBrokers"]
         roles.allow(role, [*told, "kafka-cluster:Connect"], [cluster])
         read = ["kafka-cluster:DescribeTopic", "kafka-cluster:ReadData"]
         join = ["kafka-cluster:AlterGroup", "kafka-cluster:DescribeGroup"]
-        if len(tables) > roles.MOST_TOPICS_BY_NAME:
+        if len(self._migration.tables) > roles.MOST_TOPICS_BY_NAME:
             name = self._migration.deployment.pipeline.name
             kinds = (
                 ("topic", read, f"{self._migration.topic_prefix}."),

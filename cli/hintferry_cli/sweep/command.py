@@ -15,11 +15,12 @@ from hintferry.adapters.settings import CONFIG_VARIABLE, Queues, migration_from
 from hintferry.core.errors import ConfigurationError, HintferryError
 from hintferry.core.passes import Pass, Verb
 from hintferry.core.schema import TableId
+from hintferry.task import Task
 from hintferry_cli.failures import Settings, Status, told_plainly
 from hintferry_cli.places import place, places
 from hintferry_cli.sweep import bookmark, view
 from hintferry_cli.sweep.run import Run, State
-from hintferry_cli.sweep.task import Task, as_numbers
+from hintferry_cli.sweep.task import Order, as_numbers
 
 MOST_PROCESSES = 64
 
@@ -98,13 +99,13 @@ def verify(
             raise ConfigurationError("--repair needs --replay-queue-url (the functions have it)")
         task = Task(
             Verb.VERIFY,
-            config,
             _table(table),
             at_all=consistency == "all",
             repair_rate=rate if repair else None,
-            queues=Queues("", replay_queue_url, "") if repair else None,
+            workers=processes,
         )
-        run = _begun(task, bookmarks, processes)
+        queues = Queues("", replay_queue_url, "") if repair else None
+        run = _begun(Order(task, config, queues), bookmarks, processes)
         _finish(run, json=json)
 
 
@@ -121,8 +122,8 @@ def backfill(
 ) -> None:
     with told_plainly(context.find_object(Settings) or Settings(debug=False)):
         queues = places(parked_queue_url, replay_queue_url, bucket)
-        task = Task(Verb.BACKFILL, config, _table(table), queues=queues)
-        run = _begun(task, bookmarks, processes)
+        order = Order(Task(Verb.BACKFILL, _table(table)), config, queues)
+        run = _begun(order, bookmarks, processes)
         _finish(run, json=json)
 
 
@@ -133,21 +134,22 @@ def _table(name: str) -> TableId:
     return TableId(keyspace, table)
 
 
-def _begun(task: Task, folder: Path, processes: int) -> Run:
+def _begun(order: Order, folder: Path, processes: int) -> Run:
     """Whatever can be wrong with the call shows here, before anything is written."""
-    sweeper = wiring.sweeper(migration_from(task.config), task.table)
+    task = order.task
+    sweeper = wiring.sweeper(migration_from(order.config), task.table)
     try:
         if task.verb is Verb.BACKFILL:
             sweeper.check_capture()
         mark = bookmark.opened(folder, task) or bookmark.begun(folder, task, sweeper.ranges())
     finally:
         sweeper.close()
-    return Run(task, mark, State(task.verb.sums), processes)
+    return Run(order, mark, State(task.verb.sums), processes)
 
 
 def _finish(run: Run, *, json: bool) -> None:
     errors, out = Console(stderr=True), Console()
-    task, state = run.task, run.state
+    task, state = run.order.task, run.state
     view.follow(run.steps(), task, state, errors)
     if json:
         typer.echo(view.as_json(task, state))
@@ -160,8 +162,8 @@ def _finish(run: Run, *, json: bool) -> None:
 
 def _recorded(run: Run, errors: Console) -> bool:
     """Whether the finished pass was entered where the gate of cut-over looks for it."""
-    task = run.task
-    sweeper = wiring.sweeper(migration_from(task.config), task.table)
+    task = run.order.task
+    sweeper = wiring.sweeper(migration_from(run.order.config), task.table)
     try:
         sweeper.passes().enter(
             Pass(

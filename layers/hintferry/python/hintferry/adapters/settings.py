@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +17,9 @@ T = TypeVar("T")
 
 PARTITIONS = 6
 """Of a table's topic, where `migration.toml` does not say."""
+
+MOST_HOURS = 120
+"""Between two sweeps of a table: an alarm on silence looks back seven days at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,10 @@ class TableSettings:
     ttl: bool = True
     partitions: int = PARTITIONS
     """of its topic: as many workers can follow it at once"""
+
+
+MARKERS = TableSettings(TableId("hintferry", "markers"), partitions=1)
+"""Where a backfill writes a row that must come through capture before it begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +102,17 @@ class AlarmSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SweepSettings:
+    """How often each table is verified by itself, and how; `every_hours` 0: never."""
+
+    every_hours: int
+    concurrency: int
+    consistency: str
+    repair_rate: int
+    """hints a second of what is found unequal; 0: none are sent"""
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """What only the stacks read."""
 
@@ -102,6 +120,7 @@ class Deployment:
     kafka: KafkaSettings
     pipeline: PipelineSettings
     alarms: AlarmSettings
+    sweep: SweepSettings
     nodes: int
     """Cassandra nodes in the datacenter, each of which reports its health; 0: not told"""
 
@@ -115,6 +134,11 @@ class Migration:
     topic_prefix: str
     tables: tuple[TableSettings, ...]
     deployment: Deployment
+
+    @property
+    def followed(self) -> tuple[TableSettings, ...]:
+        """The tables with a topic: those that are migrated, and that of the marker rows."""
+        return (*self.tables, MARKERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +219,8 @@ def _path(text: str) -> Path | None:
 
 
 def _deployment(file: _Section, nodes: int) -> Deployment:
-    names = "network", "kafka", "pipeline", "alarms"
-    network, kafka, pipeline, alarms = sections = [file.section(name) for name in names]
+    names = "network", "kafka", "pipeline", "alarms", "sweep"
+    network, kafka, pipeline, alarms, sweep = sections = [file.section(name) for name in names]
     deployment = Deployment(
         NetworkSettings(
             tuple(network.texts("source_cidrs", [])),
@@ -221,6 +245,12 @@ def _deployment(file: _Section, nodes: int) -> Deployment:
         ),
         AlarmSettings(
             alarms.take("critical_topic_arn", str, ""), alarms.take("warning_topic_arn", str, "")
+        ),
+        SweepSettings(
+            sweep.between("every_hours", 0, MOST_HOURS, 72),
+            sweep.count("concurrency", 8),
+            sweep.one_of("consistency", ("local_quorum", "all")),
+            sweep.between("repair_rate", 0, 1000, 0),
         ),
         nodes,
     )
@@ -272,6 +302,19 @@ class _Section:
         value = self.take(name, int, default)
         if value < 1:
             raise ConfigurationError(f"{self.where}.{name} is {value}; write a number from 1 on")
+        return value
+
+    def between(self, name: str, least: int, most: int, default: int) -> int:
+        value = self.take(name, int, default)
+        if not least <= value <= most:
+            raise ConfigurationError(f"{self.where}.{name} is {value}; write {least} to {most}")
+        return value
+
+    def one_of(self, name: str, values: Sequence[str]) -> str:
+        value = self.take(name, str, values[0])
+        if value not in values:
+            known = " or ".join(values)
+            raise ConfigurationError(f"{self.where}.{name} is {value}; write {known}")
         return value
 
     def texts(self, name: str, default: list[str] | None = None) -> list[str]:
