@@ -19,8 +19,7 @@ _Mapping = lambda_.CfnEventSourceMapping
 
 def consumer_group(migration: Migration, table: TableSettings) -> str:
     """One a mapping, as the service asks; a new version reads the topic again from its start."""
-    pipeline = migration.deployment.pipeline
-    return f"{pipeline.name}-{table.id}-{pipeline.consumer_group}"
+    return migration.consumer_group(table.id)
 
 
 def map_topics(

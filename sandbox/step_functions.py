@@ -26,6 +26,7 @@ ACCOUNT = "123456789012"  # moto's
 _ROLE = f"arn:aws:iam::{ACCOUNT}:role/sweep"
 _LOGIN = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
 _ENGINE = "moto.stepfunctions.parser.asl."
+_SDK = "state_task_service_aws_sdk"
 _MAP = f"{_ENGINE}component.state.exec.state_map.iteration."
 
 Invoke = Callable[[str, bytes], tuple[bytes, bool]]
@@ -34,7 +35,7 @@ Invoke = Callable[[str, bytes], tuple[bytes, bool]]
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How an execution ended: SUCCEEDED with `output`, or FAILED with `error` and `cause`."""
+    """How an execution ended: SUCCEEDED with `output`, FAILED with `error` and `cause`, ABORTED."""
 
     status: str
     output: Any
@@ -73,7 +74,8 @@ class StateMachines:
         def is_over() -> bool:
             found.update(self._steps.describe_execution(executionArn=execution))
             # The status may be told before the output is there.
-            return found["status"] != "RUNNING" and ("output" in found or "error" in found)
+            told = "output" in found or "error" in found or found["status"] == "ABORTED"
+            return found["status"] != "RUNNING" and told
 
         until(is_over, within_s, f"{execution} ends")
         output = json.loads(found["output"]) if "output" in found else None
@@ -105,7 +107,12 @@ class StateMachines:
         os.environ["MOTO_PORT"] = str(port)
         self.url = f"http://127.0.0.1:{port}"
         self._steps = self.client("stepfunctions")
-        self._undo = [_calls_functions(self._invoke), _counts_failures(), _takes_any_number()]
+        self._undo = [
+            _calls_functions(self._invoke),
+            _asks_step_functions(),
+            _counts_failures(),
+            _takes_any_number(),
+        ]
         return self
 
     def __exit__(
@@ -156,6 +163,22 @@ def _calls_functions(invoke: Invoke) -> Callable[[], None]:
         return Lambda() if service == "lambda" else client_for(region, service, state_credentials)
 
     return _replace(calls, "boto_client_for", client)
+
+
+def _asks_step_functions() -> Callable[[], None]:
+    """A definition names the members of an API in capitals; moto hands them on as they are, which
+    Step Functions' own API does not know."""
+    module = import_module(f"{_ENGINE}component.state.exec.state_task.service.{_SDK}")
+    task = module.StateTaskServiceAwsSdk
+    call = task._eval_service_task
+
+    def eval_service_task(self: Any, env: Any, normalised_parameters: Any, **others: Any) -> None:
+        given = {name[:1].lower() + name[1:]: one for name, one in normalised_parameters.items()}
+        call(self, env=env, normalised_parameters=given, **others)
+        answer = env.stack.pop()
+        env.stack.append({name[:1].upper() + name[1:]: one for name, one in answer.items()})
+
+    return _replace(task, "_eval_service_task", eval_service_task)
 
 
 def _counts_failures() -> Callable[[], None]:

@@ -19,7 +19,7 @@ from infra import metrics
 from infra.alarm_rules import Names, Query, Rule, Series, Severity, rules
 from tools.places import ROOT
 
-NAMES = Names("msk", "processor", "replay", "parked", "waiting")
+NAMES = Names("msk", "processor", "replay", "parked", "waiting", "sweep")
 RULES = rules(migration_from(ROOT / "migration.toml"), NAMES)
 AWS = {(metric.namespace, metric.name): metric for metric in metrics.AWS}
 
@@ -84,7 +84,7 @@ def test_an_alarm_watches_what_somebody_emits(rule: Rule) -> None:
     watched = rule.metric
     if watched.namespace == metrics.NAMESPACE:
         assert isinstance(watched, Series)
-        assert watched.name in metrics.OURS
+        assert watched.name in (*metrics.OURS, *metrics.OF_SWEEPS)
         assert dict(watched.dimensions) == {metrics.OUR_DIMENSION: metrics.SERVICE}
     elif watched.namespace == metrics.NODE_NAMESPACE:
         assert watched.name in [one.name for one in metrics.NODES]
@@ -137,5 +137,5 @@ def test_data_at_risk_is_critical_and_silence_is_noticed() -> None:
         "SegmentStuck",
     }
     silent = {rule.name for rule in RULES if rule.silence_breaches}
-    assert silent == {"LagLong", "NodeSilent"}
+    assert silent == {"LagLong", "NodeSilent", "SweepsStop"}
     assert len({rule.name for rule in RULES}) == len(RULES)

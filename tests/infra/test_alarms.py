@@ -15,7 +15,7 @@ from tools.places import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("infra")]
 
-RULES = rules(migration_from(ROOT / "migration.toml"), Names("", "", "", "", ""))
+RULES = rules(migration_from(ROOT / "migration.toml"), Names("", "", "", "", "", ""))
 WELL = {
     "CdcFreeFraction": 0.9,
     "CdcSecondsToFull": 1e6,
@@ -26,6 +26,8 @@ WELL = {
     "EstimatedMaxTimeLag": 2.0,
     "KafkaDataLogsDiskUsed": 30.0,
     "Throttles": 0.0,
+    "SweepsBegun": 4.0,
+    "SweepAge": 80 * 3600.0,
 }
 ILL = {
     "CdcFreeFraction": 0.1,
@@ -37,6 +39,8 @@ ILL = {
     "EstimatedMaxTimeLag": 4 * 86400.0,
     "KafkaDataLogsDiskUsed": 91.0,
     "Throttles": 200.0,
+    "SweepsBegun": 0.0,
+    "SweepAge": 170 * 3600.0,
     "SessionRebuilds": 60.0,
     "ConnectorSilentSeconds": 600.0,
     "ApproximateAgeOfOldestMessage": 11 * 86400.0,

@@ -110,7 +110,7 @@ def test_a_range_that_fails_is_told_ends_no_other_and_is_all_that_the_next_run_t
 def test_a_worker_that_dies_in_a_range_is_followed_by_one_that_begins_there(
     machine: Machine, worker: Worker
 ) -> None:
-    deaths = []
+    deaths = list[TokenRange]()
 
     def die(part: TokenRange) -> None:
         if part == RANGES[15] and not deaths:
@@ -141,7 +141,7 @@ def test_a_worker_that_always_dies_ends_no_other_batch(machine: Machine, worker:
 
 
 def test_a_side_that_throttles_is_left_alone_for_a_while(machine: Machine, worker: Worker) -> None:
-    refused = []
+    refused = list[TokenRange]()
 
     def throttle(part: TokenRange) -> None:
         if part == RANGES[3] and len(refused) < 4:
@@ -156,7 +156,7 @@ def test_a_side_that_throttles_is_left_alone_for_a_while(machine: Machine, worke
 
 
 def test_a_table_is_swept_by_one_at_a_time(machine: Machine, worker: Worker) -> None:
-    others = []
+    others = list[str]()
 
     def meet_another(part: TokenRange) -> None:
         if part == RANGES[20]:
@@ -173,7 +173,7 @@ def test_a_table_is_swept_by_one_at_a_time(machine: Machine, worker: Worker) -> 
 
 
 def test_who_was_aborted_holds_a_table_no_longer(machine: Machine, worker: Worker) -> None:
-    aborted = []
+    aborted = list[TokenRange]()
 
     def abort(part: TokenRange) -> None:
         if part == RANGES[20] and not aborted:

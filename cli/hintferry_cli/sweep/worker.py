@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 
 from hintferry import wiring
-from hintferry.adapters.clock import NoDeadline
+from hintferry.adapters.cassandra import CassandraSource
+from hintferry.adapters.clock import NoDeadline, WallClock
+from hintferry.adapters.keycodec import readable
 from hintferry.adapters.settings import migration_from
 from hintferry.core.errors import HintferryError
 from hintferry.core.tokens import TokenRange
@@ -37,10 +39,15 @@ def main() -> None:
 def _work(order: Order, parent: Connection) -> None:
     sweeper = wiring.sweeper(migration_from(order.config), order.task.table, order.queues)
     try:
+        source = CassandraSource(sweeper.near, WallClock())
         for report in sweeper.work(order.task, _ranges(parent), NoDeadline()):
             if isinstance(report, Finished):
                 error = None if report.error is None else str(report.error)
-                parent.send(Ended(report.part, as_numbers(report.tally), error))
+                examples = tuple(
+                    (verdict.value, readable(source.table(order.task.table), hint))
+                    for verdict, hint in report.examples
+                )
+                parent.send(Ended(report.part, as_numbers(report.tally), error, examples))
             else:
                 parent.send(Advanced(report.keys))
     finally:

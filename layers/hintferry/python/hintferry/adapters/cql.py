@@ -176,10 +176,15 @@ SOURCE_MARKERS = (
 )
 """What it keeps on the source: a row a table, captured and followed like any other."""
 
+CLUSTER_NAME = "SELECT cluster_name FROM system.local"
+TABLE_ID = "SELECT id FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?"
+TRUNCATED_AT = "SELECT truncated_at FROM system.local"
 IS_CAPTURED = "SELECT cdc FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?"
 SET_MARKER = "INSERT INTO hintferry.markers (name, written) VALUES (?, ?)"
 MARKER = "SELECT written FROM hintferry.markers WHERE name = ?"
 FENCES = "SELECT name FROM hintferry.fences"
+SET_FENCE = "INSERT INTO hintferry.fences (name) VALUES (?)"
+LIFT_FENCE = "DELETE FROM hintferry.fences WHERE name = ?"
 ENTER_PASS = (
     "INSERT INTO hintferry.passes (name, began, verb, ended, at_all, is_clean, sums)"
     " VALUES (?, ?, ?, ?, ?, ?, ?)"

@@ -132,6 +132,9 @@ class Migration:
     source: SourceSettings
     target: TargetSettings
     topic_prefix: str
+    stock_connector: bool
+    """Whether Debezium's own handler reads the logs, which hints less than ours."""
+
     tables: tuple[TableSettings, ...]
     deployment: Deployment
 
@@ -139,6 +142,21 @@ class Migration:
     def followed(self) -> tuple[TableSettings, ...]:
         """The tables with a topic: those that are migrated, and that of the marker rows."""
         return (*self.tables, MARKERS)
+
+    def topic(self, table: TableId) -> str:
+        """The name that capture gives to the topic of a table."""
+        return f"{self.topic_prefix}.{table}"
+
+    def consumer_group(self, table: TableId) -> str:
+        """The one in which a table's topic is followed."""
+        pipeline = self.deployment.pipeline
+        return f"{pipeline.name}-{table}-{pipeline.consumer_group}"
+
+    @property
+    def kafka_cluster(self) -> str:
+        """The name of the MSK cluster."""
+        arn = self.deployment.kafka.cluster_arn
+        return arn.split("/")[1] if arn else self.deployment.pipeline.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +194,7 @@ def migration_from(path: Path) -> Migration:
             path.parent / target.take("schema", str, "schema.cql"),
         ),
         capture.take("topic_prefix", str, "hintferry"),
+        capture.take("stock", bool, False),
         tuple(_table(tables, name) for name in tables.names()),
         deployment,
     )
