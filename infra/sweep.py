@@ -95,8 +95,9 @@ class SweepStack(cdk.Stack):
         )
 
     def _machine_role(self, network: NetworkStack, pipeline: PipelineStack) -> iam.Role:
+        """It stands beside the bucket, as what is accepted of it names that."""
         role = iam.Role(
-            self, "MachineRole", assumed_by=iam.ServicePrincipal("states.amazonaws.com")
+            pipeline, "SweepMachineRole", assumed_by=iam.ServicePrincipal("states.amazonaws.com")
         )
         roles.allow(role, ["lambda:InvokeFunction"], [pipeline.sweep.function_arn])
         work = pipeline.storage.bucket.arn_for_objects("sweeps/*")

@@ -2,7 +2,7 @@
 
 Its Lambda invocations go to functions of the sandbox. A Distributed Map fails beyond the tolerated
 failures, as on the service; and takes any number of items, where moto's own recurses once an item
-and hangs. Of what an execution does, the engine's S3 and Step Functions are this server's.
+and hangs.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ ACCOUNT = "123456789012"  # moto's
 _ROLE = f"arn:aws:iam::{ACCOUNT}:role/sweep"
 _LOGIN = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
 _ENGINE = "moto.stepfunctions.parser.asl."
+_READER = f"{_ENGINE}component.state.exec.state_map.item_reader.eval.resource_eval_s3"
 _SDK = "state_task_service_aws_sdk"
 _MAP = f"{_ENGINE}component.state.exec.state_map.iteration."
 
@@ -44,10 +45,11 @@ class Ended:
 
 
 class StateMachines:
-    """Runs while it is entered: one at a time in a process."""
+    """Runs while it is entered: one at a time in a process. `s3_url`: whose buckets an execution
+    reads, where they are not this server's own."""
 
-    def __init__(self, invoke: Invoke, region: str) -> None:
-        self._invoke, self._region = invoke, region
+    def __init__(self, invoke: Invoke, region: str, s3_url: str | None = None) -> None:
+        self._invoke, self._region, self._s3_url = invoke, region, s3_url
 
     def client(self, service: str) -> Any:
         """A boto3 client of this server."""
@@ -110,6 +112,7 @@ class StateMachines:
         self._undo = [
             _calls_functions(self._invoke),
             _asks_step_functions(),
+            _reads_buckets(self._s3_url or self.url),
             _counts_failures(),
             _takes_any_number(),
         ]
@@ -163,6 +166,15 @@ def _calls_functions(invoke: Invoke) -> Callable[[], None]:
         return Lambda() if service == "lambda" else client_for(region, service, state_credentials)
 
     return _replace(calls, "boto_client_for", client)
+
+
+def _reads_buckets(url: str) -> Callable[[], None]:
+    module = import_module(_READER)
+
+    def client(region: str, service: str, state_credentials: Any = None) -> Any:
+        return boto3.client(service, region_name=region, endpoint_url=url, **_LOGIN)
+
+    return _replace(module, "boto_client_for", client)
 
 
 def _asks_step_functions() -> Callable[[], None]:
