@@ -24,6 +24,7 @@ from hintferry.adapters.cassandra import CassandraSource
 from hintferry.adapters.clock import NoDeadline, WallClock
 from hintferry.adapters.debezium import HintDecoder
 from hintferry.adapters.fences import KeyspacesFences
+from hintferry.adapters.inspection import CqlInspection
 from hintferry.adapters.keyspaces import KeyspacesTarget
 from hintferry.adapters.leases import KeyspacesLeases
 from hintferry.adapters.marker import check_capture
@@ -147,6 +148,11 @@ class Sweeper:
 
     def _ttl_off(self) -> frozenset[TableId]:
         return frozenset() if self.table.ttl else frozenset({self.table.id})
+
+
+def source_inspection(settings: SourceSettings) -> CqlInspection:
+    """What asks the source cluster of itself. Nothing is connected yet."""
+    return CqlInspection(source_session(settings))
 
 
 def sweeper(migration: Migration, table: TableId) -> Sweeper:

@@ -12,7 +12,7 @@ from typing import Any
 
 from cassandra.cqltypes import MapType, UTF8Type
 
-from hintferry.adapters import cql
+from hintferry.adapters import cql, ddl
 from hintferry.adapters.catalog import Catalog, execute_raw
 from hintferry.adapters.session import CqlSession
 from hintferry.core.errors import HintferryError, SchemaMismatch, Side, Unavailable, UnknownTable
@@ -79,8 +79,7 @@ class Agreement:
         if default_ttl:
             raise SchemaMismatch(
                 f"the target's {table.id} has a default time to live, which would expire rows that"
-                f" the source keeps; run: ALTER TABLE {_cql_name(table)}"
-                " WITH default_time_to_live = 0"
+                f" the source keeps; run: {ddl.set_default_ttl(table.id, 0)}"
             )
         return None if _is_on(switches, "ttl") else _switch_off(table, "ttl")
 
@@ -108,8 +107,7 @@ def _is_on(switches: dict[str, Any], name: str) -> bool:
 
 def _switch_off(table: Table, name: str) -> SchemaMismatch:
     return SchemaMismatch(
-        f"the target's {table.id} has {name} off; run: ALTER TABLE {_cql_name(table)}"
-        f" WITH CUSTOM_PROPERTIES = {{'{name}': {{'status': 'enabled'}}}}"
+        f"the target's {table.id} has {name} off; run: {ddl.switch_on(table.id, name)}"
     )
 
 
@@ -128,7 +126,7 @@ def _check_columns(source: Table, target: Table) -> None:
         other = theirs.get(column.name)
         if other is None:
             raise SchemaMismatch(
-                f"the target's {source.id} lacks a column; run: ALTER TABLE {_cql_name(source)}"
+                f"the target's {source.id} lacks a column; run: ALTER TABLE {ddl.named(source.id)}"
                 f" ADD {cql.quoted(column.name)} {column.cql_type}"
             )
         if (other.kind, other.cql_type) != (column.kind, column.cql_type):
@@ -150,7 +148,3 @@ def _check_user_types(source: Table, target: Table) -> None:
 
 def _kinds(columns: tuple[Column, ...]) -> list[tuple[str, str, bool]]:
     return [(column.name, column.cql_type, column.descending) for column in columns]
-
-
-def _cql_name(table: Table) -> str:
-    return f"{cql.quoted(table.id.keyspace)}.{cql.quoted(table.id.name)}"
