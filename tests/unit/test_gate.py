@@ -45,6 +45,7 @@ OPEN = Facts(
     waiting=0,
     quiet_since=NOW - QUIET_S,
     marker_at=STOPPED + 1,
+    marker_took_s=0.5,
     passes=[CLEAN, FILLED],
     answers=ANSWERS,
 )

@@ -14,12 +14,13 @@ from hintferry import wiring
 from hintferry.adapters.settings import CONFIG_VARIABLE, Queues, migration_from
 from hintferry.core.errors import ConfigurationError, HintferryError
 from hintferry.core.passes import Pass, Verb
-from hintferry.core.schema import TableId
 from hintferry_cli.failures import Settings, Status, told_plainly
 from hintferry_cli.places import place, places
 from hintferry_cli.sweep import bookmark, view
+from hintferry_cli.sweep import report as report_files
 from hintferry_cli.sweep.run import Run, State
 from hintferry_cli.sweep.task import Task, as_numbers
+from hintferry_cli.tables import table_id
 
 MOST_PROCESSES = 64
 
@@ -40,6 +41,7 @@ VERIFY_HELP = "\n\n".join(
         "  hintferry verify shop.orders",
         "  hintferry verify shop.orders --repair --rate 50",
         "  hintferry verify shop.orders --consistency all --json",
+        "  hintferry verify shop.orders --report reports",
         "Exit status: 0 all is equal, 1 something is not, or is unfinished, 2 the call or the"
         " configuration is wrong and nothing was done.",
     )
@@ -71,6 +73,11 @@ _Processes = Annotated[
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Give the result as JSON.")]
 
+_Report = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="Write a report there, as JSON and as a page."),
+]
+
 _CONFIG, _BOOKMARKS = Path("migration.toml"), Path(".hintferry")
 _PROCESSES = min(os.cpu_count() or 1, MOST_PROCESSES)
 
@@ -87,6 +94,7 @@ def verify(
     ] = "local_quorum",
     processes: _Processes = _PROCESSES,
     json: _Json = False,
+    report: _Report = None,
     config: _Config = _CONFIG,
     bookmarks: _Bookmarks = _BOOKMARKS,
     replay_queue_url: Annotated[str, place("--replay-queue-url", "URL of the replay queue.")] = "",
@@ -99,13 +107,13 @@ def verify(
         task = Task(
             Verb.VERIFY,
             config,
-            _table(table),
+            table_id(table),
             at_all=consistency == "all",
             repair_rate=rate if repair else None,
             queues=Queues("", replay_queue_url, "") if repair else None,
         )
         run = _begun(task, bookmarks, processes)
-        _finish(run, json=json)
+        _finish(run, report, json=json)
 
 
 def backfill(
@@ -113,6 +121,7 @@ def backfill(
     table: _Table,
     processes: _Processes = _PROCESSES,
     json: _Json = False,
+    report: _Report = None,
     config: _Config = _CONFIG,
     bookmarks: _Bookmarks = _BOOKMARKS,
     parked_queue_url: Annotated[str, place("--parked-queue-url", "URL of the parked queue.")] = "",
@@ -121,16 +130,9 @@ def backfill(
 ) -> None:
     with told_plainly(context.find_object(Settings) or Settings(debug=False)):
         queues = places(parked_queue_url, replay_queue_url, bucket)
-        task = Task(Verb.BACKFILL, config, _table(table), queues=queues)
+        task = Task(Verb.BACKFILL, config, table_id(table), queues=queues)
         run = _begun(task, bookmarks, processes)
-        _finish(run, json=json)
-
-
-def _table(name: str) -> TableId:
-    keyspace, _, table = name.partition(".")
-    if not keyspace or not table:
-        raise ConfigurationError(f"{name}: write the table as keyspace.table")
-    return TableId(keyspace, table)
+        _finish(run, report, json=json)
 
 
 def _begun(task: Task, folder: Path, processes: int) -> Run:
@@ -145,7 +147,7 @@ def _begun(task: Task, folder: Path, processes: int) -> Run:
     return Run(task, mark, State(task.verb.sums), processes)
 
 
-def _finish(run: Run, *, json: bool) -> None:
+def _finish(run: Run, report: Path | None, *, json: bool) -> None:
     errors, out = Console(stderr=True), Console()
     task, state = run.task, run.state
     view.follow(run.steps(), task, state, errors)
@@ -153,6 +155,8 @@ def _finish(run: Run, *, json: bool) -> None:
         typer.echo(view.as_json(task, state))
     else:
         view.show(task, state, out, errors)
+    if report is not None:
+        report_files.write(report, run)
     is_recorded = not state.unfinished and _recorded(run, errors)
     if not is_recorded or not state.sums.is_clean:
         raise typer.Exit(Status.FAILED)

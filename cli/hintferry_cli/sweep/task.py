@@ -44,11 +44,15 @@ class Advanced:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A range is done, with these sums by name, or failed."""
+    """A range is done, with these sums by name, or failed.
+
+    `examples`: verdicts and keys, as text, of some that are not equal.
+    """
 
     part: TokenRange
     sums: dict[str, int]
     error: str | None
+    examples: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,7 @@ class Gatekeeper:
     _sent: tuple[bytes, float] | None = None
     _hinted_since: float | None = None
     _marker_at: float | None = None
+    _marker_took_s: float | None = None
 
     def look(self) -> Look:
         """What is seen now, and how each condition stands. Raises HintferryError."""
@@ -84,6 +85,7 @@ class Gatekeeper:
             waiting,
             self._quiet_since,
             self._marker_at,
+            self._marker_took_s,
             passes,
             self.answers,
         )
@@ -125,8 +127,15 @@ class Gatekeeper:
         self.fences.lift(table)
 
     def _watch_marker(self, now: float) -> None:
-        if self._sent is not None and self.markers.has_arrived(self.table.id, self._sent[0]):
-            self._marker_at = self._sent[1]
-        is_through = self._sent is None or self._marker_at == self._sent[1]
-        if is_through and (self._sent is None or now - self._sent[1] >= MARKER_EVERY_S):
-            self._sent = self.markers.send(self.table.id), now
+        """One marker after the other, so that each node has one to hint; one at a time."""
+        if self._sent is None:
+            self._send(now)
+        written, sent_at = self._sent or (b"", now)
+        if self._marker_at == sent_at:
+            if now - sent_at >= MARKER_EVERY_S:
+                self._send(now)
+        elif self.markers.has_arrived(self.table.id, written):
+            self._marker_at, self._marker_took_s = sent_at, now - sent_at
+
+    def _send(self, now: float) -> None:
+        self._sent = self.markers.send(self.table.id), now

@@ -24,10 +24,11 @@ from hintferry.adapters.cassandra import CassandraSource
 from hintferry.adapters.clock import NoDeadline, WallClock
 from hintferry.adapters.debezium import HintDecoder
 from hintferry.adapters.fences import KeyspacesFences
+from hintferry.adapters.figures import CloudWatchFigures
 from hintferry.adapters.inspection import CqlInspection
 from hintferry.adapters.keyspaces import KeyspacesTarget
 from hintferry.adapters.leases import KeyspacesLeases
-from hintferry.adapters.marker import check_capture
+from hintferry.adapters.marker import CapturedMarkers, check_capture
 from hintferry.adapters.meter import NoMeter, PowertoolsMeter
 from hintferry.adapters.parking import SqsParkingLot
 from hintferry.adapters.passes import KeyspacesPasses
@@ -47,13 +48,17 @@ from hintferry.adapters.settings import (
     queues_from_environment,
 )
 from hintferry.adapters.sigv4 import KeyspacesAuthProvider
+from hintferry.adapters.source_nodes import CqlNodes, cluster_name
 from hintferry.backfill import Backfill
 from hintferry.core.errors import Side
+from hintferry.core.facts import Answers
 from hintferry.core.limits import REQUEST_TIMEOUT_S
 from hintferry.core.schema import TableId
 from hintferry.core.tokens import TokenRange
+from hintferry.cutover import Gatekeeper
 from hintferry.fence import FencedScan, FencedSource
 from hintferry.pipeline import Pipeline
+from hintferry.ports import Clock, Waiting
 from hintferry.repair import Repair
 from hintferry.sweep import Sweep
 
@@ -160,6 +165,47 @@ def sweeper(migration: Migration, table: TableId) -> Sweeper:
     known = {one.id: one for one in migration.tables}
     settings = known.get(table, TableSettings(table))
     return Sweeper(settings, source_session(migration.source), target_session(migration.target))
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """From where tables are watched and cut over; close it at the end."""
+
+    migration: Migration
+    near: CqlSession
+    far: CqlSession
+    clock: Clock
+    waiting: Waiting
+
+    def keeper(self, table: TableId, answers: Answers) -> Gatekeeper:
+        """Of one table's gate. Raises UnknownTable, SideFault."""
+        figures = CloudWatchFigures(
+            _client("cloudwatch"), self.migration, cluster_name(self.near), self.clock
+        )
+        return Gatekeeper(
+            CassandraSource(self.near, self.clock).table(table),
+            answers,
+            self.migration.stock_connector,
+            CqlNodes(self.near, self.migration.source.datacenter),
+            figures,
+            figures,
+            self.waiting,
+            CapturedMarkers(self.near, self.far),
+            KeyspacesPasses(self.far),
+            KeyspacesFences(self.far, self.clock),
+            self.clock,
+        )
+
+    def close(self) -> None:
+        """End the connections."""
+        self.near.close()
+        self.far.close()
+
+
+def seat(migration: Migration, waiting: Waiting) -> Seat:
+    """Nothing is connected yet."""
+    near, far = source_session(migration.source), target_session(migration.target)
+    return Seat(migration, near, far, WallClock(), waiting)
 
 
 def _client(service: str) -> Any:

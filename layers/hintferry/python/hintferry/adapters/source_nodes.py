@@ -23,6 +23,12 @@ _TRUNCATIONS = MapType.apply_parameters([UUIDType, BytesType])
 NODE_TIMEOUT_S = 3.0
 
 
+def cluster_name(session: CqlSession) -> str:
+    """What the cluster calls itself. Raises SideFault."""
+    ((name,),) = _execute(session, cql.CLUSTER_NAME, [])
+    return name.decode()
+
+
 class CqlNodes:
     """The nodes that the driver knows of `datacenter`, down ones included."""
 
@@ -32,12 +38,8 @@ class CqlNodes:
     def states(self, table: TableId) -> list[NodeState]:
         """One for each node. Raises SideFault, UnknownTable."""
         names = [table.keyspace.encode(), table.name.encode()]
-        try:
-            rows = execute_raw(self._session, cql.TABLE_ID, names)
-            session = self._session.current()
-        except Exception as error:
-            self._session.doubt(error)
-            raise translate(self._session, error) from error
+        rows = _execute(self._session, cql.TABLE_ID, names)
+        session = self._session.current()
         if not rows:
             raise UnknownTable(f"the source has no table {table}")
         ident = UUID(bytes=rows[0][0])
@@ -47,6 +49,14 @@ class CqlNodes:
         for host in session.cluster.metadata.all_hosts():
             if host.datacenter == self._datacenter:
                 yield host
+
+
+def _execute(session: CqlSession, text: str, values: list[bytes]) -> list[tuple[bytes, ...]]:
+    try:
+        return execute_raw(session, text, values)
+    except Exception as error:
+        session.doubt(error)
+        raise translate(session, error) from error
 
 
 def _state(session: Any, host: Any, table: UUID) -> NodeState:

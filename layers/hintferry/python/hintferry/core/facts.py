@@ -86,6 +86,9 @@ class Facts:
     marker_at: float | None
     """When the last marker row was written that is on the target."""
 
+    marker_took_s: float | None
+    """How long it was on its way, at most."""
+
     passes: Sequence[Pass]
     """The one that began last first."""
 
