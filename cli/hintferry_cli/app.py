@@ -9,6 +9,8 @@ from hintferry_cli.cutover.command import cutover
 from hintferry_cli.failures import Settings
 from hintferry_cli.init.command import HELP as INIT_HELP
 from hintferry_cli.init.command import init
+from hintferry_cli.preflight.command import HELP as PREFLIGHT_HELP
+from hintferry_cli.preflight.command import preflight
 from hintferry_cli.replay.command import HELP, replay
 from hintferry_cli.schema.command import HELP as SCHEMA_HELP
 from hintferry_cli.schema.command import schema
@@ -24,6 +26,7 @@ app = typer.Typer(
     epilog="Each verb has its own help: [bold]hintferry replay --help[/bold]",
 )
 app.command(help=INIT_HELP)(init)
+app.command(help=PREFLIGHT_HELP)(preflight)
 app.command(help=SCHEMA_HELP)(schema)
 app.command(help=BACKFILL_HELP)(backfill)
 app.command(help=VERIFY_HELP)(verify)

@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from hintferry import wiring
+from hintferry.adapters.cqlfile import schema_of
 from hintferry.core.source import KeyspaceText, SourceFacts
 from hintferry.testing.inspection import ScriptedInspection, facts_of
 from hintferry_cli.app import app
@@ -32,7 +33,8 @@ def answering(
     monkeypatch: pytest.MonkeyPatch, facts: SourceFacts | Exception | None = None
 ) -> ScriptedInspection:
     """Let the source answer with these facts; what was asked."""
-    inspection = ScriptedInspection(facts or facts_of(TEXT))
+    tables = schema_of("".join(t for one in TEXT.values() for t in one.tables.values()), "").tables
+    inspection = ScriptedInspection(facts or facts_of(TEXT), tables)
     monkeypatch.setattr(wiring, "source_inspection", lambda settings: inspection)
     return inspection
 

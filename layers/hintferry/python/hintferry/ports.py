@@ -193,6 +193,22 @@ class SourceInspection(Protocol):
     def facts(self, with_settings: bool) -> SourceFacts:
         """Everything at once; with the nodes' settings each is asked. Raises SideFault."""
 
+    def table(self, table: TableId) -> Table:
+        """One table. Raises UnknownTable, SideFault."""
+
+    def close(self) -> None:
+        """End the connections."""
+
+
+class TargetInspection(Protocol):
+    """Whether the target is ready to be written. Every method raises SideFault."""
+
+    def table_faults(self, table: Table, with_ttl: bool) -> list[HintferryError]:
+        """What forbids to write what the source has as `table`, each with its mend."""
+
+    def control_faults(self) -> list[HintferryError]:
+        """The same of the tables that Hintferry keeps for itself."""
+
     def close(self) -> None:
         """End the connections."""
 

@@ -49,6 +49,7 @@ from hintferry.adapters.settings import (
 )
 from hintferry.adapters.sigv4 import KeyspacesAuthProvider
 from hintferry.adapters.source_nodes import CqlNodes, cluster_name
+from hintferry.adapters.target_check import TargetCheck
 from hintferry.backfill import Backfill
 from hintferry.core.errors import Side
 from hintferry.core.facts import Answers
@@ -58,7 +59,7 @@ from hintferry.core.tokens import TokenRange
 from hintferry.cutover import Gatekeeper
 from hintferry.fence import FencedScan, FencedSource
 from hintferry.pipeline import Pipeline
-from hintferry.ports import Clock, Waiting
+from hintferry.ports import Clock, NodeReports, Waiting
 from hintferry.repair import Repair
 from hintferry.sweep import Sweep
 
@@ -158,6 +159,16 @@ class Sweeper:
 def source_inspection(settings: SourceSettings) -> CqlInspection:
     """What asks the source cluster of itself. Nothing is connected yet."""
     return CqlInspection(source_session(settings))
+
+
+def target_check(settings: TargetSettings) -> TargetCheck:
+    """What tells whether the target is ready. Nothing is connected yet."""
+    return TargetCheck(target_session(settings))
+
+
+def node_reports(migration: Migration, cluster: str) -> NodeReports:
+    """What the nodes of this cluster report; raises errors of boto3 when asked."""
+    return CloudWatchFigures(_client("cloudwatch"), migration, cluster, WallClock())
 
 
 def sweeper(migration: Migration, table: TableId) -> Sweeper:

@@ -176,7 +176,7 @@ SOURCE_MARKERS = (
 )
 """What it keeps on the source: a row a table, captured and followed like any other."""
 
-CLUSTER = "SELECT cluster_name, data_center FROM system.local"
+CLUSTER = "SELECT cluster_name, data_center, partitioner FROM system.local"
 SETTINGS = "SELECT name, value FROM system_views.settings"
 CLUSTER_NAME = "SELECT cluster_name FROM system.local"
 TABLE_ID = "SELECT id FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?"

@@ -69,7 +69,7 @@ def _enter_table(schema: Schema, reader: _Reader) -> None:
     table = reader.table()
     schema.tables[table.id] = table
     options = reader.options()
-    if _after(options, "compact", "storage"):
+    if _behind(options, "compact", "storage") is not None:
         compact = Feature(FeatureKind.COMPACT, table.id.keyspace, table.id.name, table.id)
         schema.features.append(compact)
     default_ttl = _after(options, "default_time_to_live", "=")
@@ -93,13 +93,19 @@ def _feature(origin: str, kind: FeatureKind, statement: Tokens) -> Feature:
     return Feature(kind, table.keyspace, _plain(name), table)
 
 
-def _after(tokens: Tokens, *words: str) -> Tokens:
-    """What follows these words, in whatever case; nothing where they do not stand."""
+def _behind(tokens: Tokens, *words: str) -> int | None:
+    """Where the first token stands behind these words, in whatever case; None without them."""
     low = [token.lower() for token in tokens]
     for at in range(len(low) - len(words) + 1):
         if tuple(low[at : at + len(words)]) == words:
-            return tokens[at + len(words) :]
-    return []
+            return at + len(words)
+    return None
+
+
+def _after(tokens: Tokens, *words: str) -> Tokens:
+    """What follows these words; nothing without them."""
+    at = _behind(tokens, *words)
+    return [] if at is None else tokens[at:]
 
 
 def _statements(text: str) -> Iterator[Tokens]:

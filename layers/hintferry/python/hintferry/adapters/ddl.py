@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hintferry.adapters.cql import quoted
-from hintferry.core.schema import Column, Table, TableId, UserType
+from hintferry.core.schema import Column, ColumnKind, Table, TableId, UserType
 
 
 def create_keyspace(name: str) -> str:
@@ -26,10 +26,7 @@ def create_table(table: Table, key_arn: str = "") -> str:
     It is encrypted with the KMS key of this ARN, else with a key that AWS owns.
     """
     columns = table.partition_key + table.clustering + table.statics + table.regulars
-    lines = [
-        f"{quoted(column.name)} {column.cql_type}{' static' if column in table.statics else ''}"
-        for column in columns
-    ]
+    lines = map(_definition, columns)
     order = [
         f"{quoted(column.name)} {'DESC' if column.descending else 'ASC'}"
         for column in table.clustering
@@ -58,9 +55,19 @@ def set_default_ttl(table: TableId, seconds: int) -> str:
     return f"ALTER TABLE {named(table)} WITH default_time_to_live = {seconds}"
 
 
+def add_column(table: TableId, column: Column) -> str:
+    """ALTER TABLE for a column that the source has gained."""
+    return f"ALTER TABLE {named(table)} ADD {_definition(column)}"
+
+
 def named(table: TableId) -> str:
     """The table's name in CQL, case kept."""
     return f"{quoted(table.keyspace)}.{quoted(table.name)}"
+
+
+def _definition(column: Column) -> str:
+    static = " static" if column.kind is ColumnKind.STATIC else ""
+    return f"{quoted(column.name)} {column.cql_type}{static}"
 
 
 def _properties(table: Table, key_arn: str) -> str:

@@ -10,8 +10,10 @@ from cassandra.cqltypes import MapType, SetType, UTF8Type
 from cassandra.query import SimpleStatement
 
 from hintferry.adapters import cql
+from hintferry.adapters.catalog import Catalog
 from hintferry.adapters.faults import translate
 from hintferry.adapters.session import DRIVER_ERRORS, CqlSession
+from hintferry.core.schema import Table, TableId
 from hintferry.core.source import KeyspaceText, SourceFacts, SourceNode
 
 NODE_TIMEOUT_S = 10.0
@@ -40,13 +42,14 @@ class CqlInspection:
 
     def __init__(self, session: CqlSession) -> None:
         self._session = session
+        self._catalog = Catalog(session)
 
     def facts(self, with_settings: bool) -> SourceFacts:
         """Everything at once; without the nodes' settings it takes one node to tell it."""
         try:
             driver = self._session.current()
             driver.cluster.refresh_schema_metadata()
-            ((cluster, datacenter),) = driver.execute(cql.CLUSTER).all()
+            ((cluster, datacenter, partitioner),) = driver.execute(cql.CLUSTER).all()
             keyspaces, tables, columns = (
                 _rows(driver.execute(f"SELECT * FROM system_schema.{name}"))
                 for name in ("keyspaces", "tables", "columns")
@@ -59,7 +62,12 @@ class CqlInspection:
             raise translate(self._session, error) from error
         text = {name: _text(one) for name, one in metadata.keyspaces.items() if _is_users(name)}
         nodes.sort(key=lambda node: (node.datacenter != here, node.datacenter, node.address))
-        return SourceFacts(cluster.decode(), here, nodes, keyspaces, tables, columns, text)
+        name = partitioner.decode().rpartition(".")[2]
+        return SourceFacts(cluster.decode(), here, name, nodes, keyspaces, tables, columns, text)
+
+    def table(self, table: TableId) -> Table:
+        """As the pipeline sees it. Raises UnknownTable too."""
+        return self._catalog.table(table)
 
     def close(self) -> None:
         """End the connections."""

@@ -39,6 +39,7 @@ class SourceFacts:
 
     cluster: str
     datacenter: str
+    partitioner: str
     nodes: Sequence[SourceNode]
     keyspaces: Sequence[Mapping[str, Any]]
     tables: Sequence[Mapping[str, Any]]

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hintferry.core.errors import HintferryError, UnknownTable
+from hintferry.core.schema import Table, TableId
 from hintferry.core.source import KeyspaceText, SourceFacts, SourceNode
 
 
 class ScriptedInspection:
     """Answers with `facts`, or raises them; `closed` tells whether it was closed at the end."""
 
-    def __init__(self, facts: SourceFacts | Exception) -> None:
-        self._facts = facts
+    def __init__(self, facts: SourceFacts | Exception, tables: Mapping[TableId, Table]) -> None:
+        self._facts, self._tables = facts, tables
         self.closed = False
+
+    def table(self, table: TableId) -> Table:
+        """One of those that were given."""
+        if table not in self._tables:
+            raise UnknownTable(f"the source has no table {table}")
+        return self._tables[table]
 
     def facts(self, with_settings: bool) -> SourceFacts:
         """What was given."""
@@ -51,4 +59,33 @@ def facts_of(text: Mapping[str, KeyspaceText], *nodes: SourceNode) -> SourceFact
     known = nodes or [
         SourceNode(f"10.0.{number}.11", "dc1", "5.0.4", True, GOOD_SETTINGS) for number in (1, 2, 3)
     ]
-    return SourceFacts("prod", "dc1", known, keyspaces, tables, [], text)
+    return SourceFacts("prod", "dc1", "Murmur3Partitioner", known, keyspaces, tables, [], text)
+
+
+class ScriptedTarget:
+    """Has these faults of tables, and these of the control tables; or raises `failure`."""
+
+    def __init__(
+        self,
+        faults: Mapping[TableId, Sequence[HintferryError]],
+        control: Sequence[HintferryError] = (),
+        failure: HintferryError | None = None,
+    ) -> None:
+        self._faults, self._control, self._failure = faults, control, failure
+        self.asked: list[tuple[TableId, bool]] = []
+
+    def table_faults(self, table: Table, with_ttl: bool) -> list[HintferryError]:
+        """Those of a table."""
+        if self._failure is not None:
+            raise self._failure
+        self.asked.append((table.id, with_ttl))
+        return list(self._faults.get(table.id, ()))
+
+    def control_faults(self) -> list[HintferryError]:
+        """Those of our own tables."""
+        if self._failure is not None:
+            raise self._failure
+        return list(self._control)
+
+    def close(self) -> None:
+        """End the connections."""
