@@ -9,7 +9,7 @@ SECONDS ?= 60
 # npm's "latest" is an accident of 2025 that reads none of what is written today.
 CDK := aws-cdk@2.1148.1
 
-.PHONY: help setup demo check test soak model chaos bundle synth cdk lock events clean
+.PHONY: help setup demo check test soak bench model chaos bundle synth cdk lock events clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -34,6 +34,9 @@ test: check ## everything, the real chain included
 
 soak: setup ## the tests that take minutes each
 	@.venv/bin/pytest -q -m soak
+
+bench: setup ## measure, and keep the figures in bench/; ARGS=sweep (none lists what there is)
+	@$(RUN) -m bench $(ARGS)
 
 model: setup ## random programs over the real pipeline; ARGS="--runs N --seed S"
 	@$(RUN) -m tests.model $(ARGS)

@@ -275,13 +275,14 @@ warning_topic_arn = "arn:aws:sns:eu-west-1:123456789012:mail"
 """
 
 
-def test_network_cluster_and_notifications_may_be_there_already(
+def test_network_cluster_and_notifications_may_be_there_already_and_capacity_bought(
     layer: Path, tmp_path: Path
 ) -> None:
     text = (ROOT / "migration.toml").read_text()
     start, end = text.index("[network]"), text.index("[pipeline]")
     config = tmp_path / "migration.toml"
-    config.write_text(text[:start] + IMPORTED + text[end:])
+    declared = 'capacity = "provisioned"\nread_units = 50\nwrite_units = 60\nwarm_read_units = 70'
+    config.write_text(text[:start] + IMPORTED + text[end:] + declared)
     (tmp_path / "schema.cql").write_text((ROOT / "schema.cql").read_text())
     (tmp_path / "assets").mkdir()
     (tmp_path / "assets" / "layer").symlink_to(layer)
@@ -289,6 +290,12 @@ def test_network_cluster_and_notifications_may_be_there_already(
     for kind in ("AWS::EC2::VPC", "AWS::MSK::Cluster", "AWS::SNS::Topic"):
         assert not list(resources(made, kind))
     assert all(one["EventSourceArn"].startswith(CLUSTER) for one in kafka_mappings(made))
+    readings = properties(made, "AWS::Cassandra::Table")[-1]
+    assert readings["BillingMode"] == {
+        "Mode": "PROVISIONED",
+        "ProvisionedThroughput": {"ReadCapacityUnits": 50, "WriteCapacityUnits": 60},
+    }
+    assert readings["WarmThroughput"] == {"ReadUnitsPerSecond": 70, "WriteUnitsPerSecond": 4000}
     alarms = properties(made, "AWS::CloudWatch::Alarm")
     assert {one["AlarmActions"][0].rpartition(":")[2] for one in alarms} == {"pager", "mail"}
 

@@ -50,6 +50,7 @@ from hintferry.core.errors import Side
 from hintferry.core.limits import REQUEST_TIMEOUT_S
 from hintferry.core.schema import TableId
 from hintferry.core.tokens import TokenRange
+from hintferry.estimate import Estimate, estimate
 from hintferry.fence import FencedScan, FencedSource
 from hintferry.pipeline import Pipeline
 from hintferry.repair import Repair
@@ -116,8 +117,15 @@ class Sweeper:
             repair and Repair(SqsReplayQueue(_client("sqs"), repair[0], clock), clock, repair[1]),
         )
 
-    def backfill(self, queues: Queues) -> Backfill:
-        """`queues`: where what the target refuses is parked."""
+    def estimate(self) -> Estimate:
+        """About what a backfill will have to do. Raises HintferryError."""
+        clock, fences = WallClock(), KeyspacesFences(self.far, WallClock())
+        near = TokenScan(self.near, clock.read_start, self._ttl_off())
+        source = CassandraSource(self.near, clock, self._ttl_off())
+        return estimate(source.table(self.table.id), FencedScan(near, fences), self.table.ttl)
+
+    def backfill(self, queues: Queues, workers: int) -> Backfill:
+        """`queues`: where what the target refuses is parked; `workers` share the capacity."""
         clock, ttl_off = WallClock(), self._ttl_off()
         fences = KeyspacesFences(self.far, clock)
         source = FencedSource(CassandraSource(self.near, clock, ttl_off), fences)
@@ -133,7 +141,8 @@ class Sweeper:
             NoMeter(),
         )
         scan = FencedScan(TokenScan(self.near, clock.read_start, ttl_off), fences)
-        return Backfill(self.table.id, scan, pipeline, NoDeadline())
+        rate = self.table.capacity.backfill_units_per_s / workers
+        return Backfill(self.table.id, scan, pipeline, NoDeadline(), self.table.ttl, rate)
 
     def close(self) -> None:
         """End the connections."""
