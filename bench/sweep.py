@@ -22,10 +22,11 @@ import psutil
 
 from bench import dsbulk, machine
 from bench.measure import Measured, measured
+from hintferry.core.passes import Verb
 from hintferry.core.schema import TableId
 from hintferry.core.tokens import plan_ranges
 from hintferry_cli.sweep.bookmark import begun
-from hintferry_cli.sweep.task import Task, Verb
+from hintferry_cli.sweep.task import Task
 from sandbox.stack import Stack
 from tests.sweep.bench import Bench, bench_of
 from tools import places

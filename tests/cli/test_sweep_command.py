@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from hintferry.adapters.settings import TableSettings
 from hintferry.core.capacity import Capacity, Mode
 from hintferry.core.errors import ConfigurationError
+from hintferry.core.passes import Verb
 from hintferry.core.prices import PRICES
 from hintferry.core.schema import TableId
 from hintferry.core.tokens import WHOLE_RING, TokenRange, plan_ranges
@@ -29,7 +30,7 @@ from hintferry_cli.sweep import bookmark, view
 from hintferry_cli.sweep import run as sweep_run
 from hintferry_cli.sweep.bill import Bill, duration
 from hintferry_cli.sweep.run import Run, State
-from hintferry_cli.sweep.task import Task, Verb, as_numbers
+from hintferry_cli.sweep.task import Task, as_numbers
 from tools import places
 
 TASK = Task(Verb.VERIFY, Path("migration.toml"), TableId("shop", "orders"))

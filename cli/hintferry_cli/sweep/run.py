@@ -48,6 +48,7 @@ class State:
     ranges: int = 0
     failed: int = 0
     errors: Counter[str] = field(default_factory=Counter)
+    failures: dict[TokenRange, str] = field(default_factory=dict)
     unfinished: str | None = None
 
     @property
@@ -153,7 +154,8 @@ class Run:
             self.state.unfinished = answer.why
         elif isinstance(answer, Ended) and answer.error is None:
             self.state.enter(answer.part, answer.sums)
-            self.bookmark.enter(answer.part, answer.sums)
+            self.bookmark.enter(answer.part, answer.sums, answer.examples)
         elif isinstance(answer, Ended):
             self.state.fail(answer.error or "")
+            self.state.failures[answer.part] = answer.error or ""
         return True

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from hintferry.adapters.settings import Queues
+from hintferry.core.passes import Verb
 from hintferry.core.schema import TableId
 from hintferry.core.tokens import TokenRange
 from hintferry.core.verdict import Filled, Tally
-
-
-class Verb(Enum):
-    """The two kinds of sweep."""
-
-    VERIFY = "verify"
-    BACKFILL = "backfill"
-
-    @property
-    def sums(self) -> Tally | Filled:
-        """Where the results of its ranges are added up."""
-        return Tally() if self is Verb.VERIFY else Filled()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +46,15 @@ class Advanced:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A range is done, with these sums by name, or failed."""
+    """A range is done, with these sums by name, or failed.
+
+    `examples`: verdicts and keys, as text, of some that are not equal.
+    """
 
     part: TokenRange
     sums: dict[str, int]
     error: str | None
+    examples: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

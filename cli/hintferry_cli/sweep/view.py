@@ -19,7 +19,7 @@ PLAIN_EVERY_S = 5.0
 
 def announce(task: Task, plan: str, console: Console) -> None:
     """What is about to be done."""
-    _say(console, f"{task.verb.value} {task.table}: {plan}")
+    say(console, f"{task.verb.value} {task.table}: {plan}")
 
 
 def follow(steps: Iterable[None], task: Task, state: State, console: Console) -> None:
@@ -49,17 +49,17 @@ def _as_lines(steps: Iterable[None], state: State, console: Console) -> None:
     for _ in steps:
         if time.monotonic() >= due:
             due = time.monotonic() + PLAIN_EVERY_S
-            _say(console, f"{100 * state.width / WIDTH_OF_RING:.0f} % done: {_counts(state)}")
+            say(console, f"{100 * state.width / WIDTH_OF_RING:.0f} % done: {_counts(state)}")
 
 
 def show(task: Task, state: State, out: Console, errors: Console) -> None:
     """The result, and what went wrong."""
     named = ", ".join(f"{name} {count:,}" for name, count in as_numbers(state.sums).items())
-    _say(out, f"{task.table}: {state.sums.seen:,} keys: {named}; {state.usd:,.2f} USD")
+    say(out, f"{task.table}: {state.sums.seen:,} keys: {named}; {state.usd:,.2f} USD")
     for error, count in state.errors.items():
-        _say(errors, f"{count} x {error}")
+        say(errors, f"{count} x {error}")
     if state.unfinished:
-        _say(errors, f"{state.unfinished}; run it again for the rest")
+        say(errors, f"{state.unfinished}; run it again for the rest")
 
 
 def as_json(task: Task, state: State) -> str:
@@ -95,5 +95,6 @@ def _counts(state: State) -> str:
     )
 
 
-def _say(console: Console, text: str) -> None:
+def say(console: Console, text: str) -> None:
+    """One line as it is."""
     console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -32,6 +32,9 @@ from hintferry.walk import ATTEMPTS, FIRST_PAUSE_S, PASSING, walk
 MOST_SUSPECTS = 50_000
 """With more of them waiting, the walk waits too: memory stays flat."""
 
+MOST_EXAMPLES = 3
+"""Of a range."""
+
 MOST_AT_ONCE = 500
 """Suspects looked at together, and rows of one interval that only the target may show."""
 
@@ -48,6 +51,8 @@ class _Books:
     number: int
     part: TokenRange
     tally: Tally = field(default_factory=Tally)
+    examples: list[tuple[Verdict, Hint]] = field(default_factory=list)
+    seen: int = 0
     open: int = 0
     is_walked: bool = False
 
@@ -134,6 +139,7 @@ class Sweep:
                 # What was read may lack a column: it is read anew.
                 raise StaleRead("the table was altered meanwhile")
             books.tally.equal += step.equal
+            books.seen += step.equal
             self._enter(books, table, kind, map(_as_judged, step.pairs))
             yield step.done
 
@@ -209,6 +215,7 @@ class Sweep:
                 ours, theirs = shown(ours), shown(theirs)
                 if ours is None and theirs is None:
                     continue
+            books.seen += 1
             if judge(table, ours, theirs) is Verdict.EQUAL:
                 books.tally.equal += 1
                 continue
@@ -260,7 +267,10 @@ class Sweep:
         closed = [number for number, one in self._books.items() if one.is_walked and not one.open]
         for number in closed:
             books = self._books.pop(number)
-            yield Finished(books.part, books.tally)
+            if books.seen != books.tally.seen:
+                # Not an assertion: those can be switched off.
+                raise RuntimeError(f"of {books.seen} keys {books.tally} were told; report this")
+            yield Finished(books.part, books.tally, examples=tuple(books.examples))
 
     def _due(self, now: float) -> list[Suspect]:
         """The next that are due; those of a range that was given up are forgotten."""
@@ -300,8 +310,11 @@ class Sweep:
             books.open -= 1
             if verdict is None:
                 books.tally.unread += 1
+                books.seen -= 1
             else:
                 books.tally.count(verdict)
+            if verdict not in (None, Verdict.EQUAL) and len(books.examples) < MOST_EXAMPLES:
+                books.examples.append((verdict, suspect.hint))
             if self.repair is not None and verdict is not Verdict.EQUAL:
                 books.tally.hinted += 1
 
