@@ -75,7 +75,7 @@ def mirror_of(migration: Migration, schema: Schema, key_arn: str) -> Mirror:
         misfits += found
         if any(misfit.fatal for misfit in found):
             continue
-        statements.append(ddl.create_table(table, key_arn))
+        statements.append(ddl.create_table(table, key_arn, settings.capacity))
         if settings.ttl and not table.is_counter:
             switches.append(ddl.switch_on(table.id, "ttl"))
     keyspaces = {table.id.keyspace for table in tables}

@@ -18,6 +18,7 @@ from hintferry_cli.failures import Settings, Status, told_plainly
 from hintferry_cli.places import place, places
 from hintferry_cli.sweep import bookmark, view
 from hintferry_cli.sweep import report as report_files
+from hintferry_cli.sweep.bill import bill_of
 from hintferry_cli.sweep.run import Run, State
 from hintferry_cli.sweep.task import Task, as_numbers
 from hintferry_cli.tables import table_id
@@ -130,21 +131,24 @@ def backfill(
 ) -> None:
     with told_plainly(context.find_object(Settings) or Settings(debug=False)):
         queues = places(parked_queue_url, replay_queue_url, bucket)
-        task = Task(Verb.BACKFILL, config, table_id(table), queues=queues)
+        task = Task(Verb.BACKFILL, config, table_id(table), queues=queues, workers=processes)
         run = _begun(task, bookmarks, processes)
         _finish(run, report, json=json)
 
 
 def _begun(task: Task, folder: Path, processes: int) -> Run:
     """Whatever can be wrong with the call shows here, before anything is written."""
-    sweeper = wiring.sweeper(migration_from(task.config), task.table)
+    migration = migration_from(task.config)
+    bill = bill_of(migration, task.table)
+    sweeper = wiring.sweeper(migration, task.table)
     try:
         if task.verb is Verb.BACKFILL:
             sweeper.check_capture()
+            view.announce(task, bill.plan(sweeper.estimate()), Console(stderr=True))
         mark = bookmark.opened(folder, task) or bookmark.begun(folder, task, sweeper.ranges())
     finally:
         sweeper.close()
-    return Run(task, mark, State(task.verb.sums), processes)
+    return Run(task, mark, State(task.verb.sums, bill), processes)
 
 
 def _finish(run: Run, report: Path | None, *, json: bool) -> None:

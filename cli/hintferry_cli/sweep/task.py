@@ -23,6 +23,8 @@ class Task:
     at_all: bool = False
     repair_rate: float | None = None
     queues: Queues | None = None
+    workers: int = 1
+    """That share the capacity of the target's table."""
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def _reports(
 ) -> Iterator[Report[Tally] | Report[Filled]]:
     if task.verb is Verb.BACKFILL:
         assert task.queues is not None
-        yield from sweeper.backfill(task.queues).fill(ranges)
+        yield from sweeper.backfill(task.queues, task.workers).fill(ranges)
         return
     repair = None
     if task.repair_rate is not None:

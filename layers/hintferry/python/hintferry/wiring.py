@@ -48,7 +48,8 @@ from hintferry.adapters.settings import (
     queues_from_environment,
 )
 from hintferry.adapters.sigv4 import KeyspacesAuthProvider
-from hintferry.adapters.source_nodes import CqlNodes, cluster_name
+from hintferry.adapters.source_login import SourceLogin
+from hintferry.adapters.source_nodes import CqlNodes
 from hintferry.adapters.target_check import TargetCheck
 from hintferry.backfill import Backfill
 from hintferry.core.errors import Side
@@ -57,6 +58,7 @@ from hintferry.core.limits import REQUEST_TIMEOUT_S
 from hintferry.core.schema import TableId
 from hintferry.core.tokens import TokenRange
 from hintferry.cutover import Gatekeeper
+from hintferry.estimate import Estimate, estimate
 from hintferry.fence import FencedScan, FencedSource
 from hintferry.pipeline import Pipeline
 from hintferry.ports import Clock, NodeReports, Waiting
@@ -76,7 +78,6 @@ def processor(logger: Logger, metrics: Metrics) -> Pipeline:
     source = FencedSource(CassandraSource(near, clock, ttl_off), KeyspacesFences(far, clock))
     target = KeyspacesTarget(far, ttl_off)
     leases = KeyspacesLeases(far, clock)
-    sqs = boto3.client("sqs")
     sqs = _client("sqs")
     parking = SqsParkingLot(sqs, _client("s3"), queues.parked_queue_url, queues.bucket)
     replay = SqsReplayQueue(sqs, queues.replay_queue_url, clock)
@@ -124,8 +125,15 @@ class Sweeper:
             repair and Repair(SqsReplayQueue(_client("sqs"), repair[0], clock), clock, repair[1]),
         )
 
-    def backfill(self, queues: Queues) -> Backfill:
-        """`queues`: where what the target refuses is parked."""
+    def estimate(self) -> Estimate:
+        """About what a backfill will have to do. Raises HintferryError."""
+        clock, fences = WallClock(), KeyspacesFences(self.far, WallClock())
+        near = TokenScan(self.near, clock.read_start, self._ttl_off())
+        source = CassandraSource(self.near, clock, self._ttl_off())
+        return estimate(source.table(self.table.id), FencedScan(near, fences), self.table.ttl)
+
+    def backfill(self, queues: Queues, workers: int) -> Backfill:
+        """`queues`: where what the target refuses is parked; `workers` share the capacity."""
         clock, ttl_off = WallClock(), self._ttl_off()
         fences = KeyspacesFences(self.far, clock)
         source = FencedSource(CassandraSource(self.near, clock, ttl_off), fences)
@@ -141,7 +149,8 @@ class Sweeper:
             NoMeter(),
         )
         scan = FencedScan(TokenScan(self.near, clock.read_start, ttl_off), fences)
-        return Backfill(self.table.id, scan, pipeline, NoDeadline())
+        rate = self.table.capacity.backfill_units_per_s / workers
+        return Backfill(self.table.id, scan, pipeline, NoDeadline(), self.table.ttl, rate)
 
     def passes(self) -> KeyspacesPasses:
         """Where finished passes are recorded."""
@@ -166,9 +175,9 @@ def target_check(settings: TargetSettings) -> TargetCheck:
     return TargetCheck(target_session(settings))
 
 
-def node_reports(migration: Migration, cluster: str) -> NodeReports:
-    """What the nodes of this cluster report; raises errors of boto3 when asked."""
-    return CloudWatchFigures(_client("cloudwatch"), migration, cluster, WallClock())
+def node_reports(migration: Migration) -> NodeReports:
+    """What the nodes report; raises errors of boto3 when asked."""
+    return CloudWatchFigures(_client("cloudwatch"), migration, WallClock())
 
 
 def sweeper(migration: Migration, table: TableId) -> Sweeper:
@@ -190,9 +199,7 @@ class Seat:
 
     def keeper(self, table: TableId, answers: Answers) -> Gatekeeper:
         """Of one table's gate. Raises UnknownTable, SideFault."""
-        figures = CloudWatchFigures(
-            _client("cloudwatch"), self.migration, cluster_name(self.near), self.clock
-        )
+        figures = CloudWatchFigures(_client("cloudwatch"), self.migration, self.clock)
         return Gatekeeper(
             CassandraSource(self.near, self.clock).table(table),
             answers,
@@ -219,28 +226,32 @@ def seat(migration: Migration, waiting: Waiting) -> Seat:
     return Seat(migration, near, far, WallClock(), waiting)
 
 
-def _client(service: str) -> Any:
+def _client(service: str, region: str | None = None) -> Any:
     """A client that tells soon that its service is away: an invocation has no minutes to wait."""
     config = Config(
         connect_timeout=2,
         read_timeout=REQUEST_TIMEOUT_S,
         retries={"mode": "standard", "total_max_attempts": 3},
     )
-    return boto3.client(service, config=config)
+    return boto3.client(service, region_name=region, config=config)
 
 
 def source_session(settings: SourceSettings) -> CqlSession:
     """A session with the Cassandra cluster, read in one datacenter only."""
+    # A secret may lie in another Region than the function.
+    region = settings.secret_arn.split(":")[3] if settings.secret_arn else None
+    login = SourceLogin(settings, lambda: _client("secretsmanager", region))
 
     def build() -> Cluster:
         return Cluster(
             settings.contact_points,
             port=settings.port,
             execution_profiles=_profile(DCAwareRoundRobinPolicy(settings.datacenter)),
+            **login.options(),
             **COMMON_OPTIONS,
         )
 
-    return CqlSession(Side.SOURCE, build)
+    return CqlSession(Side.SOURCE, build, login.renew)
 
 
 def target_session(settings: TargetSettings) -> CqlSession:

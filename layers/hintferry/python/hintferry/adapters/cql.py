@@ -178,7 +178,6 @@ SOURCE_MARKERS = (
 
 CLUSTER = "SELECT cluster_name, data_center, partitioner FROM system.local"
 SETTINGS = "SELECT name, value FROM system_views.settings"
-CLUSTER_NAME = "SELECT cluster_name FROM system.local"
 TABLE_ID = "SELECT id FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?"
 TRUNCATED_AT = "SELECT truncated_at FROM system.local"
 IS_CAPTURED = "SELECT cdc FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?"

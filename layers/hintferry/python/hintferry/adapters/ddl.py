@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hintferry.adapters.cql import quoted
+from hintferry.core.capacity import Capacity, Mode
 from hintferry.core.schema import Column, ColumnKind, Table, TableId, UserType
 
 
@@ -20,10 +21,10 @@ def create_type(keyspace: str, user_type: UserType) -> str:
     return f"CREATE TYPE IF NOT EXISTS {quoted(keyspace)}.{quoted(user_type.name)} ({fields})"
 
 
-def create_table(table: Table, key_arn: str = "") -> str:
+def create_table(table: Table, key_arn: str, capacity: Capacity) -> str:
     """CREATE TABLE with the switches that Hintferry needs; the one for TTL is set afterwards.
 
-    It is encrypted with the KMS key of this ARN, else with a key that AWS owns.
+    It is encrypted with the KMS key of this ARN, or, where that is empty, with one that AWS owns.
     """
     columns = table.partition_key + table.clustering + table.statics + table.regulars
     lines = map(_definition, columns)
@@ -35,7 +36,7 @@ def create_table(table: Table, key_arn: str = "") -> str:
         f"({_names(table.partition_key)})",
         *(quoted(column.name) for column in table.clustering),
     ]
-    clauses = [f"CUSTOM_PROPERTIES = {{{_properties(table, key_arn)}}}"]
+    clauses = [f"CUSTOM_PROPERTIES = {{{_properties(table, key_arn, capacity)}}}"]
     if order:
         clauses.insert(0, f"CLUSTERING ORDER BY ({', '.join(order)})")
     return (
@@ -70,12 +71,23 @@ def _definition(column: Column) -> str:
     return f"{quoted(column.name)} {column.cql_type}{static}"
 
 
-def _properties(table: Table, key_arn: str) -> str:
+def _properties(table: Table, key_arn: str, capacity: Capacity) -> str:
     properties = ["'point_in_time_recovery': {'status': 'enabled'}"]
     if key_arn:
         properties.append(
             "'encryption_specification': {'encryption_type': 'CUSTOMER_MANAGED_KMS_KEY',"
             f" 'kms_key_identifier': '{key_arn}'}}"
+        )
+    if capacity.mode is Mode.PROVISIONED:
+        properties.append(
+            "'capacity_mode': {'throughput_mode': 'PROVISIONED',"
+            f" 'read_capacity_units': {capacity.read_units},"
+            f" 'write_capacity_units': {capacity.write_units}}}"
+        )
+    if warm := capacity.warm:
+        properties.append(
+            f"'warm_throughput': {{'read_units_per_second': {warm[0]},"
+            f" 'write_units_per_second': {warm[1]}}}"
         )
     if not table.is_counter:
         properties.append("'client_side_timestamps': {'status': 'enabled'}")
