@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from random import Random
+
 import pytest
 from typer.testing import CliRunner, Result
 
 from hintferry import wiring
 from hintferry.adapters.cqlfile import schema_of
+from hintferry.core.rows import Row
+from hintferry.core.schema import Key, TableId
 from hintferry.core.source import KeyspaceText, SourceFacts
 from hintferry.testing.inspection import ScriptedInspection, facts_of
+from hintferry.testing.scan import MemoryScan
 from hintferry_cli.app import app
 
 SHOP = KeyspaceText(
@@ -29,12 +35,30 @@ MARKERS = KeyspaceText(
 TEXT = {"shop": SHOP, "other": OTHER, "hintferry": MARKERS}
 
 
+Rows = Mapping[TableId, Mapping[Key, Mapping[Key, Row]]]
+"""Of a table, partition by partition, by clustering key."""
+
+
+def scan_of(rows: Rows) -> MemoryScan:
+    """What reads these rows, a few at a time."""
+    return MemoryScan(
+        lambda table: rows.get(table.id, {}),
+        lambda table, partition: dict(rows[table.id][partition]),
+        lambda table, partition: {},
+        lambda: 0,
+        Random(1),
+    )
+
+
 def answering(
-    monkeypatch: pytest.MonkeyPatch, facts: SourceFacts | Exception | None = None
+    monkeypatch: pytest.MonkeyPatch,
+    facts: SourceFacts | Exception | None = None,
+    rows: Rows | None = None,
 ) -> ScriptedInspection:
-    """Let the source answer with these facts; what was asked."""
-    tables = schema_of("".join(t for one in TEXT.values() for t in one.tables.values()), "").tables
-    inspection = ScriptedInspection(facts or facts_of(TEXT), tables)
+    """Let the source answer with these facts, and hold these rows; what was asked."""
+    held = facts if isinstance(facts, SourceFacts) else facts_of(TEXT)
+    tables = schema_of(held.cql(held.own_tables), "the test's").tables
+    inspection = ScriptedInspection(facts or held, tables, scan_of(rows or {}))
     monkeypatch.setattr(wiring, "source_inspection", lambda settings: inspection)
     return inspection
 

@@ -14,10 +14,9 @@ from typing import Any
 import pytest
 
 from hintferry.adapters.settings import migration_from
-from hintferry.wiring import target_session
 from infra.statements.handler import run as run_statements
 from sandbox.function import processor_environment
-from sandbox.sessions import cassandra_session
+from sandbox.sessions import cassandra_session, keyspaces_session
 from sandbox.stack import Stack
 from tools import places
 
@@ -96,12 +95,9 @@ def test_from_the_live_source_to_tables_that_are_fit(operator: Operator, stack: 
         return [one["what"] for one in report["findings"]]
 
     assert f"the target has no table {KEYSPACE}.totals" in " ".join(lacking())
-    far = target_session(migration_from(config).target)
-    try:
+    with keyspaces_session(stack.target) as far:
         statements = [*made["tables"], *made["control"]]
-        run_statements(far.current(), statements, [], time.monotonic() + WITHIN_S)
-    finally:
-        far.close()
+        run_statements(far, statements, [], time.monotonic() + WITHIN_S)
     assert lacking() == []
 
 

@@ -22,6 +22,7 @@ from hintferry.core.errors import (
     Unreachable,
 )
 from hintferry.core.facts import NodeReport
+from hintferry.core.rows import Row
 from hintferry.core.schema import TableId
 from hintferry.core.source import KeyspaceText, SourceFacts, SourceNode
 from hintferry.testing.cutover import ScriptedSurroundings
@@ -29,7 +30,7 @@ from hintferry.testing.inspection import GOOD_SETTINGS, ScriptedTarget, facts_of
 from hintferry_cli.failures import Status
 from hintferry_cli.preflight import view
 from hintferry_cli.preflight.finding import Finding, Level
-from tests.cli.sources import TEXT, answering, run
+from tests.cli.sources import TEXT, Rows, answering, run
 from tests.cli.test_schema_command import HEAD
 
 ORDERS = TableId("shop", "orders")
@@ -55,15 +56,16 @@ def settled(
     faults: Mapping[TableId, Sequence[HintferryError]] | None = None,
     control: Sequence[HintferryError] = (),
     failure: HintferryError | None = None,
+    rows: Rows | None = None,
 ) -> ScriptedSurroundings:
     """Both sides as a test wants them, and a report of each node."""
-    answering(monkeypatch, facts or facts_of(GOOD))
+    answering(monkeypatch, facts or facts_of(GOOD), rows)
     target = ScriptedTarget(faults or {}, control, failure)
     monkeypatch.setattr(wiring, "target_check", lambda settings: target)
     around = ScriptedSurroundings()
     now = WallClock().now()
     around.said = [NodeReport(node.address, now, now, 0, None) for node in NODES]
-    monkeypatch.setattr(wiring, "node_reports", lambda migration, cluster: around)
+    monkeypatch.setattr(wiring, "node_reports", lambda migration: around)
     return around
 
 
@@ -168,6 +170,48 @@ def test_each_finding_of_the_source_comes_with_its_mend(
     assert (told[0]["level"], mend in told[0]["mend"]) == (level, True), told
     worst = {one["level"] for one in findings}
     assert status == expected or (status == 1 and "fault" in worst)
+
+
+def held(*values: bytes | None, expiry: int | None = None) -> Row:
+    return Row(values, (expiry,) * len(values))
+
+
+BLOBS = text("CREATE TABLE shop.orders (id text, c text, b blob, v varint, PRIMARY KEY (id, c));")
+
+
+@pytest.mark.parametrize(
+    ("id_", "clustering", "row", "level", "what"),
+    [
+        (b"k", b"c", held(b"x" * 1_048_576, None), "fault", "has a row of 1,048,"),
+        (b"k", b"c", held(b"x" * 900_000, None), "advice", "has a row of 900,"),
+        (b"k", b"c", held(b"x" * 700_000, None), None, ""),
+        (b"k" * 2049, b"c", held(None, None), "fault", "partition key of 2,049 of 2,048 bytes"),
+        (b"k", b"c" * 851, held(None, None), "fault", "clustering key of 851 of 850 bytes"),
+        (b"k", b"c" * 800, held(None, None), "advice", "clustering key of 800 of 850 bytes"),
+        (b"k", b"c", held(None, (10**37).to_bytes(16)), None, ""),
+        (b"k", b"c", held(None, (10**38).to_bytes(16)), "fault", "varint of 39 digits"),
+        (b"k", b"c", held(None, b"\x01" * 3000), "fault", "varint of 7230 digits"),
+        (b"k", b"c", held(b"x", None, expiry=2_000_000_000), "fault", "(1 of 1 rows looked at)"),
+    ],
+)
+def test_a_sample_of_rows_is_held_against_the_limits(
+    id_: bytes,
+    clustering: bytes,
+    row: Row,
+    level: str | None,
+    what: str,
+    config: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settled(monkeypatch, facts_of(BLOBS), rows={ORDERS: {(id_,): {(clustering,): row}}})
+    config.write_text(config.read_text() + "ttl = false\n")
+    (config.parent / "schema.cql").write_text(BLOBS["shop"].tables["orders"])
+    _, findings = found(config, "--only", "source")
+    told = [one for one in findings if one["where"] == "shop.orders"]
+    assert [(one["level"], what in one["what"]) for one in told] == (
+        [(level, True)] if level else []
+    )
+    assert all(one["mend"] and len(one["what"]) < 400 for one in told)
 
 
 def test_a_table_that_the_source_does_not_have_is_told_once(
@@ -297,7 +341,7 @@ def test_the_worst_is_shown_first_and_a_statement_stays_one_line() -> None:
         "  ALTER TABLE " + "y" * 90,
         "advice shop.[red]n: is an index",
         "  do without",
-        "not fit: 1 FAULT, 1 advice",
+        "not fit: FAULT 1, advice 1",
     ]
 
 

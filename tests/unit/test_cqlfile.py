@@ -171,7 +171,7 @@ def test_what_keyspaces_has_no_counterpart_for_is_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "with_ttl", "said"),
     [
-        (BESIDE, True, "ALTER TABLE shop.visits DROP COMPACT STORAGE"),
+        (BESIDE, True, 'ALTER TABLE "shop"."visits" DROP COMPACT STORAGE'),
         ("CREATE TABLE shop.a (id int PRIMARY KEY) with compact storage", True, "DROP COMPACT"),
         ("CREATE TABLE shop.a (id int PRIMARY KEY, v int) WITH default_time_to_live = 5", False,
          "take ttl = false out"),

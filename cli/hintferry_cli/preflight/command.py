@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated
 
 import typer
@@ -56,7 +55,7 @@ def _findings(migration: Migration, parts: list[Part]) -> list[Finding]:
     source = wiring.source_inspection(migration.source)
     target = wiring.target_check(migration.target)
     try:
-        reports = partial(wiring.node_reports, migration)
+        reports = wiring.node_reports(migration)
         return list(Surroundings(migration, source, target, reports, WallClock()).findings(parts))
     finally:
         source.close()

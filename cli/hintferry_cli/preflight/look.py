@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -14,9 +14,11 @@ from hintferry.core.errors import ConfigurationError, HintferryError, UnknownTab
 from hintferry.core.fit import Schema
 from hintferry.core.source import SourceFacts
 from hintferry.ports import Clock, NodeReports, SourceInspection, TargetInspection
+from hintferry.sample import sample
 from hintferry_cli.failures import sentence
 from hintferry_cli.preflight.capture import capture_findings
 from hintferry_cli.preflight.finding import Finding, Level, from_error
+from hintferry_cli.preflight.sizes import size_findings
 from hintferry_cli.preflight.source import copies_findings, node_findings, schema_findings
 
 REPORTS_OF_S = 3600.0
@@ -32,12 +34,12 @@ class Part(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Where the migration looks; `reports` is of the cluster of that name."""
+    """Where the migration looks."""
 
     migration: Migration
     source: SourceInspection
     target: TargetInspection
-    reports: Callable[[str], NodeReports]
+    reports: NodeReports
     clock: Clock
 
     def findings(self, parts: Sequence[Part]) -> Iterator[Finding]:
@@ -66,11 +68,25 @@ class Surroundings:
         yield from node_findings(migration, facts)
         yield from schema_findings(migration, facts, live, filed)
         yield from copies_findings(migration, facts)
+        for settings in migration.tables:
+            yield from self._sizes(settings)
+
+    def _sizes(self, settings: TableSettings) -> Iterator[Finding]:
+        try:
+            table = self.source.table(settings.id)
+            found = sample(table, self.source.scan(), settings.ttl and not table.is_counter)
+        except UnknownTable:
+            # Told among the findings of the schema.
+            return
+        except HintferryError as error:
+            yield from_error(Level.UNKNOWN, str(settings.id), error)
+        else:
+            yield from size_findings(settings, table, found)
 
     def _capture(self, facts: SourceFacts) -> Iterator[Finding]:
         now = self.clock.now()
         try:
-            reports = self.reports(facts.cluster).reports(now - REPORTS_OF_S)
+            reports = self.reports.reports(now - REPORTS_OF_S)
         except (BotoCoreError, ClientError) as error:
             mend = "with a login that may read CloudWatch, run this again"
             yield Finding(Level.UNKNOWN, "capture", sentence(error), mend)
@@ -90,7 +106,7 @@ class Surroundings:
         try:
             table = self.source.table(settings.id)
         except UnknownTable:
-            # Told among the findings of the source.
+            # Told among the findings of the schema.
             return
         for fault in self.target.table_faults(table, settings.ttl and not table.is_counter):
             yield from_error(Level.FAULT, "target", fault)

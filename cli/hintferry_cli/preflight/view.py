@@ -37,7 +37,7 @@ def show(findings: Sequence[Finding], status: Status, out: Console) -> None:
                 if finding.mend:
                     out.print(Text(f"  {finding.mend}"), soft_wrap=True)
     counts = Counter(finding.level for finding in findings)
-    told = ", ".join(f"{counts[level]} {level.value}" for level in Level if counts[level])
+    told = ", ".join(f"{level.value} {counts[level]}" for level in Level if counts[level])
     word, style = _FIT[status]
     out.print(Text.assemble((word, style), f": {told or 'nothing found'}"), soft_wrap=True)
 

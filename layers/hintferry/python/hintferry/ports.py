@@ -196,6 +196,9 @@ class SourceInspection(Protocol):
     def table(self, table: TableId) -> Table:
         """One table. Raises UnknownTable, SideFault."""
 
+    def scan(self) -> Scan:
+        """What reads rows, with their times to live."""
+
     def close(self) -> None:
         """End the connections."""
 

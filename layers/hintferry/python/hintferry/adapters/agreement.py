@@ -79,8 +79,8 @@ class Agreement:
         try:
             theirs = self._catalog.table(table.id)
         except UnknownTable as unknown:
-            mend = "create it there with the source's columns, as `hintferry schema` prints it"
-            return [SchemaMismatch(f"{unknown}: {mend}")], None
+            mend = "what `hintferry schema` prints for it, or deploy the stacks"
+            return [SchemaMismatch(f"{unknown}; run: {mend}")], None
         errors: list[HintferryError] = list(column_faults(table, theirs))
         if errors:
             return errors, None

@@ -12,6 +12,7 @@ from cassandra.query import SimpleStatement
 from hintferry.adapters import cql
 from hintferry.adapters.catalog import Catalog
 from hintferry.adapters.faults import translate
+from hintferry.adapters.scan import TokenScan
 from hintferry.adapters.session import DRIVER_ERRORS, CqlSession
 from hintferry.core.schema import Table, TableId
 from hintferry.core.source import KeyspaceText, SourceFacts, SourceNode
@@ -68,6 +69,10 @@ class CqlInspection:
     def table(self, table: TableId) -> Table:
         """As the pipeline sees it. Raises UnknownTable too."""
         return self._catalog.table(table)
+
+    def scan(self) -> TokenScan:
+        """What reads rows; their read starts tell nothing, as nothing is written of them."""
+        return TokenScan(self._session, lambda: 0)
 
     def close(self) -> None:
         """End the connections."""

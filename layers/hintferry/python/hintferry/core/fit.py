@@ -85,7 +85,8 @@ def table_misfits(schema: Schema, table: Table, with_ttl: bool) -> Iterator[Misf
             yield Misfit(
                 str(table.id),
                 "is WITH COMPACT STORAGE, which hides columns that Keyspaces would show",
-                f"run on the source: ALTER TABLE {table.id} DROP COMPACT STORAGE, or {_LEAVE_OUT}",
+                f'run on the source: ALTER TABLE "{table.id.keyspace}"."{table.id.name}" DROP'
+                f" COMPACT STORAGE, or {_LEAVE_OUT}",
                 True,
             )
     if table.id in schema.default_ttls and not with_ttl:

@@ -8,14 +8,24 @@ from typing import Any
 from hintferry.core.errors import HintferryError, UnknownTable
 from hintferry.core.schema import Table, TableId
 from hintferry.core.source import KeyspaceText, SourceFacts, SourceNode
+from hintferry.ports import Scan
 
 
 class ScriptedInspection:
     """Answers with `facts`, or raises them; `closed` tells whether it was closed at the end."""
 
-    def __init__(self, facts: SourceFacts | Exception, tables: Mapping[TableId, Table]) -> None:
-        self._facts, self._tables = facts, tables
+    def __init__(
+        self,
+        facts: SourceFacts | Exception,
+        tables: Mapping[TableId, Table],
+        scan: Scan,
+    ) -> None:
+        self._facts, self._tables, self._scan = facts, tables, scan
         self.closed = False
+
+    def scan(self) -> Scan:
+        """What was given."""
+        return self._scan
 
     def table(self, table: TableId) -> Table:
         """One of those that were given."""
