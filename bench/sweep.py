@@ -7,60 +7,36 @@ takes is told apart.
 from __future__ import annotations
 
 import csv
-import json
-import os
 import shutil
-import signal
-import subprocess
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
 
-import psutil
-
 from bench import dsbulk, machine
 from bench.measure import Measured, measured
-from hintferry.core.passes import Verb
-from hintferry.core.schema import TableId
-from hintferry.core.tokens import plan_ranges
-from hintferry_cli.sweep.bookmark import begun
-from hintferry_cli.sweep.task import Task
 from sandbox.stack import Stack
 from tests.sweep.bench import Bench, bench_of
 from tools import places
 
 ROWS = 1_000_000
 ROWS_PER_PARTITION = 10
-KILLS, KILL_RANGES = 20, 600
-DAMAGED = 3
-"""Partitions that the target lacks while the walker is killed."""
-
 COLUMNS = (
     "(customer int, id int, state text, total decimal, placed timestamp, address text,"
     " PRIMARY KEY (customer, id))"
 )
-_KEYSPACE = "bench"
+KEYSPACE = "bench"
 
 
 def measure(size: int | None) -> dict[str, Any]:
     """All figures; `size` rows in place of the usual number."""
     rows = size or ROWS
     folder = places.BUILD / "bench" / "sweep"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    dsbulk.fetch()
     about = machine.described()
-    tables = {"orders": COLUMNS}
-    with (
-        Stack(say=print) as stack,
-        bench_of(stack, _KEYSPACE, tables, folder, uncaptured=["orders"]) as bench,
-    ):
-        bytes_per_row = _fill(stack, folder, rows)
-        stack.create_tables(f"ALTER TABLE {_KEYSPACE}.orders WITH cdc = true")
+    with filled(folder, rows) as (stack, bench, bytes_per_row):
         runs = _runs(stack, bench, folder)
-        killed = _killed(bench, rows)
     return {
         "when": f"{datetime.now(UTC):%Y-%m-%d}",
         "machine": about | {"dsbulk": dsbulk.VERSION},
@@ -68,8 +44,23 @@ def measure(size: int | None) -> dict[str, Any]:
         "bytes_per_row": bytes_per_row,
         "rows_per_partition": ROWS_PER_PARTITION,
         "runs": {name: run.figures(rows) for name, run in runs.items()},
-        "killed": killed,
     }
+
+
+@contextmanager
+def filled(folder: Path, rows: int) -> Iterator[tuple[Stack, Bench, int]]:
+    """A running chain whose source holds so many rows, and how many bytes of values each has."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    dsbulk.fetch()
+    tables = {"orders": COLUMNS}
+    with (
+        Stack(say=print) as stack,
+        bench_of(stack, KEYSPACE, tables, folder, uncaptured=["orders"]) as bench,
+    ):
+        bytes_per_row = _fill(stack, folder, rows)
+        stack.create_tables(f"ALTER TABLE {KEYSPACE}.orders WITH cdc = true")
+        yield stack, bench, bytes_per_row
 
 
 def _runs(stack: Stack, bench: Bench, folder: Path) -> dict[str, Measured]:
@@ -86,14 +77,14 @@ def _runs(stack: Stack, bench: Bench, folder: Path) -> dict[str, Measured]:
         return found
 
     def ours(verb: str) -> Measured:
-        return run(verb, bench.command(verb, f"{_KEYSPACE}.orders"), bench.environment)
+        return run(verb, bench.command(verb, f"{KEYSPACE}.orders"), bench.environment)
 
     def theirs(verb: str, side: str, table: str, files: Path) -> Measured:
         endpoint = stack.source if side == "source" else stack.behind
-        command = dsbulk.command(verb, endpoint, _KEYSPACE, table, files, folder / "logs")
+        command = dsbulk.command(verb, endpoint, KEYSPACE, table, files, folder / "logs")
         return run(f"{verb}-{side}", command)
 
-    bench.behind.execute(f"CREATE TABLE {_KEYSPACE}.copy {COLUMNS}")
+    bench.behind.execute(f"CREATE TABLE {KEYSPACE}.copy {COLUMNS}")
     backfill = ours("backfill")
     verify = ours("verify")
     from_source = theirs("unload", "source", "orders", folder / "from-source")
@@ -121,63 +112,14 @@ def _fill(stack: Stack, folder: Path, rows: int) -> int:
             row = number // ROWS_PER_PARTITION, number, f"state {number % 7:06}", "12.50"
             writer.writerow([*row, at, f"{address} {number:030}"])
             length += 4 + 4 + 12 + 6 + 8 + len(address) + 31
-    command = dsbulk.command("load", stack.source, _KEYSPACE, "orders", files, folder / "logs")
+    command = dsbulk.command("load", stack.source, KEYSPACE, "orders", files, folder / "logs")
     measured(command, {}, folder / "fill.log", {})
     return length // rows
 
 
-def _killed(bench: Bench, rows: int) -> dict[str, Any]:
-    """Kill a verify again and again; what the last run then says of all rows."""
-    random = Random(11)
-    lost = random.sample(range(rows // ROWS_PER_PARTITION), DAMAGED)
-    for customer in lost:
-        bench.behind.execute(f"DELETE FROM {_KEYSPACE}.orders WHERE customer = {customer}")
-    # Many ranges, so that a kill finds some done and some not.
-    task = Task(Verb.VERIFY, Path("migration.toml"), TableId(_KEYSPACE, "orders"))
-    begun(bench.folder / "bookmarks", task, plan_ranges([], KILL_RANGES))
-    done = [_kill(bench, number, random) for number in range(KILLS)]
-    answer = bench.run("verify", f"{_KEYSPACE}.orders")
-    assert answer["unfinished"] is None, answer
-    expected = {"missing": DAMAGED * ROWS_PER_PARTITION, "different": 0, "extra": 0, "unread": 0}
-    expected["equal"] = rows - expected["missing"]
-    found = {name: answer[name] for name in expected}
-    assert found == expected, f"found {found}, expected {expected}"
-    return {"times": KILLS, "ranges_done_at_kills": done, "found": found, "rows_missed": 0}
-
-
-def _kill(bench: Bench, number: int, random: Random) -> int:
-    """One run, killed (-9) while ranges are left; how many were done by then."""
-    bookmark = bench.folder / "bookmarks" / f"verify-{_KEYSPACE}.orders.json"
-    before, total = _progress(bookmark)
-    quota = total * (number + 1) // (KILLS + 2)
-    run = subprocess.Popen(
-        bench.command("verify", f"{_KEYSPACE}.orders"),
-        env={**os.environ, **bench.environment},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        end = time.monotonic() + (60.0 if before <= quota else random.uniform(0.5, 2.0))
-        while time.monotonic() < end and _progress(bookmark)[0] <= before:
-            time.sleep(0.02)
-        workers = psutil.Process(run.pid).children(recursive=True)
-    finally:
-        run.send_signal(signal.SIGKILL)
-        run.wait()
-    psutil.wait_procs(workers, timeout=30)
-    return _progress(bookmark)[0]
-
-
-def _progress(bookmark: Path) -> tuple[int, int]:
-    """Ranges done, and all of them."""
-    tree: dict[str, Any] = json.loads(bookmark.read_text())
-    assert tree["finished"] is None, "killed too late: take more rows"
-    return len(tree["done"]), len(tree["ranges"])
-
-
 def page_of(figures: dict[str, Any]) -> list[str]:
     """What RESULTS.md says of them."""
-    runs, killed = figures["runs"], figures["killed"]
+    runs = figures["runs"]
 
     def ratio(one: str, other: str, key: str) -> str:
         return f"{runs[one][key] / runs[other][key]:.1f}"
@@ -192,19 +134,16 @@ def page_of(figures: dict[str, Any]) -> list[str]:
         "",
         "| run | rows/s | own CPU, ms / 1,000 rows | Cassandra's CPU | the proxy's | peak MB |",
         "|---|---|---|---|---|---|",
-        *(_line(name, run, figures["rows"]) for name, run in runs.items()),
+        *(_line(name, runs[name], figures["rows"]) for name in _ORDER),
         "",
         f"Rows per own CPU-second: verify {ratio('verify', 'dsbulk unload both', _OWN)} x DSBulk"
         f" unloading both sides, backfill {ratio('backfill', 'dsbulk unload and load', _OWN)} x"
         " unload and load. The limiter of all four is the two cores, shared with the servers.",
-        "",
-        f"Killed (-9) {killed['times']} times on its way, a verify of a target that lacks"
-        f" {killed['found']['missing']} rows found {killed['found']['missing']} missing and"
-        f" {killed['found']['equal']:,} equal: {killed['rows_missed']} missed.",
     ]
 
 
 _OWN = "rows_per_own_cpu_s"
+_ORDER = ("verify", "dsbulk unload both", "backfill", "dsbulk unload and load")
 
 
 def _line(name: str, run: dict[str, Any], rows: int) -> str:

@@ -234,7 +234,7 @@ def test_no_more_is_written_than_the_table_is_declared_to_take() -> None:
     assert (sides.time.micros - began) / 1e6 >= 60 / 4.0
 
 
-def test_an_estimate_is_near_what_a_backfill_writes() -> None:
+def test_an_estimate_is_near_what_a_backfill_writes(monkeypatch: pytest.MonkeyPatch) -> None:
     keys = [Scanned(at, (b"%d" % at,), (), Row((b"x" * 2_000,), (None,)))
             for at in range(LOWEST + 1, HIGHEST, 2**64 // 3_000)]  # fmt: skip
 
@@ -243,7 +243,7 @@ def test_an_estimate_is_near_what_a_backfill_writes() -> None:
         yield page_of([key for key in keys if part.after < key.token <= part.upto][:64], 1, False)
 
     scan = Sides().source_scan
-    scan.rows = rows  # type: ignore[method-assign]
+    monkeypatch.setattr(scan, "rows", rows)
     table = replace(PLAIN, regulars=PLAIN.regulars[:1])
     found = estimate(table, scan, ttl=True)
     assert found.rows == pytest.approx(len(keys), rel=0.05)
