@@ -30,7 +30,7 @@ def map_topics(
     function: lambda_.Function,
 ) -> None:
     """One mapping a topic. Its id comes from the table alone, so that nothing else replaces it."""
-    for number, table in enumerate(migration.tables):
+    for number, table in enumerate(migration.followed):
         group = f"{migration.deployment.pipeline.name}-{number // figures.MAPPINGS_A_POLLER_GROUP}"
         mapping = _Mapping(
             stack,
@@ -49,7 +49,7 @@ def map_topics(
             maximum_batching_window_in_seconds=figures.BATCH_WINDOW_S,
             provisioned_poller_config=_Mapping.ProvisionedPollerConfigProperty(
                 minimum_pollers=1,
-                maximum_pollers=max(1, -(-table.partitions // 5)),
+                maximum_pollers=min(figures.MOST_POLLERS, -(-table.partitions // 5)),
                 poller_group_name=group,
             ),
             function_response_types=["ReportBatchItemFailures"],

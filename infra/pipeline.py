@@ -24,6 +24,7 @@ from infra.mappings import (
 )
 from infra.metrics import NAMESPACE, SERVICE
 from infra.network import NetworkStack
+from infra.policies import make_node_files_policy, make_operator_policy
 from infra.storage import Storage
 from tools.places import ROOT
 
@@ -51,19 +52,27 @@ class PipelineStack(cdk.Stack):
         self._layer = code.layer(self)
         self.processor = self._function("processor", migration.deployment.pipeline.concurrency)
         self.replay = self._function("replay", REPLAYED_AT_ONCE)
-        both = [self.processor, self.replay]
-        self._allow_tables([_role(function) for function in both])
-        for function in both:
+        self.sweep = self._function(
+            "sweep", migration.deployment.sweep.concurrency + 1, figures.SWEEP_TIMEOUT_S
+        )
+        all_of_them = [self.processor, self.replay, self.sweep]
+        self._allow_tables([_role(function) for function in all_of_them])
+        for function in all_of_them:
             self._allow_storage(_role(function))
             roles.allow_source_login(_role(function), migration.source)
+        self._allow_sweep(_role(self.sweep))
         self._allow_topics(_role(self.processor), kafka)
         queue = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
         queue.append("sqs:ChangeMessageVisibility")
         roles.allow(_role(self.replay), queue, [self.storage.replay.queue_arn])
         map_topics(self, migration, kafka, self.storage, self.processor)
         map_replay_queue(self, self.storage, self.replay)
+        make_operator_policy(self, self.storage, network.key)
+        make_node_files_policy(self, self.storage, network.key)
 
-    def _function(self, name: str, concurrency: int) -> lambda_.Function:
+    def _function(
+        self, name: str, concurrency: int, timeout_s: int = figures.FUNCTION_TIMEOUT_S
+    ) -> lambda_.Function:
         title = name.capitalize()
         group = logs.LogGroup(
             self,
@@ -86,7 +95,7 @@ class PipelineStack(cdk.Stack):
             environment=self._environment(name),
             environment_encryption=self._network.key,
             memory_size=self._migration.deployment.pipeline.memory_mb,
-            timeout=cdk.Duration.seconds(figures.FUNCTION_TIMEOUT_S),
+            timeout=cdk.Duration.seconds(timeout_s),
             # The one bound on what reaches Cassandra and Keyspaces at once.
             reserved_concurrent_executions=concurrency,
             vpc=self._network.vpc,
@@ -138,14 +147,22 @@ class PipelineStack(cdk.Stack):
             },
         )
 
+    def _allow_sweep(self, role: iam.Role) -> None:
+        """Keep in the bucket how far the passes are."""
+        files = self.storage.bucket.arn_for_objects("sweeps/*")
+        roles.allow(role, ["s3:GetObject", "s3:PutObject"], [files])
+        bucket = self.get_logical_id(self.storage.bucket.node.default_child)
+        why = "the files of a sweep are named by table and pass"
+        accept(role, {f"AwsSolutions-IAM5[Resource::<{bucket}.Arn>/sweeps/*]": why})
+
     def _allow_topics(self, role: iam.Role, kafka: KafkaStack) -> None:
         """Poll these topics in these groups: by name, or, where they are too many, by prefix."""
-        cluster, tables = kafka.cluster_arn, self._migration.tables
+        cluster, tables = kafka.cluster_arn, self._migration.followed
         told = ["kafka:DescribeCluster", "kafka:DescribeClusterV2", "kafka:GetBootstrapBrokers"]
         roles.allow(role, [*told, "kafka-cluster:Connect"], [cluster])
         read = ["kafka-cluster:DescribeTopic", "kafka-cluster:ReadData"]
         join = ["kafka-cluster:AlterGroup", "kafka-cluster:DescribeGroup"]
-        if len(tables) > roles.MOST_TOPICS_BY_NAME:
+        if len(self._migration.tables) > roles.MOST_TOPICS_BY_NAME:
             name = self._migration.deployment.pipeline.name
             kinds = (
                 ("topic", read, f"{self._migration.topic_prefix}."),
@@ -157,8 +174,8 @@ class PipelineStack(cdk.Stack):
                 roles.allow(role, actions, [arn])
                 roles.accept_pattern(role, arn, _TOO_MANY)
             return
-        topics = [_within(cluster, "topic", topic_of(self._migration, table)) for table in tables]
-        groups = [_within(cluster, "group", consumer_group(self._migration, t)) for t in tables]
+        topics = [within(cluster, "topic", topic_of(self._migration, table)) for table in tables]
+        groups = [within(cluster, "group", consumer_group(self._migration, t)) for t in tables]
         roles.allow_on_many([role], "Topics", read, topics, roles.TOPICS_A_POLICY)
         roles.allow_on_many([role], "Groups", join, groups, roles.TOPICS_A_POLICY)
 
@@ -168,7 +185,7 @@ def _role(function: lambda_.Function) -> iam.Role:
     return function.role
 
 
-def _within(cluster_arn: str, kind: str, name: str) -> str:
+def within(cluster_arn: str, kind: str, name: str) -> str:
     """The ARN of a topic or group, from arn:...:cluster/NAME/UUID, known only when deployed."""
     parts = cdk.Fn.split(":cluster/", cluster_arn)
     return f"{cdk.Fn.select(0, parts)}:{kind}/{cdk.Fn.select(1, parts)}/{name}"

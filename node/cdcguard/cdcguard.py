@@ -113,6 +113,7 @@ LOST = [
         re.compile(r"The schema of (?:table|keyspace) \S+ could not"),
     ),
     ("a record was not sent", re.compile(r"Failed to emit record")),
+    ("a record was not sent", re.compile(r"Processing of event .{0,500} was errorneous")),
     ("a segment was given up", re.compile(r"Processing of \S+ errored out")),
     ("a segment was given up", re.compile(r"Error occurred while processing commit log")),
     ("a segment vanished unread", re.compile(r"Commit log .{0,300}does not exist")),

@@ -25,7 +25,7 @@ from tools.places import ROOT
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("infra")]
 
 Templates = dict[str, Template]
-KAFKA_MAPPINGS = 2
+KAFKA_MAPPINGS = 3
 RETRY_HOURS = 24
 
 
@@ -35,7 +35,8 @@ def kafka_mappings(templates: Templates) -> list[dict]:  # type: ignore[type-arg
 
 
 def test_every_table_has_its_topic_mapping_and_group(templates: Templates) -> None:
-    tables = [str(table.id) for table in migration_from(ROOT / "migration.toml").tables]
+    tables = [str(table.id) for table in migration_from(ROOT / "migration.toml").followed]
+    assert tables[-1] == "hintferry.markers", "a backfill waits for its row"
     topics = [one["TopicName"] for one in properties(templates, "AWS::MSK::Topic")]
     assert topics == [f"hintferry.{table}" for table in tables]
     mappings = kafka_mappings(templates)
@@ -98,7 +99,7 @@ def test_no_function_outlives_what_its_source_allows(templates: Templates) -> No
         for one in properties(templates, "AWS::Lambda::Function")
         if "hintferry" in str(one.get("Environment", "")).lower()
     ]
-    assert len(ours) == 3
+    assert len(ours) == 4
     for function in ours:
         assert function["Timeout"] <= 14 * 60
         assert (function["Runtime"], function["Architectures"]) == ("python3.13", ["arm64"])
@@ -147,11 +148,78 @@ def test_there_is_one_key_and_everything_lies_under_it(templates: Templates) -> 
 
 
 def test_what_waits_expires(templates: Templates) -> None:
-    for bucket in properties(templates, "AWS::S3::Bucket"):
-        (rule,) = bucket["LifecycleConfiguration"]["Rules"]
-        assert rule["ExpirationInDays"] * 86400 > figures.QUEUE_RETENTION_S
+    (bucket,) = properties(templates, "AWS::S3::Bucket")
+    rules = bucket["LifecycleConfiguration"]["Rules"]
+    days = {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "Prefix" in rule}
+    # What the nodes are installed from stays; earlier versions of anything go.
+    assert set(days) == {"aws/lambda/", "parked/", "sweeps/"}
+    assert min(days.values()) * 86400 > figures.QUEUE_RETENTION_S
+    (everywhere,) = (rule for rule in rules if "Prefix" not in rule)
+    assert everywhere["NoncurrentVersionExpiration"]["NoncurrentDays"] == days["parked/"]
     for group in properties(templates, "AWS::Logs::LogGroup"):
         assert group["RetentionInDays"] <= 31
+
+
+def allowed(templates: Templates, policy: str) -> dict[str, str]:
+    """What a managed policy allows: action to resource, as its template's text."""
+    found = {}
+    for name, statement in statements(templates):
+        if name.startswith(policy):
+            for action in as_list(statement["Action"]):
+                found[action] = json.dumps(statement["Resource"])
+    return found
+
+
+def test_a_node_may_write_its_topics_and_its_log_and_read_its_files(templates: Templates) -> None:
+    nodes = {"hintferry-nodes": templates["hintferry-nodes"]}
+    everything = {action for name, s in statements(nodes) for action in as_list(s["Action"])}
+    assert everything == {
+        "kafka-cluster:Connect",
+        "kafka-cluster:DescribeTopic",
+        "kafka-cluster:WriteData",
+        "kafka-cluster:WriteDataIdempotently",
+        "logs:CreateLogStream",
+        "logs:DescribeLogStreams",
+        "logs:PutLogEvents",
+    }
+    topics = allowed(nodes, "Topics1")["kafka-cluster:WriteData"]
+    for table in migration_from(ROOT / "migration.toml").tables:
+        assert f"/hintferry.{table.id}" in topics
+    assert "*" not in topics
+    files = allowed(templates, "NodeFiles")
+    assert set(files) == {"kms:Decrypt", "s3:GetObject", "s3:ListBucket"}
+    assert "/nodes/*" in files["s3:GetObject"]
+    (group,) = (one["LogGroupName"] for one in properties(nodes, "AWS::Logs::LogGroup"))
+    assert group == "/hintferry/hintferry/cdcguard"
+
+
+def test_the_nodes_documents_are_those_of_the_repository(templates: Templates) -> None:
+    made = properties(templates, "AWS::SSM::Document")
+    assert {one["Name"]: one["Content"] for one in made} == {
+        f"hintferry-{path.stem}": json.loads(path.read_text())
+        for path in (ROOT / "node" / "ssm").glob("*.json")
+    }
+    # A changed document is a new version, not a new document.
+    assert {one["UpdateMethod"] for one in made} == {"NewVersion"}
+
+
+def test_whoever_replays_may_do_that_and_no_more(templates: Templates) -> None:
+    operator = allowed(templates, "Operator")
+    assert set(operator) == {
+        "kms:Decrypt",
+        "kms:GenerateDataKey",
+        "s3:DeleteObject",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "sqs:ChangeMessageVisibility",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:ReceiveMessage",
+        "sqs:SendMessage",
+    }
+    assert "StorageReplay" in operator["sqs:SendMessage"]
+    assert "StorageParked" in operator["sqs:DeleteMessage"]
+    assert "/aws/lambda/*" in operator["s3:DeleteObject"]
 
 
 ONLY_ON_EVERYTHING = {
@@ -164,6 +232,14 @@ ONLY_ON_EVERYTHING = {
     "ec2:DescribeVpcEndpoints",
     "ec2:DescribeVpcs",
     "ec2:UnassignPrivateIpAddresses",
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
 }
 
 
@@ -235,9 +311,15 @@ def test_nothing_leads_to_the_internet(templates: Templates) -> None:
 def test_ids_on_which_offsets_and_data_hang_never_change(templates: Templates) -> None:
     """Another id is another resource: the mapping would be made anew, the table be refused."""
     mappings = dict(resources(templates, "AWS::Lambda::EventSourceMapping"))
-    assert sorted(mappings) == ["Hintsshoporders", "Hintsshopreadings", "ReplayQueue"]
+    assert sorted(mappings) == [
+        "Hintshintferrymarkers",
+        "Hintsshoporders",
+        "Hintsshopreadings",
+        "ReplayQueue",
+    ]
     assert sorted(dict(resources(templates, "AWS::Cassandra::Table"))) == ["Tableshopreadings"]
     assert sorted(dict(resources(templates, "AWS::MSK::Topic"))) == [
+        "Topichintferrymarkers",
         "Topicshoporders",
         "Topicshopreadings",
     ]
@@ -335,12 +417,17 @@ def test_what_hintferry_keeps_for_itself_is_allowed_table_by_table() -> None:
     assert sorted(made) == sorted(str(table) for table in roles.CONTROL)
 
 
+TEXT = (ROOT / "migration.toml").read_text()
+TABLES = TEXT[TEXT.index("[tables.") :]
+
+
 @pytest.mark.parametrize(
     ("good", "bad", "said"),
     [
         ('[tables."shop.readings"]', '[tables."shop.others"]', "does not define shop.others"),
         ('source_cidrs = ["10.0.0.0/16"]', "", "network.source_cidrs is missing"),
         ('schema = "schema.cql"', 'schema = "other.cql"', "other.cql does not exist"),
+        (TABLES, "", "has no table; write"),
         ("[kafka]", 'vpc_id = "vpc-1"\n[kafka]', "network.subnet_ids must have one entry a subnet"),
     ],
 )

@@ -86,6 +86,11 @@ def test_what_only_the_stacks_read_has_defaults_and_is_read(tmp_path: Path) -> N
         ("[source]", "[pipeline]\ngroup = 'a'\n[source]", "pipeline: unknown key group"),
         ("[source]", "[alarms]\ncritical = 'a'\n[source]", "alarms: unknown key critical"),
         ("[source]", "[source", "is not valid TOML"),
+        (
+            "[source]",
+            "[pipeline]\nname = 'Old Shop'\n[source]",
+            'pipeline.name is "Old Shop"; write',
+        ),
         (DC, f'{DC}\nauth = "kerberos"', 'source.auth is "kerberos"; write one of "none", "pass'),
         (DC, f'{DC}\nauth = "password"', "source.secret_arn is not the whole ARN of a secret"),
         (DC, f'{DC}\nauth = "mtls"\nsecret_arn = "{ARN}"', "source.tls is false; ca_file and"),

@@ -14,12 +14,13 @@ from hintferry import wiring
 from hintferry.adapters.settings import CONFIG_VARIABLE, Queues, migration_from
 from hintferry.core.errors import ConfigurationError, HintferryError
 from hintferry.core.passes import Pass, Verb
+from hintferry.task import Task
 from hintferry_cli.failures import Settings, Status, told_plainly
 from hintferry_cli.places import place, places
 from hintferry_cli.sweep import bookmark, view
 from hintferry_cli.sweep import report as report_files
 from hintferry_cli.sweep.run import Run, State
-from hintferry_cli.sweep.task import Task, as_numbers
+from hintferry_cli.sweep.task import Order, as_numbers
 from hintferry_cli.tables import table_id
 
 MOST_PROCESSES = 64
@@ -106,13 +107,13 @@ def verify(
             raise ConfigurationError("--repair needs --replay-queue-url (the functions have it)")
         task = Task(
             Verb.VERIFY,
-            config,
             table_id(table),
             at_all=consistency == "all",
             repair_rate=rate if repair else None,
-            queues=Queues("", replay_queue_url, "") if repair else None,
+            workers=processes,
         )
-        run = _begun(task, bookmarks, processes)
+        queues = Queues("", replay_queue_url, "") if repair else None
+        run = _begun(Order(task, config, queues), bookmarks, processes)
         _finish(run, report, json=json)
 
 
@@ -130,26 +131,27 @@ def backfill(
 ) -> None:
     with told_plainly(context.find_object(Settings) or Settings(debug=False)):
         queues = places(parked_queue_url, replay_queue_url, bucket)
-        task = Task(Verb.BACKFILL, config, table_id(table), queues=queues)
-        run = _begun(task, bookmarks, processes)
+        order = Order(Task(Verb.BACKFILL, table_id(table)), config, queues)
+        run = _begun(order, bookmarks, processes)
         _finish(run, report, json=json)
 
 
-def _begun(task: Task, folder: Path, processes: int) -> Run:
+def _begun(order: Order, folder: Path, processes: int) -> Run:
     """Whatever can be wrong with the call shows here, before anything is written."""
-    sweeper = wiring.sweeper(migration_from(task.config), task.table)
+    task = order.task
+    sweeper = wiring.sweeper(migration_from(order.config), task.table)
     try:
         if task.verb is Verb.BACKFILL:
             sweeper.check_capture()
         mark = bookmark.opened(folder, task) or bookmark.begun(folder, task, sweeper.ranges())
     finally:
         sweeper.close()
-    return Run(task, mark, State(task.verb.sums), processes)
+    return Run(order, mark, State(task.verb.sums), processes)
 
 
 def _finish(run: Run, report: Path | None, *, json: bool) -> None:
     errors, out = Console(stderr=True), Console()
-    task, state = run.task, run.state
+    task, state = run.order.task, run.state
     view.follow(run.steps(), task, state, errors)
     if json:
         typer.echo(view.as_json(task, state))
@@ -164,8 +166,8 @@ def _finish(run: Run, report: Path | None, *, json: bool) -> None:
 
 def _recorded(run: Run, errors: Console) -> bool:
     """Whether the finished pass was entered where the gate of cut-over looks for it."""
-    task = run.task
-    sweeper = wiring.sweeper(migration_from(task.config), task.table)
+    task = run.order.task
+    sweeper = wiring.sweeper(migration_from(run.order.config), task.table)
     try:
         sweeper.passes().enter(
             Pass(

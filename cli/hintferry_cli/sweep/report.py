@@ -23,7 +23,7 @@ def write(folder: Path, run: Run, cost: dict[str, float] | None = None) -> None:
 
 def as_tree(run: Run, cost: dict[str, float] | None = None) -> dict[str, Any]:
     """Times in epoch seconds; `cost`: figures by name, where they are known."""
-    task, state, bookmark = run.task, run.state, run.bookmark
+    task, state, bookmark = run.order.task, run.state, run.bookmark
     done = [
         {"after": part.after, "upto": part.upto, "state": "done", "error": None, **sums}
         for part, sums in bookmark.done

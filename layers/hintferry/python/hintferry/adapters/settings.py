@@ -21,6 +21,9 @@ E = TypeVar("E", bound=Enum)
 PARTITIONS = 6
 """Of a table's topic, where `migration.toml` does not say."""
 
+MOST_HOURS = 120
+"""Between two sweeps of a table: an alarm on silence looks back seven days at most."""
+
 
 _SECRET_ARN = re.compile(r"arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:\S+-\w{6}")
 """With the six characters that Secrets Manager adds, as a policy must name it."""
@@ -32,6 +35,13 @@ class Auth(Enum):
     NONE = "none"
     PASSWORD = "password"
     MTLS = "mtls"
+
+
+class Asked(Enum):
+    """Which replicas of the source a scheduled sweep asks."""
+
+    LOCAL_QUORUM = "local_quorum"
+    ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +82,10 @@ class TableSettings:
     ttl: bool = True
     partitions: int = PARTITIONS
     """of its topic: as many workers can follow it at once"""
+
+
+MARKERS = TableSettings(TableId("hintferry", "markers"), partitions=1)
+"""Where a backfill writes a row that must come through capture before it begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +133,17 @@ class AlarmSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SweepSettings:
+    """How often each table is verified by itself, and how; `every_hours` 0: never."""
+
+    every_hours: int
+    concurrency: int
+    consistency: Asked
+    repair_rate: int
+    """hints a second of what is found unequal; 0: none are sent"""
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """What only the stacks read."""
 
@@ -126,6 +151,7 @@ class Deployment:
     kafka: KafkaSettings
     pipeline: PipelineSettings
     alarms: AlarmSettings
+    sweep: SweepSettings
     nodes: int
     """Cassandra nodes in the datacenter, each of which reports its health; 0: not told"""
 
@@ -142,6 +168,11 @@ class Migration:
 
     tables: tuple[TableSettings, ...]
     deployment: Deployment
+
+    @property
+    def followed(self) -> tuple[TableSettings, ...]:
+        """The tables with a topic: those that are migrated, and that of the marker rows."""
+        return (*self.tables, MARKERS)
 
     def topic(self, table: TableId) -> str:
         """The name that capture gives to the topic of a table."""
@@ -277,8 +308,8 @@ def _path(text: str) -> Path | None:
 
 
 def _deployment(file: _Section, nodes: int) -> Deployment:
-    names = "network", "kafka", "pipeline", "alarms"
-    network, kafka, pipeline, alarms = sections = [file.section(name) for name in names]
+    names = "network", "kafka", "pipeline", "alarms", "sweep"
+    network, kafka, pipeline, alarms, sweep = sections = [file.section(name) for name in names]
     deployment = Deployment(
         NetworkSettings(
             tuple(network.texts("source_cidrs", [])),
@@ -296,13 +327,19 @@ def _deployment(file: _Section, nodes: int) -> Deployment:
             kafka.count("storage_gib", 250),
         ),
         PipelineSettings(
-            pipeline.take("name", str, "hintferry"),
-            pipeline.take("consumer_group", str, "v1"),
+            pipeline.name("name", "hintferry"),
+            pipeline.name("consumer_group", "v1"),
             pipeline.count("concurrency", 50),
             pipeline.count("memory_mb", 1769),
         ),
         AlarmSettings(
             alarms.take("critical_topic_arn", str, ""), alarms.take("warning_topic_arn", str, "")
+        ),
+        SweepSettings(
+            sweep.between("every_hours", 0, MOST_HOURS, 72),
+            sweep.count("concurrency", 8),
+            sweep.choice("consistency", Asked, Asked.LOCAL_QUORUM),
+            sweep.between("repair_rate", 0, 1000, 0),
         ),
         nodes,
     )
@@ -366,9 +403,22 @@ class _Section:
                 f'{self.where}.{name} is "{value}"; write one of {known}'
             ) from error
 
+    def name(self, name: str, default: str) -> str:
+        value = self.take(name, str, default)
+        # It becomes part of the names of stacks, queues, groups and logs.
+        wrong = not re.fullmatch("[a-z][a-z0-9-]{0,30}", value)
+        self.refuse_if(wrong, name, f'is "{value}"; write 1 to 31 of a-z, 0-9, -, a letter first')
+        return value
+
     def refuse_if(self, wrong: bool, name: str, why: str) -> None:
         if wrong:
             raise ConfigurationError(f"{self.where}.{name} {why}")
+
+    def between(self, name: str, least: int, most: int, default: int) -> int:
+        value = self.take(name, int, default)
+        if not least <= value <= most:
+            raise ConfigurationError(f"{self.where}.{name} is {value}; write {least} to {most}")
+        return value
 
     def texts(self, name: str, default: list[str] | None = None) -> list[str]:
         values = self.take(name, list, default)
