@@ -131,9 +131,9 @@ def test_the_page_of_a_migration_shows_how_each_table_stands(tmp_path: Path) -> 
     page.write_migration(tmp_path / "m.html", [as_tree(look) for look in looks])
     text = text_of((tmp_path / "m.html").read_text())
     assert "3 tables" in text
-    assert "shop.orders can be cut over 0.5 s 0 0 verify, clean 4 min 10 s" in text
-    assert "shop.readings not yet 0.5 s 1,204 3 verify, clean" in text
-    assert "shop.customers cut over" in text
+    assert "can be cut over shop.orders 0.5 s 0 0 verify, clean 4 min 10 s" in text
+    assert "not yet shop.readings 0.5 s 1,204 3 verify, clean" in text
+    assert "cut over shop.customers – – 0" in text
     assert "fails nothing parked 3 records parked: schema 3 → mend the cause" in text
     assert "12 in the replay queue, 2 given up" in text
     assert text.count("→") == 3, "what holds needs no mend"
