@@ -46,7 +46,7 @@ def lint(folder: Path) -> list[str]:
         [program, *options, "--", *map(str, folder.glob("*.template.json"))],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=280,
         check=False,
     )
     return [f"{one['Rule']['Id']} {one['Message']}" for one in json.loads(done.stdout)]
