@@ -169,8 +169,7 @@ class PipelineStack(cdk.Stack):
                 ("group", join, f"{name}-"),
             )
             for kind, actions, prefix in kinds:
-                where = f"{kind}/{kafka.cluster_name}/*/{prefix}*"
-                arn = f"arn:{self.partition}:kafka:{self.region}:{self.account}:{where}"
+                arn = roles.topic_pattern(self, kafka.cluster_name, kind, prefix)
                 roles.allow(role, actions, [arn])
                 roles.accept_pattern(role, arn, _TOO_MANY)
             return
