@@ -3,6 +3,7 @@
 import re
 
 from hintferry.adapters.cql import quoted
+from hintferry.core.capacity import Capacity, Mode
 from hintferry.core.schema import Column, Table
 
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9_]{1,47}")
@@ -16,7 +17,7 @@ def needs_statement(table: Table) -> bool:
     return bool(table.statics) or not all(map(_PLAIN.fullmatch, names))
 
 
-def create_table(table: Table, key_arn: str) -> str:
+def create_table(table: Table, key_arn: str, capacity: Capacity) -> str:
     """CREATE TABLE with the switches that Hintferry needs; the one for TTL is set afterwards."""
     columns = table.partition_key + table.clustering + table.statics + table.regulars
     lines = [
@@ -31,7 +32,7 @@ def create_table(table: Table, key_arn: str) -> str:
         f"({_names(table.partition_key)})",
         *(quoted(column.name) for column in table.clustering),
     ]
-    clauses = [f"CUSTOM_PROPERTIES = {{{_properties(table, key_arn)}}}"]
+    clauses = [f"CUSTOM_PROPERTIES = {{{_properties(table, key_arn, capacity)}}}"]
     if order:
         clauses.insert(0, f"CLUSTERING ORDER BY ({', '.join(order)})")
     return (
@@ -40,12 +41,23 @@ def create_table(table: Table, key_arn: str) -> str:
     )
 
 
-def _properties(table: Table, key_arn: str) -> str:
+def _properties(table: Table, key_arn: str, capacity: Capacity) -> str:
     properties = [
         "'point_in_time_recovery': {'status': 'enabled'}",
         "'encryption_specification': {'encryption_type': 'CUSTOMER_MANAGED_KMS_KEY',"
         f" 'kms_key_identifier': '{key_arn}'}}",
     ]
+    if capacity.mode is Mode.PROVISIONED:
+        properties.append(
+            "'capacity_mode': {'throughput_mode': 'PROVISIONED',"
+            f" 'read_capacity_units': {capacity.read_units},"
+            f" 'write_capacity_units': {capacity.write_units}}}"
+        )
+    if warm := capacity.warm:
+        properties.append(
+            f"'warm_throughput': {{'read_units_per_second': {warm[0]},"
+            f" 'write_units_per_second': {warm[1]}}}"
+        )
     if not table.is_counter:
         properties.append("'client_side_timestamps': {'status': 'enabled'}")
     return ", ".join(properties)

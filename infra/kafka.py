@@ -38,11 +38,10 @@ class KafkaStack(cdk.Stack):
     ) -> None:
         super().__init__(scope, name, **options)
         settings = migration.deployment.kafka
+        self.cluster_name = migration.kafka_cluster
         if settings.cluster_arn:
             self.cluster_arn = settings.cluster_arn
-            self.cluster_name = settings.cluster_arn.split("/")[1]
         else:
-            self.cluster_name = migration.deployment.pipeline.name
             self.cluster_arn = self._make(settings, network).ref
         configs = cdk.Fn.base64(json.dumps(TOPIC_CONFIGS))
         for table in migration.tables:
@@ -111,4 +110,4 @@ class KafkaStack(cdk.Stack):
 
 def topic_of(migration: Migration, table: TableSettings) -> str:
     """The name that capture gives to the topic of a table."""
-    return f"{migration.topic_prefix}.{table.id}"
+    return migration.topic(table.id)

@@ -19,8 +19,7 @@ _Mapping = lambda_.CfnEventSourceMapping
 
 def consumer_group(migration: Migration, table: TableSettings) -> str:
     """One a mapping, as the service asks; a new version reads the topic again from its start."""
-    pipeline = migration.deployment.pipeline
-    return f"{pipeline.name}-{table.id}-{pipeline.consumer_group}"
+    return migration.consumer_group(table.id)
 
 
 def map_topics(
@@ -50,7 +49,7 @@ def map_topics(
             maximum_batching_window_in_seconds=figures.BATCH_WINDOW_S,
             provisioned_poller_config=_Mapping.ProvisionedPollerConfigProperty(
                 minimum_pollers=1,
-                maximum_pollers=max(1, -(-table.partitions // 5)),
+                maximum_pollers=min(figures.MOST_POLLERS, -(-table.partitions // 5)),
                 poller_group_name=group,
             ),
             function_response_types=["ReportBatchItemFailures"],

@@ -12,7 +12,6 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from hintferry.adapters.settings import Migration
-from hintferry.core.schema import TableId
 from infra import figures, roles
 from infra.accepted import accept
 from infra.kafka import KafkaStack, topic_of
@@ -25,6 +24,7 @@ from infra.mappings import (
 )
 from infra.metrics import NAMESPACE, SERVICE
 from infra.network import NetworkStack
+from infra.policies import make_node_files_policy, make_operator_policy
 from infra.storage import Storage
 from tools.places import ROOT
 
@@ -56,12 +56,15 @@ class PipelineStack(cdk.Stack):
         self._allow_tables([_role(function) for function in both])
         for function in both:
             self._allow_storage(_role(function))
+            roles.allow_source_login(_role(function), migration.source)
         self._allow_topics(_role(self.processor), kafka)
         queue = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
         queue.append("sqs:ChangeMessageVisibility")
         roles.allow(_role(self.replay), queue, [self.storage.replay.queue_arn])
         map_topics(self, migration, kafka, self.storage, self.processor)
         map_replay_queue(self, self.storage, self.replay)
+        make_operator_policy(self, self.storage, network.key)
+        make_node_files_policy(self, self.storage, network.key)
 
     def _function(self, name: str, concurrency: int) -> lambda_.Function:
         title = name.capitalize()
@@ -112,9 +115,8 @@ class PipelineStack(cdk.Stack):
         return environment
 
     def _allow_tables(self, both: list[iam.Role]) -> None:
-        tables = [table.id for table in self._migration.tables]
-        arns = [roles.table_arn(self, TableId("hintferry", name)) for name in ("fences", "leases")]
-        arns += [roles.table_arn(self, table) for table in tables]
+        tables = [*roles.CONTROL, *(table.id for table in self._migration.tables)]
+        arns = [roles.table_arn(self, table) for table in tables]
         write = ["cassandra:Modify", "cassandra:Select"]
         roles.allow_on_many(both, "Tables", write, arns, roles.TABLES_A_POLICY)
         for role in both:
@@ -158,8 +160,8 @@ class PipelineStack(cdk.Stack):
                 roles.allow(role, actions, [arn])
                 roles.accept_pattern(role, arn, _TOO_MANY)
             return
-        topics = [_within(cluster, "topic", topic_of(self._migration, table)) for table in tables]
-        groups = [_within(cluster, "group", consumer_group(self._migration, t)) for t in tables]
+        topics = [within(cluster, "topic", topic_of(self._migration, table)) for table in tables]
+        groups = [within(cluster, "group", consumer_group(self._migration, t)) for t in tables]
         roles.allow_on_many([role], "Topics", read, topics, roles.TOPICS_A_POLICY)
         roles.allow_on_many([role], "Groups", join, groups, roles.TOPICS_A_POLICY)
 
@@ -169,7 +171,7 @@ def _role(function: lambda_.Function) -> iam.Role:
     return function.role
 
 
-def _within(cluster_arn: str, kind: str, name: str) -> str:
+def within(cluster_arn: str, kind: str, name: str) -> str:
     """The ARN of a topic or group, from arn:...:cluster/NAME/UUID, known only when deployed."""
     parts = cdk.Fn.split(":cluster/", cluster_arn)
     return f"{cdk.Fn.select(0, parts)}:{kind}/{cdk.Fn.select(1, parts)}/{name}"

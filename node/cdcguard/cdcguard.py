@@ -37,11 +37,19 @@ RESTART_AT_MOST_EVERY = 3600
 # So many times the time after which a standstill is one.
 LATE_AFTER = 3
 
+NAMESPACE = "Hintferry/Nodes"
+# One alarm watches all nodes of a pipeline, so it is a dimension alone too.
+DIMENSIONS = [["pipeline", "node"], ["pipeline"]]
+
 # Name: unit, meaning, and when it asks for attention (comparison, threshold, seconds), if ever.
 METRICS: Dict[str, Tuple[str, str, Optional[Tuple[str, int, int]]]] = {
     "CdcFreePercent": ("Percent", "Free part of cdc_total_space", ("<", 40, 60)),
     "CdcUsedBytes": ("Bytes", "All files in cdc_raw", None),
-    "CdcSecondsToFull": ("Seconds", "Until cdc_raw is full at its present growth", ("<", 1800, 60)),
+    "CdcSecondsToFull": (
+        "Seconds",
+        "Until cdc_raw is full at its present growth",
+        ("<", 4 * 3600, 120),
+    ),
     "CdcOutageSecondsLeft": (
         "Seconds",
         "Until cdc_raw is full if nothing were read from now on",
@@ -55,6 +63,11 @@ METRICS: Dict[str, Tuple[str, str, Optional[Tuple[str, int, int]]]] = {
     ),
     "ClosedSegments": ("Count", "Closed segments that wait to be read", None),
     "UnreadBytes": ("Bytes", "Synced log not yet hinted, at most (with other tables')", None),
+    "HintedUpTo": (
+        "Seconds",
+        "What was synced by this second (since 1970) is sent; 0 when not known",
+        None,
+    ),
     "OrphanSegments": ("Count", "Logs without an index left by a crash", (">", 0, 3600)),
     "StuckSegmentsMended": ("Count", "Segments that a crash left open and this pass closed", None),
     "CaptureUp": ("Count", "1 when the connector's health answers well", ("<", 1, 120)),
@@ -88,6 +101,7 @@ METRICS: Dict[str, Tuple[str, str, Optional[Tuple[str, int, int]]]] = {
     "SlowLogSyncs": ("Count", "Log syncs that took longer than their period", None),
     "ArchiveBytes": ("Bytes", "Segments read and kept", None),
     "GuardFaults": ("Count", "Steps of this pass that failed", (">", 0, 60)),
+    "NodeReports": ("Count", "1 at the first pass of a minute, by which silence is noticed", None),
     "GuardSeconds": ("Seconds", "How long this pass took", None),
 }
 
@@ -139,8 +153,7 @@ class Settings(NamedTuple):
     connector_unit: str
     nodetool: str
     emf: str
-    namespace: str
-    cluster: str
+    pipeline: str
     node: str
     tables: Tuple[str, ...]
     archive_seconds: int
@@ -215,8 +228,7 @@ def load_settings(path: str) -> Settings:
             connector_unit=ini.get("connector_unit", "hintferry-capture"),
             nodetool=ini.get("nodetool", ""),
             emf=ini.get("emf", "127.0.0.1:25888"),
-            namespace=ini.get("namespace", "Hintferry"),
-            cluster=ini["cluster"],
+            pipeline=ini["pipeline"],
             node=ini.get("node", socket.gethostname()),
             tables=tuple(ini.get("tables", "").split()),
             archive_seconds=ini.getint("archive_seconds", 3600),
@@ -456,6 +468,9 @@ class Guard:
                 self.say("CRITICAL", f"{step.__name__}: {error}")
         self.metrics["TablesToSweep"] = len(self.to_sweep())
         self.metrics["GuardSeconds"] = round(time.perf_counter() - started, 3)
+        minute = self.now // 60
+        self.metrics["NodeReports"] = int(self.state.get("minute") != minute)
+        self.state["minute"] = minute
         self.state["said"] = self.said
         self.state["metrics"] = self.metrics
         self.state["at"] = self.now
@@ -629,6 +644,18 @@ class Guard:
         self.metrics["CdcOutageSecondsLeft"] = seconds_left(free, written)
         self.metrics["UnreadBytes"] = self.unread(segments)
         self.metrics["VolumeFreeBytes"] = self.world.volume_free()
+        self.metrics["HintedUpTo"] = self.hinted_upto(segments)
+
+    def hinted_upto(self, segments: List[Segment]) -> float:
+        """When the log last ended where capture has sent everything by now; 0 when never seen."""
+        synced = [(one.number, one.synced) for one in segments if one.idx]
+        end = max([*synced, (0, 0)])
+        ends = ([*self.state.get("ends", []), [self.now, *end]])[-SAMPLES:]
+        self.state["ends"] = ends
+        furthest = max(self.offsets.values() or [Offset(0, 0)])
+        sent = [at for at, number, position in ends if (number, position) <= furthest]
+        self.state["hinted_upto"] = max([*sent, self.state.get("hinted_upto", 0.0)])
+        return float(self.state["hinted_upto"])
 
     def unread(self, segments: List[Segment]) -> int:
         """At most: after a segment's last hint it may hold other tables' writes."""
@@ -793,17 +820,13 @@ def emf_document(settings: Settings, metrics: Dict[str, float], now: float) -> s
     document: Dict[str, Any] = {
         "_aws": {
             "Timestamp": int(now * 1000),
-            "LogGroupName": re.sub(r"[^\w./#-]", "-", f"/hintferry/{settings.cluster}/cdcguard"),
+            "LogGroupName": f"/hintferry/{settings.pipeline}/cdcguard",
             "CloudWatchMetrics": [
-                {
-                    "Namespace": settings.namespace,
-                    "Dimensions": [["Cluster", "Node"], ["Cluster"]],
-                    "Metrics": names,
-                }
+                {"Namespace": NAMESPACE, "Dimensions": DIMENSIONS, "Metrics": names}
             ],
         },
-        "Cluster": settings.cluster,
-        "Node": settings.node,
+        "pipeline": settings.pipeline,
+        "node": settings.node,
     }
     document.update(metrics)
     return json.dumps(document, sort_keys=True)
@@ -946,14 +969,14 @@ def locked(settings: Settings) -> Iterator[None]:
 
 
 def metrics_table() -> str:
-    """The table of metrics, by which the alarms are made."""
+    """METRICS, for people: the alarms (infra/node_alarms.py) are made from it too."""
     table = []
     for name, (unit, about, alarm) in METRICS.items():
         row: Dict[str, Any] = {"name": name, "unit": unit, "about": about}
         if alarm:
             row["alarm"] = {"when": alarm[0], "threshold": alarm[1], "seconds": alarm[2]}
         table.append(row)
-    return json.dumps({"dimensions": ["Cluster", "Node"], "metrics": table}, indent=2)
+    return json.dumps({"dimensions": DIMENSIONS, "metrics": table}, indent=2)
 
 
 COMMANDS: Dict[str, Callable[[Settings, World], int]] = {

@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from hintferry.core.capacity import ON_DEMAND, Capacity, Mode
 from hintferry.core.errors import ConfigurationError
-from hintferry.core.schema import ColumnKind, TableId
+from hintferry.core.schema import Column, ColumnKind, Table, TableId
 from infra.cqlschema import Schema, refuse_what_cannot_be_held, schema_from
 from infra.ddl_text import create_table, needs_statement
+from keyspaces_local.capacity import own_capacity
+from keyspaces_local.options import map_value, with_clause
+from keyspaces_local.properties import TableSettings, changed, defaults
 from sandbox.workload.schema import source_ddl
 from tools.places import ROOT
 
@@ -74,11 +78,30 @@ def test_a_table_of_statics_is_made_by_a_statement_that_says_the_same(tmp_path: 
     visits, totals = read(tmp_path, PRINTED).tables.values()
     assert needs_statement(visits)
     assert not needs_statement(totals)
-    text = create_table(visits, "arn:aws:kms:x")
+    text = create_table(visits, "arn:aws:kms:x", ON_DEMAND)
     assert read(tmp_path, text).tables[visits.id] == visits
     assert "'client_side_timestamps': {'status': 'enabled'}" in text
     assert "'kms_key_identifier': 'arn:aws:kms:x'" in text
-    assert "client_side" not in create_table(totals, "arn:aws:kms:x")
+    assert "client_side" not in create_table(totals, "arn:aws:kms:x", ON_DEMAND)
+    assert "capacity" not in text
+    assert "warm" not in text
+
+
+def test_the_statement_says_the_capacity() -> None:
+    """As keyspaces-local reads it."""
+    declared = Capacity(Mode.PROVISIONED, 100, 200, warm_write_units=300)
+    visits = Table(TableId("shop", "visits"), (Column("page", "text", ColumnKind.PARTITION_KEY),))
+    option = with_clause(create_table(visits, "arn:aws:kms:x", declared)).option(
+        "custom_properties"
+    )
+    assert option is not None
+    properties = changed(defaults(0), map_value(option))
+    made = own_capacity(TableSettings("shop", "visits", properties=properties))
+    assert (made.read, made.write) == (100, 200)
+    assert properties["warm_throughput"] == {
+        "read_units_per_second": "12000",
+        "write_units_per_second": "300",
+    }
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def guard(stack: Stack, tmp_path: Path) -> cdcguard.Settings:
         f"cassandra_yaml = {node.yaml}\nhome = {home}\nstate = {tmp_path / 'state.json'}\n"
         f"connector_log = {capture.log}\ncassandra_log = {node.log}\n"
         f"health_url = http://127.0.0.1:{capture.http_port}/health\n"
-        "emf = 127.0.0.1:9\ncluster = source\n"
+        "emf = 127.0.0.1:9\npipeline = sandbox\n"
     )
     return cdcguard.load_settings(str(ini))
 

@@ -115,7 +115,7 @@ def test_what_was_set_up_is_what_the_guard_reads(node: Path, config: Path) -> No
     assert settings.offsets == written["offset.backing.store.dir"]
     assert settings.relocated == written["commit.log.relocation.dir"]
     assert settings.tables == ("shop.orders", "shop.readings")
-    assert (settings.cluster, settings.node) == ("Old Shop", "10.0.1.11")
+    assert (settings.pipeline, settings.node) == ("hintferry", "10.0.1.11")
     assert settings.connector_log in (node / "etc/hintferry/logback.xml").read_text()
     assert f":{written['http.port']}/" in settings.health_url
     units = node / "etc/systemd/system"

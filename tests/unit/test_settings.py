@@ -11,6 +11,7 @@ from hintferry.adapters.settings import (
     migration_from_environment,
     queues_from_environment,
 )
+from hintferry.core.capacity import ON_DEMAND, Capacity, Mode
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.schema import TableId
 
@@ -29,6 +30,9 @@ region = "eu-west-1"
 ttl = false
 """
 
+DC = 'datacenter = "dc1"'
+ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:cassandra-AbCdEf"
+
 
 def written(folder: Path, text: str) -> Path:
     path = folder / "migration.toml"
@@ -44,6 +48,14 @@ def test_a_short_file_says_all_there_is_to_say(tmp_path: Path) -> None:
     assert {TableId("shop", "orders"): True, TableId("shop", "Visits"): False} == {
         table.id: table.ttl for table in migration.tables
     }
+
+
+def test_a_table_says_what_it_takes(tmp_path: Path) -> None:
+    plain = migration_from(written(tmp_path, GOOD))
+    assert [table.capacity for table in plain.tables] == [ON_DEMAND, ON_DEMAND]
+    said = "capacity = 'provisioned'\nread_units = 100\nwrite_units = 200\nwarm_write_units = 300"
+    told = migration_from(written(tmp_path, GOOD.replace("ttl = false", said))).tables[1]
+    assert told.capacity == Capacity(Mode.PROVISIONED, 100, 200, 0, 300)
 
 
 def test_what_only_the_stacks_read_has_defaults_and_is_read(tmp_path: Path) -> None:
@@ -83,6 +95,38 @@ def test_what_only_the_stacks_read_has_defaults_and_is_read(tmp_path: Path) -> N
         ("[source]", "[pipeline]\ngroup = 'a'\n[source]", "pipeline: unknown key group"),
         ("[source]", "[alarms]\ncritical = 'a'\n[source]", "alarms: unknown key critical"),
         ("[source]", "[source", "is not valid TOML"),
+        ("ttl = false", "capacity = 'free'", 'capacity is "free"; write "on-demand" or'),
+        ("ttl = false", "capacity = 'provisioned'", "give it read_units and write_units"),
+        ("ttl = false", "write_units = 5", 'write capacity = "provisioned", or warm_read'),
+        ("ttl = false", "warm_write_units = -1", "warm_write_units is -1; write units a second"),
+        ("ttl = false", "warm_write_units = 40001", "a table may have 40000; ask AWS for more"),
+        (
+            '[tables."shop.orders"]',
+            "[tables.'shop.orders']\ncapacity = 'provisioned'\nread_units = 1\nwrite_units = 9"
+            "\n[tables.'shop.b']\ncapacity = 'provisioned'\nread_units = 1\nwrite_units = 80000",
+            "a table may have 40000",
+        ),
+        (
+            '[target]\nendpoint = "cassandra.eu-west-1.amazonaws.com"',
+            '[tables."a.b"]\ncapacity = "provisioned"\nread_units = 9\nwrite_units = 7\n'
+            '[tables."a.c"]\ncapacity = "provisioned"\nread_units = 9\nwrite_units = 7\n'
+            '[target]\nendpoint = "x"\naccount_quota = 13',
+            "the tables' read_units are 18 together, the account may have 13",
+        ),
+        (
+            "[source]",
+            "[pipeline]\nname = 'Old Shop'\n[source]",
+            'pipeline.name is "Old Shop"; write',
+        ),
+        (DC, f'{DC}\nauth = "kerberos"', 'source.auth is "kerberos"; write one of "none", "pass'),
+        (DC, f'{DC}\nauth = "password"', "source.secret_arn is not the whole ARN of a secret"),
+        (DC, f'{DC}\nauth = "mtls"\nsecret_arn = "{ARN}"', "source.tls is false; ca_file and"),
+        (DC, f'{DC}\nauth = "password"\nsecret_arn = "{ARN[:-7]}"', "source.secret_arn is not"),
+        (DC, f'{DC}\nsecret_arn = "{ARN}"', 'source.auth is "none"; write "password" or "mtls"'),
+        (DC, f'{DC}\ntls = true\nca_file = "no.pem"', "source.ca_file names no file; put the PEM"),
+        (DC, f'{DC}\ntls = true\nca_file = "/a/b"', "source.ca_file is a path; write the name"),
+        (DC, f"{DC}\ntls = true\nhost_names = false", "source.host_names is false; it takes a"),
+        (DC, f'{DC}\ntls = "yes"', "source.tls is a str; write a bool"),
     ],
 )
 def test_a_bad_file_is_refused_by_name_and_key(

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from hintferry.adapters.settings import Queues
+from hintferry.core.passes import Verb
 from hintferry.core.schema import TableId
 from hintferry.core.tokens import TokenRange
 from hintferry.core.verdict import Filled, Tally
-
-
-class Verb(Enum):
-    """The two kinds of sweep."""
-
-    VERIFY = "verify"
-    BACKFILL = "backfill"
-
-    @property
-    def sums(self) -> Tally | Filled:
-        """Where the results of its ranges are added up."""
-        return Tally() if self is Verb.VERIFY else Filled()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +23,8 @@ class Task:
     at_all: bool = False
     repair_rate: float | None = None
     queues: Queues | None = None
+    workers: int = 1
+    """That share the capacity of the target's table."""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -56,11 +46,15 @@ class Advanced:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A range is done, with these sums by name, or failed."""
+    """A range is done, with these sums by name, or failed.
+
+    `examples`: verdicts and keys, as text, of some that are not equal.
+    """
 
     part: TokenRange
     sums: dict[str, int]
     error: str | None
+    examples: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

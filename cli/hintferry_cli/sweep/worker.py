@@ -11,13 +11,17 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 
 from hintferry import wiring
+from hintferry.adapters.cassandra import CassandraSource
+from hintferry.adapters.clock import WallClock
+from hintferry.adapters.keycodec import readable
 from hintferry.adapters.scan import Consistency
 from hintferry.adapters.settings import migration_from
 from hintferry.core.errors import HintferryError
+from hintferry.core.passes import Verb
 from hintferry.core.tokens import TokenRange
 from hintferry.core.verdict import Filled, Tally
 from hintferry.report import Finished, Report
-from hintferry_cli.sweep.task import Advanced, Ended, Refused, Task, Verb, Wanted, as_numbers
+from hintferry_cli.sweep.task import Advanced, Ended, Refused, Task, Wanted, as_numbers
 
 
 def main() -> None:
@@ -38,10 +42,15 @@ def main() -> None:
 def _work(task: Task, parent: Connection) -> None:
     sweeper = wiring.sweeper(migration_from(task.config), task.table)
     try:
+        source = CassandraSource(sweeper.near, WallClock())
         for report in _reports(task, sweeper, _ranges(parent)):
             if isinstance(report, Finished):
                 error = None if report.error is None else str(report.error)
-                parent.send(Ended(report.part, as_numbers(report.tally), error))
+                examples = tuple(
+                    (verdict.value, readable(source.table(task.table), hint))
+                    for verdict, hint in report.examples
+                )
+                parent.send(Ended(report.part, as_numbers(report.tally), error, examples))
             else:
                 parent.send(Advanced(report.keys))
     finally:
@@ -53,7 +62,7 @@ def _reports(
 ) -> Iterator[Report[Tally] | Report[Filled]]:
     if task.verb is Verb.BACKFILL:
         assert task.queues is not None
-        yield from sweeper.backfill(task.queues).fill(ranges)
+        yield from sweeper.backfill(task.queues, task.workers).fill(ranges)
         return
     repair = None
     if task.repair_rate is not None:

@@ -24,11 +24,13 @@ from hintferry.adapters.cassandra import CassandraSource
 from hintferry.adapters.clock import NoDeadline, WallClock
 from hintferry.adapters.debezium import HintDecoder
 from hintferry.adapters.fences import KeyspacesFences
+from hintferry.adapters.figures import CloudWatchFigures
 from hintferry.adapters.keyspaces import KeyspacesTarget
 from hintferry.adapters.leases import KeyspacesLeases
-from hintferry.adapters.marker import check_capture
+from hintferry.adapters.marker import CapturedMarkers, check_capture
 from hintferry.adapters.meter import NoMeter, PowertoolsMeter
 from hintferry.adapters.parking import SqsParkingLot
+from hintferry.adapters.passes import KeyspacesPasses
 from hintferry.adapters.queue_event import ReplayEvents
 from hintferry.adapters.rawcql import rows_as_they_are
 from hintferry.adapters.replay_queue import SqsReplayQueue
@@ -45,13 +47,19 @@ from hintferry.adapters.settings import (
     queues_from_environment,
 )
 from hintferry.adapters.sigv4 import KeyspacesAuthProvider
+from hintferry.adapters.source_login import SourceLogin
+from hintferry.adapters.source_nodes import CqlNodes
 from hintferry.backfill import Backfill
 from hintferry.core.errors import Side
+from hintferry.core.facts import Answers
 from hintferry.core.limits import REQUEST_TIMEOUT_S
 from hintferry.core.schema import TableId
 from hintferry.core.tokens import TokenRange
+from hintferry.cutover import Gatekeeper
+from hintferry.estimate import Estimate, estimate
 from hintferry.fence import FencedScan, FencedSource
 from hintferry.pipeline import Pipeline
+from hintferry.ports import Clock, Waiting
 from hintferry.repair import Repair
 from hintferry.sweep import Sweep
 
@@ -68,7 +76,6 @@ def processor(logger: Logger, metrics: Metrics) -> Pipeline:
     source = FencedSource(CassandraSource(near, clock, ttl_off), KeyspacesFences(far, clock))
     target = KeyspacesTarget(far, ttl_off)
     leases = KeyspacesLeases(far, clock)
-    sqs = boto3.client("sqs")
     sqs = _client("sqs")
     parking = SqsParkingLot(sqs, _client("s3"), queues.parked_queue_url, queues.bucket)
     replay = SqsReplayQueue(sqs, queues.replay_queue_url, clock)
@@ -116,8 +123,15 @@ class Sweeper:
             repair and Repair(SqsReplayQueue(_client("sqs"), repair[0], clock), clock, repair[1]),
         )
 
-    def backfill(self, queues: Queues) -> Backfill:
-        """`queues`: where what the target refuses is parked."""
+    def estimate(self) -> Estimate:
+        """About what a backfill will have to do. Raises HintferryError."""
+        clock, fences = WallClock(), KeyspacesFences(self.far, WallClock())
+        near = TokenScan(self.near, clock.read_start, self._ttl_off())
+        source = CassandraSource(self.near, clock, self._ttl_off())
+        return estimate(source.table(self.table.id), FencedScan(near, fences), self.table.ttl)
+
+    def backfill(self, queues: Queues, workers: int) -> Backfill:
+        """`queues`: where what the target refuses is parked; `workers` share the capacity."""
         clock, ttl_off = WallClock(), self._ttl_off()
         fences = KeyspacesFences(self.far, clock)
         source = FencedSource(CassandraSource(self.near, clock, ttl_off), fences)
@@ -133,7 +147,12 @@ class Sweeper:
             NoMeter(),
         )
         scan = FencedScan(TokenScan(self.near, clock.read_start, ttl_off), fences)
-        return Backfill(self.table.id, scan, pipeline, NoDeadline())
+        rate = self.table.capacity.backfill_units_per_s / workers
+        return Backfill(self.table.id, scan, pipeline, NoDeadline(), self.table.ttl, rate)
+
+    def passes(self) -> KeyspacesPasses:
+        """Where finished passes are recorded."""
+        return KeyspacesPasses(self.far)
 
     def close(self) -> None:
         """End the connections."""
@@ -151,28 +170,71 @@ def sweeper(migration: Migration, table: TableId) -> Sweeper:
     return Sweeper(settings, source_session(migration.source), target_session(migration.target))
 
 
-def _client(service: str) -> Any:
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """From where tables are watched and cut over; close it at the end."""
+
+    migration: Migration
+    near: CqlSession
+    far: CqlSession
+    clock: Clock
+    waiting: Waiting
+
+    def keeper(self, table: TableId, answers: Answers) -> Gatekeeper:
+        """Of one table's gate. Raises UnknownTable, SideFault."""
+        figures = CloudWatchFigures(_client("cloudwatch"), self.migration, self.clock)
+        return Gatekeeper(
+            CassandraSource(self.near, self.clock).table(table),
+            answers,
+            self.migration.stock_connector,
+            CqlNodes(self.near, self.migration.source.datacenter),
+            figures,
+            figures,
+            self.waiting,
+            CapturedMarkers(self.near, self.far),
+            KeyspacesPasses(self.far),
+            KeyspacesFences(self.far, self.clock),
+            self.clock,
+        )
+
+    def close(self) -> None:
+        """End the connections."""
+        self.near.close()
+        self.far.close()
+
+
+def seat(migration: Migration, waiting: Waiting) -> Seat:
+    """Nothing is connected yet."""
+    near, far = source_session(migration.source), target_session(migration.target)
+    return Seat(migration, near, far, WallClock(), waiting)
+
+
+def _client(service: str, region: str | None = None) -> Any:
     """A client that tells soon that its service is away: an invocation has no minutes to wait."""
     config = Config(
         connect_timeout=2,
         read_timeout=REQUEST_TIMEOUT_S,
         retries={"mode": "standard", "total_max_attempts": 3},
     )
-    return boto3.client(service, config=config)
+    return boto3.client(service, region_name=region, config=config)
 
 
 def source_session(settings: SourceSettings) -> CqlSession:
     """A session with the Cassandra cluster, read in one datacenter only."""
+    # A secret may lie in another Region than the function.
+    region = settings.secret_arn.split(":")[3] if settings.secret_arn else None
+    login = SourceLogin(settings, lambda: _client("secretsmanager", region))
 
     def build() -> Cluster:
         return Cluster(
             settings.contact_points,
             port=settings.port,
             execution_profiles=_profile(DCAwareRoundRobinPolicy(settings.datacenter)),
+            **login.options(),
             **COMMON_OPTIONS,
         )
 
-    return CqlSession(Side.SOURCE, build)
+    return CqlSession(Side.SOURCE, build, login.renew)
 
 
 def target_session(settings: TargetSettings) -> CqlSession:

@@ -3,29 +3,57 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
 
+from hintferry.core.capacity import ON_DEMAND, Capacity, Mode
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.schema import TableId
 
 CONFIG_VARIABLE = "HINTFERRY_CONFIG"
 T = TypeVar("T")
+E = TypeVar("E", bound=Enum)
+
+TABLE_QUOTA, ACCOUNT_QUOTA = 40_000, 80_000
+"""What AWS allows where nobody has asked for more."""
 
 PARTITIONS = 6
 """Of a table's topic, where `migration.toml` does not say."""
 
 
+_SECRET_ARN = re.compile(r"arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:\S+-\w{6}")
+"""With the six characters that Secrets Manager adds, as a policy must name it."""
+
+
+class Auth(Enum):
+    """How the source lets us in; what it takes lies in a secret."""
+
+    NONE = "none"
+    PASSWORD = "password"
+    MTLS = "mtls"
+
+
 @dataclass(frozen=True, slots=True)
 class SourceSettings:
-    """How to reach the Cassandra cluster: some of its nodes, and the datacenter to read."""
+    """How to reach the Cassandra cluster: some of its nodes, and the datacenter to read.
+
+    `ca_file` None means the certificates that the layer ships; without `host_names` a node may
+    have a certificate for any name.
+    """
 
     contact_points: tuple[str, ...]
     port: int
     datacenter: str
+    tls: bool = False
+    ca_file: Path | None = None
+    host_names: bool = True
+    auth: Auth = Auth.NONE
+    secret_arn: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +64,10 @@ class TargetSettings:
     port: int
     region: str
     ca_file: Path | None
+    table_quota: int = TABLE_QUOTA
+    """units a second that the account allows a table, reads and writes each"""
+    account_quota: int = ACCOUNT_QUOTA
+    """and all provisioned tables together"""
     schema: Path = Path("schema.cql")
     """CQL that describes the tables, as `DESCRIBE KEYSPACE` prints it; read when stacks are made"""
 
@@ -48,6 +80,7 @@ class TableSettings:
     ttl: bool = True
     partitions: int = PARTITIONS
     """of its topic: as many workers can follow it at once"""
+    capacity: Capacity = ON_DEMAND
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +146,26 @@ class Migration:
     source: SourceSettings
     target: TargetSettings
     topic_prefix: str
+    stock_connector: bool
+    """Whether Debezium's own handler reads the logs, which hints less than ours."""
+
     tables: tuple[TableSettings, ...]
     deployment: Deployment
+
+    def topic(self, table: TableId) -> str:
+        """The name that capture gives to the topic of a table."""
+        return f"{self.topic_prefix}.{table}"
+
+    def consumer_group(self, table: TableId) -> str:
+        """The one in which a table's topic is followed."""
+        pipeline = self.deployment.pipeline
+        return f"{pipeline.name}-{table}-{pipeline.consumer_group}"
+
+    @property
+    def kafka_cluster(self) -> str:
+        """The name of the MSK cluster."""
+        arn = self.deployment.kafka.cluster_arn
+        return arn.split("/")[1] if arn else self.deployment.pipeline.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,24 +190,24 @@ def migration_from(path: Path) -> Migration:
     tables = file.section("tables")
     deployment = _deployment(file, source.take("nodes", int, 0))
     migration = Migration(
-        SourceSettings(
-            tuple(source.texts("contact_points")),
-            source.take("port", int, 9042),
-            source.take("datacenter", str),
-        ),
+        _source(source, path),
         TargetSettings(
             target.take("endpoint", str),
             target.take("port", int, 9142),
             target.take("region", str),
             _path(target.take("ca_file", str, "")),
+            target.count("table_quota", TABLE_QUOTA),
+            target.count("account_quota", ACCOUNT_QUOTA),
             path.parent / target.take("schema", str, "schema.cql"),
         ),
         capture.take("topic_prefix", str, "hintferry"),
+        capture.take("stock", bool, False),
         tuple(_table(tables, name) for name in tables.names()),
         deployment,
     )
     for section in (source, target, capture, file):
         section.refuse_the_rest()
+    _check_quotas(path, migration)
     return migration
 
 
@@ -190,6 +241,49 @@ def _variable(name: str) -> str:
     return value
 
 
+def _source(section: _Section, path: Path) -> SourceSettings:
+    """Raises ConfigurationError for options that do not go together too."""
+    ca_file = section.take("ca_file", str, "")
+    settings = SourceSettings(
+        tuple(section.texts("contact_points")),
+        section.take("port", int, 9042),
+        section.take("datacenter", str),
+        section.take("tls", bool, False),
+        path.parent / ca_file if ca_file else None,
+        section.take("host_names", bool, True),
+        section.choice("auth", Auth, Auth.NONE),
+        section.take("secret_arn", str, ""),
+    )
+    section.refuse_if(
+        "/" in ca_file, "ca_file", "is a path; write the name of a file beside migration.toml"
+    )
+    section.refuse_if(
+        settings.ca_file is not None and not settings.ca_file.is_file(),
+        "ca_file",
+        "names no file; put the PEM file of the source's CA beside migration.toml",
+    )
+    needs_tls = settings.ca_file is not None or settings.auth is Auth.MTLS
+    section.refuse_if(
+        needs_tls and not settings.tls, "tls", 'is false; ca_file and auth = "mtls" need it true'
+    )
+    section.refuse_if(
+        not settings.host_names and settings.ca_file is None,
+        "host_names",
+        "is false; it takes a ca_file, or anybody with a certificate could be the source",
+    )
+    section.refuse_if(
+        settings.auth is not Auth.NONE and not _SECRET_ARN.fullmatch(settings.secret_arn),
+        "secret_arn",
+        "is not the whole ARN of a secret; print it with: aws secretsmanager describe-secret",
+    )
+    section.refuse_if(
+        settings.auth is Auth.NONE and bool(settings.secret_arn),
+        "auth",
+        'is "none"; write "password" or "mtls" where there is a secret_arn',
+    )
+    return settings
+
+
 def _path(text: str) -> Path | None:
     return Path(text) if text else None
 
@@ -214,8 +308,8 @@ def _deployment(file: _Section, nodes: int) -> Deployment:
             kafka.count("storage_gib", 250),
         ),
         PipelineSettings(
-            pipeline.take("name", str, "hintferry"),
-            pipeline.take("consumer_group", str, "v1"),
+            pipeline.name("name", "hintferry"),
+            pipeline.name("consumer_group", "v1"),
             pipeline.count("concurrency", 50),
             pipeline.count("memory_mb", 1769),
         ),
@@ -238,9 +332,55 @@ def _table(tables: _Section, name: str) -> TableSettings:
         TableId(keyspace, table),
         section.take("ttl", bool, True),
         section.count("partitions", PARTITIONS),
+        _capacity(section),
     )
     section.refuse_the_rest()
     return settings
+
+
+def _capacity(section: _Section) -> Capacity:
+    """How the table's capacity is paid for, and how much of it there is."""
+    mode = section.take("capacity", str, Mode.ON_DEMAND.value)
+    if mode not in [one.value for one in Mode]:
+        raise ConfigurationError(
+            f'{section.where}.capacity is "{mode}"; write "on-demand" or "provisioned"'
+        )
+    names = "read_units", "write_units", "warm_read_units", "warm_write_units"
+    units = [section.take(name, int, 0) for name in names]
+    for name, count in zip(names, units, strict=True):
+        if count < 0:
+            raise ConfigurationError(f"{section.where}.{name} is {count}; write units a second")
+    capacity = Capacity(Mode(mode), *units)
+    is_provisioned = capacity.mode is Mode.PROVISIONED
+    if is_provisioned and not (capacity.read_units and capacity.write_units):
+        raise ConfigurationError(
+            f"{section.where} is provisioned; give it read_units and write_units a second"
+        )
+    if not is_provisioned and (capacity.read_units or capacity.write_units):
+        raise ConfigurationError(
+            f'{section.where} has read_units or write_units; write capacity = "provisioned", or'
+            " warm_read_units and warm_write_units"
+        )
+    return capacity
+
+
+def _check_quotas(path: Path, migration: Migration) -> None:
+    """Raises ConfigurationError for what the service would refuse when the tables are made."""
+    target = migration.target
+    for table in migration.tables:
+        if table.capacity.most_units > target.table_quota:
+            raise ConfigurationError(
+                f'{path}: tables."{table.id}" asks for {table.capacity.most_units} units a second,'
+                f" a table may have {target.table_quota}; ask AWS for more, then write it as"
+                " target.table_quota"
+            )
+    for name in ("read_units", "write_units"):
+        units = sum(getattr(table.capacity, name) for table in migration.tables)
+        if units > target.account_quota:
+            raise ConfigurationError(
+                f"{path}: the tables' {name} are {units} together, the account may have"
+                f" {target.account_quota}; ask AWS for more, then write it as target.account_quota"
+            )
 
 
 class _Section:
@@ -273,6 +413,27 @@ class _Section:
         if value < 1:
             raise ConfigurationError(f"{self.where}.{name} is {value}; write a number from 1 on")
         return value
+
+    def choice(self, name: str, kinds: type[E], default: E) -> E:
+        value = self.take(name, str, default.value)
+        try:
+            return kinds(value)
+        except ValueError as error:
+            known = ", ".join(f'"{kind.value}"' for kind in kinds)
+            raise ConfigurationError(
+                f'{self.where}.{name} is "{value}"; write one of {known}'
+            ) from error
+
+    def name(self, name: str, default: str) -> str:
+        value = self.take(name, str, default)
+        # It becomes part of the names of stacks, queues, groups and logs.
+        wrong = not re.fullmatch("[a-z][a-z0-9-]{0,30}", value)
+        self.refuse_if(wrong, name, f'is "{value}"; write 1 to 31 of a-z, 0-9, -, a letter first')
+        return value
+
+    def refuse_if(self, wrong: bool, name: str, why: str) -> None:
+        if wrong:
+            raise ConfigurationError(f"{self.where}.{name} {why}")
 
     def texts(self, name: str, default: list[str] | None = None) -> list[str]:
         values = self.take(name, list, default)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import Self
 
@@ -66,6 +66,9 @@ class Tally(Sums):
     hinted: int = 0
     """Keys and partitions of which a hint was sent, so that the pipeline mends them."""
 
+    read_units: int = field(default=0, compare=False)
+    """Of the target, about; those of second looks are left out."""
+
     @property
     def seen(self) -> int:
         """Keys that either side showed."""
@@ -93,6 +96,9 @@ class Filled(Sums):
 
     unread: int = 0
     """Single tokens that the source fails to read although it serves others."""
+
+    write_units: int = field(default=0, compare=False)
+    """Of the target, about; those of what failed at first and was written again are left out."""
 
     @property
     def seen(self) -> int:
