@@ -1,15 +1,8 @@
-"""What is wrong when: every alarm as data. No import of the CDK.
-
-A rule watches one metric of `infra.metrics`, or, where the metric has one series a table, mapping
-or broker, the worst of all series by a Metrics Insights query: so there is one alarm a pipeline,
-and the series tells which table. CloudWatch allows no SEARCH in an alarm.
-"""
+"""What is wrong when: every alarm as data; those of the nodes are in `infra.node_alarms`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from math import ceil
 
 from hintferry.adapters.settings import Migration
@@ -20,77 +13,9 @@ from infra.figures import (
     TOPIC_RETENTION_S,
     sweep_overdue_s,
 )
-from infra.metrics import (
-    NAMESPACE,
-    NODE_DIMENSION,
-    NODE_NAMESPACE,
-    OUR_DIMENSION,
-    SERVICE,
-)
-
-MINUTE_S = 60
-HOUR_S = 3600
-
-
-class Severity(Enum):
-    """Whom an alarm wakes: critical means that data is at risk now, or soon."""
-
-    CRITICAL = "critical"
-    WARNING = "warning"
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One metric with its dimensions."""
-
-    namespace: str
-    name: str
-    dimensions: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """The worst, or the sum, of all series of a metric that have these dimensions."""
-
-    namespace: str
-    name: str
-    dimensions: tuple[str, ...]
-    where: Mapping[str, str]
-
-    def text(self, statistic: str) -> str:
-        """In the language of Metrics Insights."""
-        schema = ", ".join([f'"{self.namespace}"', *(f'"{one}"' for one in self.dimensions)])
-        where = " AND ".join(f"\"{name}\" = '{value}'" for name, value in self.where.items())
-        chosen = f" WHERE {where}" if where else ""
-        return f'SELECT {statistic}("{self.name}") FROM SCHEMA({schema}){chosen}'
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """`breaches` of `periods` data points beyond `threshold` raise the alarm."""
-
-    name: str
-    severity: Severity
-    metric: Series | Query
-    statistic: str
-    """of CloudWatch; of a Query: MAX, MIN or SUM"""
-    threshold: float
-    meaning: str
-    action: str
-    section: str
-    """the heading of docs/operations.md that says more"""
-    period_s: int = MINUTE_S
-    periods: int = 1
-    breaches: int = 1
-    below: bool = False
-    """the alarm is raised below the threshold, else above"""
-    silence_breaches: bool = False
-    """missing data raises it too: where silence is the danger"""
-
-    @property
-    def description(self) -> str:
-        """What is read at three in the morning."""
-        return f"{self.meaning} {self.action} docs/operations.md: {self.section}."
+from infra.metrics import NAMESPACE, OUR_DIMENSION, SERVICE
+from infra.node_alarms import of_the_nodes
+from infra.rule import HOUR_S, MINUTE_S, Query, Rule, Series, Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +43,7 @@ def rules(migration: Migration, names: Names) -> list[Rule]:
         *_of_the_functions(names),
         *_of_the_queues(names),
         *_of_the_sweeps(names, migration.deployment.sweep.every_hours),
-        *_of_the_nodes(pipeline, migration.deployment.nodes),
+        *of_the_nodes(pipeline, migration.deployment.nodes),
     ]
 
 
@@ -317,60 +242,6 @@ def _of_the_sweeps(names: Names, every_hours: int) -> list[Rule]:
                 below=True, silence_breaches=True,
             ),
         ]  # fmt: skip
-    return found
-
-
-def _of_the_nodes(pipeline: str, nodes: int) -> list[Rule]:
-    def node(name: str) -> Series:
-        return Series(NODE_NAMESPACE, name, {NODE_DIMENSION: pipeline})
-
-    found = [
-        Rule(
-            "CdcSpaceLow", WARNING, node("CdcFreeFraction"), "Minimum", 0.4,
-            "A node's change log is over 60 % full.",
-            "See whether its connector reads.",
-            "Change logs fill", 5 * MINUTE_S, 3, 3, below=True,
-        ),
-        Rule(
-            "CdcFullSoon", CRITICAL, node("CdcSecondsToFull"), "Minimum", 4 * HOUR_S,
-            "In four hours a node refuses writes to the migrated tables.",
-            "Enlarge cdc_total_space, or mend its connector.",
-            "Change logs fill", 5 * MINUTE_S, 2, 2, below=True,
-        ),
-        Rule(
-            "SegmentStuck", CRITICAL, node("StuckSegments"), "Maximum", 0,
-            "A node's connector does not get past a segment; newer hints wait behind it.",
-            "Follow the runbook of the stuck segment.",
-            "Stuck segments", 5 * MINUTE_S, 2, 2,
-        ),
-        Rule(
-            "ConnectorSilent", CRITICAL, node("ConnectorSilentSeconds"), "Maximum", 300,
-            "A node's connector reads nothing although there is something.",
-            "Restart it, and read its log.",
-            "Silent connectors", MINUTE_S, 3, 3,
-        ),
-        Rule(
-            "ConnectorLoses", CRITICAL, node("SegmentsLost"), "Sum", 0,
-            "A node lost changes before capture read them.",
-            "Compare the tables in full that the guard names.",
-            "Lost segments",
-        ),
-        Rule(
-            "AllocationBlocked", WARNING, node("AllocationBlocked"), "Sum", 0,
-            "Writes waited for memory on a node: their hints may come before they can be read.",
-            "Compare the busiest tables in full once it is over.",
-            "Blocked allocation", 5 * MINUTE_S,
-        ),
-    ]  # fmt: skip
-    if nodes:
-        found.append(
-            Rule(
-                "NodeSilent", CRITICAL, node("CdcFreeFraction"), "SampleCount", 5 * nodes - 1,
-                f"Not all of the {nodes} nodes report: capture may stand still unseen.",
-                "Find the node whose guard is missing.",
-                "Silent nodes", 5 * MINUTE_S, 2, 2, below=True, silence_breaches=True,
-            )
-        )  # fmt: skip
     return found
 
 

@@ -11,11 +11,12 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from hintferry.adapters.settings import Migration
-from infra.alarm_rules import Names, Query, Rule, Series, Severity, rules
+from infra.alarm_rules import Names, rules
 from infra.dashboards import make_dashboards
 from infra.kafka import KafkaStack
 from infra.network import NetworkStack
 from infra.pipeline import PipelineStack
+from infra.rule import Query, Rule, Series, Severity
 from infra.sweep import SweepStack
 
 
@@ -49,8 +50,7 @@ class AlarmsStack(cdk.Stack):
             sweep.machine_arn,
         )
         prefix = migration.deployment.pipeline.name
-        all_rules = rules(migration, names)
-        for rule in all_rules:
+        for rule in rules(migration, names):
             self._alarm(prefix, rule, topics[rule.severity])
         make_dashboards(self, prefix, names)
 
@@ -69,7 +69,7 @@ class AlarmsStack(cdk.Stack):
         return topic
 
     def _alarm(self, prefix: str, rule: Rule, topic: sns.ITopic) -> None:
-        comparison = "LessThanOrEqualToThreshold" if rule.below else "GreaterThanThreshold"
+        comparison = "LessThanThreshold" if rule.below else "GreaterThanThreshold"
         cloudwatch.CfnAlarm(
             self,
             rule.name,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from pathlib import Path
 
 import aws_cdk as cdk
 import cdk_nag
@@ -18,7 +19,9 @@ from infra.alarms import AlarmsStack
 from infra.kafka import KafkaStack
 from infra.layer import Code, build_layer
 from infra.network import NetworkStack
+from infra.nodes import NodesStack
 from infra.pipeline import PipelineStack
+from infra.standing import standing_cost, told
 from infra.sweep import SweepStack
 from infra.tables import TablesStack
 from tools.places import BUILD, ROOT
@@ -43,6 +46,7 @@ def build(migration: Migration, code: Code, outdir: str | None = None) -> cdk.Ap
     # A mapping is refused for a topic that is not there, and hints wait for a table that is not.
     pipeline.add_stack_dependency(kafka)
     pipeline.add_stack_dependency(tables)
+    NodesStack(app, f"{name}-nodes", migration, network, kafka, **options)
     sweep = SweepStack(app, f"{name}-sweep", migration, network, pipeline, **options)
     AlarmsStack(app, f"{name}-alarms", migration, network, kafka, pipeline, sweep, **options)
     cdk.Validations.of(app).add_plugins(
@@ -58,7 +62,10 @@ def main() -> int:
         migration = migration_from(path)
         code = Code(BUILD / "assets", path)
         build_layer(code.directory / "layer")
-        build(migration, code, os.environ.get("CDK_OUTDIR", str(ROOT / "cdk.out"))).synth()
+        out = Path(os.environ.get("CDK_OUTDIR", str(ROOT / "cdk.out")))
+        build(migration, code, str(out)).synth()
+        templates = [json.loads(path.read_text()) for path in out.glob("*.template.json")]
+        print(told(standing_cost(migration, templates)))
     except ConfigurationError as error:
         print(f"synth: {error}", file=sys.stderr)
         return 1

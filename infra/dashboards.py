@@ -9,7 +9,8 @@ import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from infra.alarm_rules import Names
-from infra.metrics import NAMESPACE, NODE_DIMENSION, NODE_NAMESPACE, OUR_DIMENSION, SERVICE
+from infra.metrics import NAMESPACE, OUR_DIMENSION, SERVICE
+from node.cdcguard.cdcguard import NAMESPACE as NODE_NAMESPACE
 
 Widget = dict[str, Any]
 _WIDTH, _HEIGHT = 12, 6
@@ -30,7 +31,10 @@ def make_dashboards(stack: cdk.Stack, prefix: str, names: Names) -> None:
         ("Given up or dropped: zero", [_mappings("OnFailureDestinationDeliveredEventCount"),
                                        _mappings("DroppedEventCount")]),
         ("Freshness, ms", [_ours("Freshness", "p50"), _ours("Freshness", "p99")]),
-        ("Segments lost on nodes: zero", [_node("SegmentsLost", prefix, "Sum")]),
+        ("Nodes: hints lost, segments deleted or set aside: zero",
+         [_node("HintsLost", prefix, "Sum"), _node("SegmentsDeleted", prefix, "Sum"),
+          _node("SetAsideSegments", prefix, "Maximum")]),
+        ("Nodes: tables to compare: zero", [_node("TablesToSweep", prefix, "Maximum")]),
         ("Sweeps: rows that differ: zero", [_ours("SweepDivergence", "Sum")]),
         ("Sweeps: seconds since the last whole one", [_ours("SweepAge", "Maximum")]),
         ("Hints returned or parked", [_ours("HintsReturned", "Sum"), _ours("HintsParked", "Sum")]),
@@ -49,8 +53,8 @@ def make_dashboards(stack: cdk.Stack, prefix: str, names: Names) -> None:
          [_search("AWS/Kafka", "KafkaDataLogsDiskUsed", ("Cluster Name", "Broker ID"),
                   names.cluster, "Maximum")]),
         ("Sweeps: ranges done", [_ours("SweepRangesDone", "Sum")]),
-        ("Nodes: free part of the change log", [_node("CdcFreeFraction", prefix, "Minimum")]),
-        ("Nodes: stuck segments", [_node("StuckSegments", prefix, "Maximum")]),
+        ("Nodes: free part of the change log, %", [_node("CdcFreePercent", prefix, "Minimum")]),
+        ("Nodes: oldest segment that waits, s", [_node("OldestSegmentSeconds", prefix, "Maximum")]),
     ]  # fmt: skip
     for title, rows in (("cut-over", cut_over), ("plumbing", plumbing)):
         body = {"widgets": [_widget(n, *row, stack.region) for n, row in enumerate(rows)]}
@@ -78,7 +82,7 @@ def _ours(name: str, statistic: str) -> list[Any]:
 
 
 def _node(name: str, pipeline: str, statistic: str) -> list[Any]:
-    return [NODE_NAMESPACE, name, NODE_DIMENSION, pipeline, {"stat": statistic}]
+    return [NODE_NAMESPACE, name, "pipeline", pipeline, {"stat": statistic}]
 
 
 def _queue(name: str, queue: str) -> list[Any]:

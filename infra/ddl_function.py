@@ -10,12 +10,9 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 
 from hintferry.adapters.settings import Migration
-from hintferry.core.schema import TableId
 from infra import roles
 from infra.accepted import accept
 from infra.layer import ACCEPTED, ARCHITECTURE, CONFIG_IN_FUNCTION, RUNTIME, Code
-
-_CONTROL = tuple(TableId("hintferry", name) for name in ("fences", "leases", "markers", "passes"))
 
 
 def make_ddl_function(stack: cdk.Stack, migration: Migration, key: kms.IKey, code: Code) -> str:
@@ -28,7 +25,7 @@ def make_ddl_function(stack: cdk.Stack, migration: Migration, key: kms.IKey, cod
         removal_policy=cdk.RemovalPolicy.DESTROY,
     )
     role = roles.make_role(stack, "StatementsRole", group)
-    tables = [*_CONTROL, *(table.id for table in migration.tables)]
+    tables = [*roles.CONTROL, *(table.id for table in migration.tables)]
     keyspaces = sorted({table.keyspace for table in tables})
     arns = [roles.table_arn(stack, table) for table in tables]
     arns += [roles.keyspace_arn(stack, keyspace) for keyspace in keyspaces]

@@ -31,6 +31,9 @@ REPLAY_VISIBILITY_S = 90
 BATCH_SIZE = 1000
 BATCH_WINDOW_S = 1
 MAPPINGS_A_POLLER_GROUP = 100
+MOST_POLLERS = 20
+"""Of a mapping: a group of 100 may have 2,000 in all. Each has five invocations at once."""
+
 CONCURRENT_DDL = 40
 """Of the 50 statements of definition that Keyspaces runs at once in a Region."""
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from hintferry.adapters.settings import migration_from
 from hintferry.core.errors import ConfigurationError
 from tools.places import ROOT, UV
 
@@ -62,20 +63,26 @@ class Code:
         )
 
     def function(self, source: Path) -> lambda_.AssetCode:
-        """The code of a function: its files, and the configuration beside them."""
+        """The code of a function: its files, and what the configuration is made of."""
         target = self.directory / source.name
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(source, target, ignore=_LEFT_OUT)
         shutil.copyfile(self.config, target / "migration.toml")
+        ca_file = migration_from(self.config).source.ca_file
+        if ca_file is not None:
+            shutil.copyfile(ca_file, target / ca_file.name)
         return lambda_.Code.from_asset(str(target))
 
 
-def build_layer(directory: Path, processor: str = "arm64") -> None:
-    """Make `directory` anew, as Lambda unpacks it to /opt. Raises ConfigurationError."""
+def build_layer(directory: Path, processor: str = "arm64", python: str = PYTHON) -> None:
+    """Make `directory` anew, as Lambda unpacks it to /opt. Raises ConfigurationError.
+
+    `processor` is a key of PLATFORMS, `python` a version as "3.13".
+    """
     shutil.rmtree(directory, ignore_errors=True)
-    python = directory / "python"
-    options = ["--python-platform", PLATFORMS[processor], "--python-version", PYTHON]
-    options += ["--link-mode", "copy", "--target", str(python)]
+    packages = directory / "python"
+    options = ["--python-platform", PLATFORMS[processor], "--python-version", python]
+    options += ["--link-mode", "copy", "--target", str(packages)]
     pinned = ["--require-hashes", "--only-binary", ":all:", "-r", str(LAYER / "requirements.txt")]
     failure = ""
     # What is pinned is often in uv's cache, where it needs no registry to be found.
@@ -93,10 +100,10 @@ def build_layer(directory: Path, processor: str = "arm64") -> None:
             break
     if failure:
         raise ConfigurationError(f"the layer cannot be built: {failure}")
-    shutil.rmtree(python / "bin", ignore_errors=True)
-    _remove(path for pattern in _NAMES_THE_MACHINE for path in python.glob(pattern))
-    _remove([python / ".lock"])
-    shutil.copytree(LAYER / "python" / "hintferry", python / "hintferry", ignore=_LEFT_OUT)
+    shutil.rmtree(packages / "bin", ignore_errors=True)
+    _remove(path for pattern in _NAMES_THE_MACHINE for path in packages.glob(pattern))
+    _remove([packages / ".lock"])
+    shutil.copytree(LAYER / "python" / "hintferry", packages / "hintferry", ignore=_LEFT_OUT)
 
 
 def _remove(paths: Iterable[Path]) -> None:

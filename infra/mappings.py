@@ -49,7 +49,7 @@ def map_topics(
             maximum_batching_window_in_seconds=figures.BATCH_WINDOW_S,
             provisioned_poller_config=_Mapping.ProvisionedPollerConfigProperty(
                 minimum_pollers=1,
-                maximum_pollers=max(1, -(-table.partitions // 5)),
+                maximum_pollers=min(figures.MOST_POLLERS, -(-table.partitions // 5)),
                 poller_group_name=group,
             ),
             function_response_types=["ReportBatchItemFailures"],

@@ -1,7 +1,7 @@
 """Every metric that an alarm or a dashboard looks at, where it comes from, and its dimensions.
 
 Ours come from `hintferry.adapters.meter`, which a test runs and compares with this list; AWS's own
-name their page; those of the nodes are what the guard on each node must emit. No import of the CDK.
+name their page. Those of the nodes are `node.cdcguard.cdcguard.METRICS`. No import of the CDK.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 NAMESPACE = "Hintferry"
 SERVICE = "hintferry"
-NODE_NAMESPACE = "Hintferry/Nodes"
 
 OURS = (
     "ClockSkew",
@@ -69,29 +68,4 @@ AWS = (
     AwsMetric("AWS/Kafka", "SumOffsetLag", _GROUP, _MSK),
     AwsMetric("AWS/Kafka", "KafkaDataLogsDiskUsed", ("Cluster Name", "Broker ID"), _MSK),
     AwsMetric("AWS/Kafka", "OfflinePartitionsCount", ("Cluster Name",), _MSK),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class NodeMetric:
-    """One figure that the guard of each node emits once a minute."""
-
-    name: str
-    unit: str
-    meaning: str
-
-
-NODE_DIMENSION = "pipeline"
-"""Its value is `pipeline.name`. The nodes share it, so that one alarm watches all of them; a second
-set of dimensions with the node's address beside it is for people."""
-
-NODES = (
-    NodeMetric("CdcFreeFraction", "None", "free part of cdc_total_space, 0 to 1"),
-    NodeMetric("CdcSecondsToFull", "Seconds", "until cdc_raw is full at the pace of the last hour"),
-    NodeMetric("StuckSegments", "Count", "segments that wait, flushed, and are not read on"),
-    NodeMetric(
-        "ConnectorSilentSeconds", "Seconds", "since capture last read, while there was more"
-    ),
-    NodeMetric("SegmentsLost", "Count", "segments that went without having been read to their end"),
-    NodeMetric("AllocationBlocked", "Count", "times that a write waited for memory of a memtable"),
 )

@@ -109,6 +109,8 @@ class NetworkStack(cdk.Stack):
             "Keyspaces": (ec2.InterfaceVpcEndpointAwsService.KEYSPACES, migration.target.port),
             "Sqs": (ec2.InterfaceVpcEndpointAwsService.SQS, 443),
         }
+        if migration.source.secret_arn:
+            services["Secrets"] = (ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER, 443)
         for name, (service, port) in services.items():
             group = ec2.SecurityGroup(
                 self, f"{name}Group", vpc=self.vpc, allow_all_outbound=False, description=name

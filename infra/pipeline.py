@@ -12,7 +12,6 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from hintferry.adapters.settings import Migration
-from hintferry.core.schema import TableId
 from infra import figures, roles
 from infra.accepted import accept
 from infra.kafka import KafkaStack, topic_of
@@ -25,12 +24,11 @@ from infra.mappings import (
 )
 from infra.metrics import NAMESPACE, SERVICE
 from infra.network import NetworkStack
+from infra.policies import make_node_files_policy, make_operator_policy
 from infra.storage import Storage
 from tools.places import ROOT
 
 _OBJECTS = "objects are named by the mapping and by the function as they come; no other prefix"
-
-CONTROL = ("fences", "leases", "markers")
 
 _TOO_MANY = "a role cannot hold so many topics by name: those that begin with the pipeline's prefix"
 
@@ -61,6 +59,7 @@ class PipelineStack(cdk.Stack):
         self._allow_tables([_role(function) for function in all_of_them])
         for function in all_of_them:
             self._allow_storage(_role(function))
+            roles.allow_source_login(_role(function), migration.source)
         self._allow_sweep(_role(self.sweep))
         self._allow_topics(_role(self.processor), kafka)
         queue = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
@@ -68,6 +67,8 @@ class PipelineStack(cdk.Stack):
         roles.allow(_role(self.replay), queue, [self.storage.replay.queue_arn])
         map_topics(self, migration, kafka, self.storage, self.processor)
         map_replay_queue(self, self.storage, self.replay)
+        make_operator_policy(self, self.storage, network.key)
+        make_node_files_policy(self, self.storage, network.key)
 
     def _function(
         self, name: str, concurrency: int, timeout_s: int = figures.FUNCTION_TIMEOUT_S
@@ -120,9 +121,8 @@ class PipelineStack(cdk.Stack):
         return environment
 
     def _allow_tables(self, both: list[iam.Role]) -> None:
-        tables = [table.id for table in self._migration.tables]
-        arns = [roles.table_arn(self, TableId("hintferry", name)) for name in CONTROL]
-        arns += [roles.table_arn(self, table) for table in tables]
+        tables = [*roles.CONTROL, *(table.id for table in self._migration.tables)]
+        arns = [roles.table_arn(self, table) for table in tables]
         write = ["cassandra:Modify", "cassandra:Select"]
         roles.allow_on_many(both, "Tables", write, arns, roles.TABLES_A_POLICY)
         for role in both:
@@ -148,9 +148,7 @@ class PipelineStack(cdk.Stack):
         )
 
     def _allow_sweep(self, role: iam.Role) -> None:
-        """Record passes, and keep in the bucket how far they are."""
-        passes = roles.table_arn(self, TableId("hintferry", "passes"))
-        roles.allow(role, ["cassandra:Modify", "cassandra:Select"], [passes])
+        """Keep in the bucket how far passes are."""
         files = self.storage.bucket.arn_for_objects("sweeps/*")
         roles.allow(role, ["s3:GetObject", "s3:PutObject"], [files])
         bucket = self.get_logical_id(self.storage.bucket.node.default_child)
@@ -176,8 +174,8 @@ class PipelineStack(cdk.Stack):
                 roles.allow(role, actions, [arn])
                 roles.accept_pattern(role, arn, _TOO_MANY)
             return
-        topics = [_within(cluster, "topic", topic_of(self._migration, table)) for table in tables]
-        groups = [_within(cluster, "group", consumer_group(self._migration, t)) for t in tables]
+        topics = [within(cluster, "topic", topic_of(self._migration, table)) for table in tables]
+        groups = [within(cluster, "group", consumer_group(self._migration, t)) for t in tables]
         roles.allow_on_many([role], "Topics", read, topics, roles.TOPICS_A_POLICY)
         roles.allow_on_many([role], "Groups", join, groups, roles.TOPICS_A_POLICY)
 
@@ -187,7 +185,7 @@ def _role(function: lambda_.Function) -> iam.Role:
     return function.role
 
 
-def _within(cluster_arn: str, kind: str, name: str) -> str:
+def within(cluster_arn: str, kind: str, name: str) -> str:
     """The ARN of a topic or group, from arn:...:cluster/NAME/UUID, known only when deployed."""
     parts = cdk.Fn.split(":cluster/", cluster_arn)
     return f"{cdk.Fn.select(0, parts)}:{kind}/{cdk.Fn.select(1, parts)}/{name}"

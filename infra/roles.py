@@ -9,6 +9,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from hintferry.adapters.settings import SourceSettings
 from hintferry.core.schema import TableId
 from infra.accepted import accept
 
@@ -19,6 +20,9 @@ TOPICS_A_POLICY = 25
 MOST_TOPICS_BY_NAME = 50
 """A role takes ten managed policies: with more topics than this they are allowed by their prefix,
 which is the pipeline's own."""
+
+CONTROL = tuple(TableId("hintferry", name) for name in ("fences", "leases", "markers", "passes"))
+"""What Hintferry keeps for itself on the target: the tables of `adapters.cql.CONTROL_TABLES`."""
 
 _NO_RESOURCE = (
     "the service knows no resource for these actions: Lambda makes the network interfaces, and"
@@ -58,6 +62,12 @@ def allow_network(role: iam.Role) -> None:
     """Live in the VPC, and see the peers of the Keyspaces endpoint."""
     allow(role, INTERFACES, ["*"])
     accept(role, {"AwsSolutions-IAM5[Resource::*]": _NO_RESOURCE})
+
+
+def allow_source_login(role: iam.Role, source: SourceSettings) -> None:
+    """Read the one secret of the source, where there is one."""
+    if source.secret_arn:
+        allow(role, ["secretsmanager:GetSecretValue"], [source.secret_arn])
 
 
 def table_arn(stack: cdk.Stack, table: TableId) -> str:

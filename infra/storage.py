@@ -16,6 +16,12 @@ from infra.figures import QUEUE_RETENTION_S, REPLAY_RECEIVES, REPLAY_VISIBILITY_
 OBJECT_DAYS = 30
 """Longer than the queues keep the messages that name an object."""
 
+GIVEN_UP, PARKED, SWEEPS = "aws/lambda/", "parked/", "sweeps/"
+"""What the mappings gave up, what is too large for a queue, how far sweeps are: it expires."""
+
+NODE_FILES = "nodes/"
+"""The bundle and the nodes' configuration: they stay."""
+
 
 class Storage(Construct):
     """The parked queue (the dead letters of the replay queue), the replay queue, the bucket."""
@@ -49,11 +55,14 @@ class Storage(Construct):
             enforce_ssl=True,
             versioned=True,
             lifecycle_rules=[
+                *(
+                    s3.LifecycleRule(prefix=prefix, expiration=cdk.Duration.days(OBJECT_DAYS))
+                    for prefix in (GIVEN_UP, PARKED, SWEEPS)
+                ),
                 s3.LifecycleRule(
-                    expiration=cdk.Duration.days(OBJECT_DAYS),
                     noncurrent_version_expiration=cdk.Duration.days(OBJECT_DAYS),
                     abort_incomplete_multipart_upload_after=cdk.Duration.days(1),
-                )
+                ),
             ],
             removal_policy=cdk.RemovalPolicy.RETAIN,
         )

@@ -174,7 +174,7 @@ def schedule_name(table: TableSettings) -> str:
 
 
 def _task(settings: SweepSettings, table: TableSettings) -> dict[str, Any]:
-    task = {"verb": "verify", "table": str(table.id), "consistency": settings.consistency}
+    task = {"verb": "verify", "table": str(table.id), "consistency": settings.consistency.value}
     return {**task, "repair_rate": settings.repair_rate} if settings.repair_rate else task
 
 

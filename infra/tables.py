@@ -130,6 +130,8 @@ class TablesStack(cdk.Stack):
 
 def _checked(migration: Migration, schema: Schema) -> list[Table]:
     path = migration.target.schema
+    if not migration.tables:
+        raise ConfigurationError('migration.toml has no table; write [tables."keyspace.table"]')
     if len(migration.tables) > MOST_TABLES:
         raise ConfigurationError(
             f"migration.toml has {len(migration.tables)} tables; a stack holds {MOST_TABLES}: make"

@@ -28,6 +28,7 @@ def render(migration: Migration, bootstrap_servers: str, login: str, target: Pat
     """Write the five files of `/etc/hintferry` to `target`. `login` is `iam` or `none`."""
     target.mkdir(parents=True, exist_ok=True)
     values = {
+        "pipeline": migration.deployment.pipeline.name,
         "topic_prefix": migration.topic_prefix,
         "bootstrap_servers": bootstrap_servers,
         "kafka_login": LOGINS[login],

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cassandra import InvalidRequest
+from cassandra.protocol import ProtocolHandler
 
 from hintferry.adapters.cql import quoted
 from hintferry.adapters.settings import migration_from_environment
@@ -31,8 +32,10 @@ def lambda_handler(event: dict[str, Any], context: Any) -> None:
     try:
         if event["RequestType"] != "Delete":
             asked = event["ResourceProperties"]
-            cluster = target_session(migration_from_environment().target)
-            run(cluster.current(), asked["Create"], asked["TtlOn"], time.monotonic() + WITHIN_S)
+            session = target_session(migration_from_environment().target).current()
+            # Names and switches are looked at here, not passed on: decoded.
+            session.client_protocol_handler = ProtocolHandler
+            run(session, asked["Create"], asked["TtlOn"], time.monotonic() + WITHIN_S)
     except Exception as error:  # noqa: BLE001 - without an answer the stack waits for an hour
         reason = f"{type(error).__name__}: {error}"
         print(reason)

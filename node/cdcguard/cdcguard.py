@@ -37,11 +37,19 @@ RESTART_AT_MOST_EVERY = 3600
 # So many times the time after which a standstill is one.
 LATE_AFTER = 3
 
+NAMESPACE = "Hintferry/Nodes"
+# One alarm watches all nodes of a pipeline, so it is a dimension alone too.
+DIMENSIONS = [["pipeline", "node"], ["pipeline"]]
+
 # Name: unit, meaning, and when it asks for attention (comparison, threshold, seconds), if ever.
 METRICS: Dict[str, Tuple[str, str, Optional[Tuple[str, int, int]]]] = {
     "CdcFreePercent": ("Percent", "Free part of cdc_total_space", ("<", 40, 60)),
     "CdcUsedBytes": ("Bytes", "All files in cdc_raw", None),
-    "CdcSecondsToFull": ("Seconds", "Until cdc_raw is full at its present growth", ("<", 1800, 60)),
+    "CdcSecondsToFull": (
+        "Seconds",
+        "Until cdc_raw is full at its present growth",
+        ("<", 4 * 3600, 120),
+    ),
     "CdcOutageSecondsLeft": (
         "Seconds",
         "Until cdc_raw is full if nothing were read from now on",
@@ -93,6 +101,7 @@ METRICS: Dict[str, Tuple[str, str, Optional[Tuple[str, int, int]]]] = {
     "SlowLogSyncs": ("Count", "Log syncs that took longer than their period", None),
     "ArchiveBytes": ("Bytes", "Segments read and kept", None),
     "GuardFaults": ("Count", "Steps of this pass that failed", (">", 0, 60)),
+    "NodeReports": ("Count", "1 at the first pass of a minute, by which silence is noticed", None),
     "GuardSeconds": ("Seconds", "How long this pass took", None),
 }
 
@@ -104,6 +113,7 @@ LOST = [
         re.compile(r"The schema of (?:table|keyspace) \S+ could not"),
     ),
     ("a record was not sent", re.compile(r"Failed to emit record")),
+    ("a record was not sent", re.compile(r"Processing of event .{0,500} was errorneous")),
     ("a segment was given up", re.compile(r"Processing of \S+ errored out")),
     ("a segment was given up", re.compile(r"Error occurred while processing commit log")),
     ("a segment vanished unread", re.compile(r"Commit log .{0,300}does not exist")),
@@ -143,8 +153,7 @@ class Settings(NamedTuple):
     connector_unit: str
     nodetool: str
     emf: str
-    namespace: str
-    cluster: str
+    pipeline: str
     node: str
     tables: Tuple[str, ...]
     archive_seconds: int
@@ -219,8 +228,7 @@ def load_settings(path: str) -> Settings:
             connector_unit=ini.get("connector_unit", "hintferry-capture"),
             nodetool=ini.get("nodetool", ""),
             emf=ini.get("emf", "127.0.0.1:25888"),
-            namespace=ini.get("namespace", "Hintferry"),
-            cluster=ini["cluster"],
+            pipeline=ini["pipeline"],
             node=ini.get("node", socket.gethostname()),
             tables=tuple(ini.get("tables", "").split()),
             archive_seconds=ini.getint("archive_seconds", 3600),
@@ -460,6 +468,9 @@ class Guard:
                 self.say("CRITICAL", f"{step.__name__}: {error}")
         self.metrics["TablesToSweep"] = len(self.to_sweep())
         self.metrics["GuardSeconds"] = round(time.perf_counter() - started, 3)
+        minute = self.now // 60
+        self.metrics["NodeReports"] = int(self.state.get("minute") != minute)
+        self.state["minute"] = minute
         self.state["said"] = self.said
         self.state["metrics"] = self.metrics
         self.state["at"] = self.now
@@ -809,17 +820,13 @@ def emf_document(settings: Settings, metrics: Dict[str, float], now: float) -> s
     document: Dict[str, Any] = {
         "_aws": {
             "Timestamp": int(now * 1000),
-            "LogGroupName": re.sub(r"[^\w./#-]", "-", f"/hintferry/{settings.cluster}/cdcguard"),
+            "LogGroupName": f"/hintferry/{settings.pipeline}/cdcguard",
             "CloudWatchMetrics": [
-                {
-                    "Namespace": settings.namespace,
-                    "Dimensions": [["Cluster", "Node"], ["Cluster"]],
-                    "Metrics": names,
-                }
+                {"Namespace": NAMESPACE, "Dimensions": DIMENSIONS, "Metrics": names}
             ],
         },
-        "Cluster": settings.cluster,
-        "Node": settings.node,
+        "pipeline": settings.pipeline,
+        "node": settings.node,
     }
     document.update(metrics)
     return json.dumps(document, sort_keys=True)
@@ -962,14 +969,14 @@ def locked(settings: Settings) -> Iterator[None]:
 
 
 def metrics_table() -> str:
-    """The table of metrics, by which the alarms are made."""
+    """METRICS, for people: the alarms (infra/node_alarms.py) are made from it too."""
     table = []
     for name, (unit, about, alarm) in METRICS.items():
         row: Dict[str, Any] = {"name": name, "unit": unit, "about": about}
         if alarm:
             row["alarm"] = {"when": alarm[0], "threshold": alarm[1], "seconds": alarm[2]}
         table.append(row)
-    return json.dumps({"dimensions": ["Cluster", "Node"], "metrics": table}, indent=2)
+    return json.dumps({"dimensions": DIMENSIONS, "metrics": table}, indent=2)
 
 
 COMMANDS: Dict[str, Callable[[Settings, World], int]] = {

@@ -80,6 +80,7 @@ class FunctionProcess:
         on_line: Callable[[str], None],
         on_timeout: OnTimeout = OnTimeout.KILL,
         freeze_when_idle: bool = False,
+        bare: bool = False,
     ) -> None:
         self._api = RuntimeApi(arn, timeout_s)
         self._timeout_s = timeout_s
@@ -89,7 +90,7 @@ class FunctionProcess:
         self._spent = False
         self._served = 0
         self.child = _starter.submit(
-            _start, handler, task_root, environment(self._api.address)
+            _start, handler, task_root, environment(self._api.address), bare
         ).result()
         self._threads = [
             threading.Thread(target=target, daemon=True) for target in (self._pump, self._watch)
@@ -223,10 +224,13 @@ def _ending(returncode: int) -> str:
     return "Runtime exited without providing a reason"
 
 
-def _start(handler: str, task_root: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+def _start(
+    handler: str, task_root: Path, environment: dict[str, str], bare: bool
+) -> subprocess.Popen[bytes]:
     launcher = [sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid())]
+    python = [sys.executable, *(["-S"] if bare else [])]
     return subprocess.Popen(
-        [*launcher, sys.executable, "-m", "awslambdaric", handler],
+        [*launcher, *python, "-m", "awslambdaric", handler],
         cwd=task_root,
         env=environment,
         stdin=subprocess.DEVNULL,

@@ -36,7 +36,8 @@ class LambdaSandbox:
     `handler` is `module.function`, looked up in `task_root` and then in `layers`. `env` holds the
     function's own variables; the rest is what Lambda sets. `timeout_s` bounds an invocation.
     Every line the function prints goes to the file `log` and to `on_line`, which must not block.
-    With `freeze_when_idle` the process runs only while it has an event. Raises
+    With `freeze_when_idle` the process runs only while it has an event. `runtime` is a folder with
+    the runtime client; with it the function sees no package of this machine. Raises
     ReservedVariableError.
     """
 
@@ -49,6 +50,7 @@ class LambdaSandbox:
         timeout_s: float = 60.0,
         memory_mb: int = 1769,
         layers: Sequence[Path] = (),
+        runtime: Path | None = None,
         name: str = "processor",
         log: Path | None = None,
         on_line: Callable[[str], None] | None = None,
@@ -59,6 +61,9 @@ class LambdaSandbox:
         self._handler, self._task_root, self._env = handler, task_root.resolve(), dict(env)
         self._timeout_s, self._memory_mb = timeout_s, memory_mb
         self._layers, self._name = [layer.resolve() for layer in layers], name
+        self._bare = runtime is not None
+        if runtime is not None:
+            self._layers.append(runtime.resolve())
         self._log = log.open("a", buffering=1, encoding="utf-8") if log else None
         self._on_line = on_line
         self._on_timeout, self._freeze_when_idle = on_timeout, freeze_when_idle
@@ -154,6 +159,7 @@ class LambdaSandbox:
             on_line=self._line,
             on_timeout=self._on_timeout,
             freeze_when_idle=self._freeze_when_idle,
+            bare=self._bare,
         )
         return self._process
 

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.passes import Verb
 from hintferry.core.schema import TableId
-from hintferry.core.tokens import WHOLE_RING, plan_ranges
+from hintferry.core.tokens import WHOLE_RING, TokenRange, plan_ranges
 from hintferry.core.verdict import Filled, Tally
 from hintferry.task import Task
 from hintferry_cli.app import app
@@ -170,6 +170,16 @@ def test_a_terminal_gets_a_bar_and_anything_else_lines(monkeypatch: pytest.Monke
         shown.append(out.getvalue())
     assert "━" in shown[0]
     assert re.match(r"50 % done: .* left; equal 1,500, missing 2\n$", shown[1]), shown[1]
+
+
+def test_a_first_range_of_a_few_tokens_tells_no_end() -> None:
+    """The ends of the nodes' own ranges cut such pieces; an end in a million years is none."""
+    state, out = State(Tally()), StringIO()
+    state.enter(TokenRange(0, 1), as_numbers(Tally(equal=1)))
+    assert state.eta_s is None
+    view.follow(iter([None]), TASK, state, Console(file=out))
+    state.enter(WHOLE_RING.halves()[0], {})
+    assert state.eta_s is not None
 
 
 def test_the_result_is_shown_with_all_its_sums() -> None:

@@ -16,7 +16,11 @@ from hintferry.core.errors import ParkReason, Undecodable
 from hintferry.core.hint import Record
 from hintferry.core.ledger import APPLIED, Outcome, Settled, SkipReason
 from infra import metrics
-from infra.alarm_rules import Names, Query, Rule, Series, Severity, rules
+from infra.alarm_rules import Names, rules
+from infra.rule import Query, Rule, Series, Severity
+from node.cdcguard import cdcguard
+from node.render import render
+from tests.node.guarded import MadeNode
 from tools.places import ROOT
 
 NAMES = Names("msk", "processor", "replay", "parked", "waiting", "sweep")
@@ -79,25 +83,58 @@ def test_our_metrics_are_those_that_the_meter_emits(
         assert (f"{metrics.OUR_DIMENSION}={metrics.SERVICE}",) in emitted[name]
 
 
+Emitted = set[tuple[object, ...]]
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Emitted:
+    """The names that a pass of the guard sends, each with every set of its dimensions.
+
+    Its configuration is rendered from the `migration.toml` of which the alarms are made.
+    """
+    home = tmp_path_factory.mktemp("guard")
+    render(migration_from(ROOT / "migration.toml"), "b-1:9098", "iam", home / "rendered")
+    node = MadeNode(home / "node")
+    rendered = (home / "rendered" / "cdcguard.ini").read_text()
+    (pipeline,) = re.findall("pipeline = .*", rendered)
+    node.ini.write_text(re.sub("pipeline = .*", pipeline, node.ini.read_text()))
+    node.settings = cdcguard.load_settings(str(node.ini))
+    node.run()
+    sent = node.world.sent[-1]
+    (directive,) = sent["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == cdcguard.NAMESPACE
+    return {
+        (one["Name"], *((dimension, sent[dimension]) for dimension in dimensions))
+        for one in directive["Metrics"]
+        for dimensions in directive["Dimensions"]
+    }
+
+
 @pytest.mark.parametrize("rule", RULES, ids=named)
-def test_an_alarm_watches_what_somebody_emits(rule: Rule) -> None:
+def test_an_alarm_watches_what_somebody_emits(rule: Rule, guarded: Emitted) -> None:
     watched = rule.metric
     if watched.namespace == metrics.NAMESPACE:
         assert isinstance(watched, Series)
         assert watched.name in (*metrics.OURS, *metrics.OF_SWEEPS)
         assert dict(watched.dimensions) == {metrics.OUR_DIMENSION: metrics.SERVICE}
-    elif watched.namespace == metrics.NODE_NAMESPACE:
-        assert watched.name in [one.name for one in metrics.NODES]
-        assert list(watched.dimensions) == [metrics.NODE_DIMENSION]
+    elif watched.namespace == cdcguard.NAMESPACE:
+        assert isinstance(watched, Series)
+        assert (watched.name, *watched.dimensions.items()) in guarded
     else:
         known = AWS[watched.namespace, watched.name]
         assert tuple(watched.dimensions) == known.dimensions
         assert known.page.endswith(".html")
 
 
-def test_every_metric_of_a_node_is_watched() -> None:
-    watched = {rule.metric.name for rule in RULES if rule.metric.namespace == "Hintferry/Nodes"}
-    assert watched == {one.name for one in metrics.NODES}
+def test_whatever_asks_for_attention_on_a_node_is_watched_as_the_guard_has_it() -> None:
+    asking = {name: asks for name, (_, _, asks) in cdcguard.METRICS.items() if asks}
+    watching = {rule.metric.name: rule for rule in RULES if rule.metric.name in asking}
+    assert set(watching) == set(asking)
+    for name, (comparison, threshold, seconds) in asking.items():
+        rule = watching[name]
+        assert (rule.below, rule.threshold) == (comparison == "<", threshold)
+        assert rule.period_s * rule.periods == seconds
+        assert rule.breaches == rule.periods
 
 
 def headings() -> Iterator[str]:

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from hintferry.adapters.settings import migration_from
-from infra.alarm_rules import Names, Rule, rules
+from infra import metrics
+from infra.alarm_rules import Names, rules
+from infra.rule import Rule
+from node.cdcguard import cdcguard
 from tests.infra.evaluation import ALARM, OK, state
 from tests.infra.synthesised import Template, properties
 from tools.places import ROOT
@@ -17,9 +20,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("infra")]
 
 RULES = rules(migration_from(ROOT / "migration.toml"), Names("", "", "", "", "", ""))
 WELL = {
-    "CdcFreeFraction": 0.9,
+    "CdcFreePercent": 90.0,
     "CdcSecondsToFull": 1e6,
-    "SampleCount of CdcFreeFraction": 15.0,
+    "CdcOutageSecondsLeft": 1e6,
+    "CaptureUp": 1.0,
+    "NodeReports": 15.0,
+    "OldestSegmentSeconds": 60.0,
     "Freshness": 800.0,
     "Duration": 900.0,
     "ClockSkew": 3.0,
@@ -30,9 +36,12 @@ WELL = {
     "SweepAge": 80 * 3600.0,
 }
 ILL = {
-    "CdcFreeFraction": 0.1,
+    "CdcFreePercent": 10.0,
     "CdcSecondsToFull": 3600.0,
-    "SampleCount of CdcFreeFraction": 10.0,
+    "CdcOutageSecondsLeft": 900.0,
+    "CaptureUp": 0.0,
+    "NodeReports": 10.0,
+    "OldestSegmentSeconds": 600.0,
     "Freshness": 90_000.0,
     "Duration": 59_000.0,
     "ClockSkew": 1500.0,
@@ -42,9 +51,10 @@ ILL = {
     "SweepsBegun": 0.0,
     "SweepAge": 170 * 3600.0,
     "SessionRebuilds": 60.0,
-    "ConnectorSilentSeconds": 600.0,
     "ApproximateAgeOfOldestMessage": 11 * 86400.0,
 }
+
+EMITTED = {metrics.NAMESPACE: metrics.OURS, cdcguard.NAMESPACE: tuple(cdcguard.METRICS)}
 
 
 def of(rule: Rule, values: dict[str, float], otherwise: float) -> float:
@@ -113,4 +123,8 @@ def test_there_are_two_dashboards_that_ask_for_what_exists(
     for board in boards:
         parts = board["DashboardBody"]["Fn::Join"][1]
         text = "".join(part if isinstance(part, str) else "X" for part in parts)
-        assert len(json.loads(text)["widgets"]) >= 8
+        widgets = json.loads(text)["widgets"]
+        assert len(widgets) >= 8
+        for metric in (one for widget in widgets for one in widget["properties"]["metrics"]):
+            if isinstance(metric[0], str) and metric[0] in EMITTED:
+                assert metric[1] in EMITTED[metric[0]]

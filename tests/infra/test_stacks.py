@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from hintferry.adapters.cql import CONTROL_TABLES
 from hintferry.adapters.settings import migration_from
 from hintferry.core.errors import ConfigurationError
-from infra import figures
+from infra import figures, roles
 from tests.infra.synthesised import (
     Template,
     as_list,
@@ -146,11 +148,78 @@ def test_there_is_one_key_and_everything_lies_under_it(templates: Templates) -> 
 
 
 def test_what_waits_expires(templates: Templates) -> None:
-    for bucket in properties(templates, "AWS::S3::Bucket"):
-        (rule,) = bucket["LifecycleConfiguration"]["Rules"]
-        assert rule["ExpirationInDays"] * 86400 > figures.QUEUE_RETENTION_S
+    (bucket,) = properties(templates, "AWS::S3::Bucket")
+    rules = bucket["LifecycleConfiguration"]["Rules"]
+    days = {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "Prefix" in rule}
+    # What the nodes are installed from stays; earlier versions of anything go.
+    assert set(days) == {"aws/lambda/", "parked/", "sweeps/"}
+    assert min(days.values()) * 86400 > figures.QUEUE_RETENTION_S
+    (everywhere,) = (rule for rule in rules if "Prefix" not in rule)
+    assert everywhere["NoncurrentVersionExpiration"]["NoncurrentDays"] == days["parked/"]
     for group in properties(templates, "AWS::Logs::LogGroup"):
         assert group["RetentionInDays"] <= 31
+
+
+def allowed(templates: Templates, policy: str) -> dict[str, str]:
+    """What a managed policy allows: action to resource, as its template's text."""
+    found = {}
+    for name, statement in statements(templates):
+        if name.startswith(policy):
+            for action in as_list(statement["Action"]):
+                found[action] = json.dumps(statement["Resource"])
+    return found
+
+
+def test_a_node_may_write_its_topics_and_its_log_and_read_its_files(templates: Templates) -> None:
+    nodes = {"hintferry-nodes": templates["hintferry-nodes"]}
+    everything = {action for name, s in statements(nodes) for action in as_list(s["Action"])}
+    assert everything == {
+        "kafka-cluster:Connect",
+        "kafka-cluster:DescribeTopic",
+        "kafka-cluster:WriteData",
+        "kafka-cluster:WriteDataIdempotently",
+        "logs:CreateLogStream",
+        "logs:DescribeLogStreams",
+        "logs:PutLogEvents",
+    }
+    topics = allowed(nodes, "Topics1")["kafka-cluster:WriteData"]
+    for table in migration_from(ROOT / "migration.toml").tables:
+        assert f"/hintferry.{table.id}" in topics
+    assert "*" not in topics
+    files = allowed(templates, "NodeFiles")
+    assert set(files) == {"kms:Decrypt", "s3:GetObject", "s3:ListBucket"}
+    assert "/nodes/*" in files["s3:GetObject"]
+    (group,) = (one["LogGroupName"] for one in properties(nodes, "AWS::Logs::LogGroup"))
+    assert group == "/hintferry/hintferry/cdcguard"
+
+
+def test_the_nodes_documents_are_those_of_the_repository(templates: Templates) -> None:
+    made = properties(templates, "AWS::SSM::Document")
+    assert {one["Name"]: one["Content"] for one in made} == {
+        f"hintferry-{path.stem}": json.loads(path.read_text())
+        for path in (ROOT / "node" / "ssm").glob("*.json")
+    }
+    # A changed document is a new version, not a new document.
+    assert {one["UpdateMethod"] for one in made} == {"NewVersion"}
+
+
+def test_whoever_replays_may_do_that_and_no_more(templates: Templates) -> None:
+    operator = allowed(templates, "Operator")
+    assert set(operator) == {
+        "kms:Decrypt",
+        "kms:GenerateDataKey",
+        "s3:DeleteObject",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "sqs:ChangeMessageVisibility",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:ReceiveMessage",
+        "sqs:SendMessage",
+    }
+    assert "StorageReplay" in operator["sqs:SendMessage"]
+    assert "StorageParked" in operator["sqs:DeleteMessage"]
+    assert "/aws/lambda/*" in operator["s3:DeleteObject"]
 
 
 ONLY_ON_EVERYTHING = {
@@ -272,6 +341,13 @@ def test_two_syntheses_are_equal(templates: Templates, tmp_path: Path) -> None:
 
 
 CLUSTER = "arn:aws:kafka:eu-west-1:123456789012:cluster/shared/"
+SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:cassandra-AbCdEf"
+LOGIN = f"""
+tls = true
+ca_file = "ca.pem"
+auth = "password"
+secret_arn = "{SECRET}"
+"""
 IMPORTED = f"""
 [network]
 vpc_id = "vpc-0123456789abcdef0"
@@ -290,22 +366,59 @@ warning_topic_arn = "arn:aws:sns:eu-west-1:123456789012:mail"
 """
 
 
-def test_network_cluster_and_notifications_may_be_there_already(
-    layer: Path, tmp_path: Path
-) -> None:
-    text = (ROOT / "migration.toml").read_text()
+@pytest.fixture(scope="module")
+def imported(layer: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Templates, Path]:
+    """What is made where much is there already and the source asks for a password, and where."""
+    folder = tmp_path_factory.mktemp("imported")
+    text = (ROOT / "migration.toml").read_text().replace("port = 9042\n", "port = 9042\n" + LOGIN)
     start, end = text.index("[network]"), text.index("[pipeline]")
-    config = tmp_path / "migration.toml"
+    config = folder / "migration.toml"
     config.write_text(text[:start] + IMPORTED + text[end:])
-    (tmp_path / "schema.cql").write_text((ROOT / "schema.cql").read_text())
-    (tmp_path / "assets").mkdir()
-    (tmp_path / "assets" / "layer").symlink_to(layer)
-    made = synthesise(config, tmp_path)
+    (folder / "schema.cql").write_text((ROOT / "schema.cql").read_text())
+    (folder / "ca.pem").write_text("a certificate")
+    (folder / "assets").mkdir()
+    (folder / "assets" / "layer").symlink_to(layer)
+    return synthesise(config, folder), folder
+
+
+def test_network_cluster_and_notifications_may_be_there_already(
+    imported: tuple[Templates, Path],
+) -> None:
+    made, _ = imported
     for kind in ("AWS::EC2::VPC", "AWS::MSK::Cluster", "AWS::SNS::Topic"):
         assert not list(resources(made, kind))
     assert all(one["EventSourceArn"].startswith(CLUSTER) for one in kafka_mappings(made))
     alarms = properties(made, "AWS::CloudWatch::Alarm")
     assert {one["AlarmActions"][0].rpartition(":")[2] for one in alarms} == {"pager", "mail"}
+
+
+def test_the_secret_of_the_source_is_read_by_its_readers_alone(
+    imported: tuple[Templates, Path], templates: Templates
+) -> None:
+    made, folder = imported
+    may = [
+        (name, statement["Action"], statement["Resource"])
+        for name, statement in statements(made)
+        if "secretsmanager" in json.dumps(statement)
+    ]
+    assert [(name[:9], *rest) for name, *rest in may] == [
+        (name, "secretsmanager:GetSecretValue", SECRET) for name in ("Processor", "ReplayRol")
+    ]
+    assert ".secretsmanager" in json.dumps(properties(made, "AWS::EC2::VPCEndpoint"))
+    assert "secretsmanager" not in json.dumps(templates)
+    for function in properties(made, "AWS::Lambda::Function"):
+        assert SECRET not in json.dumps(function), "not even its name is in the environment"
+    for name in ("processor", "replay"):
+        assert (folder / "assets" / name / "ca.pem").read_text() == "a certificate"
+
+
+def test_what_hintferry_keeps_for_itself_is_allowed_table_by_table() -> None:
+    made = re.findall(r"CREATE TABLE IF NOT EXISTS (\S+)", "".join(CONTROL_TABLES))
+    assert sorted(made) == sorted(str(table) for table in roles.CONTROL)
+
+
+TEXT = (ROOT / "migration.toml").read_text()
+TABLES = TEXT[TEXT.index("[tables.") :]
 
 
 @pytest.mark.parametrize(
@@ -314,6 +427,7 @@ def test_network_cluster_and_notifications_may_be_there_already(
         ('[tables."shop.readings"]', '[tables."shop.others"]', "does not define shop.others"),
         ('source_cidrs = ["10.0.0.0/16"]', "", "network.source_cidrs is missing"),
         ('schema = "schema.cql"', 'schema = "other.cql"', "other.cql does not exist"),
+        (TABLES, "", "has no table; write"),
         ("[kafka]", 'vpc_id = "vpc-1"\n[kafka]', "network.subnet_ids must have one entry a subnet"),
     ],
 )

@@ -24,6 +24,7 @@ from sandbox.lambda_runtime import (
     ReservedVariableError,
 )
 from sandbox.waiting import until
+from tests.infra.shipped import copy_runtime_client
 
 pytestmark = pytest.mark.slow
 
@@ -262,3 +263,18 @@ def test_the_process_dies_with_a_parent_that_was_killed() -> None:
             return
         time.sleep(0.05)
     pytest.fail("the function process outlived its parent")
+
+
+def test_with_a_runtime_client_of_its_own_it_sees_no_package_of_the_machine(tmp_path: Path) -> None:
+    """So a function that starts needs nothing but what is shipped."""
+    (tmp_path / "task").mkdir()
+    (tmp_path / "task" / "hungry.py").write_text("import boto3\nlambda_handler = print\n")
+    copy_runtime_client(tmp_path / "runtime")
+    told: dict[str, Any] = {"handler": "hungry.lambda_handler", "task_root": tmp_path / "task"}
+    with LambdaSandbox(**told, env={}) as sandbox:
+        sandbox.start()
+    with (
+        LambdaSandbox(**told, env={}, runtime=tmp_path / "runtime") as sandbox,
+        pytest.raises(FunctionInitError, match="No module named 'boto3'"),
+    ):
+        sandbox.start()

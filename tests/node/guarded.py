@@ -78,7 +78,7 @@ class MadeNode:
             f"connector_log = {self.connector_log}\n"
             f"cassandra_log = {self.cassandra_log}\n"
             "health_url = http://127.0.0.1:1/health\n"
-            "cluster = Old Shop\nnode = 10.0.1.11\n"
+            "pipeline = old-shop\nnode = 10.0.1.11\n"
             f"tables = {tables}\n"
             "archive_mib = 5\n"
         )

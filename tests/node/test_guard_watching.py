@@ -110,6 +110,7 @@ def test_a_lost_hint_names_every_captured_table(node: MadeNode) -> None:
         ("ERROR SchemaKeeper The schema of keyspace shop could not be taken over;", None),
         ("ERROR KafkaRecordEmitter Failed to emit record hintferry.shop.orders", ["shop.orders"]),
         ("ERROR CommitLogIdxParser Processing of CommitLog-7-7_cdc.idx errored out", None),
+        ("ERROR QueueProcessor Processing of event EOFEvent{file=7} was errorneous: x", None),
         ("ERROR CommitLogIdxParser Error occurred while processing commit log CommitLog-7", None),
         ("WARN CommitLogIdxParser Commit log /x/cdc_raw/CommitLog-7-7.log does not exist!", None),
         ("WARN DefaultMetadata Unexpected error while refreshing schema, keeping previous", None),
@@ -222,18 +223,23 @@ def test_status_says_what_is_wrong_and_is_quiet_when_nothing_is(
 def test_metrics_go_out_in_the_embedded_format_under_the_names_of_the_table(
     node: MadeNode,
 ) -> None:
-    table = json.loads((PROGRAM.parent / "metrics.json").read_text())
-    assert table == json.loads(cdcguard.metrics_table())
+    table = json.loads(cdcguard.metrics_table())
     node.run()
     sent = node.world.sent[-1]
     (directive,) = sent["_aws"]["CloudWatchMetrics"]
     assert {one["Name"] for one in directive["Metrics"]} == {
         one["name"] for one in table["metrics"]
     }
-    assert directive["Dimensions"] == [["Cluster", "Node"], ["Cluster"]]
-    assert (sent["Cluster"], sent["Node"]) == ("Old Shop", "10.0.1.11")
-    assert sent["_aws"]["LogGroupName"] == "/hintferry/Old-Shop/cdcguard"
+    assert directive["Dimensions"] == table["dimensions"] == [["pipeline", "node"], ["pipeline"]]
+    assert (sent["pipeline"], sent["node"]) == ("old-shop", "10.0.1.11")
+    assert sent["_aws"]["LogGroupName"] == "/hintferry/old-shop/cdcguard"
     assert len(json.dumps(sent)) < 8192
+
+
+def test_a_node_counts_once_a_minute_however_often_the_guard_looks(node: MadeNode) -> None:
+    """So that the sum of a period tells how many nodes reported in it."""
+    node.world.time = cdcguard.LONGEST_STEP * 1000.0
+    assert [node.run(15)["NodeReports"] for _ in range(8)] == [1, 0, 0, 1, 0, 0, 0, 1]
 
 
 def test_the_sizes_of_older_versions_are_understood() -> None:
@@ -296,7 +302,7 @@ def test_a_wrong_configuration_is_a_sentence(
     if fault == "no file":
         node.ini.unlink()
     elif fault == "no key":
-        node.ini.write_text(node.ini.read_text().replace("cluster =", "clutter ="))
+        node.ini.write_text(node.ini.read_text().replace("pipeline =", "pipelime ="))
     else:
         node.yaml.unlink()
     assert cdcguard.main(["run"]) == 2

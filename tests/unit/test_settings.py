@@ -29,6 +29,9 @@ region = "eu-west-1"
 ttl = false
 """
 
+DC = 'datacenter = "dc1"'
+ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:cassandra-AbCdEf"
+
 
 def written(folder: Path, text: str) -> Path:
     path = folder / "migration.toml"
@@ -83,6 +86,20 @@ def test_what_only_the_stacks_read_has_defaults_and_is_read(tmp_path: Path) -> N
         ("[source]", "[pipeline]\ngroup = 'a'\n[source]", "pipeline: unknown key group"),
         ("[source]", "[alarms]\ncritical = 'a'\n[source]", "alarms: unknown key critical"),
         ("[source]", "[source", "is not valid TOML"),
+        (
+            "[source]",
+            "[pipeline]\nname = 'Old Shop'\n[source]",
+            'pipeline.name is "Old Shop"; write',
+        ),
+        (DC, f'{DC}\nauth = "kerberos"', 'source.auth is "kerberos"; write one of "none", "pass'),
+        (DC, f'{DC}\nauth = "password"', "source.secret_arn is not the whole ARN of a secret"),
+        (DC, f'{DC}\nauth = "mtls"\nsecret_arn = "{ARN}"', "source.tls is false; ca_file and"),
+        (DC, f'{DC}\nauth = "password"\nsecret_arn = "{ARN[:-7]}"', "source.secret_arn is not"),
+        (DC, f'{DC}\nsecret_arn = "{ARN}"', 'source.auth is "none"; write "password" or "mtls"'),
+        (DC, f'{DC}\ntls = true\nca_file = "no.pem"', "source.ca_file names no file; put the PEM"),
+        (DC, f'{DC}\ntls = true\nca_file = "/a/b"', "source.ca_file is a path; write the name"),
+        (DC, f"{DC}\ntls = true\nhost_names = false", "source.host_names is false; it takes a"),
+        (DC, f'{DC}\ntls = "yes"', "source.tls is a str; write a bool"),
     ],
 )
 def test_a_bad_file_is_refused_by_name_and_key(

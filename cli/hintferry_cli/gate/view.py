@@ -51,7 +51,8 @@ class Look:
             return Standing.OPEN
         if comes_by_itself(self.conditions):
             return Standing.SOON
-        if self.facts.answers.stopped_at is None and comes_by_itself(self.conditions[1:]):
+        is_running = self.facts.answers.stopped_at is None
+        if is_running and all(one.state is not State.FAILS for one in self.conditions):
             return Standing.STOP
         return Standing.SHUT
 

@@ -20,7 +20,7 @@ from hintferry.cutover import LOOK_EVERY_S, Gatekeeper
 from hintferry_cli.failures import Settings, Status, told_plainly
 from hintferry_cli.gate import options, view
 from hintferry_cli.gate.view import Look, Standing
-from hintferry_cli.pages import page
+from hintferry_cli.pages.page import write_migration
 from hintferry_cli.places import place, places
 from hintferry_cli.tables import table_id
 
@@ -127,7 +127,7 @@ def _lines(looks: Sequence[Look]) -> Iterator[str]:
 def _tell(looks: Sequence[Look], html: Path | None, *, json: bool) -> None:
     trees = [view.as_tree(look) for look in looks]
     if html is not None:
-        page.write_migration(html, trees)
+        write_migration(html, trees)
     if json:
         typer.echo(json_text.dumps({"tables": trees}))
         return

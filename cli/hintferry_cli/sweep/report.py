@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hintferry_cli.pages import page
+from hintferry_cli.pages.page import write_pass
 from hintferry_cli.sweep.run import Run
 from hintferry_cli.sweep.task import as_numbers
 
@@ -18,7 +18,7 @@ def write(folder: Path, run: Run, cost: dict[str, float] | None = None) -> None:
     tree = as_tree(run, cost)
     path = folder / f"{tree['verb']}-{tree['table']}.json"
     path.write_text(json.dumps(tree))
-    page.write_pass(path.with_suffix(".html"), tree)
+    write_pass(path.with_suffix(".html"), tree)
 
 
 def as_tree(run: Run, cost: dict[str, float] | None = None) -> dict[str, Any]:

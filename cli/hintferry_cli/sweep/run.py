@@ -23,6 +23,9 @@ LONGEST_S = 7 * 24 * 3600.0
 
 LOOK_EVERY_S = 1.0
 END_WITHIN_S = 10.0
+LEAST_SHARE = 0.001
+"""Of the ring; the ends of the nodes' ranges cut pieces that are much smaller."""
+
 LONGEST_LIST = 5
 """Different errors that are kept; the rest are counted only."""
 
@@ -53,9 +56,11 @@ class State:
 
     @property
     def eta_s(self) -> float | None:
-        """Seconds that the rest takes at the pace of this run; None while nothing is done yet."""
+        """Seconds that the rest takes at the pace of this run; None while too little is done."""
         done = self.width - self.width_at_start
-        return (WIDTH_OF_RING - self.width) * self.elapsed_s / done if done else None
+        if done < LEAST_SHARE * WIDTH_OF_RING:
+            return None
+        return (WIDTH_OF_RING - self.width) * self.elapsed_s / done
 
     def enter(self, part: TokenRange, sums: dict[str, int]) -> None:
         """A range is done."""

@@ -49,7 +49,8 @@ from hintferry.adapters.settings import (
     queues_from_environment,
 )
 from hintferry.adapters.sigv4 import KeyspacesAuthProvider
-from hintferry.adapters.source_nodes import CqlNodes, cluster_name
+from hintferry.adapters.source_login import SourceLogin
+from hintferry.adapters.source_nodes import CqlNodes
 from hintferry.adapters.sweep_steps import SweepSteps
 from hintferry.backfill import Backfill
 from hintferry.core.errors import ConfigurationError, Side
@@ -81,7 +82,6 @@ def processor(logger: Logger, metrics: Metrics) -> Pipeline:
     source = FencedSource(CassandraSource(near, clock, ttl_off), KeyspacesFences(far, clock))
     target = KeyspacesTarget(far, ttl_off)
     leases = KeyspacesLeases(far, clock)
-    sqs = boto3.client("sqs")
     sqs = _client("sqs")
     parking = SqsParkingLot(sqs, _client("s3"), queues.parked_queue_url, queues.bucket)
     replay = SqsReplayQueue(sqs, queues.replay_queue_url, clock)
@@ -226,9 +226,7 @@ class Seat:
 
     def keeper(self, table: TableId, answers: Answers) -> Gatekeeper:
         """Of one table's gate. Raises UnknownTable, SideFault."""
-        figures = CloudWatchFigures(
-            _client("cloudwatch"), self.migration, cluster_name(self.near), self.clock
-        )
+        figures = CloudWatchFigures(_client("cloudwatch"), self.migration, self.clock)
         return Gatekeeper(
             CassandraSource(self.near, self.clock).table(table),
             answers,
@@ -255,28 +253,32 @@ def seat(migration: Migration, waiting: Waiting) -> Seat:
     return Seat(migration, near, far, WallClock(), waiting)
 
 
-def _client(service: str) -> Any:
+def _client(service: str, region: str | None = None) -> Any:
     """A client that tells soon that its service is away: an invocation has no minutes to wait."""
     config = Config(
         connect_timeout=2,
         read_timeout=REQUEST_TIMEOUT_S,
         retries={"mode": "standard", "total_max_attempts": 3},
     )
-    return boto3.client(service, config=config)
+    return boto3.client(service, region_name=region, config=config)
 
 
 def source_session(settings: SourceSettings) -> CqlSession:
     """A session with the Cassandra cluster, read in one datacenter only."""
+    # A secret may lie in another Region than the function.
+    region = settings.secret_arn.split(":")[3] if settings.secret_arn else None
+    login = SourceLogin(settings, lambda: _client("secretsmanager", region))
 
     def build() -> Cluster:
         return Cluster(
             settings.contact_points,
             port=settings.port,
             execution_profiles=_profile(DCAwareRoundRobinPolicy(settings.datacenter)),
+            **login.options(),
             **COMMON_OPTIONS,
         )
 
-    return CqlSession(Side.SOURCE, build)
+    return CqlSession(Side.SOURCE, build, login.renew)
 
 
 def target_session(settings: TargetSettings) -> CqlSession:

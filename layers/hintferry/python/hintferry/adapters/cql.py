@@ -176,7 +176,6 @@ SOURCE_MARKERS = (
 )
 """What it keeps on the source: a row a table, captured and followed like any other."""
 
-CLUSTER_NAME = "SELECT cluster_name FROM system.local"
 TABLE_ID = "SELECT id FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?"
 TRUNCATED_AT = "SELECT truncated_at FROM system.local"
 IS_CAPTURED = "SELECT cdc FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?"

@@ -14,7 +14,7 @@ from hintferry.core.gate import REPORT_HOLDS_S
 from hintferry.core.schema import TableId
 from hintferry.ports import Clock
 
-NODES = "Hintferry"
+NODES = "Hintferry/Nodes"
 """The namespace of the guard on each node (node/cdcguard)."""
 
 BROKERS = "AWS/Kafka"
@@ -34,13 +34,11 @@ Series = list[tuple[float, float]]
 
 @dataclass(frozen=True, slots=True)
 class CloudWatchFigures:
-    """`cloudwatch` is a boto3 client, whose errors are raised; `cluster` is Cassandra's name."""
+    """`cloudwatch` is a boto3 client, whose errors are raised."""
 
     cloudwatch: Any
     migration: Migration
-    cluster: str
     clock: Clock
-    period_s: int = PERIOD_S
 
     def reports(self, since: float) -> list[NodeReport]:
         """The latest of each node, with losses since then (epoch s)."""
@@ -54,14 +52,18 @@ class CloudWatchFigures:
             "Topic": self.migration.topic(table),
         }
         begin = self.clock.now() - REPORT_HOLDS_S
-        (series,) = self._series(BROKERS, dimensions, ["SumOffsetLag"], begin, self.period_s)
+        (series,) = self._series(BROKERS, dimensions, ["SumOffsetLag"], begin, PERIOD_S)
         return Lag(int(series[-1][1]), series[-1][0]) if series else None
+
+    @property
+    def _pipeline(self) -> str:
+        return self.migration.deployment.pipeline.name
 
     def _nodes(self) -> list[str]:
         found = self.cloudwatch.get_paginator("list_metrics").paginate(
             Namespace=NODES,
             MetricName=HINTED_UPTO,
-            Dimensions=[{"Name": "Cluster", "Value": self.cluster}],
+            Dimensions=[{"Name": "pipeline", "Value": self._pipeline}],
             RecentlyActive="PT3H",
         )
         names = {
@@ -69,23 +71,21 @@ class CloudWatchFigures:
             for page in found
             for metric in page["Metrics"]
             for dimension in metric["Dimensions"]
-            if dimension["Name"] == "Node"
+            if dimension["Name"] == "node"
         }
         return sorted(names)
 
     def _report(self, node: str, since: float) -> NodeReport:
-        dimensions = {"Cluster": self.cluster, "Node": node}
+        dimensions = {"pipeline": self._pipeline, "node": node}
         begin = self.clock.now() - REPORT_HOLDS_S
-        hinted, aside = self._series(
-            NODES, dimensions, [HINTED_UPTO, SET_ASIDE], begin, self.period_s
-        )
+        hinted, aside = self._series(NODES, dimensions, [HINTED_UPTO, SET_ASIDE], begin, PERIOD_S)
         losses = self._series(NODES, dimensions, [*LOSSES, *GROWING_LOSSES], since, LOSS_PERIOD_S)
         lost = [at for series in losses[: len(LOSSES)] for at, value in series if value]
         lost += [at for series in losses[len(LOSSES) :] for at in _rises(series)]
         upto = hinted[-1][1] if hinted else 0.0
         return NodeReport(
             node,
-            hinted[-1][0] + self.period_s if hinted else 0.0,
+            hinted[-1][0] + PERIOD_S if hinted else 0.0,
             upto or None,
             int(aside[-1][1]) if aside else 0,
             # Somewhere in that period: its end is the safe side.

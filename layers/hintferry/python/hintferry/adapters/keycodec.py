@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from base64 import b64decode
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from struct import error as StructError
 from struct import pack
@@ -13,6 +14,7 @@ from uuid import UUID
 
 from cassandra.cqltypes import _cqltypes
 from cassandra.encoder import Encoder
+from cassandra.util import Date, Time
 
 from hintferry.adapters.cqltype import CqlType, parse
 from hintferry.core.errors import Undecodable
@@ -43,10 +45,18 @@ def _text_of(column: Column, value: bytes) -> str:
     if known is None:
         return f"0x{value.hex()}"
     try:
-        text: str = _literals.cql_encode_all_types(known.deserialize(value, 4))
+        return _literal(known.deserialize(value, 4))
     except (ArithmeticError, LookupError, StructError, TypeError, ValueError):
         return f"0x{value.hex()}"
-    return text
+
+
+def _literal(value: Any) -> str:
+    """As the driver writes it, but for moments, of which it writes the number."""
+    if isinstance(value, datetime):
+        return f"'{value.replace(tzinfo=UTC).isoformat(timespec='milliseconds')}'"
+    if isinstance(value, Date | Time):
+        return f"'{value}'"
+    return str(_literals.cql_encode_all_types(value))
 
 
 def _encode(cql_type: CqlType, value: Any) -> bytes:

@@ -53,15 +53,23 @@ DEAD_CONNECTION = (OperationTimedOut, NoHostAvailable, ConnectionException)
 
 
 class CqlSession:
-    """One side's session, its prepared statements, and the count of how often it was rebuilt."""
+    """One side's session, its prepared statements, and the count of how often it was rebuilt.
 
-    def __init__(self, side: Side, build_cluster: Callable[[], Cluster]) -> None:
+    `login_is_new` tells after a failed connection whether `build_cluster` has another login now.
+    """
+
+    def __init__(
+        self,
+        side: Side,
+        build_cluster: Callable[[], Cluster],
+        login_is_new: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.side = side
         self.rebuilds = 0
         self.pace = Pace()
         self.latencies_s: deque[float] = deque(maxlen=LATENCIES)
         """Of the latest requests for data since somebody last emptied it; a sweep never does."""
-        self._build_cluster = build_cluster
+        self._build_cluster, self._login_is_new = build_cluster, login_is_new
         self._cluster: Cluster | None = None
         self._session: Any = None
         self._prepared: dict[str, Any] = {}
@@ -149,8 +157,7 @@ class CqlSession:
         if failure is not None and time.monotonic() - failed_at < CONNECT_AGAIN_S:
             raise failure
         try:
-            self._cluster = self._build_cluster()
-            session = self._cluster.connect()
+            session = self._open()
         except Exception as error:
             # The driver raises what its sockets, its TLS and its parser raise: all mean "not now".
             self.close()
@@ -159,6 +166,18 @@ class CqlSession:
             raise failure from error
         session.client_protocol_handler = RawProtocolHandler
         self._session, self._suspect = session, False
+
+    def _open(self) -> Any:
+        """A driver session; tried once more where the login turns out to be another by now."""
+        try:
+            self._cluster = self._build_cluster()
+            return self._cluster.connect()
+        except Exception:
+            self.close()
+            if not self._login_is_new():
+                raise
+        self._cluster = self._build_cluster()
+        return self._cluster.connect()
 
 
 COMMON_OPTIONS: dict[str, Any] = {

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +16,7 @@ from hintferry.core.schema import TableId
 
 CONFIG_VARIABLE = "HINTFERRY_CONFIG"
 T = TypeVar("T")
+E = TypeVar("E", bound=Enum)
 
 PARTITIONS = 6
 """Of a table's topic, where `migration.toml` does not say."""
@@ -22,13 +25,34 @@ MOST_HOURS = 120
 """Between two sweeps of a table: an alarm on silence looks back seven days at most."""
 
 
+_SECRET_ARN = re.compile(r"arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:\S+-\w{6}")
+"""With the six characters that Secrets Manager adds, as a policy must name it."""
+
+
+class Auth(Enum):
+    """How the source lets us in; what it takes lies in a secret."""
+
+    NONE = "none"
+    PASSWORD = "password"
+    MTLS = "mtls"
+
+
 @dataclass(frozen=True, slots=True)
 class SourceSettings:
-    """How to reach the Cassandra cluster: some of its nodes, and the datacenter to read."""
+    """How to reach the Cassandra cluster: some of its nodes, and the datacenter to read.
+
+    `ca_file` None means the certificates that the layer ships; without `host_names` a node may
+    have a certificate for any name.
+    """
 
     contact_points: tuple[str, ...]
     port: int
     datacenter: str
+    tls: bool = False
+    ca_file: Path | None = None
+    host_names: bool = True
+    auth: Auth = Auth.NONE
+    secret_arn: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +125,20 @@ class AlarmSettings:
     warning_topic_arn: str
 
 
+class Level(Enum):
+    """How many replicas of the source a sweep asks."""
+
+    LOCAL_QUORUM = "local_quorum"
+    ALL = "all"
+
+
 @dataclass(frozen=True, slots=True)
 class SweepSettings:
     """How often each table is verified by itself, and how; `every_hours` 0: never."""
 
     every_hours: int
     concurrency: int
-    consistency: str
+    consistency: Level
     repair_rate: int
     """hints a second of what is found unequal; 0: none are sent"""
 
@@ -181,11 +212,7 @@ def migration_from(path: Path) -> Migration:
     tables = file.section("tables")
     deployment = _deployment(file, source.take("nodes", int, 0))
     migration = Migration(
-        SourceSettings(
-            tuple(source.texts("contact_points")),
-            source.take("port", int, 9042),
-            source.take("datacenter", str),
-        ),
+        _source(source, path),
         TargetSettings(
             target.take("endpoint", str),
             target.take("port", int, 9142),
@@ -233,6 +260,49 @@ def _variable(name: str) -> str:
     return value
 
 
+def _source(section: _Section, path: Path) -> SourceSettings:
+    """Raises ConfigurationError for options that do not go together too."""
+    ca_file = section.take("ca_file", str, "")
+    settings = SourceSettings(
+        tuple(section.texts("contact_points")),
+        section.take("port", int, 9042),
+        section.take("datacenter", str),
+        section.take("tls", bool, False),
+        path.parent / ca_file if ca_file else None,
+        section.take("host_names", bool, True),
+        section.choice("auth", Auth, Auth.NONE),
+        section.take("secret_arn", str, ""),
+    )
+    section.refuse_if(
+        "/" in ca_file, "ca_file", "is a path; write the name of a file beside migration.toml"
+    )
+    section.refuse_if(
+        settings.ca_file is not None and not settings.ca_file.is_file(),
+        "ca_file",
+        "names no file; put the PEM file of the source's CA beside migration.toml",
+    )
+    needs_tls = settings.ca_file is not None or settings.auth is Auth.MTLS
+    section.refuse_if(
+        needs_tls and not settings.tls, "tls", 'is false; ca_file and auth = "mtls" need it true'
+    )
+    section.refuse_if(
+        not settings.host_names and settings.ca_file is None,
+        "host_names",
+        "is false; it takes a ca_file, or anybody with a certificate could be the source",
+    )
+    section.refuse_if(
+        settings.auth is not Auth.NONE and not _SECRET_ARN.fullmatch(settings.secret_arn),
+        "secret_arn",
+        "is not the whole ARN of a secret; print it with: aws secretsmanager describe-secret",
+    )
+    section.refuse_if(
+        settings.auth is Auth.NONE and bool(settings.secret_arn),
+        "auth",
+        'is "none"; write "password" or "mtls" where there is a secret_arn',
+    )
+    return settings
+
+
 def _path(text: str) -> Path | None:
     return Path(text) if text else None
 
@@ -257,8 +327,8 @@ def _deployment(file: _Section, nodes: int) -> Deployment:
             kafka.count("storage_gib", 250),
         ),
         PipelineSettings(
-            pipeline.take("name", str, "hintferry"),
-            pipeline.take("consumer_group", str, "v1"),
+            pipeline.name("name", "hintferry"),
+            pipeline.name("consumer_group", "v1"),
             pipeline.count("concurrency", 50),
             pipeline.count("memory_mb", 1769),
         ),
@@ -268,7 +338,7 @@ def _deployment(file: _Section, nodes: int) -> Deployment:
         SweepSettings(
             sweep.between("every_hours", 0, MOST_HOURS, 72),
             sweep.count("concurrency", 8),
-            sweep.one_of("consistency", ("local_quorum", "all")),
+            sweep.choice("consistency", Level, Level.LOCAL_QUORUM),
             sweep.between("repair_rate", 0, 1000, 0),
         ),
         nodes,
@@ -329,12 +399,26 @@ class _Section:
             raise ConfigurationError(f"{self.where}.{name} is {value}; write {least} to {most}")
         return value
 
-    def one_of(self, name: str, values: Sequence[str]) -> str:
-        value = self.take(name, str, values[0])
-        if value not in values:
-            known = " or ".join(values)
-            raise ConfigurationError(f"{self.where}.{name} is {value}; write {known}")
+    def choice(self, name: str, kinds: type[E], default: E) -> E:
+        value = self.take(name, str, default.value)
+        try:
+            return kinds(value)
+        except ValueError as error:
+            known = ", ".join(f'"{kind.value}"' for kind in kinds)
+            raise ConfigurationError(
+                f'{self.where}.{name} is "{value}"; write one of {known}'
+            ) from error
+
+    def name(self, name: str, default: str) -> str:
+        value = self.take(name, str, default)
+        # It becomes part of the names of stacks, queues, groups and logs.
+        wrong = not re.fullmatch("[a-z][a-z0-9-]{0,30}", value)
+        self.refuse_if(wrong, name, f'is "{value}"; write 1 to 31 of a-z, 0-9, -, a letter first')
         return value
+
+    def refuse_if(self, wrong: bool, name: str, why: str) -> None:
+        if wrong:
+            raise ConfigurationError(f"{self.where}.{name} {why}")
 
     def texts(self, name: str, default: list[str] | None = None) -> list[str]:
         values = self.take(name, list, default)

@@ -23,12 +23,6 @@ _TRUNCATIONS = MapType.apply_parameters([UUIDType, BytesType])
 NODE_TIMEOUT_S = 3.0
 
 
-def cluster_name(session: CqlSession) -> str:
-    """What the cluster calls itself. Raises SideFault."""
-    ((name,),) = _execute(session, cql.CLUSTER_NAME, [])
-    return name.decode()
-
-
 class CqlNodes:
     """The nodes that the driver knows of `datacenter`, down ones included."""
 

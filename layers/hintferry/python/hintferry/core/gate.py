@@ -298,26 +298,29 @@ def _pass_after_stop(facts: Facts) -> Condition:
     stopped_at = facts.answers.stopped_at
     if stopped_at is not None and found.began > stopped_at + LATE_WRITES_S:
         return Condition(name, State.HOLDS, "the clean pass began after the writers stopped")
-    anew = (
-        f"{LATE_WRITES_S:.0f} s after the writers stopped:"
-        f" `hintferry verify {facts.table} --consistency all`"
-    )
+    verify = f"`hintferry verify {facts.table} --consistency all`"
     known = next(_escaped(facts, found.began), None)
     if known is not None:
-        return Condition(name, State.FAILS, known, anew)
+        return Condition(name, State.FAILS, known, verify)
+    after = f"{LATE_WRITES_S:.0f} s after the writers stopped: {verify}"
+    if facts.has_unhinted:
+        return Condition(
+            name,
+            State.WAITS if stopped_at is None else State.FAILS,
+            "the stock connector sends no hint of its static columns or counters",
+            after,
+        )
     if not facts.answers.writers_at_quorum:
         asked = (
             "does every writer write at a quorum of this datacenter, and did hand-off reach every"
             " node that was down since?"
         )
-        return Condition(name, State.ASKS, asked, f"if so add --writers-at-quorum; if not, {anew}")
+        return Condition(name, State.ASKS, asked, f"if so add --writers-at-quorum; if not, {after}")
     return Condition(name, State.HOLDS, f"since the clean pass of {_clock(found.began)}")
 
 
 def _escaped(facts: Facts, since: float) -> Iterator[str]:
     """What is known to have changed rows without a hint since the pass began, or may have."""
-    if facts.has_unhinted:
-        yield "the stock connector sends no hint of its static columns or counters"
     for report in facts.reports:
         if report.lost_at is not None and report.lost_at > since:
             yield f"{report.node} lost hints at {_clock(report.lost_at)}"

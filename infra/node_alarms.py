@@ -1,0 +1,147 @@
+"""What the guard on each Cassandra node reports, and when that raises an alarm.
+
+Names, dimensions and thresholds are those of the guard's own table, `METRICS`: what it sends is
+what is watched.
+"""
+
+from __future__ import annotations
+
+from infra.rule import MINUTE_S, Rule, Series, Severity
+from node.cdcguard.cdcguard import DIMENSIONS, METRICS, NAMESPACE
+
+_REPORTS = "NodeReports"
+_REPORTS_PERIOD_S = 5 * MINUTE_S
+
+CRITICAL, WARNING = Severity.CRITICAL, Severity.WARNING
+
+_ALARMS = (
+    (
+        "CdcSpaceLow", WARNING, "CdcFreePercent", "Minimum", "Change logs fill",
+        "A node's change log is over 60 % full.",
+        "See whether its connector reads.",
+    ),
+    (
+        "CdcFullSoon", CRITICAL, "CdcSecondsToFull", "Minimum", "Change logs fill",
+        "In four hours a node refuses writes to the migrated tables.",
+        "Mend its connector, or enlarge cdc_total_space.",
+    ),
+    (
+        "CdcOutageShort", WARNING, "CdcOutageSecondsLeft", "Minimum", "Change logs fill",
+        "A node's change log would not last half an hour of a connector's outage.",
+        "Enlarge cdc_total_space.",
+    ),
+    (
+        "SourceRefusesWrites", CRITICAL, "WritesRefused", "Sum", "Change logs fill",
+        "A node refuses writes to the migrated tables: its change log is full.",
+        "Enlarge cdc_total_space and restart the node.",
+    ),
+    (
+        "SegmentsSetAside", CRITICAL, "SetAsideSegments", "Maximum", "Segments set aside",
+        "A node's guard took segments away unread, so that the source's writes go on.",
+        "Mend the connector, then: cdcguard.py give-back.",
+    ),
+    (
+        "HintsLate", WARNING, "OldestSegmentSeconds", "Maximum", "Silent connectors",
+        "A node's closed segments wait for over five minutes.",
+        "See whether its connector keeps up.",
+    ),
+    (
+        "ConnectorSilent", CRITICAL, "CaptureUp", "Minimum", "Silent connectors",
+        "A node's connector does not run, or is not well.",
+        "Read /var/log/hintferry/capture.log on the node.",
+    ),
+    (
+        "ConnectorRestarted", WARNING, "CaptureRestarts", "Sum", "Silent connectors",
+        "A node's guard restarted its connector.",
+        "See in the guard's log why.",
+    ),
+    (
+        "SegmentStuck", CRITICAL, "CaptureStuck", "Maximum", "Stuck segments",
+        "A node's connector does not get past a segment; newer hints wait behind it.",
+        "Follow the runbook of the stuck segment.",
+    ),
+    (
+        "SegmentsOrphaned", WARNING, "OrphanSegments", "Maximum", "Stuck segments",
+        "A crash left segments that nobody reads and that take space.",
+        "Follow the runbook of the stuck segment.",
+    ),
+    (
+        "ConnectorLoses", CRITICAL, "HintsLost", "Sum", "Lost segments",
+        "A node's connector lost hints although its health is good.",
+        "Compare the tables in full that the guard names.",
+    ),
+    (
+        "SegmentsFailed", CRITICAL, "ErrorSegments", "Maximum", "Lost segments",
+        "Some hints of a node's segments were not sent.",
+        "Compare the tables in full that the guard names.",
+    ),
+    (
+        "SegmentsDeleted", CRITICAL, "SegmentsDeleted", "Sum", "Lost segments",
+        "A node's volume was full, and unread segments were deleted.",
+        "Make room; compare the tables in full that the guard names.",
+    ),
+    (
+        "TablesUnswept", CRITICAL, "TablesToSweep", "Maximum", "Lost segments",
+        "A node's guard waits for tables to be compared whose hints may be lost.",
+        "Compare them in full, then: cdcguard.py swept TABLE.",
+    ),
+    (
+        "AllocationBlocked", WARNING, "WritesWaitedForMemtable", "Sum", "Blocked allocation",
+        "Writes waited for memory on a node: their hints may come before they can be read.",
+        "Compare the busiest tables in full once it is over.",
+    ),
+    (
+        "LogSyncBlocked", WARNING, "WritesWaitedForLog", "Sum", "Blocked allocation",
+        "Writes waited for a sync of the log: their hints may come before they can be read.",
+        "Set periodic_commitlog_sync_lag_block: 15s on the node.",
+    ),
+    (
+        "GuardFails", WARNING, "GuardFaults", "Sum", "Failing guards",
+        "A step of a node's guard fails, and what it watches is not watched.",
+        "Read: journalctl -u cdcguard.",
+    ),
+)  # fmt: skip
+
+
+def of_the_nodes(pipeline: str, nodes: int) -> list[Rule]:
+    """The alarms of a pipeline with so many nodes; 0: it is not known how many there are."""
+    found = [_rule(pipeline, *row) for row in _ALARMS]
+    if nodes:
+        # Each node counts once a minute.
+        least = nodes * _REPORTS_PERIOD_S // MINUTE_S
+        found.append(
+            Rule(
+                "NodeSilent", CRITICAL, _series(pipeline, _REPORTS), "Sum", least,
+                f"Not all of the {nodes} nodes report: capture may stand still unseen.",
+                "Find the node whose guard is missing.",
+                "Silent nodes", _REPORTS_PERIOD_S, 2, 2, below=True, silence_breaches=True,
+            )
+        )  # fmt: skip
+    return found
+
+
+def _rule(
+    pipeline: str,
+    name: str,
+    severity: Severity,
+    metric: str,
+    statistic: str,
+    section: str,
+    meaning: str,
+    action: str,
+) -> Rule:
+    """What happens (a sum) alarms at once; what is so, when it has been for as long as is told."""
+    _, _, asks = METRICS[metric]
+    assert asks is not None, f"{metric} never asks for attention"
+    comparison, threshold, seconds = asks
+    period_s = seconds if statistic == "Sum" else MINUTE_S
+    periods = seconds // period_s
+    return Rule(
+        name, severity, _series(pipeline, metric), statistic, threshold, meaning, action, section,
+        period_s, periods, periods, below=comparison == "<",
+    )  # fmt: skip
+
+
+def _series(pipeline: str, name: str) -> Series:
+    (dimension,) = DIMENSIONS[-1]
+    return Series(NAMESPACE, name, {dimension: pipeline})
