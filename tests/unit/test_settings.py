@@ -85,6 +85,20 @@ def test_what_only_the_stacks_read_has_defaults_and_is_read(tmp_path: Path) -> N
         ("[source]", "[kafka]\nbrokers = '3'\n[source]", "kafka.brokers is a str; write a int"),
         ("[source]", "[pipeline]\ngroup = 'a'\n[source]", "pipeline: unknown key group"),
         ("[source]", "[alarms]\ncritical = 'a'\n[source]", "alarms: unknown key critical"),
+        (
+            '[tables."shop.orders"]',
+            '[tables."hintferry.markers"]',
+            "is Hintferry's own; take it out",
+        ),
+        (
+            "[source]",
+            "[sweep]\nevery_hours = 121\n[source]",
+            "sweep.every_hours is 121; write 0",
+        ),
+        ("[source]", "[sweep]\nevery_hours = -1\n[source]", "sweep.every_hours is -1; write 0"),
+        ("[source]", "[sweep]\nconcurrency = 0\n[source]", "sweep.concurrency is 0"),
+        ("[source]", "[sweep]\nconsistency = 'one'\n[source]", 'is "one"; write one of "local_quo'),
+        ("[source]", "[sweep]\nrate = 5\n[source]", "sweep: unknown key rate"),
         ("[source]", "[source", "is not valid TOML"),
         (
             "[source]",
