@@ -12,7 +12,7 @@ CASSANDRA_4 := tests/capture/test_log_sync.py tests/capture/test_records.py \
 # npm's "latest" is an accident of 2025 that reads none of what is written today.
 CDK := aws-cdk@2.1148.1
 
-.PHONY: help setup demo check test soak model chaos bundle synth cdk sbom lock debezium events clean
+.PHONY: help setup demo check test soak bench model chaos bundle synth cdk sbom lock debezium events clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -40,6 +40,9 @@ soak: setup ## the tests that take minutes each, and all that concerns capture o
 	@.venv/bin/pytest -q -m soak
 	@.venv/bin/pytest -q -m stack --cassandra 4.1 tests/capture tests/scenarios tests/chaos
 	@$(RUN) -m sandbox.demo --cassandra 4.1 --no-ui
+
+bench: setup ## measure, and keep the figures in bench/; ARGS=sweep (none lists what there is)
+	@$(RUN) -m bench $(ARGS)
 
 model: setup ## random programs over the real pipeline; ARGS="--runs N --seed S"
 	@$(RUN) -m tests.model $(ARGS)

@@ -42,8 +42,8 @@ def rules(migration: Migration, names: Names) -> list[Rule]:
         *_of_hints(),
         *_of_the_functions(names),
         *_of_the_queues(names),
-        *_of_the_sweeps(names, migration.deployment.sweep.every_hours),
         *of_the_nodes(pipeline, migration.deployment.nodes),
+        *_of_the_sweeps(names, migration.deployment.sweep.every_hours),
     ]
 
 

@@ -52,9 +52,9 @@ def make_dashboards(stack: cdk.Stack, prefix: str, names: Names) -> None:
         ("Brokers: disk used, %",
          [_search("AWS/Kafka", "KafkaDataLogsDiskUsed", ("Cluster Name", "Broker ID"),
                   names.cluster, "Maximum")]),
-        ("Sweeps: ranges done", [_ours("SweepRangesDone", "Sum")]),
         ("Nodes: free part of the change log, %", [_node("CdcFreePercent", prefix, "Minimum")]),
         ("Nodes: oldest segment that waits, s", [_node("OldestSegmentSeconds", prefix, "Maximum")]),
+        ("Sweeps: ranges done", [_ours("SweepRangesDone", "Sum")]),
     ]  # fmt: skip
     for title, rows in (("cut-over", cut_over), ("plumbing", plumbing)):
         body = {"widgets": [_widget(n, *row, stack.region) for n, row in enumerate(rows)]}

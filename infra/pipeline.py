@@ -148,7 +148,7 @@ class PipelineStack(cdk.Stack):
         )
 
     def _allow_sweep(self, role: iam.Role) -> None:
-        """Keep in the bucket how far passes are."""
+        """Keep in the bucket how far the passes are."""
         files = self.storage.bucket.arn_for_objects("sweeps/*")
         roles.allow(role, ["s3:GetObject", "s3:PutObject"], [files])
         bucket = self.get_logical_id(self.storage.bucket.node.default_child)

@@ -10,9 +10,11 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
+from hintferry.adapters.settings import TableSettings
 from hintferry.core.facts import Lag
 from hintferry.core.gate import gate
 from hintferry.core.passes import Verb
+from hintferry.core.prices import PRICES
 from hintferry.core.schema import TableId
 from hintferry.core.tokens import plan_ranges
 from hintferry.core.verdict import Filled, Tally
@@ -20,18 +22,20 @@ from hintferry.task import Task
 from hintferry_cli.gate.view import Look, as_tree
 from hintferry_cli.pages import page
 from hintferry_cli.sweep import bookmark, report
+from hintferry_cli.sweep.bill import Bill
 from hintferry_cli.sweep.run import Run, State
 from hintferry_cli.sweep.task import Order, as_numbers
 from tests.unit import test_gate as gates
 
 ORDERS = TableId("shop", "orders")
 RANGES = plan_ranges([], 8)
+BILL = Bill(TableSettings(ORDERS), PRICES[0])
 
 
 def ended(folder: Path, verb: Verb, sums: Sequence[Tally | Filled]) -> Run:
     """A run that did the first ranges, with these sums; the next one failed, the rest is left."""
     task = Task(verb, ORDERS, at_all=True)
-    mark, state = bookmark.begun(folder, task, RANGES), State(verb.sums)
+    mark, state = bookmark.begun(folder, task, RANGES), State(verb.sums, BILL)
     for part, one in zip(RANGES, sums, strict=False):
         mark.enter(part, as_numbers(one), [("extra", "a = 7 AND b = '<x>'")])
         state.enter(part, as_numbers(one))
@@ -44,7 +48,7 @@ def ended(folder: Path, verb: Verb, sums: Sequence[Tally | Filled]) -> Run:
 
 def written(folder: Path, run: Run) -> tuple[dict[str, Any], str, str]:
     """The tree, the page's text without its tags, and the page."""
-    report.write(folder / "reports", run, {"USD": 0.42})
+    report.write(folder / "reports", run)
     path = folder / "reports" / f"{run.order.task.verb.value}-shop.orders.json"
     html = path.with_suffix(".html").read_text()
     return json.loads(path.read_text()), text_of(html), html
@@ -58,9 +62,10 @@ def text_of(html: str) -> str:
 def test_a_pass_shows_its_sums_its_books_and_what_is_not_equal(tmp_path: Path) -> None:
     sums = [Tally(equal=1_200 + number) for number in range(7)]
     sums[2] = Tally(equal=5, missing=4, different=3, extra=2, unread=1, hinted=10)
+    sums[3].read_units = 3_360_000
     tree, text, html = written(tmp_path, ended(tmp_path, Verb.VERIFY, sums))
     equal = 6 * 1_200 + 0 + 1 + 3 + 4 + 5 + 6 + 5
-    assert tree["sums"] == as_numbers(sums[2]) | {"equal": equal}
+    assert tree["sums"] == as_numbers(sums[2]) | {"equal": equal, "read_units": 3_360_000}
     assert tree["keys"] == equal + 9
     for name, total in tree["sums"].items():
         assert sum(one.get(name, 0) for one in tree["ranges"]) == total
@@ -73,6 +78,7 @@ def test_a_pass_shows_its_sums_its_books_and_what_is_not_equal(tmp_path: Path) -
     assert "unfinished" in text
     assert "source: down" in text
     assert "0.42 USD" in text
+    assert "3,360,000 read units" in text
     assert "a = 7 AND b = '<x>'" in text
     assert "<x>" not in html
     assert not tree["clean"]

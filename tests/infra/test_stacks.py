@@ -373,12 +373,23 @@ def imported(layer: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Tem
     text = (ROOT / "migration.toml").read_text().replace("port = 9042\n", "port = 9042\n" + LOGIN)
     start, end = text.index("[network]"), text.index("[pipeline]")
     config = folder / "migration.toml"
-    config.write_text(text[:start] + IMPORTED + text[end:])
+    declared = 'capacity = "provisioned"\nread_units = 50\nwrite_units = 60\nwarm_read_units = 70'
+    config.write_text(text[:start] + IMPORTED + text[end:] + declared)
     (folder / "schema.cql").write_text((ROOT / "schema.cql").read_text())
     (folder / "ca.pem").write_text("a certificate")
     (folder / "assets").mkdir()
     (folder / "assets" / "layer").symlink_to(layer)
     return synthesise(config, folder), folder
+
+
+def test_a_table_gets_the_capacity_that_was_declared(imported: tuple[Templates, Path]) -> None:
+    made, _ = imported
+    readings = properties(made, "AWS::Cassandra::Table")[-1]
+    assert readings["BillingMode"] == {
+        "Mode": "PROVISIONED",
+        "ProvisionedThroughput": {"ReadCapacityUnits": 50, "WriteCapacityUnits": 60},
+    }
+    assert readings["WarmThroughput"] == {"ReadUnitsPerSecond": 70, "WriteUnitsPerSecond": 4000}
 
 
 def test_network_cluster_and_notifications_may_be_there_already(

@@ -12,7 +12,6 @@ import pytest
 from cassandra.cluster import NoHostAvailable
 from confluent_kafka import Consumer
 
-from node import check
 from node.cdcguard import cdcguard
 from sandbox import tables
 from sandbox.stack import Stack
@@ -149,27 +148,3 @@ def test_writes_go_on_while_nobody_reads_and_what_was_set_aside_arrives(
         node.yaml.write_text(text)
         if not capture.alive:
             capture.start()
-
-
-def test_the_sandboxs_node_is_fit_and_a_faulty_schema_is_named(
-    stack: Stack, cql: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    cql.execute(f"ALTER TABLE {KEYSPACE}.t WITH read_repair = 'NONE'")
-    migration = tmp_path / "migration.toml"
-    hosts = json.dumps(list(stack.source.hosts))
-    migration.write_text(
-        f"[source]\ncontact_points = {hosts}\nport = {stack.source.port}\n"
-        f'datacenter = "{stack.source.datacenter}"\n'
-        '[target]\nendpoint = "x"\nregion = "x"\n'
-        f'[tables."{KEYSPACE}.t"]\n[tables."{KEYSPACE}.none"]\n'
-    )
-    try:
-        assert check.main(["--migration", str(migration)], {}) == 1
-    finally:
-        cql.execute(f"ALTER TABLE {KEYSPACE}.t WITH read_repair = 'BLOCKING'")
-    lines = capsys.readouterr().out.splitlines()
-    assert f"{stack.source.hosts[0]}: in order" in lines
-    faults = [line for line in lines if KEYSPACE in line]
-    assert len(faults) == 2
-    assert f"schema: FAULT: table {KEYSPACE}.none: not there" in faults[0]
-    assert f"ALTER TABLE {KEYSPACE}.t WITH read_repair = 'BLOCKING'" in faults[1]

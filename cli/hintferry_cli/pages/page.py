@@ -19,6 +19,9 @@ CELLS = 96
 MOST_ROWS = 200
 """Ranges that are listed one by one."""
 
+_NO_KEYS = ("hinted", "read_units", "write_units")
+"""Sums that are not of keys."""
+
 _FOUND = ("missing", "different", "extra", "unread", "parked")
 
 
@@ -26,7 +29,7 @@ def write_pass(path: Path, tree: dict[str, Any]) -> None:
     """The page of one pass over one table."""
     ranges = tree["ranges"]
     listed = [one for one in ranges if one["state"] != "done" or _found(one)]
-    names = [name for name in tree["sums"] if name != "hinted"]
+    names = [name for name in tree["sums"] if name not in _NO_KEYS]
     _write(
         path,
         "pass.html.j2",

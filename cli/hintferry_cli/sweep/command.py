@@ -19,6 +19,7 @@ from hintferry_cli.failures import Settings, Status, told_plainly
 from hintferry_cli.places import place, places
 from hintferry_cli.sweep import bookmark, view
 from hintferry_cli.sweep import report as report_files
+from hintferry_cli.sweep.bill import bill_of
 from hintferry_cli.sweep.run import Run, State
 from hintferry_cli.sweep.task import Order, as_numbers
 from hintferry_cli.tables import table_id
@@ -131,22 +132,24 @@ def backfill(
 ) -> None:
     with told_plainly(context.find_object(Settings) or Settings(debug=False)):
         queues = places(parked_queue_url, replay_queue_url, bucket)
-        order = Order(Task(Verb.BACKFILL, table_id(table)), config, queues)
-        run = _begun(order, bookmarks, processes)
+        task = Task(Verb.BACKFILL, table_id(table), workers=processes)
+        run = _begun(Order(task, config, queues), bookmarks, processes)
         _finish(run, report, json=json)
 
 
 def _begun(order: Order, folder: Path, processes: int) -> Run:
     """Whatever can be wrong with the call shows here, before anything is written."""
-    task = order.task
-    sweeper = wiring.sweeper(migration_from(order.config), task.table)
+    task, migration = order.task, migration_from(order.config)
+    bill = bill_of(migration, task.table)
+    sweeper = wiring.sweeper(migration, task.table)
     try:
         if task.verb is Verb.BACKFILL:
             sweeper.check_capture()
+            view.announce(task, bill.plan(sweeper.estimate()), Console(stderr=True))
         mark = bookmark.opened(folder, task) or bookmark.begun(folder, task, sweeper.ranges())
     finally:
         sweeper.close()
-    return Run(order, mark, State(task.verb.sums), processes)
+    return Run(order, mark, State(task.verb.sums, bill), processes)
 
 
 def _finish(run: Run, report: Path | None, *, json: bool) -> None:

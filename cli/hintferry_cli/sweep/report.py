@@ -7,23 +7,26 @@ import time
 from pathlib import Path
 from typing import Any
 
+from hintferry.core.verdict import Filled
 from hintferry_cli.pages.page import write_pass
 from hintferry_cli.sweep.run import Run
 from hintferry_cli.sweep.task import as_numbers
 
 
-def write(folder: Path, run: Run, cost: dict[str, float] | None = None) -> None:
+def write(folder: Path, run: Run) -> None:
     """`<verb>-<keyspace.table>.json` and `.html`, in place of those of the last pass."""
     folder.mkdir(parents=True, exist_ok=True)
-    tree = as_tree(run, cost)
+    tree = as_tree(run)
     path = folder / f"{tree['verb']}-{tree['table']}.json"
     path.write_text(json.dumps(tree))
     write_pass(path.with_suffix(".html"), tree)
 
 
-def as_tree(run: Run, cost: dict[str, float] | None = None) -> dict[str, Any]:
-    """Times in epoch seconds; `cost`: figures by name, where they are known."""
+def as_tree(run: Run) -> dict[str, Any]:
+    """Times in epoch seconds; `cost`: figures by name, about."""
     task, state, bookmark = run.order.task, run.state, run.bookmark
+    units = "write_units" if isinstance(state.sums, Filled) else "read_units"
+    cost = {units.replace("_", " "): as_numbers(state.sums)[units], "USD": round(state.usd, 4)}
     done = [
         {"after": part.after, "upto": part.upto, "state": "done", "error": None, **sums}
         for part, sums in bookmark.done

@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection, wait
 from hintferry.core.tokens import WIDTH_OF_RING, TokenRange
 from hintferry.core.verdict import Filled, Tally
 from hintferry_cli.sweep import worker
+from hintferry_cli.sweep.bill import Bill
 from hintferry_cli.sweep.bookmark import Bookmark
 from hintferry_cli.sweep.task import Advanced, Answer, Ended, Order, Refused, Wanted
 
@@ -35,6 +36,7 @@ class State:
     """Grows while the run goes on. `unfinished` says why it ended before it was through."""
 
     sums: Tally | Filled
+    bill: Bill
     began: float = field(default_factory=time.monotonic)
     keys: int = 0
     """Keys in this run, those of ranges that are not done included."""
@@ -61,6 +63,18 @@ class State:
         if done < LEAST_SHARE * WIDTH_OF_RING:
             return None
         return (WIDTH_OF_RING - self.width) * self.elapsed_s / done
+
+    @property
+    def usd(self) -> float:
+        """What the ranges that are done have cost on the target."""
+        return self.bill.usd(self.sums, self.elapsed_s)
+
+    @property
+    def usd_in_all(self) -> float | None:
+        """What the whole table will have cost; None while too little is done."""
+        if self.width < LEAST_SHARE * WIDTH_OF_RING:
+            return None
+        return self.usd * WIDTH_OF_RING / self.width
 
     def enter(self, part: TokenRange, sums: dict[str, int]) -> None:
         """A range is done."""

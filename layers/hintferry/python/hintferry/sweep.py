@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from hintferry.core.coalesce import SliceWork
+from hintferry.core.cost import read_units
 from hintferry.core.errors import Fenced, HintferryError, StaleRead, Unprocessable
 from hintferry.core.hint import Bound, Errand, Hint, Scope, Slice
 from hintferry.core.limits import SECOND_LOOK_AFTER_S
@@ -117,7 +118,7 @@ class Sweep:
                 yield token
                 part = TokenRange(token, part.upto)
                 continue
-            pages = self._pages(table, kind, part)
+            pages = self._pages(books.tally, table, kind, part)
             both = SideBySide(*pages, part.after, part.upto, slices=kind is Scope.ROW)
             try:
                 yield from self._together(books, table, kind, both)
@@ -150,12 +151,12 @@ class Sweep:
             yield place.done
 
     def _pages(
-        self, table: Table, kind: Scope, part: TokenRange
+        self, tally: Tally, table: Table, kind: Scope, part: TokenRange
     ) -> tuple[Iterator[ScanPage], Iterator[ScanPage]]:
         near, far = self.source_scan, self.target_scan
         if kind is Scope.ROW:
-            return near.rows(table, part), far.rows(table, part)
-        return near.statics(table, part), far.statics(table, part)
+            return near.rows(table, part), _metered(far.rows(table, part), tally)
+        return near.statics(table, part), _metered(far.statics(table, part), tally)
 
     def _rest(self, books: _Books, table: Table, kind: Scope, place: Place) -> Iterator[int]:
         """Judge of the token after the place what is not judged yet."""
@@ -166,7 +167,7 @@ class Sweep:
         # Of one token there are few partitions: their static columns are read whole.
         near, far = (
             [key for page in pages for key in page.keys if key.partition not in place.reached]
-            for pages in self._pages(table, kind, TokenRange(place.done, token))
+            for pages in self._pages(books.tally, table, kind, TokenRange(place.done, token))
         )
         self._enter(books, table, kind, map(_as_judged, matched(near, far)))
 
@@ -322,6 +323,12 @@ class Sweep:
             books = self._books.pop(number, None)
             if books is not None:
                 yield Finished(books.part, books.tally, error)
+
+
+def _metered(pages: Iterator[ScanPage], tally: Tally) -> Iterator[ScanPage]:
+    for page in pages:
+        tally.read_units += read_units(len(page.body))
+        yield page
 
 
 def _as_judged(pair: Pair) -> Judged:

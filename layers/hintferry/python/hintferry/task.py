@@ -18,7 +18,7 @@ class Task:
     at_all: bool = False
     repair_rate: float | None = None
     workers: int = 1
-    """That share the rate."""
+    """That share the rate, and the capacity of the target's table."""
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from hintferry.adapters.clock import WallClock
 from hintferry.adapters.debezium import HintDecoder
 from hintferry.adapters.fences import KeyspacesFences
 from hintferry.adapters.figures import CloudWatchFigures
+from hintferry.adapters.inspection import CqlInspection
 from hintferry.adapters.keyspaces import KeyspacesTarget
 from hintferry.adapters.leases import KeyspacesLeases
 from hintferry.adapters.marker import CapturedMarkers, check_capture
@@ -52,6 +53,7 @@ from hintferry.adapters.sigv4 import KeyspacesAuthProvider
 from hintferry.adapters.source_login import SourceLogin
 from hintferry.adapters.source_nodes import CqlNodes
 from hintferry.adapters.sweep_steps import SweepSteps
+from hintferry.adapters.target_check import TargetCheck
 from hintferry.backfill import Backfill
 from hintferry.core.errors import ConfigurationError, Side
 from hintferry.core.facts import Answers
@@ -61,9 +63,10 @@ from hintferry.core.schema import TableId
 from hintferry.core.tokens import TokenRange
 from hintferry.core.verdict import Filled, Tally
 from hintferry.cutover import Gatekeeper
+from hintferry.estimate import Estimate, estimate
 from hintferry.fence import FencedScan, FencedSource
 from hintferry.pipeline import Pipeline
-from hintferry.ports import Clock, Deadline, Waiting
+from hintferry.ports import Clock, Deadline, NodeReports, Waiting
 from hintferry.repair import Repair
 from hintferry.report import Report
 from hintferry.sweep import Sweep
@@ -120,7 +123,7 @@ class Sweeper:
     ) -> Iterator[Report[Tally] | Report[Filled]]:
         """Sweep the ranges one after the other. Raises Fenced, Unprocessable."""
         if task.verb is Verb.BACKFILL:
-            return self._backfill(deadline).fill(ranges)
+            return self._backfill(task, deadline).fill(ranges)
         return self._verify(task).verify(ranges)
 
     def _verify(self, task: Task) -> Sweep:
@@ -144,7 +147,14 @@ class Sweeper:
             repair,
         )
 
-    def _backfill(self, deadline: Deadline) -> Backfill:
+    def estimate(self) -> Estimate:
+        """About what a backfill will have to do. Raises HintferryError."""
+        clock, fences = WallClock(), KeyspacesFences(self.far, WallClock())
+        near = TokenScan(self.near, clock.read_start, self._ttl_off())
+        source = CassandraSource(self.near, clock, self._ttl_off())
+        return estimate(source.table(self.table.id), FencedScan(near, fences), self.table.ttl)
+
+    def _backfill(self, task: Task, deadline: Deadline) -> Backfill:
         queues = self._the_queues()
         clock, ttl_off = WallClock(), self._ttl_off()
         fences = KeyspacesFences(self.far, clock)
@@ -161,7 +171,8 @@ class Sweeper:
             NoMeter(),
         )
         scan = FencedScan(TokenScan(self.near, clock.read_start, ttl_off), fences)
-        return Backfill(self.table.id, scan, pipeline, deadline)
+        rate = self.table.capacity.backfill_units_per_s / task.workers
+        return Backfill(self.table.id, scan, pipeline, deadline, self.table.ttl, rate)
 
     def fences(self) -> KeyspacesFences:
         """Which tables were cut over."""
@@ -183,6 +194,21 @@ class Sweeper:
 
     def _ttl_off(self) -> frozenset[TableId]:
         return frozenset() if self.table.ttl else frozenset({self.table.id})
+
+
+def source_inspection(settings: SourceSettings) -> CqlInspection:
+    """What asks the source cluster of itself. Nothing is connected yet."""
+    return CqlInspection(source_session(settings))
+
+
+def target_check(settings: TargetSettings) -> TargetCheck:
+    """What tells whether the target is ready. Nothing is connected yet."""
+    return TargetCheck(target_session(settings))
+
+
+def node_reports(migration: Migration) -> NodeReports:
+    """What the nodes report; raises errors of boto3 when asked."""
+    return CloudWatchFigures(_client("cloudwatch"), migration, WallClock())
 
 
 def sweeper(migration: Migration, table: TableId, queues: Queues | None = None) -> Sweeper:

@@ -11,12 +11,16 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
 
+from hintferry.core.capacity import ON_DEMAND, Capacity, Mode
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.schema import TableId
 
 CONFIG_VARIABLE = "HINTFERRY_CONFIG"
 T = TypeVar("T")
 E = TypeVar("E", bound=Enum)
+
+TABLE_QUOTA, ACCOUNT_QUOTA = 40_000, 80_000
+"""What AWS allows where nobody has asked for more."""
 
 PARTITIONS = 6
 """Of a table's topic, where `migration.toml` does not say."""
@@ -35,6 +39,13 @@ class Auth(Enum):
     NONE = "none"
     PASSWORD = "password"
     MTLS = "mtls"
+
+
+class Asked(Enum):
+    """Which replicas of the source a scheduled sweep asks."""
+
+    LOCAL_QUORUM = "local_quorum"
+    ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +74,10 @@ class TargetSettings:
     port: int
     region: str
     ca_file: Path | None
+    table_quota: int = TABLE_QUOTA
+    """units a second that the account allows a table, reads and writes each"""
+    account_quota: int = ACCOUNT_QUOTA
+    """and all provisioned tables together"""
     schema: Path = Path("schema.cql")
     """CQL that describes the tables, as `DESCRIBE KEYSPACE` prints it; read when stacks are made"""
 
@@ -75,6 +90,7 @@ class TableSettings:
     ttl: bool = True
     partitions: int = PARTITIONS
     """of its topic: as many workers can follow it at once"""
+    capacity: Capacity = ON_DEMAND
 
 
 MARKERS = TableSettings(TableId("hintferry", "markers"), partitions=1)
@@ -125,20 +141,13 @@ class AlarmSettings:
     warning_topic_arn: str
 
 
-class Level(Enum):
-    """How many replicas of the source a sweep asks."""
-
-    LOCAL_QUORUM = "local_quorum"
-    ALL = "all"
-
-
 @dataclass(frozen=True, slots=True)
 class SweepSettings:
     """How often each table is verified by itself, and how; `every_hours` 0: never."""
 
     every_hours: int
     concurrency: int
-    consistency: Level
+    consistency: Asked
     repair_rate: int
     """hints a second of what is found unequal; 0: none are sent"""
 
@@ -218,6 +227,8 @@ def migration_from(path: Path) -> Migration:
             target.take("port", int, 9142),
             target.take("region", str),
             _path(target.take("ca_file", str, "")),
+            target.count("table_quota", TABLE_QUOTA),
+            target.count("account_quota", ACCOUNT_QUOTA),
             path.parent / target.take("schema", str, "schema.cql"),
         ),
         capture.take("topic_prefix", str, "hintferry"),
@@ -227,6 +238,7 @@ def migration_from(path: Path) -> Migration:
     )
     for section in (source, target, capture, file):
         section.refuse_the_rest()
+    _check_quotas(path, migration)
     return migration
 
 
@@ -338,7 +350,7 @@ def _deployment(file: _Section, nodes: int) -> Deployment:
         SweepSettings(
             sweep.between("every_hours", 0, MOST_HOURS, 72),
             sweep.count("concurrency", 8),
-            sweep.choice("consistency", Level, Level.LOCAL_QUORUM),
+            sweep.choice("consistency", Asked, Asked.LOCAL_QUORUM),
             sweep.between("repair_rate", 0, 1000, 0),
         ),
         nodes,
@@ -359,9 +371,55 @@ def _table(tables: _Section, name: str) -> TableSettings:
         TableId(keyspace, table),
         section.take("ttl", bool, True),
         section.count("partitions", PARTITIONS),
+        _capacity(section),
     )
     section.refuse_the_rest()
     return settings
+
+
+def _capacity(section: _Section) -> Capacity:
+    """How the table's capacity is paid for, and how much of it there is."""
+    mode = section.take("capacity", str, Mode.ON_DEMAND.value)
+    if mode not in [one.value for one in Mode]:
+        raise ConfigurationError(
+            f'{section.where}.capacity is "{mode}"; write "on-demand" or "provisioned"'
+        )
+    names = "read_units", "write_units", "warm_read_units", "warm_write_units"
+    units = [section.take(name, int, 0) for name in names]
+    for name, count in zip(names, units, strict=True):
+        if count < 0:
+            raise ConfigurationError(f"{section.where}.{name} is {count}; write units a second")
+    capacity = Capacity(Mode(mode), *units)
+    is_provisioned = capacity.mode is Mode.PROVISIONED
+    if is_provisioned and not (capacity.read_units and capacity.write_units):
+        raise ConfigurationError(
+            f"{section.where} is provisioned; give it read_units and write_units a second"
+        )
+    if not is_provisioned and (capacity.read_units or capacity.write_units):
+        raise ConfigurationError(
+            f'{section.where} has read_units or write_units; write capacity = "provisioned", or'
+            " warm_read_units and warm_write_units"
+        )
+    return capacity
+
+
+def _check_quotas(path: Path, migration: Migration) -> None:
+    """Raises ConfigurationError for what the service would refuse when the tables are made."""
+    target = migration.target
+    for table in migration.tables:
+        if table.capacity.most_units > target.table_quota:
+            raise ConfigurationError(
+                f'{path}: tables."{table.id}" asks for {table.capacity.most_units} units a second,'
+                f" a table may have {target.table_quota}; ask AWS for more, then write it as"
+                " target.table_quota"
+            )
+    for name in ("read_units", "write_units"):
+        units = sum(getattr(table.capacity, name) for table in migration.tables)
+        if units > target.account_quota:
+            raise ConfigurationError(
+                f"{path}: the tables' {name} are {units} together, the account may have"
+                f" {target.account_quota}; ask AWS for more, then write it as target.account_quota"
+            )
 
 
 class _Section:
@@ -395,12 +453,6 @@ class _Section:
             raise ConfigurationError(f"{self.where}.{name} is {value}; write a number from 1 on")
         return value
 
-    def between(self, name: str, least: int, most: int, default: int) -> int:
-        value = self.take(name, int, default)
-        if not least <= value <= most:
-            raise ConfigurationError(f"{self.where}.{name} is {value}; write {least} to {most}")
-        return value
-
     def choice(self, name: str, kinds: type[E], default: E) -> E:
         value = self.take(name, str, default.value)
         try:
@@ -421,6 +473,12 @@ class _Section:
     def refuse_if(self, wrong: bool, name: str, why: str) -> None:
         if wrong:
             raise ConfigurationError(f"{self.where}.{name} {why}")
+
+    def between(self, name: str, least: int, most: int, default: int) -> int:
+        value = self.take(name, int, default)
+        if not least <= value <= most:
+            raise ConfigurationError(f"{self.where}.{name} is {value}; write {least} to {most}")
+        return value
 
     def texts(self, name: str, default: list[str] | None = None) -> list[str]:
         values = self.take(name, list, default)

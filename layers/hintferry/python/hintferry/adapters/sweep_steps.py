@@ -21,7 +21,7 @@ from hintferry.core.ledger import ConservationError
 from hintferry.core.passes import Pass, Verb
 from hintferry.core.schema import TableId
 from hintferry.core.tokens import WHOLE_RING, TokenRange, gaps
-from hintferry.core.verdict import Filled, Tally
+from hintferry.core.verdict import UNEQUAL, Filled, Tally
 from hintferry.ports import Deadline, Fences, Passes
 from hintferry.report import Report
 from hintferry.task import Task
@@ -32,7 +32,6 @@ MOST_TURNS = 200
 """Of a batch, each of up to the function's time: what is left then is left to the next run."""
 
 SAVE_EVERY_S = 5.0
-UNEQUAL = ("missing", "different", "extra", "unread", "parked")
 
 
 class Sweeping(Protocol):
