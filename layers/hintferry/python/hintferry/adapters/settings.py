@@ -364,6 +364,8 @@ def _table(tables: _Section, name: str) -> TableSettings:
     keyspace, dot, table = name.partition(".")
     if not dot or not keyspace or not table:
         raise ConfigurationError(f'{tables.where}."{name}": write it as "keyspace.table"')
+    if keyspace == MARKERS.id.keyspace:
+        raise ConfigurationError(f'{tables.where}."{name}" is Hintferry\'s own; take it out')
     section = tables.section(name)
     settings = TableSettings(
         TableId(keyspace, table),
