@@ -272,6 +272,11 @@ def _variable(name: str) -> str:
     return value
 
 
+def source_settings(given: Mapping[str, Any], path: Path) -> SourceSettings:
+    """From what a command was given instead of the file at `path`. Raises ConfigurationError."""
+    return _source(_Section("source", given), path)
+
+
 def _source(section: _Section, path: Path) -> SourceSettings:
     """Raises ConfigurationError for options that do not go together too."""
     ca_file = section.take("ca_file", str, "")
