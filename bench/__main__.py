@@ -7,9 +7,10 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from bench import kills, results, sweep
+from bench import capture, kills, results, sweep
 
 BENCHES: dict[str, tuple[str, Callable[[int | None], dict[str, Any]]]] = {
+    "capture": ("what capture costs a node, ours and stock; --size WRITES", capture.measure),
     "kills": ("a verify that is killed 20 times; --size ROWS (default 1,000,000)", kills.measure),
     "sweep": ("verify and backfill beside DSBulk; --size ROWS (default 1,000,000)", sweep.measure),
 }

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bench import kills, sweep
+from bench import capture, kills, sweep
 
 _HERE = Path(__file__).parent
 _KEPT, _PAGE = _HERE / "results", _HERE / "RESULTS.md"
 
-_RENDER = {"kills": kills.page_of, "sweep": sweep.page_of}
+_RENDER = {"capture": capture.page_of, "kills": kills.page_of, "sweep": sweep.page_of}
 
 _HEAD = """# Measured
 

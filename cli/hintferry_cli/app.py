@@ -8,6 +8,8 @@ from hintferry_cli.cutover.command import HELP as CUTOVER_HELP
 from hintferry_cli.cutover.command import cutover
 from hintferry_cli.failures import Settings
 from hintferry_cli.replay.command import HELP, replay
+from hintferry_cli.size.command import HELP as SIZE_HELP
+from hintferry_cli.size.command import size
 from hintferry_cli.status.command import HELP as STATUS_HELP
 from hintferry_cli.status.command import status
 from hintferry_cli.sweep.command import BACKFILL_HELP, VERIFY_HELP, backfill, verify
@@ -22,6 +24,7 @@ app = typer.Typer(
 app.command(help=BACKFILL_HELP)(backfill)
 app.command(help=VERIFY_HELP)(verify)
 app.command(help=HELP)(replay)
+app.command(help=SIZE_HELP)(size)
 app.command(help=STATUS_HELP)(status)
 app.command(help=CUTOVER_HELP)(cutover)
 
