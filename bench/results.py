@@ -7,12 +7,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from bench import kills, sweep
+from bench import capture, kills, sweep
 
 _HERE = Path(__file__).parent
 _KEPT, _PAGE = _HERE / "results", _HERE / "RESULTS.md"
 
-BENCHES: dict[str, ModuleType] = {"kills": kills, "sweep": sweep}
+BENCHES: dict[str, ModuleType] = {"capture": capture, "kills": kills, "sweep": sweep}
 """Each has `measure(size)`, which gives its figures, and `page_of(figures)`, their lines."""
 
 _HEAD = """# Measured

@@ -16,6 +16,8 @@ from hintferry_cli.preflight.command import preflight
 from hintferry_cli.replay.command import HELP, replay
 from hintferry_cli.schema.command import HELP as SCHEMA_HELP
 from hintferry_cli.schema.command import schema
+from hintferry_cli.size.command import HELP as SIZE_HELP
+from hintferry_cli.size.command import size
 from hintferry_cli.status.command import HELP as STATUS_HELP
 from hintferry_cli.status.command import status
 from hintferry_cli.sweep.command import BACKFILL_HELP, VERIFY_HELP, backfill, verify
@@ -34,6 +36,7 @@ app.command(help=COST_HELP)(cost)
 app.command(help=BACKFILL_HELP)(backfill)
 app.command(help=VERIFY_HELP)(verify)
 app.command(help=HELP)(replay)
+app.command(help=SIZE_HELP)(size)
 app.command(help=STATUS_HELP)(status)
 app.command(help=CUTOVER_HELP)(cutover)
 

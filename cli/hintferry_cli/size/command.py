@@ -1,0 +1,63 @@
+"""The verb `size`: what capture needs on each Cassandra node."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from hintferry_cli.size.arithmetic import Need, Node, need
+
+HELP = "\n\n".join(
+    (
+        "Say what capture needs on each Cassandra node: space, CPU, memory, network.",
+        "Give what [bold]one node[/bold] writes, with its copies of other nodes' rows and tables"
+        " without cdc too: all share one commit log. It asks nobody; it is arithmetic on figures"
+        " measured by `python -m bench capture`.",
+        "[bold]Examples[/bold]",
+        "  hintferry size --writes-per-second 3000 --row-bytes 400 --outage-hours 6",
+        "  hintferry size --writes-per-second 3000 --row-bytes 400 --outage-hours 6 --json",
+    )
+)
+
+
+def size(
+    writes_per_second: Annotated[
+        float, typer.Option(min=0.001, help="Mutations that the node applies a second.")
+    ],
+    row_bytes: Annotated[float, typer.Option(min=1, help="Bytes of a mutation: key and values.")],
+    outage_hours: Annotated[
+        float, typer.Option(min=0.01, help="The longest time that nothing is read.")
+    ],
+    segment_mib: Annotated[
+        int, typer.Option(min=1, help="commitlog_segment_size of the node.")
+    ] = 32,
+    as_json: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
+) -> None:
+    needed = need(Node(writes_per_second, row_bytes, outage_hours, segment_mib))
+    if as_json:
+        print(json.dumps(asdict(needed)))
+    else:
+        print("\n".join(_lines(needed, outage_hours)))
+
+
+def _lines(needed: Need, hours: float) -> list[str]:
+    catch_up = (
+        "never, on the one core that its unit has: raise CPUQuota"
+        if needed.catch_up_hours is None
+        else f"{needed.catch_up_hours:g} h, on the one core that its unit has"
+    )
+    rows = (
+        ("commit log", f"{needed.log_bytes_per_s / 2**20:.1f} MiB/s"),
+        ("cdc_total_space", f"{needed.cdc_total_space_mib}MiB, for {hours:g} h"),
+        ("archive beside it", f"{needed.archive_mib} MiB"),
+        ("CPU", f"{needed.cpu_cores:g} cores"),
+        ("memory", f"{needed.memory_mib} MiB"),
+        ("disk reads", "none while it follows; of a backlog what is no longer cached"),
+        ("to Kafka", f"{needed.kafka_bytes_per_s / 2**20:.2f} MiB/s"),
+        ("caught up after", catch_up),
+    )
+    width = max(len(name) for name, _ in rows)
+    return [f"{name:{width}}  {value}" for name, value in rows]
