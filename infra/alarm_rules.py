@@ -235,7 +235,7 @@ def _of_the_sweeps(names: Names, every_hours: int) -> list[Rule]:
                 "Overdue sweeps", HOUR_S,
             ),
             Rule(
-                "SweepsStop", WARNING, _ours("SweepsBegun"), "Sum", 0,
+                "SweepsStop", WARNING, _ours("SweepsBegun"), "Sum", 1,
                 "No sweep of any table has begun for more than two of their turns.",
                 "Look at the schedules of the sweep.",
                 "Overdue sweeps", DAY_S, days, days,

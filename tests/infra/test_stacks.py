@@ -375,13 +375,14 @@ def test_the_secret_of_the_source_is_read_by_its_readers_alone(
         if "secretsmanager" in json.dumps(statement)
     ]
     assert [(name[:9], *rest) for name, *rest in may] == [
-        (name, "secretsmanager:GetSecretValue", SECRET) for name in ("Processor", "ReplayRol")
+        (name, "secretsmanager:GetSecretValue", SECRET)
+        for name in ("Processor", "ReplayRol", "SweepRole")
     ]
     assert ".secretsmanager" in json.dumps(properties(made, "AWS::EC2::VPCEndpoint"))
     assert "secretsmanager" not in json.dumps(templates)
     for function in properties(made, "AWS::Lambda::Function"):
         assert SECRET not in json.dumps(function), "not even its name is in the environment"
-    for name in ("processor", "replay"):
+    for name in ("processor", "replay", "sweep"):
         assert (folder / "assets" / name / "ca.pem").read_text() == "a certificate"
 
 
