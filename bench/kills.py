@@ -19,8 +19,8 @@ from bench.sweep import KEYSPACE, ROWS, ROWS_PER_PARTITION, filled
 from hintferry.core.passes import Verb
 from hintferry.core.schema import TableId
 from hintferry.core.tokens import plan_ranges
+from hintferry.task import Task
 from hintferry_cli.sweep.bookmark import begun
-from hintferry_cli.sweep.task import Task
 from tests.sweep.bench import Bench
 from tools import places
 
@@ -45,7 +45,7 @@ def _killed(bench: Bench, rows: int) -> dict[str, Any]:
     for customer in lost:
         bench.behind.execute(f"DELETE FROM {KEYSPACE}.orders WHERE customer = {customer}")
     # Many ranges, so that a kill finds some done and some not.
-    task = Task(Verb.VERIFY, Path("migration.toml"), TableId(KEYSPACE, "orders"))
+    task = Task(Verb.VERIFY, TableId(KEYSPACE, "orders"))
     begun(bench.folder / "bookmarks", task, plan_ranges([], RANGES))
     done = [_kill(bench, number, random) for number in range(KILLS)]
     answer = bench.run("verify", f"{KEYSPACE}.orders")

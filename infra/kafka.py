@@ -26,7 +26,7 @@ _SERVER_PROPERTIES = "auto.create.topics.enable=false\ndefault.replication.facto
 
 
 class KafkaStack(cdk.Stack):
-    """One topic a table."""
+    """One topic a table, and one of the marker rows."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class KafkaStack(cdk.Stack):
         else:
             self.cluster_arn = self._make(settings, network).ref
         configs = cdk.Fn.base64(json.dumps(TOPIC_CONFIGS))
-        for table in migration.tables:
+        for table in migration.followed:
             msk.CfnTopic(
                 self,
                 f"Topic-{table.id}",

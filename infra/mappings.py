@@ -30,7 +30,7 @@ def map_topics(
     function: lambda_.Function,
 ) -> None:
     """One mapping a topic. Its id comes from the table alone, so that nothing else replaces it."""
-    for number, table in enumerate(migration.tables):
+    for number, table in enumerate(migration.followed):
         group = f"{migration.deployment.pipeline.name}-{number // figures.MAPPINGS_A_POLLER_GROUP}"
         mapping = _Mapping(
             stack,

@@ -66,7 +66,8 @@ class NodesStack(cdk.Stack):
         write = ["kafka-cluster:DescribeTopic", "kafka-cluster:WriteData"]
         cluster = kafka.cluster_arn
         if len(migration.tables) > roles.MOST_TOPICS_BY_NAME:
-            pattern = f"{within(cluster, 'topic', migration.topic_prefix)}.*"
+            prefix = f"{migration.topic_prefix}."
+            pattern = roles.topic_pattern(self, kafka.cluster_name, "topic", prefix)
             policy = self._policy("Topics", write, [pattern])
             roles.accept_pattern(policy, pattern, _MANY)
             return

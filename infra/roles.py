@@ -90,11 +90,17 @@ def accept_system(role: iam.Role) -> None:
     )
 
 
-def accept_pattern(role: iam.Role, arn: str, reason: str) -> None:
-    """Let a resource with a wildcard stand."""
-    account = cdk.Stack.of(role).account
+def topic_pattern(stack: cdk.Stack, cluster: str, kind: str, prefix: str) -> str:
+    """The ARNs of all topics or groups (`kind`) of the cluster of this name with the prefix."""
+    where = f"{kind}/{cluster}/*/{prefix}*"
+    return f"arn:{stack.partition}:kafka:{stack.region}:{stack.account}:{where}"
+
+
+def accept_pattern(allowed: Construct, arn: str, reason: str) -> None:
+    """Let a resource with a wildcard stand, of a role or a policy."""
+    account = cdk.Stack.of(allowed).account
     written = "<AWS::AccountId>" if cdk.Token.is_unresolved(account) else account
-    accept(role, {f"AwsSolutions-IAM5[Resource::{arn.replace(account, written)}]": reason})
+    accept(allowed, {f"AwsSolutions-IAM5[Resource::{arn.replace(account, written)}]": reason})
 
 
 def system_arn(stack: cdk.Stack) -> str:

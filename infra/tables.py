@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,16 +11,20 @@ from aws_cdk import aws_cassandra as cassandra
 from constructs import Construct
 
 from hintferry.adapters.cql import CONTROL_TABLES
+from hintferry.adapters.cqlfile import refuse_misfits, schema_from
+from hintferry.adapters.ddl import create_table
 from hintferry.adapters.settings import Migration
 from hintferry.core.capacity import Capacity, Mode
 from hintferry.core.errors import ConfigurationError
+from hintferry.core.fit import Schema
 from hintferry.core.schema import Column, Table
-from infra.cqlschema import Schema, refuse_what_cannot_be_held, schema_from
 from infra.ddl_function import make_ddl_function
-from infra.ddl_text import create_table, needs_statement
 from infra.figures import CONCURRENT_DDL, MOST_TABLES
 from infra.layer import Code
 from infra.network import NetworkStack
+
+_PLAIN = re.compile(r"[a-z0-9][a-z0-9_]{1,47}")
+"""The names that CloudFormation takes and that CQL needs no quotes for."""
 
 
 class TablesStack(cdk.Stack):
@@ -136,6 +141,13 @@ class TablesStack(cdk.Stack):
             resource.node.add_dependency(one)
 
 
+def needs_statement(table: Table) -> bool:
+    """Whether only CQL can make it: CloudFormation knows no statics, nor any name of these."""
+    columns = table.partition_key + table.clustering + table.statics + table.regulars
+    names = [table.id.keyspace, table.id.name, *(column.name for column in columns)]
+    return bool(table.statics) or not all(map(_PLAIN.fullmatch, names))
+
+
 def _checked(migration: Migration, schema: Schema) -> list[Table]:
     path = migration.target.schema
     if not migration.tables:
@@ -153,7 +165,7 @@ def _checked(migration: Migration, schema: Schema) -> list[Table]:
                 f"{path} does not define {settings.id}, which migration.toml lists as"
                 f' [tables."{settings.id}"]; print it anew from the source'
             )
-        refuse_what_cannot_be_held(path, table, settings.ttl)
+        refuse_misfits(path, schema, table, settings.ttl)
         tables.append(table)
     return tables
 

@@ -15,8 +15,8 @@ from tools.compile_capture import compile_capture
 from tools.steps import SetupError, Step, run, setup_lock
 
 JAR_NAMES = ("compiler", "cassandra", "kafka", "connector")
+SOURCES = (".", "layers/hintferry/python", "cli", "sandbox/keyspaces_local/src")
 JAR_NAMES_4 = ("cassandra4", "connector4")
-SOURCES = ("layers/hintferry/python", "cli", "sandbox/keyspaces_local/src")
 COMMAND = "from hintferry_cli.app import main\n\nmain()\n"
 UV_ENVIRONMENT = {"UV_PYTHON_DOWNLOADS": "never"}
 
@@ -121,8 +121,8 @@ def _make_venv(python: interpreter.Interpreter, requirements: Path) -> None:
 
 
 def _link_sources() -> None:
-    """Let the environment's Python find the packages of this checkout that lie below its top, and
-    put our command beside it."""
+    """Let the environment's Python find the packages of this checkout, and put our command beside
+    it."""
     (packages,) = (places.VENV_PYTHON.parent.parent / "lib").glob("python*/site-packages")
     (packages / "hintferry.pth").write_text(
         "".join(f"{places.ROOT / folder}\n" for folder in SOURCES)

@@ -18,12 +18,13 @@ from hintferry.core.prices import PRICES
 from hintferry.core.schema import TableId
 from hintferry.core.tokens import plan_ranges
 from hintferry.core.verdict import Filled, Tally
+from hintferry.task import Task
 from hintferry_cli.gate.view import Look, as_tree
 from hintferry_cli.pages import page
 from hintferry_cli.sweep import bookmark, report
 from hintferry_cli.sweep.bill import Bill
 from hintferry_cli.sweep.run import Run, State
-from hintferry_cli.sweep.task import Task, as_numbers
+from hintferry_cli.sweep.task import Order, as_numbers
 from tests.unit import test_gate as gates
 
 ORDERS = TableId("shop", "orders")
@@ -33,7 +34,7 @@ BILL = Bill(TableSettings(ORDERS), PRICES[0])
 
 def ended(folder: Path, verb: Verb, sums: Sequence[Tally | Filled]) -> Run:
     """A run that did the first ranges, with these sums; the next one failed, the rest is left."""
-    task = Task(verb, folder / "migration.toml", ORDERS, at_all=True)
+    task = Task(verb, ORDERS, at_all=True)
     mark, state = bookmark.begun(folder, task, RANGES), State(verb.sums, BILL)
     for part, one in zip(RANGES, sums, strict=False):
         mark.enter(part, as_numbers(one), [("extra", "a = 7 AND b = '<x>'")])
@@ -42,13 +43,13 @@ def ended(folder: Path, verb: Verb, sums: Sequence[Tally | Filled]) -> Run:
         state.fail("source: down")
         state.failures[RANGES[len(sums)]] = "source: down"
         state.unfinished = f"{len(RANGES) - len(sums)} ranges are not done"
-    return Run(task, mark, state, 1)
+    return Run(Order(task, folder / "migration.toml"), mark, state, 1)
 
 
 def written(folder: Path, run: Run) -> tuple[dict[str, Any], str, str]:
     """The tree, the page's text without its tags, and the page."""
     report.write(folder / "reports", run)
-    path = folder / "reports" / f"{run.task.verb.value}-shop.orders.json"
+    path = folder / "reports" / f"{run.order.task.verb.value}-shop.orders.json"
     html = path.with_suffix(".html").read_text()
     return json.loads(path.read_text()), text_of(html), html
 
@@ -130,9 +131,9 @@ def test_the_page_of_a_migration_shows_how_each_table_stands(tmp_path: Path) -> 
     page.write_migration(tmp_path / "m.html", [as_tree(look) for look in looks])
     text = text_of((tmp_path / "m.html").read_text())
     assert "3 tables" in text
-    assert "shop.orders can be cut over 0.5 s 0 0 verify, clean 4 min 10 s" in text
-    assert "shop.readings not yet 0.5 s 1,204 3 verify, clean" in text
-    assert "shop.customers cut over" in text
+    assert "can be cut over shop.orders 0.5 s 0 0 verify, clean 4 min 10 s" in text
+    assert "not yet shop.readings 0.5 s 1,204 3 verify, clean" in text
+    assert "cut over shop.customers – – 0" in text
     assert "fails nothing parked 3 records parked: schema 3 → mend the cause" in text
     assert "12 in the replay queue, 2 given up" in text
     assert text.count("→") == 3, "what holds needs no mend"

@@ -25,15 +25,16 @@ from hintferry.core.schema import TableId
 from hintferry.core.tokens import WHOLE_RING, TokenRange, plan_ranges
 from hintferry.core.verdict import Filled, Tally
 from hintferry.estimate import Estimate
+from hintferry.task import Task
 from hintferry_cli.app import app
 from hintferry_cli.sweep import bookmark, view
 from hintferry_cli.sweep import run as sweep_run
 from hintferry_cli.sweep.bill import Bill, duration
 from hintferry_cli.sweep.run import Run, State
-from hintferry_cli.sweep.task import Task, as_numbers
+from hintferry_cli.sweep.task import Order, as_numbers
 from tools import places
 
-TASK = Task(Verb.VERIFY, Path("migration.toml"), TableId("shop", "orders"))
+TASK = Task(Verb.VERIFY, TableId("shop", "orders"))
 RANGES = plan_ranges([], 8)
 BILL = Bill(TableSettings(TASK.table), PRICES[0])
 
@@ -105,9 +106,9 @@ def goes_on(folder: Path, first: set[int], second: set[int]) -> None:
 def test_other_options_begin_a_new_pass(tmp_path: Path) -> None:
     bookmark.begun(tmp_path, TASK, RANGES)
     assert bookmark.opened(tmp_path, TASK) is not None
-    at_all = Task(TASK.verb, TASK.config, TASK.table, at_all=True)
+    at_all = Task(TASK.verb, TASK.table, at_all=True)
     assert bookmark.opened(tmp_path, at_all) is None
-    other = Task(Verb.BACKFILL, TASK.config, TASK.table)
+    other = Task(Verb.BACKFILL, TASK.table)
     assert bookmark.opened(tmp_path, other) is None
 
 
@@ -140,8 +141,8 @@ def test_an_end_in_the_middle_of_saving_leaves_the_file_as_it_was(
 
 def run_of(tmp_path: Path) -> Run:
     """Two workers whose configuration does not exist."""
-    task = Task(TASK.verb, tmp_path / "none.toml", TASK.table)
-    return Run(task, bookmark.begun(tmp_path, task, RANGES), State(task.verb.sums, BILL), 2)
+    mark = bookmark.begun(tmp_path, TASK, RANGES)
+    return Run(Order(TASK, tmp_path / "none.toml"), mark, State(TASK.verb.sums, BILL), 2)
 
 
 def test_what_a_worker_refuses_ends_the_run(tmp_path: Path) -> None:

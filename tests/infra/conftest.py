@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.infra.imported import IMPORTED, LOGIN
 from tests.infra.synthesised import Template, synthesise
 from tools.places import ROOT
 
@@ -33,3 +34,21 @@ def built(layer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def templates(built: Path) -> dict[str, Template]:
     """The templates of the repository's own `migration.toml`, by stack."""
     return synthesise(ROOT / "migration.toml", built)
+
+
+@pytest.fixture(scope="session")
+def imported(
+    layer: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[dict[str, Template], Path]:
+    """What is made where much is there already and the source asks for a password, and where."""
+    folder = tmp_path_factory.mktemp("imported")
+    text = (ROOT / "migration.toml").read_text().replace("port = 9042\n", "port = 9042\n" + LOGIN)
+    start, end = text.index("[network]"), text.index("[pipeline]")
+    config = folder / "migration.toml"
+    declared = 'capacity = "provisioned"\nread_units = 50\nwrite_units = 60\nwarm_read_units = 70'
+    config.write_text(text[:start] + IMPORTED + text[end:] + declared)
+    (folder / "schema.cql").write_text((ROOT / "schema.cql").read_text())
+    (folder / "ca.pem").write_text("a certificate")
+    (folder / "assets").mkdir()
+    (folder / "assets" / "layer").symlink_to(layer)
+    return synthesise(config, folder), folder

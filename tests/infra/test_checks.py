@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from infra.figures import CONCURRENT_DDL
@@ -46,7 +46,7 @@ def lint(folder: Path) -> list[str]:
         [program, *options, "--", *map(str, folder.glob("*.template.json"))],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=280,
         check=False,
     )
     return [f"{one['Rule']['Id']} {one['Message']}" for one in json.loads(done.stdout)]
@@ -87,7 +87,7 @@ def test_what_cdk_nag_refuses_is_not_synthesised(layer: Path, tmp_path: Path) ->
 def many(
     request: pytest.FixtureRequest, layer: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[dict[str, Template], float]:
-    """The templates of many tables with the longest names, and the seconds that they took."""
+    """The templates of many tables with the longest names, and the CPU-seconds that they took."""
     tables = request.param
     folder = tmp_path_factory.mktemp("many")
     (folder / "assets").mkdir()
@@ -97,8 +97,15 @@ def many(
     listed = "".join(f'[tables."{name}"]\n' for name in names)
     (folder / "migration.toml").write_text(config[: config.index("[tables.")] + listed)
     (folder / "schema.cql").write_text("".join(map(_create, names, range(tables))))
-    began = time.monotonic()
-    return synthesise(folder / "migration.toml", folder), time.monotonic() - began
+    began = cpu_s()
+    return synthesise(folder / "migration.toml", folder), cpu_s() - began
+
+
+def cpu_s() -> float:
+    """What this process and those that it started have used: what else runs does not count."""
+    me = psutil.Process()
+    spent = [one.cpu_times() for one in (me, *me.children(recursive=True))]
+    return float(sum(one.user + one.system for one in spent))
 
 
 def _create(name: str, number: int) -> str:
@@ -116,7 +123,7 @@ def test_two_hundred_tables_fit(many: Many) -> None:
     for name, template in templates.items():
         assert len(template["Resources"]) <= STACK_RESOURCES, name
         assert len(json.dumps(template)) <= TEMPLATE_BYTES, name
-    tables = len(list(resources(templates, "AWS::MSK::Topic")))
+    tables = len(properties(templates, "AWS::MSK::Topic")) - 1
     assert len(list(resources(templates, "AWS::Cassandra::Table"))) == tables - WITH_STATICS
     mappings = properties(templates, "AWS::Lambda::EventSourceMapping")
     groups = [
@@ -147,7 +154,7 @@ def test_topics_are_allowed_by_name_until_a_role_cannot_hold_them(many: Many) ->
         for _, statement in statements(templates)
         if "kafka-cluster:ReadData" in as_list(statement["Action"])
     ]
-    tables = len(list(resources(templates, "AWS::MSK::Topic")))
+    tables = len(properties(templates, "AWS::MSK::Topic")) - 1
     assert any("*" in one for one in patterns) is (tables > MOST_TOPICS_BY_NAME)
     assert all("hintferry." in one for one in patterns)
 

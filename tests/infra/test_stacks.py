@@ -12,6 +12,7 @@ from hintferry.adapters.cql import CONTROL_TABLES
 from hintferry.adapters.settings import migration_from
 from hintferry.core.errors import ConfigurationError
 from infra import figures, roles
+from tests.infra.imported import CLUSTER, SECRET
 from tests.infra.synthesised import (
     Template,
     as_list,
@@ -25,7 +26,7 @@ from tools.places import ROOT
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("infra")]
 
 Templates = dict[str, Template]
-KAFKA_MAPPINGS = 2
+KAFKA_MAPPINGS = 3
 RETRY_HOURS = 24
 
 
@@ -35,7 +36,8 @@ def kafka_mappings(templates: Templates) -> list[dict]:  # type: ignore[type-arg
 
 
 def test_every_table_has_its_topic_mapping_and_group(templates: Templates) -> None:
-    tables = [str(table.id) for table in migration_from(ROOT / "migration.toml").tables]
+    tables = [str(table.id) for table in migration_from(ROOT / "migration.toml").followed]
+    assert tables[-1] == "hintferry.markers", "a backfill waits for its row"
     topics = [one["TopicName"] for one in properties(templates, "AWS::MSK::Topic")]
     assert topics == [f"hintferry.{table}" for table in tables]
     mappings = kafka_mappings(templates)
@@ -98,7 +100,7 @@ def test_no_function_outlives_what_its_source_allows(templates: Templates) -> No
         for one in properties(templates, "AWS::Lambda::Function")
         if "hintferry" in str(one.get("Environment", "")).lower()
     ]
-    assert len(ours) == 3
+    assert len(ours) == 4
     for function in ours:
         assert function["Timeout"] <= 14 * 60
         assert (function["Runtime"], function["Architectures"]) == ("python3.13", ["arm64"])
@@ -231,6 +233,14 @@ ONLY_ON_EVERYTHING = {
     "ec2:DescribeVpcEndpoints",
     "ec2:DescribeVpcs",
     "ec2:UnassignPrivateIpAddresses",
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
 }
 
 
@@ -302,9 +312,15 @@ def test_nothing_leads_to_the_internet(templates: Templates) -> None:
 def test_ids_on_which_offsets_and_data_hang_never_change(templates: Templates) -> None:
     """Another id is another resource: the mapping would be made anew, the table be refused."""
     mappings = dict(resources(templates, "AWS::Lambda::EventSourceMapping"))
-    assert sorted(mappings) == ["Hintsshoporders", "Hintsshopreadings", "ReplayQueue"]
+    assert sorted(mappings) == [
+        "Hintshintferrymarkers",
+        "Hintsshoporders",
+        "Hintsshopreadings",
+        "ReplayQueue",
+    ]
     assert sorted(dict(resources(templates, "AWS::Cassandra::Table"))) == ["Tableshopreadings"]
     assert sorted(dict(resources(templates, "AWS::MSK::Topic"))) == [
+        "Topichintferrymarkers",
         "Topicshoporders",
         "Topicshopreadings",
     ]
@@ -325,48 +341,6 @@ def test_two_syntheses_are_equal(templates: Templates, tmp_path: Path) -> None:
     assert synthesise(ROOT / "migration.toml", tmp_path) == templates
 
 
-CLUSTER = "arn:aws:kafka:eu-west-1:123456789012:cluster/shared/"
-SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:cassandra-AbCdEf"
-LOGIN = f"""
-tls = true
-ca_file = "ca.pem"
-auth = "password"
-secret_arn = "{SECRET}"
-"""
-IMPORTED = f"""
-[network]
-vpc_id = "vpc-0123456789abcdef0"
-subnet_ids = ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]
-route_table_ids = ["rtb-0123456789abcdef0", "rtb-0123456789abcdef1"]
-availability_zones = ["eu-west-1a", "eu-west-1b"]
-vpc_cidr = "10.1.0.0/16"
-source_cidrs = ["10.0.0.0/16"]
-
-[kafka]
-cluster_arn = "{CLUSTER}0a1b2c3d-1111-2222-3333-444455556666-7"
-
-[alarms]
-critical_topic_arn = "arn:aws:sns:eu-west-1:123456789012:pager"
-warning_topic_arn = "arn:aws:sns:eu-west-1:123456789012:mail"
-"""
-
-
-@pytest.fixture(scope="module")
-def imported(layer: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Templates, Path]:
-    """What is made where much is there already and the source asks for a password, and where."""
-    folder = tmp_path_factory.mktemp("imported")
-    text = (ROOT / "migration.toml").read_text().replace("port = 9042\n", "port = 9042\n" + LOGIN)
-    start, end = text.index("[network]"), text.index("[pipeline]")
-    config = folder / "migration.toml"
-    declared = 'capacity = "provisioned"\nread_units = 50\nwrite_units = 60\nwarm_read_units = 70'
-    config.write_text(text[:start] + IMPORTED + text[end:] + declared)
-    (folder / "schema.cql").write_text((ROOT / "schema.cql").read_text())
-    (folder / "ca.pem").write_text("a certificate")
-    (folder / "assets").mkdir()
-    (folder / "assets" / "layer").symlink_to(layer)
-    return synthesise(config, folder), folder
-
-
 def test_a_table_gets_the_capacity_that_was_declared(imported: tuple[Templates, Path]) -> None:
     made, _ = imported
     readings = properties(made, "AWS::Cassandra::Table")[-1]
@@ -378,12 +352,15 @@ def test_a_table_gets_the_capacity_that_was_declared(imported: tuple[Templates, 
 
 
 def test_network_cluster_and_notifications_may_be_there_already(
-    imported: tuple[Templates, Path],
+    imported: tuple[Templates, Path], templates: Templates
 ) -> None:
     made, _ = imported
     for kind in ("AWS::EC2::VPC", "AWS::MSK::Cluster", "AWS::SNS::Topic"):
         assert not list(resources(made, kind))
     assert all(one["EventSourceArn"].startswith(CLUSTER) for one in kafka_mappings(made))
+    # What is beside them changes no id of what data and offsets hang on.
+    for kind in ("AWS::Cassandra::Table", "AWS::Lambda::EventSourceMapping", "AWS::MSK::Topic"):
+        assert set(dict(resources(made, kind))) == set(dict(resources(templates, kind)))
     alarms = properties(made, "AWS::CloudWatch::Alarm")
     assert {one["AlarmActions"][0].rpartition(":")[2] for one in alarms} == {"pager", "mail"}
 

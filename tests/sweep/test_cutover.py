@@ -39,8 +39,8 @@ QUICK = [
     (cutover, "CUT_OVER_WAIT_S", 7.0),
     (cutover, "MARKER_EVERY_S", 2.0),
     (cutover, "LOOK_EVERY_S", 0.5),
-    (figures, "PERIOD_S", 1),
-    (figures, "LOSS_PERIOD_S", 1),
+    (figures, "PERIOD_S", 5),
+    (figures, "LOSS_PERIOD_S", 60),
 ]
 
 Typed = Callable[[str], Result]

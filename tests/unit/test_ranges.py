@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hintferry.core.errors import HintferryError, Overwhelmed, Side, Unavailable
-from hintferry.core.tokens import HIGHEST, LOWEST, WHOLE_RING, TokenRange, plan_ranges
+from hintferry.core.tokens import HIGHEST, LOWEST, WHOLE_RING, TokenRange, gaps, plan_ranges
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
 from hintferry.walk import ATTEMPTS, walk
 
@@ -80,3 +80,19 @@ def test_a_walk_goes_on_from_where_it_had_come_to() -> None:
     ends = walk(TokenRange(0, 20), step, lambda _: None, ScriptedClock(SimulatedTime()))
     assert len(list(ends)) == 20
     assert [one.after for one in seen] == list(range(20))
+
+
+SOME = st.lists(st.integers(-50, 50), min_size=2, max_size=12, unique=True).map(sorted)
+
+
+@given(SOME, SOME)
+def test_a_gap_is_what_is_not_done(planned: list[int], done: list[int]) -> None:
+    whole = list(map(TokenRange, planned, planned[1:]))
+    behind = list(map(TokenRange, done[::2], done[1::2]))
+    left = gaps(whole, reversed(behind))
+    for token in range(-51, 52):
+        is_planned = planned[0] < token <= planned[-1]
+        is_done = any(part.after < token <= part.upto for part in behind)
+        of = [part for part in left if part.after < token <= part.upto]
+        assert len(of) == (is_planned and not is_done)
+    assert all(any(w.after <= part.after and part.upto <= w.upto for w in whole) for part in left)

@@ -15,7 +15,7 @@ from typing import Any
 
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.tokens import TokenRange
-from hintferry_cli.sweep.task import Task
+from hintferry.task import Task
 
 VERSION = 2
 MOST_EXAMPLES = 100

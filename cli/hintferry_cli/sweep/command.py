@@ -14,13 +14,14 @@ from hintferry import wiring
 from hintferry.adapters.settings import CONFIG_VARIABLE, Queues, migration_from
 from hintferry.core.errors import ConfigurationError, HintferryError
 from hintferry.core.passes import Pass, Verb
+from hintferry.task import Task
 from hintferry_cli.failures import Settings, Status, told_plainly
 from hintferry_cli.places import place, places
 from hintferry_cli.sweep import bookmark, view
 from hintferry_cli.sweep import report as report_files
 from hintferry_cli.sweep.bill import bill_of
 from hintferry_cli.sweep.run import Run, State
-from hintferry_cli.sweep.task import Task, as_numbers
+from hintferry_cli.sweep.task import Order, as_numbers
 from hintferry_cli.tables import table_id
 
 MOST_PROCESSES = 64
@@ -107,13 +108,13 @@ def verify(
             raise ConfigurationError("--repair needs --replay-queue-url (the functions have it)")
         task = Task(
             Verb.VERIFY,
-            config,
             table_id(table),
             at_all=consistency == "all",
             repair_rate=rate if repair else None,
-            queues=Queues("", replay_queue_url, "") if repair else None,
+            workers=processes,
         )
-        run = _begun(task, bookmarks, processes)
+        queues = Queues("", replay_queue_url, "") if repair else None
+        run = _begun(Order(task, config, queues), bookmarks, processes)
         _finish(run, report, json=json)
 
 
@@ -131,14 +132,14 @@ def backfill(
 ) -> None:
     with told_plainly(context.find_object(Settings) or Settings(debug=False)):
         queues = places(parked_queue_url, replay_queue_url, bucket)
-        task = Task(Verb.BACKFILL, config, table_id(table), queues=queues, workers=processes)
-        run = _begun(task, bookmarks, processes)
+        task = Task(Verb.BACKFILL, table_id(table), workers=processes)
+        run = _begun(Order(task, config, queues), bookmarks, processes)
         _finish(run, report, json=json)
 
 
-def _begun(task: Task, folder: Path, processes: int) -> Run:
+def _begun(order: Order, folder: Path, processes: int) -> Run:
     """Whatever can be wrong with the call shows here, before anything is written."""
-    migration = migration_from(task.config)
+    task, migration = order.task, migration_from(order.config)
     bill = bill_of(migration, task.table)
     sweeper = wiring.sweeper(migration, task.table)
     try:
@@ -148,12 +149,12 @@ def _begun(task: Task, folder: Path, processes: int) -> Run:
         mark = bookmark.opened(folder, task) or bookmark.begun(folder, task, sweeper.ranges())
     finally:
         sweeper.close()
-    return Run(task, mark, State(task.verb.sums, bill), processes)
+    return Run(order, mark, State(task.verb.sums, bill), processes)
 
 
 def _finish(run: Run, report: Path | None, *, json: bool) -> None:
     errors, out = Console(stderr=True), Console()
-    task, state = run.task, run.state
+    task, state = run.order.task, run.state
     view.follow(run.steps(), task, state, errors)
     if json:
         typer.echo(view.as_json(task, state))
@@ -168,8 +169,8 @@ def _finish(run: Run, report: Path | None, *, json: bool) -> None:
 
 def _recorded(run: Run, errors: Console) -> bool:
     """Whether the finished pass was entered where the gate of cut-over looks for it."""
-    task = run.task
-    sweeper = wiring.sweeper(migration_from(task.config), task.table)
+    task = run.order.task
+    sweeper = wiring.sweeper(migration_from(run.order.config), task.table)
     try:
         sweeper.passes().enter(
             Pass(

@@ -24,7 +24,7 @@ def write(folder: Path, run: Run) -> None:
 
 def as_tree(run: Run) -> dict[str, Any]:
     """Times in epoch seconds; `cost`: figures by name, about."""
-    task, state, bookmark = run.task, run.state, run.bookmark
+    task, state, bookmark = run.order.task, run.state, run.bookmark
     units = "write_units" if isinstance(state.sums, Filled) else "read_units"
     cost = {units.replace("_", " "): as_numbers(state.sums)[units], "USD": round(state.usd, 4)}
     done = [

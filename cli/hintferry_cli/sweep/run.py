@@ -17,7 +17,7 @@ from hintferry.core.verdict import Filled, Tally
 from hintferry_cli.sweep import worker
 from hintferry_cli.sweep.bill import Bill
 from hintferry_cli.sweep.bookmark import Bookmark
-from hintferry_cli.sweep.task import Advanced, Answer, Ended, Refused, Task, Wanted
+from hintferry_cli.sweep.task import Advanced, Answer, Ended, Order, Refused, Wanted
 
 LONGEST_S = 7 * 24 * 3600.0
 """A run ends after this, however much is left."""
@@ -93,7 +93,7 @@ class State:
 class Run:
     """One run over what is left of a pass."""
 
-    task: Task
+    order: Order
     bookmark: Bookmark
     state: State
     processes: int
@@ -137,7 +137,7 @@ class Run:
                 pass_fds=[end],
             )
             theirs.close()
-            ours.send(self.task)
+            ours.send(self.order)
         return workers
 
     def _heard(self, pipe: Connection, left: deque[TokenRange]) -> bool:

@@ -4,32 +4,20 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from hintferry.adapters.settings import Queues
-from hintferry.core.passes import Verb
-from hintferry.core.schema import TableId
 from hintferry.core.tokens import TokenRange
 from hintferry.core.verdict import Filled, Tally
+from hintferry.task import Task
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """One table's sweep. `repair_rate`: hints a second, None where none are sent."""
+class Order:
+    """A task, the `migration.toml` that says where, and the queues if it needs any."""
 
-    verb: Verb
+    task: Task
     config: Path
-    table: TableId
-    at_all: bool = False
-    repair_rate: float | None = None
     queues: Queues | None = None
-    workers: int = 1
-    """That share the capacity of the target's table."""
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """What tells a pass from one that it cannot go on with."""
-        return {"consistency": "all" if self.at_all else "local_quorum", "rate": self.repair_rate}
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from hintferry.core.ledger import Settled
 from hintferry.core.passes import Pass
 from hintferry.core.rows import Row, ScanPage, Snapshot, Statement
 from hintferry.core.schema import Key, Table, TableId
+from hintferry.core.source import SourceFacts
 from hintferry.core.tokens import TokenRange
 
 
@@ -184,6 +185,35 @@ class Markers(Protocol):
 
     def has_arrived(self, table: TableId, written: bytes) -> bool:
         """Whether the target shows it. Raises ConfigurationError, SideFault."""
+
+
+class SourceInspection(Protocol):
+    """The source cluster's own account of itself."""
+
+    def facts(self, with_settings: bool) -> SourceFacts:
+        """Everything at once; with the nodes' settings each is asked. Raises SideFault."""
+
+    def table(self, table: TableId) -> Table:
+        """One table. Raises UnknownTable, SideFault."""
+
+    def scan(self) -> Scan:
+        """What reads rows, with their times to live."""
+
+    def close(self) -> None:
+        """End the connections."""
+
+
+class TargetInspection(Protocol):
+    """Whether the target is ready to be written. Every method raises SideFault."""
+
+    def table_faults(self, table: Table, with_ttl: bool) -> list[HintferryError]:
+        """What forbids to write what the source has as `table`, each with its mend."""
+
+    def control_faults(self) -> list[HintferryError]:
+        """The same of the tables that Hintferry keeps for itself."""
+
+    def close(self) -> None:
+        """End the connections."""
 
 
 class Clock(Protocol):

@@ -176,6 +176,8 @@ SOURCE_MARKERS = (
 )
 """What it keeps on the source: a row a table, captured and followed like any other."""
 
+CLUSTER = "SELECT cluster_name, data_center, partitioner FROM system.local"
+SETTINGS = "SELECT name, value FROM system_views.settings"
 TABLE_ID = "SELECT id FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?"
 TRUNCATED_AT = "SELECT truncated_at FROM system.local"
 IS_CAPTURED = "SELECT cdc FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?"

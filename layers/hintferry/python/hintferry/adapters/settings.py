@@ -25,6 +25,9 @@ TABLE_QUOTA, ACCOUNT_QUOTA = 40_000, 80_000
 PARTITIONS = 6
 """Of a table's topic, where `migration.toml` does not say."""
 
+MOST_HOURS = 120
+"""Between two sweeps of a table: an alarm on silence looks back seven days at most."""
+
 
 _SECRET_ARN = re.compile(r"arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:\S+-\w{6}")
 """With the six characters that Secrets Manager adds, as a policy must name it."""
@@ -36,6 +39,13 @@ class Auth(Enum):
     NONE = "none"
     PASSWORD = "password"
     MTLS = "mtls"
+
+
+class Asked(Enum):
+    """Which replicas of the source a scheduled sweep asks."""
+
+    LOCAL_QUORUM = "local_quorum"
+    ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +93,10 @@ class TableSettings:
     capacity: Capacity = ON_DEMAND
 
 
+MARKERS = TableSettings(TableId("hintferry", "markers"), partitions=1)
+"""Where a backfill writes a row that must come through capture before it begins."""
+
+
 @dataclass(frozen=True, slots=True)
 class NetworkSettings:
     """Where the functions run: in the VPC `vpc_id`, or, where that is empty, in one of their own.
@@ -128,6 +142,17 @@ class AlarmSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SweepSettings:
+    """How often each table is verified by itself, and how; `every_hours` 0: never."""
+
+    every_hours: int
+    concurrency: int
+    consistency: Asked
+    repair_rate: int
+    """hints a second of what is found unequal; 0: none are sent"""
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """What only the stacks read."""
 
@@ -135,6 +160,7 @@ class Deployment:
     kafka: KafkaSettings
     pipeline: PipelineSettings
     alarms: AlarmSettings
+    sweep: SweepSettings
     nodes: int
     """Cassandra nodes in the datacenter, each of which reports its health; 0: not told"""
 
@@ -151,6 +177,11 @@ class Migration:
 
     tables: tuple[TableSettings, ...]
     deployment: Deployment
+
+    @property
+    def followed(self) -> tuple[TableSettings, ...]:
+        """The tables with a topic: those that are migrated, and that of the marker rows."""
+        return (*self.tables, MARKERS)
 
     def topic(self, table: TableId) -> str:
         """The name that capture gives to the topic of a table."""
@@ -241,6 +272,11 @@ def _variable(name: str) -> str:
     return value
 
 
+def source_settings(given: Mapping[str, Any], path: Path) -> SourceSettings:
+    """From what a command was given instead of the file at `path`. Raises ConfigurationError."""
+    return _source(_Section("source", given), path)
+
+
 def _source(section: _Section, path: Path) -> SourceSettings:
     """Raises ConfigurationError for options that do not go together too."""
     ca_file = section.take("ca_file", str, "")
@@ -289,8 +325,8 @@ def _path(text: str) -> Path | None:
 
 
 def _deployment(file: _Section, nodes: int) -> Deployment:
-    names = "network", "kafka", "pipeline", "alarms"
-    network, kafka, pipeline, alarms = sections = [file.section(name) for name in names]
+    names = "network", "kafka", "pipeline", "alarms", "sweep"
+    network, kafka, pipeline, alarms, sweep = sections = [file.section(name) for name in names]
     deployment = Deployment(
         NetworkSettings(
             tuple(network.texts("source_cidrs", [])),
@@ -316,6 +352,12 @@ def _deployment(file: _Section, nodes: int) -> Deployment:
         AlarmSettings(
             alarms.take("critical_topic_arn", str, ""), alarms.take("warning_topic_arn", str, "")
         ),
+        SweepSettings(
+            sweep.between("every_hours", 0, MOST_HOURS, 72),
+            sweep.count("concurrency", 8),
+            sweep.choice("consistency", Asked, Asked.LOCAL_QUORUM),
+            sweep.between("repair_rate", 0, 1000, 0),
+        ),
         nodes,
     )
     for section in sections:
@@ -327,6 +369,8 @@ def _table(tables: _Section, name: str) -> TableSettings:
     keyspace, dot, table = name.partition(".")
     if not dot or not keyspace or not table:
         raise ConfigurationError(f'{tables.where}."{name}": write it as "keyspace.table"')
+    if keyspace == MARKERS.id.keyspace:
+        raise ConfigurationError(f'{tables.where}."{name}" is Hintferry\'s own; take it out')
     section = tables.section(name)
     settings = TableSettings(
         TableId(keyspace, table),
@@ -434,6 +478,12 @@ class _Section:
     def refuse_if(self, wrong: bool, name: str, why: str) -> None:
         if wrong:
             raise ConfigurationError(f"{self.where}.{name} {why}")
+
+    def between(self, name: str, least: int, most: int, default: int) -> int:
+        value = self.take(name, int, default)
+        if not least <= value <= most:
+            raise ConfigurationError(f"{self.where}.{name} is {value}; write {least} to {most}")
+        return value
 
     def texts(self, name: str, default: list[str] | None = None) -> list[str]:
         values = self.take(name, list, default)

@@ -21,6 +21,9 @@ TTL_METADATA, TIMESTAMP_METADATA = 8, 30
 PARTITION_METADATA = 3
 COLLECTION_METADATA = 3
 _COLUMNS_PER_ID_BYTE = 62
+_WIDEST_NUMBER, _DIGITS_A_BYTE = 64, 2.41
+"""Bytes; Python refuses to write out the digits of very large numbers."""
+
 _NUMBERS = {"tinyint", "smallint", "int", "bigint", "varint", "counter"}
 
 
@@ -75,8 +78,17 @@ def _size(column: Column, value: bytes | None) -> int:
     if column.cql_type not in _NUMBERS:
         # Of a collection every element takes a little less than on the wire.
         return len(value) + (COLLECTION_METADATA if column.multicell else 0)
-    digits = str(abs(int.from_bytes(value, signed=True))).strip("0")
-    return ceil(max(1, len(digits)) / 2) + 1
+    if len(value) > _WIDEST_NUMBER:
+        return digits(value) // 2 + 2
+    significant = str(abs(int.from_bytes(value, signed=True))).strip("0")
+    return ceil(max(1, len(significant)) / 2) + 1
+
+
+def digits(number: bytes) -> int:
+    """How many digits a whole number has; of one over 64 bytes about."""
+    if len(number) > _WIDEST_NUMBER:
+        return ceil(len(number) * _DIGITS_A_BYTE)
+    return len(str(abs(int.from_bytes(number, signed=True))))
 
 
 def _column_id(table: Table) -> int:

@@ -14,6 +14,7 @@ from enum import Enum
 from hintferry.core.facts import Facts
 from hintferry.core.limits import CUT_OVER_WAIT_S, SECOND_LOOK_AFTER_S
 from hintferry.core.passes import Pass, Verb
+from hintferry.core.verdict import UNEQUAL
 
 QUIET_S = 70.0
 """So long the replay queue must be empty at every look: its counts are approximate."""
@@ -280,7 +281,8 @@ def _why_no_pass(facts: Facts, backfill: Pass) -> str:
     if last is None or last.began < backfill.ended:
         return "no pass since the backfill"
     if not last.is_clean:
-        found = ", ".join(f"{count} {name}" for name, count in last.sums.items() if count)
+        unequal = {name: last.sums.get(name, 0) for name in UNEQUAL}
+        found = ", ".join(f"{count} {name}" for name, count in unequal.items() if count)
         return f"the last pass is not clean ({found or 'the fence was taken back since'})"
     if last.began <= backfill.ended + LATE_WRITES_S:
         return "the last pass began while writes of the backfill could still arrive"

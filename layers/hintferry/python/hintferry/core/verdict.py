@@ -52,6 +52,10 @@ class Sums:
             setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
 
 
+UNEQUAL = ("missing", "different", "extra", "unread", "parked")
+"""The sums of a pass that mean that the sides may not be equal."""
+
+
 @dataclass
 class Tally(Sums):
     """Keys by verdict; static columns count as a key of their own."""

@@ -1,0 +1,72 @@
+"""docs/operations.md tells every right that the stacks give, every key of migration.toml, and how
+to do what operations are."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.infra.synthesised import Template, as_list, resources, statements
+from tools.places import ROOT
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("infra")]
+
+TEXT = (ROOT / "docs" / "operations.md").read_text()
+
+
+def section(title: str) -> str:
+    """From a heading to the next of any level."""
+    found = re.search(rf"^#+ {re.escape(title)}\n(.*?)(?=^#+ )", TEXT, re.M | re.S)
+    assert found, title
+    return found[1]
+
+
+def given(templates: dict[str, Template]) -> set[str]:
+    """Every action that a policy of the stacks allows."""
+    found = {action for _, one in statements(templates) for action in as_list(one["Action"])}
+    for _, role in resources(templates, "AWS::IAM::Role"):
+        for policy in role["Properties"].get("Policies", []):
+            for one in policy["PolicyDocument"]["Statement"]:
+                found.update(as_list(one["Action"]))
+    return found
+
+
+def test_each_right_is_told_and_none_that_is_not_given(
+    templates: dict[str, Template], imported: tuple[dict[str, Template], Path]
+) -> None:
+    told = set(re.findall(r"`([a-z-]+\d?:[A-Za-z]+\d?)`", section("What each right is for")))
+    assert told == given(templates) | given(imported[0])
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Deploying",
+        "Adding a table",
+        "Pausing and resuming",
+        "Slowing down",
+        "Replaying",
+        "Rotating credentials",
+        "Upgrading and rolling back",
+        "Tearing down",
+    ],
+)
+def test_there_is_a_way_to_do_it(title: str) -> None:
+    assert len(section(title)) > 200
+
+
+def test_every_link_within_the_documents_leads_somewhere() -> None:
+    for page in (ROOT / "docs").glob("*.md"):
+        for target, _, anchor in re.findall(r"\]\(([\w./-]*)(#)?([\w-]*)\)", page.read_text()):
+            file = (page.parent / target) if target else page
+            assert file.exists(), f"{page.name}: {target}"
+            if anchor:
+                headings = re.findall(r"^#+ (.*)$", file.read_text(), re.M)
+                assert anchor in map(slug, headings), f"{page.name}: {target}#{anchor}"
+
+
+def slug(heading: str) -> str:
+    """As GitHub makes the anchor of a heading."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
