@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 UV_COMPILE := build/uv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --quiet
-JAR_LISTS := compiler cassandra cassandra4 kafka connector connector4 msk
+JAR_LISTS := compiler cassandra cassandra4 kafka connector connector4 msk dsbulk
 SECONDS ?= 60
 # What `make test` runs on Cassandra 4.1 as well.
 CASSANDRA_4 := tests/capture/test_log_sync.py tests/capture/test_records.py \

@@ -110,7 +110,7 @@ class Run:
             while workers and not self.state.unfinished:
                 for pipe in wait(list(workers), timeout=LOOK_EVERY_S):
                     assert isinstance(pipe, Connection)
-                    if not self._heard(pipe, left) and workers.pop(pipe).wait(END_WITHIN_S):
+                    if not self._heard(pipe, left) and _died(workers.pop(pipe)):
                         self.state.fail("a worker process died; its ranges are not done")
                 yield
                 if time.monotonic() > end:
@@ -120,7 +120,7 @@ class Run:
             for pipe, process in workers.items():
                 pipe.close()
                 process.terminate()
-                process.wait(END_WITHIN_S)
+                _died(process)
         if self.bookmark.left and not self.state.unfinished:
             self.state.unfinished = f"{len(self.bookmark.left)} ranges are not done"
 
@@ -159,3 +159,13 @@ class Run:
             self.state.fail(answer.error or "")
             self.state.failures[answer.part] = answer.error or ""
         return True
+
+
+def _died(process: subprocess.Popen[bytes]) -> bool:
+    """Whether it ended badly. One that only does not come to its end is ended: it has told all."""
+    try:
+        return bool(process.wait(END_WITHIN_S))
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return False
