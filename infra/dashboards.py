@@ -35,6 +35,8 @@ def make_dashboards(stack: cdk.Stack, prefix: str, names: Names) -> None:
          [_node("HintsLost", prefix, "Sum"), _node("SegmentsDeleted", prefix, "Sum"),
           _node("SetAsideSegments", prefix, "Maximum")]),
         ("Nodes: tables to compare: zero", [_node("TablesToSweep", prefix, "Maximum")]),
+        ("Sweeps: rows that differ: zero", [_ours("SweepDivergence", "Sum")]),
+        ("Sweeps: seconds since the last whole one", [_ours("SweepAge", "Maximum")]),
         ("Hints returned or parked", [_ours("HintsReturned", "Sum"), _ours("HintsParked", "Sum")]),
     ]  # fmt: skip
     plumbing = [
@@ -52,6 +54,7 @@ def make_dashboards(stack: cdk.Stack, prefix: str, names: Names) -> None:
                   names.cluster, "Maximum")]),
         ("Nodes: free part of the change log, %", [_node("CdcFreePercent", prefix, "Minimum")]),
         ("Nodes: oldest segment that waits, s", [_node("OldestSegmentSeconds", prefix, "Maximum")]),
+        ("Sweeps: ranges done", [_ours("SweepRangesDone", "Sum")]),
     ]  # fmt: skip
     for title, rows in (("cut-over", cut_over), ("plumbing", plumbing)):
         body = {"widgets": [_widget(n, *row, stack.region) for n, row in enumerate(rows)]}

@@ -38,3 +38,16 @@ CONCURRENT_DDL = 40
 """Of the 50 statements of definition that Keyspaces runs at once in a Region."""
 
 MOST_TABLES = 200
+
+SWEEP_TIMEOUT_S = 14 * 60
+"""Of one turn of the sweep function."""
+
+
+def sweep_window_minutes(every_hours: int) -> int:
+    """So much later than it is due a sweep may begin: tables spread over a quarter of the time."""
+    return min(24 * 60, 15 * every_hours)
+
+
+def sweep_overdue_s(every_hours: int) -> int:
+    """A table that no pass was finished over for so long missed two of them."""
+    return 3600 * (2 * every_hours) + 60 * sweep_window_minutes(every_hours)

@@ -26,7 +26,7 @@ _SERVER_PROPERTIES = "auto.create.topics.enable=false\ndefault.replication.facto
 
 
 class KafkaStack(cdk.Stack):
-    """One topic a table."""
+    """One topic a table, and one of the marker rows."""
 
     def __init__(
         self,
@@ -38,14 +38,13 @@ class KafkaStack(cdk.Stack):
     ) -> None:
         super().__init__(scope, name, **options)
         settings = migration.deployment.kafka
+        self.cluster_name = migration.kafka_cluster
         if settings.cluster_arn:
             self.cluster_arn = settings.cluster_arn
-            self.cluster_name = settings.cluster_arn.split("/")[1]
         else:
-            self.cluster_name = migration.deployment.pipeline.name
             self.cluster_arn = self._make(settings, network).ref
         configs = cdk.Fn.base64(json.dumps(TOPIC_CONFIGS))
-        for table in migration.tables:
+        for table in migration.followed:
             msk.CfnTopic(
                 self,
                 f"Topic-{table.id}",
@@ -111,4 +110,4 @@ class KafkaStack(cdk.Stack):
 
 def topic_of(migration: Migration, table: TableSettings) -> str:
     """The name that capture gives to the topic of a table."""
-    return f"{migration.topic_prefix}.{table.id}"
+    return migration.topic(table.id)

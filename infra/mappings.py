@@ -19,8 +19,7 @@ _Mapping = lambda_.CfnEventSourceMapping
 
 def consumer_group(migration: Migration, table: TableSettings) -> str:
     """One a mapping, as the service asks; a new version reads the topic again from its start."""
-    pipeline = migration.deployment.pipeline
-    return f"{pipeline.name}-{table.id}-{pipeline.consumer_group}"
+    return migration.consumer_group(table.id)
 
 
 def map_topics(
@@ -31,7 +30,7 @@ def map_topics(
     function: lambda_.Function,
 ) -> None:
     """One mapping a topic. Its id comes from the table alone, so that nothing else replaces it."""
-    for number, table in enumerate(migration.tables):
+    for number, table in enumerate(migration.followed):
         group = f"{migration.deployment.pipeline.name}-{number // figures.MAPPINGS_A_POLLER_GROUP}"
         mapping = _Mapping(
             stack,

@@ -27,6 +27,9 @@ OURS = (
 )
 """In NAMESPACE, with the one dimension `service`, as Powertools emits them."""
 
+OF_SWEEPS = ("SweepAge", "SweepDivergence", "SweepRangesDone", "SweepsBegun")
+"""Likewise, from `hintferry.adapters.sweep_steps`."""
+
 OUR_DIMENSION = "service"
 
 
@@ -44,6 +47,7 @@ class AwsMetric:
 _LAMBDA = "lambda/latest/dg/monitoring-metrics-types.html"
 _SQS = "AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html"
 _MSK = "msk/latest/developerguide/metrics-details.html"
+_STATES = "step-functions/latest/dg/procedure-cw-metrics.html"
 _FUNCTION = ("FunctionName",)
 _MAPPING = ("EventSourceMappingUUID",)
 _QUEUE = ("QueueName",)
@@ -59,6 +63,7 @@ AWS = (
     AwsMetric("AWS/Lambda", "MaxOffsetLag", _MAPPING, _LAMBDA),
     AwsMetric("AWS/SQS", "ApproximateNumberOfMessagesVisible", _QUEUE, _SQS),
     AwsMetric("AWS/SQS", "ApproximateAgeOfOldestMessage", _QUEUE, _SQS),
+    AwsMetric("AWS/States", "ExecutionsFailed", ("StateMachineArn",), _STATES),
     AwsMetric("AWS/Kafka", "EstimatedMaxTimeLag", _GROUP, _MSK),
     AwsMetric("AWS/Kafka", "SumOffsetLag", _GROUP, _MSK),
     AwsMetric("AWS/Kafka", "KafkaDataLogsDiskUsed", ("Cluster Name", "Broker ID"), _MSK),

@@ -52,11 +52,15 @@ class PipelineStack(cdk.Stack):
         self._layer = code.layer(self)
         self.processor = self._function("processor", migration.deployment.pipeline.concurrency)
         self.replay = self._function("replay", REPLAYED_AT_ONCE)
-        both = [self.processor, self.replay]
-        self._allow_tables([_role(function) for function in both])
-        for function in both:
+        self.sweep = self._function(
+            "sweep", migration.deployment.sweep.concurrency + 1, figures.SWEEP_TIMEOUT_S
+        )
+        all_of_them = [self.processor, self.replay, self.sweep]
+        self._allow_tables([_role(function) for function in all_of_them])
+        for function in all_of_them:
             self._allow_storage(_role(function))
             roles.allow_source_login(_role(function), migration.source)
+        self._allow_sweep(_role(self.sweep))
         self._allow_topics(_role(self.processor), kafka)
         queue = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
         queue.append("sqs:ChangeMessageVisibility")
@@ -66,7 +70,9 @@ class PipelineStack(cdk.Stack):
         make_operator_policy(self, self.storage, network.key)
         make_node_files_policy(self, self.storage, network.key)
 
-    def _function(self, name: str, concurrency: int) -> lambda_.Function:
+    def _function(
+        self, name: str, concurrency: int, timeout_s: int = figures.FUNCTION_TIMEOUT_S
+    ) -> lambda_.Function:
         title = name.capitalize()
         group = logs.LogGroup(
             self,
@@ -89,7 +95,7 @@ class PipelineStack(cdk.Stack):
             environment=self._environment(name),
             environment_encryption=self._network.key,
             memory_size=self._migration.deployment.pipeline.memory_mb,
-            timeout=cdk.Duration.seconds(figures.FUNCTION_TIMEOUT_S),
+            timeout=cdk.Duration.seconds(timeout_s),
             # The one bound on what reaches Cassandra and Keyspaces at once.
             reserved_concurrent_executions=concurrency,
             vpc=self._network.vpc,
@@ -141,14 +147,22 @@ class PipelineStack(cdk.Stack):
             },
         )
 
+    def _allow_sweep(self, role: iam.Role) -> None:
+        """Keep in the bucket how far the passes are."""
+        files = self.storage.bucket.arn_for_objects("sweeps/*")
+        roles.allow(role, ["s3:GetObject", "s3:PutObject"], [files])
+        bucket = self.get_logical_id(self.storage.bucket.node.default_child)
+        why = "the files of a sweep are named by table and pass"
+        accept(role, {f"AwsSolutions-IAM5[Resource::<{bucket}.Arn>/sweeps/*]": why})
+
     def _allow_topics(self, role: iam.Role, kafka: KafkaStack) -> None:
         """Poll these topics in these groups: by name, or, where they are too many, by prefix."""
-        cluster, tables = kafka.cluster_arn, self._migration.tables
+        cluster, tables = kafka.cluster_arn, self._migration.followed
         told = ["kafka:DescribeCluster", "kafka:DescribeClusterV2", "kafka:GetBootstrapBrokers"]
         roles.allow(role, [*told, "kafka-cluster:Connect"], [cluster])
         read = ["kafka-cluster:DescribeTopic", "kafka-cluster:ReadData"]
         join = ["kafka-cluster:AlterGroup", "kafka-cluster:DescribeGroup"]
-        if len(tables) > roles.MOST_TOPICS_BY_NAME:
+        if len(self._migration.tables) > roles.MOST_TOPICS_BY_NAME:
             name = self._migration.deployment.pipeline.name
             kinds = (
                 ("topic", read, f"{self._migration.topic_prefix}."),

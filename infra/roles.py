@@ -21,7 +21,7 @@ MOST_TOPICS_BY_NAME = 50
 """A role takes ten managed policies: with more topics than this they are allowed by their prefix,
 which is the pipeline's own."""
 
-CONTROL = tuple(TableId("hintferry", name) for name in ("fences", "leases", "markers"))
+CONTROL = tuple(TableId("hintferry", name) for name in ("fences", "leases", "markers", "passes"))
 """What Hintferry keeps for itself on the target: the tables of `adapters.cql.CONTROL_TABLES`."""
 
 _NO_RESOURCE = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,15 +11,20 @@ from aws_cdk import aws_cassandra as cassandra
 from constructs import Construct
 
 from hintferry.adapters.cql import CONTROL_TABLES
+from hintferry.adapters.cqlfile import refuse_misfits, schema_from
+from hintferry.adapters.ddl import create_table
 from hintferry.adapters.settings import Migration
+from hintferry.core.capacity import Capacity, Mode
 from hintferry.core.errors import ConfigurationError
+from hintferry.core.fit import Schema
 from hintferry.core.schema import Column, Table
-from infra.cqlschema import Schema, refuse_what_cannot_be_held, schema_from
 from infra.ddl_function import make_ddl_function
-from infra.ddl_text import create_table, needs_statement
 from infra.figures import CONCURRENT_DDL, MOST_TABLES
 from infra.layer import Code
 from infra.network import NetworkStack
+
+_PLAIN = re.compile(r"[a-z0-9][a-z0-9_]{1,47}")
+"""The names that CloudFormation takes and that CQL needs no quotes for."""
 
 
 class TablesStack(cdk.Stack):
@@ -36,13 +42,18 @@ class TablesStack(cdk.Stack):
         super().__init__(scope, name, **options)
         self._key_arn = network.key.key_arn
         self._schema = schema_from(migration.target.schema)
+        self._capacity = {table.id: table.capacity for table in migration.tables}
         tables = _checked(migration, self._schema)
         made = self._make_keyspaces(sorted({table.id.keyspace for table in tables}))
         plain = [table for table in tables if not needs_statement(table)]
         last = made + self._make_tables(plain, made)
         with_ttl = {table.id for table in migration.tables if table.ttl}
         self._run_statements(
-            [create_table(table, self._key_arn) for table in tables if needs_statement(table)],
+            [
+                create_table(table, self._key_arn, self._capacity[table.id])
+                for table in tables
+                if needs_statement(table)
+            ],
             [str(table.id) for table in tables if table.id in with_ttl and not table.is_counter],
             last,
             make_ddl_function(self, migration, network.key, code),
@@ -87,6 +98,7 @@ class TablesStack(cdk.Stack):
         return [_kept(one) for one in made]
 
     def _make_table(self, table: Table) -> cassandra.CfnTable:
+        capacity = self._capacity[table.id]
         return cassandra.CfnTable(
             self,
             f"Table-{table.id}",
@@ -100,7 +112,8 @@ class TablesStack(cdk.Stack):
                 for column in table.clustering
             ],
             regular_columns=_columns(table.regulars),
-            billing_mode=cassandra.CfnTable.BillingModeProperty(mode="ON_DEMAND"),
+            billing_mode=_billing(capacity),
+            warm_throughput=_warm(capacity),
             client_side_timestamps_enabled=None if table.is_counter else True,
             encryption_specification=cassandra.CfnTable.EncryptionSpecificationProperty(
                 encryption_type="CUSTOMER_MANAGED_KMS_KEY", kms_key_identifier=self._key_arn
@@ -128,6 +141,13 @@ class TablesStack(cdk.Stack):
             resource.node.add_dependency(one)
 
 
+def needs_statement(table: Table) -> bool:
+    """Whether only CQL can make it: CloudFormation knows no statics, nor any name of these."""
+    columns = table.partition_key + table.clustering + table.statics + table.regulars
+    names = [table.id.keyspace, table.id.name, *(column.name for column in columns)]
+    return bool(table.statics) or not all(map(_PLAIN.fullmatch, names))
+
+
 def _checked(migration: Migration, schema: Schema) -> list[Table]:
     path = migration.target.schema
     if not migration.tables:
@@ -145,7 +165,7 @@ def _checked(migration: Migration, schema: Schema) -> list[Table]:
                 f"{path} does not define {settings.id}, which migration.toml lists as"
                 f' [tables."{settings.id}"]; print it anew from the source'
             )
-        refuse_what_cannot_be_held(path, table, settings.ttl)
+        refuse_misfits(path, schema, table, settings.ttl)
         tables.append(table)
     return tables
 
@@ -155,6 +175,24 @@ def _columns(columns: Sequence[Column]) -> list[cassandra.CfnTable.ColumnPropert
         cassandra.CfnTable.ColumnProperty(column_name=column.name, column_type=column.cql_type)
         for column in columns
     ]
+
+
+def _billing(capacity: Capacity) -> cassandra.CfnTable.BillingModeProperty:
+    if capacity.mode is Mode.ON_DEMAND:
+        return cassandra.CfnTable.BillingModeProperty(mode="ON_DEMAND")
+    units = cassandra.CfnTable.ProvisionedThroughputProperty(
+        read_capacity_units=capacity.read_units, write_capacity_units=capacity.write_units
+    )
+    return cassandra.CfnTable.BillingModeProperty(mode="PROVISIONED", provisioned_throughput=units)
+
+
+def _warm(capacity: Capacity) -> cassandra.CfnTable.WarmThroughputProperty | None:
+    if capacity.warm is None:
+        return None
+    reads, writes = capacity.warm
+    return cassandra.CfnTable.WarmThroughputProperty(
+        read_units_per_second=reads, write_units_per_second=writes
+    )
 
 
 def _kept(resource: cdk.CfnResource) -> cdk.CfnResource:

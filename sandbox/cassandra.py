@@ -1,4 +1,4 @@
-"""One Cassandra 5 of the sandbox: its configuration and its command line."""
+"""One Cassandra of the sandbox: its configuration and its command line."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,14 +6,14 @@ from pathlib import Path
 from sandbox import java, templates
 from sandbox.addresses import free_port
 from sandbox.process import Part
+from sandbox.release import CASSANDRA_5, Release
 
 PORT = 9042
 STORAGE_PORT = 7000
-_JARS = "cassandra"
 _MAIN = "org.apache.cassandra.service.CassandraDaemon"
 _TOKENS_PER_NODE = 4
 _HEAP_MB = 512
-JVM_OPTIONS = f"@{templates.CONF / 'jvm17.options'}"
+JVM_OPTIONS = f"@{templates.CONF / 'jvm.options'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class Ring:
     datacenter: str
     hosts: tuple[str, ...]
     cdc: bool
+    release: Release = CASSANDRA_5
     segment: str = "4MiB"
     most_tombstones: int = 100_000
 
@@ -43,7 +44,8 @@ class Node(Part):
         self.jmx_port = free_port("127.0.0.1")
         self.yaml = _write_conf(ring, host, home)
         self.rackdc = home / "rackdc.properties"
-        self.classes = java.archive(_JARS)
+        self.release = ring.release
+        self.classes = java.archive(ring.release.jars) if ring.release.archived else None
         name = f"Cassandra {host} ({ring.name})"
         ready = "Starting listening for CQL clients"
         super().__init__(name, self._java(), home / "log", ready, patience=120)
@@ -68,7 +70,14 @@ class Node(Part):
             "-Dcassandra.superuser_setup_delay_ms=0",
             "-Dcassandra.skip_wait_for_gossip_to_settle=0",
         ]
-        return java.command(_JARS, _MAIN, heap_mb=_HEAP_MB, options=options, classes=self.classes)
+        return java.command(
+            self.release.jars,
+            _MAIN,
+            heap_mb=_HEAP_MB,
+            options=options,
+            classes=self.classes,
+            version=self.release.java,
+        )
 
 
 def _write_conf(ring: Ring, host: str, home: Path) -> Path:
@@ -85,6 +94,7 @@ def _write_conf(ring: Ring, host: str, home: Path) -> Path:
         host=host,
         data=home,
         cdc=str(ring.cdc).lower(),
+        of_the_release=ring.release.yaml,
         segment=ring.segment,
         most_tombstones=str(ring.most_tombstones),
     )

@@ -58,11 +58,12 @@ def command(
     options: Sequence[str] = (),
     extra: Sequence[Path] = (),
     classes: Archive | None = None,
+    version: str = places.JAVA,
 ) -> list[str]:
     """How to run `main` with the jar list `jars`; `extra` jars come first on the class path."""
     path = ":".join([*map(str, extra), *_list(jars).split()])
     return [
-        str(places.java()),
+        str(places.java(version)),
         f"-Xmx{heap_mb}m",
         "-Xms64m",
         "-XX:+UseSerialGC",

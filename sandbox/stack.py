@@ -22,6 +22,7 @@ from sandbox.endpoints import AwsEndpoint, Capture, CqlEndpoint, KeyspacesEndpoi
 from sandbox.kafka import Broker
 from sandbox.keyspaces import Keyspaces
 from sandbox.process import Part
+from sandbox.release import CASSANDRA_5, Release
 from tools import places
 
 REGION = "us-east-1"
@@ -39,8 +40,9 @@ _PORTS = (
 class Stack:
     """Endpoints and handles are there from `start` (or `with`) on.
 
-    `nodes` is 1 or 3; `root` holds a folder for each running sandbox (default: `build/sandbox`);
-    `say` gets a line as each part becomes ready. Errors are `SandboxError`s.
+    `nodes` is 1 or 3, `release` the source's Cassandra; `root` holds a folder for each running
+    sandbox (default: `build/sandbox`); `say` gets a line as each part becomes ready. Errors are
+    `SandboxError`s.
     """
 
     topic_prefix = "hintferry"
@@ -61,11 +63,13 @@ class Stack:
         self,
         nodes: int = 1,
         capture: Capture = Capture.OURS,
+        release: Release = CASSANDRA_5,
         root: Path | None = None,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self._nodes = nodes
         self._capture = capture
+        self.release = release
         self._root = root or places.BUILD / "sandbox"
         self._say = say
         self._block: Block | None = None
@@ -113,7 +117,7 @@ class Stack:
         # What a sandbox that was killed left behind.
         shutil.rmtree(self.home, ignore_errors=True)
         hosts = tuple(block.address(_SOURCE + i) for i in range(self._nodes))
-        ring = Ring("source", "datacenter1", hosts, cdc=True)
+        ring = Ring("source", "datacenter1", hosts, cdc=True, release=self.release)
         # Keyspaces reads past any number of deleted rows.
         behind = Ring(
             "target", REGION, (block.address(_TARGET),), cdc=False, most_tombstones=2**31 - 1

@@ -24,7 +24,7 @@ _CDC_TABLES = "SELECT keyspace_name, table_name, cdc FROM system_schema.tables"
 def session(endpoint: CqlEndpoint, host: str | None = None) -> Iterator[Any]:
     """A driver session on the cluster, or on one of its nodes only."""
     hosts = [host or endpoint.hosts[0]]
-    profile = ExecutionProfile(WhiteListRoundRobinPolicy(hosts), request_timeout=20)
+    profile = ExecutionProfile(WhiteListRoundRobinPolicy(hosts), request_timeout=60)
     profiles = {EXEC_PROFILE_DEFAULT: profile}
     cluster = Cluster(
         hosts, endpoint.port, protocol_version=4, execution_profiles=profiles, connect_timeout=20

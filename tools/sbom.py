@@ -16,7 +16,7 @@ from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
-from node.bundle import JAR_LISTS
+from node.bundle import JAR_LISTS, JAVA
 from tools import places
 
 OUT = places.BUILD / "sbom"
@@ -37,10 +37,11 @@ def parts() -> dict[str, list[Component]]:
     """The components of each part, by its name."""
     root = places.ROOT
     nodes = [jar for name in JAR_LISTS for jar in _jars(root / "tools" / "jars", name)]
+    java = [one for name in JAVA.values() for one in _wheels(root / "tools" / name)]
     return {
         "layer": [*_wheels(root / "layers" / "hintferry" / "requirements.txt")],
         # The lists share jars; the tar has each once.
-        "nodes": [*dict.fromkeys(nodes), *_wheels(root / "tools" / "java.txt")],
+        "nodes": [*dict.fromkeys(nodes), *java],
         "development": [*_wheels(root / "requirements.txt"), _cdk(root / "Makefile")],
     }
 

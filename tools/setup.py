@@ -1,11 +1,13 @@
 """The steps of set-up, in order. Standard library only; each step is skipped while its stamp holds.
 
-uv -> virtual environment -> Java -> jars -> our capture, compiled. What other checkouts of this
+uv -> virtual environment -> Java -> jars -> our capture, compiled; and, for who asks for it, what
+Cassandra 4.1 wants beside: its own Java, jars and capture. What other checkouts of this
 user can share lies in the user's cache folder; the rest under `build/` and `.venv/`.
 """
 
 import shutil
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tools import interpreter, places
@@ -13,7 +15,8 @@ from tools.compile_capture import compile_capture
 from tools.steps import SetupError, Step, run, setup_lock
 
 JAR_NAMES = ("compiler", "cassandra", "kafka", "connector")
-SOURCES = ("layers/hintferry/python", "cli", "sandbox/keyspaces_local/src")
+SOURCES = (".", "layers/hintferry/python", "cli", "sandbox/keyspaces_local/src")
+JAR_NAMES_4 = ("cassandra4", "connector4")
 COMMAND = "from hintferry_cli.app import main\n\nmain()\n"
 UV_ENVIRONMENT = {"UV_PYTHON_DOWNLOADS": "never"}
 
@@ -32,20 +35,27 @@ def main() -> int:
 
 def set_up() -> None:
     """Bring the checkout up to date; SetupError is one sentence for the person at the terminal."""
-    if all(step.done() for step in _steps()):
+    _bring_up_to_date(_steps)
+
+
+def set_up_cassandra4() -> None:
+    """What Cassandra 4.1 wants beside the rest, which is there; SetupError as above."""
+    _bring_up_to_date(_steps_4)
+
+
+def _bring_up_to_date(steps: Callable[[], list[Step]]) -> None:
+    if all(step.done() for step in steps()):
         return
     with setup_lock():
-        for step in _steps():
+        for step in steps():
             step.bring_up_to_date()
     print("set-up: done", flush=True)
 
 
 def _steps() -> list[Step]:
     python = interpreter.recorded() or interpreter.choose()
-    jar_locks = [places.JAR_LISTS / f"{name}.lock.toml" for name in JAR_NAMES]
     uv_list, java_list = (places.ROOT / "tools" / f"{name}.txt" for name in ("uv", "java"))
     requirements = places.ROOT / "requirements.txt"
-    sources = sorted(places.CAPTURE_SOURCES.rglob("*.java"))
     return [
         Step("uv", "uv", [uv_list], [places.UV], lambda: _install_uv(uv_list)),
         Step(
@@ -55,15 +65,41 @@ def _steps() -> list[Step]:
         ),
         Step(
             "java", "Java 17", [java_list], [places.java()],
-            lambda: _install_java(java_list), also=str(places.cache()),
+            lambda: _install_java(java_list, places.java()), also=str(places.cache()),
         ),
-        Step(
-            "jars", "jars of Cassandra, Kafka and Debezium", jar_locks,
-            [places.jar_store(), *map(places.classpath, JAR_NAMES)],
-            _fetch_jars, also=str(places.cache()),
-        ),
-        Step("capture", "capture", [*sources, *jar_locks], [places.CAPTURE_JAR], compile_capture),
+        _jars("jars", "jars of Cassandra, Kafka and Debezium", JAR_NAMES),
+        _capture(5, "connector"),
     ]  # fmt: skip
+
+
+def _steps_4() -> list[Step]:
+    java_list = places.ROOT / "tools" / "java11.txt"
+    java = places.java(places.JAVA_11)
+    return [
+        Step(
+            "java11", "Java 11", [java_list], [java],
+            lambda: _install_java(java_list, java), also=str(places.cache()),
+        ),
+        _jars("jars4", "jars of Cassandra 4.1 and its Debezium", JAR_NAMES_4),
+        _capture(4, "connector4"),
+    ]  # fmt: skip
+
+
+def _jars(stamp: str, label: str, names: Sequence[str]) -> Step:
+    makes = [places.jar_store(), *map(places.classpath, names)]
+    return Step(stamp, label, _locks(names), makes, lambda: _fetch_jars(names), str(places.cache()))
+
+
+def _capture(release: int, jar_list: str) -> Step:
+    inputs = [*sorted(places.CAPTURE_SOURCES.rglob("*.java")), *_locks(["compiler", jar_list])]
+    return Step(
+        f"capture{release}", f"capture for Cassandra {release}", inputs,
+        [places.capture_jar(release)], lambda: compile_capture(release, jar_list),
+    )  # fmt: skip
+
+
+def _locks(names: Sequence[str]) -> list[Path]:
+    return [places.JAR_LISTS / f"{name}.lock.toml" for name in names]
 
 
 def _install_uv(wanted: Path) -> None:
@@ -85,8 +121,8 @@ def _make_venv(python: interpreter.Interpreter, requirements: Path) -> None:
 
 
 def _link_sources() -> None:
-    """Let the environment's Python find the packages of this checkout that lie below its top, and
-    put our command beside it."""
+    """Let the environment's Python find the packages of this checkout, and put our command beside
+    it."""
     (packages,) = (places.VENV_PYTHON.parent.parent / "lib").glob("python*/site-packages")
     (packages / "hintferry.pth").write_text(
         "".join(f"{places.ROOT / folder}\n" for folder in SOURCES)
@@ -95,9 +131,9 @@ def _link_sources() -> None:
     places.COMMAND.chmod(0o755)
 
 
-def _install_java(wanted: Path) -> None:
+def _install_java(wanted: Path, launcher: Path) -> None:
     """Into the shared cache by a rename, so that no other checkout sees half of it."""
-    target = places.java().parents[3]
+    target = launcher.parents[3]
     made = target.with_suffix(".new")
     shutil.rmtree(made, ignore_errors=True)
     # Copies: what is changed below must not change uv's own cache.
@@ -112,8 +148,8 @@ def _install_java(wanted: Path) -> None:
     made.rename(target)
 
 
-def _fetch_jars() -> None:
-    for name in JAR_NAMES:
+def _fetch_jars(names: Sequence[str]) -> None:
+    for name in names:
         run([str(places.VENV_PYTHON), "-m", "tools.jars", "fetch", name])
         count = len(places.classpath(name).read_text().split())
         print(f"set-up:   {count} jars for {name}", flush=True)

@@ -4,8 +4,18 @@ from typing import Annotated
 
 import typer
 
+from hintferry_cli.cutover.command import HELP as CUTOVER_HELP
+from hintferry_cli.cutover.command import cutover
 from hintferry_cli.failures import Settings
+from hintferry_cli.init.command import HELP as INIT_HELP
+from hintferry_cli.init.command import init
+from hintferry_cli.preflight.command import HELP as PREFLIGHT_HELP
+from hintferry_cli.preflight.command import preflight
 from hintferry_cli.replay.command import HELP, replay
+from hintferry_cli.schema.command import HELP as SCHEMA_HELP
+from hintferry_cli.schema.command import schema
+from hintferry_cli.status.command import HELP as STATUS_HELP
+from hintferry_cli.status.command import status
 from hintferry_cli.sweep.command import BACKFILL_HELP, VERIFY_HELP, backfill, verify
 
 app = typer.Typer(
@@ -15,9 +25,14 @@ app = typer.Typer(
     help="Leave self-run Apache Cassandra for Amazon Keyspaces without downtime.",
     epilog="Each verb has its own help: [bold]hintferry replay --help[/bold]",
 )
+app.command(help=INIT_HELP)(init)
+app.command(help=PREFLIGHT_HELP)(preflight)
+app.command(help=SCHEMA_HELP)(schema)
 app.command(help=BACKFILL_HELP)(backfill)
 app.command(help=VERIFY_HELP)(verify)
 app.command(help=HELP)(replay)
+app.command(help=STATUS_HELP)(status)
+app.command(help=CUTOVER_HELP)(cutover)
 
 
 @app.callback()

@@ -14,8 +14,9 @@ from typing import Any
 from cassandra import InvalidRequest
 from cassandra.protocol import ProtocolHandler
 
-from hintferry.adapters.cql import quoted
+from hintferry.adapters.ddl import switch_on
 from hintferry.adapters.settings import migration_from_environment
+from hintferry.core.schema import TableId
 from hintferry.wiring import target_session
 
 AT_ONCE = 40
@@ -59,12 +60,7 @@ def run(session: Any, create: Sequence[str], ttl_on: Sequence[str], until: float
     for first in range(0, len(off), AT_ONCE):
         for table in off[first : first + AT_ONCE]:
             keyspace, _, name = table.partition(".")
-            _execute(
-                session,
-                f"ALTER TABLE {quoted(keyspace)}.{quoted(name)}"
-                " WITH CUSTOM_PROPERTIES = {'ttl': {'status': 'enabled'}}",
-                until,
-            )
+            _execute(session, switch_on(TableId(keyspace, name), "ttl"), until)
         _wait_until_active(session, until)
 
 

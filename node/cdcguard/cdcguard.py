@@ -63,6 +63,11 @@ METRICS: Dict[str, Tuple[str, str, Optional[Tuple[str, int, int]]]] = {
     ),
     "ClosedSegments": ("Count", "Closed segments that wait to be read", None),
     "UnreadBytes": ("Bytes", "Synced log not yet hinted, at most (with other tables')", None),
+    "HintedUpTo": (
+        "Seconds",
+        "What was synced by this second (since 1970) is sent; 0 when not known",
+        None,
+    ),
     "OrphanSegments": ("Count", "Logs without an index left by a crash", (">", 0, 3600)),
     "StuckSegmentsMended": ("Count", "Segments that a crash left open and this pass closed", None),
     "CaptureUp": ("Count", "1 when the connector's health answers well", ("<", 1, 120)),
@@ -108,6 +113,7 @@ LOST = [
         re.compile(r"The schema of (?:table|keyspace) \S+ could not"),
     ),
     ("a record was not sent", re.compile(r"Failed to emit record")),
+    ("a record was not sent", re.compile(r"Processing of event .{0,500} was errorneous")),
     ("a segment was given up", re.compile(r"Processing of \S+ errored out")),
     ("a segment was given up", re.compile(r"Error occurred while processing commit log")),
     ("a segment vanished unread", re.compile(r"Commit log .{0,300}does not exist")),
@@ -638,6 +644,18 @@ class Guard:
         self.metrics["CdcOutageSecondsLeft"] = seconds_left(free, written)
         self.metrics["UnreadBytes"] = self.unread(segments)
         self.metrics["VolumeFreeBytes"] = self.world.volume_free()
+        self.metrics["HintedUpTo"] = self.hinted_upto(segments)
+
+    def hinted_upto(self, segments: List[Segment]) -> float:
+        """When the log last ended where capture has sent everything by now; 0 when never seen."""
+        synced = [(one.number, one.synced) for one in segments if one.idx]
+        end = max([*synced, (0, 0)])
+        ends = ([*self.state.get("ends", []), [self.now, *end]])[-SAMPLES:]
+        self.state["ends"] = ends
+        furthest = max(self.offsets.values() or [Offset(0, 0)])
+        sent = [at for at, number, position in ends if (number, position) <= furthest]
+        self.state["hinted_upto"] = max([*sent, self.state.get("hinted_upto", 0.0)])
+        return float(self.state["hinted_upto"])
 
     def unread(self, segments: List[Segment]) -> int:
         """At most: after a segment's last hint it may hold other tables' writes."""

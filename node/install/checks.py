@@ -139,7 +139,7 @@ def schema_faults(
                 Fault(
                     f"table {name}", "captured, but not in migration.toml",
                     "Its topic is not there, and sending waits for it for ever: ALTER TABLE "
-                    f"{name} WITH cdc = false, or add it to migration.toml.",
+                    f"{in_cql(name)} WITH cdc = false, or add it to migration.toml.",
                 )
             )  # fmt: skip
     involved = {name.split(".")[0] for name in ours}
@@ -149,7 +149,7 @@ def schema_faults(
                 Fault(
                     f"keyspace {row['keyspace_name']}", "durable_writes = false",
                     "Its writes reach no log: ALTER KEYSPACE "
-                    f"{row['keyspace_name']} WITH durable_writes = true.",
+                    f"{in_cql(row['keyspace_name'])} WITH durable_writes = true.",
                 )
             )  # fmt: skip
     return faults + _vector_faults(columns)
@@ -162,20 +162,26 @@ def _table_faults(name: str, row: Optional[Dict[str, Any]]) -> Iterable[Fault]:
     if not row.get("cdc"):
         yield Fault(
             f"table {name}", "cdc = false",
-            f"No write is hinted: ALTER TABLE {name} WITH cdc = true.",
+            f"No write is hinted: ALTER TABLE {in_cql(name)} WITH cdc = true.",
         )  # fmt: skip
     # Before 4.0 there is no such option, and reads repair as BLOCKING does.
     if row.get("read_repair", "BLOCKING") != "BLOCKING":
         yield Fault(
             f"table {name}", f"read_repair = {row['read_repair']}",
             "A write on one replica may be seen by one read and not by the next: ALTER TABLE "
-            f"{name} WITH read_repair = 'BLOCKING'.",
+            f"{in_cql(name)} WITH read_repair = 'BLOCKING'.",
         )  # fmt: skip
     if row.get("memtable"):
         yield Fault(
             f"table {name}", "a memtable of its own",
             "One that writes no log hints nothing: make sure that it does.", fatal=False,
         )  # fmt: skip
+
+
+def in_cql(name: str) -> str:
+    """A keyspace, or `keyspace.table`, with quotes where CQL needs them."""
+    plain = re.compile(r"[a-z][a-z0-9_]*$")
+    return ".".join(part if plain.match(part) else f'"{part}"' for part in name.split(".", 1))
 
 
 def _vector_faults(columns: Iterable[Dict[str, Any]]) -> List[Fault]:

@@ -98,6 +98,7 @@ def faults_of(node: Node) -> List[Fault]:
 
 def apply(node: Node, config: str) -> None:
     """Install, configure or upgrade; after an error it can be done again from the start."""
+    major = connector(node)
     fatal = [fault for fault in faults_of(node) if fault.fatal]
     if fatal:
         raise InstallError("\n".join(str(fault) for fault in fatal))
@@ -110,11 +111,7 @@ def apply(node: Node, config: str) -> None:
     configure(node, config)
     switch(node)
     for unit in UNITS:
-        shutil.copyfile(
-            os.path.join(RELEASE, "node", "units", unit),
-            node.path("/etc/systemd/system/" + unit),
-        )
-        set_user(node.path("/etc/systemd/system/" + unit), node.user)
+        write_unit(node, unit, major)
     systemctl("daemon-reload")
     systemctl("enable", *RUNNING)
     systemctl("restart", *reversed(RUNNING))
@@ -133,6 +130,17 @@ def owner(node: Node) -> "pwd.struct_passwd":
 def make_folder(path: str, account: "pwd.struct_passwd") -> None:
     os.makedirs(path, mode=0o750, exist_ok=True)
     os.chown(path, account.pw_uid, account.pw_gid)
+
+
+def connector(node: Node) -> int:
+    """Which of the bundle's two it is: 4 or 5."""
+    major = int(re.findall(r"\d+", node.version)[0])
+    if major not in (4, 5):
+        raise InstallError(
+            f"There is no connector for Cassandra {node.version}, only for 4.0, 4.1 and 5.0: "
+            "upgrade the node first."
+        )
+    return major
 
 
 def configure(node: Node, config: str) -> None:
@@ -174,11 +182,13 @@ def switch(node: Node) -> None:
     os.replace(current + ".new", current)
 
 
-def set_user(unit: str, user: str) -> None:
-    with open(unit, encoding="utf-8") as file:
+def write_unit(node: Node, unit: str, major: int) -> None:
+    with open(os.path.join(RELEASE, "node", "units", unit), encoding="utf-8") as file:
         text = file.read()
-    with open(unit, "w", encoding="utf-8") as file:
-        file.write(text.replace("User=cassandra\n", f"User={user}\n"))
+    text = text.replace("User=cassandra\n", f"User={node.user}\n")
+    text = text.replace("/classpath5 ", f"/classpath{major} ")
+    with open(node.path("/etc/systemd/system/" + unit), "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 def forget_old_releases(node: Node) -> None:

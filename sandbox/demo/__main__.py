@@ -20,6 +20,7 @@ from sandbox.endpoints import Capture
 from sandbox.errors import SandboxError
 from sandbox.event_source import EventSourceError
 from sandbox.lambda_runtime import FunctionInitError
+from sandbox.release import RELEASES, installed
 
 _REPORT = FOLDER / "report.json"
 _INTERRUPTED = 130
@@ -31,10 +32,9 @@ _STOCK_LOSES = (
 
 def main() -> int:
     console = Console()
-    options = _options(console)
     signal.signal(signal.SIGTERM, _as_interrupt)
     try:
-        return _run(options, console)
+        return _run(_options(console), console)
     except (SandboxError, EventSourceError, FunctionInitError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -97,6 +97,9 @@ def _options(console: Console) -> Options:
         default=Capture.OURS.value,
         help="the connector on the source nodes; the stock one loses some kinds of change",
     )
+    parser.add_argument(
+        "--cassandra", choices=sorted(RELEASES), default="5.0", help="the source's release"
+    )
     given = parser.parse_args()
     return Options(
         seconds=given.seconds,
@@ -105,6 +108,7 @@ def _options(console: Console) -> Options:
         live=console.is_terminal and not given.no_ui,
         keep=given.keep,
         capture=Capture(given.capture),
+        release=installed(given.cassandra),
     )
 
 

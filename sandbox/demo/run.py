@@ -27,6 +27,7 @@ from sandbox.demo.report import Result
 from sandbox.demo.view import Moment, make_view
 from sandbox.endpoints import Capture
 from sandbox.errors import SandboxError
+from sandbox.release import Release
 from sandbox.sessions import cassandra_session, create_keyspaces_tables
 from sandbox.stack import Stack
 from sandbox.workload import KEYSPACE, TABLES, Load, source_ddl, target_ddl
@@ -52,6 +53,7 @@ class Options:
     live: bool
     keep: bool
     capture: Capture
+    release: Release
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Scene:
 @contextmanager
 def started(options: Options, say: Callable[[str], None]) -> Iterator[Scene]:
     """Start every part, create the tables, see one row arrive. Raises SandboxError."""
-    with Stack(nodes=options.nodes, capture=options.capture, say=say) as stack:
+    with Stack(options.nodes, options.capture, options.release, say=say) as stack:
         logs = FOLDER / f"sandbox-{stack.home.name}"
         shutil.rmtree(logs, ignore_errors=True)
         stack.create_tables(*source_ddl(stack.replication))
@@ -122,7 +124,8 @@ def _watch(
     scene: Scene, options: Options, console: Console, load: Load, freshness: Freshness
 ) -> None:
     nodes = "one source node" if options.nodes == 1 else f"{options.nodes} source nodes"
-    title = f"Hintferry: {nodes}, capture {options.capture.value}"
+    cassandra = f"Cassandra {options.release.version}"
+    title = f"Hintferry: {nodes} of {cassandra}, capture {options.capture.value}"
     began = time.monotonic()
     with make_view(console, live=options.live, title=title) as view:
         while load.running:

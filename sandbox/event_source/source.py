@@ -64,7 +64,7 @@ class EventSource:
         on_failure: Destination | None = None,
         function_name: str = "processor",
     ) -> None:
-        self.topic = topic
+        self.topic, self.group = topic, group
         self.uuid = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{bootstrap}/{topic}/{group}"))
         self._frame = EventFrame(topic, bootstrap, region)
         self._function = function

@@ -47,7 +47,7 @@ def test_a_node_whose_writes_wait_for_the_log_is_refused(
     assert LAG in text
     other = tmp_path / "cassandra.yaml"
     other.write_text(text.replace(LAG, "").replace(SAFE, lines))
-    ring = Ring("source", stack.source.datacenter, stack.source.hosts, cdc=True)
+    ring = Ring("source", stack.source.datacenter, stack.source.hosts, True, stack.release)
     connector = Connector(
         Capture.OURS,
         ring,

@@ -6,14 +6,15 @@ import pytest
 
 from sandbox import tables
 from sandbox.endpoints import Capture
+from sandbox.release import Release
 from sandbox.stack import Stack
 from tests.capture.hints import read, topic
 
 pytestmark = pytest.mark.stack
 
 
-def test_the_stock_connector_writes_its_own_envelope(tmp_path: Path) -> None:
-    with Stack(capture=Capture.STOCK, root=tmp_path) as stack:
+def test_the_stock_connector_writes_its_own_envelope(tmp_path: Path, release: Release) -> None:
+    with Stack(capture=Capture.STOCK, release=release, root=tmp_path) as stack:
         stack.create_tables(
             "CREATE KEYSPACE stock WITH replication = " + stack.replication,
             "CREATE TABLE stock.t (id int PRIMARY KEY, v text) WITH cdc = true",

@@ -36,6 +36,10 @@ TABLES = {
 }
 
 
+def topic_table(topic: str) -> str:
+    return topic.partition(".")[2]
+
+
 @dataclass(frozen=True, slots=True)
 class Bench:
     source: Any
@@ -57,7 +61,8 @@ class Bench:
     def parked(self, table: str) -> dict[str, Any]:
         """The next parked message, which must be of this table, taken out of the queue.
 
-        A message whose sending was not answered in time is sent again: what was met may come twice.
+        What was met may come twice: a message whose sending was not answered in time is sent again,
+        and so is a hint of a table that an earlier test was about.
         """
         url = self.stack.aws.parked_queue_url
         end = time.monotonic() + WAIT_S
@@ -69,9 +74,11 @@ class Bench:
                 place = tuple(body["record"].values())
                 if place in self.met:
                     continue
+                is_late = body["table"] in {topic_table(topic) for topic, *_ in self.met}
                 self.met.add(place)
-                assert body["table"] == f"drift.{table}", body
-                return body
+                if body["table"] == f"drift.{table}":
+                    return body
+                assert is_late, body
         pytest.fail(f"nothing was parked: {self.chain.last_error}")
 
     def send_back(self, message: dict[str, Any]) -> None:

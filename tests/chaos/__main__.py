@@ -11,6 +11,7 @@ import sys
 import time
 
 from sandbox.errors import SandboxError
+from sandbox.release import RELEASES, installed
 from sandbox.stack import Stack
 from tests.chaos.control import control
 from tests.chaos.run import Options, run
@@ -30,7 +31,7 @@ def main() -> int:
         options = control(seed, broken=arguments.broken)
     _say(f"chaos: seed {seed}, {options.seconds:.0f} s")
     try:
-        with Stack(nodes=3, say=_say) as stack:
+        with Stack(nodes=3, release=installed(arguments.cassandra), say=_say) as stack:
             report = run(options, stack, FOLDER, _say)
     except SandboxError as error:
         print(error, file=sys.stderr)
@@ -48,6 +49,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tests.chaos", description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=60.0, help="of load and faults")
     parser.add_argument("--seed", type=int, help="without one a new one is drawn, and told")
+    parser.add_argument(
+        "--cassandra", choices=sorted(RELEASES), default="5.0", help="the source's release"
+    )
     control_of = parser.add_mutually_exclusive_group()
     control_of.add_argument("--broken", action="store_true", help="the control: must diverge")
     control_of.add_argument(

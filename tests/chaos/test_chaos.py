@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from sandbox.release import Release
 from sandbox.stack import Stack
 from tests.chaos.control import control
 from tests.chaos.run import Options, run
@@ -18,8 +19,8 @@ SEED = 20261123
 
 
 @pytest.fixture(scope="module")
-def chaos_stack() -> Iterator[Stack]:
-    with Stack(nodes=3, say=print) as stack:
+def chaos_stack(release: Release) -> Iterator[Stack]:
+    with Stack(nodes=3, release=release, say=print) as stack:
         yield stack
 
 

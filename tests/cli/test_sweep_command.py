@@ -16,19 +16,27 @@ from hypothesis import strategies as st
 from rich.console import Console
 from typer.testing import CliRunner
 
+from hintferry.adapters.settings import TableSettings
+from hintferry.core.capacity import Capacity, Mode
 from hintferry.core.errors import ConfigurationError
+from hintferry.core.passes import Verb
+from hintferry.core.prices import PRICES
 from hintferry.core.schema import TableId
-from hintferry.core.tokens import WHOLE_RING, plan_ranges
+from hintferry.core.tokens import WHOLE_RING, TokenRange, plan_ranges
 from hintferry.core.verdict import Filled, Tally
+from hintferry.estimate import Estimate
+from hintferry.task import Task
 from hintferry_cli.app import app
 from hintferry_cli.sweep import bookmark, view
 from hintferry_cli.sweep import run as sweep_run
+from hintferry_cli.sweep.bill import Bill, duration
 from hintferry_cli.sweep.run import Run, State
-from hintferry_cli.sweep.task import Task, Verb, as_numbers
+from hintferry_cli.sweep.task import Order, as_numbers
 from tools import places
 
-TASK = Task(Verb.VERIFY, Path("migration.toml"), TableId("shop", "orders"))
+TASK = Task(Verb.VERIFY, TableId("shop", "orders"))
 RANGES = plan_ranges([], 8)
+BILL = Bill(TableSettings(TASK.table), PRICES[0])
 
 
 @pytest.mark.parametrize(
@@ -98,9 +106,9 @@ def goes_on(folder: Path, first: set[int], second: set[int]) -> None:
 def test_other_options_begin_a_new_pass(tmp_path: Path) -> None:
     bookmark.begun(tmp_path, TASK, RANGES)
     assert bookmark.opened(tmp_path, TASK) is not None
-    at_all = Task(TASK.verb, TASK.config, TASK.table, at_all=True)
+    at_all = Task(TASK.verb, TASK.table, at_all=True)
     assert bookmark.opened(tmp_path, at_all) is None
-    other = Task(Verb.BACKFILL, TASK.config, TASK.table)
+    other = Task(Verb.BACKFILL, TASK.table)
     assert bookmark.opened(tmp_path, other) is None
 
 
@@ -133,8 +141,8 @@ def test_an_end_in_the_middle_of_saving_leaves_the_file_as_it_was(
 
 def run_of(tmp_path: Path) -> Run:
     """Two workers whose configuration does not exist."""
-    task = Task(TASK.verb, tmp_path / "none.toml", TASK.table)
-    return Run(task, bookmark.begun(tmp_path, task, RANGES), State(task.verb.sums), 2)
+    mark = bookmark.begun(tmp_path, TASK, RANGES)
+    return Run(Order(TASK, tmp_path / "none.toml"), mark, State(TASK.verb.sums, BILL), 2)
 
 
 def test_what_a_worker_refuses_ends_the_run(tmp_path: Path) -> None:
@@ -161,25 +169,54 @@ def test_a_terminal_gets_a_bar_and_anything_else_lines(monkeypatch: pytest.Monke
     monkeypatch.setenv("TERM", "xterm")
     shown = []
     for is_terminal in (True, False):
-        state, out = State(Tally()), StringIO()
-        state.enter(WHOLE_RING.halves()[0], as_numbers(Tally(equal=1_500, missing=2)))
+        state, out = State(Tally(), BILL), StringIO()
+        state.enter(
+            WHOLE_RING.halves()[0], as_numbers(Tally(equal=1_500, missing=2, read_units=4_000_000))
+        )
         console = Console(file=out, force_terminal=is_terminal, width=120)
         view.follow(iter([None]), TASK, state, console)
         shown.append(out.getvalue())
     assert "━" in shown[0]
-    assert re.match(r"50 % done: .* left; equal 1,500, missing 2\n$", shown[1]), shown[1]
+    assert re.match(
+        r"50 % done: .* left, 0.50 of about 1.00 USD; equal 1,500, missing 2, ", shown[1]
+    ), shown[1]
+
+
+def test_a_first_range_of_a_few_tokens_tells_no_end() -> None:
+    """The ends of the nodes' own ranges cut such pieces; an end in a million years is none."""
+    state, out = State(Tally(), BILL), StringIO()
+    state.enter(TokenRange(0, 1), as_numbers(Tally(equal=1)))
+    assert state.eta_s is None
+    view.follow(iter([None]), TASK, state, Console(file=out))
+    state.enter(WHOLE_RING.halves()[0], {})
+    assert state.eta_s is not None
 
 
 def test_the_result_is_shown_with_all_its_sums() -> None:
-    state, out, errors = State(Filled()), StringIO(), StringIO()
-    state.enter(WHOLE_RING, as_numbers(Filled(written=1_200, parked=1)))
+    state, out, errors = State(Filled(), BILL), StringIO(), StringIO()
+    state.enter(WHOLE_RING, as_numbers(Filled(written=1_200, parked=1, write_units=2_000_000)))
     state.fail("source: down")
     state.unfinished = "1 ranges are not done"
     view.show(TASK, state, Console(file=out), Console(file=errors))
-    assert out.getvalue() == "shop.orders: 1,201 keys: written 1,200, parked 1, unread 0\n"
+    assert out.getvalue() == (
+        "shop.orders: 1,201 keys: written 1,200, parked 1, unread 0, write_units 2,000,000;"
+        " 1.25 USD\n"
+    )
     assert errors.getvalue() == (
         "1 x source: down\n1 ranges are not done; run it again for the rest\n"
     )
+
+
+def test_a_backfill_says_beforehand_what_it_takes() -> None:
+    assert BILL.plan(Estimate(1_000_000, 3_200_000)) == (
+        "about 1,000,000 rows, 3,200,000 write units, 2.00 USD (us-east-1, 2025-12),"
+        " 16 min or more at 3,200 units/s"
+    )
+    bought = TableSettings(TASK.table, capacity=Capacity(Mode.PROVISIONED, 10, 1_000))
+    assert "2.61 USD (us-east-1, 2025-12), 4 h 0 min or more at 800 units/s" in Bill(
+        bought, PRICES[0]
+    ).plan(Estimate(1, 11_520_000))
+    assert (duration(45.2), duration(300.0)) == ("45 s", "5 min")
 
 
 def test_the_examples_of_the_help_and_of_the_documents_name_known_options() -> None:

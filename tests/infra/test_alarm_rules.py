@@ -23,7 +23,7 @@ from node.render import render
 from tests.node.guarded import MadeNode
 from tools.places import ROOT
 
-NAMES = Names("msk", "processor", "replay", "parked", "waiting")
+NAMES = Names("msk", "processor", "replay", "parked", "waiting", "sweep")
 RULES = rules(migration_from(ROOT / "migration.toml"), NAMES)
 AWS = {(metric.namespace, metric.name): metric for metric in metrics.AWS}
 
@@ -115,7 +115,7 @@ def test_an_alarm_watches_what_somebody_emits(rule: Rule, guarded: Emitted) -> N
     watched = rule.metric
     if watched.namespace == metrics.NAMESPACE:
         assert isinstance(watched, Series)
-        assert watched.name in metrics.OURS
+        assert watched.name in (*metrics.OURS, *metrics.OF_SWEEPS)
         assert dict(watched.dimensions) == {metrics.OUR_DIMENSION: metrics.SERVICE}
     elif watched.namespace == cdcguard.NAMESPACE:
         assert isinstance(watched, Series)
@@ -174,5 +174,5 @@ def test_data_at_risk_is_critical_and_silence_is_noticed() -> None:
         "SegmentStuck",
     }
     silent = {rule.name for rule in RULES if rule.silence_breaches}
-    assert silent == {"LagLong", "NodeSilent"}
+    assert silent == {"LagLong", "NodeSilent", "SweepsStop"}
     assert len({rule.name for rule in RULES}) == len(RULES)

@@ -18,7 +18,7 @@ from tools.places import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("infra")]
 
-RULES = rules(migration_from(ROOT / "migration.toml"), Names("", "", "", "", ""))
+RULES = rules(migration_from(ROOT / "migration.toml"), Names("", "", "", "", "", ""))
 WELL = {
     "CdcFreePercent": 90.0,
     "CdcSecondsToFull": 1e6,
@@ -32,6 +32,8 @@ WELL = {
     "EstimatedMaxTimeLag": 2.0,
     "KafkaDataLogsDiskUsed": 30.0,
     "Throttles": 0.0,
+    "SweepsBegun": 4.0,
+    "SweepAge": 80 * 3600.0,
 }
 ILL = {
     "CdcFreePercent": 10.0,
@@ -46,6 +48,8 @@ ILL = {
     "EstimatedMaxTimeLag": 4 * 86400.0,
     "KafkaDataLogsDiskUsed": 91.0,
     "Throttles": 200.0,
+    "SweepsBegun": 0.0,
+    "SweepAge": 170 * 3600.0,
     "SessionRebuilds": 60.0,
     "ApproximateAgeOfOldestMessage": 11 * 86400.0,
 }

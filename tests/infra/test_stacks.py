@@ -26,7 +26,7 @@ from tools.places import ROOT
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("infra")]
 
 Templates = dict[str, Template]
-KAFKA_MAPPINGS = 2
+KAFKA_MAPPINGS = 3
 RETRY_HOURS = 24
 
 
@@ -36,7 +36,8 @@ def kafka_mappings(templates: Templates) -> list[dict]:  # type: ignore[type-arg
 
 
 def test_every_table_has_its_topic_mapping_and_group(templates: Templates) -> None:
-    tables = [str(table.id) for table in migration_from(ROOT / "migration.toml").tables]
+    tables = [str(table.id) for table in migration_from(ROOT / "migration.toml").followed]
+    assert tables[-1] == "hintferry.markers", "a backfill waits for its row"
     topics = [one["TopicName"] for one in properties(templates, "AWS::MSK::Topic")]
     assert topics == [f"hintferry.{table}" for table in tables]
     mappings = kafka_mappings(templates)
@@ -99,7 +100,7 @@ def test_no_function_outlives_what_its_source_allows(templates: Templates) -> No
         for one in properties(templates, "AWS::Lambda::Function")
         if "hintferry" in str(one.get("Environment", "")).lower()
     ]
-    assert len(ours) == 3
+    assert len(ours) == 4
     for function in ours:
         assert function["Timeout"] <= 14 * 60
         assert (function["Runtime"], function["Architectures"]) == ("python3.13", ["arm64"])
@@ -232,6 +233,14 @@ ONLY_ON_EVERYTHING = {
     "ec2:DescribeVpcEndpoints",
     "ec2:DescribeVpcs",
     "ec2:UnassignPrivateIpAddresses",
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
 }
 
 
@@ -303,9 +312,15 @@ def test_nothing_leads_to_the_internet(templates: Templates) -> None:
 def test_ids_on_which_offsets_and_data_hang_never_change(templates: Templates) -> None:
     """Another id is another resource: the mapping would be made anew, the table be refused."""
     mappings = dict(resources(templates, "AWS::Lambda::EventSourceMapping"))
-    assert sorted(mappings) == ["Hintsshoporders", "Hintsshopreadings", "ReplayQueue"]
+    assert sorted(mappings) == [
+        "Hintshintferrymarkers",
+        "Hintsshoporders",
+        "Hintsshopreadings",
+        "ReplayQueue",
+    ]
     assert sorted(dict(resources(templates, "AWS::Cassandra::Table"))) == ["Tableshopreadings"]
     assert sorted(dict(resources(templates, "AWS::MSK::Topic"))) == [
+        "Topichintferrymarkers",
         "Topicshoporders",
         "Topicshopreadings",
     ]
@@ -324,6 +339,16 @@ def test_two_syntheses_are_equal(templates: Templates, tmp_path: Path) -> None:
 
     build_layer(tmp_path / "assets" / "layer")
     assert synthesise(ROOT / "migration.toml", tmp_path) == templates
+
+
+def test_a_table_gets_the_capacity_that_was_declared(imported: tuple[Templates, Path]) -> None:
+    made, _ = imported
+    readings = properties(made, "AWS::Cassandra::Table")[-1]
+    assert readings["BillingMode"] == {
+        "Mode": "PROVISIONED",
+        "ProvisionedThroughput": {"ReadCapacityUnits": 50, "WriteCapacityUnits": 60},
+    }
+    assert readings["WarmThroughput"] == {"ReadUnitsPerSecond": 70, "WriteUnitsPerSecond": 4000}
 
 
 def test_network_cluster_and_notifications_may_be_there_already(

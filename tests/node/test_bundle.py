@@ -1,6 +1,7 @@
 """The bundle: the same bytes each time, whole, and it runs with nothing but itself."""
 
 import hashlib
+import platform
 import subprocess
 import tarfile
 from pathlib import Path
@@ -10,9 +11,13 @@ import pytest
 from hintferry.adapters.settings import migration_from
 from node import bundle, render
 from tools import places
+from tools.setup import set_up_cassandra4
 from tools.steps import run
 
 pytestmark = pytest.mark.slow
+
+# `e_machine` of an ELF file.
+ELF_MACHINES = {"x86_64": 62, "aarch64": 183}
 
 LOGIN = """
 import java.io.FileReader;
@@ -36,10 +41,21 @@ public class Login {
 """
 
 
+# That of the machine that runs the tests: what is in it is run.
+MACHINE = platform.machine()
+
+
 @pytest.fixture(scope="module")
-def tar(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run([str(places.VENV_PYTHON), "-m", "tools.jars", "fetch", *bundle.JAR_LISTS])
-    return bundle.build(tmp_path_factory.mktemp("bundle"))
+def tars(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    set_up_cassandra4()
+    run([str(places.VENV_PYTHON), "-m", "tools.jars", "fetch", "msk"])
+    home = tmp_path_factory.mktemp("bundle")
+    return {machine: bundle.build(home, machine) for machine in bundle.JAVA}
+
+
+@pytest.fixture(scope="module")
+def tar(tars: dict[str, Path]) -> Path:
+    return tars[MACHINE]
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +65,8 @@ def release(tar: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with tarfile.open(tar) as content:
         content.extractall(home, filter="data")
     (folder,) = home.iterdir()
-    classpath = folder / "classpath"
-    classpath.write_text(classpath.read_text().replace(bundle.CURRENT, str(folder)))
+    for classpath in folder.glob("classpath*"):
+        classpath.write_text(classpath.read_text().replace(bundle.CURRENT, str(folder)))
     return folder
 
 
@@ -70,7 +86,7 @@ def compiled(release: Path, target: Path, name: str, source: str, jar: Path) -> 
 
 
 def test_equal_inputs_give_equal_bytes(tar: Path, tmp_path: Path) -> None:
-    again = bundle.build(tmp_path)
+    again = bundle.build(tmp_path, MACHINE)
     assert hashlib.sha256(again.read_bytes()).digest() == hashlib.sha256(tar.read_bytes()).digest()
     assert (
         tar.with_suffix(".tar.sha256")
@@ -95,28 +111,65 @@ def test_the_manifest_names_every_file_by_its_hash(tar: Path) -> None:
         }
 
 
-def test_capture_starts_on_the_java_of_the_bundle(release: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("machine", bundle.JAVA)
+def test_every_program_and_library_of_the_java_is_of_the_bundles_machine(
+    machine: str, tars: dict[str, Path]
+) -> None:
+    """By the tag that stands in the head of every ELF file."""
+    found = {}
+    with tarfile.open(tars[machine]) as content:
+        for entry in content.getmembers():
+            name = entry.name.partition("/")[2]
+            file = content.extractfile(entry) if name.startswith("java/") else None
+            head = file.read(20) if file else b""
+            if head.startswith(b"\x7fELF"):
+                found[name] = int.from_bytes(head[18:20], "little")
+    assert {"java/bin/java", "java/lib/server/libjvm.so"} <= set(found)
+    assert set(found.values()) == {ELF_MACHINES[machine]}
+
+
+def class_path(release: Path, major: int) -> list[str]:
+    return (release / f"classpath{major}").read_text().split()[-1].split(":")
+
+
+@pytest.mark.parametrize("major", bundle.CONNECTORS)
+def test_capture_starts_on_the_java_of_the_bundle(
+    major: int, release: Path, tmp_path: Path
+) -> None:
     """As the unit starts it: it comes as far as missing its configuration."""
     render.render(migration_from(places.ROOT / "migration.toml"), "127.0.0.1:1", "iam", tmp_path)
     unit = (release / "node/units/hintferry-capture.service").read_text()
-    assert f"@{bundle.CURRENT}/classpath hintferry.capture.CaptureTask" in unit
-    classpath = (release / "classpath").read_text().split()[1].split(":")
-    assert all(Path(path).exists() for path in classpath)
-    assert "capture.jar" in classpath[0]
-    assert "aws-msk-iam-auth" in classpath[-1]
+    assert f"@{bundle.CURRENT}/classpath5 hintferry.capture.CaptureTask" in unit
+    path = class_path(release, major)
+    assert all(Path(jar).exists() for jar in path)
+    assert f"capture{major}.jar" in path[0]
+    agents = [one for one in (release / f"classpath{major}").read_text().split() if "agent" in one]
+    assert [one.rpartition("/jamm-")[0] for one in agents] == (
+        [f"-javaagent:{release}/jars"] if major == 4 else []
+    )
+    assert "aws-msk-iam-auth" in path[-1]
+    assert any(f"debezium-connector-cassandra-{major}-" in jar for jar in path)
     options = f"@{tmp_path}/jvm.options"
     done = java(
-        release, options, f"@{release}/classpath", "hintferry.capture.CaptureTask", "/nowhere"
+        release,
+        options,
+        f"@{release}/classpath{major}",
+        "hintferry.capture.CaptureTask",
+        "/nowhere",
     )
     assert "ClassNotFound" not in done.stderr
     assert "/nowhere" in done.stderr + done.stdout
 
 
-def test_the_producer_takes_the_rendered_login_to_msk(release: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("major", bundle.CONNECTORS)
+def test_the_producer_takes_the_rendered_login_to_msk(
+    major: int, release: Path, tmp_path: Path
+) -> None:
     render.render(migration_from(places.ROOT / "migration.toml"), "127.0.0.1:1", "iam", tmp_path)
-    (kafka,) = (release / "jars").glob("kafka-clients-*.jar")
-    compiled(release, tmp_path, "Login", LOGIN, kafka)
-    classpath = (release / "classpath").read_text().split()[1]
+    path = class_path(release, major)
+    (kafka,) = (jar for jar in path if "/kafka-clients-" in jar)
+    compiled(release, tmp_path, "Login", LOGIN, Path(kafka))
+    classpath = ":".join(path)
     properties = str(tmp_path / "capture.properties")
     done = java(release, "-cp", f"{tmp_path}:{classpath}", "Login", properties)
     assert "logged in" in done.stdout, done.stderr
@@ -146,7 +199,7 @@ def test_the_drivers_file_takes_a_login_from_another_that_need_not_be_there(
     text = driver.read_text()
     assert "/etc/hintferry/credentials.conf" in text
     driver.write_text(text.replace("/etc/hintferry/credentials.conf", str(login)))
-    (config,) = (release / "jars").glob("config-*.jar")
+    config = next(iter((release / "jars").glob("config-*.jar")))
     compiled(release, tmp_path, "Driver", DRIVER, config)
     arguments = ("-cp", f"{tmp_path}:{config}", "Driver", str(driver))
     assert java(release, *arguments).stdout.split() == ["[@ADDRESS@:9042]", "false"]

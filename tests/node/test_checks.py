@@ -111,6 +111,11 @@ def test_a_fault_of_the_schema_is_named(found: list[Fault], mend: str) -> None:
     assert str(fault).startswith("FAULT" if fault.fatal else "advice")
 
 
+def test_a_statement_quotes_the_names_that_need_it() -> None:
+    (fault,) = schema_faults([], [table("Shop.orders", cdc=None)], [], ["Shop.orders"])
+    assert 'ALTER TABLE "Shop".orders WITH cdc = true' in fault.mend
+
+
 def test_a_table_of_3_11_has_no_read_repair_to_set() -> None:
     old = table("shop.orders")
     del old["read_repair"], old["memtable"]

@@ -4,17 +4,20 @@ import json
 import time
 from base64 import b64decode
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cassandra.cluster import NoHostAvailable
 from confluent_kafka import Consumer
 
-from node import check
 from node.cdcguard import cdcguard
 from sandbox import tables
 from sandbox.stack import Stack
+from sandbox.waiting import until
 from tests.capture.hints import topic
+from tests.capture.nodetool import operate
 
 pytestmark = [pytest.mark.stack, pytest.mark.soak]
 
@@ -58,10 +61,10 @@ def one_pass(guard: cdcguard.Settings) -> dict[str, Any]:
     return cdcguard.load_state(guard)
 
 
-def keys(records: Consumer, count: int) -> set[int]:
+def keys(records: Consumer, count: int, seconds: float = 60) -> set[int]:
     """The ids that were hinted, until `count` different ones were seen."""
     seen: set[int] = set()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + seconds
     while len(seen) < count and time.monotonic() < deadline:
         message = records.poll(0.2)
         if message is not None and not message.error():
@@ -71,6 +74,35 @@ def keys(records: Consumer, count: int) -> set[int]:
 
 def row_id(key: Any) -> int:
     return int.from_bytes(b64decode(json.loads(key)["pk"][0]), "big")
+
+
+def inserts(cql: Any, number: int) -> bool:
+    """False while the driver has not come back to the node."""
+    try:
+        cql.execute("INSERT INTO t (id) VALUES (%s)", [number])
+    except NoHostAvailable:
+        return False
+    return True
+
+
+def test_a_segment_that_a_crash_left_open_is_closed_and_later_hints_come(
+    stack: Stack, cql: Any, guard: cdcguard.Settings, tmp_path: Path
+) -> None:
+    node = stack.source_nodes[0]
+    with topic(stack, KEYSPACE, "t") as records:
+        cql.execute("INSERT INTO t (id) VALUES (1)")
+        assert keys(records, 1) == {1}
+        # Replay begins where the oldest unflushed write stands.
+        operate(node, tmp_path, "flush")
+        node.kill()
+        node.start()
+        until(partial(inserts, cql, 2), 30, "the node takes writes again")
+        assert keys(records, 1, seconds=5) == set()
+        metrics = one_pass(guard)["metrics"]
+        assert metrics["StuckSegmentsMended"] == 1
+        assert keys(records, 1) == {2}
+    assert metrics["CaptureUp"] == 1
+    assert metrics["GuardFaults"] == 0
 
 
 def test_writes_go_on_while_nobody_reads_and_what_was_set_aside_arrives(
@@ -89,13 +121,20 @@ def test_writes_go_on_while_nobody_reads_and_what_was_set_aside_arrives(
     try:
         with topic(stack, KEYSPACE, "t") as records:
             capture.kill()
+            passes = []
             with tables.session(stack.source) as session:
                 insert = session.prepare(f"INSERT INTO {KEYSPACE}.t (id, v) VALUES (?, ?)")
                 for number in range(1000, 1800):
                     session.execute(insert, (number, ROW))
                     if number % 40 == 0:
                         state = one_pass(guard)
+                        passes.append(state["metrics"])
             assert state["metrics"]["SetAsideSegments"] > 5
+            alarm = cdcguard.METRICS["CdcFreePercent"][2]
+            assert alarm
+            low = [metrics["CdcFreePercent"] < alarm[1] for metrics in passes]
+            moved = [metrics["SetAsideSegments"] > 0 for metrics in passes]
+            assert low.index(True) < moved.index(True)
             assert state["metrics"]["WritesRefused"] == 0
             assert "Rejecting mutation" not in node.output()
             assert list(state["to_sweep"]) == [f"{KEYSPACE}.t"]
@@ -109,27 +148,3 @@ def test_writes_go_on_while_nobody_reads_and_what_was_set_aside_arrives(
         node.yaml.write_text(text)
         if not capture.alive:
             capture.start()
-
-
-def test_the_sandboxs_node_is_fit_and_a_faulty_schema_is_named(
-    stack: Stack, cql: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    cql.execute(f"ALTER TABLE {KEYSPACE}.t WITH read_repair = 'NONE'")
-    migration = tmp_path / "migration.toml"
-    hosts = json.dumps(list(stack.source.hosts))
-    migration.write_text(
-        f"[source]\ncontact_points = {hosts}\nport = {stack.source.port}\n"
-        f'datacenter = "{stack.source.datacenter}"\n'
-        '[target]\nendpoint = "x"\nregion = "x"\n'
-        f'[tables."{KEYSPACE}.t"]\n[tables."{KEYSPACE}.none"]\n'
-    )
-    try:
-        assert check.main(["--migration", str(migration)], {}) == 1
-    finally:
-        cql.execute(f"ALTER TABLE {KEYSPACE}.t WITH read_repair = 'BLOCKING'")
-    lines = capsys.readouterr().out.splitlines()
-    assert f"{stack.source.hosts[0]}: in order" in lines
-    faults = [line for line in lines if KEYSPACE in line]
-    assert len(faults) == 2
-    assert f"schema: FAULT: table {KEYSPACE}.none: not there" in faults[0]
-    assert f"ALTER TABLE {KEYSPACE}.t WITH read_repair = 'BLOCKING'" in faults[1]

@@ -110,6 +110,7 @@ def test_a_lost_hint_names_every_captured_table(node: MadeNode) -> None:
         ("ERROR SchemaKeeper The schema of keyspace shop could not be taken over;", None),
         ("ERROR KafkaRecordEmitter Failed to emit record hintferry.shop.orders", ["shop.orders"]),
         ("ERROR CommitLogIdxParser Processing of CommitLog-7-7_cdc.idx errored out", None),
+        ("ERROR QueueProcessor Processing of event EOFEvent{file=7} was errorneous: x", None),
         ("ERROR CommitLogIdxParser Error occurred while processing commit log CommitLog-7", None),
         ("WARN CommitLogIdxParser Commit log /x/cdc_raw/CommitLog-7-7.log does not exist!", None),
         ("WARN DefaultMetadata Unexpected error while refreshing schema, keeping previous", None),

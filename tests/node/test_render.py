@@ -50,8 +50,9 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root
 
 
-def call(node: Path, verb: str, config: Path | None = None) -> int:
-    options = ["--config", str(config)] if config else []
+def call(node: Path, verb: str, config: Path | None = None, version: str = "5.0.9") -> int:
+    options = ["--cassandra-version", version]
+    options += ["--config", str(config)] if config else []
     arguments = [verb, "--cassandra-yaml", str(node / "cassandra.yaml"), "--user", ME, *options]
     return install.main(arguments, str(node))
 
@@ -85,7 +86,7 @@ def test_the_connector_is_set_as_in_the_sandbox_but_for_the_login_and_what_is_ke
 
 def test_the_jvm_may_reach_what_it_may_in_the_sandbox(config: Path) -> None:
     options = (config / "jvm.options").read_text()
-    assert (templates.CONF / "jvm17.options").read_text() in options
+    assert (templates.CONF / "jvm.options").read_text() in options
 
 
 def test_a_node_is_set_up_and_set_up_again(node: Path, config: Path) -> None:
@@ -130,6 +131,23 @@ def test_a_node_that_would_lose_hints_is_left_alone(
     assert call(node, "apply", config) == 1
     assert "cdc_enabled: false. No write is hinted" in capsys.readouterr().out
     assert not (node / "told").exists()
+    assert not (node / "etc/hintferry").exists()
+
+
+@pytest.mark.parametrize(("version", "major"), [("5.0.9", 5), ("4.1.10", 4), ("4.0", 4)])
+def test_a_node_gets_the_connector_of_its_release(
+    version: str, major: int, node: Path, config: Path
+) -> None:
+    assert call(node, "apply", config, version) == 0
+    unit = (node / "etc/systemd/system/hintferry-capture.service").read_text()
+    assert f"@/opt/hintferry/current/classpath{major} hintferry.capture.CaptureTask" in unit
+
+
+def test_a_node_that_no_connector_reads_is_left_alone(
+    node: Path, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(node, "apply", config, "3.11.17") == 1
+    assert "There is no connector for Cassandra 3.11.17" in capsys.readouterr().err
     assert not (node / "etc/hintferry").exists()
 
 

@@ -111,6 +111,48 @@ def test_a_spoilt_jar_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert not jar.exists()
 
 
+@pytest.fixture
+def connector_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the list of the connector's jars, to be changed."""
+    copy = tmp_path / "connector.toml"
+    copy.write_text((places.JAR_LISTS / copy.name).read_text())
+    monkeypatch.setattr(places, "JAR_LISTS", tmp_path)
+    return copy
+
+
+def test_another_debezium_is_one_line_and_is_locked(
+    connector_list: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tools import jars
+
+    before = connector_list.read_text().splitlines()
+    locked: list[str] = []
+    monkeypatch.setattr(jars, "lock", locked.append)
+    jars.move("9.9.9.Final", "connector")
+    after = connector_list.read_text().splitlines()
+    (changed,) = (new for old, new in zip(before, after, strict=True) if old != new)
+    assert changed.strip() == '"io.debezium:debezium-connector-cassandra-5:9.9.9.Final",'
+    assert locked == ["connector"]
+
+
+def test_a_debezium_that_cannot_be_had_changes_nothing(
+    connector_list: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from jgo.maven import PythonResolver
+
+    from tools import jars
+
+    def not_found(self: PythonResolver, artifact: object) -> Path:
+        raise RuntimeError("not found")
+
+    monkeypatch.setattr(PythonResolver, "download", not_found)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(connector_list.parent / "empty"))
+    before = connector_list.read_text()
+    with pytest.raises(jars.JarError, match=r"connector could not be resolved: .*not found"):
+        jars.move("9.9.9.Final", "connector")
+    assert connector_list.read_text() == before
+
+
 def test_an_old_python_still_understands_the_first_file() -> None:
     """It must tell an old interpreter what is wrong, so it may use nothing new."""
     source = (places.ROOT / "tools" / "bootstrap.py").read_text()

@@ -24,7 +24,7 @@ from tools import places
 SWITCHES = """CUSTOM_PROPERTIES = {
     'client_side_timestamps': {'status': 'enabled'}, 'ttl': {'status': 'enabled'}}"""
 WAIT_S = 30.0
-COMMAND_S = 200.0
+COMMAND_S = 900.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
+from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -17,20 +19,23 @@ from cassandra.concurrent import execute_concurrent_with_args
 from sandbox.stack import Stack
 from sandbox.waiting import until
 from tests.sweep.bench import Bench, bench_of
+from tools import places
 
 pytestmark = pytest.mark.stack
 
 COLUMNS = "(a int, b int, s text static, v text, PRIMARY KEY (a, b))"
-TABLES = {"live": COLUMNS, "killed": COLUMNS}
+TABLES = {"live": COLUMNS, "killed": COLUMNS, "soaked": COLUMNS}
 PARTITIONS, LIVE_PARTITIONS, ROWS = 600, 150, 10
-MOST_WRITES = 20_000
+SOAKED_PARTITIONS = 20_000
+MOST_WRITES = 200_000
+REPORT = places.ROOT / "bench" / "results" / "backfill-beside-writes.json"
 
 
 @pytest.fixture(scope="module")
 def bench(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     folder = tmp_path_factory.mktemp("backfill")
     with bench_of(
-        stack, "filled", TABLES, folder, unheard=["killed"], uncaptured=["live"]
+        stack, "filled", TABLES, folder, unheard=["killed"], uncaptured=["live", "soaked"]
     ) as running:
         yield running
 
@@ -41,22 +46,26 @@ def load(bench: Bench, table: str, partitions: int) -> None:
     execute_concurrent_with_args(bench.source, insert, rows)
 
 
-def write_beside(bench: Bench, stop: threading.Event) -> None:
+def write_beside(
+    bench: Bench, stop: threading.Event, table: str, partitions: int, written: Counter[str]
+) -> None:
     """Every kind of change, at random keys, for as long as the backfill runs."""
     random = Random(7)
-    for number in range(MOST_WRITES):
-        a, b = random.randrange(LIVE_PARTITIONS + 20), random.randrange(ROWS + 2)
+    for _ in range(MOST_WRITES):
+        number = written.total()
+        a, b = random.randrange(partitions + 20), random.randrange(ROWS + 2)
         statement = random.choice(
             [
-                f"INSERT INTO filled.live (a, b, v) VALUES ({a}, {b}, 'new {number}')",
-                f"UPDATE filled.live SET v = null WHERE a = {a} AND b = {b}",
-                f"UPDATE filled.live SET s = 'new {number}' WHERE a = {a}",
-                f"DELETE FROM filled.live WHERE a = {a} AND b = {b}",
-                f"DELETE FROM filled.live WHERE a = {a} AND b > {ROWS - 2}",
-                f"DELETE FROM filled.live WHERE a = {a % 10}",
+                f"INSERT INTO filled.{table} (a, b, v) VALUES ({a}, {b}, 'new {number}')",
+                f"UPDATE filled.{table} SET v = null WHERE a = {a} AND b = {b}",
+                f"UPDATE filled.{table} SET s = 'new {number}' WHERE a = {a}",
+                f"DELETE FROM filled.{table} WHERE a = {a} AND b = {b}",
+                f"DELETE FROM filled.{table} WHERE a = {a} AND b > {ROWS - 2}",
+                f"DELETE FROM filled.{table} WHERE a = {a % 10}",
             ]
         )
         bench.source.execute(statement)
+        written[statement.partition(" ")[0]] += 1
         if stop.wait(0.005):
             return
 
@@ -78,18 +87,47 @@ def test_a_table_that_is_not_captured_is_refused_until_its_marker_comes_through(
 
 
 def test_a_backfill_and_live_writes_never_undo_each_other(bench: Bench) -> None:
-    bench.stack.create_tables("ALTER TABLE filled.live WITH cdc = true")
-    stop = threading.Event()
-    writer = threading.Thread(target=write_beside, args=(bench, stop))
+    answer, written = filled_beside_writes(bench, "live", LIVE_PARTITIONS)
+    assert answer["written"] > LIVE_PARTITIONS * ROWS / 2
+    assert len(written) == 3
+    bench.wait_until_equal("filled.live", within_s=60)
+
+
+def filled_beside_writes(
+    bench: Bench, table: str, partitions: int
+) -> tuple[dict[str, Any], Counter[str]]:
+    """What the command answers, and the writes by verb."""
+    bench.stack.create_tables(f"ALTER TABLE filled.{table} WITH cdc = true")
+    stop, written = threading.Event(), Counter[str]()
+    writer = threading.Thread(target=write_beside, args=(bench, stop, table, partitions, written))
     writer.start()
     try:
-        answer = bench.run("backfill", "filled.live")
+        answer = bench.run("backfill", f"filled.{table}")
     finally:
         stop.set()
         writer.join(60)
     assert answer["exit"] == 0
-    assert answer["written"] > LIVE_PARTITIONS * ROWS / 2
-    bench.wait_until_equal("filled.live", within_s=60)
+    return answer, written
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+def test_a_large_backfill_and_live_writes_never_undo_each_other(bench: Bench) -> None:
+    load(bench, "soaked", SOAKED_PARTITIONS)
+    answer, written = filled_beside_writes(bench, "soaked", SOAKED_PARTITIONS)
+    # Partitions may be deleted before they are read, but few.
+    assert answer["written"] > 0.9 * SOAKED_PARTITIONS * ROWS
+    bench.wait_until_equal("filled.soaked", within_s=600)
+    report = {
+        "when": f"{datetime.now(UTC):%Y-%m-%d}",
+        "rows": SOAKED_PARTITIONS * ROWS,
+        "written_by_backfill": answer["written"],
+        "seconds": answer["seconds"],
+        "live_writes": dict(written),
+        "divergent": len(bench.differences("filled.soaked")),
+    }
+    REPORT.write_text(json.dumps(report, indent=1, sort_keys=True) + "\n")
+    assert report["divergent"] == 0
 
 
 def is_done(bookmark: Path) -> tuple[int, bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -11,16 +12,17 @@ from hypothesis import strategies as st
 
 from hintferry.core.coalesce import RowWork, StaticWork
 from hintferry.core.errors import Fenced, HintferryError, Overwhelmed, Side, Unavailable
-from hintferry.core.rows import Put, ScanPage, Statement
+from hintferry.core.rows import Put, Row, Scanned, ScanPage, Statement
 from hintferry.core.schema import Key, Table
-from hintferry.core.tokens import WHOLE_RING, TokenRange, plan_ranges
+from hintferry.core.tokens import HIGHEST, LOWEST, WHOLE_RING, TokenRange, plan_ranges
 from hintferry.core.verdict import Filled
+from hintferry.estimate import Estimate, estimate
 from hintferry.pipeline import ATTEMPTS
 from hintferry.ports import Write
 from hintferry.report import Finished
 from hintferry.testing import changes
 from hintferry.testing.points import Point
-from hintferry.testing.scan import token_of
+from hintferry.testing.scan import page_of, token_of
 from hintferry.testing.source import ReplicatedSource
 from hintferry.testing.target import Answer, MemoryTarget
 from tests.model.tables import COUNTS, PLAIN, WIDE
@@ -216,3 +218,37 @@ def test_a_snapshot_speaks_for_one_partition() -> None:
     fill(sides, WIDE, [WHOLE_RING])
     shown = [sides.store.rows(WIDE, (b"p%d" % n,))[KEYS[0]].values[0] for n in range(3)]
     assert shown == [b"0", b"1", b"2"]
+
+
+def test_no_more_is_written_than_the_table_is_declared_to_take() -> None:
+    sides = Sides()
+    for number in range(60):
+        sides.ours(PLAIN, (b"%d" % number,), sides.put(PLAIN, (b"%d" % number,), (), {"a": b"1"}))
+    began = sides.time.micros
+    slow = replace(sides.backfill(PLAIN), units_per_s=4.0)
+    sums = Filled()
+    for report in slow.fill([WHOLE_RING]):
+        if isinstance(report, Finished):
+            sums.add(report.tally)
+    assert (sums.written, sums.write_units) == (60, 60)
+    assert (sides.time.micros - began) / 1e6 >= 60 / 4.0
+
+
+def test_an_estimate_is_near_what_a_backfill_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = [Scanned(at, (b"%d" % at,), (), Row((b"x" * 2_000,), (None,)))
+            for at in range(LOWEST + 1, HIGHEST, 2**64 // 3_000)]  # fmt: skip
+
+    def rows(_table: Table, part: TokenRange) -> Iterator[ScanPage]:
+        yield page_of([], 1, False)
+        yield page_of([key for key in keys if part.after < key.token <= part.upto][:64], 1, False)
+
+    scan = Sides().source_scan
+    monkeypatch.setattr(scan, "rows", rows)
+    table = replace(PLAIN, regulars=PLAIN.regulars[:1])
+    found = estimate(table, scan, ttl=True)
+    assert found.rows == pytest.approx(len(keys), rel=0.05)
+    assert found.write_units == pytest.approx(3 * found.rows, rel=0.01)
+
+
+def test_an_empty_table_is_estimated_as_one() -> None:
+    assert estimate(PLAIN, Sides().source_scan, ttl=True) == Estimate(0, 0)

@@ -1,23 +1,20 @@
-"""The ring is cut without a gap, and chunks hold every key once, whatever the pages are."""
+"""The ring is cut without a gap, and a walk goes past whatever is in its way."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hintferry.core.errors import HintferryError, Overwhelmed, Side, Unavailable
-from hintferry.core.rows import Row, Scanned, ScanPage
-from hintferry.core.tokens import HIGHEST, LOWEST, WHOLE_RING, TokenRange, plan_ranges
+from hintferry.core.tokens import HIGHEST, LOWEST, WHOLE_RING, TokenRange, gaps, plan_ranges
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
-from hintferry.walk import ATTEMPTS, chunks, walk
+from hintferry.walk import ATTEMPTS, walk
 
 TOKENS = st.integers(LOWEST, HIGHEST)
-ROW = Row((b"v",), (None,))
 
 
 @given(st.lists(TOKENS, max_size=60), st.integers(1, 500))
@@ -31,40 +28,6 @@ def test_the_ranges_are_the_whole_ring_in_order(ring: list[int], count: int) -> 
 
 def test_a_range_ends_where_a_nodes_range_ends() -> None:
     assert 4242 in {one.upto for one in plan_ranges([4242], 8)}
-
-
-def scanned(tokens: list[int]) -> list[Scanned]:
-    """Rows of these tokens, each with a clustering key of its own."""
-    return [Scanned(at, (b"p",), (b"%d" % n,), ROW) for n, at in enumerate(sorted(tokens))]
-
-
-@given(st.lists(st.integers(1, 12), max_size=40), st.randoms(use_true_random=False))
-def test_chunks_hold_all_keys_once_without_a_gap(tokens: list[int], random: Random) -> None:
-    keys = scanned(tokens)
-
-    def read(part: TokenRange) -> Iterator[ScanPage]:
-        rest = [key for key in keys if part.after < key.token <= part.upto]
-        while True:
-            size = random.randint(0, 3)
-            page, rest = rest[:size], rest[size:]
-            is_last = not rest and random.random() < 0.5
-            yield ScanPage(1, page, is_last)
-            if is_last:
-                return
-
-    whole = TokenRange(0, 12)
-    found, done = list[Scanned](), whole.after
-    for chunk in chunks(read, whole):
-        assert chunk.part.after == done
-        done = chunk.part.upto
-        if chunk.keys is None:
-            assert chunk.part.width == 1
-            found += [key for key in keys if key.token == done]
-        else:
-            assert len(chunk.keys) <= 6, "memory is bounded by two pages"
-            assert all(chunk.part.after < key.token <= done for key in chunk.keys)
-            found += chunk.keys
-    assert (found, done) == (keys, whole.upto)
 
 
 def walked(
@@ -117,3 +80,19 @@ def test_a_walk_goes_on_from_where_it_had_come_to() -> None:
     ends = walk(TokenRange(0, 20), step, lambda _: None, ScriptedClock(SimulatedTime()))
     assert len(list(ends)) == 20
     assert [one.after for one in seen] == list(range(20))
+
+
+SOME = st.lists(st.integers(-50, 50), min_size=2, max_size=12, unique=True).map(sorted)
+
+
+@given(SOME, SOME)
+def test_a_gap_is_what_is_not_done(planned: list[int], done: list[int]) -> None:
+    whole = list(map(TokenRange, planned, planned[1:]))
+    behind = list(map(TokenRange, done[::2], done[1::2]))
+    left = gaps(whole, reversed(behind))
+    for token in range(-51, 52):
+        is_planned = planned[0] < token <= planned[-1]
+        is_done = any(part.after < token <= part.upto for part in behind)
+        of = [part for part in left if part.after < token <= part.upto]
+        assert len(of) == (is_planned and not is_done)
+    assert all(any(w.after <= part.after and part.upto <= w.upto for w in whole) for part in left)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from struct import pack
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ from hintferry.adapters.clock import WallClock
 from hintferry.adapters.faults import translate
 from hintferry.adapters.pace import Pace
 from hintferry.adapters.paging import FIRST_ROWS, MOST_ROWS, PAGE_BYTES, pages
+from hintferry.adapters.rawcql import RawRows
 from hintferry.adapters.session import CqlSession
 from hintferry.core.coalesce import RowWork, SliceWork
 from hintferry.core.errors import Overwhelmed, Side, SideFault, Unavailable, Unrepresentable
@@ -57,7 +59,7 @@ class Server:
         if isinstance(step, Exception):
             raise step
         rows, state = step
-        return SimpleNamespace(current_rows=rows, paging_state=state)
+        return SimpleNamespace(current_rows=rows and as_read(rows), paging_state=state)
 
     def answered(self, sent_at: float, arrived_at: float, error: Exception | None) -> None:
         pass
@@ -70,6 +72,14 @@ class Server:
 
     def doubt(self, error: Exception) -> None:
         pass
+
+
+def as_read(rows: list[tuple[bytes | None, ...]]) -> RawRows:
+    cells = (value for row in rows for value in row)
+    body = b"".join(
+        pack(">i", -1) if value is None else pack(">i", len(value)) + value for value in cells
+    )
+    return RawRows(len(rows), body, len(rows[0]))
 
 
 def paged(server: Server) -> list[tuple[int, Any, bool]]:

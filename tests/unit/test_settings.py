@@ -11,6 +11,7 @@ from hintferry.adapters.settings import (
     migration_from_environment,
     queues_from_environment,
 )
+from hintferry.core.capacity import ON_DEMAND, Capacity, Mode
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.schema import TableId
 
@@ -47,6 +48,14 @@ def test_a_short_file_says_all_there_is_to_say(tmp_path: Path) -> None:
     assert {TableId("shop", "orders"): True, TableId("shop", "Visits"): False} == {
         table.id: table.ttl for table in migration.tables
     }
+
+
+def test_a_table_says_what_it_takes(tmp_path: Path) -> None:
+    plain = migration_from(written(tmp_path, GOOD))
+    assert [table.capacity for table in plain.tables] == [ON_DEMAND, ON_DEMAND]
+    said = "capacity = 'provisioned'\nread_units = 100\nwrite_units = 200\nwarm_write_units = 300"
+    told = migration_from(written(tmp_path, GOOD.replace("ttl = false", said))).tables[1]
+    assert told.capacity == Capacity(Mode.PROVISIONED, 100, 200, 0, 300)
 
 
 def test_what_only_the_stacks_read_has_defaults_and_is_read(tmp_path: Path) -> None:
@@ -86,6 +95,24 @@ def test_what_only_the_stacks_read_has_defaults_and_is_read(tmp_path: Path) -> N
         ("[source]", "[pipeline]\ngroup = 'a'\n[source]", "pipeline: unknown key group"),
         ("[source]", "[alarms]\ncritical = 'a'\n[source]", "alarms: unknown key critical"),
         ("[source]", "[source", "is not valid TOML"),
+        ("ttl = false", "capacity = 'free'", 'capacity is "free"; write "on-demand" or'),
+        ("ttl = false", "capacity = 'provisioned'", "give it read_units and write_units"),
+        ("ttl = false", "write_units = 5", 'write capacity = "provisioned", or warm_read'),
+        ("ttl = false", "warm_write_units = -1", "warm_write_units is -1; write units a second"),
+        ("ttl = false", "warm_write_units = 40001", "a table may have 40000; ask AWS for more"),
+        (
+            '[tables."shop.orders"]',
+            "[tables.'shop.orders']\ncapacity = 'provisioned'\nread_units = 1\nwrite_units = 9"
+            "\n[tables.'shop.b']\ncapacity = 'provisioned'\nread_units = 1\nwrite_units = 80000",
+            "a table may have 40000",
+        ),
+        (
+            '[target]\nendpoint = "cassandra.eu-west-1.amazonaws.com"',
+            '[tables."a.b"]\ncapacity = "provisioned"\nread_units = 9\nwrite_units = 7\n'
+            '[tables."a.c"]\ncapacity = "provisioned"\nread_units = 9\nwrite_units = 7\n'
+            '[target]\nendpoint = "x"\naccount_quota = 13',
+            "the tables' read_units are 18 together, the account may have 13",
+        ),
         (
             "[source]",
             "[pipeline]\nname = 'Old Shop'\n[source]",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from random import Random
 
 import pytest
@@ -20,7 +21,7 @@ from hintferry.core.hint import Errand, Scope
 from hintferry.core.limits import SECOND_LOOK_AFTER_S
 from hintferry.core.rows import Row
 from hintferry.core.schema import Key, Table
-from hintferry.core.tokens import WHOLE_RING, TokenRange
+from hintferry.core.tokens import WHOLE_RING, TokenRange, plan_ranges
 from hintferry.core.verdict import Tally, Verdict, judge, shown
 from hintferry.report import Finished
 from hintferry.testing import changes, scan
@@ -76,6 +77,18 @@ def test_every_key_of_either_side_is_judged_once(seed: int) -> None:
     sides = filled(seed)
     assert sides.verify(WIDE) == counted(sides, WIDE)
     assert sides.later == []
+
+
+@settings(max_examples=30)
+@given(SEEDS)
+def test_some_of_what_is_not_equal_is_shown_as_examples(seed: int) -> None:
+    for report in filled(seed).sweep(WIDE).verify(plan_ranges([], 3)):
+        if isinstance(report, Finished):
+            found = Counter(verdict for verdict, _ in report.examples)
+            sums = report.tally
+            unequal = sums.missing + sums.different + sums.extra
+            assert found.total() == min(unequal, sweep.MOST_EXAMPLES)
+            assert all(count <= getattr(sums, one.value) for one, count in found.items())
 
 
 @settings(max_examples=30)

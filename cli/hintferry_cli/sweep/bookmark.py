@@ -15,9 +15,10 @@ from typing import Any
 
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.tokens import TokenRange
-from hintferry_cli.sweep.task import Task
+from hintferry.task import Task
 
-VERSION = 1
+VERSION = 2
+MOST_EXAMPLES = 100
 SAVE_EVERY_S = 0.5
 
 
@@ -43,14 +44,23 @@ class Bookmark:
         return [(TokenRange(*ranges[int(index)]), sums) for index, sums in entries]
 
     @property
+    def examples(self) -> list[tuple[str, str]]:
+        """Verdicts and keys of some that are not equal."""
+        return [(verdict, key) for verdict, key in self._tree["examples"]]
+
+    @property
     def began(self) -> float:
         """When the pass began, in epoch seconds."""
         return float(self._tree["began"])
 
-    def enter(self, part: TokenRange, sums: dict[str, int]) -> None:
+    def enter(
+        self, part: TokenRange, sums: dict[str, int], examples: Sequence[tuple[str, str]] = ()
+    ) -> None:
         """A range is done. It is written down soon: what is lost is walked again."""
         index = self._tree["ranges"].index([part.after, part.upto])
         self._tree["done"][str(index)] = sums
+        room = MOST_EXAMPLES - len(self._tree["examples"])
+        self._tree["examples"] += examples[:room]
         if time.monotonic() - self._saved_at > SAVE_EVERY_S:
             self.save()
 
@@ -99,6 +109,7 @@ def begun(folder: Path, task: Task, ranges: Sequence[TokenRange]) -> Bookmark:
         "finished": None,
         "ranges": [[part.after, part.upto] for part in ranges],
         "done": {},
+        "examples": [],
     }
     bookmark = Bookmark(path_of(folder, task), tree)
     bookmark.save()

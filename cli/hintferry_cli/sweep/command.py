@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -11,13 +12,17 @@ from rich.console import Console
 
 from hintferry import wiring
 from hintferry.adapters.settings import CONFIG_VARIABLE, Queues, migration_from
-from hintferry.core.errors import ConfigurationError
-from hintferry.core.schema import TableId
+from hintferry.core.errors import ConfigurationError, HintferryError
+from hintferry.core.passes import Pass, Verb
+from hintferry.task import Task
 from hintferry_cli.failures import Settings, Status, told_plainly
 from hintferry_cli.places import place, places
 from hintferry_cli.sweep import bookmark, view
+from hintferry_cli.sweep import report as report_files
+from hintferry_cli.sweep.bill import bill_of
 from hintferry_cli.sweep.run import Run, State
-from hintferry_cli.sweep.task import Task, Verb
+from hintferry_cli.sweep.task import Order, as_numbers
+from hintferry_cli.tables import table_id
 
 MOST_PROCESSES = 64
 
@@ -38,6 +43,7 @@ VERIFY_HELP = "\n\n".join(
         "  hintferry verify shop.orders",
         "  hintferry verify shop.orders --repair --rate 50",
         "  hintferry verify shop.orders --consistency all --json",
+        "  hintferry verify shop.orders --report reports",
         "Exit status: 0 all is equal, 1 something is not, or is unfinished, 2 the call or the"
         " configuration is wrong and nothing was done.",
     )
@@ -69,6 +75,11 @@ _Processes = Annotated[
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Give the result as JSON.")]
 
+_Report = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="Write a report there, as JSON and as a page."),
+]
+
 _CONFIG, _BOOKMARKS = Path("migration.toml"), Path(".hintferry")
 _PROCESSES = min(os.cpu_count() or 1, MOST_PROCESSES)
 
@@ -85,6 +96,7 @@ def verify(
     ] = "local_quorum",
     processes: _Processes = _PROCESSES,
     json: _Json = False,
+    report: _Report = None,
     config: _Config = _CONFIG,
     bookmarks: _Bookmarks = _BOOKMARKS,
     replay_queue_url: Annotated[str, place("--replay-queue-url", "URL of the replay queue.")] = "",
@@ -96,14 +108,14 @@ def verify(
             raise ConfigurationError("--repair needs --replay-queue-url (the functions have it)")
         task = Task(
             Verb.VERIFY,
-            config,
-            _table(table),
+            table_id(table),
             at_all=consistency == "all",
             repair_rate=rate if repair else None,
-            queues=Queues("", replay_queue_url, "") if repair else None,
+            workers=processes,
         )
-        run = _begun(task, bookmarks, processes)
-        _finish(run, json=json)
+        queues = Queues("", replay_queue_url, "") if repair else None
+        run = _begun(Order(task, config, queues), bookmarks, processes)
+        _finish(run, report, json=json)
 
 
 def backfill(
@@ -111,6 +123,7 @@ def backfill(
     table: _Table,
     processes: _Processes = _PROCESSES,
     json: _Json = False,
+    report: _Report = None,
     config: _Config = _CONFIG,
     bookmarks: _Bookmarks = _BOOKMARKS,
     parked_queue_url: Annotated[str, place("--parked-queue-url", "URL of the parked queue.")] = "",
@@ -119,37 +132,60 @@ def backfill(
 ) -> None:
     with told_plainly(context.find_object(Settings) or Settings(debug=False)):
         queues = places(parked_queue_url, replay_queue_url, bucket)
-        task = Task(Verb.BACKFILL, config, _table(table), queues=queues)
-        run = _begun(task, bookmarks, processes)
-        _finish(run, json=json)
+        task = Task(Verb.BACKFILL, table_id(table), workers=processes)
+        run = _begun(Order(task, config, queues), bookmarks, processes)
+        _finish(run, report, json=json)
 
 
-def _table(name: str) -> TableId:
-    keyspace, _, table = name.partition(".")
-    if not keyspace or not table:
-        raise ConfigurationError(f"{name}: write the table as keyspace.table")
-    return TableId(keyspace, table)
-
-
-def _begun(task: Task, folder: Path, processes: int) -> Run:
+def _begun(order: Order, folder: Path, processes: int) -> Run:
     """Whatever can be wrong with the call shows here, before anything is written."""
-    sweeper = wiring.sweeper(migration_from(task.config), task.table)
+    task, migration = order.task, migration_from(order.config)
+    bill = bill_of(migration, task.table)
+    sweeper = wiring.sweeper(migration, task.table)
     try:
         if task.verb is Verb.BACKFILL:
             sweeper.check_capture()
+            view.announce(task, bill.plan(sweeper.estimate()), Console(stderr=True))
         mark = bookmark.opened(folder, task) or bookmark.begun(folder, task, sweeper.ranges())
     finally:
         sweeper.close()
-    return Run(task, mark, State(task.verb.sums), processes)
+    return Run(order, mark, State(task.verb.sums, bill), processes)
 
 
-def _finish(run: Run, *, json: bool) -> None:
+def _finish(run: Run, report: Path | None, *, json: bool) -> None:
     errors, out = Console(stderr=True), Console()
-    task, state = run.task, run.state
+    task, state = run.order.task, run.state
     view.follow(run.steps(), task, state, errors)
     if json:
         typer.echo(view.as_json(task, state))
     else:
         view.show(task, state, out, errors)
-    if state.unfinished or not state.sums.is_clean:
+    if report is not None:
+        report_files.write(report, run)
+    is_recorded = not state.unfinished and _recorded(run, errors)
+    if not is_recorded or not state.sums.is_clean:
         raise typer.Exit(Status.FAILED)
+
+
+def _recorded(run: Run, errors: Console) -> bool:
+    """Whether the finished pass was entered where the gate of cut-over looks for it."""
+    task = run.order.task
+    sweeper = wiring.sweeper(migration_from(run.order.config), task.table)
+    try:
+        sweeper.passes().enter(
+            Pass(
+                task.table,
+                task.verb,
+                run.bookmark.began,
+                time.time(),
+                task.at_all,
+                run.state.sums.is_clean,
+                as_numbers(run.state.sums),
+            )
+        )
+    except HintferryError as error:
+        view.say(errors, f"the pass was not recorded: {error}; run it again")
+        return False
+    finally:
+        sweeper.close()
+    return True

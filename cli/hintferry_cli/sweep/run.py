@@ -15,14 +15,18 @@ from multiprocessing.connection import Connection, wait
 from hintferry.core.tokens import WIDTH_OF_RING, TokenRange
 from hintferry.core.verdict import Filled, Tally
 from hintferry_cli.sweep import worker
+from hintferry_cli.sweep.bill import Bill
 from hintferry_cli.sweep.bookmark import Bookmark
-from hintferry_cli.sweep.task import Advanced, Answer, Ended, Refused, Task, Wanted
+from hintferry_cli.sweep.task import Advanced, Answer, Ended, Order, Refused, Wanted
 
 LONGEST_S = 7 * 24 * 3600.0
 """A run ends after this, however much is left."""
 
 LOOK_EVERY_S = 1.0
 END_WITHIN_S = 10.0
+LEAST_SHARE = 0.001
+"""Of the ring; the ends of the nodes' ranges cut pieces that are much smaller."""
+
 LONGEST_LIST = 5
 """Different errors that are kept; the rest are counted only."""
 
@@ -32,6 +36,7 @@ class State:
     """Grows while the run goes on. `unfinished` says why it ended before it was through."""
 
     sums: Tally | Filled
+    bill: Bill
     began: float = field(default_factory=time.monotonic)
     keys: int = 0
     """Keys in this run, those of ranges that are not done included."""
@@ -43,6 +48,7 @@ class State:
     ranges: int = 0
     failed: int = 0
     errors: Counter[str] = field(default_factory=Counter)
+    failures: dict[TokenRange, str] = field(default_factory=dict)
     unfinished: str | None = None
 
     @property
@@ -52,9 +58,23 @@ class State:
 
     @property
     def eta_s(self) -> float | None:
-        """Seconds that the rest takes at the pace of this run; None while nothing is done yet."""
+        """Seconds that the rest takes at the pace of this run; None while too little is done."""
         done = self.width - self.width_at_start
-        return (WIDTH_OF_RING - self.width) * self.elapsed_s / done if done else None
+        if done < LEAST_SHARE * WIDTH_OF_RING:
+            return None
+        return (WIDTH_OF_RING - self.width) * self.elapsed_s / done
+
+    @property
+    def usd(self) -> float:
+        """What the ranges that are done have cost on the target."""
+        return self.bill.usd(self.sums, self.elapsed_s)
+
+    @property
+    def usd_in_all(self) -> float | None:
+        """What the whole table will have cost; None while too little is done."""
+        if self.width < LEAST_SHARE * WIDTH_OF_RING:
+            return None
+        return self.usd * WIDTH_OF_RING / self.width
 
     def enter(self, part: TokenRange, sums: dict[str, int]) -> None:
         """A range is done."""
@@ -73,7 +93,7 @@ class State:
 class Run:
     """One run over what is left of a pass."""
 
-    task: Task
+    order: Order
     bookmark: Bookmark
     state: State
     processes: int
@@ -117,7 +137,7 @@ class Run:
                 pass_fds=[end],
             )
             theirs.close()
-            ours.send(self.task)
+            ours.send(self.order)
         return workers
 
     def _heard(self, pipe: Connection, left: deque[TokenRange]) -> bool:
@@ -134,7 +154,8 @@ class Run:
             self.state.unfinished = answer.why
         elif isinstance(answer, Ended) and answer.error is None:
             self.state.enter(answer.part, answer.sums)
-            self.bookmark.enter(answer.part, answer.sums)
+            self.bookmark.enter(answer.part, answer.sums, answer.examples)
         elif isinstance(answer, Ended):
             self.state.fail(answer.error or "")
+            self.state.failures[answer.part] = answer.error or ""
         return True

@@ -3,43 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from enum import Enum
 from pathlib import Path
-from typing import Any
 
 from hintferry.adapters.settings import Queues
-from hintferry.core.schema import TableId
 from hintferry.core.tokens import TokenRange
 from hintferry.core.verdict import Filled, Tally
-
-
-class Verb(Enum):
-    """The two kinds of sweep."""
-
-    VERIFY = "verify"
-    BACKFILL = "backfill"
-
-    @property
-    def sums(self) -> Tally | Filled:
-        """Where the results of its ranges are added up."""
-        return Tally() if self is Verb.VERIFY else Filled()
+from hintferry.task import Task
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """One table's sweep. `repair_rate`: hints a second, None where none are sent."""
+class Order:
+    """A task, the `migration.toml` that says where, and the queues if it needs any."""
 
-    verb: Verb
+    task: Task
     config: Path
-    table: TableId
-    at_all: bool = False
-    repair_rate: float | None = None
     queues: Queues | None = None
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """What tells a pass from one that it cannot go on with."""
-        return {"consistency": "all" if self.at_all else "local_quorum", "rate": self.repair_rate}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +34,15 @@ class Advanced:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A range is done, with these sums by name, or failed."""
+    """A range is done, with these sums by name, or failed.
+
+    `examples`: verdicts and keys, as text, of some that are not equal.
+    """
 
     part: TokenRange
     sums: dict[str, int]
     error: str | None
+    examples: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

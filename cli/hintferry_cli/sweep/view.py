@@ -5,16 +5,22 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable
-from datetime import timedelta
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from hintferry.core.tokens import WIDTH_OF_RING
+from hintferry.task import Task
+from hintferry_cli.sweep.bill import duration
 from hintferry_cli.sweep.run import State
-from hintferry_cli.sweep.task import Task, as_numbers
+from hintferry_cli.sweep.task import as_numbers
 
 PLAIN_EVERY_S = 5.0
+
+
+def announce(task: Task, plan: str, console: Console) -> None:
+    """What is about to be done."""
+    say(console, f"{task.verb.value} {task.table}: {plan}")
 
 
 def follow(steps: Iterable[None], task: Task, state: State, console: Console) -> None:
@@ -44,17 +50,17 @@ def _as_lines(steps: Iterable[None], state: State, console: Console) -> None:
     for _ in steps:
         if time.monotonic() >= due:
             due = time.monotonic() + PLAIN_EVERY_S
-            _say(console, f"{100 * state.width / WIDTH_OF_RING:.0f} % done: {_counts(state)}")
+            say(console, f"{100 * state.width / WIDTH_OF_RING:.0f} % done: {_counts(state)}")
 
 
 def show(task: Task, state: State, out: Console, errors: Console) -> None:
     """The result, and what went wrong."""
     named = ", ".join(f"{name} {count:,}" for name, count in as_numbers(state.sums).items())
-    _say(out, f"{task.table}: {state.sums.seen:,} keys: {named}")
+    say(out, f"{task.table}: {state.sums.seen:,} keys: {named}; {state.usd:,.2f} USD")
     for error, count in state.errors.items():
-        _say(errors, f"{count} x {error}")
+        say(errors, f"{count} x {error}")
     if state.unfinished:
-        _say(errors, f"{state.unfinished}; run it again for the rest")
+        say(errors, f"{state.unfinished}; run it again for the rest")
 
 
 def as_json(task: Task, state: State) -> str:
@@ -71,6 +77,8 @@ def as_json(task: Task, state: State) -> str:
             "errors": dict(state.errors),
             "unfinished": state.unfinished,
             "seconds": round(state.elapsed_s, 1),
+            "usd": round(state.usd, 4),
+            "prices": f"{state.bill.prices.region}, {state.bill.prices.dated}",
             "keys_per_second": round(state.keys / max(state.elapsed_s, 0.001)),
         }
     )
@@ -79,9 +87,15 @@ def as_json(task: Task, state: State) -> str:
 def _counts(state: State) -> str:
     rate = state.keys / max(state.elapsed_s, 0.001)
     shown = [f"{name} {count:,}" for name, count in as_numbers(state.sums).items() if count]
-    left = "" if state.eta_s is None else f", {timedelta(seconds=round(state.eta_s))} left"
-    return f"{state.keys:,} keys, {rate:,.0f}/s{left}; {', '.join(shown) or 'nothing final yet'}"
+    left = "" if state.eta_s is None else f", {duration(state.eta_s)} left"
+    in_all = "" if state.usd_in_all is None else f" of about {state.usd_in_all:,.2f}"
+    money = f", {state.usd:,.2f}{in_all} USD"
+    return (
+        f"{state.keys:,} keys, {rate:,.0f}/s{left}{money};"
+        f" {', '.join(shown) or 'nothing final yet'}"
+    )
 
 
-def _say(console: Console, text: str) -> None:
+def say(console: Console, text: str) -> None:
+    """One line as it is."""
     console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 
 from hintferry import wiring
-from hintferry.adapters.scan import Consistency
+from hintferry.adapters.cassandra import CassandraSource
+from hintferry.adapters.clock import NoDeadline, WallClock
+from hintferry.adapters.keycodec import readable
 from hintferry.adapters.settings import migration_from
 from hintferry.core.errors import HintferryError
 from hintferry.core.tokens import TokenRange
-from hintferry.core.verdict import Filled, Tally
-from hintferry.report import Finished, Report
-from hintferry_cli.sweep.task import Advanced, Ended, Refused, Task, Verb, Wanted, as_numbers
+from hintferry.report import Finished
+from hintferry_cli.sweep.task import Advanced, Ended, Order, Refused, Wanted, as_numbers
 
 
 def main() -> None:
@@ -25,9 +26,9 @@ def main() -> None:
     # Ctrl-C reaches the whole group: the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = Connection(int(sys.argv[1]))
-    task: Task = parent.recv()
+    order: Order = parent.recv()
     try:
-        _work(task, parent)
+        _work(order, parent)
     except HintferryError as error:
         parent.send(Refused(str(error)))
     except (BrokenPipeError, ConnectionResetError, EOFError):
@@ -35,32 +36,22 @@ def main() -> None:
         return
 
 
-def _work(task: Task, parent: Connection) -> None:
-    sweeper = wiring.sweeper(migration_from(task.config), task.table)
+def _work(order: Order, parent: Connection) -> None:
+    sweeper = wiring.sweeper(migration_from(order.config), order.task.table, order.queues)
     try:
-        for report in _reports(task, sweeper, _ranges(parent)):
+        source = CassandraSource(sweeper.near, WallClock())
+        for report in sweeper.work(order.task, _ranges(parent), NoDeadline()):
             if isinstance(report, Finished):
                 error = None if report.error is None else str(report.error)
-                parent.send(Ended(report.part, as_numbers(report.tally), error))
+                examples = tuple(
+                    (verdict.value, readable(source.table(order.task.table), hint))
+                    for verdict, hint in report.examples
+                )
+                parent.send(Ended(report.part, as_numbers(report.tally), error, examples))
             else:
                 parent.send(Advanced(report.keys))
     finally:
         sweeper.close()
-
-
-def _reports(
-    task: Task, sweeper: wiring.Sweeper, ranges: Iterator[TokenRange]
-) -> Iterator[Report[Tally] | Report[Filled]]:
-    if task.verb is Verb.BACKFILL:
-        assert task.queues is not None
-        yield from sweeper.backfill(task.queues).fill(ranges)
-        return
-    repair = None
-    if task.repair_rate is not None:
-        assert task.queues is not None
-        repair = task.queues.replay_queue_url, task.repair_rate
-    consistency = Consistency.ALL if task.at_all else Consistency.LOCAL_QUORUM
-    yield from sweeper.verify(consistency, repair).verify(ranges)
 
 
 def _ranges(parent: Connection) -> Iterator[TokenRange]:

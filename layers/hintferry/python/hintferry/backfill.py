@@ -11,12 +11,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from math import inf
 
+from hintferry.core import cost
 from hintferry.core.coalesce import ROWS_PER_READ, RowWork, StaticWork
 from hintferry.core.errors import Fenced, HintferryError, Unprocessable
 from hintferry.core.hint import Errand, Hint, Scope
 from hintferry.core.ledger import Outcome, Settled
-from hintferry.core.rows import Row, ScanPage, Snapshot
+from hintferry.core.rows import Row, Scanned, Snapshot
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.core.tokens import TokenRange
 from hintferry.core.verdict import Filled, shown
@@ -34,6 +36,11 @@ class Backfill:
     scan: Scan
     pipeline: Pipeline
     deadline: Deadline
+    ttl: bool = True
+    """Whether the target's table has times to live switched on."""
+
+    units_per_s: float = inf
+    """Write units a second at most."""
 
     def fill(self, ranges: Iterable[TokenRange]) -> Iterator[Report[Filled]]:
         """Write every key of the ranges; each is taken only when the one before is done.
@@ -69,19 +76,22 @@ class Backfill:
             return
         read = self.scan.rows if kind is Scope.ROW else self.scan.statics
         for page in read(table, part):
-            self._write(table, kind, page, filled)
+            keys = page.keys
+            self._write(table, kind, page.read_start, keys, filled)
             if page.is_last:
                 yield part.upto
-            elif page.keys:
+            elif keys:
                 # Its last partition may go on in the next page.
-                yield max(part.after, page.keys[-1].token - 1)
+                yield max(part.after, keys[-1].token - 1)
 
-    def _write(self, table: Table, kind: Scope, page: ScanPage, filled: Filled) -> None:
+    def _write(
+        self, table: Table, kind: Scope, read_start: int, page: list[Scanned], filled: Filled
+    ) -> None:
         """Bring one page to its end. Raises what kept any of it from being written."""
         partitions: dict[Key, dict[Key, Row]] = {}
-        for key in page.keys:
-            if kind is Scope.ROW or shown(key.row) is not None:
-                partitions.setdefault(key.partition, {})[key.clustering] = key.row
+        keys = [key for key in page if kind is Scope.ROW or shown(key.row) is not None]
+        for key in keys:
+            partitions.setdefault(key.partition, {})[key.clustering] = key.row
         hints = [
             Hint(
                 table.id,
@@ -95,10 +105,23 @@ class Backfill:
             for clustering in rows
         ]
         seen = [
-            (work, Snapshot(table, page.read_start, partitions[work.partition]))
+            (work, Snapshot(table, read_start, partitions[work.partition]))
             for work in _works(table, kind, partitions)
         ]
+        began = self.pipeline.clock.now()
         _enter(self.pipeline.fill(seen, hints, self.deadline), filled)
+        units = sum(self._units(table, kind, key) for key in keys)
+        filled.write_units += units
+        took_s = self.pipeline.clock.now() - began
+        self.pipeline.clock.sleep(max(0.0, units / self.units_per_s - took_s))
+
+    def _units(self, table: Table, kind: Scope, key: Scanned) -> int:
+        values = key.row.values
+        if kind is Scope.STATIC:
+            size = cost.static_size(table, key.partition, values)
+        else:
+            size = cost.row_size(table, key.partition, key.clustering, values, self.ttl)
+        return cost.write_units(size)
 
 
 def _works(

@@ -32,6 +32,7 @@ from hintferry.core.limits import REQUEST_TIMEOUT_S, RESERVE_S, STALE_AFTER_S
 from hintferry.core.plan import plan_rows, plan_statics
 from hintferry.core.rows import Snapshot
 from hintferry.counting import recount
+from hintferry.mend import Mender
 from hintferry.ports import (
     Clock,
     Deadline,
@@ -169,7 +170,7 @@ class Pipeline:
     def _sorted(
         self, works: list[Work], failures: Failures
     ) -> tuple[list[RowWork | StaticWork], list[Work]]:
-        """Keys that are written whatever the target shows; then slices and counters."""
+        """Keys that are written whatever the target shows; then slices, counters and repairs."""
         blind: list[RowWork | StaticWork] = []
         compared: list[Work] = []
         for work in works:
@@ -178,7 +179,8 @@ class Pipeline:
             except HintferryError as error:
                 failures.append((work, error))
                 continue
-            if is_counter or isinstance(work, SliceWork):
+            is_repair = isinstance(work, RowWork) and work.is_repair
+            if is_counter or is_repair or isinstance(work, SliceWork):
                 compared.append(work)
             else:
                 blind.append(work)
@@ -205,7 +207,7 @@ class Pipeline:
     def _compare(
         self, works: list[Work], deadline: Deadline
     ) -> Iterator[tuple[Work, HintferryError | None]]:
-        """Make slices and counters equal, a few at once; see to it that slices are seen again."""
+        """Make these equal, a few at once; see to it that slices are seen again."""
         if not works:
             return
         with ThreadPoolExecutor(COMPARED_AT_ONCE) as pool:
@@ -227,8 +229,12 @@ class Pipeline:
             return OUT_OF_TIME
         sides = self.source, self.target
         try:
-            if not isinstance(work, SliceWork) or self.source.table(work.table).is_counter:
+            if self.source.table(work.table).is_counter:
                 return recount(work, *sides, self.leases, self.clock, deadline)
+            if not isinstance(work, SliceWork):
+                assert isinstance(work, RowWork)
+                Mender(*sides, self.clock, deadline).mend(work)
+                return None
             return Reconciler(*sides, self.clock, deadline).reconcile(work)
         except HintferryError as error:
             return error

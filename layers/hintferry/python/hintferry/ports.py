@@ -8,11 +8,14 @@ from typing import Protocol
 
 from hintferry.core.coalesce import RowWork, SliceWork, StaticWork, Work
 from hintferry.core.errors import HintferryError
+from hintferry.core.facts import Lag, NodeReport, NodeState
 from hintferry.core.followup import Later
 from hintferry.core.hint import Hint, Nothing, Record, Slice
 from hintferry.core.ledger import Settled
+from hintferry.core.passes import Pass
 from hintferry.core.rows import Row, ScanPage, Snapshot, Statement
 from hintferry.core.schema import Key, Table, TableId
+from hintferry.core.source import SourceFacts
 from hintferry.core.tokens import TokenRange
 
 
@@ -118,6 +121,99 @@ class Fences(Protocol):
 
     def is_fenced(self, table: TableId) -> bool:
         """Whether it was, as of at most FENCE_HOLDS_S ago. Raises SideFault."""
+
+
+class FencePost(Fences, Protocol):
+    """Fences that can be set."""
+
+    def set(self, table: TableId) -> None:
+        """From now on, and what began until FENCE_HOLDS_S later, it is fenced. Raises SideFault."""
+
+    def lift(self, table: TableId) -> None:
+        """It is no longer. Raises SideFault."""
+
+
+class Passes(Protocol):
+    """The record of finished passes over whole tables. Every method raises SideFault."""
+
+    def enter(self, one: Pass) -> None:
+        """Keep a finished pass."""
+
+    def of(self, table: TableId) -> list[Pass]:
+        """The latest passes over a table, the one that began last first."""
+
+
+class NodeReports(Protocol):
+    """What the nodes of the source report of their capture."""
+
+    def reports(self, since: float) -> list[NodeReport]:
+        """The latest of each node, with losses since then (epoch s)."""
+
+
+class Topics(Protocol):
+    """What the event sources report."""
+
+    def lag(self, table: TableId) -> Lag | None:
+        """Of the table's topic; None where it is not known."""
+
+
+class SourceNodes(Protocol):
+    """The nodes of the datacenter that is read, each asked itself."""
+
+    def states(self, table: TableId) -> list[NodeState]:
+        """Every node that should be there. Raises SideFault."""
+
+
+class Waiting(Protocol):
+    """What waits in queues and bucket."""
+
+    def parked(self, table: TableId) -> Mapping[str, int]:
+        """Records of this table, and of none that is known, by reason."""
+
+    def given_up(self) -> int:
+        """Payloads in the bucket, of any table."""
+
+    def replayed(self) -> int:
+        """Messages in the replay queue: visible, delayed or being worked on; of any table."""
+
+
+class Markers(Protocol):
+    """Marker rows: written on the source, they take the way of every change."""
+
+    def send(self, table: TableId) -> bytes:
+        """Write the table's; gives what to look for. Raises ConfigurationError, SideFault."""
+
+    def has_arrived(self, table: TableId, written: bytes) -> bool:
+        """Whether the target shows it. Raises ConfigurationError, SideFault."""
+
+
+class SourceInspection(Protocol):
+    """The source cluster's own account of itself."""
+
+    def facts(self, with_settings: bool) -> SourceFacts:
+        """Everything at once; with the nodes' settings each is asked. Raises SideFault."""
+
+    def table(self, table: TableId) -> Table:
+        """One table. Raises UnknownTable, SideFault."""
+
+    def scan(self) -> Scan:
+        """What reads rows, with their times to live."""
+
+    def close(self) -> None:
+        """End the connections."""
+
+
+class TargetInspection(Protocol):
+    """Whether the target is ready to be written. Every method raises SideFault."""
+
+    def table_faults(self, table: Table, with_ttl: bool) -> list[HintferryError]:
+        """What forbids to write what the source has as `table`, each with its mend."""
+
+    def control_faults(self) -> list[HintferryError]:
+        """The same of the tables that Hintferry keeps for itself."""
+
+    def close(self) -> None:
+        """End the connections."""
 
 
 class Clock(Protocol):

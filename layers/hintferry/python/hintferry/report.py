@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from hintferry.core.errors import HintferryError
+from hintferry.core.hint import Hint
 from hintferry.core.tokens import TokenRange
-from hintferry.core.verdict import Sums
+from hintferry.core.verdict import Sums, Verdict
 
 S = TypeVar("S", bound=Sums)
 
@@ -26,6 +27,8 @@ class Finished(Generic[S]):
     part: TokenRange
     tally: S
     error: HintferryError | None = None
+    examples: tuple[tuple[Verdict, Hint], ...] = ()
+    """Some of the keys that are not equal."""
 
 
 Report = Progress | Finished[S]

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from hintferry.core.coalesce import SliceWork
+from hintferry.core.cost import read_units
 from hintferry.core.errors import Fenced, HintferryError, StaleRead, Unprocessable
 from hintferry.core.hint import Bound, Errand, Hint, Scope, Slice
 from hintferry.core.limits import SECOND_LOOK_AFTER_S
-from hintferry.core.rows import Row, Scanned, ScanPage
+from hintferry.core.rows import Row, ScanPage
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.core.tokens import TokenRange
 from hintferry.core.verdict import Tally, Verdict, judge, shown
@@ -25,10 +26,14 @@ from hintferry.reconcile import intervals
 from hintferry.repair import Repair
 from hintferry.report import Finished, Progress, Report
 from hintferry.secondlook import SecondLook, Suspect
-from hintferry.walk import ATTEMPTS, FIRST_PAUSE_S, PASSING, chunks, walk
+from hintferry.sidebyside import Pair, Place, SideBySide, matched
+from hintferry.walk import ATTEMPTS, FIRST_PAUSE_S, PASSING, walk
 
 MOST_SUSPECTS = 50_000
 """With more of them waiting, the walk waits too: memory stays flat."""
+
+MOST_EXAMPLES = 3
+"""Of a range."""
 
 MOST_AT_ONCE = 500
 """Suspects looked at together, and rows of one interval that only the target may show."""
@@ -46,6 +51,8 @@ class _Books:
     number: int
     part: TokenRange
     tally: Tally = field(default_factory=Tally)
+    examples: list[tuple[Verdict, Hint]] = field(default_factory=list)
+    seen: int = 0
     open: int = 0
     is_walked: bool = False
 
@@ -63,8 +70,8 @@ class Sweep:
     repair: Repair | None = None
     _books: dict[int, _Books] = field(default_factory=dict)
     _suspects: deque[Suspect] = field(default_factory=deque)
-    _reached: dict[Key, Bound | None] = field(default_factory=dict)
-    """Of partitions larger than a page: from where on they are still to be judged, if anywhere."""
+    _open: list[Place] = field(default_factory=list)
+    """At most one: of its next token only what it tells was judged."""
 
     def verify(self, ranges: Iterable[TokenRange]) -> Iterator[Report[Tally]]:
         """Judge every key of the ranges; each is taken only when the one before is walked.
@@ -86,7 +93,7 @@ class Sweep:
     def _walk(self, books: _Books) -> Iterator[Report[Tally]]:
         seen = 0
         for kind in (Scope.ROW, Scope.STATIC):
-            self._reached.clear()
+            self._open.clear()
             steps = walk(
                 books.part,
                 partial(self._step, books, kind),
@@ -103,61 +110,84 @@ class Sweep:
         table = self.source.table(self.table)
         if kind is Scope.STATIC and not table.statics:
             return
-        if self._reached:
-            # The last attempt ended within a large partition, the first of this range.
-            token = part.after + 1
-            yield from self._large(books, table, token)
-            yield token
-            part = TokenRange(token, part.upto)
-        for piece, both in self._pairs(table, kind, part):
+        while part.width:
+            if self._open:
+                token = self._open[0].done + 1
+                yield from self._rest(books, table, kind, self._open[0])
+                self._open.clear()
+                yield token
+                part = TokenRange(token, part.upto)
+                continue
+            pages = self._pages(books.tally, table, kind, part)
+            both = SideBySide(*pages, part.after, part.upto, slices=kind is Scope.ROW)
+            try:
+                yield from self._together(books, table, kind, both)
+            except HintferryError:
+                yield from self._left(both.place, part)
+                raise
+            if both.is_over:
+                return
+            self._open.append(both.place)
+            part = TokenRange(both.place.done, part.upto)
+            yield part.after
+
+    def _together(
+        self, books: _Books, table: Table, kind: Scope, both: SideBySide
+    ) -> Iterator[int]:
+        for step in both.steps():
             if self.source.table(self.table) is not table:
                 # What was read may lack a column: it is read anew.
                 raise StaleRead("the table was altered meanwhile")
-            if both is None:
-                yield from self._large(books, table, piece.upto)
-            else:
-                self._enter(books, table, kind, _matched(*both))
-            yield piece.upto
+            books.tally.equal += step.equal
+            books.seen += step.equal
+            self._enter(books, table, kind, map(_as_judged, step.pairs))
+            yield step.done
 
-    def _pairs(
-        self, table: Table, kind: Scope, part: TokenRange
-    ) -> Iterator[tuple[TokenRange, tuple[list[Scanned], list[Scanned]] | None]]:
-        """What both sides show of the same tokens; None where one shows more than a page of one."""
-        rows = kind is Scope.ROW
-        near = self.source_scan.rows if rows else self.source_scan.statics
-        far = self.target_scan.rows if rows else self.target_scan.statics
-        for ours in chunks(lambda piece: near(table, piece), part):
-            if ours.keys is None:
-                # Of one token there are few partitions: their static columns are read whole.
-                pages = (near(table, ours.part), far(table, ours.part))
-                yield ours.part, None if rows else (_whole(pages[0]), _whole(pages[1]))
-                continue
-            waiting = deque(ours.keys)
-            for theirs in chunks(lambda piece: far(table, piece), ours.part):
-                mine = []
-                while waiting and waiting[0].token <= theirs.part.upto:
-                    mine.append(waiting.popleft())
-                found = theirs.keys
-                if found is None and not rows:
-                    found = _whole(far(table, theirs.part))
-                yield theirs.part, None if found is None else (mine, found)
+    def _left(self, place: Place, part: TokenRange) -> Iterator[int]:
+        """Remember what was judged before a fault, some of a token included."""
+        if place.reached:
+            self._open.append(place)
+        if place.reached or place.done > part.after:
+            yield place.done
 
-    def _large(self, books: _Books, table: Table, token: int) -> Iterator[int]:
-        """Judge the partitions of one token slice by slice."""
+    def _pages(
+        self, tally: Tally, table: Table, kind: Scope, part: TokenRange
+    ) -> tuple[Iterator[ScanPage], Iterator[ScanPage]]:
+        near, far = self.source_scan, self.target_scan
+        if kind is Scope.ROW:
+            return near.rows(table, part), _metered(far.rows(table, part), tally)
+        return near.statics(table, part), _metered(far.statics(table, part), tally)
+
+    def _rest(self, books: _Books, table: Table, kind: Scope, place: Place) -> Iterator[int]:
+        """Judge of the token after the place what is not judged yet."""
+        token = place.done + 1
+        if kind is Scope.ROW:
+            yield from self._large(books, table, token, place.reached)
+            return
+        # Of one token there are few partitions: their static columns are read whole.
+        near, far = (
+            [key for page in pages for key in page.keys if key.partition not in place.reached]
+            for pages in self._pages(books.tally, table, kind, TokenRange(place.done, token))
+        )
+        self._enter(books, table, kind, map(_as_judged, matched(near, far)))
+
+    def _large(
+        self, books: _Books, table: Table, token: int, reached: dict[Key, Bound | None]
+    ) -> Iterator[int]:
+        """Judge the partitions of one token slice by slice, each from where it was reached."""
         found = {*self.source_scan.partitions(table, token)}
         found.update(self.target_scan.partitions(table, token))
         for partition in sorted(found):
-            while (start := self._reached.get(partition, Bound())) is not None:
+            while (start := reached.get(partition, Bound())) is not None:
                 work = SliceWork(table.id, partition, Slice(start), ())
                 for seen, part in intervals(self.source.pages(work), work.slice):
                     end, judged = self._interval(token, work, table, seen.rows, part)
                     self._enter(books, table, Scope.ROW, judged)
                     is_over = end == work.slice.end
-                    self._reached[partition] = None if is_over else Bound(end.values, False)
+                    reached[partition] = None if is_over else Bound(end.values, False)
                     yield token - 1
                     if end != part.end:
                         break
-        self._reached.clear()
 
     def _interval(
         self, token: int, work: SliceWork, table: Table, rows: dict[Key, Row], part: Slice
@@ -185,6 +215,7 @@ class Sweep:
                 ours, theirs = shown(ours), shown(theirs)
                 if ours is None and theirs is None:
                     continue
+            books.seen += 1
             if judge(table, ours, theirs) is Verdict.EQUAL:
                 books.tally.equal += 1
                 continue
@@ -202,7 +233,7 @@ class Sweep:
 
     def _unread(self, books: _Books, token: int) -> None:
         """A side fails to read this token: the pipeline may cut its partitions small enough."""
-        self._reached.clear()
+        self._open.clear()
         table = self.source.table(self.table)
         partitions = self.target_scan.partitions(table, token)
         books.tally.unread += len(partitions) or 1
@@ -236,7 +267,10 @@ class Sweep:
         closed = [number for number, one in self._books.items() if one.is_walked and not one.open]
         for number in closed:
             books = self._books.pop(number)
-            yield Finished(books.part, books.tally)
+            if books.seen != books.tally.seen:
+                # Not an assertion: those can be switched off.
+                raise RuntimeError(f"of {books.seen} keys {books.tally} were told; report this")
+            yield Finished(books.part, books.tally, examples=tuple(books.examples))
 
     def _due(self, now: float) -> list[Suspect]:
         """The next that are due; those of a range that was given up are forgotten."""
@@ -276,8 +310,11 @@ class Sweep:
             books.open -= 1
             if verdict is None:
                 books.tally.unread += 1
+                books.seen -= 1
             else:
                 books.tally.count(verdict)
+            if verdict not in (None, Verdict.EQUAL) and len(books.examples) < MOST_EXAMPLES:
+                books.examples.append((verdict, suspect.hint))
             if self.repair is not None and verdict is not Verdict.EQUAL:
                 books.tally.hinted += 1
 
@@ -288,16 +325,15 @@ class Sweep:
                 yield Finished(books.part, books.tally, error)
 
 
-def _whole(pages: Iterable[ScanPage]) -> list[Scanned]:
-    return [key for page in pages for key in page.keys]
+def _metered(pages: Iterator[ScanPage], tally: Tally) -> Iterator[ScanPage]:
+    for page in pages:
+        tally.read_units += read_units(len(page.body))
+        yield page
 
 
-def _matched(ours: list[Scanned], theirs: list[Scanned]) -> Iterator[Judged]:
-    """Each key of either side with the rows of both."""
-    unmatched = {(key.partition, key.clustering): key for key in ours}
-    for key in theirs:
-        wanted = unmatched.pop((key.partition, key.clustering), None)
-        row = None if wanted is None else wanted.row
-        yield key.token, key.partition, key.clustering, row, key.row
-    for key in unmatched.values():
-        yield key.token, key.partition, key.clustering, key.row, None
+def _as_judged(pair: Pair) -> Judged:
+    ours, theirs = pair
+    key = ours or theirs
+    assert key is not None
+    near, far = (None if one is None else one.row for one in pair)
+    return key.token, key.partition, key.clustering, near, far

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from struct import pack
 from typing import Any
@@ -21,14 +22,17 @@ from cassandra.policies import (
 )
 
 from hintferry.adapters.cassandra import CassandraSource
-from hintferry.adapters.clock import NoDeadline, WallClock
+from hintferry.adapters.clock import WallClock
 from hintferry.adapters.debezium import HintDecoder
 from hintferry.adapters.fences import KeyspacesFences
+from hintferry.adapters.figures import CloudWatchFigures
+from hintferry.adapters.inspection import CqlInspection
 from hintferry.adapters.keyspaces import KeyspacesTarget
 from hintferry.adapters.leases import KeyspacesLeases
-from hintferry.adapters.marker import check_capture
+from hintferry.adapters.marker import CapturedMarkers, check_capture
 from hintferry.adapters.meter import NoMeter, PowertoolsMeter
 from hintferry.adapters.parking import SqsParkingLot
+from hintferry.adapters.passes import KeyspacesPasses
 from hintferry.adapters.queue_event import ReplayEvents
 from hintferry.adapters.rawcql import rows_as_they_are
 from hintferry.adapters.replay_queue import SqsReplayQueue
@@ -46,15 +50,26 @@ from hintferry.adapters.settings import (
 )
 from hintferry.adapters.sigv4 import KeyspacesAuthProvider
 from hintferry.adapters.source_login import SourceLogin
+from hintferry.adapters.source_nodes import CqlNodes
+from hintferry.adapters.sweep_steps import SweepSteps
+from hintferry.adapters.target_check import TargetCheck
 from hintferry.backfill import Backfill
-from hintferry.core.errors import Side
+from hintferry.core.errors import ConfigurationError, Side
+from hintferry.core.facts import Answers
 from hintferry.core.limits import REQUEST_TIMEOUT_S
+from hintferry.core.passes import Verb
 from hintferry.core.schema import TableId
 from hintferry.core.tokens import TokenRange
+from hintferry.core.verdict import Filled, Tally
+from hintferry.cutover import Gatekeeper
+from hintferry.estimate import Estimate, estimate
 from hintferry.fence import FencedScan, FencedSource
 from hintferry.pipeline import Pipeline
+from hintferry.ports import Clock, Deadline, NodeReports, Waiting
 from hintferry.repair import Repair
+from hintferry.report import Report
 from hintferry.sweep import Sweep
+from hintferry.task import Task
 
 DROP_WHAT_IS_UNSENT = (socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
 """Closing a connection ends what it still had to send."""
@@ -91,6 +106,8 @@ class Sweeper:
     table: TableSettings
     near: CqlSession
     far: CqlSession
+    queues: Queues | None
+    """Where hints go, and what the target refuses; a verify without repair needs none."""
 
     def ranges(self) -> list[TokenRange]:
         """The whole ring, cut for this table. Raises ConfigurationError, SideFault."""
@@ -100,12 +117,25 @@ class Sweeper:
         """Raises ConfigurationError unless changes of the table reach the target."""
         check_capture(self.table.id, self.near, self.far)
 
-    def verify(self, consistency: Consistency, repair: tuple[str, float] | None) -> Sweep:
-        """`repair`: URL of the replay queue, and hints a second; None sends none."""
+    def work(
+        self, task: Task, ranges: Iterable[TokenRange], deadline: Deadline
+    ) -> Iterator[Report[Tally] | Report[Filled]]:
+        """Sweep the ranges one after the other. Raises Fenced, Unprocessable."""
+        if task.verb is Verb.BACKFILL:
+            return self._backfill(task, deadline).fill(ranges)
+        return self._verify(task).verify(ranges)
+
+    def _verify(self, task: Task) -> Sweep:
         clock, ttl_off = WallClock(), self._ttl_off()
         fences = KeyspacesFences(self.far, clock)
+        consistency = Consistency.ALL if task.at_all else Consistency.LOCAL_QUORUM
         near = TokenScan(self.near, clock.read_start, ttl_off, consistency.value)
         far = TokenScan(self.far, lambda: 0, ttl_off)
+        repair = None
+        if task.repair_rate is not None:
+            url = self._the_queues().replay_queue_url
+            queue = SqsReplayQueue(_client("sqs"), url, clock)
+            repair = Repair(queue, clock, task.repair_rate / task.workers)
         return Sweep(
             self.table.id,
             FencedSource(CassandraSource(self.near, clock, ttl_off), fences),
@@ -113,11 +143,18 @@ class Sweeper:
             FencedScan(near, fences),
             far,
             clock,
-            repair and Repair(SqsReplayQueue(_client("sqs"), repair[0], clock), clock, repair[1]),
+            repair,
         )
 
-    def backfill(self, queues: Queues) -> Backfill:
-        """`queues`: where what the target refuses is parked."""
+    def estimate(self) -> Estimate:
+        """About what a backfill will have to do. Raises HintferryError."""
+        clock, fences = WallClock(), KeyspacesFences(self.far, WallClock())
+        near = TokenScan(self.near, clock.read_start, self._ttl_off())
+        source = CassandraSource(self.near, clock, self._ttl_off())
+        return estimate(source.table(self.table.id), FencedScan(near, fences), self.table.ttl)
+
+    def _backfill(self, task: Task, deadline: Deadline) -> Backfill:
+        queues = self._the_queues()
         clock, ttl_off = WallClock(), self._ttl_off()
         fences = KeyspacesFences(self.far, clock)
         source = FencedSource(CassandraSource(self.near, clock, ttl_off), fences)
@@ -133,22 +170,105 @@ class Sweeper:
             NoMeter(),
         )
         scan = FencedScan(TokenScan(self.near, clock.read_start, ttl_off), fences)
-        return Backfill(self.table.id, scan, pipeline, NoDeadline())
+        rate = self.table.capacity.backfill_units_per_s / task.workers
+        return Backfill(self.table.id, scan, pipeline, deadline, self.table.ttl, rate)
+
+    def fences(self) -> KeyspacesFences:
+        """Which tables were cut over."""
+        return KeyspacesFences(self.far, WallClock())
+
+    def passes(self) -> KeyspacesPasses:
+        """Where finished passes are recorded."""
+        return KeyspacesPasses(self.far)
 
     def close(self) -> None:
         """End the connections."""
         self.near.close()
         self.far.close()
 
+    def _the_queues(self) -> Queues:
+        if self.queues is None:
+            raise ConfigurationError("a backfill and a repair need the queues; name them")
+        return self.queues
+
     def _ttl_off(self) -> frozenset[TableId]:
         return frozenset() if self.table.ttl else frozenset({self.table.id})
 
 
-def sweeper(migration: Migration, table: TableId) -> Sweeper:
+def source_inspection(settings: SourceSettings) -> CqlInspection:
+    """What asks the source cluster of itself. Nothing is connected yet."""
+    return CqlInspection(source_session(settings))
+
+
+def target_check(settings: TargetSettings) -> TargetCheck:
+    """What tells whether the target is ready. Nothing is connected yet."""
+    return TargetCheck(target_session(settings))
+
+
+def node_reports(migration: Migration) -> NodeReports:
+    """What the nodes report; raises errors of boto3 when asked."""
+    return CloudWatchFigures(_client("cloudwatch"), migration, WallClock())
+
+
+def sweeper(migration: Migration, table: TableId, queues: Queues | None = None) -> Sweeper:
     """The sweeper of one table. Nothing is connected yet."""
+    near, far = source_session(migration.source), target_session(migration.target)
+    return Sweeper(_settings(migration, table), near, far, queues)
+
+
+def sweep_steps(logger: Logger, metrics: Metrics) -> SweepSteps:
+    """The steps of the sweep function, from its environment. Nothing is connected yet."""
+    migration, queues = migration_from_environment(), queues_from_environment()
+    near, far = source_session(migration.source), target_session(migration.target)
+
+    def of(table: TableId) -> Sweeper:
+        return Sweeper(_settings(migration, table), near, far, queues)
+
+    return SweepSteps(of, _client("s3"), queues.bucket, logger, metrics)
+
+
+def _settings(migration: Migration, table: TableId) -> TableSettings:
     known = {one.id: one for one in migration.tables}
-    settings = known.get(table, TableSettings(table))
-    return Sweeper(settings, source_session(migration.source), target_session(migration.target))
+    return known.get(table, TableSettings(table))
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """From where tables are watched and cut over; close it at the end."""
+
+    migration: Migration
+    near: CqlSession
+    far: CqlSession
+    clock: Clock
+    waiting: Waiting
+
+    def keeper(self, table: TableId, answers: Answers) -> Gatekeeper:
+        """Of one table's gate. Raises UnknownTable, SideFault."""
+        figures = CloudWatchFigures(_client("cloudwatch"), self.migration, self.clock)
+        return Gatekeeper(
+            CassandraSource(self.near, self.clock).table(table),
+            answers,
+            self.migration.stock_connector,
+            CqlNodes(self.near, self.migration.source.datacenter),
+            figures,
+            figures,
+            self.waiting,
+            CapturedMarkers(self.near, self.far),
+            KeyspacesPasses(self.far),
+            KeyspacesFences(self.far, self.clock),
+            self.clock,
+        )
+
+    def close(self) -> None:
+        """End the connections."""
+        self.near.close()
+        self.far.close()
+
+
+def seat(migration: Migration, waiting: Waiting) -> Seat:
+    """Nothing is connected yet."""
+    near, far = source_session(migration.source), target_session(migration.target)
+    return Seat(migration, near, far, WallClock(), waiting)
 
 
 def _client(service: str, region: str | None = None) -> Any:

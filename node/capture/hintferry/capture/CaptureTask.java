@@ -1,10 +1,8 @@
 package hintferry.capture;
 
 import io.debezium.connector.cassandra.AbstractProcessor;
-import io.debezium.connector.cassandra.Cassandra5TypeProvider;
 import io.debezium.connector.cassandra.CassandraConnectorConfig;
 import io.debezium.connector.cassandra.CassandraConnectorContext;
-import io.debezium.connector.cassandra.CassandraConnectorTask.Cassandra5SchemaLoader;
 import io.debezium.connector.cassandra.CassandraConnectorTaskTemplate;
 import io.debezium.connector.cassandra.CommitLogIdxProcessor;
 import io.debezium.connector.cassandra.ComponentFactoryStandalone;
@@ -32,8 +30,7 @@ public final class CaptureTask {
 
     private static CassandraConnectorTaskTemplate template(CassandraConnectorConfig config) {
         SchemaKeeper schema = new SchemaKeeper(config);
-        return new CassandraConnectorTaskTemplate(config, new Cassandra5TypeProvider(),
-                new Cassandra5SchemaLoader(), unused -> schema,
+        return new CassandraConnectorTaskTemplate(config, Release.types(), Release.schema(), unused -> schema,
                 context -> new AbstractProcessor[]{ reader(context, schema) },
                 new ComponentFactoryStandalone());
     }
@@ -41,7 +38,7 @@ public final class CaptureTask {
     private static AbstractProcessor reader(CassandraConnectorContext context, SchemaKeeper schema) {
         refuseWritesThatWait();
         CassandraStreamingMetrics metrics =
-                new CassandraStreamingMetrics((CdcSourceTaskContext<?>) context);
+                new CassandraStreamingMetrics((CdcSourceTaskContext) context);
         HintWriter writer = new HintWriter(context, metrics);
         return new CommitLogIdxProcessor(context, metrics, new SegmentReader(schema, writer),
                 new File(DatabaseDescriptor.getCDCLogLocation()));

@@ -90,7 +90,7 @@ final class SegmentReader implements CommitLogSegmentReader {
     private record Target(int tables, TableId table, ByteBuffer key) {
         static Target of(byte[] bytes, int size) throws IOException {
             try (DataInputBuffer in = new DataInputBuffer(bytes, 0, size)) {
-                return new Target(in.readUnsignedVInt32(), TableId.deserialize(in),
+                return new Target((int) in.readUnsignedVInt(), TableId.deserialize(in),
                         ByteBufferUtil.readWithVIntLength(in));
             }
         }

@@ -7,12 +7,13 @@ timestamps would let a late, old write win: both are refused with the statement 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from cassandra.cqltypes import MapType, UTF8Type
 
-from hintferry.adapters import cql
+from hintferry.adapters import cql, ddl
 from hintferry.adapters.catalog import Catalog, execute_raw
 from hintferry.adapters.session import CqlSession
 from hintferry.core.errors import HintferryError, SchemaMismatch, Side, Unavailable, UnknownTable
@@ -58,31 +59,42 @@ class Agreement:
         """The target refused a statement: look at the table anew before the next."""
         self._verdicts.pop(table.id, None)
 
+    def faults(self, table: Table, with_ttl: bool) -> list[HintferryError]:
+        """All that forbids to write the table, each with its mend. Raises SideFault."""
+        errors, ttl_error = self._find(table)
+        return [*errors, ttl_error] if with_ttl and ttl_error is not None else errors
+
     def _judge(self, table: Table) -> _Verdict:
-        error: HintferryError | None = None
+        errors: list[HintferryError] = []
         ttl_error: HintferryError | None = None
         try:
-            self._catalog.forget(table.id)
-            _check_columns(table, self._catalog.table(table.id))
-            ttl_error = self._check_properties(table)
-        except UnknownTable as unknown:
-            error = SchemaMismatch(f"{unknown}: create it there with the source's columns")
+            errors, ttl_error = self._find(table)
         except HintferryError as failure:
-            error = failure
-        return _Verdict(table, error, ttl_error, time.monotonic())
+            errors = [failure]
+        return _Verdict(table, errors[0] if errors else None, ttl_error, time.monotonic())
 
-    def _check_properties(self, table: Table) -> HintferryError | None:
-        """Raises what forbids any write; gives back what forbids a write with a TTL."""
+    def _find(self, table: Table) -> tuple[list[HintferryError], HintferryError | None]:
+        """What forbids any write, and what forbids one with a TTL."""
+        self._catalog.forget(table.id)
+        try:
+            theirs = self._catalog.table(table.id)
+        except UnknownTable as unknown:
+            mend = "what `hintferry schema` prints for it, or deploy the stacks"
+            return [SchemaMismatch(f"{unknown}; run: {mend}")], None
+        errors: list[HintferryError] = list(column_faults(table, theirs))
+        if errors:
+            return errors, None
         default_ttl, switches = self._properties(table)
         if not table.is_counter and not _is_on(switches, "client_side_timestamps"):
-            raise _switch_off(table, "client_side_timestamps")
+            errors.append(_switch_off(table, "client_side_timestamps"))
         if default_ttl:
-            raise SchemaMismatch(
-                f"the target's {table.id} has a default time to live, which would expire rows that"
-                f" the source keeps; run: ALTER TABLE {_cql_name(table)}"
-                " WITH default_time_to_live = 0"
+            errors.append(
+                SchemaMismatch(
+                    f"the target's {table.id} has a default time to live, which would expire rows"
+                    f" that the source keeps; run: {ddl.set_default_ttl(table.id, 0)}"
+                )
             )
-        return None if _is_on(switches, "ttl") else _switch_off(table, "ttl")
+        return errors, None if _is_on(switches, "ttl") else _switch_off(table, "ttl")
 
     def _properties(self, table: Table) -> tuple[int, dict[str, Any]]:
         names = [table.id.keyspace.encode(), table.id.name.encode()]
@@ -108,41 +120,41 @@ def _is_on(switches: dict[str, Any], name: str) -> bool:
 
 def _switch_off(table: Table, name: str) -> SchemaMismatch:
     return SchemaMismatch(
-        f"the target's {table.id} has {name} off; run: ALTER TABLE {_cql_name(table)}"
-        f" WITH CUSTOM_PROPERTIES = {{'{name}': {{'status': 'enabled'}}}}"
+        f"the target's {table.id} has {name} off; run: {ddl.switch_on(table.id, name)}"
     )
 
 
-def _check_columns(source: Table, target: Table) -> None:
+def column_faults(source: Table, target: Table) -> Iterator[SchemaMismatch]:
+    """Where the target's columns and types cannot take the source's; what it has besides may be."""
     if _kinds(source.partition_key + source.clustering) != _kinds(
         target.partition_key + target.clustering
     ):
-        raise SchemaMismatch(
+        yield SchemaMismatch(
             f"the primary key of {source.id}, or its order, differs on the target; create the table"
             " anew there"
         )
-    _check_user_types(source, target)
+        return
+    yield from _type_faults(source, target)
     theirs = {column.name: column for column in target.statics + target.regulars}
     # Columns that only the target has are left alone: a column cannot be dropped there.
     for column in source.statics + source.regulars:
         other = theirs.get(column.name)
         if other is None:
-            raise SchemaMismatch(
-                f"the target's {source.id} lacks a column; run: ALTER TABLE {_cql_name(source)}"
-                f" ADD {cql.quoted(column.name)} {column.cql_type}"
+            yield SchemaMismatch(
+                f"the target's {source.id} lacks a column; run: {ddl.add_column(source.id, column)}"
             )
-        if (other.kind, other.cql_type) != (column.kind, column.cql_type):
-            raise SchemaMismatch(
+        elif (other.kind, other.cql_type) != (column.kind, column.cql_type):
+            yield SchemaMismatch(
                 f"column {column.name} of {source.id} is {column.kind.value} {column.cql_type} on"
                 f" the source and {other.kind.value} {other.cql_type} on the target"
             )
 
 
-def _check_user_types(source: Table, target: Table) -> None:
+def _type_faults(source: Table, target: Table) -> Iterator[SchemaMismatch]:
     theirs = {user_type.name: user_type.fields for user_type in target.user_types}
     for user_type in source.user_types:
         if theirs.get(user_type.name, user_type.fields) != user_type.fields:
-            raise SchemaMismatch(
+            yield SchemaMismatch(
                 f"the type {source.id.keyspace}.{user_type.name} has other fields on the target,"
                 " where a type cannot be altered: create it anew there under another table"
             )
@@ -150,7 +162,3 @@ def _check_user_types(source: Table, target: Table) -> None:
 
 def _kinds(columns: tuple[Column, ...]) -> list[tuple[str, str, bool]]:
     return [(column.name, column.cql_type, column.descending) for column in columns]
-
-
-def _cql_name(table: Table) -> str:
-    return f"{cql.quoted(table.id.keyspace)}.{cql.quoted(table.id.name)}"

@@ -15,7 +15,7 @@ from hintferry.adapters.catalog import Catalog
 from hintferry.adapters.faults import NO_ANSWER, translate
 from hintferry.adapters.paging import pages
 from hintferry.adapters.patience import Patience
-from hintferry.adapters.rawcql import RawRow
+from hintferry.adapters.rawcql import RawRows
 from hintferry.adapters.rowshape import RowShape
 from hintferry.adapters.session import DRIVER_ERRORS, CqlSession
 from hintferry.adapters.window import in_flight
@@ -92,7 +92,7 @@ class CassandraSource:
 
     def _pages(
         self, work: SliceWork, text: str, bounds: list[bytes]
-    ) -> Iterator[tuple[int, list[RawRow], bool]]:
+    ) -> Iterator[tuple[int, RawRows, bool]]:
         values = [*work.partition, *bounds]
         try:
             for page in pages(self._session, text, values, self._clock.read_start):

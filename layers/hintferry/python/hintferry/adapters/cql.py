@@ -163,6 +163,9 @@ CONTROL_TABLES = (
     "CREATE TABLE IF NOT EXISTS hintferry.fences (name text PRIMARY KEY)",
     "CREATE TABLE IF NOT EXISTS hintferry.markers (name text PRIMARY KEY, written uuid)"
     " WITH CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'}}",
+    "CREATE TABLE IF NOT EXISTS hintferry.passes (name text, began timestamp, verb text,"
+    " ended timestamp, at_all boolean, is_clean boolean, sums text,"
+    " PRIMARY KEY (name, began, verb)) WITH CLUSTERING ORDER BY (began DESC, verb ASC)",
 )
 """What Hintferry keeps for itself on the target."""
 
@@ -173,10 +176,24 @@ SOURCE_MARKERS = (
 )
 """What it keeps on the source: a row a table, captured and followed like any other."""
 
+CLUSTER = "SELECT cluster_name, data_center, partitioner FROM system.local"
+SETTINGS = "SELECT name, value FROM system_views.settings"
+TABLE_ID = "SELECT id FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?"
+TRUNCATED_AT = "SELECT truncated_at FROM system.local"
 IS_CAPTURED = "SELECT cdc FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?"
 SET_MARKER = "INSERT INTO hintferry.markers (name, written) VALUES (?, ?)"
 MARKER = "SELECT written FROM hintferry.markers WHERE name = ?"
 FENCES = "SELECT name FROM hintferry.fences"
+SET_FENCE = "INSERT INTO hintferry.fences (name) VALUES (?)"
+LIFT_FENCE = "DELETE FROM hintferry.fences WHERE name = ?"
+ENTER_PASS = (
+    "INSERT INTO hintferry.passes (name, began, verb, ended, at_all, is_clean, sums)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+PASSES = (
+    "SELECT began, verb, ended, at_all, is_clean, sums FROM hintferry.passes"
+    " WHERE name = ? LIMIT 50"
+)
 TAKE_LEASE = (
     f"INSERT INTO hintferry.leases (name, owner) VALUES (?, ?) IF NOT EXISTS USING TTL {LEASE_S}"
 )

@@ -30,12 +30,28 @@ class KeyspacesFences:
                 self._read()
             return str(table) in self._fenced
 
+    def set(self, table: TableId) -> None:
+        """Set the table's fence. Raises SideFault."""
+        self._write(cql.SET_FENCE, table)
+
+    def lift(self, table: TableId) -> None:
+        """Take the table's fence away. Raises SideFault."""
+        self._write(cql.LIFT_FENCE, table)
+
+    def _write(self, text: str, table: TableId) -> None:
+        self._execute(text, [str(table).encode()])
+        with self._lock:
+            self._read_at = float("-inf")
+
     def _read(self) -> None:
         began = self._clock.now()
+        rows = self._execute(cql.FENCES, [])
+        self._fenced = frozenset(row[0].decode() for row in rows)
+        self._read_at = began
+
+    def _execute(self, text: str, values: list[bytes]) -> list[tuple[bytes, ...]]:
         try:
-            rows = execute_raw(self._session, cql.FENCES, [])
+            return execute_raw(self._session, text, values)
         except Exception as error:
             self._session.doubt(error)
             raise translate(self._session, error) from error
-        self._fenced = frozenset(row[0].decode() for row in rows)
-        self._read_at = began

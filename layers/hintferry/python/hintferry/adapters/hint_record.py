@@ -60,7 +60,14 @@ def _hint(value: Json, table: Table) -> Hint:
         return Hint(table.id, partition, scope, statics_due=True)
     if scope is Scope.ROW or not table.clustering:
         clustering = _key("ck", value["ck"] or [], table.clustering, whole=True)
-        return Hint(table.id, partition, Scope.ROW, clustering, statics_due=_statics(value, table))
+        return Hint(
+            table.id,
+            partition,
+            Scope.ROW,
+            clustering,
+            statics_due=_statics(value, table),
+            errand=_errand(value),
+        )
     if scope is Scope.SLICE:
         part = Slice(_bound("start", value["start"], table), _bound("end", value["end"], table))
         return Hint(table.id, partition, scope, slice=part, errand=_errand(value))

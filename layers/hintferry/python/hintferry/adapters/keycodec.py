@@ -1,19 +1,27 @@
-"""Key values as the stock connector's JSON shows them, back to CQL wire bytes."""
+"""Key values: from the stock connector's JSON to CQL wire bytes, and from those to text."""
 
 from __future__ import annotations
 
 import ipaddress
 from base64 import b64decode
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from struct import error as StructError
 from struct import pack
 from typing import Any
 from uuid import UUID
 
+from cassandra.cqltypes import _cqltypes
+from cassandra.encoder import Encoder
+from cassandra.util import Date, Time
+
 from hintferry.adapters.cqltype import CqlType, parse
 from hintferry.core.errors import Undecodable
-from hintferry.core.schema import Column
+from hintferry.core.hint import Hint
+from hintferry.core.schema import Column, Table
+
+_literals = Encoder()
 
 
 def from_json(column: Column, value: Any) -> bytes:
@@ -22,6 +30,33 @@ def from_json(column: Column, value: Any) -> bytes:
         return _encode(parse(column.cql_type), value)
     except (ArithmeticError, AttributeError, LookupError, StructError, TypeError, ValueError):
         raise Undecodable(f"the value of {column.name} is no {column.cql_type}") from None
+
+
+def readable(table: Table, hint: Hint) -> str:
+    """The key as CQL would have it: `a = 7 AND b = 'x'`."""
+    columns = [*table.partition_key, *table.clustering]
+    named = zip(columns, hint.partition + hint.clustering, strict=False)
+    return " AND ".join(f"{column.name} = {_text_of(column, value)}" for column, value in named)
+
+
+def _text_of(column: Column, value: bytes) -> str:
+    """A CQL literal; of types with parameters, of user types and of bytes that are none, a blob."""
+    known = _cqltypes.get(column.cql_type)
+    if known is None:
+        return f"0x{value.hex()}"
+    try:
+        return _literal(known.deserialize(value, 4))
+    except (ArithmeticError, LookupError, StructError, TypeError, ValueError):
+        return f"0x{value.hex()}"
+
+
+def _literal(value: Any) -> str:
+    """As the driver writes it, but for moments, of which it writes the number."""
+    if isinstance(value, datetime):
+        return f"'{value.replace(tzinfo=UTC).isoformat(timespec='milliseconds')}'"
+    if isinstance(value, Date | Time):
+        return f"'{value}'"
+    return str(_literals.cql_encode_all_types(value))
 
 
 def _encode(cql_type: CqlType, value: Any) -> bytes:

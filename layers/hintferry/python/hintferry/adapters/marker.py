@@ -6,6 +6,7 @@ Until it has, a backfill would copy rows whose later changes nobody hears of.
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from uuid import uuid4
 
 from cassandra import InvalidRequest
@@ -35,10 +36,10 @@ def check_capture(table: TableId, source: CqlSession, target: CqlSession) -> Non
             f"{table} is not captured: a backfill would miss what changes meanwhile; run on the"
             f" source: ALTER TABLE {name} WITH cdc = true"
         )
-    key, written = str(table).encode(), uuid4().bytes
-    _execute(source, cql.SET_MARKER, [key, written])
+    markers = CapturedMarkers(source, target)
+    written = markers.send(table)
     end = time.monotonic() + WAIT_S
-    while [row[0] for row in _execute(target, cql.MARKER, [key])] != [written]:
+    while not markers.has_arrived(table, written):
         if time.monotonic() > end:
             raise ConfigurationError(
                 f"the marker row of {table} did not come through capture within {WAIT_S:.0f} s;"
@@ -46,6 +47,25 @@ def check_capture(table: TableId, source: CqlSession, target: CqlSession) -> Non
                 " is there, and that the processor reads it"
             )
         time.sleep(LOOK_EVERY_S)
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedMarkers:
+    """Marker rows written through `source` and looked for through `target`."""
+
+    source: CqlSession
+    target: CqlSession
+
+    def send(self, table: TableId) -> bytes:
+        """Write the table's; gives what to look for. Raises ConfigurationError, SideFault."""
+        written = uuid4().bytes
+        _execute(self.source, cql.SET_MARKER, [str(table).encode(), written])
+        return written
+
+    def has_arrived(self, table: TableId, written: bytes) -> bool:
+        """Whether the target shows it. Raises ConfigurationError, SideFault."""
+        rows = _execute(self.target, cql.MARKER, [str(table).encode()])
+        return [row[0] for row in rows] == [written]
 
 
 def _execute(session: CqlSession, text: str, values: list[bytes]) -> list[tuple[bytes, ...]]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 from cassandra import ConsistencyLevel, OperationTimedOut, ReadFailure, ReadTimeout
 
-from hintferry.adapters.rawcql import RawRow
+from hintferry.adapters.rawcql import NO_ROWS, RawRows
 from hintferry.adapters.session import CqlSession
 
 FIRST_ROWS = 64
@@ -27,7 +27,7 @@ def pages(
     values: list[bytes],
     stamp: Callable[[], int],
     consistency: int = ConsistencyLevel.LOCAL_QUORUM,
-) -> Iterator[tuple[int, list[RawRow], bool]]:
+) -> Iterator[tuple[int, RawRows, bool]]:
     """Each page's stamp, taken just before it is asked for, its rows, and whether it is the last.
 
     Only the server's paging state tells the last page, never an empty one. Raises driver errors.
@@ -51,14 +51,15 @@ def pages(
         session.answered(sent_at, time.time(), None)
         session.has_served(bound)
         state = result.paging_state
-        yield taken, result.current_rows, state is None
+        # The driver gives a list in place of no rows.
+        rows: RawRows = result.current_rows or NO_ROWS
+        yield taken, rows, state is None
         if state is None:
             return
-        size = _rows_of_next(result.current_rows, size)
+        size = _rows_of_next(rows, size)
 
 
-def _rows_of_next(rows: list[RawRow], size: int) -> int:
-    length = sum(len(cell) for row in rows for cell in row if cell is not None)
-    if not length:
+def _rows_of_next(rows: RawRows, size: int) -> int:
+    if not rows:
         return size
-    return max(1, min(MOST_ROWS, 2 * size, PAGE_BYTES * len(rows) // length))
+    return max(1, min(MOST_ROWS, 2 * size, PAGE_BYTES * len(rows) // len(rows.body)))

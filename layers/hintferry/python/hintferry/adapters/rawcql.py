@@ -6,14 +6,50 @@ whatever this language makes of it, and comparing is `==`.
 
 from __future__ import annotations
 
-from struct import Struct
-from typing import Any, BinaryIO, ClassVar
+from collections.abc import Iterator, Sequence
+from functools import cached_property, lru_cache
+from typing import Any, BinaryIO, ClassVar, overload
 
+from cassandra.bytesio import BytesIOReader
+from cassandra.cqltypes import BytesType
+from cassandra.deserializers import make_deserializers
+from cassandra.obj_parser import ListParser
+from cassandra.parsing import ParseDesc
 from cassandra.protocol import ResultMessage, _ProtocolHandler
 
 RawRow = tuple[bytes | None, ...]
 
-_INT = Struct(">i").unpack_from
+_PROTOCOL_VERSION = 4
+
+
+class RawRows(Sequence[RawRow]):
+    """The rows of one answer; their bytes are cut only when one of them is asked for.
+
+    `body`: their cells one after the other, `width` a row, each a length (4 bytes) and so many.
+    """
+
+    def __init__(self, count: int, body: bytes, width: int) -> None:
+        self._count, self.body, self._width = count, body, width
+
+    @cached_property
+    def _rows(self) -> list[RawRow]:
+        return cut(self._count, self.body, self._width)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[RawRow]:
+        return iter(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> RawRow: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[RawRow]: ...
+    def __getitem__(self, index: int | slice) -> RawRow | list[RawRow]:
+        return self._rows[index]
+
+
+NO_ROWS = RawRows(0, b"", 1)
 
 
 class _RawResult(ResultMessage):
@@ -26,25 +62,22 @@ class _RawResult(ResultMessage):
         columns = self.column_metadata or result_metadata
         self.column_names = [column[2] for column in columns]
         self.column_types: list[Any] = []
-        self.parsed_rows = _slice_rows(f.read(), len(columns))
+        count = int.from_bytes(f.read(4))
+        self.parsed_rows = RawRows(count, f.read(), len(columns))
 
 
-def _slice_rows(body: bytes, width: int) -> list[RawRow]:
-    (count,) = _INT(body)
-    at = 4
-    rows = []
-    for _ in range(count):
-        row: list[bytes | None] = []
-        for _ in range(width):
-            (length,) = _INT(body, at)
-            at += 4
-            if length < 0:
-                row.append(None)
-            else:
-                row.append(body[at : at + length])
-                at += length
-        rows.append(tuple(row))
+def cut(count: int, body: bytes, width: int) -> list[RawRow]:
+    """So many rows, by the driver's compiled parser, to which every cell is a blob."""
+    frame = BytesIOReader(count.to_bytes(4) + body)
+    rows: list[RawRow] = ListParser().parse_rows(frame, _blobs(width))
     return rows
+
+
+@lru_cache
+def _blobs(width: int) -> Any:
+    types = [BytesType] * width
+    nothing = [None] * width
+    return ParseDesc(nothing, types, None, nothing, make_deserializers(types), _PROTOCOL_VERSION)
 
 
 class RawProtocolHandler(_ProtocolHandler):
@@ -56,6 +89,6 @@ class RawProtocolHandler(_ProtocolHandler):
     }
 
 
-def rows_as_they_are(_names: list[str], rows: list[RawRow]) -> list[RawRow]:
+def rows_as_they_are(_names: list[str], rows: RawRows) -> RawRows:
     """A driver row factory that makes nothing of the rows."""
     return rows

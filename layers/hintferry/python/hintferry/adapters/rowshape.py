@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
 from hintferry.adapters.cql import ttl_readable
-from hintferry.adapters.rawcql import RawRow
+from hintferry.adapters.rawcql import RawRow, cut
 from hintferry.core.rows import Row, Scanned
 from hintferry.core.schema import Key, Table
+
+_NULL = b"\xff" * 4
+"""The cell that is null."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +23,25 @@ class RowShape:
     with_ttl: bool
     statics: bool
     _ttl_at: tuple[int | None, ...] = field(init=False)
+    _lead: int = field(init=False)
+    """Cells before the clustering key in a row of a scan."""
+    _keys: int = field(init=False)
+    """Of the clustering key; none where static columns are read."""
+    _width: int = field(init=False)
+    """Cells of a row of a scan."""
 
     def __post_init__(self) -> None:
         columns = self.table.statics if self.statics else self.table.regulars
         readable = ttl_readable(columns) if self.with_ttl else []
         places = {column: place for place, column in enumerate(readable)}
+        lead = 1 + len(self.table.partition_key)
+        keys = 0 if self.statics else len(self.table.clustering)
         object.__setattr__(self, "_ttl_at", tuple(map(places.get, columns)))
+        object.__setattr__(self, "_lead", lead)
+        object.__setattr__(self, "_keys", keys)
+        object.__setattr__(self, "_width", lead + keys + len(columns) + len(readable))
 
-    def rows(self, raw: list[RawRow], arrived_at: float) -> dict[Key, Row]:
+    def rows(self, raw: Sequence[RawRow], arrived_at: float) -> dict[Key, Row]:
         """The rows by clustering key, static columns under the empty one, in the given order.
 
         `arrived_at`: epoch seconds; remaining times to live count from then, never too early.
@@ -45,12 +60,10 @@ class RowShape:
             found[key] = Row(row[keys : keys + columns], self._expiries(ttls, now_s))
         return found
 
-    def scanned(self, raw: list[RawRow], arrived_at: float) -> list[Scanned]:
+    def scanned(self, count: int, body: bytes, arrived_at: float) -> list[Scanned]:
         """The rows of `cql.scan_*`, which begin with token and partition key."""
-        table, now_s = self.table, int(arrived_at)
-        lead = 1 + len(table.partition_key)
-        keys = 0 if self.statics else len(table.clustering)
-        first = lead + keys
+        now_s, lead = int(arrived_at), self._lead
+        first = lead + self._keys
         end = first + len(self._ttl_at)
         return [
             Scanned(
@@ -59,9 +72,28 @@ class RowShape:
                 cast(Key, row[lead:first]),
                 Row(row[first:end], self._expiries(row[end:], now_s)),
             )
-            for row in raw
-            if not keys or row[lead] is not None
+            for row in cut(count, body, self._width)
+            if self._is_row(row)
         ]
+
+    def extent(self, count: int, body: bytes, rows: int) -> tuple[int, int]:
+        """How many rows of nulls and others, and bytes, the first so many rows take."""
+        passed = length = 0
+        for row in cut(count, body, self._width):
+            if not rows:
+                break
+            passed += 1
+            length += 4 * len(row) + sum(len(cell) for cell in row if cell is not None)
+            rows -= self._is_row(row)
+        return passed, length
+
+    def is_dense(self, body: bytes) -> bool:
+        """A partition that holds nothing but static columns tells so by a row of nulls, and one
+        without them by static columns that are null."""
+        return not self.table.statics or _NULL * (self._width - self._lead) not in body
+
+    def _is_row(self, row: RawRow) -> bool:
+        return not self._keys or row[self._lead] is not None
 
     def _expiries(self, ttls: RawRow, now_s: int) -> tuple[int | None, ...]:
         if not any(ttls):

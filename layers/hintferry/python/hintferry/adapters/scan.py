@@ -15,7 +15,7 @@ from hintferry.adapters.agreement import Agreement
 from hintferry.adapters.catalog import execute_raw
 from hintferry.adapters.faults import NO_ANSWER, translate
 from hintferry.adapters.paging import pages
-from hintferry.adapters.rawcql import RawRow
+from hintferry.adapters.rawcql import RawRows
 from hintferry.adapters.rowshape import RowShape
 from hintferry.adapters.session import DRIVER_ERRORS, CqlSession
 from hintferry.core.errors import HintferryError, Overwhelmed, Side
@@ -70,9 +70,9 @@ class TokenScan:
         if self._agreement is not None:
             self._agreement.check(shape.table)
         for start, rows, is_last in self._raw(text, part):
-            yield ScanPage(start, shape.scanned(rows, time.time()), is_last)
+            yield ScanPage(start, time.time(), rows.body, len(rows), is_last, shape)
 
-    def _raw(self, text: str, part: TokenRange) -> Iterator[tuple[int, list[RawRow], bool]]:
+    def _raw(self, text: str, part: TokenRange) -> Iterator[tuple[int, RawRows, bool]]:
         values, level = _bounds(part), self._consistency
         try:
             yield from pages(self._session, text, values, self._stamp, level)

@@ -11,6 +11,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
 
+from hintferry.core.capacity import ON_DEMAND, Capacity, Mode
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.schema import TableId
 
@@ -18,8 +19,14 @@ CONFIG_VARIABLE = "HINTFERRY_CONFIG"
 T = TypeVar("T")
 E = TypeVar("E", bound=Enum)
 
+TABLE_QUOTA, ACCOUNT_QUOTA = 40_000, 80_000
+"""What AWS allows where nobody has asked for more."""
+
 PARTITIONS = 6
 """Of a table's topic, where `migration.toml` does not say."""
+
+MOST_HOURS = 120
+"""Between two sweeps of a table: an alarm on silence looks back seven days at most."""
 
 
 _SECRET_ARN = re.compile(r"arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:\S+-\w{6}")
@@ -32,6 +39,13 @@ class Auth(Enum):
     NONE = "none"
     PASSWORD = "password"
     MTLS = "mtls"
+
+
+class Asked(Enum):
+    """Which replicas of the source a scheduled sweep asks."""
+
+    LOCAL_QUORUM = "local_quorum"
+    ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +74,10 @@ class TargetSettings:
     port: int
     region: str
     ca_file: Path | None
+    table_quota: int = TABLE_QUOTA
+    """units a second that the account allows a table, reads and writes each"""
+    account_quota: int = ACCOUNT_QUOTA
+    """and all provisioned tables together"""
     schema: Path = Path("schema.cql")
     """CQL that describes the tables, as `DESCRIBE KEYSPACE` prints it; read when stacks are made"""
 
@@ -72,6 +90,11 @@ class TableSettings:
     ttl: bool = True
     partitions: int = PARTITIONS
     """of its topic: as many workers can follow it at once"""
+    capacity: Capacity = ON_DEMAND
+
+
+MARKERS = TableSettings(TableId("hintferry", "markers"), partitions=1)
+"""Where a backfill writes a row that must come through capture before it begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +142,17 @@ class AlarmSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SweepSettings:
+    """How often each table is verified by itself, and how; `every_hours` 0: never."""
+
+    every_hours: int
+    concurrency: int
+    consistency: Asked
+    repair_rate: int
+    """hints a second of what is found unequal; 0: none are sent"""
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """What only the stacks read."""
 
@@ -126,6 +160,7 @@ class Deployment:
     kafka: KafkaSettings
     pipeline: PipelineSettings
     alarms: AlarmSettings
+    sweep: SweepSettings
     nodes: int
     """Cassandra nodes in the datacenter, each of which reports its health; 0: not told"""
 
@@ -137,8 +172,31 @@ class Migration:
     source: SourceSettings
     target: TargetSettings
     topic_prefix: str
+    stock_connector: bool
+    """Whether Debezium's own handler reads the logs, which hints less than ours."""
+
     tables: tuple[TableSettings, ...]
     deployment: Deployment
+
+    @property
+    def followed(self) -> tuple[TableSettings, ...]:
+        """The tables with a topic: those that are migrated, and that of the marker rows."""
+        return (*self.tables, MARKERS)
+
+    def topic(self, table: TableId) -> str:
+        """The name that capture gives to the topic of a table."""
+        return f"{self.topic_prefix}.{table}"
+
+    def consumer_group(self, table: TableId) -> str:
+        """The one in which a table's topic is followed."""
+        pipeline = self.deployment.pipeline
+        return f"{pipeline.name}-{table}-{pipeline.consumer_group}"
+
+    @property
+    def kafka_cluster(self) -> str:
+        """The name of the MSK cluster."""
+        arn = self.deployment.kafka.cluster_arn
+        return arn.split("/")[1] if arn else self.deployment.pipeline.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,14 +227,18 @@ def migration_from(path: Path) -> Migration:
             target.take("port", int, 9142),
             target.take("region", str),
             _path(target.take("ca_file", str, "")),
+            target.count("table_quota", TABLE_QUOTA),
+            target.count("account_quota", ACCOUNT_QUOTA),
             path.parent / target.take("schema", str, "schema.cql"),
         ),
         capture.take("topic_prefix", str, "hintferry"),
+        capture.take("stock", bool, False),
         tuple(_table(tables, name) for name in tables.names()),
         deployment,
     )
     for section in (source, target, capture, file):
         section.refuse_the_rest()
+    _check_quotas(path, migration)
     return migration
 
 
@@ -258,8 +320,8 @@ def _path(text: str) -> Path | None:
 
 
 def _deployment(file: _Section, nodes: int) -> Deployment:
-    names = "network", "kafka", "pipeline", "alarms"
-    network, kafka, pipeline, alarms = sections = [file.section(name) for name in names]
+    names = "network", "kafka", "pipeline", "alarms", "sweep"
+    network, kafka, pipeline, alarms, sweep = sections = [file.section(name) for name in names]
     deployment = Deployment(
         NetworkSettings(
             tuple(network.texts("source_cidrs", [])),
@@ -285,6 +347,12 @@ def _deployment(file: _Section, nodes: int) -> Deployment:
         AlarmSettings(
             alarms.take("critical_topic_arn", str, ""), alarms.take("warning_topic_arn", str, "")
         ),
+        SweepSettings(
+            sweep.between("every_hours", 0, MOST_HOURS, 72),
+            sweep.count("concurrency", 8),
+            sweep.choice("consistency", Asked, Asked.LOCAL_QUORUM),
+            sweep.between("repair_rate", 0, 1000, 0),
+        ),
         nodes,
     )
     for section in sections:
@@ -301,9 +369,55 @@ def _table(tables: _Section, name: str) -> TableSettings:
         TableId(keyspace, table),
         section.take("ttl", bool, True),
         section.count("partitions", PARTITIONS),
+        _capacity(section),
     )
     section.refuse_the_rest()
     return settings
+
+
+def _capacity(section: _Section) -> Capacity:
+    """How the table's capacity is paid for, and how much of it there is."""
+    mode = section.take("capacity", str, Mode.ON_DEMAND.value)
+    if mode not in [one.value for one in Mode]:
+        raise ConfigurationError(
+            f'{section.where}.capacity is "{mode}"; write "on-demand" or "provisioned"'
+        )
+    names = "read_units", "write_units", "warm_read_units", "warm_write_units"
+    units = [section.take(name, int, 0) for name in names]
+    for name, count in zip(names, units, strict=True):
+        if count < 0:
+            raise ConfigurationError(f"{section.where}.{name} is {count}; write units a second")
+    capacity = Capacity(Mode(mode), *units)
+    is_provisioned = capacity.mode is Mode.PROVISIONED
+    if is_provisioned and not (capacity.read_units and capacity.write_units):
+        raise ConfigurationError(
+            f"{section.where} is provisioned; give it read_units and write_units a second"
+        )
+    if not is_provisioned and (capacity.read_units or capacity.write_units):
+        raise ConfigurationError(
+            f'{section.where} has read_units or write_units; write capacity = "provisioned", or'
+            " warm_read_units and warm_write_units"
+        )
+    return capacity
+
+
+def _check_quotas(path: Path, migration: Migration) -> None:
+    """Raises ConfigurationError for what the service would refuse when the tables are made."""
+    target = migration.target
+    for table in migration.tables:
+        if table.capacity.most_units > target.table_quota:
+            raise ConfigurationError(
+                f'{path}: tables."{table.id}" asks for {table.capacity.most_units} units a second,'
+                f" a table may have {target.table_quota}; ask AWS for more, then write it as"
+                " target.table_quota"
+            )
+    for name in ("read_units", "write_units"):
+        units = sum(getattr(table.capacity, name) for table in migration.tables)
+        if units > target.account_quota:
+            raise ConfigurationError(
+                f"{path}: the tables' {name} are {units} together, the account may have"
+                f" {target.account_quota}; ask AWS for more, then write it as target.account_quota"
+            )
 
 
 class _Section:
@@ -357,6 +471,12 @@ class _Section:
     def refuse_if(self, wrong: bool, name: str, why: str) -> None:
         if wrong:
             raise ConfigurationError(f"{self.where}.{name} {why}")
+
+    def between(self, name: str, least: int, most: int, default: int) -> int:
+        value = self.take(name, int, default)
+        if not least <= value <= most:
+            raise ConfigurationError(f"{self.where}.{name} is {value}; write {least} to {most}")
+        return value
 
     def texts(self, name: str, default: list[str] | None = None) -> list[str]:
         values = self.take(name, list, default)

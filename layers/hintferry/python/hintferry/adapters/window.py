@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
@@ -27,7 +27,7 @@ class Answer(Generic[T]):
     """
 
     item: T
-    rows: list[RawRow]
+    rows: Sequence[RawRow]
     error: Exception | None
     arrived_at: float
     sent_at: float

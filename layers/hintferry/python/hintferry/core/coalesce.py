@@ -7,7 +7,7 @@ within a batch that is always so. Rows of one partition share a request.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from hintferry.core.hint import Errand, Hint, Scope, Slice
@@ -26,6 +26,9 @@ class RowWork:
     rows: dict[Key, tuple[int, ...]]
     """Clustering key -> the indexes of the records that hinted at it."""
 
+    is_repair: bool = False
+    """A sweep found each of them unequal."""
+
     @property
     def records(self) -> Iterator[int]:
         return (index for indexes in self.rows.values() for index in indexes)
@@ -33,13 +36,12 @@ class RowWork:
     def split(self) -> list[RowWork]:
         """The same work a row at a time."""
         return [
-            RowWork(self.table, self.partition, {clustering: indexes})
-            for clustering, indexes in self.rows.items()
+            replace(self, rows={clustering: indexes}) for clustering, indexes in self.rows.items()
         ]
 
     def under(self, clustering: Key) -> RowWork:
         """The same work of one row, named as the source names it."""
-        return RowWork(self.table, self.partition, {clustering: tuple(self.records)})
+        return replace(self, rows={clustering: tuple(self.records)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class _Partition:
     """What the hints of one batch say about one partition."""
 
     rows: dict[Key, list[int]] = field(default_factory=dict)
+    repairs: set[Key] = field(default_factory=set)
     slices: dict[Slice, list[int]] = field(default_factory=dict)
     errands: dict[Slice, set[Errand]] = field(default_factory=dict)
     statics: list[int] = field(default_factory=list)
@@ -80,6 +83,8 @@ class _Partition:
     def add(self, index: int, hint: Hint) -> None:
         if hint.scope is Scope.ROW:
             self.rows.setdefault(hint.clustering, []).append(index)
+            if hint.errand is Errand.REPAIR:
+                self.repairs.add(hint.clustering)
         elif hint.scope is not Scope.STATIC:
             self.slices.setdefault(hint.slice, []).append(index)
             self.errands.setdefault(hint.slice, set()).add(hint.errand)
@@ -93,9 +98,12 @@ class _Partition:
             yield SliceWork(table, partition, part, tuple(records), errand)
         if self.statics:
             yield StaticWork(table, partition, tuple(self.statics))
-        rows = iter(self.rows.items())
-        while chunk := {key: tuple(indexes) for key, indexes in islice(rows, ROWS_PER_READ)}:
-            yield RowWork(table, partition, chunk)
+        for is_repair in (False, True):
+            rows = (
+                (key, at) for key, at in self.rows.items() if (key in self.repairs) is is_repair
+            )
+            while chunk := {key: tuple(indexes) for key, indexes in islice(rows, ROWS_PER_READ)}:
+                yield RowWork(table, partition, chunk, is_repair)
 
 
 def coalesce(hints: Iterable[tuple[int, Hint]]) -> list[Work]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol
 
 from hintferry.core.schema import Key, Table
 
@@ -46,13 +46,53 @@ class Scanned(NamedTuple):
     row: Row
 
 
+class Layout(Protocol):
+    """How the rows of a scan lie in their bytes."""
+
+    def scanned(self, count: int, body: bytes, arrived_at: float) -> list[Scanned]:
+        """The rows in these bytes; answers that only tell of static columns are none."""
+
+    def extent(self, count: int, body: bytes, rows: int) -> tuple[int, int]:
+        """How many answers, and bytes, hold the first so many rows."""
+
+    def is_dense(self, body: bytes) -> bool:
+        """Whether surely every answer in these bytes is a row."""
+
+
 @dataclass(frozen=True, slots=True)
 class ScanPage:
-    """One page of a scan, in order of tokens; `read_start` is as a snapshot's."""
+    """One page of a scan, in order of tokens; `read_start` is as a snapshot's.
+
+    `body`: its rows as the wire has them, each a token (4 bytes of length, 8 of value) and further
+    cells, so that rows of equal bytes are equal. `count`: how many answers it holds, rows for the
+    most part. `arrived_at`: epoch seconds, from which remaining times to live count.
+    """
 
     read_start: int
-    keys: list[Scanned]
+    arrived_at: float
+    body: bytes
+    count: int
     is_last: bool
+    layout: Layout
+
+    @property
+    def keys(self) -> list[Scanned]:
+        """Its rows, cut anew at each call."""
+        return self.layout.scanned(self.count, self.body, self.arrived_at)
+
+    @property
+    def first_token(self) -> int:
+        """The token of its first answer; there has to be one."""
+        return int.from_bytes(self.body[4:12], signed=True)
+
+    def without(self, rows: int) -> ScanPage:
+        """What comes after its first so many rows."""
+        passed, length = self.layout.extent(self.count, self.body, rows)
+        return self.after(passed, length)
+
+    def after(self, count: int, length: int) -> ScanPage:
+        """What comes after so many answers, and bytes."""
+        return replace(self, body=self.body[length:], count=self.count - count)
 
 
 @dataclass(frozen=True, slots=True)

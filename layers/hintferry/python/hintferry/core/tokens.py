@@ -33,6 +33,24 @@ class TokenRange:
 WHOLE_RING = TokenRange(LOWEST, HIGHEST)
 
 
+def gaps(whole: Iterable[TokenRange], done: Iterable[TokenRange]) -> list[TokenRange]:
+    """What none of `done` covers of the ranges of `whole`, which are in order and apart."""
+    behind = sorted(done)
+    left, place = list[TokenRange](), 0
+    for part in whole:
+        start = part.after
+        while place < len(behind) and behind[place].after < part.upto:
+            if behind[place].after > start:
+                left.append(TokenRange(start, behind[place].after))
+            start = max(start, behind[place].upto)
+            if start > part.upto:
+                break
+            place += 1
+        if start < part.upto:
+            left.append(TokenRange(start, part.upto))
+    return left
+
+
 def plan_ranges(ring: Iterable[int], count: int) -> list[TokenRange]:
     """The whole ring in about `count` ranges of like width, in order and without a gap.
 

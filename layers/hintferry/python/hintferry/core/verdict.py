@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import Self
 
@@ -52,6 +52,10 @@ class Sums:
             setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
 
 
+UNEQUAL = ("missing", "different", "extra", "unread", "parked")
+"""The sums of a pass that mean that the sides may not be equal."""
+
+
 @dataclass
 class Tally(Sums):
     """Keys by verdict; static columns count as a key of their own."""
@@ -65,6 +69,9 @@ class Tally(Sums):
 
     hinted: int = 0
     """Keys and partitions of which a hint was sent, so that the pipeline mends them."""
+
+    read_units: int = field(default=0, compare=False)
+    """Of the target, about; those of second looks are left out."""
 
     @property
     def seen(self) -> int:
@@ -93,6 +100,9 @@ class Filled(Sums):
 
     unread: int = 0
     """Single tokens that the source fails to read although it serves others."""
+
+    write_units: int = field(default=0, compare=False)
+    """Of the target, about; those of what failed at first and was written again are left out."""
 
     @property
     def seen(self) -> int:

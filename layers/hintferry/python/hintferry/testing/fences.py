@@ -14,3 +14,11 @@ class MemoryFences:
     def is_fenced(self, table: TableId) -> bool:
         """Whether the table was cut over."""
         return table in self.fenced
+
+    def set(self, table: TableId) -> None:
+        """The table is cut over."""
+        self.fenced.add(table)
+
+    def lift(self, table: TableId) -> None:
+        """It is no longer."""
+        self.fenced.discard(table)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
+from marshal import dumps, loads
 from random import Random
+from struct import pack
 
 from hintferry.core.coalesce import SliceWork, StaticWork
 from hintferry.core.errors import HintferryError
@@ -24,6 +27,54 @@ def token_of(partition: Key) -> int:
     """The token of a partition; never the lowest."""
     digest = sha256(b"".join(partition)).digest()
     return int.from_bytes(digest[:8], signed=True) | 1
+
+
+@dataclass(frozen=True, slots=True)
+class Marshalled:
+    """Rows as two cells: the token and, marshalled, the rest; or static columns."""
+
+    statics: bool
+
+    def scanned(self, count: int, body: bytes, arrived_at: float) -> list[Scanned]:
+        """The rows in these bytes."""
+        rows, at = list[Scanned](), 0
+        for _ in range(count):
+            end = at + self._length(body, at)
+            token = int.from_bytes(body[at + 4 : at + 12], signed=True)
+            partition, clustering, *row = loads(body[at + _LEAD : end])
+            rows.append(Scanned(token, partition, clustering, Row(*row)))
+            at = end
+        return rows
+
+    def extent(self, count: int, body: bytes, rows: int) -> tuple[int, int]:
+        """How many answers, and bytes, hold the first so many rows."""
+        at = 0
+        for _ in range(rows):
+            at += self._length(body, at)
+        return rows, at
+
+    def is_dense(self, body: bytes) -> bool:
+        """Every answer is a row here, but perhaps one of null static columns."""
+        return not self.statics
+
+    def _length(self, body: bytes, at: int) -> int:
+        return _LEAD + int.from_bytes(body[at + 12 : at + _LEAD])
+
+
+_LEAD = 16
+"""Bytes of the token's cell and of the length of the next."""
+
+
+def page_of(
+    keys: Sequence[Scanned], read_start: int, is_last: bool, statics: bool = False
+) -> ScanPage:
+    """A page of these rows."""
+    rows = [
+        (key.token, dumps((key.partition, key.clustering, key.row.values, key.row.expiries), 2))
+        for key in keys
+    ]
+    body = b"".join(pack(">iqi", 8, token, len(row)) + row for token, row in rows)
+    return ScanPage(read_start, 0.0, body, len(keys), is_last, Marshalled(statics))
 
 
 class MemoryScan:
@@ -70,7 +121,7 @@ class MemoryScan:
             ]
             page, is_last = keys[:size], len(keys) < size
             after = page[-1][:3] if page else after
-            yield ScanPage(start, page, is_last)
+            yield page_of(page, start, is_last, read is self._statics)
 
     def _keys(self, table: Table, part: TokenRange, read: Rows) -> list[Scanned]:
         known = sorted((token_of(one), one) for one in self._partitions(table))

@@ -1,41 +1,24 @@
-"""The tables and types of a CQL file, as `DESCRIBE KEYSPACE` prints it.
+"""The schema that a piece of CQL defines, as `DESCRIBE KEYSPACE` and the driver print it.
 
-Only what Keyspaces must be told is read: names, types, keys, order and statics. Options of storage
-are the source's own affair. What Keyspaces cannot hold is refused with the file, name and mend.
+Read are names, types, keys, order, statics, and what Keyspaces has no counterpart for. Options of
+storage are the source's own affair.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from hintferry.core.errors import ConfigurationError
+from hintferry.core.fit import Feature, FeatureKind, Schema, table_misfits
 from hintferry.core.schema import Column, ColumnKind, Table, TableId, UserType
 
 _TOKEN = re.compile(
-    r"""--[^\n]*|//[^\n]*|/\*.*?\*/|\s+|"(?:[^"]|"")*"|'(?:[^']|'')*'|\w+|.""", re.S
+    r"""--[^\n]*|//[^\n]*|/\*.*?\*/|\s+|\$\$.*?\$\$|"(?:[^"]|"")*"|'(?:[^']|'')*'|\w+|.""", re.S
 )
-_NAME = re.compile(r"\w{1,48}", re.ASCII)
-_UNSUPPORTED = {
-    "vector": "Keyspaces has no such type",
-    "org": "Keyspaces has no custom types",
-    "duration": "Keyspaces documents no such type",
-}
-_MOST_COLUMNS = 225
-_MOST_COLUMNS_WITH_TTL = 166
 
 Tokens = list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Schema:
-    """What a CQL file defines; user types in the order in which they may be made."""
-
-    tables: dict[TableId, Table]
-    types: dict[str, tuple[UserType, ...]]
-    """by keyspace"""
 
 
 def schema_from(path: Path) -> Schema:
@@ -44,43 +27,85 @@ def schema_from(path: Path) -> Schema:
         text = path.read_text()
     except FileNotFoundError as error:
         raise ConfigurationError(
-            f"{path} does not exist; print it with cqlsh -e 'DESCRIBE KEYSPACE ...', and name it"
-            " as schema in [target]"
+            f"{path} does not exist; write it with `hintferry init`, or print it with cqlsh -e"
+            " 'DESCRIBE KEYSPACE ...', and name it as schema in [target]"
         ) from error
-    schema = Schema({}, {})
+    return schema_of(text, str(path))
+
+
+def schema_of(text: str, origin: str) -> Schema:
+    """The schema that the text defines; `origin` names it. Raises ConfigurationError."""
+    schema = Schema()
     for statement in _statements(text):
-        words = [word.lower() for word in statement[:2]]
-        if words == ["create", "table"]:
-            table = _Reader(path, statement[2:]).table()
-            schema.tables[table.id] = table
-        elif words == ["create", "type"]:
-            keyspace, made = _Reader(path, statement[2:]).user_type()
+        words = [word.lower() for word in statement[:5] if word.lower() not in _OPTIONAL]
+        if words[:2] == ["create", "table"]:
+            _enter_table(schema, _Reader(origin, statement[2:]))
+        elif words[:2] == ["create", "type"]:
+            keyspace, made = _Reader(origin, statement[2:]).user_type()
             schema.types[keyspace] = (*schema.types.get(keyspace, ()), made)
+        elif words[:1] == ["create"] and len(words) > 1 and words[1] in _FEATURES:
+            schema.features.append(_feature(origin, _FEATURES[words[1]], statement))
     return schema
 
 
-def refuse_what_cannot_be_held(path: Path, table: Table, with_ttl: bool) -> None:
-    """Raises ConfigurationError for a table that Keyspaces would refuse or that we cannot carry."""
-    where = f"{path}: {table.id}"
-    columns = table.partition_key + table.clustering + table.statics + table.regulars
-    for name in (table.id.keyspace, table.id.name):
-        if not _NAME.fullmatch(name):
-            raise ConfigurationError(
-                f"{where}: the name {name!r} is not of 1 to 48 letters, digits and underscores,"
-                " as Keyspaces wants it; leave the table out"
-            )
-    for column in columns:
-        for word in re.findall(r"\w+", column.cql_type):
-            if word in _UNSUPPORTED:
-                raise ConfigurationError(
-                    f"{where}.{column.name} is a {column.cql_type}: {_UNSUPPORTED[word]}; leave the"
-                    " table out, or the column"
-                )
-    most = _MOST_COLUMNS_WITH_TTL if with_ttl else _MOST_COLUMNS
-    if len(table.regulars) > most and table.is_counter:
-        raise ConfigurationError(
-            f"{where} has {len(table.regulars)} counters, and a statement carries {most}; split it"
-        )
+def refuse_misfits(path: Path, schema: Schema, table: Table, with_ttl: bool) -> None:
+    """Raises ConfigurationError for a table that cannot be migrated as the file has it."""
+    for misfit in table_misfits(schema, table, with_ttl):
+        if misfit.fatal:
+            raise ConfigurationError(f"{path}: {misfit}")
+
+
+_OPTIONAL = {"custom", "materialized", "or", "replace"}
+_FEATURES = {
+    "index": FeatureKind.INDEX,
+    "view": FeatureKind.VIEW,
+    "function": FeatureKind.FUNCTION,
+    "aggregate": FeatureKind.AGGREGATE,
+    "trigger": FeatureKind.TRIGGER,
+}
+
+
+def _enter_table(schema: Schema, reader: _Reader) -> None:
+    table = reader.table()
+    schema.tables[table.id] = table
+    options = reader.options()
+    if _behind(options, "compact", "storage") is not None:
+        compact = Feature(FeatureKind.COMPACT, table.id.keyspace, table.id.name, table.id)
+        schema.features.append(compact)
+    default_ttl = _after(options, "default_time_to_live", "=")
+    if default_ttl and default_ttl[0] != "0":
+        schema.default_ttls[table.id] = int(default_ttl[0])
+
+
+def _feature(origin: str, kind: FeatureKind, statement: Tokens) -> Feature:
+    low = [token.lower() for token in statement]
+    word = next(word for word, found in _FEATURES.items() if found is kind)
+    named = statement[low.index(word) + 1 :]
+    if kind in (FeatureKind.FUNCTION, FeatureKind.AGGREGATE):
+        made = _Reader(origin, named).id
+        return Feature(kind, made.keyspace, made.name)
+    on = "from" if kind is FeatureKind.VIEW else "on"
+    table = _Reader(origin, _after(statement, on)).id
+    if kind is FeatureKind.VIEW:
+        made = _Reader(origin, named).id
+        return Feature(kind, made.keyspace, made.name, table)
+    name = named[named.index(statement[low.index(on)]) - 1]
+    return Feature(kind, table.keyspace, _plain(name), table)
+
+
+def _behind(tokens: Tokens, *words: str) -> int | None:
+    """Where the first token stands behind these words, in whatever case; None without them."""
+    low = [token.lower() for token in tokens]
+    for at in range(len(low) - len(words) + 1):
+        if tuple(low[at : at + len(words)]) == words:
+            return at + len(words)
+    return None
+
+
+def _after(tokens: Tokens, *words: str) -> Tokens:
+    """What follows these words; nothing without them."""
+    at = _behind(tokens, *words)
+    return [] if at is None else tokens[at:]
 
 
 def _statements(text: str) -> Iterator[Tokens]:
@@ -99,12 +124,16 @@ def _statements(text: str) -> Iterator[Tokens]:
 class _Reader:
     """Reads one statement, from what follows CREATE TABLE or CREATE TYPE."""
 
-    def __init__(self, path: Path, tokens: Tokens) -> None:
-        self._path, self._tokens, self._at = path, tokens, 0
+    def __init__(self, origin: str, tokens: Tokens) -> None:
+        self._origin, self._tokens, self._at = origin, tokens, 0
         self._skip("if", "not", "exists")
         self._keyspace = self._name()
         self._take(".")
         self._of = self._name()
+
+    @property
+    def id(self) -> TableId:
+        return TableId(self._keyspace, self._of)
 
     def user_type(self) -> tuple[str, UserType]:
         fields = [self._field(item) for item in self._parts()]
@@ -135,7 +164,7 @@ class _Reader:
         keys = {*partition, *clustering, *statics}
         regular = sorted(name for name in types if name not in keys)
         return Table(
-            TableId(self._keyspace, self._of),
+            self.id,
             _columns(partition, types, ColumnKind.PARTITION_KEY, set()),
             _columns(clustering, types, ColumnKind.CLUSTERING, descending),
             _columns(sorted(statics), types, ColumnKind.STATIC, set()),
@@ -143,13 +172,13 @@ class _Reader:
         )
 
     def _descending(self) -> set[str]:
-        rest = self._tokens[self._at :]
-        low = [token.lower() for token in rest]
-        for at in range(len(low) - 2):
-            if low[at : at + 3] == ["clustering", "order", "by"]:
-                (parts, _) = _parenthesised(rest[at + 3 :])
-                return {_plain(part[0]) for part in parts if part[-1].lower() == "desc"}
-        return set()
+        order = _after(self.options(), "clustering", "order", "by")
+        parts = _parenthesised(order)[0] if order else []
+        return {_plain(part[0]) for part in parts if part[-1].lower() == "desc"}
+
+    def options(self) -> Tokens:
+        """What stands behind the columns."""
+        return self._tokens[self._at :]
 
     def _parts(self) -> list[Tokens]:
         rest = self._tokens[self._at :]
@@ -183,7 +212,7 @@ class _Reader:
 
     def _error(self, what: str) -> ConfigurationError:
         start = " ".join(self._tokens[:3])
-        return ConfigurationError(f"{self._path}: the definition of {start} {what}")
+        return ConfigurationError(f"{self._origin}: the definition of {start} {what}")
 
 
 def _plain(name: str) -> str:

@@ -1,0 +1,1 @@
+"""Benchmarks: what is measured, by one command, and the figures of the last run of each."""

@@ -1,0 +1,47 @@
+"""The figures of each bench as JSON, and the page made of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from bench import kills, sweep
+
+_HERE = Path(__file__).parent
+_KEPT, _PAGE = _HERE / "results", _HERE / "RESULTS.md"
+
+_RENDER = {"kills": kills.page_of, "sweep": sweep.page_of}
+
+_HEAD = """# Measured
+
+Made by `make bench` from `bench/results/*.json`. Machines are noisy: trust the ratios within one
+run, not the seconds. CPU is the process's own; where servers ran on the same machine, theirs is
+told apart.
+"""
+
+
+def keep(name: str, figures: dict[str, Any]) -> None:
+    """Put the figures in the place of those of the run before, and make the page anew."""
+    _KEPT.mkdir(exist_ok=True)
+    (_KEPT / f"{name}.json").write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")
+    pages = [
+        "\n".join(page_of(path.stem, json.loads(path.read_text())))
+        for path in sorted(_KEPT.glob("*.json"))
+        if path.stem in _RENDER
+    ]
+    _PAGE.write_text("\n".join([_HEAD, *pages]) + "\n")
+
+
+def page_of(name: str, figures: dict[str, Any]) -> list[str]:
+    """The lines of one bench: what a reader is told of its figures."""
+    machine = figures["machine"]
+    return [
+        *_RENDER[name](figures),
+        "",
+        f"{machine['cores']} x {machine['processor']}, {machine['memory_gb']} GB,"
+        f" {machine['system']}; Python {machine['python']}, cassandra-driver {machine['driver']},"
+        f" Cassandra {machine['cassandra']}; load {machine['load_before']} before;"
+        f" {figures['when']}.",
+        "",
+    ]

@@ -1,0 +1,1 @@
+"""`hintferry cutover`: a table is handed over to its target."""

@@ -1,0 +1,83 @@
+"""The options that `status` and `cutover` share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import boto3
+import typer
+
+from hintferry import wiring
+from hintferry.adapters.settings import CONFIG_VARIABLE, Migration, Queues
+from hintferry.core.errors import ConfigurationError
+from hintferry.core.facts import Answers
+from hintferry_cli.gate.waiting import QueuesAndBucket
+
+_ANSWERS = "What only you know"
+
+WritesStopped = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="Since when nobody writes the table: now, or a time such as 2026-11-26T14:03:20Z.",
+        rich_help_panel=_ANSWERS,
+    ),
+]
+Repaired = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="When a full repair of the table on the source ended; then a pass at a quorum does.",
+        rich_help_panel=_ANSWERS,
+    ),
+]
+WritersAtQuorum = Annotated[
+    bool,
+    typer.Option(
+        "--writers-at-quorum",
+        help="Every writer writes at a quorum of the datacenter that is read, and hand-off reached"
+        " every node that was down.",
+        rich_help_panel=_ANSWERS,
+    ),
+]
+Config = Annotated[
+    Path, typer.Option(envvar=CONFIG_VARIABLE, help="The configuration.", rich_help_panel="Where")
+]
+CONFIG = Path("migration.toml")
+
+
+def answers(stopped: str | None, repaired: str | None, at_quorum: bool) -> Answers:
+    """What the options say. Raises ConfigurationError."""
+    return Answers(_moment("--writes-stopped", stopped), _moment("--repaired", repaired), at_quorum)
+
+
+@contextmanager
+def seat(migration: Migration, where: Queues) -> Iterator[wiring.Seat]:
+    """Everything that is looked at, connected when it is first asked."""
+    waiting = QueuesAndBucket(boto3.client("sqs"), boto3.client("s3"), where)
+    found = wiring.seat(migration, waiting)
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+def _moment(option: str, text: str | None) -> float | None:
+    if text is None:
+        return None
+    if text == "now":
+        return time.time()
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigurationError(
+            f"{option} {text} is no time; write now, or for example 2026-11-26T14:03:20Z"
+        ) from None
+    if at.tzinfo is None:
+        raise ConfigurationError(f"{option} {text} names no zone; add Z for UTC")
+    return at.timestamp()

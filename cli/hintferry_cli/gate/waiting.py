@@ -1,0 +1,66 @@
+"""What waits in the queues and in the bucket."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from hintferry.adapters.settings import Queues
+from hintferry.core.schema import TableId
+from hintferry_cli.replay.given_up import GivenUpObjects
+from hintferry_cli.replay.parked import ParkedQueue
+
+LOOK_WITHIN_S = 300.0
+IN_FLIGHT = "looked at by somebody"
+"""The reason of messages that a `hintferry replay` has in its hands."""
+
+_VISIBLE = "ApproximateNumberOfMessages"
+_COUNTS = (_VISIBLE, f"{_VISIBLE}NotVisible", f"{_VISIBLE}Delayed")
+
+
+class QueuesAndBucket:
+    """`sqs` and `s3` are boto3 clients, whose errors are raised."""
+
+    def __init__(self, sqs: Any, s3: Any, where: Queues) -> None:
+        self._sqs, self._s3, self._where = sqs, s3, where
+        self._looked: tuple[list[int], Counter[tuple[str | None, str]]] = [], Counter()
+
+    def parked(self, table: TableId) -> Mapping[str, int]:
+        """Records of this table, and of none that is known, by reason."""
+        counts = self._counts(self._where.parked_queue_url)
+        if counts != self._looked[0]:
+            self._looked = counts, self._look(counts)
+        found: Counter[str] = Counter()
+        for (name, reason), count in self._looked[1].items():
+            if name in (None, str(table)):
+                found[reason] += count
+        return found
+
+    def given_up(self) -> int:
+        """Payloads in the bucket, of any table."""
+        return len(GivenUpObjects(self._s3, self._where.bucket).keys)
+
+    def replayed(self) -> int:
+        """Messages in the replay queue: visible, delayed or being worked on; of any table."""
+        return sum(self._counts(self._where.replay_queue_url))
+
+    def _look(self, counts: list[int]) -> Counter[tuple[str | None, str]]:
+        """Each message that can be had, opened as far as table and reason, and let go again."""
+        found: Counter[tuple[str | None, str]] = Counter()
+        visible, in_flight, _ = counts
+        if in_flight:
+            found[None, IN_FLIGHT] = in_flight
+        if visible:
+            queue = ParkedQueue(self._sqs, self._where.parked_queue_url)
+            try:
+                for batch in queue.batches(time.monotonic() + LOOK_WITHIN_S):
+                    found.update((message.table, message.reason) for message in batch)
+            finally:
+                queue.release()
+        return found
+
+    def _counts(self, url: str) -> list[int]:
+        answer = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(_COUNTS))
+        return [int(answer["Attributes"][name]) for name in _COUNTS]

@@ -1,0 +1,82 @@
+"""The verb `init`: its options, and what it writes and tells."""
+
+from __future__ import annotations
+
+from json import dumps
+from typing import Annotated
+
+import boto3
+import typer
+
+from hintferry import wiring
+from hintferry.adapters.cqlfile import schema_of
+from hintferry.adapters.settings import SourceSettings
+from hintferry.core.errors import ConfigurationError
+from hintferry_cli.failures import Settings, told_plainly
+from hintferry_cli.init.files import chosen_tables, migration_text, schema_text, write
+from hintferry_cli.options import CONFIG, Config, Json
+
+HELP = "\n\n".join(
+    (
+        "Read the live source's schema, and write a commented migration.toml and schema.cql.",
+        "Tables are chosen by keyspace or by name; without any all of them are, but for Cassandra's"
+        " own. Nothing at the source is changed, and no file is overwritten without --force.",
+        "[bold]Examples[/bold]",
+        "  hintferry init --contact-point 10.0.1.11",
+        "  hintferry init shop other.readings --contact-point 10.0.1.11 --region eu-west-1",
+        "  hintferry init shop --contact-point 10.0.1.11 --datacenter dc1 --force --json",
+        "Exit status: 0 both files are written, 2 the call is wrong or the source did not answer,"
+        " and nothing was written.",
+    )
+)
+
+
+def init(
+    context: typer.Context,
+    contact_point: Annotated[
+        list[str], typer.Option(metavar="HOST", help="A node of the source; may be repeated.")
+    ],
+    tables: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEYSPACE | KEYSPACE.TABLE]...", help="Which.")
+    ] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Its port for CQL.")] = 9042,
+    datacenter: Annotated[
+        str, typer.Option(help="The datacenter to read.", show_default="the node's own")
+    ] = "",
+    region: Annotated[
+        str, typer.Option(help="Of Keyspaces.", show_default="that of the AWS tools")
+    ] = "",
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the files.")] = False,
+    json: Json = False,
+    config: Config = CONFIG,
+) -> None:
+    with told_plainly(context.find_object(Settings) or Settings(debug=False)):
+        region = region or boto3.Session().region_name or ""
+        if not region:
+            raise ConfigurationError("the AWS region is not known; give --region")
+        source = SourceSettings(tuple(contact_point), port, datacenter)
+        inspection = wiring.source_inspection(source)
+        try:
+            facts = inspection.facts(with_settings=False)
+        finally:
+            inspection.close()
+        chosen = chosen_tables(facts, tables or [])
+        cql = schema_text(facts, chosen)
+        known = schema_of(cql, "the source's schema")
+        schema_file = config.parent / "schema.cql"
+        text = migration_text(source, region, facts, chosen, known)
+        write({config: text, schema_file: cql}, force)
+    others = sorted({node.datacenter for node in facts.nodes} - {facts.datacenter})
+    if json:
+        told = {"config": str(config), "schema": str(schema_file), "datacenter": facts.datacenter}
+        typer.echo(dumps(told | {"tables": [str(table) for table in chosen]}))
+        return
+    typer.echo(f"{config}: {_counted(len(chosen))} of {facts.cluster}, read in {facts.datacenter}")
+    typer.echo(f"{schema_file}: their definitions")
+    if others:
+        typer.echo(f"other datacenters: {', '.join(others)}; choose with --datacenter", err=True)
+    typer.echo("next: look both through, then `hintferry preflight --side source`", err=True)
+
+
+def _counted(tables: int) -> str:
+    return "1 table" if tables == 1 else f"{tables} tables"

@@ -1,0 +1,144 @@
+"""The two files that `init` writes, from what the source says of itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from ipaddress import ip_network
+from pathlib import Path
+
+from hintferry.adapters.settings import SourceSettings
+from hintferry.core.errors import ConfigurationError
+from hintferry.core.fit import Schema
+from hintferry.core.schema import TableId
+from hintferry.core.source import SourceFacts
+
+MOST_CONTACT_POINTS = 3
+
+
+def chosen_tables(facts: SourceFacts, names: Sequence[str]) -> list[TableId]:
+    """The tables that `names` (keyspaces, or keyspace.table) mean; all without any.
+
+    Raises ConfigurationError.
+    """
+    known = facts.own_tables
+    if not names and known:
+        return known
+    chosen: set[TableId] = set()
+    for name in names:
+        found = {table for table in known if name in (table.keyspace, str(table))}
+        if not found:
+            there = ", ".join(map(str, known)) or "no table of an application"
+            raise ConfigurationError(f"the source has no keyspace or table {name}; it has {there}")
+        chosen |= found
+    if not chosen:
+        raise ConfigurationError("the source has no table of an application; look at the address")
+    return sorted(chosen)
+
+
+def migration_text(
+    source: SourceSettings,
+    region: str,
+    facts: SourceFacts,
+    tables: Iterable[TableId],
+    schema: Schema,
+) -> str:
+    """`migration.toml`, commented."""
+    here = [node.address for node in facts.nodes if node.datacenter == facts.datacenter]
+    points = list(source.contact_points)
+    points += [address for address in here if address not in points]
+    parts = [
+        _HEAD.format(
+            contact_points=json.dumps(points[:MOST_CONTACT_POINTS]),
+            port=source.port,
+            datacenter=json.dumps(facts.datacenter),
+            nodes=len(here),
+            region=region,
+            cidrs=json.dumps(_networks(here)),
+        ),
+        *(_table_text(table, schema) for table in tables),
+    ]
+    return "\n".join(parts)
+
+
+def schema_text(facts: SourceFacts, tables: Iterable[TableId]) -> str:
+    """`schema.cql`."""
+    head = "-- Of the source, written by `hintferry init`. Options of storage are not read.\n\n"
+    return head + facts.cql(tables)
+
+
+def write(files: dict[Path, str], force: bool) -> None:
+    """All of them, or none where one is there already. Raises ConfigurationError."""
+    there = [str(path) for path in files if path.exists()]
+    if there and not force:
+        raise ConfigurationError(
+            f"{' and '.join(there)} exist already; move them away, or overwrite them with --force"
+        )
+    for path, text in files.items():
+        try:
+            path.write_text(text)
+        except OSError as error:
+            raise ConfigurationError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _networks(addresses: Iterable[str]) -> list[str]:
+    """The networks of 256 addresses (of IPv6: of 64 bits) in which the nodes are."""
+    networks = (
+        ip_network(f"{address}/{64 if ':' in address else 24}", strict=False)
+        for address in addresses
+    )
+    return sorted({str(network) for network in networks})
+
+
+def _table_text(table: TableId, schema: Schema) -> str:
+    lines = [f"[tables.{json.dumps(str(table))}]"]
+    if schema.tables[table].is_counter:
+        lines += ["# Counters never expire.", "ttl = false"]
+    elif table in schema.default_ttls:
+        seconds = schema.default_ttls[table]
+        lines.append(f"# Its default_time_to_live of {seconds} s is set after the cut-over.")
+    else:
+        lines += ["# Where no value of it was ever written with a TTL (the schema cannot tell):"]
+        lines += ["# ttl = false"]
+    return "\n".join(lines) + "\n"
+
+
+_HEAD = """\
+# The one file that you edit: the functions, the stacks and the command line all read it.
+# Written by `hintferry init`; docs/operations.md tells all keys.
+
+[source]
+# A few nodes of the datacenter that is read; the rest are found through them.
+contact_points = {contact_points}
+port = {port}
+datacenter = {datacenter}
+# How many nodes that datacenter has: each reports its health, and one that is silent is missed.
+nodes = {nodes}
+
+[target]
+endpoint = "cassandra.{region}.amazonaws.com"
+port = 9142
+region = "{region}"
+# What the tables look like; the stacks make them. Write it anew after a change at the source.
+schema = "schema.cql"
+
+[capture]
+# Topics are named <topic_prefix>.<keyspace>.<table>.
+topic_prefix = "hintferry"
+
+# From here to the tables: read only by the stacks (`make synth`).
+
+[network]
+# Where the Cassandra nodes live: check it. Without vpc_id a VPC is made; connect it to theirs.
+source_cidrs = {cidrs}
+
+[kafka]
+# Without cluster_arn an MSK cluster is made.
+brokers = 3
+
+[pipeline]
+# Invocations at once: the one bound on what reaches Cassandra and Keyspaces.
+concurrency = 50
+
+# What is migrated. Take out what you do not want, and schema.cql may keep it.
+"""

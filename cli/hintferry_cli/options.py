@@ -1,0 +1,17 @@
+"""Options that several verbs have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hintferry.adapters.settings import CONFIG_VARIABLE
+
+Config = Annotated[
+    Path, typer.Option(envvar=CONFIG_VARIABLE, help="The configuration.", rich_help_panel="Where")
+]
+Json = Annotated[bool, typer.Option("--json", help="Give the result as JSON.")]
+
+CONFIG = Path("migration.toml")

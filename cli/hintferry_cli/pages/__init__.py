@@ -1,0 +1,1 @@
+"""Self-contained pages that show a pass, or a whole migration, to a person."""

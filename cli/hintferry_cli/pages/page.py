@@ -1,0 +1,82 @@
+"""A tree of facts made a page: one file, nothing fetched, light and dark."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from hintferry.core.tokens import LOWEST, WIDTH_OF_RING
+from hintferry_cli.spans import span
+
+CELLS = 96
+"""Pieces in which the ring is drawn."""
+
+MOST_ROWS = 200
+"""Ranges that are listed one by one."""
+
+_NO_KEYS = ("hinted", "read_units", "write_units")
+"""Sums that are not of keys."""
+
+_FOUND = ("missing", "different", "extra", "unread", "parked")
+
+
+def write_pass(path: Path, tree: dict[str, Any]) -> None:
+    """The page of one pass over one table."""
+    ranges = tree["ranges"]
+    listed = [one for one in ranges if one["state"] != "done" or _found(one)]
+    names = [name for name in tree["sums"] if name not in _NO_KEYS]
+    _write(
+        path,
+        "pass.html.j2",
+        one=tree,
+        names=names,
+        cells=[_cell(number, ranges) for number in range(CELLS)],
+        listed=listed[:MOST_ROWS],
+        unlisted=max(0, len(listed) - MOST_ROWS),
+        done=sum(one["state"] == "done" for one in ranges),
+    )
+
+
+def write_migration(path: Path, tables: Sequence[dict[str, Any]]) -> None:
+    """The page of all tables: how each stands on its way to the cut-over."""
+    _write(path, "migration.html.j2", tables=tables)
+
+
+def _write(path: Path, template: str, **values: Any) -> None:
+    pages = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    pages.filters |= {"moment": _moment, "span": span, "number": _number}
+    path.write_text(pages.get_template(template).render(made=time.time(), **values))
+
+
+def _cell(number: int, ranges: Sequence[dict[str, Any]]) -> str:
+    """The worst that lies in one piece of the ring."""
+    begin = LOWEST + WIDTH_OF_RING * number // CELLS
+    end = LOWEST + WIDTH_OF_RING * (number + 1) // CELLS
+    inside = [one for one in ranges if one["after"] < end and one["upto"] > begin]
+    for state in ("failed", "left"):
+        if any(one["state"] == state for one in inside):
+            return state
+    return "found" if any(_found(one) for one in inside) else "clean"
+
+
+def _found(one: dict[str, Any]) -> bool:
+    return any(one.get(name) for name in _FOUND)
+
+
+def _moment(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _number(value: float) -> str:
+    return f"{value:,}"

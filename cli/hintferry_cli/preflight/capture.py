@@ -1,0 +1,42 @@
+"""Whether a connector runs on every node of exactly the datacenter that is read. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from hintferry.core.facts import NodeReport
+from hintferry.core.gate import REPORT_HOLDS_S
+from hintferry.core.source import SourceFacts
+from hintferry_cli.preflight.finding import Finding, Level
+
+_INSTALL = "install the connector and the guard there: docs/operations.md#installing"
+
+
+def capture_findings(
+    facts: SourceFacts, reports: Sequence[NodeReport], now: float
+) -> Iterator[Finding]:
+    """`reports`: what the guard on each node says; `now`: epoch seconds."""
+    here = {node.address for node in facts.nodes if node.datacenter == facts.datacenter}
+    lately = {report.node: report for report in reports if now - report.at < REPORT_HOLDS_S}
+    for address in sorted(here - lately.keys()):
+        silent = any(report.node == address for report in reports)
+        what = (
+            "has fallen silent" if silent else "reports no connector, so its writes are not hinted"
+        )
+        mend = "see cdcguard and the CloudWatch agent on it" if silent else _INSTALL
+        yield Finding(Level.FAULT, address, what, mend)
+    for address in sorted(lately.keys() - here):
+        yield Finding(
+            Level.FAULT,
+            address,
+            f"has a connector, and is not in {facts.datacenter}: it hints what cannot be read yet",
+            "remove it there: python3 -m node.install.install remove",
+        )
+    for address in sorted(here & lately.keys()):
+        if aside := lately[address].set_aside:
+            yield Finding(
+                Level.FAULT,
+                address,
+                f"has {aside} unread segments set aside",
+                f"run cdcguard.py give-back on {address}",
+            )

@@ -1,0 +1,62 @@
+"""The verb `preflight`: its options, and the run to the verdict."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from hintferry import wiring
+from hintferry.adapters.clock import WallClock
+from hintferry.adapters.settings import Migration, migration_from
+from hintferry_cli.failures import Settings, Status, told_plainly
+from hintferry_cli.options import CONFIG, Config, Json
+from hintferry_cli.preflight import view
+from hintferry_cli.preflight.finding import Finding, status_of
+from hintferry_cli.preflight.look import Part, Surroundings
+
+HELP = "\n\n".join(
+    (
+        "Look whether the source, its connectors and the target are fit for the migration.",
+        "Every finding comes with the statement or the choice that mends it. A FAULT loses changes"
+        " or stops the migration; a question is one that only you can answer. Nothing is changed."
+        " Before the stacks and the connectors are there, look at the source alone.",
+        "[bold]Examples[/bold]",
+        "  hintferry preflight --only source",
+        "  hintferry preflight --only capture --only target",
+        "  hintferry preflight --json",
+        "Exit status: 0 fit, 1 there is a fault, 2 something could not be looked at, or the call or"
+        " the configuration is wrong.",
+    )
+)
+
+
+def preflight(
+    context: typer.Context,
+    only: Annotated[
+        list[Part] | None, typer.Option(help="Look at this alone; may be repeated.")
+    ] = None,
+    json: Json = False,
+    config: Config = CONFIG,
+) -> None:
+    with told_plainly(context.find_object(Settings) or Settings(debug=False)):
+        findings = _findings(migration_from(config), only or list(Part))
+    status = status_of(findings)
+    if json:
+        typer.echo(view.as_json(findings, status))
+    else:
+        view.show(findings, status, Console())
+    if status is not Status.DONE:
+        raise typer.Exit(status)
+
+
+def _findings(migration: Migration, parts: list[Part]) -> list[Finding]:
+    source = wiring.source_inspection(migration.source)
+    target = wiring.target_check(migration.target)
+    try:
+        reports = wiring.node_reports(migration)
+        return list(Surroundings(migration, source, target, reports, WallClock()).findings(parts))
+    finally:
+        source.close()
+        target.close()

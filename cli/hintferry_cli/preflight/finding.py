@@ -1,0 +1,46 @@
+"""What a look at the surroundings found, and what follows for the exit status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from hintferry_cli.failures import Status
+
+
+class Level(Enum):
+    """What a finding means; in order of how much it matters."""
+
+    FAULT = "FAULT"
+    """The migration would lose changes, or stop, or cannot begin."""
+
+    UNKNOWN = "could not look"
+    QUESTION = "question"
+    """Only a person can tell."""
+
+    ADVICE = "advice"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`where`: a node, a table, a side. `mend`: what to run or to decide."""
+
+    level: Level
+    where: str
+    what: str
+    mend: str
+
+
+def status_of(findings: Iterable[Finding]) -> Status:
+    """A fault outweighs what could not be seen."""
+    levels = {finding.level for finding in findings}
+    if Level.FAULT in levels:
+        return Status.FAILED
+    return Status.UNUSABLE if Level.UNKNOWN in levels else Status.DONE
+
+
+def from_error(level: Level, where: str, error: Exception) -> Finding:
+    """Errors of the layer say what is wrong, and after a semicolon what to run."""
+    what, _, mend = str(error).partition("; run: ")
+    return Finding(level, where, what, mend)

@@ -1,0 +1,112 @@
+"""All that `preflight` looks at, side by side: what cannot be seen on one is told, not the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from hintferry.adapters.cqlfile import schema_from, schema_of
+from hintferry.adapters.settings import Migration, TableSettings
+from hintferry.core.errors import ConfigurationError, HintferryError, UnknownTable
+from hintferry.core.fit import Schema
+from hintferry.core.source import SourceFacts
+from hintferry.ports import Clock, NodeReports, SourceInspection, TargetInspection
+from hintferry.sample import sample
+from hintferry_cli.failures import sentence
+from hintferry_cli.preflight.capture import capture_findings
+from hintferry_cli.preflight.finding import Finding, Level, from_error
+from hintferry_cli.preflight.sizes import size_findings
+from hintferry_cli.preflight.source import copies_findings, node_findings, schema_findings
+
+REPORTS_OF_S = 3600.0
+
+
+class Part(Enum):
+    """What can be looked at alone."""
+
+    SOURCE = "source"
+    CAPTURE = "capture"
+    TARGET = "target"
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Where the migration looks."""
+
+    migration: Migration
+    source: SourceInspection
+    target: TargetInspection
+    reports: NodeReports
+    clock: Clock
+
+    def findings(self, parts: Sequence[Part]) -> Iterator[Finding]:
+        """Those of these parts. The source is asked in any case: all else is held against it."""
+        try:
+            facts = self.source.facts(with_settings=Part.SOURCE in parts)
+        except HintferryError as error:
+            yield from_error(Level.UNKNOWN, "source", error)
+            return
+        if Part.SOURCE in parts:
+            yield from self._source(facts)
+        if Part.CAPTURE in parts:
+            yield from self._capture(facts)
+        if Part.TARGET in parts:
+            yield from self._target()
+
+    def _source(self, facts: SourceFacts) -> Iterator[Finding]:
+        migration = self.migration
+        text = facts.cql(table.id for table in migration.tables)
+        live = schema_of(text, "the source's schema")
+        filed: Schema | None = None
+        try:
+            filed = schema_from(migration.target.schema)
+        except ConfigurationError as error:
+            yield from_error(Level.FAULT, str(migration.target.schema), error)
+        yield from node_findings(migration, facts)
+        yield from schema_findings(migration, facts, live, filed)
+        yield from copies_findings(migration, facts)
+        for settings in migration.tables:
+            yield from self._sizes(settings)
+
+    def _sizes(self, settings: TableSettings) -> Iterator[Finding]:
+        try:
+            table = self.source.table(settings.id)
+            found = sample(table, self.source.scan(), settings.ttl and not table.is_counter)
+        except UnknownTable:
+            # Told among the findings of the schema.
+            return
+        except HintferryError as error:
+            yield from_error(Level.UNKNOWN, str(settings.id), error)
+        else:
+            yield from size_findings(settings, table, found)
+
+    def _capture(self, facts: SourceFacts) -> Iterator[Finding]:
+        now = self.clock.now()
+        try:
+            reports = self.reports.reports(now - REPORTS_OF_S)
+        except (BotoCoreError, ClientError) as error:
+            mend = "with a login that may read CloudWatch, run this again"
+            yield Finding(Level.UNKNOWN, "capture", sentence(error), mend)
+        else:
+            yield from capture_findings(facts, reports, now)
+
+    def _target(self) -> Iterator[Finding]:
+        try:
+            for fault in self.target.control_faults():
+                yield from_error(Level.FAULT, "target", fault)
+            for settings in self.migration.tables:
+                yield from self._target_table(settings)
+        except HintferryError as error:
+            yield from_error(Level.UNKNOWN, "target", error)
+
+    def _target_table(self, settings: TableSettings) -> Iterator[Finding]:
+        try:
+            table = self.source.table(settings.id)
+        except UnknownTable:
+            # Told among the findings of the schema.
+            return
+        for fault in self.target.table_faults(table, settings.ttl and not table.is_counter):
+            yield from_error(Level.FAULT, "target", fault)

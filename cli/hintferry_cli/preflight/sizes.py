@@ -1,0 +1,56 @@
+"""What a sample of a table's rows tells against the service's limits. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hintferry.adapters.keycodec import readable
+from hintferry.adapters.settings import TableSettings
+from hintferry.core.hint import Hint, Scope
+from hintferry.core.schema import Table
+from hintferry.sample import Largest, Sample
+from hintferry_cli.preflight.finding import Finding, Level
+
+ROW_METADATA = 100
+MIB = 1024 * 1024
+NEAR = 0.8
+"""Of a limit: what is that large in a sample is larger elsewhere."""
+
+LONGEST_KEY = 200
+
+
+def size_findings(settings: TableSettings, table: Table, found: Sample) -> Iterator[Finding]:
+    """Those of one table."""
+    for name, largest, besides, limit in (
+        ("row", found.rows.largest, ROW_METADATA, MIB),
+        ("static columns of a partition", found.statics.largest, 0, MIB),
+        ("partition key", found.partition_key, 0, 2048),
+        ("clustering key", found.clustering_key, 0, 850),
+    ):
+        if largest.size and largest.size + besides > NEAR * limit:
+            size = largest.size + besides
+            yield _near(table, largest, f"{name} of {size:,} of {limit:,} bytes", size > limit)
+    if found.digits.size > 38:
+        what = f"varint of {found.digits.size} digits, and Keyspaces holds 38"
+        yield _near(table, found.digits, what, True)
+    if not settings.ttl and found.expiring:
+        yield Finding(
+            Level.FAULT,
+            str(table.id),
+            f"holds values that expire ({found.expiring} of {found.rows.seen} rows looked at), and"
+            " migration.toml says ttl = false",
+            "take ttl = false out: the target would keep them for ever",
+        )
+
+
+def _near(table: Table, largest: Largest, what: str, over: bool) -> Finding:
+    key = readable(table, Hint(table.id, largest.partition, Scope.ROW, largest.clustering))
+    if len(key) > LONGEST_KEY:
+        key = f"{key[:LONGEST_KEY]}..."
+    if over:
+        mend = "such a row is parked as unrepresentable: make it smaller on the source, or leave"
+        return Finding(
+            Level.FAULT, str(table.id), f"has a {what}, where {key}", f"{mend} the table out"
+        )
+    mend = "larger ones may be elsewhere: what is over the limit is parked as unrepresentable"
+    return Finding(Level.ADVICE, str(table.id), f"has a {what}, where {key}", mend)

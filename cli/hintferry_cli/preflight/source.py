@@ -1,0 +1,187 @@
+"""What the source's settings, schema and datacenters mean for a migration. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from hintferry.adapters.cql import SOURCE_MARKERS
+from hintferry.adapters.settings import Migration
+from hintferry.core.fit import Misfit, Schema, keyspace_misfits, table_misfits
+from hintferry.core.schema import TableId
+from hintferry.core.source import OURS, SourceFacts, SourceNode
+from hintferry_cli.preflight.finding import Finding, Level
+from node.install.checks import Fault, schema_faults, setting_faults
+
+MARKERS = TableId(OURS, "markers")
+ENOUGH_COPIES = 3
+
+
+def node_findings(migration: Migration, facts: SourceFacts) -> Iterator[Finding]:
+    """Each node of the datacenter, and whether there are as many as is said."""
+    for node in facts.nodes:
+        if node.datacenter == facts.datacenter:
+            yield from _node_findings(node)
+    said, there = migration.deployment.nodes, _nodes(facts)
+    if said != there:
+        yield Finding(
+            Level.FAULT,
+            "migration.toml",
+            f"source.nodes is {said or 'not told'}, and {facts.datacenter} has {there} nodes",
+            f"write nodes = {there}: with it a node that is silent is missed",
+        )
+    if facts.partitioner != "Murmur3Partitioner":
+        yield Finding(
+            Level.FAULT,
+            "source",
+            f"its partitioner is {facts.partitioner}, and only Murmur3Partitioner can be swept",
+            "copy the data into a cluster with that partitioner first",
+        )
+
+
+def _node_findings(node: SourceNode) -> Iterator[Finding]:
+    if not node.answers:
+        yield Finding(
+            Level.UNKNOWN, node.address, "does not answer", "start it, then run this again"
+        )
+    elif node.settings is None:
+        yield Finding(
+            Level.UNKNOWN,
+            node.address,
+            f"Cassandra {node.version} does not tell its settings",
+            "on the node run: python3 -m node.install.install check --cassandra-yaml FILE"
+            f" --cassandra-version {node.version}",
+        )
+    else:
+        for fault in setting_faults(dict(node.settings), node.version):
+            yield _of_fault(node.address, fault)
+
+
+def schema_findings(
+    migration: Migration, facts: SourceFacts, live: Schema, filed: Schema | None
+) -> Iterator[Finding]:
+    """`live`: the schema as the source has it; `filed`: as the schema file has it, if there."""
+    names = [str(table.id) for table in migration.tables]
+    known = {f"{row['keyspace_name']}.{row['table_name']}" for row in facts.tables}
+    ours = [str(MARKERS)] if str(MARKERS) in known else []
+    for fault in schema_faults(
+        map(dict, facts.keyspaces), map(dict, facts.tables), map(dict, facts.columns), names + ours
+    ):
+        yield _of_fault("source", fault)
+    if not ours:
+        yield _markers_missing(facts)
+    for settings in migration.tables:
+        table = live.tables.get(settings.id)
+        if table is not None:
+            yield from map(_of_misfit, table_misfits(live, table, settings.ttl))
+            yield from _file_findings(migration, live, filed, settings.id)
+    keyspaces = {table.id.keyspace for table in migration.tables}
+    yield from map(_of_misfit, keyspace_misfits(live, keyspaces))
+
+
+def _file_findings(
+    migration: Migration, live: Schema, filed: Schema | None, table: TableId
+) -> Iterator[Finding]:
+    if filed is not None and filed.tables.get(table) != live.tables[table]:
+        yield Finding(
+            Level.FAULT,
+            str(migration.target.schema),
+            f"has {table} not as the source has it",
+            "write both files anew: hintferry init --force, or print the table into it with cqlsh",
+        )
+
+
+def copies_findings(migration: Migration, facts: SourceFacts) -> Iterator[Finding]:
+    """Where the migrated keyspaces are kept, and who may write them how."""
+    wanted = {table.id.keyspace for table in migration.tables} | {OURS}
+    elsewhere: set[str] = set()
+    for row in facts.keyspaces:
+        if row["keyspace_name"] in wanted:
+            copies = _copies(facts, row["replication"])
+            if row["keyspace_name"] == OURS:
+                yield from _marker_findings(facts, copies)
+                continue
+            yield from _here_findings(facts, row["keyspace_name"], copies)
+            elsewhere |= copies.keys() - {facts.datacenter}
+    yield Finding(
+        Level.QUESTION,
+        "writers",
+        f"does every writer of these tables write at LOCAL_QUORUM or more in {facts.datacenter}?",
+        "below it a row may be on one replica only, and a read at LOCAL_QUORUM miss it: before"
+        " cutting over run hintferry verify --consistency all, or repair the tables",
+    )
+    for datacenter in sorted(elsewhere):
+        yield Finding(
+            Level.QUESTION,
+            "writers",
+            f"does anybody write these tables in {datacenter}?",
+            f"what is acknowledged there reaches {facts.datacenter} later, or by repair only: let"
+            f" them write at EACH_QUORUM or in {facts.datacenter}, or repair before cutting over",
+        )
+
+
+def _here_findings(
+    facts: SourceFacts, keyspace: str, copies: Mapping[str, int]
+) -> Iterator[Finding]:
+    here = copies.get(facts.datacenter, 0)
+    where = f"keyspace {keyspace}"
+    if not here:
+        yield Finding(
+            Level.FAULT,
+            where,
+            f"is not kept in {facts.datacenter}, which is read",
+            "read another datacenter: source.datacenter in migration.toml, or replicate it there",
+        )
+    elif here < ENOUGH_COPIES:
+        copies_text = "one copy" if here == 1 else f"{here} copies"
+        yield Finding(
+            Level.ADVICE,
+            where,
+            f"has {copies_text} in {facts.datacenter}, so that hints wait while a node is down",
+            f"with {ENOUGH_COPIES} copies one node may be down",
+        )
+
+
+def _marker_findings(facts: SourceFacts, copies: Mapping[str, int]) -> Iterator[Finding]:
+    """Each node must hint the markers: by that it is known how far it has read its log."""
+    nodes = _nodes(facts)
+    if copies.get(facts.datacenter, 0) < nodes:
+        replication = f"{{'class': 'NetworkTopologyStrategy', '{facts.datacenter}': {nodes}}}"
+        yield Finding(
+            Level.FAULT,
+            f"keyspace {OURS}",
+            f"is not kept on every node of {facts.datacenter}",
+            f"ALTER KEYSPACE {OURS} WITH replication = {replication}",
+        )
+
+
+def _nodes(facts: SourceFacts) -> int:
+    return sum(node.datacenter == facts.datacenter for node in facts.nodes)
+
+
+def _copies(facts: SourceFacts, replication: Mapping[str, str]) -> dict[str, int]:
+    """Copies by datacenter; those of SimpleStrategy are where they happen to be."""
+    if replication["class"].endswith("NetworkTopologyStrategy"):
+        # A transient replica, 3/1, holds what it holds for a while only.
+        counts = {
+            dc: int(count.partition("/")[0]) for dc, count in replication.items() if dc != "class"
+        }
+        return {datacenter: count for datacenter, count in counts.items() if count}
+    count = int(replication.get("replication_factor", 1))
+    return {node.datacenter: count for node in facts.nodes}
+
+
+def _markers_missing(facts: SourceFacts) -> Finding:
+    replication = f"{{'class': 'NetworkTopologyStrategy', '{facts.datacenter}': {_nodes(facts)}}}"
+    statements = "; ".join(one.format(replication=replication) for one in SOURCE_MARKERS)
+    what = f"has no table {MARKERS}, by which a backfill sees that capture works"
+    return Finding(Level.FAULT, "source", what, statements)
+
+
+def _of_fault(where: str, fault: Fault) -> Finding:
+    level = Level.FAULT if fault.fatal else Level.ADVICE
+    return Finding(level, where, f"{fault.what}: {fault.found}", fault.mend)
+
+
+def _of_misfit(misfit: Misfit) -> Finding:
+    level = Level.FAULT if misfit.fatal else Level.ADVICE
+    return Finding(level, misfit.where, misfit.what, misfit.choices)

@@ -1,0 +1,68 @@
+"""The verb `schema`: its options, and what it prints."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hintferry import wiring
+from hintferry.adapters.cqlfile import schema_from, schema_of
+from hintferry.adapters.settings import Migration, migration_from
+from hintferry.core.errors import ConfigurationError
+from hintferry.core.fit import Schema
+from hintferry_cli.failures import Settings, Status, told_plainly
+from hintferry_cli.options import CONFIG, Config, Json
+from hintferry_cli.schema.mirror import mirror_of
+
+HELP = "\n\n".join(
+    (
+        "Print the statements that make the tables of migration.toml on Keyspaces.",
+        "With the switches that Hintferry needs (client-side timestamps, times to live), with its"
+        " control tables, and with what is to be set after the cut-over. The stacks of `make synth`"
+        " make the same tables. What cannot be mirrored is named with the choices, on stderr.",
+        "[bold]Examples[/bold]",
+        "  hintferry schema > keyspaces.cql",
+        "  hintferry schema --from-source --json",
+        "  hintferry schema --kms-key arn:aws:kms:eu-west-1:123456789012:key/my-key",
+        "Exit status: 0 every table can be migrated, 1 one of them cannot be as it is, 2 the call"
+        " or the configuration is wrong, or the source did not answer.",
+    )
+)
+
+
+def schema(
+    context: typer.Context,
+    from_source: Annotated[
+        bool, typer.Option("--from-source", help="Read the live source, not the schema file.")
+    ] = False,
+    kms_key: Annotated[
+        str,
+        typer.Option(metavar="ARN", help="Encrypt the tables with this key.", show_default="AWS's"),
+    ] = "",
+    json: Json = False,
+    config: Config = CONFIG,
+) -> None:
+    with told_plainly(context.find_object(Settings) or Settings(debug=False)):
+        migration = migration_from(config)
+        if not migration.tables:
+            raise ConfigurationError(
+                f'{config} names no table; add one as [tables."keyspace.table"]'
+            )
+        known = _live(migration) if from_source else schema_from(migration.target.schema)
+        mirror = mirror_of(migration, known, kms_key)
+    typer.echo(mirror.as_json() if json else mirror.as_cql(), nl=json)
+    if not json:
+        for misfit in mirror.misfits:
+            typer.echo(f"{'FAULT' if misfit.fatal else 'choose'}: {misfit}", err=True)
+    if not mirror.is_complete:
+        raise typer.Exit(Status.FAILED)
+
+
+def _live(migration: Migration) -> Schema:
+    inspection = wiring.source_inspection(migration.source)
+    try:
+        facts = inspection.facts(with_settings=False)
+    finally:
+        inspection.close()
+    return schema_of(facts.cql(table.id for table in migration.tables), "the source's schema")

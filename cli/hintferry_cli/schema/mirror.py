@@ -1,0 +1,92 @@
+"""The statements that make on Keyspaces what is migrated, and what cannot be made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from hintferry.adapters import ddl
+from hintferry.adapters.cql import CONTROL_TABLES
+from hintferry.adapters.settings import Migration
+from hintferry.core.errors import ConfigurationError
+from hintferry.core.fit import Misfit, Schema, keyspace_misfits, table_misfits
+from hintferry.core.schema import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """Statements in the order in which they may run, each without its semicolon."""
+
+    tables: Sequence[str]
+    """The application's keyspaces, types and tables, and their switches."""
+
+    control: Sequence[str]
+    """What Hintferry keeps for itself."""
+
+    after_cut_over: Sequence[str]
+    """Default times to live: earlier they would expire rows that the source keeps."""
+
+    misfits: Sequence[Misfit]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every table can be migrated."""
+        return not any(misfit.fatal for misfit in self.misfits)
+
+    def as_cql(self) -> str:
+        """A file for cqlsh; what is not to be run now stands in comments."""
+        parts = ["-- Run in this order on Keyspaces: a table is altered once it is ACTIVE.\n"]
+        parts += [f"{statement};\n" for statement in self.tables]
+        parts += ["\n-- What Hintferry keeps for itself.\n"]
+        parts += [f"{statement};\n" for statement in self.control]
+        if self.after_cut_over:
+            parts += ["\n-- After the cut-over: what the source gives to rows without a TTL.\n"]
+            parts += [f"-- {statement};\n" for statement in self.after_cut_over]
+        return "".join(parts)
+
+    def as_json(self) -> str:
+        """The same for programs."""
+        return json.dumps(
+            {
+                "tables": list(self.tables),
+                "control": list(self.control),
+                "after_cut_over": list(self.after_cut_over),
+                "misfits": [asdict(misfit) for misfit in self.misfits],
+            }
+        )
+
+
+def mirror_of(migration: Migration, schema: Schema, key_arn: str) -> Mirror:
+    """Raises ConfigurationError for a table that the schema does not define."""
+    tables: list[Table] = []
+    statements: list[str] = []
+    switches: list[str] = []
+    misfits: list[Misfit] = []
+    for settings in migration.tables:
+        table = schema.tables.get(settings.id)
+        if table is None:
+            raise ConfigurationError(
+                f"the schema does not define {settings.id}, which migration.toml lists; correct"
+                " the name, or write the schema anew with `hintferry init`"
+            )
+        tables.append(table)
+        found = list(table_misfits(schema, table, settings.ttl))
+        misfits += found
+        if any(misfit.fatal for misfit in found):
+            continue
+        statements.append(ddl.create_table(table, key_arn, settings.capacity))
+        if settings.ttl and not table.is_counter:
+            switches.append(ddl.switch_on(table.id, "ttl"))
+    keyspaces = {table.id.keyspace for table in tables}
+    misfits += keyspace_misfits(schema, keyspaces)
+    before: list[str] = []
+    for keyspace in sorted(keyspaces):
+        before.append(ddl.create_keyspace(keyspace))
+        before += [ddl.create_type(keyspace, one) for one in schema.types.get(keyspace, ())]
+    after = [
+        ddl.set_default_ttl(table.id, schema.default_ttls[table.id])
+        for table in tables
+        if table.id in schema.default_ttls
+    ]
+    return Mirror([*before, *statements, *switches], CONTROL_TABLES, after, misfits)

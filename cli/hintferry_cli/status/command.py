@@ -1,0 +1,136 @@
+"""The verb `status`: every table looked at, once or on and on."""
+
+from __future__ import annotations
+
+import json as json_text
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from hintferry.adapters.settings import Migration, migration_from
+from hintferry.core.errors import ConfigurationError
+from hintferry.core.schema import TableId
+from hintferry.cutover import LOOK_EVERY_S, Gatekeeper
+from hintferry_cli.failures import Settings, Status, told_plainly
+from hintferry_cli.gate import options, view
+from hintferry_cli.gate.view import Look, Standing
+from hintferry_cli.pages.page import write_migration
+from hintferry_cli.places import place, places
+from hintferry_cli.tables import table_id
+
+LONGEST_S = 12 * 3600.0
+MARKER_WITHIN_S = 10.0
+MARKER_LOOK_S = 0.25
+
+HELP = "\n\n".join(
+    (
+        "Say of each table whether it can be cut over, why not, and what to type.",
+        "It looks at the nodes' reports, the topic's lag, the queues, the bucket and the recorded"
+        " passes, and sends a marker row the way of every change. It changes nothing else.",
+        "[bold]Examples[/bold]",
+        "  hintferry status",
+        "  hintferry status shop.orders --watch",
+        "  hintferry status shop.orders --writes-stopped now --writers-at-quorum --json",
+        "  hintferry status --html migration.html",
+        "Exit status: 0 nothing is in the way of any of them but the writers and the time that"
+        " things take, 1 something is, 2 the call or the configuration is wrong.",
+    )
+)
+
+
+def status(
+    context: typer.Context,
+    table: Annotated[str, typer.Argument(metavar="[KEYSPACE.TABLE]", help="Only this table.")] = "",
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on looking until every table can be cut over.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Give the result as JSON.")] = False,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a page that shows it all.")
+    ] = None,
+    writes_stopped: options.WritesStopped = None,
+    repaired: options.Repaired = None,
+    writers_at_quorum: options.WritersAtQuorum = False,
+    config: options.Config = options.CONFIG,
+    parked_queue_url: Annotated[str, place("--parked-queue-url", "URL of the parked queue.")] = "",
+    replay_queue_url: Annotated[str, place("--replay-queue-url", "URL of the replay queue.")] = "",
+    bucket: Annotated[str, place("--bucket", "Name of the on-failure bucket.")] = "",
+) -> None:
+    with told_plainly(context.find_object(Settings) or Settings(debug=False)):
+        migration = migration_from(config)
+        where = places(parked_queue_url, replay_queue_url, bucket)
+        answers = options.answers(writes_stopped, repaired, writers_at_quorum)
+        tables = _tables(migration, table)
+        with options.seat(migration, where) as seat:
+            keepers = [seat.keeper(one, answers) for one in tables]
+            looks = _settled(keepers)
+            if watch:
+                looks = _watched(keepers, looks, Console(stderr=True))
+    _tell(looks, html, json=json)
+    if any(look.standing is Standing.SHUT for look in looks):
+        raise typer.Exit(Status.FAILED)
+
+
+def _tables(migration: Migration, table: str) -> list[TableId]:
+    tables = [table_id(table)] if table else [one.id for one in migration.tables]
+    if not tables:
+        raise ConfigurationError("the configuration names no table; give one as keyspace.table")
+    return tables
+
+
+def _look(keeper: Gatekeeper) -> Look:
+    facts, conditions = keeper.look()
+    return Look(facts, conditions, keeper.fences.is_fenced(keeper.table.id))
+
+
+def _settled(keepers: Sequence[Gatekeeper]) -> list[Look]:
+    """One look at each, once its marker row had the time to arrive."""
+    end = time.monotonic() + MARKER_WITHIN_S
+    while True:
+        looks = [_look(keeper) for keeper in keepers]
+        if time.monotonic() > end or all(look.facts.marker_at is not None for look in looks):
+            return looks
+        time.sleep(MARKER_LOOK_S)
+
+
+def _watched(keepers: Sequence[Gatekeeper], looks: list[Look], errors: Console) -> list[Look]:
+    """Look on until every gate is open; a terminal shows each look, a log each change."""
+    end = time.monotonic() + LONGEST_S
+    with Live(console=errors, auto_refresh=False, transient=True) as live:
+        shown = ""
+        while not all(look.standing in (Standing.OPEN, Standing.CUT_OVER) for look in looks):
+            text = "\n".join(_lines(looks))
+            if errors.is_terminal:
+                live.update(Text(text), refresh=True)
+            elif text != shown:
+                errors.print(text, markup=False, highlight=False, soft_wrap=True)
+            shown = text
+            if time.monotonic() > end:
+                break
+            time.sleep(LOOK_EVERY_S)
+            looks = [_look(keeper) for keeper in keepers]
+    return looks
+
+
+def _lines(looks: Sequence[Look]) -> Iterator[str]:
+    for look in looks:
+        yield f"{look.facts.table}: {look.standing.value}"
+        yield from (f"  {one}" for one in view.open_points(look))
+
+
+def _tell(looks: Sequence[Look], html: Path | None, *, json: bool) -> None:
+    trees = [view.as_tree(look) for look in looks]
+    if html is not None:
+        write_migration(html, trees)
+    if json:
+        typer.echo(json_text.dumps({"tables": trees}))
+        return
+    out = Console()
+    for look in looks:
+        view.show(look, out)

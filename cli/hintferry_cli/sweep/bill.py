@@ -1,0 +1,54 @@
+"""What a pass costs on the target, and how long it takes at least."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hintferry.adapters.settings import Migration, TableSettings
+from hintferry.core import cost
+from hintferry.core.prices import Prices, prices_of
+from hintferry.core.schema import TableId
+from hintferry.core.verdict import Filled, Tally
+from hintferry.estimate import Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """For one table."""
+
+    table: TableSettings
+    prices: Prices
+
+    def usd(self, sums: Tally | Filled, seconds: float) -> float:
+        """What was read or written so far, in so long a time."""
+        writes = sums.write_units if isinstance(sums, Filled) else 0
+        reads = sums.read_units if isinstance(sums, Tally) else 0
+        return cost.usd(self.prices, self.table.capacity, writes, reads, seconds)
+
+    def plan(self, found: Estimate) -> str:
+        """One line for the person who begins a backfill."""
+        rate = self.table.capacity.backfill_units_per_s
+        seconds = found.write_units / rate
+        usd = cost.usd(self.prices, self.table.capacity, found.write_units, 0, seconds)
+        return (
+            f"about {found.rows:,} rows, {found.write_units:,} write units, {usd:,.2f} USD"
+            f" ({self.prices.region}, {self.prices.dated}), {duration(seconds)} or more at"
+            f" {rate:,.0f} units/s"
+        )
+
+
+def bill_of(migration: Migration, table: TableId) -> Bill:
+    """With the prices of the target's Region."""
+    known = {one.id: one for one in migration.tables}
+    prices = prices_of(migration.target.region)
+    return Bill(known.get(table, TableSettings(table)), prices)
+
+
+def duration(seconds: float) -> str:
+    """As hours, minutes or seconds: 3 h 20 min, 5 min, 40 s."""
+    whole = round(seconds)
+    if whole < 120:
+        return f"{whole} s"
+    if whole < 7200:
+        return f"{whole // 60} min"
+    return f"{whole // 3600:,} h {whole % 3600 // 60} min"

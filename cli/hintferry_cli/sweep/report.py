@@ -1,0 +1,57 @@
+"""The report of a pass: everything that is known of it, as one tree."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from hintferry.core.verdict import Filled
+from hintferry_cli.pages.page import write_pass
+from hintferry_cli.sweep.run import Run
+from hintferry_cli.sweep.task import as_numbers
+
+
+def write(folder: Path, run: Run) -> None:
+    """`<verb>-<keyspace.table>.json` and `.html`, in place of those of the last pass."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tree = as_tree(run)
+    path = folder / f"{tree['verb']}-{tree['table']}.json"
+    path.write_text(json.dumps(tree))
+    write_pass(path.with_suffix(".html"), tree)
+
+
+def as_tree(run: Run) -> dict[str, Any]:
+    """Times in epoch seconds; `cost`: figures by name, about."""
+    task, state, bookmark = run.order.task, run.state, run.bookmark
+    units = "write_units" if isinstance(state.sums, Filled) else "read_units"
+    cost = {units.replace("_", " "): as_numbers(state.sums)[units], "USD": round(state.usd, 4)}
+    done = [
+        {"after": part.after, "upto": part.upto, "state": "done", "error": None, **sums}
+        for part, sums in bookmark.done
+    ]
+    left = [
+        {
+            "after": part.after,
+            "upto": part.upto,
+            "state": "failed" if part in state.failures else "left",
+            "error": state.failures.get(part),
+        }
+        for part in bookmark.left
+    ]
+    return {
+        "verb": task.verb.value,
+        "table": str(task.table),
+        **task.settings,
+        "began": bookmark.began,
+        "ended": time.time(),
+        "clean": state.sums.is_clean and not state.unfinished,
+        "unfinished": state.unfinished,
+        "keys": state.sums.seen,
+        "sums": as_numbers(state.sums),
+        "ranges": sorted(done + left, key=lambda one: one["after"]),
+        "examples": [{"verdict": verdict, "key": key} for verdict, key in bookmark.examples],
+        "errors": dict(state.errors),
+        "cost": cost,
+    }

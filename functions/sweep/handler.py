@@ -1,0 +1,18 @@
+"""The sweep function: one step of the state machine that verifies or backfills a table."""
+
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from hintferry import wiring
+from hintferry.adapters.invocation import InvocationDeadline
+
+logger, metrics = Logger(), Metrics()
+steps = wiring.sweep_steps(logger, metrics)
+
+
+@metrics.log_metrics
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answers what the state machine goes on with."""
+    return steps.run(event, InvocationDeadline(context))

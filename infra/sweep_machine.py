@@ -1,0 +1,184 @@
+"""The sweep's state machine, in the States Language. No import of the CDK: tests run it as it is.
+
+Plan writes the ranges that are not done as batches into the bucket; a Distributed Map gives each
+batch to the function, turn after turn until nothing of it is left; Report adds up what lies in the
+bucket. A batch that fails ends no other: what it leaves is what Report finds not done, and the next
+execution begins with it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+LONGEST_S = 7 * 24 * 3600
+TURN_S = 900
+"""As long as Lambda lets any function run: no invocation is given up that still works."""
+
+State = dict[str, Any]
+
+NEVER_AGAIN = ["ConfigurationError", "Fenced", "UnknownTable", "SchemaMismatch"]
+SIDES = ["Throttled", "Unavailable", "Unreachable"]
+BUSY = [
+    "Lambda.AWSLambdaException",
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.SdkClientException",
+    "Lambda.ServiceException",
+    "Lambda.TooManyRequestsException",
+]
+
+
+def definition(function: str, bucket: str, concurrency: int) -> State:
+    """`function`: name or ARN of the sweep function; `concurrency`: batches at once."""
+    return {
+        "Comment": "Verify or backfill one table, range by range",
+        "TimeoutSeconds": LONGEST_S,
+        "StartAt": "Plan",
+        "States": {
+            "Plan": _task(
+                function,
+                {"step": "plan", "task.$": "$", "execution.$": "$$.Execution.Id"},
+                "Planned",
+            ),
+            "Planned": _choice({"held_by": "Holder", "skipped": "Skipped"}, "Sweep"),
+            # Whoever holds the table holds it exactly as long as it runs.
+            "Holder": {
+                "Type": "Task",
+                "Resource": "arn:aws:states:::aws-sdk:sfn:describeExecution",
+                "Parameters": {"ExecutionArn.$": "$.held_by"},
+                "ResultSelector": {"status.$": "$.Status"},
+                "ResultPath": "$.holder",
+                "TimeoutSeconds": 60,
+                "Retry": [_retry(["Sfn.SfnException"], 2, 6, 60)],
+                "Catch": [
+                    {
+                        "ErrorEquals": ["Sfn.ExecutionDoesNotExistException"],
+                        "ResultPath": None,
+                        "Next": "TakeOver",
+                    }
+                ],
+                "Next": "IsHeld",
+            },
+            "IsHeld": {
+                "Type": "Choice",
+                "Choices": [
+                    {
+                        "Or": [
+                            {"Variable": "$.holder.status", "StringEquals": status}
+                            for status in ("RUNNING", "PENDING_REDRIVE")
+                        ],
+                        "Next": "Held",
+                    }
+                ],
+                "Default": "TakeOver",
+            },
+            "TakeOver": _task(
+                function,
+                {
+                    "step": "plan",
+                    "task.$": "$.task",
+                    "execution.$": "$$.Execution.Id",
+                    "gone.$": "$.held_by",
+                },
+                "Taken",
+            ),
+            "Taken": _choice({"held_by": "Held", "skipped": "Skipped"}, "Sweep"),
+            "Sweep": _map(function, bucket, concurrency),
+            "Report": _task(
+                function,
+                {"step": "report", "task.$": "$.task", "pass.$": "$.pass"},
+                "Reported",
+            ),
+            "Reported": _choice({"unfinished": "Unfinished"}, "Finished"),
+            "Unfinished": {
+                "Type": "Fail",
+                "Error": "Unfinished",
+                "CausePath": "$.unfinished",
+            },
+            "Finished": {"Type": "Succeed"},
+            "Held": {"Type": "Succeed"},
+            "Skipped": {"Type": "Succeed"},
+        },
+    }
+
+
+def _map(function: str, bucket: str, concurrency: int) -> State:
+    return {
+        "Type": "Map",
+        "Label": "Batches",
+        "MaxConcurrency": concurrency,
+        "ToleratedFailurePercentage": 100.0,
+        "ItemReader": {
+            "Resource": "arn:aws:states:::s3:getObject",
+            "ReaderConfig": {"InputType": "JSON"},
+            "Parameters": {"Bucket": bucket, "Key.$": "$.work"},
+        },
+        "ItemSelector": {
+            "step": "work",
+            "task.$": "$.task",
+            "pass.$": "$.pass",
+            "workers": concurrency,
+            "batch.$": "$$.Map.Item.Value.batch",
+            "ranges.$": "$$.Map.Item.Value.ranges",
+            "turn": 1,
+        },
+        "ItemProcessor": {
+            # An EXPRESS child ends after five minutes.
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "Turn",
+            "States": {
+                "Turn": {**_task(function, None, "Left"), "TimeoutSeconds": TURN_S},
+                "Left": {
+                    "Type": "Choice",
+                    "Choices": [
+                        {"Variable": "$.ranges[0]", "IsPresent": True, "Next": "Turn"},
+                    ],
+                    "Default": "Done",
+                },
+                # The outputs of all batches together must fit a state's 256 KiB.
+                "Done": {"Type": "Succeed", "OutputPath": None},
+            },
+        },
+        "ResultPath": None,
+        "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Report"}],
+        "Next": "Report",
+    }
+
+
+def _task(function: str, event: State | None, following: str) -> State:
+    """A call of the function with this event; None: with the state's input."""
+    given: State = {"Payload.$": "$"} if event is None else {"Payload": event}
+    return {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": function, **given},
+        "OutputPath": "$.Payload",
+        "TimeoutSeconds": TURN_S,
+        "Retry": [
+            {"ErrorEquals": NEVER_AGAIN, "MaxAttempts": 0},
+            # A side that asks for less is left alone for a while, ever longer: five hours in all.
+            _retry(SIDES, 30, 24, 900),
+            _retry(BUSY, 2, 10, 60),
+            _retry(["States.ALL"], 5, 3, 60),
+        ],
+        "Next": following,
+    }
+
+
+def _retry(errors: list[str], interval_s: int, attempts: int, longest_s: int) -> State:
+    return {
+        "ErrorEquals": errors,
+        "IntervalSeconds": interval_s,
+        "BackoffRate": 2,
+        "MaxDelaySeconds": longest_s,
+        "MaxAttempts": attempts,
+        "JitterStrategy": "FULL",
+    }
+
+
+def _choice(by_key: dict[str, str], otherwise: str) -> State:
+    """Where it goes on, by the key that the answer has."""
+    choices = [
+        {"Variable": f"$.{key}", "IsPresent": True, "Next": following}
+        for key, following in by_key.items()
+    ]
+    return {"Type": "Choice", "Choices": choices, "Default": otherwise}

@@ -1,0 +1,98 @@
+"""The statements that make on Keyspaces what the source has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hintferry.adapters.cql import quoted
+from hintferry.core.capacity import Capacity, Mode
+from hintferry.core.schema import Column, ColumnKind, Table, TableId, UserType
+
+
+def create_keyspace(name: str) -> str:
+    """CREATE KEYSPACE in one Region."""
+    replication = "{'class': 'SingleRegionStrategy'}"
+    return f"CREATE KEYSPACE IF NOT EXISTS {quoted(name)} WITH replication = {replication}"
+
+
+def create_type(keyspace: str, user_type: UserType) -> str:
+    """CREATE TYPE; those that its fields name must be there."""
+    fields = ", ".join(f"{quoted(name)} {cql_type}" for name, cql_type in user_type.fields)
+    return f"CREATE TYPE IF NOT EXISTS {quoted(keyspace)}.{quoted(user_type.name)} ({fields})"
+
+
+def create_table(table: Table, key_arn: str, capacity: Capacity) -> str:
+    """CREATE TABLE with the switches that Hintferry needs; the one for TTL is set afterwards.
+
+    It is encrypted with the KMS key of this ARN, or, where that is empty, with one that AWS owns.
+    """
+    columns = table.partition_key + table.clustering + table.statics + table.regulars
+    lines = map(_definition, columns)
+    order = [
+        f"{quoted(column.name)} {'DESC' if column.descending else 'ASC'}"
+        for column in table.clustering
+    ]
+    keys = [
+        f"({_names(table.partition_key)})",
+        *(quoted(column.name) for column in table.clustering),
+    ]
+    clauses = [f"CUSTOM_PROPERTIES = {{{_properties(table, key_arn, capacity)}}}"]
+    if order:
+        clauses.insert(0, f"CLUSTERING ORDER BY ({', '.join(order)})")
+    return (
+        f"CREATE TABLE IF NOT EXISTS {named(table.id)} ({', '.join(lines)},"
+        f" PRIMARY KEY ({', '.join(keys)})) WITH {' AND '.join(clauses)}"
+    )
+
+
+def switch_on(table: TableId, switch: str) -> str:
+    """ALTER TABLE for a switch of Keyspaces, one a statement: `ttl`, `client_side_timestamps`."""
+    properties = f"{{'{switch}': {{'status': 'enabled'}}}}"
+    return f"ALTER TABLE {named(table)} WITH CUSTOM_PROPERTIES = {properties}"
+
+
+def set_default_ttl(table: TableId, seconds: int) -> str:
+    """ALTER TABLE for what a table gives to rows that are written without a time to live."""
+    return f"ALTER TABLE {named(table)} WITH default_time_to_live = {seconds}"
+
+
+def add_column(table: TableId, column: Column) -> str:
+    """ALTER TABLE for a column that the source has gained."""
+    return f"ALTER TABLE {named(table)} ADD {_definition(column)}"
+
+
+def named(table: TableId) -> str:
+    """The table's name in CQL, case kept."""
+    return f"{quoted(table.keyspace)}.{quoted(table.name)}"
+
+
+def _definition(column: Column) -> str:
+    static = " static" if column.kind is ColumnKind.STATIC else ""
+    return f"{quoted(column.name)} {column.cql_type}{static}"
+
+
+def _properties(table: Table, key_arn: str, capacity: Capacity) -> str:
+    properties = ["'point_in_time_recovery': {'status': 'enabled'}"]
+    if key_arn:
+        properties.append(
+            "'encryption_specification': {'encryption_type': 'CUSTOMER_MANAGED_KMS_KEY',"
+            f" 'kms_key_identifier': '{key_arn}'}}"
+        )
+    if capacity.mode is Mode.PROVISIONED:
+        properties.append(
+            "'capacity_mode': {'throughput_mode': 'PROVISIONED',"
+            f" 'read_capacity_units': {capacity.read_units},"
+            f" 'write_capacity_units': {capacity.write_units}}}"
+        )
+    if warm := capacity.warm:
+        properties.append(
+            f"'warm_throughput': {{'read_units_per_second': {warm[0]},"
+            f" 'write_units_per_second': {warm[1]}}}"
+        )
+    if not table.is_counter:
+        properties.append("'client_side_timestamps': {'status': 'enabled'}")
+    return ", ".join(properties)
+
+
+def _names(columns: Iterable[Column]) -> str:
+    return ", ".join(quoted(column.name) for column in columns)

@@ -1,0 +1,67 @@
+"""The record of finished passes, in a control table of the target."""
+
+from __future__ import annotations
+
+import json
+from struct import pack, unpack
+
+from hintferry.adapters import cql
+from hintferry.adapters.catalog import execute_raw
+from hintferry.adapters.faults import translate
+from hintferry.adapters.session import CqlSession
+from hintferry.core.passes import Pass, Verb
+from hintferry.core.schema import TableId
+
+Row = tuple[bytes, ...]
+
+
+class KeyspacesPasses:
+    """Enters and lists passes. Raises SideFault where the target does not take or tell them."""
+
+    def __init__(self, session: CqlSession) -> None:
+        self._session = session
+
+    def enter(self, one: Pass) -> None:
+        """Keep a finished pass."""
+        values = [
+            str(one.table).encode(),
+            _millis(one.began),
+            one.verb.value.encode(),
+            _millis(one.ended),
+            _flag(one.at_all),
+            _flag(one.is_clean),
+            json.dumps(dict(one.sums)).encode(),
+        ]
+        self._execute(cql.ENTER_PASS, values)
+
+    def of(self, table: TableId) -> list[Pass]:
+        """The latest passes over a table, the one that began last first."""
+        return [_pass(table, row) for row in self._execute(cql.PASSES, [str(table).encode()])]
+
+    def _execute(self, text: str, values: list[bytes]) -> list[Row]:
+        try:
+            return execute_raw(self._session, text, values)
+        except Exception as error:
+            self._session.doubt(error)
+            raise translate(self._session, error) from error
+
+
+def _pass(table: TableId, row: Row) -> Pass:
+    began, verb, ended, at_all, is_clean, sums = row
+    return Pass(
+        table,
+        Verb(verb.decode()),
+        unpack(">q", began)[0] / 1000,
+        unpack(">q", ended)[0] / 1000,
+        at_all == b"\x01",
+        is_clean == b"\x01",
+        json.loads(sums),
+    )
+
+
+def _millis(seconds: float) -> bytes:
+    return pack(">q", int(seconds * 1000))
+
+
+def _flag(value: bool) -> bytes:
+    return b"\x01" if value else b"\x00"

@@ -1,0 +1,166 @@
+"""What of a Cassandra schema Keyspaces cannot hold, or Hintferry not carry, with the choices."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+
+from hintferry.core.schema import ColumnKind, Table, TableId, UserType
+
+MOST_COLUMNS, MOST_COLUMNS_WITH_TTL = 225, 166
+"""Regular columns that a statement of Keyspaces may write."""
+
+DEEPEST_FROZEN = 8
+"""Levels of frozen collections within each other."""
+
+_NAME = re.compile(r"\w{1,48}", re.ASCII)
+_UNSUPPORTED = {
+    "vector": "Keyspaces has no such type",
+    "org": "Keyspaces has no custom types",
+    "duration": "Keyspaces documents no such type",
+}
+_LEAVE_OUT = "leave the table out of migration.toml"
+
+
+class FeatureKind(Enum):
+    """What stands beside tables and types in a schema, or on a table."""
+
+    INDEX = "index"
+    VIEW = "materialized view"
+    FUNCTION = "function"
+    AGGREGATE = "aggregate"
+    TRIGGER = "trigger"
+    COMPACT = "COMPACT STORAGE"
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One of these; `table` is the one that it stands on, None for functions and aggregates."""
+
+    kind: FeatureKind
+    keyspace: str
+    name: str
+    table: TableId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What a piece of CQL defines; user types in the order in which they may be made."""
+
+    tables: dict[TableId, Table] = field(default_factory=dict)
+    types: dict[str, tuple[UserType, ...]] = field(default_factory=dict)
+    """by keyspace"""
+
+    default_ttls: dict[TableId, int] = field(default_factory=dict)
+    """Seconds, of the tables that have one."""
+
+    features: list[Feature] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """`where` in the schema, `what` is the matter, and the choices. With a fatal one the table
+    cannot be migrated as it is; else something of it stays behind."""
+
+    where: str
+    what: str
+    choices: str
+    fatal: bool
+
+    def __str__(self) -> str:
+        return f"{self.where} {self.what}; {self.choices}"
+
+
+def table_misfits(schema: Schema, table: Table, with_ttl: bool) -> Iterator[Misfit]:
+    """Those of one table. `with_ttl`: its times to live are carried."""
+    yield from _name_misfits(table)
+    for column in table.partition_key + table.clustering + table.statics + table.regulars:
+        in_key = column.kind in (ColumnKind.PARTITION_KEY, ColumnKind.CLUSTERING)
+        choices = _LEAVE_OUT if in_key else f"{_LEAVE_OUT}, or drop the column"
+        yield from _type_misfits(f"{table.id}.{column.name}", column.cql_type, choices)
+    for feature in schema.features:
+        if feature.kind is FeatureKind.COMPACT and feature.table == table.id:
+            yield Misfit(
+                str(table.id),
+                "is WITH COMPACT STORAGE, which hides columns that Keyspaces would show",
+                f'run on the source: ALTER TABLE "{table.id.keyspace}"."{table.id.name}" DROP'
+                f" COMPACT STORAGE, or {_LEAVE_OUT}",
+                True,
+            )
+    if table.id in schema.default_ttls and not with_ttl:
+        what = f"has default_time_to_live = {schema.default_ttls[table.id]}, and ttl = false"
+        yield Misfit(str(table.id), what, "take ttl = false out of migration.toml", True)
+    if table.is_counter:
+        yield from _counter_misfits(table, MOST_COLUMNS_WITH_TTL if with_ttl else MOST_COLUMNS)
+
+
+def keyspace_misfits(schema: Schema, keyspaces: set[str]) -> Iterator[Misfit]:
+    """Those of what stands beside the tables of these keyspaces."""
+    for keyspace in sorted(keyspaces):
+        for user_type in schema.types.get(keyspace, ()):
+            for name, cql_type in user_type.fields:
+                where = f"{keyspace}.{user_type.name}.{name}"
+                yield from _type_misfits(where, cql_type, "leave out the tables that use the type")
+    for feature in schema.features:
+        if feature.keyspace in keyspaces and feature.kind in _CHOICES:
+            where = f"{feature.keyspace}.{feature.name}"
+            on = f" on {feature.table}" if feature.table else ""
+            what = f"is {_AN[feature.kind]}{on}, and Keyspaces has none"
+            yield Misfit(where, what, _CHOICES[feature.kind], False)
+
+
+_AN = {
+    FeatureKind.INDEX: "an index",
+    FeatureKind.VIEW: "a materialized view",
+    FeatureKind.FUNCTION: "a function",
+    FeatureKind.AGGREGATE: "an aggregate",
+    FeatureKind.TRIGGER: "a trigger",
+}
+_CHOICES = {
+    FeatureKind.INDEX: "make a table keyed by that column and let the application write both, or"
+    " query with ALLOW FILTERING within a partition",
+    FeatureKind.VIEW: "make a table of its columns on both sides, let the application write it, and"
+    " migrate that",
+    FeatureKind.FUNCTION: "compute it in the application",
+    FeatureKind.AGGREGATE: "compute it in the application, or keep a table of results",
+    FeatureKind.TRIGGER: "let the application do what it does, before the cut-over",
+}
+
+
+def _name_misfits(table: Table) -> Iterator[Misfit]:
+    for name in (table.id.keyspace, table.id.name):
+        if not _NAME.fullmatch(name):
+            yield Misfit(
+                str(table.id),
+                f"has the name {name!r}, which is not of 1 to 48 letters, digits and underscores,"
+                " as Keyspaces wants it",
+                _LEAVE_OUT,
+                True,
+            )
+
+
+def _type_misfits(where: str, cql_type: str, choices: str) -> Iterator[Misfit]:
+    for word in dict.fromkeys(re.findall(r"\w+", cql_type)):
+        if word in _UNSUPPORTED:
+            yield Misfit(where, f"is a {cql_type}: {_UNSUPPORTED[word]}", choices, True)
+    if cql_type.count("frozen<") > DEEPEST_FROZEN:
+        what = f"is a {cql_type}: Keyspaces nests frozen types {DEEPEST_FROZEN} deep"
+        yield Misfit(where, what, choices, True)
+
+
+def _counter_misfits(table: Table, most: int) -> Iterator[Misfit]:
+    where = str(table.id)
+    if len(table.regulars) > most:
+        what = f"has {len(table.regulars)} counters, and a statement carries {most}"
+        yield Misfit(where, what, "split it", True)
+    if table.statics:
+        what = "has static counters, of which every change would be parked"
+        yield Misfit(where, what, _LEAVE_OUT, True)
+    if table.has_synonyms:
+        what = (
+            "has counters under a clustering key of which one value has several forms, so that"
+            " every change would be parked"
+        )
+        yield Misfit(where, what, _LEAVE_OUT, True)

@@ -1,0 +1,218 @@
+"""Both sides of a range read together, row beside row.
+
+What the two sides show is compared as bytes for as long as it goes along, whatever their pages are;
+rows are made only of pages where it does not. Memory is bounded by three pages a side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import takewhile
+
+from hintferry.core.compare import EXPIRY_TOLERANCE_S
+from hintferry.core.hint import Bound
+from hintferry.core.rows import Scanned, ScanPage
+from hintferry.core.schema import Key
+
+Pair = tuple[Scanned | None, Scanned | None]
+"""What the source and what the target shows of one key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The next rows of both sides. `done`: every token up to it was shown in the steps before."""
+
+    done: int
+    equal: int = 0
+    """Rows that both sides show byte for byte alike."""
+
+    pairs: list[Pair] = field(default_factory=list)
+    """Other rows, in no order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far the steps have come: all tokens up to `done`, and of the next the rows up to these
+    bounds, None where that is the whole partition."""
+
+    done: int
+    reached: dict[Key, Bound | None]
+
+
+class SideBySide:
+    """One reading of the tokens up to `upto`. With `slices`, a partition that the sides show
+    differently and that is larger than a page ends it, for its rows are better asked for by key."""
+
+    def __init__(
+        self, near: Iterator[ScanPage], far: Iterator[ScanPage], after: int, upto: int, slices: bool
+    ) -> None:
+        self._ours, self._theirs = _Side(near), _Side(far)
+        self._upto, self._slices = upto, slices
+        self._done = after
+        self._last: ScanPage | list[Scanned] | None = None
+        """What was shown last, where it may not be all of its last token."""
+
+        self.is_over = False
+        """Whether all of the range was shown."""
+
+    @property
+    def place(self) -> Place:
+        """Where another reading has to go on: a step counts once the next one is asked for."""
+        if self._last is None:
+            return Place(self._done, {})
+        keys = self._last.keys if isinstance(self._last, ScanPage) else self._last
+        last = keys[-1]
+        reached: dict[Key, Bound | None] = {
+            key.partition: None for key in keys if key.token == last.token
+        }
+        if last.clustering:
+            reached[last.partition] = Bound(last.clustering, inclusive=False)
+        return Place(last.token - 1, reached)
+
+    def steps(self) -> Iterator[Step]:
+        """What both sides show. Raises HintferryError."""
+        ours, theirs = self._ours, self._theirs
+        while True:
+            ours.fill()
+            theirs.fill()
+            done = min(ours.passed(self._upto), theirs.passed(self._upto))
+            if ours.is_empty and theirs.is_empty:
+                self._done, self._last, self.is_over = done, None, True
+                yield Step(done)
+                return
+            alike = self._alike()
+            if alike is not None:
+                yield Step(done, equal=alike.count)
+                self._last = alike
+                continue
+            mine, yours = ours.rows(), theirs.rows()
+            if ours.has_none(mine) or theirs.has_none(yours):
+                continue
+            together = _together(mine, yours)
+            if together:
+                yield Step(done, pairs=list(zip(mine[:together], yours[:together], strict=True)))
+                self._last = mine[:together]
+                ours.drop(together, mine)
+                theirs.drop(together, yours)
+            elif (cut := self._whole(mine, yours)) is not None:
+                yield Step(done, pairs=self._matched(cut, mine, yours))
+                self._done, self._last = cut, None
+            elif not self._read_on(mine, yours):
+                return
+
+    def _alike(self) -> ScanPage | None:
+        """What lies ahead of both sides byte for byte alike, and is passed by this."""
+        one, other = self._ours.uncut, self._theirs.uncut
+        if one is None or other is None:
+            return None
+        if abs(one.arrived_at - other.arrived_at) > EXPIRY_TOLERANCE_S:
+            # Equal times to live, counted from these, are then not equal.
+            return None
+        short = min(one, other, key=lambda page: len(page.body))
+        length = len(short.body)
+        if one.body[:length] != other.body[:length] or not short.layout.is_dense(short.body):
+            return None
+        self._ours.page = one.after(short.count, length)
+        self._theirs.page = other.after(short.count, length)
+        return short
+
+    def _whole(self, mine: list[Scanned], yours: list[Scanned]) -> int | None:
+        """The last token of which both sides have shown all; None where that is none new."""
+        ends = self._ours.whole(mine, self._upto), self._theirs.whole(yours, self._upto)
+        first = min(key.token for key in [*mine[:1], *yours[:1]])
+        return min(ends) if min(ends) >= first else None
+
+    def _matched(self, cut: int, mine: list[Scanned], yours: list[Scanned]) -> list[Pair]:
+        """The rows up to the token, each with that of the other side, and past them."""
+        ours = list(takewhile(lambda key: key.token <= cut, mine))
+        theirs = list(takewhile(lambda key: key.token <= cut, yours))
+        self._ours.drop(len(ours), mine)
+        self._theirs.drop(len(theirs), yours)
+        return matched(ours, theirs)
+
+    def _read_on(self, mine: list[Scanned], yours: list[Scanned]) -> bool:
+        """See more of the token that is not whole; False where that is more than a page."""
+        ends = self._ours.whole(mine, self._upto), self._theirs.whole(yours, self._upto)
+        for side, end in zip((self._ours, self._theirs), ends, strict=True):
+            if end == min(ends):
+                if side.held and self._slices:
+                    if self._last is None:
+                        self._done = end
+                    return False
+                side.hold()
+        return True
+
+
+class _Side:
+    """What one side has shown that is not passed yet: rows, then a page."""
+
+    def __init__(self, pages: Iterator[ScanPage]) -> None:
+        self._pages = pages
+        self.held: list[Scanned] = []
+        self.page: ScanPage | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.held and (self.page is None or not self.page.count)
+
+    @property
+    def uncut(self) -> ScanPage | None:
+        """The page, where nothing stands before it."""
+        return None if self.held or self.is_empty else self.page
+
+    def fill(self) -> None:
+        """Read on until something is there, or the side has no more."""
+        while self.is_empty and not self._is_last:
+            self.page = next(self._pages)
+
+    def hold(self) -> None:
+        """Read on behind what is there."""
+        self.held = self.rows()
+        self.page = next(self._pages)
+
+    def passed(self, upto: int) -> int:
+        """The last token of which nothing can come any more."""
+        if self.held:
+            return self.held[0].token - 1
+        return upto if self.page is None or self.is_empty else self.page.first_token - 1
+
+    def rows(self) -> list[Scanned]:
+        return self.held + (self.page.keys if self.page else [])
+
+    def has_none(self, rows: list[Scanned]) -> bool:
+        """Pass what is there if it holds no row."""
+        if rows or self.page is None or self.is_empty:
+            return False
+        self.page = self.page.after(self.page.count, len(self.page.body))
+        return True
+
+    def whole(self, rows: list[Scanned], upto: int) -> int:
+        """The last token of which all rows are there."""
+        if self._is_last:
+            return upto
+        return rows[-1].token - 1 if rows else self.passed(upto)
+
+    def drop(self, count: int, rows: list[Scanned]) -> None:
+        """Pass so many of these rows, which are all that is there."""
+        if self.page is not None and count >= len(self.held):
+            left = count - len(self.held)
+            self.page = self.page.without(left)
+        self.held = self.held[count:]
+
+    @property
+    def _is_last(self) -> bool:
+        return self.page is not None and self.page.is_last
+
+
+def matched(ours: Iterable[Scanned], theirs: Iterable[Scanned]) -> list[Pair]:
+    """Each row with that of the other side, if it has one."""
+    unmatched = {key[:3]: key for key in ours}
+    pairs: list[Pair] = [(unmatched.pop(key[:3], None), key) for key in theirs]
+    return pairs + [(key, None) for key in unmatched.values()]
+
+
+def _together(mine: Iterable[Scanned], yours: Iterable[Scanned]) -> int:
+    """How many rows from the first on have the same keys on both sides."""
+    both = zip(mine, yours, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0][:3] == pair[1][:3], both))

@@ -1,0 +1,20 @@
+package hintferry.capture;
+
+import io.debezium.connector.cassandra.Cassandra4TypeProvider;
+import io.debezium.connector.cassandra.CassandraConnectorTask.Cassandra4SchemaLoader;
+import io.debezium.connector.cassandra.CassandraTypeProvider;
+import io.debezium.connector.cassandra.SchemaLoader;
+
+/** What the connector for Cassandra 4.1 calls by a name of its own. */
+final class Release {
+    private Release() {
+    }
+
+    static CassandraTypeProvider types() {
+        return new Cassandra4TypeProvider();
+    }
+
+    static SchemaLoader schema() {
+        return new Cassandra4SchemaLoader();
+    }
+}

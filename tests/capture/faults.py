@@ -1,0 +1,116 @@
+"""What a connector is seen to lose when it, or the broker, dies at the wrong moment."""
+
+from __future__ import annotations
+
+import json
+import time
+from base64 import b64decode
+from collections.abc import Callable
+from typing import Any
+
+from confluent_kafka import Consumer
+
+from sandbox.endpoints import Capture
+from tests.capture.hints import topic
+from tests.capture.holes import ARRIVES, KEYSPACE, Scene
+
+_ROWS = 1_000
+# How long the broker answers before the connector dies.
+_SENT_FOR_S = (0.0, 0.02, 0.06, 0.15)
+_SECONDS = 60
+_BROKER_AWAY_S = 30
+# Offsets are written behind the acknowledgement.
+_SETTLED_S = 3
+
+
+def killed_in_a_batch(scene: Scene, number: int) -> str:
+    """The connector dies when it has sent some of a batch's rows, and is started again."""
+    lost = cut = 0
+    for partition, sent_for in enumerate(_SENT_FOR_S, number * 10):
+        with topic(scene.stack, KEYSPACE, "wide") as own:
+            scene.stack.broker.pause()
+            scene.cql.execute(f"BEGIN UNLOGGED BATCH {_inserts(partition)}; APPLY BATCH")
+            time.sleep(_SETTLED_S)
+            scene.stack.broker.resume()
+            time.sleep(sent_for)
+            scene.stack.captures[0].kill()
+            seen = _rows(scene, own, partition, seconds=_SETTLED_S)
+            cut += len(seen) < _ROWS
+            scene.stack.captures[0].start()
+            seen |= _rows(scene, own, partition, seconds=_SECONDS / 2)
+        lost += _ROWS - len(seen)
+    assert cut, "it never died in the middle"
+    return f"**lost**: {lost} of {len(_SENT_FOR_S) * _ROWS} rows" if lost else ARRIVES
+
+
+def one_table_of_two_was_sent(scene: Scene, number: int) -> str:
+    """A batch over two tables, of which one's hint was acknowledged when the connector died."""
+    outcomes = {_again(scene, number * 10 + turn, table) for turn, table in enumerate(_BOTH)}
+    return ARRIVES if outcomes == {True} else "**lost**"
+
+
+def broker_away(scene: Scene, number: int) -> str:
+    """For half a minute, while rows are written."""
+    wanted = set(range(number * 10, number * 10 + 20))
+    with topic(scene.stack, KEYSPACE, "plain") as own:
+        scene.stack.broker.kill()
+        for row in wanted:
+            scene.cql.execute("INSERT INTO plain (id, v) VALUES (%s, 'v')", [row])
+        time.sleep(_BROKER_AWAY_S)
+        scene.stack.broker.start()
+        seen = scene.seen_ids(own, _SECONDS, wanted)
+    return ARRIVES if wanted <= seen else f"**lost**: {len(wanted - seen)} of {len(wanted)} rows"
+
+
+FAULTS: dict[str, Callable[[Scene, int], str]] = {
+    "connector killed in a batch of 1,000 rows": killed_in_a_batch,
+    "connector killed when one of a batch's two tables was sent": one_table_of_two_was_sent,
+    "broker away": broker_away,
+}
+_BOTH = ("plain", "other")
+
+
+def _inserts(partition: int) -> str:
+    return ";".join(f"INSERT INTO wide (id, a) VALUES ({partition}, {a})" for a in range(_ROWS))
+
+
+def _again(scene: Scene, number: int, table: str) -> bool:
+    """Is the hint of `table` sent again when its offset, alone, was not kept?"""
+    capture = scene.stack.captures[0]
+    inserts = ";".join(f"INSERT INTO {name} (id, v) VALUES ({number}, 'v')" for name in _BOTH)
+    with topic(scene.stack, KEYSPACE, table) as own:
+        scene.cql.execute(f"BEGIN BATCH {inserts}; APPLY BATCH")
+        assert scene.seen_ids(own, _SECONDS, {number}) == {number}
+        time.sleep(_SETTLED_S)
+        capture.kill()
+        offsets = capture.log.parent / "offsets" / "commitlog_offset.properties"
+        lines = offsets.read_text().splitlines(keepends=True)
+        kept = [line for line in lines if not line.startswith(f"{KEYSPACE}.{table}=")]
+        assert len(kept) == len(lines) - 1
+        offsets.write_text("".join(kept))
+        capture.start()
+        return number in scene.seen_ids(own, _SECONDS / 2, {number})
+
+
+def _rows(scene: Scene, own: Consumer, partition: int, seconds: float) -> set[int]:
+    """The rows (`a`) of a partition hinted within `seconds`, at once when all are there."""
+    seen: set[int] = set()
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and len(seen) < _ROWS:
+        message = own.poll(0.1)
+        if message is not None and not message.error():
+            key, value = json.loads(message.key() or b"{}"), json.loads(message.value() or b"{}")
+            seen |= _row(scene.kind, key, value, partition)
+    return seen
+
+
+def _row(kind: Capture, key: Any, value: Any, partition: int) -> set[int]:
+    if kind is Capture.STOCK:
+        return {key["a"]} if key["id"] == partition else set()
+    if value["pk"] != key["pk"] or _number(key["pk"][0]) != partition:
+        return set()
+    return {_number(value["ck"][0])} if value["ck"] else set()
+
+
+def _number(part: str) -> int:
+    return int.from_bytes(b64decode(part), "big", signed=True)

@@ -1,0 +1,80 @@
+"""Our connector and the stock one beside each other, at every hole.
+
+What each was last seen to do is kept in docs/capture-holes.json, of which the page is made.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from sandbox.endpoints import Capture
+from sandbox.release import RELEASES, Release
+from sandbox.stack import Stack
+from tests.capture import holes
+from tests.capture.faults import FAULTS
+from tools import places
+
+KEPT = places.ROOT / "docs" / "capture-holes.json"
+PAGE = places.ROOT / "docs" / "capture-holes.md"
+CARRIED = {case.name: case.carried for case in holes.CASES}
+HEAD = """# Capture, beside the stock connector
+
+What became of the hint of each kind of change, as `make soak` last saw it on the real connectors
+(`tests/capture/test_holes.py`). *Arrives*: with the right key. Where a change passes no commit log
+there is no hint, and the last column says what carries it.
+
+"""
+Seen = dict[str, dict[str, dict[str, str]]]
+
+
+def page(seen: Seen) -> str:
+    """`seen` is by release, by connector, by case."""
+    kinds = [(release, kind.value) for release in RELEASES for kind in Capture if release in seen]
+    head = ["change", *(f"{kind}, {release}" for release, kind in kinds), "carried by"]
+    lines = [head, ["---"] * len(head)]
+    for name in (*CARRIED, *FAULTS):
+        carrier = CARRIED.get(name, "")
+        found = [seen[release].get(kind, {}).get(name, "") for release, kind in kinds]
+        told = ["no hint" if carrier and one == holes.LOST else one for one in found]
+        lines.append([name, *told, carrier])
+    return HEAD + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def keep(release: Release, kind: Capture, outcomes: Mapping[str, str]) -> None:
+    seen: Seen = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    seen.setdefault(release.version, {})[kind.value] = dict(outcomes)
+    KEPT.write_text(json.dumps(seen, indent=1) + "\n")
+    PAGE.write_text(page(seen))
+
+
+@pytest.mark.stack
+@pytest.mark.soak
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("kind", Capture, ids=lambda kind: kind.value)
+def test_ours_loses_nothing_that_the_log_holds_and_the_stock_one_does(
+    kind: Capture, release: Release, tmp_path: Path
+) -> None:
+    outcomes = {}
+    with (
+        Stack(capture=kind, release=release, root=tmp_path) as stack,
+        holes.scene(stack, kind) as scene,
+    ):
+        for number, case in enumerate(holes.CASES, 1):
+            outcomes[case.name] = holes.play(scene, case, number)
+            print(kind.value, case.name, outcomes[case.name], flush=True)
+        for number, (name, fault) in enumerate(FAULTS.items(), 50):
+            outcomes[name] = fault(scene, number)
+            print(kind.value, name, outcomes[name], flush=True)
+    keep(release, kind, outcomes)
+    if kind is Capture.STOCK:
+        # Or nothing could be seen to be lost.
+        assert "lost" in outcomes["static column alone"]
+    else:
+        lost = {name for name, outcome in outcomes.items() if outcome != holes.ARRIVES}
+        assert lost == {name for name, carrier in CARRIED.items() if carrier}
+
+
+def test_the_page_is_what_was_seen() -> None:
+    assert PAGE.read_text() == page(json.loads(KEPT.read_text()))

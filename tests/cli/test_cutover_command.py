@@ -1,0 +1,180 @@
+"""`hintferry status` and `cutover`: wrong calls, and what is shown and told."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from hintferry.adapters.settings import Queues
+from hintferry.core.errors import ConfigurationError
+from hintferry.core.gate import gate
+from hintferry.core.schema import TableId
+from hintferry_cli.app import app
+from hintferry_cli.gate import options, view
+from hintferry_cli.gate.view import Look, Standing
+from hintferry_cli.gate.waiting import IN_FLIGHT, QueuesAndBucket
+from hintferry_cli.spans import span
+from tests.unit import test_gate as gates
+from tools import places
+
+QUEUES = ["--parked-queue-url", "p", "--replay-queue-url", "r", "--bucket", "b"]
+CONFIG = (
+    '[source]\ncontact_points = ["127.0.0.1"]\nport = 1\ndatacenter = "d"\n'
+    '[target]\nendpoint = "127.0.0.1"\nport = 1\nregion = "eu-west-1"\n'
+)
+OPEN = gates.OPEN
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["status"], "--parked-queue-url"),
+        (["status", *QUEUES], "names no table"),
+        (["status", "orders", *QUEUES], "keyspace.table"),
+        (["status", "shop.orders", *QUEUES, "--writes-stopped", "noon"], "is no time"),
+        (["status", "shop.orders", *QUEUES, "--repaired", "2026-11-26T14:03:20"], "names no zone"),
+        (["cutover", "shop.orders"], "--parked-queue-url"),
+        (["cutover", "orders", *QUEUES], "keyspace.table"),
+        (["cutover", "shop.orders", "--undo", "--writes-stopped", "now"], "goes alone"),
+        (["cutover", "shop.orders", *QUEUES], "cannot connect"),
+    ],
+)
+def test_a_wrong_call_says_what_to_mend(
+    arguments: list[str], says: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("PARKED_QUEUE_URL", "REPLAY_QUEUE_URL", "BUCKET"):
+        monkeypatch.delenv(f"HINTFERRY_{name}", raising=False)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    config = tmp_path / "migration.toml"
+    config.write_text(CONFIG)
+    result = CliRunner().invoke(app, [*arguments, "--config", str(config)])
+    assert result.exit_code == 2, result.output
+    assert says in re.sub(r"\s+", " ", result.stderr)
+    assert "Traceback" not in result.output
+    assert result.stdout == ""
+
+
+def look(is_fenced: bool = False, **changes: Any) -> Look:
+    facts = replace(OPEN, **changes)
+    return Look(facts, gate(facts), is_fenced)
+
+
+RUNNING: dict[str, Any] = {"answers": replace(gates.ANSWERS, stopped_at=None)}
+
+
+@pytest.mark.parametrize(
+    ("seen", "standing"),
+    [
+        (look(), Standing.OPEN),
+        (look(is_fenced=True, parked={"schema": 1}), Standing.CUT_OVER),
+        (look(waiting=1, quiet_since=None), Standing.SOON),
+        (look(**RUNNING), Standing.STOP),
+        (look(parked={"schema": 1}), Standing.SHUT),
+        (look(given_up=1, **RUNNING), Standing.SHUT),
+    ],
+)
+def test_how_a_table_stands(seen: Look, standing: Standing) -> None:
+    assert seen.standing is standing
+    tree = view.as_tree(seen)
+    assert tree["open"] is (standing is Standing.OPEN)
+    assert tree["cut_over"] is (standing is Standing.CUT_OVER)
+
+
+def test_a_terminal_shows_each_condition_with_its_mend() -> None:
+    out = StringIO()
+    view.show(look(parked={"schema": 1}), Console(file=out, width=120))
+    shown = out.getvalue()
+    assert shown.startswith("shop.orders: not yet\n")
+    assert re.search(r"✗  nothing parked +1 record parked: schema 1", shown)
+    assert "→ mend the cause, then `hintferry replay --table shop.orders`" in shown
+    assert shown.count("✓") == 8
+    assert "downtime to expect: at most 4 min 10 s" in shown
+
+
+def test_a_moment_is_now_or_a_time_with_its_zone() -> None:
+    answers = options.answers("2026-11-26T14:03:20Z", "2026-11-26T15:03:20+01:00", False)
+    assert answers.stopped_at == answers.repaired_at == 1_795_701_800.0
+    with pytest.raises(ConfigurationError, match="names no zone"):
+        options.answers("2026-11-26", None, False)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "says"),
+    [
+        (0.42, "0.4 s"),
+        (9.96, "10 s"),
+        (59.4, "59 s"),
+        (250, "4 min 10 s"),
+        (7_500, "2 h 05 min"),
+        (86_400_000, "24,000 h 00 min"),
+    ],
+)
+def test_spans(seconds: float, says: str) -> None:
+    assert span(seconds) == says
+
+
+class Sqs:
+    """Messages of the parked queue that are received once, and the counts of both."""
+
+    def __init__(self, bodies: list[str]) -> None:
+        self.bodies, self.in_flight = bodies, 0
+        self.receives = 0
+        self.released = 0
+
+    def get_queue_attributes(self, QueueUrl: str, AttributeNames: list[str]) -> dict[str, Any]:
+        counts = [len(self.bodies), self.in_flight, 0] if QueueUrl == "parked" else [1, 2, 3]
+        date = {"HTTPHeaders": {"date": "Thu, 26 Nov 2026 14:00:00 GMT"}}
+        named = dict(zip(AttributeNames, map(str, counts), strict=False))
+        return {"Attributes": named, "ResponseMetadata": date}
+
+    def receive_message(self, **_: Any) -> dict[str, Any]:
+        self.receives += 1
+        if self.receives % 3 != 1:
+            return {}
+        sent = {"SentTimestamp": "0"}
+        return {
+            "Messages": [
+                {"MessageId": str(n), "ReceiptHandle": str(n), "Body": body, "Attributes": sent}
+                for n, body in enumerate(self.bodies)
+            ]
+        }
+
+    def change_message_visibility_batch(self, QueueUrl: str, Entries: list[Any]) -> None:
+        self.released += len(Entries)
+
+
+def test_parked_records_are_counted_for_their_table_and_let_go() -> None:
+    bodies = [
+        '{"table": "shop.orders", "reason": "schema"}',
+        '{"table": "shop.orders", "reason": "schema"}',
+        '{"table": "shop.other", "reason": "stuck"}',
+        '{"table": null, "reason": "undecodable"}',
+    ]
+    sqs = Sqs(bodies)
+    waiting = QueuesAndBucket(sqs, None, Queues("parked", "replay", "bucket"))
+    assert waiting.parked(TableId("shop", "orders")) == {"schema": 2, "undecodable": 1}
+    receives = sqs.receives
+    assert waiting.parked(TableId("shop", "none")) == {"undecodable": 1}
+    assert sqs.receives == receives, "they are looked at once as long as their number stays"
+    assert sqs.released == len(bodies)
+    assert waiting.replayed() == 6
+    sqs.in_flight = 2
+    assert waiting.parked(TableId("shop", "none")) == {"undecodable": 1, IN_FLIGHT: 2}
+
+
+def test_the_examples_of_the_help_and_of_the_documents_name_known_options() -> None:
+    text = (places.ROOT / "docs" / "operations.md").read_text()
+    for verb in ("status", "cutover"):
+        shown = CliRunner().invoke(app, [verb, "--help"], env={"COLUMNS": "200"}).stdout
+        examples = re.findall(rf"hintferry {verb} ([^#\n`]*)", shown + text)
+        assert len(examples) >= 3
+        for example in examples:
+            for option in re.findall(r"--[a-z-]+", example):
+                assert re.search(rf"{option}\b", shown.partition("Options")[2]), option

@@ -1,0 +1,134 @@
+"""What every verb has: examples that are accepted, --json, exit statuses, plain errors."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from hintferry_cli.app import app
+from tools import places
+
+COMMAND: Any = typer.main.get_command(app)
+VERBS: dict[str, Any] = COMMAND.commands
+DOCUMENTS = sorted([places.ROOT / "README.md", *(places.ROOT / "docs").rglob("*.md")])
+
+
+def examples(text: str) -> Iterator[list[str]]:
+    """The calls in lines that begin with `hintferry`, without what a shell does with them."""
+    for line in re.findall(r"^ *hintferry ([a-z-][^\n]*)", text, re.MULTILINE):
+        yield shlex.split(re.split(r" [>|]| #", line)[0], comments=True)
+
+
+def in_fences(text: str) -> str:
+    return "\n".join(re.findall(r"```\n(.*?)```", text, re.DOTALL))
+
+
+def parsed(arguments: list[str]) -> str:
+    """The verb, once its options and arguments are taken as it would take them."""
+    before = [one for one in arguments[:1] if one.startswith("-")]
+    verb, *rest = arguments[len(before) :]
+    with COMMAND.make_context("hintferry", [*before, verb]) as context:
+        VERBS[verb].make_context(verb, rest, parent=context)
+    return verb
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS))
+def test_the_help_has_examples_that_are_accepted_and_the_exit_statuses(verb: str) -> None:
+    text = VERBS[verb].help or ""
+    found = list(examples(text))
+    assert len(found) >= 2
+    for example in found:
+        assert parsed(example) == verb, example
+    assert "Exit status: 0" in text
+
+
+def test_the_examples_of_the_documents_are_accepted() -> None:
+    seen = set()
+    for document in DOCUMENTS:
+        for example in examples(in_fences(document.read_text())):
+            seen.add(parsed(example))
+    assert seen >= {"init", "preflight", "schema", "backfill", "verify", "replay"}
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS))
+def test_the_result_is_given_as_json_too(verb: str) -> None:
+    assert "--json" in [name for one in VERBS[verb].params for name in one.opts]
+
+
+def call(verb: Any) -> list[str]:
+    """A call whose configuration does not exist, with what the verb must be given."""
+    given: list[str] = []
+    for one in verb.params:
+        if one.required and one.param_type_name == "argument":
+            given.append("shop.orders")
+        elif one.required:
+            given += [one.opts[0], "127.0.0.1"]
+        elif one.opts[0] in ("--parked-queue-url", "--replay-queue-url", "--bucket"):
+            given += [one.opts[0], "x"]
+    return [*given, "--config", "no-such.toml"]
+
+
+CONFIGURED = [
+    name
+    for name, verb in sorted(VERBS.items())
+    if name != "init" and "--config" in [option for one in verb.params for option in one.opts]
+]
+"""`init` writes it."""
+
+
+@pytest.mark.parametrize("verb", CONFIGURED)
+def test_an_error_is_one_sentence_and_its_trace_is_for_debug(verb: str) -> None:
+    runner, arguments = CliRunner(), call(VERBS[verb])
+    plain = runner.invoke(app, [verb, *arguments])
+    assert (plain.exit_code, plain.stdout) == (2, "")
+    (line,) = plain.stderr.splitlines()
+    assert line.startswith("hintferry: no-such.toml does not exist; ")
+    debug = runner.invoke(app, ["--debug", verb, *arguments])
+    assert type(debug.exception).__name__ == "ConfigurationError"
+
+
+@pytest.mark.parametrize("verb", ["", *sorted(VERBS)])
+def test_the_help_of_a_pipe_or_without_colour_has_no_escapes(
+    verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = [*([verb] if verb else []), "--help"]
+    assert "\x1b[" not in CliRunner().invoke(app, arguments).stdout
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    shown = CliRunner().invoke(app, arguments, color=True).stdout
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]", shown), shown
+
+
+@pytest.mark.slow
+def test_a_shell_completes_verbs_and_options(tmp_path: Path) -> None:
+    """In a real bash, with the script that the command prints for it."""
+    script = f"""
+        export PATH={places.COMMAND.parent}:$PATH
+        source <(_HINTFERRY_COMPLETE=source_bash hintferry)
+        complete -p hintferry
+        for words in "hintferry pre" "hintferry preflight --on"; do
+            COMP_WORDS=($words); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); COMPREPLY=()
+            _hintferry_completion hintferry
+            echo "= ${{COMPREPLY[*]}}"
+        done
+    """
+    done = subprocess.run(
+        ["bash", "--norc", "-c", script],
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stderr == ""
+    registered, verbs, options = done.stdout.splitlines()
+    assert registered.endswith("hintferry")
+    assert (verbs, options) == ("= preflight", "= --only")

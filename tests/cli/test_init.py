@@ -1,0 +1,129 @@
+"""`hintferry init`: what it writes is what the other parts read; nothing is overwritten."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hintferry.adapters.cqlfile import schema_from
+from hintferry.adapters.settings import migration_from
+from hintferry.core.errors import Side, Unreachable
+from hintferry.core.schema import TableId
+from hintferry.core.source import SourceNode
+from hintferry.testing.inspection import facts_of
+from tests.cli.sources import TEXT, answering, run
+
+POINT = ("--contact-point", "10.0.2.11", "--region", "eu-west-1")
+
+
+def init(folder: Path, *arguments: str) -> tuple[str, ...]:
+    return ("init", *arguments, *POINT, "--config", str(folder / "migration.toml"))
+
+
+def test_both_files_are_written_and_understood(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inspection = answering(monkeypatch)
+    result = run(*init(tmp_path))
+    assert (result.exit_code, inspection.closed) == (0, True), result.output
+    migration = migration_from(tmp_path / "migration.toml")
+    assert migration.source.contact_points == ("10.0.2.11", "10.0.1.11", "10.0.3.11")
+    assert (migration.source.datacenter, migration.deployment.nodes) == ("dc1", 3)
+    assert migration.target.endpoint == "cassandra.eu-west-1.amazonaws.com"
+    cidrs = migration.deployment.network.source_cidrs
+    assert cidrs == ("10.0.1.0/24", "10.0.2.0/24", "10.0.3.0/24")
+    ttl = {str(table.id): table.ttl for table in migration.tables}
+    assert ttl == {"other.Readings": True, "shop.orders": True, "shop.visits": False}
+    known = schema_from(migration.target.schema)
+    assert sorted(known.tables) == [table.id for table in migration.tables]
+    assert known.default_ttls == {TableId("shop", "orders"): 86400}
+    assert "86400 s is set after the cut-over" in (tmp_path / "migration.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen"),
+    [
+        (["shop"], ["shop.orders", "shop.visits"]),
+        (["shop.orders", "other"], ["other.Readings", "shop.orders"]),
+        (["other.Readings"], ["other.Readings"]),
+    ],
+)
+def test_tables_are_chosen_by_keyspace_or_name(
+    names: list[str], chosen: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(monkeypatch)
+    result = run(*init(tmp_path, *names), "--json")
+    told = json.loads(result.stdout)
+    assert (told["tables"], told["datacenter"]) == (chosen, "dc1")
+    migration = migration_from(tmp_path / "migration.toml")
+    assert [str(table.id) for table in migration.tables] == chosen
+
+
+@pytest.mark.parametrize("there", ["migration.toml", "schema.cql"])
+def test_no_file_is_overwritten_unless_it_is_forced(
+    there: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(monkeypatch)
+    (tmp_path / there).write_text("mine")
+    result = run(*init(tmp_path))
+    assert result.exit_code == 2
+    assert f"{there} exist already" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == [there]
+    assert (tmp_path / there).read_text() == "mine"
+    assert run(*init(tmp_path, "--force")).exit_code == 0
+    assert (tmp_path / there).read_text() != "mine"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["shap"], "no keyspace or table shap; it has other.Readings, shop.orders"),
+        (["hintferry"], "no keyspace or table hintferry"),
+        (["--port", "0"], "--port"),
+    ],
+)
+def test_a_wrong_call_writes_nothing_and_says_what_to_mend(
+    arguments: list[str], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(monkeypatch)
+    result = run(*init(tmp_path, *arguments))
+    assert result.exit_code == 2
+    assert says in result.stderr
+    assert (result.stdout, list(tmp_path.iterdir())) == ("", [])
+
+
+def test_without_a_region_the_option_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(monkeypatch)
+    for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    result = run("init", *POINT[:2], "--config", str(tmp_path / "migration.toml"))
+    assert (result.exit_code, list(tmp_path.iterdir())) == (2, [])
+    assert "give --region" in result.stderr
+
+
+def test_a_source_that_does_not_answer_is_told_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inspection = answering(monkeypatch, Unreachable(Side.SOURCE, "cannot connect: refused"))
+    result = run(*init(tmp_path))
+    assert (result.exit_code, inspection.closed) == (2, True)
+    assert result.stderr == "hintferry: source: cannot connect: refused\n"
+
+
+def test_other_datacenters_are_named_and_not_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = SourceNode("10.0.1.11", "dc1", "5.0.4", True, None)
+    there = SourceNode("10.9.1.11", "dc2", "5.0.4", True, None)
+    answering(monkeypatch, facts_of(TEXT, here, there))
+    result = run(*init(tmp_path))
+    assert "other datacenters: dc2; choose with --datacenter" in result.stderr
+    migration = migration_from(tmp_path / "migration.toml")
+    assert migration.deployment.nodes == 1
+    assert migration.deployment.network.source_cidrs == ("10.0.1.0/24",)
+    assert migration.source.contact_points == ("10.0.2.11", "10.0.1.11")

@@ -1,0 +1,139 @@
+"""The pages show the numbers of their trees, whole and escaped, and fetch nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+from hintferry.adapters.settings import TableSettings
+from hintferry.core.facts import Lag
+from hintferry.core.gate import gate
+from hintferry.core.passes import Verb
+from hintferry.core.prices import PRICES
+from hintferry.core.schema import TableId
+from hintferry.core.tokens import plan_ranges
+from hintferry.core.verdict import Filled, Tally
+from hintferry.task import Task
+from hintferry_cli.gate.view import Look, as_tree
+from hintferry_cli.pages import page
+from hintferry_cli.sweep import bookmark, report
+from hintferry_cli.sweep.bill import Bill
+from hintferry_cli.sweep.run import Run, State
+from hintferry_cli.sweep.task import Order, as_numbers
+from tests.unit import test_gate as gates
+
+ORDERS = TableId("shop", "orders")
+RANGES = plan_ranges([], 8)
+BILL = Bill(TableSettings(ORDERS), PRICES[0])
+
+
+def ended(folder: Path, verb: Verb, sums: Sequence[Tally | Filled]) -> Run:
+    """A run that did the first ranges, with these sums; the next one failed, the rest is left."""
+    task = Task(verb, ORDERS, at_all=True)
+    mark, state = bookmark.begun(folder, task, RANGES), State(verb.sums, BILL)
+    for part, one in zip(RANGES, sums, strict=False):
+        mark.enter(part, as_numbers(one), [("extra", "a = 7 AND b = '<x>'")])
+        state.enter(part, as_numbers(one))
+    if len(sums) < len(RANGES):
+        state.fail("source: down")
+        state.failures[RANGES[len(sums)]] = "source: down"
+        state.unfinished = f"{len(RANGES) - len(sums)} ranges are not done"
+    return Run(Order(task, folder / "migration.toml"), mark, state, 1)
+
+
+def written(folder: Path, run: Run) -> tuple[dict[str, Any], str, str]:
+    """The tree, the page's text without its tags, and the page."""
+    report.write(folder / "reports", run)
+    path = folder / "reports" / f"{run.order.task.verb.value}-shop.orders.json"
+    html = path.with_suffix(".html").read_text()
+    return json.loads(path.read_text()), text_of(html), html
+
+
+def text_of(html: str) -> str:
+    body = re.sub(r"<style>.*</style>", "", html, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", body)))
+
+
+def test_a_pass_shows_its_sums_its_books_and_what_is_not_equal(tmp_path: Path) -> None:
+    sums = [Tally(equal=1_200 + number) for number in range(7)]
+    sums[2] = Tally(equal=5, missing=4, different=3, extra=2, unread=1, hinted=10)
+    sums[3].read_units = 3_360_000
+    tree, text, html = written(tmp_path, ended(tmp_path, Verb.VERIFY, sums))
+    equal = 6 * 1_200 + 0 + 1 + 3 + 4 + 5 + 6 + 5
+    assert tree["sums"] == as_numbers(sums[2]) | {"equal": equal, "read_units": 3_360_000}
+    assert tree["keys"] == equal + 9
+    for name, total in tree["sums"].items():
+        assert sum(one.get(name, 0) for one in tree["ranges"]) == total
+    books = f"{equal + 9:,} keys = {equal:,} equal + 4 missing + 3 different + 2 extra."
+    assert books in text
+    assert "1 could not be read" in text
+    assert f"{equal:,} equal" in text
+    assert "7 of 8 ranges of tokens are done" in text
+    assert "1 ranges are not done. Run it again" in text
+    assert "unfinished" in text
+    assert "source: down" in text
+    assert "0.42 USD" in text
+    assert "3,360,000 read units" in text
+    assert "a = 7 AND b = '<x>'" in text
+    assert "<x>" not in html
+    assert not tree["clean"]
+
+
+def test_each_piece_of_the_ring_shows_the_worst_of_its_ranges(tmp_path: Path) -> None:
+    sums = [Tally(equal=1) for _ in range(7)]
+    sums[0] = Tally(different=1)
+    _, _, html = written(tmp_path, ended(tmp_path, Verb.VERIFY, sums))
+    cells = re.findall(r'<i class="(\w+)"></i>', html)
+    each = page.CELLS // 8
+    assert cells[: each - 1] == ["found"] * (each - 1)
+    assert cells[each + 1 : 7 * each - 1] == ["clean"] * (6 * each - 2)
+    assert cells[-each + 1 :] == ["failed"] * (each - 1)
+
+
+def test_a_clean_backfill_is_said_to_be_one(tmp_path: Path) -> None:
+    run = ended(tmp_path, Verb.BACKFILL, [Filled(written=9) for _ in RANGES])
+    tree, text, _ = written(tmp_path, run)
+    assert tree["clean"]
+    assert "all written" in text
+    assert "72 keys = 72 written + 0 parked." in text
+
+
+def test_pages_fetch_nothing_and_know_light_and_dark(tmp_path: Path) -> None:
+    _, _, html = written(tmp_path, ended(tmp_path, Verb.VERIFY, [Tally(extra=1)]))
+    facts = gates.OPEN
+    page.write_migration(tmp_path / "m.html", [as_tree(Look(facts, gate(facts), False))])
+    for one in (html, (tmp_path / "m.html").read_text()):
+        assert not re.search(r"https?:|<script|<link|<img|url\(|@import", one)
+        assert "prefers-color-scheme: dark" in one
+        assert 'name="viewport"' in one
+
+
+def test_the_page_of_a_migration_shows_how_each_table_stands(tmp_path: Path) -> None:
+    shut = replace(
+        gates.OPEN,
+        table=TableId("shop", "readings"),
+        parked={"schema": 3},
+        lag=Lag(1_204, gates.NOW),
+        waiting=12,
+        given_up=2,
+    )
+    cut = replace(gates.OPEN, table=TableId("shop", "customers"))
+    looks = [
+        Look(gates.OPEN, gate(gates.OPEN), False),
+        Look(shut, gate(shut), False),
+        Look(cut, gate(cut), True),
+    ]
+    page.write_migration(tmp_path / "m.html", [as_tree(look) for look in looks])
+    text = text_of((tmp_path / "m.html").read_text())
+    assert "3 tables" in text
+    assert "can be cut over shop.orders 0.5 s 0 0 verify, clean 4 min 10 s" in text
+    assert "not yet shop.readings 0.5 s 1,204 3 verify, clean" in text
+    assert "cut over shop.customers – – 0" in text
+    assert "fails nothing parked 3 records parked: schema 3 → mend the cause" in text
+    assert "12 in the replay queue, 2 given up" in text
+    assert text.count("→") == 3, "what holds needs no mend"

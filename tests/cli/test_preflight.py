@@ -1,0 +1,353 @@
+"""`hintferry preflight`: each fault of either side is found and told with its mend."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from botocore.exceptions import NoCredentialsError
+from rich.console import Console
+
+from hintferry import wiring
+from hintferry.adapters.clock import WallClock
+from hintferry.core.errors import (
+    HintferryError,
+    SchemaMismatch,
+    Side,
+    Unreachable,
+)
+from hintferry.core.facts import NodeReport
+from hintferry.core.rows import Row
+from hintferry.core.schema import TableId
+from hintferry.core.source import KeyspaceText, SourceFacts, SourceNode
+from hintferry.testing.cutover import ScriptedSurroundings
+from hintferry.testing.inspection import GOOD_SETTINGS, ScriptedTarget, facts_of
+from hintferry_cli.failures import Status
+from hintferry_cli.preflight import view
+from hintferry_cli.preflight.finding import Finding, Level
+from tests.cli.sources import TEXT, Rows, answering, run
+from tests.cli.test_schema_command import HEAD
+
+ORDERS = TableId("shop", "orders")
+PLAIN = KeyspaceText([], [], {"orders": "CREATE TABLE shop.orders (id uuid PRIMARY KEY, n int);"})
+GOOD = {"shop": PLAIN, "hintferry": TEXT["hintferry"]}
+NODES = [SourceNode(f"10.0.{n}.11", "dc1", "5.0.4", True, GOOD_SETTINGS) for n in (1, 2, 3)]
+
+Change = Mapping[str, Any]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A configuration that is in order, beside its schema."""
+    path = tmp_path / "migration.toml"
+    path.write_text(HEAD.replace("[target]", "nodes = 3\n[target]") + '[tables."shop.orders"]\n')
+    (tmp_path / "schema.cql").write_text(PLAIN.tables["orders"])
+    return path
+
+
+def settled(
+    monkeypatch: pytest.MonkeyPatch,
+    facts: SourceFacts | Exception | None = None,
+    faults: Mapping[TableId, Sequence[HintferryError]] | None = None,
+    control: Sequence[HintferryError] = (),
+    failure: HintferryError | None = None,
+    rows: Rows | None = None,
+) -> ScriptedSurroundings:
+    """Both sides as a test wants them, and a report of each node."""
+    answering(monkeypatch, facts or facts_of(GOOD), rows)
+    target = ScriptedTarget(faults or {}, control, failure)
+    monkeypatch.setattr(wiring, "target_check", lambda settings: target)
+    around = ScriptedSurroundings()
+    now = WallClock().now()
+    around.said = [NodeReport(node.address, now, now, 0, None) for node in NODES]
+    monkeypatch.setattr(wiring, "node_reports", lambda migration: around)
+    return around
+
+
+def found(config: Path, *arguments: str) -> tuple[int, list[dict[str, str]]]:
+    result = run("preflight", "--json", "--config", str(config), *arguments)
+    told = json.loads(result.stdout)
+    assert told["fit"] is (result.exit_code == 0)
+    return result.exit_code, told["findings"]
+
+
+def test_what_is_in_order_is_fit_and_only_the_writers_are_asked_for(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled(monkeypatch)
+    status, findings = found(config)
+    assert (status, [one["level"] for one in findings]) == (0, ["question"])
+    assert "LOCAL_QUORUM or more in dc1" in findings[0]["what"]
+
+
+def changed(facts: SourceFacts, kind: str, name: str, **values: Any) -> SourceFacts:
+    """Rows of `system_schema` of this name with other values."""
+    rows = [
+        {**row, **values} if name in (row.get("table_name"), row["keyspace_name"]) else row
+        for row in getattr(facts, kind)
+    ]
+    return replace(facts, **cast(Any, {kind: rows}))
+
+
+def settings(**values: str) -> SourceNode:
+    return replace(NODES[1], settings={**GOOD_SETTINGS, **values})
+
+
+def replicated(**copies: str) -> dict[str, str]:
+    return {"class": "org.apache.cassandra.locator.NetworkTopologyStrategy", **copies}
+
+
+def text(ddl: str, *functions: str) -> dict[str, KeyspaceText]:
+    return {**GOOD, "shop": KeyspaceText([], functions, {"orders": ddl})}
+
+
+@pytest.mark.parametrize(
+    ("facts", "level", "where", "what", "mend"),
+    [
+        (facts_of(GOOD, NODES[0], settings(cdc_enabled="false"), NODES[2]),
+         "fault", "10.0.2.11", "cdc_enabled: false", "set cdc_enabled: true"),
+        (facts_of(GOOD, NODES[0], settings(commitlog_compression="x"), NODES[2]),
+         "advice", "10.0.2.11", "commitlog_compression", "remove"),
+        (facts_of(GOOD, NODES[0], NODES[1], replace(NODES[2], answers=False)),
+         "unknown", "10.0.3.11", "does not answer", "start it"),
+        (facts_of(GOOD, NODES[0], NODES[1], replace(NODES[2], settings=None, version="3.11.17")),
+         "unknown", "10.0.3.11", "Cassandra 3.11.17 does not tell", "install check"),
+        (facts_of(GOOD, *NODES, replace(NODES[0], address="10.0.4.11")),
+         "fault", "migration.toml", "source.nodes is 3, and dc1 has 4", "nodes = 4"),
+        (replace(facts_of(GOOD), partitioner="RandomPartitioner"),
+         "fault", "source", "RandomPartitioner", "first"),
+        (changed(facts_of(GOOD), "tables", "orders", cdc=False),
+         "fault", "source", "cdc = false", "ALTER TABLE shop.orders WITH cdc = true"),
+        (changed(facts_of(GOOD), "tables", "orders", read_repair="NONE"),
+         "fault", "source", "read_repair = NONE", "WITH read_repair = 'BLOCKING'"),
+        (changed(facts_of(GOOD), "tables", "markers", cdc=False),
+         "fault", "source", "hintferry.markers: cdc = false", "hintferry.markers WITH cdc = true"),
+        (changed(facts_of(GOOD), "keyspaces", "shop", durable_writes=False),
+         "fault", "source", "durable_writes", "ALTER KEYSPACE shop"),
+        (facts_of({**GOOD, "other": TEXT["other"]}),
+         "fault", "source", "captured, but not in", "WITH cdc = false"),
+        (facts_of({"shop": PLAIN}),
+         "fault", "source", "no table hintferry.markers", "'dc1': 3}; CREATE TABLE IF NOT EXISTS"),
+        (changed(facts_of(GOOD), "keyspaces", "hintferry", replication=replicated(dc1="2")),
+         "fault", "keyspace hintferry", "not kept on every node", "ALTER KEYSPACE hintferry"),
+        (changed(facts_of(GOOD), "keyspaces", "shop", replication=replicated(dc2="3")),
+         "fault", "keyspace shop", "is not kept in dc1", "source.datacenter"),
+        (changed(facts_of(GOOD), "keyspaces", "shop", replication=replicated(dc1="1")),
+         "advice", "keyspace shop", "has one copy in dc1", "one node may be down"),
+        (changed(facts_of(GOOD), "keyspaces", "shop", replication=replicated(dc1="3/1", dc2="3")),
+         "question", "writers", "tables in dc2", "EACH_QUORUM"),
+        (facts_of(text("CREATE TABLE shop.orders (id int PRIMARY KEY, v vector<float, 3>);")),
+         "fault", "shop.orders.v", "is a vector", "leave the table out"),
+        (facts_of(text(PLAIN.tables["orders"].replace(";", " WITH COMPACT STORAGE;"))),
+         "fault", "shop.orders", "COMPACT STORAGE", "DROP COMPACT STORAGE"),
+        (facts_of(text(PLAIN.tables["orders"] + "CREATE INDEX by_n ON shop.orders (n);")),
+         "advice", "shop.by_n", "is an index on shop.orders", "make a table keyed by"),
+        (facts_of(text(PLAIN.tables["orders"], "CREATE FUNCTION shop.f (x int) RETURNS int ...;")),
+         "advice", "shop.f", "is a function", "in the application"),
+        (facts_of(text("CREATE TABLE shop.orders (id uuid PRIMARY KEY, n bigint);")),
+         "fault", "schema.cql", "not as the source has it", "hintferry init --force"),
+    ],
+)  # fmt: skip
+def test_each_finding_of_the_source_comes_with_its_mend(
+    facts: SourceFacts,
+    level: str,
+    where: str,
+    what: str,
+    mend: str,
+    config: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settled(monkeypatch, facts)
+    status, findings = found(config, "--only", "source")
+    expected = {"fault": 1, "unknown": 2}.get(level, 0)
+    told = [one for one in findings if what in one["what"] and one["where"].endswith(where)]
+    assert len(told) == 1, findings
+    assert (told[0]["level"], mend in told[0]["mend"]) == (level, True), told
+    worst = {one["level"] for one in findings}
+    assert status == expected or (status == 1 and "fault" in worst)
+
+
+def held(*values: bytes | None, expiry: int | None = None) -> Row:
+    return Row(values, (expiry,) * len(values))
+
+
+BLOBS = text("CREATE TABLE shop.orders (id text, c text, b blob, v varint, PRIMARY KEY (id, c));")
+
+
+@pytest.mark.parametrize(
+    ("id_", "clustering", "row", "level", "what"),
+    [
+        (b"k", b"c", held(b"x" * 1_048_576, None), "fault", "has a row of 1,048,"),
+        (b"k", b"c", held(b"x" * 900_000, None), "advice", "has a row of 900,"),
+        (b"k", b"c", held(b"x" * 700_000, None), None, ""),
+        (b"k" * 2049, b"c", held(None, None), "fault", "partition key of 2,049 of 2,048 bytes"),
+        (b"k", b"c" * 851, held(None, None), "fault", "clustering key of 851 of 850 bytes"),
+        (b"k", b"c" * 800, held(None, None), "advice", "clustering key of 800 of 850 bytes"),
+        (b"k", b"c", held(None, (10**37).to_bytes(16)), None, ""),
+        (b"k", b"c", held(None, (10**38).to_bytes(16)), "fault", "varint of 39 digits"),
+        (b"k", b"c", held(None, b"\x01" * 3000), "fault", "varint of 7230 digits"),
+        (b"k", b"c", held(b"x", None, expiry=2_000_000_000), "fault", "(1 of 1 rows looked at)"),
+    ],
+)
+def test_a_sample_of_rows_is_held_against_the_limits(
+    id_: bytes,
+    clustering: bytes,
+    row: Row,
+    level: str | None,
+    what: str,
+    config: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settled(monkeypatch, facts_of(BLOBS), rows={ORDERS: {(id_,): {(clustering,): row}}})
+    config.write_text(config.read_text() + "ttl = false\n")
+    (config.parent / "schema.cql").write_text(BLOBS["shop"].tables["orders"])
+    _, findings = found(config, "--only", "source")
+    told = [one for one in findings if one["where"] == "shop.orders"]
+    assert [(one["level"], what in one["what"]) for one in told] == (
+        [(level, True)] if level else []
+    )
+    assert all(one["mend"] and len(one["what"]) < 400 for one in told)
+
+
+def test_a_table_that_the_source_does_not_have_is_told_once(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled(monkeypatch)
+    config.write_text(config.read_text() + '[tables."shop.orderz"]\n')
+    status, findings = found(config)
+    assert status == 1
+    told = [one for one in findings if "orderz" in one["what"] + one["mend"]]
+    assert [(one["what"], one["mend"]) for one in told] == [
+        ("table shop.orderz: not there", "Correct its name in migration.toml.")
+    ]
+
+
+def test_a_schema_file_that_is_not_there_is_a_fault(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled(monkeypatch)
+    (config.parent / "schema.cql").unlink()
+    status, findings = found(config, "--only", "source")
+    assert (status, findings[0]["level"]) == (1, "fault")
+    assert "hintferry init" in findings[0]["what"]
+
+
+def test_connectors_are_wanted_on_every_node_of_exactly_that_datacenter(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    around = settled(monkeypatch)
+    now = WallClock().now()
+    around.said = [
+        NodeReport("10.0.1.11", now, now, 2, None),
+        NodeReport("10.0.2.11", now - 3000, now, 0, None),
+        NodeReport("10.9.1.11", now, now, 0, None),
+    ]
+    status, findings = found(config, "--only", "capture")
+    assert status == 1
+    assert [(one["where"], one["what"][:21]) for one in findings] == [
+        ("10.0.2.11", "has fallen silent"),
+        ("10.0.3.11", "reports no connector,"),
+        ("10.9.1.11", "has a connector, and "),
+        ("10.0.1.11", "has 2 unread segments"),
+    ]
+    assert all(one["mend"] for one in findings)
+
+
+def test_what_the_target_lacks_is_told_with_the_statement(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alter = 'ALTER TABLE "shop"."orders" ADD "n" int'
+    lacks = SchemaMismatch(f"the target's shop.orders lacks a column; run: {alter}")
+    fences = SchemaMismatch("the target has no table hintferry.fences; run: CREATE TABLE x")
+    settled(monkeypatch, faults={ORDERS: [lacks]}, control=[fences])
+    status, findings = found(config, "--only", "target")
+    assert status == 1
+    assert [(one["what"], one["mend"]) for one in findings] == [
+        ("the target has no table hintferry.fences", "CREATE TABLE x"),
+        ("the target's shop.orders lacks a column", alter),
+    ]
+
+
+@pytest.mark.parametrize("ttl", [True, False])
+def test_the_switch_for_ttl_is_asked_for_where_it_is_needed(
+    ttl: bool, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled(monkeypatch)
+    target = ScriptedTarget({})
+    monkeypatch.setattr(wiring, "target_check", lambda settings: target)
+    config.write_text(config.read_text() + f"ttl = {str(ttl).lower()}\n")
+    assert found(config, "--only", "target")[0] == 0
+    assert target.asked == [(ORDERS, ttl)]
+
+
+def test_what_cannot_be_looked_at_is_told_and_is_no_fault(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = Unreachable(Side.TARGET, "cannot connect: bad credentials")
+    around = settled(monkeypatch, failure=away)
+
+    def refused(since: float) -> list[NodeReport]:
+        raise NoCredentialsError
+
+    monkeypatch.setattr(around, "reports", refused)
+    status, findings = found(config)
+    assert status == 2
+    unseen = [one for one in findings if one["level"] == "unknown"]
+    assert [one["where"] for one in unseen] == ["capture", "target"]
+    assert "AWS_PROFILE" in unseen[0]["what"]
+    assert "bad credentials" in unseen[1]["what"]
+
+
+def test_a_source_that_does_not_answer_ends_the_look(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled(monkeypatch, Unreachable(Side.SOURCE, "cannot connect: refused"))
+    status, findings = found(config)
+    assert (status, [one["what"] for one in findings]) == (2, ["source: cannot connect: refused"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [(["--only", "nothing"], "'nothing' is not"), (["--config", "no.toml"], "no.toml does not")],
+)
+def test_a_wrong_call_is_told(arguments: list[str], says: str) -> None:
+    result = run("preflight", *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert says in result.stderr
+
+
+FINDINGS = [
+    Finding(Level.ADVICE, "shop.[red]n", "is an index", "do without"),
+    Finding(Level.FAULT, "source", "cdc = false " + "x" * 90, "ALTER TABLE " + "y" * 90),
+]
+
+
+def shown(is_terminal: bool) -> str:
+    out = StringIO()
+    console = Console(file=out, force_terminal=is_terminal, width=80)
+    view.show(FINDINGS, Status.FAILED, console)
+    return out.getvalue()
+
+
+def test_the_worst_is_shown_first_and_a_statement_stays_one_line() -> None:
+    lines = shown(False).splitlines()
+    assert lines == [
+        "FAULT source: cdc = false " + "x" * 90,
+        "  ALTER TABLE " + "y" * 90,
+        "advice shop.[red]n: is an index",
+        "  do without",
+        "not fit: FAULT 1, advice 1",
+    ]
+
+
+def test_colours_are_for_terminals_that_want_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    assert "\x1b[1;31mFAULT" in shown(True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[1;31m" not in shown(True)
+    assert "\x1b[31" not in shown(True)

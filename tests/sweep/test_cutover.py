@@ -1,0 +1,180 @@
+"""The way to a cut-over on the real chain, with the commands of the manual as they stand."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from cassandra.concurrent import execute_concurrent_with_args
+from typer.testing import CliRunner, Result
+
+from hintferry import cutover
+from hintferry.adapters import figures
+from hintferry.core import gate
+from hintferry_cli.app import app
+from sandbox.reports import Reports
+from sandbox.stack import Stack
+from tests.sweep.bench import COMMAND_S, Bench, bench_of
+from tools import places
+
+pytestmark = pytest.mark.stack
+
+COLUMNS = "(a int, b int, s text static, v text, PRIMARY KEY (a, b))"
+TABLES = {"orders": COLUMNS, "emptied": COLUMNS}
+PARTITIONS, ROWS = 40, 5
+KEYS = PARTITIONS * ROWS + PARTITIONS
+
+# What takes minutes for the sake of clocks and of CloudWatch takes seconds here. The waiting out of
+# a fence with a worker that stands still is tests/failure/test_fence.py.
+QUICK = [
+    (gate, "QUIET_S", 3.0),
+    (gate, "LATE_WRITES_S", 1.0),
+    (gate, "LOG_SYNC_S", 1.0),
+    (cutover, "CUT_OVER_WAIT_S", 7.0),
+    (cutover, "MARKER_EVERY_S", 2.0),
+    (cutover, "LOOK_EVERY_S", 0.5),
+    (figures, "PERIOD_S", 5),
+    (figures, "LOSS_PERIOD_S", 60),
+]
+
+Typed = Callable[[str], Result]
+
+
+@pytest.fixture(scope="module")
+def bench(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    folder = tmp_path_factory.mktemp("cutover")
+    with (
+        bench_of(stack, "shop", TABLES, folder) as running,
+        Reports(stack, running.chain, folder / "guards"),
+    ):
+        for name in TABLES:
+            load(running, name)
+        for name in TABLES:
+            running.wait_until_equal(f"shop.{name}", within_s=60)
+        assert running.chain.drain(60)
+        yield running
+
+
+@pytest.fixture
+def typed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Typed:
+    """Runs a command line in this process, in the bench's folder and environment."""
+    for module, name, seconds in QUICK:
+        monkeypatch.setattr(module, name, seconds)
+    bench.folder.mkdir(exist_ok=True)
+    monkeypatch.chdir(bench.folder)
+
+    def run(command: str) -> Result:
+        return CliRunner().invoke(app, shlex.split(command)[1:], env=bench.environment)
+
+    return run
+
+
+def load(bench: Bench, table: str) -> None:
+    insert = bench.source.prepare(f"INSERT INTO shop.{table} (a, b, s, v) VALUES (?, ?, 's', 'v')")
+    rows = [(a, b) for a in range(PARTITIONS) for b in range(ROWS)]
+    execute_concurrent_with_args(bench.source, insert, rows)
+
+
+def target(bench: Bench, table: str) -> list[Any]:
+    return sorted(bench.behind.execute(f"SELECT * FROM shop.{table}").all())
+
+
+def manual() -> list[str]:
+    """The commands of the section about cutting over, in order."""
+    text = (places.ROOT / "docs" / "operations.md").read_text()
+    section = text.partition("## Cutting over")[2].partition("\n## ")[0]
+    blocks = re.findall(r"^```\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+def standing(typed: Typed, table: str) -> dict[str, Any]:
+    """The conditions of a table by name, as `status --json` tells them."""
+    answer = typed(f"hintferry status {table} --json")
+    assert answer.stdout, answer.stderr
+    (tree,) = json.loads(answer.stdout)["tables"]
+    return {one["name"]: one for one in tree["conditions"]}
+
+
+@pytest.fixture(scope="module")
+def sweep(bench: Bench) -> Iterator[subprocess.Popen[str]]:
+    """A repair of the table that the first test truncates; it takes 45 s, so others run beside."""
+    with subprocess.Popen(
+        bench.command("verify", "shop.emptied", "--repair"),
+        env=bench.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield process
+        process.kill()
+
+
+def test_a_truncated_table_is_known_to_have_escaped_the_hints(bench: Bench, typed: Typed) -> None:
+    for command in ("backfill", "verify --consistency all"):
+        answer = typed(f"hintferry {command} shop.emptied")
+        assert answer.exit_code == 0, answer.output
+        time.sleep(gate.LATE_WRITES_S)
+    escaped = standing(typed, "shop.emptied")["nothing escaped the hints"]
+    assert escaped["state"] == "asks"
+    bench.source.execute("TRUNCATE shop.emptied")
+    escaped = standing(typed, "shop.emptied")["nothing escaped the hints"]
+    assert (escaped["state"], "truncated the table" in escaped["reason"]) == ("fails", True)
+    assert len(target(bench, "emptied")) == PARTITIONS * ROWS
+
+
+def test_the_manual_leads_from_the_first_backfill_to_the_fence(
+    bench: Bench, typed: Typed, sweep: subprocess.Popen[str]
+) -> None:
+    backfill, verify, status, cut_over = manual()
+    bench.behind.execute("TRUNCATE shop.orders")
+    answer = typed(status)
+    assert (answer.exit_code, "no backfill is recorded" in answer.stdout) == (1, True)
+    refused = typed(cut_over)
+    assert (refused.exit_code, "Nothing was done." in refused.stdout) == (1, True), refused.output
+    assert typed(backfill).exit_code == 0
+    time.sleep(gate.LATE_WRITES_S)
+    assert typed(f"{verify} --report reports").exit_code == 0
+    report = json.loads((bench.folder / "reports" / "verify-shop.orders.json").read_text())
+    assert (report["clean"], report["keys"], report["sums"]["equal"]) == (True, KEYS, KEYS)
+    answer = typed(f"{status} --html page.html")
+    assert (answer.exit_code, "the writers may stop" in answer.stdout) == (0, True), answer.output
+    assert "the writers may stop" in (bench.folder / "page.html").read_text()
+    bench.source.execute("INSERT INTO shop.orders (a, b, v) VALUES (1, 1, 'last')")
+    answer = typed(cut_over)
+    assert answer.exit_code == 0, answer.output
+    assert "Downtime so far" in answer.stdout
+    assert bench.differences("shop.orders") == ()
+    assert ("shop.orders",) in bench.behind.execute("SELECT name FROM hintferry.fences").all()
+
+
+def test_behind_the_fence_nothing_changes_the_target(bench: Bench, typed: Typed) -> None:
+    bench.behind.execute("INSERT INTO shop.orders (a, b, v) VALUES (900, 1, 'application')")
+    bench.behind.execute("UPDATE shop.orders SET v = 'application' WHERE a = 2 AND b = 2")
+    held = target(bench, "orders")
+    bench.source.execute("UPDATE shop.orders SET v = 'stale' WHERE a = 2 AND b = 2")
+    bench.source.execute("DELETE FROM shop.orders WHERE a = 3")
+    for command in ("backfill shop.orders", "verify shop.orders --repair"):
+        answer = typed(f"hintferry {command}")
+        assert (answer.exit_code, "was cut over" in answer.stderr) == (1, True), answer.output
+    assert bench.chain.drain(30)
+    assert bench.chain.replay.drain(90)
+    assert target(bench, "orders") == held
+    assert "cut over" in typed("hintferry status shop.orders").stdout
+
+
+def test_a_fence_that_is_taken_back_asks_for_a_sweep(typed: Typed) -> None:
+    assert typed("hintferry cutover shop.orders --undo").exit_code == 0
+    passed = standing(typed, "shop.orders")["clean pass"]
+    assert (passed["state"], "taken back" in passed["reason"]) == ("fails", True)
+
+
+def test_a_sweep_empties_what_was_truncated(bench: Bench, sweep: subprocess.Popen[str]) -> None:
+    answer = json.loads(sweep.communicate(timeout=COMMAND_S)[0])
+    assert (answer["extra"], answer["hinted"]) == (KEYS, KEYS)
+    bench.wait_until_equal("shop.emptied", within_s=60)
+    assert target(bench, "emptied") == []

@@ -1,0 +1,96 @@
+"""Write units as the service publishes them, and what they cost."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hintferry.core import cost
+from hintferry.core.capacity import Capacity, Mode
+from hintferry.core.prices import PRICES, prices_of
+from hintferry.core.schema import Column, ColumnKind, Table, TableId
+from keyspaces_local import schema as local
+from keyspaces_local.cql import classify
+from keyspaces_local.properties import TableSettings
+from keyspaces_local.shape import WriteShape
+
+KINDS = {
+    "p": (ColumnKind.PARTITION_KEY, local.ColumnKind.PARTITION, "text"),
+    "c": (ColumnKind.CLUSTERING, local.ColumnKind.CLUSTERING, "int"),
+    "s": (ColumnKind.STATIC, local.ColumnKind.STATIC, "blob"),
+    "n": (ColumnKind.REGULAR, local.ColumnKind.REGULAR, "bigint"),
+    "t": (ColumnKind.REGULAR, local.ColumnKind.REGULAR, "text"),
+}
+
+
+def of(kind: ColumnKind) -> tuple[Column, ...]:
+    chosen = ((name, cql) for name, (ours, _, cql) in KINDS.items() if ours is kind)
+    return tuple(Column(name, cql, kind) for name, cql in chosen)
+
+
+TABLE = Table(
+    TableId("ks", "t"),
+    of(ColumnKind.PARTITION_KEY),
+    of(ColumnKind.CLUSTERING),
+    of(ColumnKind.STATIC),
+    of(ColumnKind.REGULAR),
+)
+INSERT = "INSERT INTO t (p, c, n, t) VALUES (?, ?, ?, ?)"
+INSERT_STATIC = "INSERT INTO t (p, s) VALUES (?, ?)"
+
+
+def metered(text: str, values: list[bytes | None], ttl: bool) -> int:
+    """What keyspaces-local takes the statement for, bytes."""
+    columns = {name: local.Column(name, kind, cql) for name, (_, kind, cql) in KINDS.items()}
+    switches = {"client_side_timestamps": True, "ttl": ttl}
+    on = {name: {"status": "enabled"} for name, is_on in switches.items() if is_on}
+    schema = local.TableSchema(columns, ("p",), ("c",))
+    shape = WriteShape(
+        classify(text), TableSettings("ks", "t", properties=on, schema=schema), schema
+    )
+    sizes = shape.sizes(values)
+    return sizes.static or sizes.row
+
+
+@given(
+    st.binary(max_size=40),
+    st.integers(-(2**31), 2**31 - 1),
+    st.none() | st.integers(-(2**63), 2**63 - 1),
+    st.none() | st.binary(max_size=3000),
+    st.booleans(),
+)
+def test_a_row_is_as_large_as_the_target_meters_it(
+    p: bytes, c: int, n: int | None, t: bytes | None, ttl: bool
+) -> None:
+    key, number = c.to_bytes(4, signed=True), None if n is None else n.to_bytes(8, signed=True)
+    expected = metered(INSERT, [p, key, number, t], ttl)
+    assert cost.row_size(TABLE, (p,), (key,), (number, t), ttl) == expected
+
+
+@given(st.binary(max_size=40), st.none() | st.binary(max_size=3000))
+def test_so_are_static_columns(p: bytes, s: bytes | None) -> None:
+    assert cost.static_size(TABLE, (p,), (s,)) == metered(INSERT_STATIC, [p, s], False)
+
+
+@pytest.mark.parametrize(("size", "writes", "reads"), [(1, 1, 1), (1024, 1, 1), (4097, 5, 2)])
+def test_units_round_up(size: int, writes: int, reads: int) -> None:
+    assert (cost.write_units(size), cost.read_units(size)) == (writes, reads)
+
+
+def test_on_demand_units_are_paid_and_provisioned_ones_by_the_hour() -> None:
+    prices = prices_of("us-east-1")
+    assert cost.usd(prices, Capacity(), 2_000_000, 1_000_000, 5.0) == pytest.approx(1.375)
+    declared = Capacity(Mode.PROVISIONED, read_units=1000, write_units=2000)
+    assert cost.usd(prices, declared, 9e9, 9e9, 7200.0) == pytest.approx(2 * (1.3 + 0.13))
+
+
+def test_a_region_without_prices_says_whose_it_takes() -> None:
+    assert prices_of("mars-1").region == PRICES[0].region
+    assert all(prices.dated for prices in PRICES)
+
+
+def test_a_table_takes_what_was_declared_or_what_a_new_one_takes() -> None:
+    assert Capacity().writes_per_s == 4_000
+    assert Capacity(warm_write_units=9_000).writes_per_s == 9_000
+    assert Capacity(Mode.PROVISIONED, 10, 20).writes_per_s == 20

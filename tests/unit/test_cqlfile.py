@@ -1,0 +1,204 @@
+"""CQL as cqlsh prints it is understood; what Keyspaces cannot hold is refused with its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hintferry.adapters.cqlfile import refuse_misfits, schema_from
+from hintferry.adapters.ddl import create_table
+from hintferry.core.capacity import ON_DEMAND, Capacity, Mode
+from hintferry.core.errors import ConfigurationError
+from hintferry.core.fit import Feature, FeatureKind, Schema, keyspace_misfits, table_misfits
+from hintferry.core.schema import Column, ColumnKind, Table, TableId
+from keyspaces_local.capacity import own_capacity
+from keyspaces_local.options import map_value, with_clause
+from keyspaces_local.properties import TableSettings, changed, defaults
+from sandbox.workload.schema import source_ddl
+from tools.places import ROOT
+
+PRINTED = """
+/* as DESCRIBE prints it; a comment with ; in it */
+CREATE KEYSPACE shop WITH replication = {'class': 'NetworkTopologyStrategy', 'dc1': '3'};
+CREATE TYPE shop.address (street text, geo frozen<tuple<double, double>>);
+CREATE TABLE IF NOT EXISTS shop."Visits" (
+    page text, "When" timestamp, hits map<text, frozen<list<int>>>, -- kept ; for a year
+    owner text static,
+    PRIMARY KEY (page, "When")
+) WITH CLUSTERING ORDER BY ("When" DESC)
+    AND comment = 'it''s; a comment' AND cdc = true AND default_time_to_live = 0;
+CREATE TABLE shop.totals (id UUID PRIMARY KEY, orders counter);
+CREATE INDEX by_owner ON shop."Visits" (owner);
+"""
+
+
+def read(folder: Path, text: str) -> Schema:
+    path = folder / "schema.cql"
+    path.write_text(text)
+    return schema_from(path)
+
+
+def check(folder: Path, text: str) -> None:
+    schema = read(folder, text)
+    for table in schema.tables.values():
+        refuse_misfits(folder / "schema.cql", schema, table, with_ttl=True)
+
+
+def test_what_cqlsh_prints_is_understood(tmp_path: Path) -> None:
+    schema = read(tmp_path, PRINTED)
+    assert list(schema.tables) == [TableId("shop", "Visits"), TableId("shop", "totals")]
+    visits, totals = schema.tables.values()
+    assert [column.name for column in visits.partition_key] == ["page"]
+    (when,) = visits.clustering
+    assert (when.name, when.cql_type, when.descending) == ("When", "timestamp", True)
+    assert [(c.name, c.cql_type) for c in visits.regulars] == [
+        ("hits", "map<text, frozen<list<int>>>")
+    ]
+    assert [(c.name, c.kind) for c in visits.statics] == [("owner", ColumnKind.STATIC)]
+    assert (totals.is_counter, totals.partition_key[0].cql_type) == (True, "uuid")
+    (address,) = schema.types["shop"]
+    assert address.fields == (("street", "text"), ("geo", "frozen<tuple<double, double>>"))
+
+
+def test_the_shop_of_the_sandbox_is_understood(tmp_path: Path) -> None:
+    tables = read(tmp_path, ";\n".join(source_ddl("{'class': 'SimpleStrategy'}"))).tables
+    orders = tables[TableId("shop", "orders")]
+    assert [column.name for column in orders.partition_key] == ["customer", "month"]
+    assert [(c.name, c.descending) for c in orders.clustering] == [
+        ("placed", True),
+        ("number", False),
+    ]
+    assert orders.static_names == ("credit", "note")
+    assert {column.cql_type for column in orders.regulars} >= {
+        "list<frozen<tuple<text, int>>>",
+        "map<timestamp, text>",
+    }
+
+
+def test_a_table_of_statics_is_made_by_a_statement_that_says_the_same(tmp_path: Path) -> None:
+    visits, totals = read(tmp_path, PRINTED).tables.values()
+    text = create_table(visits, "arn:aws:kms:x", ON_DEMAND)
+    assert read(tmp_path, text).tables[visits.id] == visits
+    assert "'client_side_timestamps': {'status': 'enabled'}" in text
+    assert "'kms_key_identifier': 'arn:aws:kms:x'" in text
+    assert "client_side" not in create_table(totals, "arn:aws:kms:x", ON_DEMAND)
+    assert "capacity" not in text
+    assert "warm" not in text
+
+
+def test_the_statement_says_the_capacity() -> None:
+    """As keyspaces-local reads it."""
+    declared = Capacity(Mode.PROVISIONED, 100, 200, warm_write_units=300)
+    visits = Table(TableId("shop", "visits"), (Column("page", "text", ColumnKind.PARTITION_KEY),))
+    option = with_clause(create_table(visits, "arn:aws:kms:x", declared)).option(
+        "custom_properties"
+    )
+    assert option is not None
+    properties = changed(defaults(0), map_value(option))
+    made = own_capacity(TableSettings("shop", "visits", properties=properties))
+    assert (made.read, made.write) == (100, 200)
+    assert properties["warm_throughput"] == {
+        "read_units_per_second": "12000",
+        "write_units_per_second": "300",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("CREATE TABLE shop.a1 (id int, v vector<float, 3>, PRIMARY KEY (id))", "a1.v is a vector"),
+        ("CREATE TABLE shop.a1 (id int PRIMARY KEY, v duration)", "a1.v is a duration"),
+        (f"CREATE TABLE shop.{'a' * 49} (id int PRIMARY KEY)", "is not of 1 to 48"),
+        ("CREATE TABLE shop.a1 (id int)", "has no column for its primary key"),
+        ("CREATE TABLE shop.a1 (id int, PRIMARY KEY (other))", "primary key other"),
+        ("CREATE TABLE a1 (id int PRIMARY KEY)", "is not written as keyspace.name"),
+        ("CREATE TABLE shop.a1 (id, PRIMARY KEY (id))", "has a column without a type: id"),
+        ("CREATE TABLE shop.a1 WITH cdc = true", "is not followed by its columns"),
+        ("CREATE TABLE shop.", "ends early"),
+    ],
+)
+def test_what_cannot_be_held_or_read_is_refused_by_name(
+    text: str, said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        check(tmp_path, text)
+    assert str(tmp_path / "schema.cql") in str(refused.value)
+    assert said in str(refused.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="write it with `hintferry init`"):
+        schema_from(tmp_path / "schema.cql")
+
+
+BESIDE = """
+CREATE TABLE shop.visits (id int PRIMARY KEY, v int) WITH COMPACT STORAGE AND cdc = true;
+CREATE TABLE shop.old (id int PRIMARY KEY, v int)
+    WITH comment = 'compact storage; default_time_to_live = 9' AND default_time_to_live = 86400;
+CREATE CUSTOM INDEX by_v ON shop.visits (v) USING 'StorageAttachedIndex';
+CREATE INDEX IF NOT EXISTS "By on" ON shop.old (v);
+CREATE MATERIALIZED VIEW shop.by_v AS SELECT v, id FROM shop.visits WHERE v IS NOT NULL
+    PRIMARY KEY (v, id);
+CREATE OR REPLACE FUNCTION shop.twice (x int) RETURNS NULL ON NULL INPUT RETURNS int LANGUAGE java
+    AS $$ int y = 2; return x * y; $$;
+CREATE AGGREGATE shop.most (int) SFUNC twice STYPE int;
+CREATE TRIGGER IF NOT EXISTS audit ON shop.old USING 'org.example.Audit';
+CREATE TYPE shop.span (length duration);
+"""
+
+
+def test_what_keyspaces_has_no_counterpart_for_is_found(tmp_path: Path) -> None:
+    schema = read(tmp_path, BESIDE)
+    visits, old = TableId("shop", "visits"), TableId("shop", "old")
+    assert schema.features == [
+        Feature(FeatureKind.COMPACT, "shop", "visits", visits),
+        Feature(FeatureKind.INDEX, "shop", "by_v", visits),
+        Feature(FeatureKind.INDEX, "shop", "By on", old),
+        Feature(FeatureKind.VIEW, "shop", "by_v", visits),
+        Feature(FeatureKind.FUNCTION, "shop", "twice"),
+        Feature(FeatureKind.AGGREGATE, "shop", "most"),
+        Feature(FeatureKind.TRIGGER, "shop", "audit", old),
+    ]
+    assert schema.default_ttls == {old: 86400}
+    said = [str(misfit) for misfit in keyspace_misfits(schema, {"shop"})]
+    assert [one.partition(" ")[0] for one in said] == [
+        f"shop.{name}" for name in ("span.length", "by_v", "By", "by_v", "twice", "most", "audit")
+    ]
+    assert list(keyspace_misfits(schema, {"other"})) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "with_ttl", "said"),
+    [
+        (BESIDE, True, 'ALTER TABLE "shop"."visits" DROP COMPACT STORAGE'),
+        ("CREATE TABLE shop.a (id int PRIMARY KEY) with compact storage", True, "DROP COMPACT"),
+        ("CREATE TABLE shop.a (id int PRIMARY KEY, v int) WITH default_time_to_live = 5", False,
+         "take ttl = false out"),
+        ("CREATE TABLE shop.a (id int, c int, n counter static, PRIMARY KEY (id, c))", True,
+         "static counters"),
+        ("CREATE TABLE shop.a (id int, c double, n counter, PRIMARY KEY (id, c))", True,
+         "several forms"),
+        (f"CREATE TABLE shop.a (id int PRIMARY KEY, v {'frozen<list<' * 9}int{'>>' * 9})", True,
+         "8 deep"),
+        ("CREATE TABLE shop.a (id int PRIMARY KEY, v 'org.example.Own')", True, "no custom types"),
+        ("CREATE TABLE shop.a (id int, v duration, PRIMARY KEY (id, v))", True,
+         "such type; leave the table out of migration.toml"),
+    ],
+)  # fmt: skip
+def test_a_table_that_cannot_be_migrated_is_told_with_the_choices(
+    text: str, with_ttl: bool, said: str, tmp_path: Path
+) -> None:
+    schema = read(tmp_path, text)
+    table = next(iter(schema.tables.values()))
+    (misfit,) = table_misfits(schema, table, with_ttl)
+    assert misfit.fatal
+    assert said in str(misfit)
+    with pytest.raises(ConfigurationError, match=r"schema\.cql"):
+        refuse_misfits(tmp_path / "schema.cql", schema, table, with_ttl)
+
+
+def test_the_repositorys_own_schema_is_in_order() -> None:
+    schema = schema_from(ROOT / "schema.cql")
+    for table in schema.tables.values():
+        refuse_misfits(ROOT / "schema.cql", schema, table, with_ttl=True)

@@ -1,0 +1,135 @@
+"""What CloudWatch has of nodes and topics, made into reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hintferry.adapters import figures
+from hintferry.adapters.figures import CloudWatchFigures
+from hintferry.adapters.settings import migration_from
+from hintferry.core.facts import Lag, NodeReport
+from hintferry.core.schema import TableId
+from hintferry.testing.clock import ScriptedClock, SimulatedTime
+from node.cdcguard import cdcguard
+
+NOW = 1_760_000_000.0
+CONFIG = (
+    '[source]\ncontact_points = ["10.0.1.11"]\ndatacenter = "dc1"\n'
+    '[target]\nendpoint = "x"\nregion = "x"\n[capture]\ntopic_prefix = "cdc"\n'
+)
+
+
+class CloudWatch:
+    """Values by metric and by the last of its dimensions, as (seconds ago, value)."""
+
+    def __init__(self) -> None:
+        self.values: dict[tuple[str, str], list[tuple[float, float]]] = {}
+        self.asked: list[dict[str, Any]] = []
+
+    def get_paginator(self, operation: str) -> Any:
+        self.operation = operation
+        return self
+
+    def paginate(self, **asked: Any) -> Iterator[dict[str, Any]]:
+        if self.operation == "list_metrics":
+            assert asked["Dimensions"] == [{"Name": "pipeline", "Value": "hintferry"}]
+            for name, node in self.values:
+                if name == asked["MetricName"]:
+                    dimensions = [*asked["Dimensions"], {"Name": "node", "Value": node}]
+                    yield {"Metrics": [{"Dimensions": dimensions}, {"Dimensions": []}]}
+            return
+        for query in asked["MetricDataQueries"]:
+            self.asked.append(query["MetricStat"])
+            metric = query["MetricStat"]["Metric"]
+            key = metric["MetricName"], metric["Dimensions"][-1]["Value"]
+            inside = [
+                (when(NOW - ago), value)
+                for ago, value in self.values.get(key, [])
+                if asked["StartTime"] <= when(NOW - ago) < asked["EndTime"]
+            ]
+            # The service answers the latest first, and in pages.
+            for stamp, value in reversed(inside):
+                one = {"Id": query["Id"], "Timestamps": [stamp], "Values": [value]}
+                yield {"MetricDataResults": [one]}
+
+
+def when(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
+
+
+@pytest.fixture
+def cloudwatch() -> CloudWatch:
+    return CloudWatch()
+
+
+@pytest.fixture
+def seen(cloudwatch: CloudWatch, tmp_path: Path) -> CloudWatchFigures:
+    path = tmp_path / "migration.toml"
+    path.write_text(CONFIG)
+    clock = ScriptedClock(SimulatedTime(int(NOW * 1e6)))
+    return CloudWatchFigures(cloudwatch, migration_from(path), clock)
+
+
+def test_a_node_says_up_to_when_it_has_hinted(
+    cloudwatch: CloudWatch, seen: CloudWatchFigures
+) -> None:
+    cloudwatch.values = {
+        ("HintedUpTo", "10.0.1.11"): [(120, NOW - 150), (60, NOW - 90)],
+        ("SetAsideSegments", "10.0.1.11"): [(120, 3), (60, 2)],
+        ("HintedUpTo", "10.0.2.11"): [(60, 0)],
+        ("HintedUpTo", "10.0.3.11"): [(10_000, NOW)],
+    }
+    assert seen.reports(NOW - 3_600) == [
+        NodeReport("10.0.1.11", NOW, NOW - 90, 2, None),
+        NodeReport("10.0.2.11", NOW, None, 0, None),
+        NodeReport("10.0.3.11", 0.0, None, 0, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("metric", "values", "ago"),
+    [
+        ("HintsLost", [(3_000, 1), (60, 0)], 3_000),
+        ("SegmentsDeleted", [(3_000, 0), (600, 4)], 600),
+        ("ErrorSegments", [(3_000, 2), (2_000, 2), (600, 3), (60, 3)], 600),
+        ("TablesToSweep", [(3_000, 5), (2_000, 5), (600, 0)], None),
+        ("HintsLost", [(9_000, 1)], None),
+    ],
+)
+def test_losses_are_dated_and_what_merely_lies_there_is_none(
+    cloudwatch: CloudWatch,
+    seen: CloudWatchFigures,
+    metric: str,
+    values: list[tuple[float, float]],
+    ago: float | None,
+) -> None:
+    cloudwatch.values = {("HintedUpTo", "n"): [(60, NOW)], (metric, "n"): values}
+    (report,) = seen.reports(NOW - 3_600)
+    expected = None if ago is None else NOW - ago + figures.LOSS_PERIOD_S
+    assert report.lost_at == expected
+
+
+def test_the_lag_is_that_of_the_tables_topic(
+    cloudwatch: CloudWatch, seen: CloudWatchFigures
+) -> None:
+    orders = TableId("shop", "orders")
+    assert seen.lag(orders) is None
+    cloudwatch.values = {("SumOffsetLag", "cdc.shop.orders"): [(120, 7), (60, 0)]}
+    assert seen.lag(orders) == Lag(0, NOW - 60)
+    assert {one["Name"]: one["Value"] for one in cloudwatch.asked[-1]["Metric"]["Dimensions"]} == {
+        "Cluster Name": "hintferry",
+        "Consumer Group": "hintferry-shop.orders-v1",
+        "Topic": "cdc.shop.orders",
+    }
+
+
+def test_the_guard_emits_what_is_looked_for() -> None:
+    wanted = {figures.HINTED_UPTO, figures.SET_ASIDE, *figures.LOSSES, *figures.GROWING_LOSSES}
+    assert wanted <= set(cdcguard.METRICS)
+    assert cdcguard.NAMESPACE == figures.NODES
+    assert ["pipeline", "node"] in cdcguard.DIMENSIONS
