@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
-from typing import Any
 
-from bench import kills, results, sweep
-
-BENCHES: dict[str, tuple[str, Callable[[int | None], dict[str, Any]]]] = {
-    "kills": ("a verify that is killed 20 times; --size ROWS (default 1,000,000)", kills.measure),
-    "sweep": ("verify and backfill beside DSBulk; --size ROWS (default 1,000,000)", sweep.measure),
-}
+from bench import results
+from bench.results import BENCHES
 
 
 def main(arguments: list[str]) -> int:
@@ -21,11 +15,10 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--size", type=int, help="how much of it, in place of the usual")
     chosen = parser.parse_args(arguments)
     if chosen.name is None:
-        for name, (what, _) in BENCHES.items():
-            print(f"  {name:10} {what}")
+        for name, bench in BENCHES.items():
+            print(f"  {name:10} {(bench.__doc__ or '').splitlines()[0]}")
         return 0
-    _, measure = BENCHES[chosen.name]
-    figures = measure(chosen.size)
+    figures = BENCHES[chosen.name].measure(chosen.size)
     print("\n".join(results.page_of(chosen.name, figures)))
     results.keep(chosen.name, figures)
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from bench import kills, sweep
@@ -11,7 +12,8 @@ from bench import kills, sweep
 _HERE = Path(__file__).parent
 _KEPT, _PAGE = _HERE / "results", _HERE / "RESULTS.md"
 
-_RENDER = {"kills": kills.page_of, "sweep": sweep.page_of}
+BENCHES: dict[str, ModuleType] = {"kills": kills, "sweep": sweep}
+"""Each has `measure(size)`, which gives its figures, and `page_of(figures)`, their lines."""
 
 _HEAD = """# Measured
 
@@ -28,7 +30,7 @@ def keep(name: str, figures: dict[str, Any]) -> None:
     pages = [
         "\n".join(page_of(path.stem, json.loads(path.read_text())))
         for path in sorted(_KEPT.glob("*.json"))
-        if path.stem in _RENDER
+        if path.stem in BENCHES
     ]
     _PAGE.write_text("\n".join([_HEAD, *pages]) + "\n")
 
@@ -37,7 +39,7 @@ def page_of(name: str, figures: dict[str, Any]) -> list[str]:
     """The lines of one bench: what a reader is told of its figures."""
     machine = figures["machine"]
     return [
-        *_RENDER[name](figures),
+        *BENCHES[name].page_of(figures),
         "",
         f"{machine['cores']} x {machine['processor']}, {machine['memory_gb']} GB,"
         f" {machine['system']}; Python {machine['python']}, cassandra-driver {machine['driver']},"

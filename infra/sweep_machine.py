@@ -135,7 +135,7 @@ def _map(function: str, bucket: str, concurrency: int) -> State:
                     "Default": "Done",
                 },
                 # The outputs of all batches together must fit a state's 256 KiB.
-                "Done": {"Type": "Succeed", "OutputPath": None},
+                "Done": {"Type": "Pass", "Result": {}, "End": True},
             },
         },
         "ResultPath": None,

@@ -27,7 +27,7 @@ def session(endpoint: CqlEndpoint, host: str | None = None) -> Iterator[Any]:
     profile = ExecutionProfile(WhiteListRoundRobinPolicy(hosts), request_timeout=60)
     profiles = {EXEC_PROFILE_DEFAULT: profile}
     cluster = Cluster(
-        hosts, endpoint.port, protocol_version=4, execution_profiles=profiles, connect_timeout=20
+        hosts, endpoint.port, protocol_version=4, execution_profiles=profiles, connect_timeout=60
     )
     try:
         yield cluster.connect()

@@ -37,11 +37,11 @@ def parts() -> dict[str, list[Component]]:
     """The components of each part, by its name."""
     root = places.ROOT
     nodes = [jar for name in JAR_LISTS for jar in _jars(root / "tools" / "jars", name)]
-    java = [one for name in JAVA.values() for one in _wheels(root / "tools" / name)]
+    javas = [wheel for name in JAVA.values() for wheel in _wheels(root / "tools" / name)]
     return {
         "layer": [*_wheels(root / "layers" / "hintferry" / "requirements.txt")],
         # The lists share jars; the tar has each once.
-        "nodes": [*dict.fromkeys(nodes), *java],
+        "nodes": [*dict.fromkeys(nodes), *javas],
         "development": [*_wheels(root / "requirements.txt"), _cdk(root / "Makefile")],
     }
 

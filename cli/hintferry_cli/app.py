@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from hintferry_cli.cost.command import HELP as COST_HELP
+from hintferry_cli.cost.command import cost
 from hintferry_cli.cutover.command import HELP as CUTOVER_HELP
 from hintferry_cli.cutover.command import cutover
 from hintferry_cli.failures import Settings
@@ -28,6 +30,7 @@ app = typer.Typer(
 app.command(help=INIT_HELP)(init)
 app.command(help=PREFLIGHT_HELP)(preflight)
 app.command(help=SCHEMA_HELP)(schema)
+app.command(help=COST_HELP)(cost)
 app.command(help=BACKFILL_HELP)(backfill)
 app.command(help=VERIFY_HELP)(verify)
 app.command(help=HELP)(replay)

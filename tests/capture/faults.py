@@ -6,11 +6,13 @@ import json
 import time
 from base64 import b64decode
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from confluent_kafka import Consumer
 
 from sandbox.endpoints import Capture
+from sandbox.waiting import until
 from tests.capture.hints import topic
 from tests.capture.holes import ARRIVES, KEYSPACE, Scene
 
@@ -79,17 +81,25 @@ def _again(scene: Scene, number: int, table: str) -> bool:
     capture = scene.stack.captures[0]
     inserts = ";".join(f"INSERT INTO {name} (id, v) VALUES ({number}, 'v')" for name in _BOTH)
     with topic(scene.stack, KEYSPACE, table) as own:
+        offsets = capture.log.parent / "offsets" / "commitlog_offset.properties"
+        before = _offset(offsets, table)
         scene.cql.execute(f"BEGIN BATCH {inserts}; APPLY BATCH")
         assert scene.seen_ids(own, _SECONDS, {number}) == {number}
+        until(
+            lambda: _offset(offsets, table) not in ([], before), _SECONDS, "its offset is written"
+        )
         time.sleep(_SETTLED_S)
         capture.kill()
-        offsets = capture.log.parent / "offsets" / "commitlog_offset.properties"
         lines = offsets.read_text().splitlines(keepends=True)
-        kept = [line for line in lines if not line.startswith(f"{KEYSPACE}.{table}=")]
-        assert len(kept) == len(lines) - 1
-        offsets.write_text("".join(kept))
+        offsets.write_text("".join(line for line in lines if line not in _offset(offsets, table)))
         capture.start()
         return number in scene.seen_ids(own, _SECONDS / 2, {number})
+
+
+def _offset(offsets: Path, table: str) -> list[str]:
+    """The table's line of the file, which is empty for a moment whenever it is written."""
+    lines = offsets.read_text().splitlines(keepends=True)
+    return [line for line in lines if line.startswith(f"{KEYSPACE}.{table}=")]
 
 
 def _rows(scene: Scene, own: Consumer, partition: int, seconds: float) -> set[int]:

@@ -53,7 +53,7 @@ def keep(release: Release, kind: Capture, outcomes: Mapping[str, str]) -> None:
 @pytest.mark.soak
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("kind", Capture, ids=lambda kind: kind.value)
-def test_ours_loses_nothing_that_the_log_holds_and_the_stock_one_does(
+def test_what_the_log_holds_is_hinted_and_the_stock_connector_loses_some(
     kind: Capture, release: Release, tmp_path: Path
 ) -> None:
     outcomes = {}

@@ -84,7 +84,7 @@ def known_to_be_down(cql: Any) -> bool:
     """From then on a hand-off is kept as soon as a write comes, not when it timed out."""
     try:
         write(cql, 8, ConsistencyLevel.ALL)
-    except Unavailable:
+    except (Unavailable, NoHostAvailable):
         return True
     except WriteTimeout:
         return False

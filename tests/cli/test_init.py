@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from hintferry import wiring
 from hintferry.adapters.cqlfile import schema_from
-from hintferry.adapters.settings import migration_from
+from hintferry.adapters.settings import Auth, SourceSettings, migration_from
 from hintferry.core.errors import Side, Unreachable
 from hintferry.core.schema import TableId
 from hintferry.core.source import SourceNode
-from hintferry.testing.inspection import facts_of
+from hintferry.testing.inspection import ScriptedInspection, facts_of
 from tests.cli.sources import TEXT, answering, run
 
 POINT = ("--contact-point", "10.0.2.11", "--region", "eu-west-1")
@@ -92,6 +94,46 @@ def test_a_wrong_call_writes_nothing_and_says_what_to_mend(
     assert result.exit_code == 2
     assert says in result.stderr
     assert (result.stdout, list(tmp_path.iterdir())) == ("", [])
+
+
+SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:cassandra-AbCdEf"
+
+
+def test_a_login_is_used_and_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "source.pem").write_text("")
+    inspection = answering(monkeypatch)
+    asked: list[SourceSettings] = []
+
+    def inspected(settings: SourceSettings) -> ScriptedInspection:
+        asked.append(settings)
+        return inspection
+
+    monkeypatch.setattr(wiring, "source_inspection", inspected)
+    login = ("--tls", "--ca-file", "source.pem", "--auth", "password", "--secret-arn", SECRET)
+    result = run(*init(tmp_path, *login))
+    assert result.exit_code == 0, result.output
+    written = migration_from(tmp_path / "migration.toml").source
+    assert (written.tls, written.ca_file) == (True, tmp_path / "source.pem")
+    assert (written.auth, written.secret_arn) == (Auth.PASSWORD, SECRET)
+    assert replace(asked[0], contact_points=written.contact_points, datacenter="dc1") == written
+
+
+@pytest.mark.parametrize(
+    ("login", "says"),
+    [
+        (("--auth", "password"), "source.secret_arn is not the whole ARN"),
+        (("--auth", "mtls", "--secret-arn", SECRET), "source.tls is false"),
+        (("--secret-arn", SECRET), 'source.auth is "none"'),
+        (("--tls", "--ca-file", "none.pem"), "source.ca_file names no file"),
+    ],
+)
+def test_a_login_that_cannot_be_is_refused(
+    login: tuple[str, ...], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(monkeypatch)
+    result = run(*init(tmp_path, *login))
+    assert (result.exit_code, list(tmp_path.iterdir())) == (2, [])
+    assert says in result.stderr
 
 
 def test_without_a_region_the_option_is_named(

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from hintferry.adapters.settings import migration_from
-from infra.statements.handler import run as run_statements
+from infra.statements import handler
 from sandbox.function import processor_environment
 from sandbox.sessions import cassandra_session, keyspaces_session
 from sandbox.stack import Stack
@@ -75,7 +75,10 @@ def operator(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         cql.execute(f"DROP KEYSPACE {KEYSPACE}")
 
 
-def test_from_the_live_source_to_tables_that_are_fit(operator: Operator, stack: Stack) -> None:
+def test_from_the_live_source_to_tables_that_are_fit(
+    operator: Operator, stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handler, "POLL_S", 0.2)
     status, told = operator.hintferry(
         "init", f"{KEYSPACE}.Orders", f"{KEYSPACE}.totals", *operator.contact
     )
@@ -97,7 +100,7 @@ def test_from_the_live_source_to_tables_that_are_fit(operator: Operator, stack: 
     assert f"the target has no table {KEYSPACE}.totals" in " ".join(lacking())
     with keyspaces_session(stack.target) as far:
         statements = [*made["tables"], *made["control"]]
-        run_statements(far, statements, [], time.monotonic() + WITHIN_S)
+        handler.run(far, statements, [], time.monotonic() + WITHIN_S)
     assert lacking() == []
 
 

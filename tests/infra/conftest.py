@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.infra.imported import DECLARED, IMPORTED, LOGIN
+from tests.infra.imported import IMPORTED, LOGIN
 from tests.infra.synthesised import Template, synthesise
 from tools.places import ROOT
 
@@ -45,7 +45,8 @@ def imported(
     text = (ROOT / "migration.toml").read_text().replace("port = 9042\n", "port = 9042\n" + LOGIN)
     start, end = text.index("[network]"), text.index("[pipeline]")
     config = folder / "migration.toml"
-    config.write_text(text[:start] + IMPORTED + text[end:] + DECLARED)
+    declared = 'capacity = "provisioned"\nread_units = 50\nwrite_units = 60\nwarm_read_units = 70'
+    config.write_text(text[:start] + IMPORTED + text[end:] + declared)
     (folder / "schema.cql").write_text((ROOT / "schema.cql").read_text())
     (folder / "ca.pem").write_text("a certificate")
     (folder / "assets").mkdir()

@@ -24,5 +24,3 @@ cluster_arn = "{CLUSTER}0a1b2c3d-1111-2222-3333-444455556666-7"
 critical_topic_arn = "arn:aws:sns:eu-west-1:123456789012:pager"
 warning_topic_arn = "arn:aws:sns:eu-west-1:123456789012:mail"
 """
-DECLARED = 'capacity = "provisioned"\nread_units = 50\nwrite_units = 60\nwarm_read_units = 70'
-"""Of the last table."""

@@ -54,7 +54,10 @@ ILL = {
     "ApproximateAgeOfOldestMessage": 11 * 86400.0,
 }
 
-EMITTED = {metrics.NAMESPACE: metrics.OURS, cdcguard.NAMESPACE: tuple(cdcguard.METRICS)}
+EMITTED = {
+    metrics.NAMESPACE: (*metrics.OURS, *metrics.OF_SWEEPS),
+    cdcguard.NAMESPACE: tuple(cdcguard.METRICS),
+}
 
 
 def of(rule: Rule, values: dict[str, float], otherwise: float) -> float:

@@ -105,7 +105,7 @@ def cpu_s() -> float:
     """What this process and those that it started have used: what else runs does not count."""
     me = psutil.Process()
     spent = [one.cpu_times() for one in (me, *me.children(recursive=True))]
-    return sum(one.user + one.system for one in spent)
+    return float(sum(one.user + one.system for one in spent))
 
 
 def _create(name: str, number: int) -> str:

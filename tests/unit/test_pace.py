@@ -32,18 +32,20 @@ class Bucket:
 class Sender:
     """A worker that always has more to send, up to AT_ONCE requests at a time."""
 
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.pace = Pace(now=lambda: self.now, sleep=self.sleep)
+    def __init__(self, *, yields: bool = False) -> None:
+        self.now, self.taken = 0.0, 0
+        self.pace = Pace(now=lambda: self.now, sleep=self.sleep, yields=yields)
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
 
 
-def run(workers: int, answer: Callable[[float], tuple[float, bool]]) -> list[tuple[float, bool]]:
+def run(
+    workers: int | list[Sender], answer: Callable[[float], tuple[float, bool]]
+) -> list[tuple[float, bool]]:
     """(time, whether it asked for less) of each answer, after the settling time."""
-    senders = [Sender() for _ in range(workers)]
-    free = [(0.0, number) for number in range(workers)]
+    senders = [Sender() for _ in range(workers)] if isinstance(workers, int) else workers
+    free = [(0.0, number) for number in range(len(senders))]
     seen = []
     while free[0][0] < RUN_S:
         at, number = heapq.heappop(free)
@@ -54,6 +56,7 @@ def run(workers: int, answer: Callable[[float], tuple[float, bool]]) -> list[tup
         sender.pace.answered(latency_s, asks_for_less)
         if sender.now > SETTLING_S:
             seen.append((sender.now, asks_for_less))
+            sender.taken += not asks_for_less
         heapq.heappush(free, (sender.now + latency_s / AT_ONCE, number))
     return seen
 
@@ -126,3 +129,22 @@ def test_a_side_that_answers_nothing_for_a_moment_is_soon_sent_as_much_as_before
     for _ in range(48):
         sender.pace.answered(5.0, True)
     assert sender.pace.rate > 1_000
+
+
+@pytest.mark.parametrize("rate", [100, 200, 1000])
+def test_a_sweep_takes_what_live_hints_leave(rate: int) -> None:
+    """Four of its workers beside two of the processor's, all of which would take everything."""
+    random.seed(rate)
+    live, sweeps = [Sender() for _ in range(2)], [Sender(yields=True) for _ in range(4)]
+    bucket = Bucket(rate)
+    run([*live, *sweeps], lambda at: (0.003, not bucket.takes(at)))
+    per_worker = [sum(one.taken for one in some) / len(some) for some in (live, sweeps)]
+    assert sum(one.taken for one in [*live, *sweeps]) >= 0.9 * rate * (RUN_S - SETTLING_S)
+    assert per_worker[1] <= 0.25 * per_worker[0], per_worker
+
+
+def test_a_sweep_that_is_alone_takes_everything() -> None:
+    random.seed(3)
+    bucket = Bucket(1_000)
+    seen = run([Sender(yields=True)], lambda at: (0.003, not bucket.takes(at)))
+    assert sum(not asks for _, asks in seen) >= 0.7 * 1_000 * (RUN_S - SETTLING_S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterator
 from random import Random
 
@@ -150,3 +151,28 @@ def test_sides_that_only_answer_nulls_come_to_their_end() -> None:
     both = [ScanPage(1, 0.0, nulls, 1, is_last, shape) for is_last in (False, True)]
     steps = list(SideBySide(iter(both), iter(both), 0, UPTO, True).steps())
     assert [(step.done, step.equal, step.pairs) for step in steps] == [(UPTO, 0, [])]
+
+
+def test_memory_stays_flat_over_a_partition_of_many_pages() -> None:
+    """20 MB a side, in which the two show one row differently."""
+
+    def shown(odd: int) -> Iterator[ScanPage]:
+        for first in range(0, 100_000, 1_000):
+            keys = [
+                Scanned(3, (b"p",), (b"%06d" % n,), Row((b"%0200d" % (n == odd),), (None,)))
+                for n in range(first, first + 1_000)
+            ]
+            yield page_of(keys, 1, is_last=first == 99_000)
+
+    tracemalloc.start()
+    try:
+        both = SideBySide(shown(-1), shown(50_500), 0, UPTO, True)
+        equal, differ = 0, 0
+        for step in both.steps():
+            equal += step.equal + sum(one == other for one, other in step.pairs)
+            differ += sum(one != other for one, other in step.pairs)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (equal, differ) == (99_999, 1)
+    assert peak < 8_000_000

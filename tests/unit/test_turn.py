@@ -45,7 +45,7 @@ class Clock:
 
 
 def turn_of(clock: Clock, plan: list[tuple[float, str]], ranges: list[TokenRange]) -> Turn:
-    return take_turn(ranges, lambda some: clock.work(plan, some), clock, lambda turn: None)
+    return take_turn(ranges, lambda some: clock.work(plan, some), clock, lambda part, tally: None)
 
 
 @given(

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from json import dumps
-from typing import Annotated
+from typing import Annotated, Any
 
 import boto3
 import typer
 
 from hintferry import wiring
 from hintferry.adapters.cqlfile import schema_of
-from hintferry.adapters.settings import SourceSettings
+from hintferry.adapters.settings import Auth, source_settings
 from hintferry.core.errors import ConfigurationError
 from hintferry_cli.failures import Settings, told_plainly
 from hintferry_cli.init.files import chosen_tables, migration_text, schema_text, write
 from hintferry_cli.options import CONFIG, Config, Json
+
+_LOGIN = "Its login"
 
 HELP = "\n\n".join(
     (
@@ -25,6 +27,8 @@ HELP = "\n\n".join(
         "  hintferry init --contact-point 10.0.1.11",
         "  hintferry init shop other.readings --contact-point 10.0.1.11 --region eu-west-1",
         "  hintferry init shop --contact-point 10.0.1.11 --datacenter dc1 --force --json",
+        "  hintferry init --contact-point 10.0.1.11 --tls --auth password --secret-arn"
+        " arn:aws:secretsmanager:eu-west-1:123456789012:secret:cassandra-AbCdEf",
         "Exit status: 0 both files are written, 2 the call is wrong or the source did not answer,"
         " and nothing was written.",
     )
@@ -43,6 +47,28 @@ def init(
     datacenter: Annotated[
         str, typer.Option(help="The datacenter to read.", show_default="the node's own")
     ] = "",
+    tls: Annotated[
+        bool, typer.Option("--tls", help="Its nodes want TLS.", rich_help_panel=_LOGIN)
+    ] = False,
+    ca_file: Annotated[
+        str,
+        typer.Option(
+            help="Name of a PEM file beside migration.toml: who signed their certificates.",
+            show_default="public authorities",
+            rich_help_panel=_LOGIN,
+        ),
+    ] = "",
+    auth: Annotated[Auth, typer.Option(help="How it lets us in.", rich_help_panel=_LOGIN)] = (
+        Auth.NONE
+    ),
+    secret_arn: Annotated[
+        str,
+        typer.Option(
+            metavar="ARN",
+            help="The secret that holds the login, in Secrets Manager.",
+            rich_help_panel=_LOGIN,
+        ),
+    ] = "",
     region: Annotated[
         str, typer.Option(help="Of Keyspaces.", show_default="that of the AWS tools")
     ] = "",
@@ -54,8 +80,14 @@ def init(
         region = region or boto3.Session().region_name or ""
         if not region:
             raise ConfigurationError("the AWS region is not known; give --region")
-        source = SourceSettings(tuple(contact_point), port, datacenter)
-        inspection = wiring.source_inspection(source)
+        source: dict[str, Any] = {
+            "contact_points": contact_point,
+            "port": port,
+            "datacenter": datacenter,
+        }
+        login = {"tls": tls, "ca_file": ca_file, "auth": auth.value, "secret_arn": secret_arn}
+        source |= {key: value for key, value in login.items() if value and value != "none"}
+        inspection = wiring.source_inspection(source_settings(source, config))
         try:
             facts = inspection.facts(with_settings=False)
         finally:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
-from hintferry.adapters.settings import SourceSettings
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.fit import Schema
 from hintferry.core.schema import TableId
 from hintferry.core.source import SourceFacts
 
 MOST_CONTACT_POINTS = 3
+LOGIN = ("tls", "ca_file", "auth", "secret_arn")
+"""Keys of the source that are written where they were given."""
 
 
 def chosen_tables(facts: SourceFacts, names: Sequence[str]) -> list[TableId]:
@@ -37,20 +39,21 @@ def chosen_tables(facts: SourceFacts, names: Sequence[str]) -> list[TableId]:
 
 
 def migration_text(
-    source: SourceSettings,
+    source: Mapping[str, Any],
     region: str,
     facts: SourceFacts,
     tables: Iterable[TableId],
     schema: Schema,
 ) -> str:
-    """`migration.toml`, commented."""
+    """`migration.toml`, commented; `source` are keys of its section of that name."""
     here = [node.address for node in facts.nodes if node.datacenter == facts.datacenter]
-    points = list(source.contact_points)
+    points = list(source["contact_points"])
     points += [address for address in here if address not in points]
     parts = [
         _HEAD.format(
             contact_points=json.dumps(points[:MOST_CONTACT_POINTS]),
-            port=source.port,
+            port=source["port"],
+            login="".join(f"{key} = {json.dumps(source[key])}\n" for key in LOGIN if key in source),
             datacenter=json.dumps(facts.datacenter),
             nodes=len(here),
             region=region,
@@ -112,7 +115,7 @@ _HEAD = """\
 contact_points = {contact_points}
 port = {port}
 datacenter = {datacenter}
-# How many nodes that datacenter has: each reports its health, and one that is silent is missed.
+{login}# How many nodes that datacenter has: each reports its health; one that is silent is missed.
 nodes = {nodes}
 
 [target]

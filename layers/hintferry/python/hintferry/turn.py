@@ -42,14 +42,15 @@ def take_turn(
     ranges: Sequence[TokenRange],
     work: Work,
     deadline: Deadline,
-    entered: Callable[[Turn], None],
+    entered: Callable[[TokenRange, Tally | Filled], None],
 ) -> Turn:
     """Sweep the ranges until the time is up; `entered` is told whenever one of them is done."""
     turn, begun = Turn(), list[TokenRange]()
     for report in work(_while_there_is_time(ranges, begun, turn, deadline)):
         if isinstance(report, Finished):
             _enter(report, turn)
-            entered(turn)
+            if report.error is None:
+                entered(report.part, report.tally)
         if deadline.remaining() < STOP_AT_S:
             turn.is_out_of_time = True
             break

@@ -31,6 +31,7 @@ from hintferry.adapters.keyspaces import KeyspacesTarget
 from hintferry.adapters.leases import KeyspacesLeases
 from hintferry.adapters.marker import CapturedMarkers, check_capture
 from hintferry.adapters.meter import NoMeter, PowertoolsMeter
+from hintferry.adapters.pace import Pace
 from hintferry.adapters.parking import SqsParkingLot
 from hintferry.adapters.passes import KeyspacesPasses
 from hintferry.adapters.queue_event import ReplayEvents
@@ -212,19 +213,26 @@ def node_reports(migration: Migration) -> NodeReports:
 
 def sweeper(migration: Migration, table: TableId, queues: Queues | None = None) -> Sweeper:
     """The sweeper of one table. Nothing is connected yet."""
-    near, far = source_session(migration.source), target_session(migration.target)
+    near, far = _yielding_sessions(migration)
     return Sweeper(_settings(migration, table), near, far, queues)
 
 
 def sweep_steps(logger: Logger, metrics: Metrics) -> SweepSteps:
     """The steps of the sweep function, from its environment. Nothing is connected yet."""
     migration, queues = migration_from_environment(), queues_from_environment()
-    near, far = source_session(migration.source), target_session(migration.target)
+    near, far = _yielding_sessions(migration)
 
     def of(table: TableId) -> Sweeper:
         return Sweeper(_settings(migration, table), near, far, queues)
 
     return SweepSteps(of, _client("s3"), queues.bucket, logger, metrics)
+
+
+def _yielding_sessions(migration: Migration) -> tuple[CqlSession, CqlSession]:
+    """Both sides', at a pace that gives way to live hints."""
+    near, far = source_session(migration.source), target_session(migration.target)
+    near.pace, far.pace = Pace(yields=True), Pace(yields=True)
+    return near, far
 
 
 def _settings(migration: Migration, table: TableId) -> TableSettings:

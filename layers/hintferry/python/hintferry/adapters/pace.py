@@ -16,6 +16,9 @@ from collections.abc import Callable
 CUT = 0.9
 GROWTH_PER_S = 1.05
 QUIET_S, QUIET_GROWTH_PER_S = 5.0, 2.0
+YIELDING_CUT, YIELDING_GROWTH_PER_S, YIELDING_QUIET_S, YIELDING_SLOWEST = 0.5, 1.01, 15.0, 1.0
+"""Of a sweep: it takes what live hints leave, so it steps back further, and comes back later."""
+
 MOST_CUT = 0.5
 """A side that answered nothing for a moment, being paused, has not become that slow."""
 
@@ -34,13 +37,22 @@ ours are in flight: below that it is not we who keep it busy."""
 
 
 class Pace:
-    """One side's; safe to call from several threads. `now` and `sleep` are a test's to replace."""
+    """One side's; safe to call from several threads. `yields`: to all that do not.
+
+    `now` and `sleep` are a test's to replace.
+    """
 
     def __init__(
         self,
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        *,
+        yields: bool = False,
     ) -> None:
+        self._cut_to = YIELDING_CUT if yields else CUT
+        self._growth = YIELDING_GROWTH_PER_S if yields else GROWTH_PER_S
+        self._quiet_s = YIELDING_QUIET_S if yields else QUIET_S
+        self._slowest = YIELDING_SLOWEST if yields else SLOWEST
         self.rate = FASTEST
         self.throttled = 0
         """Answers so far that asked for less."""
@@ -70,25 +82,26 @@ class Pace:
             self._latency += 0.1 * (latency_s - self._latency)
             if asks_for_less:
                 self.throttled += 1
-                self._cut()
+                self._cut(self._cut_to)
                 return
             self._taken += 1
             if self._latency > SLOW_S and self._latency * self._rate_taken() > FEW:
-                self._cut()
+                self._cut(CUT)
 
     def _rate_taken(self) -> float:
         return self._taken / max(self._now() - self._counted_from, 0.001)
 
-    def _cut(self) -> None:
+    def _cut(self, to: float) -> None:
         now = self._now()
         if now - self._cut_at < CUT_EVERY_S:
             return
         taken = max(self._rate_taken(), MOST_CUT * self.rate)
-        self.rate = max(SLOWEST, CUT * min(self.rate, taken))
+        self.rate = max(self._slowest, to * min(self.rate, taken))
         self._cut_at = self._grown_at = self._counted_from = now
         self._taken = 0
 
     def _grow(self, now: float) -> None:
-        growth = GROWTH_PER_S if now - self._cut_at < QUIET_S else QUIET_GROWTH_PER_S
+        is_quiet = now - self._cut_at >= self._quiet_s
+        growth = QUIET_GROWTH_PER_S if is_quiet else self._growth
         self.rate = min(FASTEST, self.rate * growth ** (now - self._grown_at))
         self._grown_at = now

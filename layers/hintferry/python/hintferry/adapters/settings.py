@@ -272,6 +272,11 @@ def _variable(name: str) -> str:
     return value
 
 
+def source_settings(given: Mapping[str, Any], path: Path) -> SourceSettings:
+    """From what a command was given instead of the file at `path`. Raises ConfigurationError."""
+    return _source(_Section("source", given), path)
+
+
 def _source(section: _Section, path: Path) -> SourceSettings:
     """Raises ConfigurationError for options that do not go together too."""
     ca_file = section.take("ca_file", str, "")
@@ -364,6 +369,8 @@ def _table(tables: _Section, name: str) -> TableSettings:
     keyspace, dot, table = name.partition(".")
     if not dot or not keyspace or not table:
         raise ConfigurationError(f'{tables.where}."{name}": write it as "keyspace.table"')
+    if keyspace == MARKERS.id.keyspace:
+        raise ConfigurationError(f'{tables.where}."{name}" is Hintferry\'s own; take it out')
     section = tables.section(name)
     settings = TableSettings(
         TableId(keyspace, table),

@@ -25,7 +25,7 @@ from hintferry.core.verdict import UNEQUAL, Filled, Tally
 from hintferry.ports import Deadline, Fences, Passes
 from hintferry.report import Report
 from hintferry.task import Task
-from hintferry.turn import Turn, take_turn
+from hintferry.turn import take_turn
 
 RANGES_A_BATCH = 10
 MOST_TURNS = 200
@@ -105,9 +105,8 @@ class SweepSteps:
         content = files.batch(name, batch)
         saved_at = time.monotonic()
 
-        def entered(turn: Turn) -> None:
+        def entered(part: TokenRange, sums: Tally | Filled) -> None:
             nonlocal saved_at
-            part, sums = turn.done[-1]
             content.done[part] = asdict(sums)
             if time.monotonic() - saved_at > SAVE_EVERY_S:
                 files.put_batch(name, batch, content)

@@ -24,9 +24,12 @@ class Prices:
     """One unit a second of provisioned capacity, for an hour."""
 
     read_hour: float
+    storage_gib_month: float
+    recovery_gib_month: float
+    """Of point-in-time recovery, on top."""
 
 
-PRICES = (Prices("us-east-1", "2025-12", 0.625, 0.125, 0.00065, 0.00013),)
+PRICES = (Prices("us-east-1", "2025-12", 0.625, 0.125, 0.00065, 0.00013, 0.25, 0.20),)
 """The first stands in for Regions that are not listed."""
 
 

@@ -1,0 +1,72 @@
+"""The verb `cost`: its options, and the run to the figures."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from hintferry import wiring
+from hintferry.adapters.settings import Migration, migration_from
+from hintferry.core.errors import ConfigurationError
+from hintferry.core.prices import prices_of
+from hintferry.sample import sample
+from hintferry_cli.cost import view
+from hintferry_cli.cost.figures import TableCost, table_cost
+from hintferry_cli.failures import Settings, told_plainly
+from hintferry_cli.options import CONFIG, Config, Json
+from hintferry_cli.tables import table_id
+
+HELP = "\n\n".join(
+    (
+        "Say what the migrated tables will cost on Keyspaces, from a sample of their rows.",
+        "For each: the backfill, a pass of the sweep, a million changes (and what client-side"
+        " timestamps take of that), and storage with recovery a month. A few pages of the source"
+        " are read, and nothing is changed.",
+        "[bold]Examples[/bold]",
+        "  hintferry cost",
+        "  hintferry cost shop.orders --json",
+        "Exit status: 0 the figures are given, 2 the call or the configuration is wrong, or the"
+        " source did not answer.",
+    )
+)
+
+
+def cost(
+    context: typer.Context,
+    tables: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEYSPACE.TABLE]...", help="Only these tables.")
+    ] = None,
+    json: Json = False,
+    config: Config = CONFIG,
+) -> None:
+    with told_plainly(context.find_object(Settings) or Settings(debug=False)):
+        migration = migration_from(config)
+        costs = _costs(migration, tables or [])
+    region = migration.target.region
+    if json:
+        typer.echo(view.as_json(costs, prices_of(region), region))
+    else:
+        view.show(costs, prices_of(region), region, Console())
+
+
+def _costs(migration: Migration, names: list[str]) -> list[TableCost]:
+    known = {settings.id: settings for settings in migration.tables}
+    chosen = [table_id(name) for name in names] or list(known)
+    strangers = [str(table) for table in chosen if table not in known]
+    if strangers or not chosen:
+        raise ConfigurationError(
+            f"migration.toml does not list {', '.join(strangers) or 'any table'}; add it as"
+            ' [tables."keyspace.table"]'
+        )
+    source, prices = wiring.source_inspection(migration.source), prices_of(migration.target.region)
+    costs = []
+    try:
+        for table in chosen:
+            settings, described = known[table], source.table(table)
+            ttl = settings.ttl and not described.is_counter
+            costs.append(table_cost(settings, sample(described, source.scan(), ttl), prices))
+    finally:
+        source.close()
+    return costs

@@ -1,0 +1,164 @@
+"""`hintferry cost`: figures that follow from the sizes of rows and the prices."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from hintferry.adapters.settings import TableSettings
+from hintferry.core.capacity import Capacity, Mode
+from hintferry.core.cost import TIMESTAMP_METADATA, row_size, write_units
+from hintferry.core.errors import Side, Unreachable
+from hintferry.core.prices import PRICES, Prices
+from hintferry.core.rows import Row
+from hintferry.core.schema import Column, ColumnKind, Table, TableId
+from hintferry.sample import Sample, sample
+from hintferry.testing.inspection import facts_of
+from hintferry_cli.cost import view
+from hintferry_cli.cost.figures import ROW_METADATA, Figures, TableCost, table_cost, together
+from tests.cli.sources import Rows, answering, run, scan_of
+from tests.cli.test_preflight import GOOD
+from tests.cli.test_schema_command import HEAD
+
+ORDERS = TableId("shop", "orders")
+BLOBS = Table(
+    ORDERS,
+    (Column("id", "text", ColumnKind.PARTITION_KEY),),
+    (),
+    (),
+    (Column("b", "blob", ColumnKind.REGULAR),),
+)
+PRICE = Prices("here", "today", 1.0, 0.5, 0.01, 0.002, 0.3, 0.1)
+
+
+def held(count: int, size: int) -> Rows:
+    """So many rows of so many bytes."""
+    value = Row((b"x" * size,), (None,))
+    return {ORDERS: {(b"%06d" % number,): {(): value} for number in range(count)}}
+
+
+def sampled(count: int, size: int) -> Sample:
+    return sample(BLOBS, scan_of(held(count, size)), ttl=False)
+
+
+def test_a_row_is_measured_and_the_table_is_estimated() -> None:
+    found = sampled(2_000, 3_000)
+    size = row_size(BLOBS, (b"000000",), (), (b"x" * 3_000,), False)
+    assert found.rows.size == size * found.rows.seen
+    assert found.rows.seen < 200, "only a few pages are read"
+    assert found.rows.whole(found.rows.seen) == pytest.approx(2_000, rel=0.7)
+    assert found.rows.largest.size == size
+    assert found.partition_key.size == 6
+
+
+def test_a_small_table_is_counted() -> None:
+    """Each of its ranges is read to the end."""
+    found = sample(BLOBS, scan_of(held(5, 10)), ttl=False)
+    assert 0 < found.rows.seen <= 5
+    assert sampled(0, 0).rows.whole(1) in (0, 1)
+
+
+def test_the_figures_follow_from_sizes_and_prices() -> None:
+    found = sampled(2_000, 3_000)
+    rows = found.rows
+    cost = table_cost(TableSettings(ORDERS, ttl=False), found, PRICE)
+    units = write_units(row_size(BLOBS, (b"000000",), (), (b"x" * 3_000,), False))
+    assert cost.figures.rows == rows.whole(rows.seen)
+    assert cost.figures.backfill == pytest.approx(rows.whole(rows.seen) * units / 1e6, rel=0.01)
+    assert cost.figures.million_changes == pytest.approx(units)
+    stored = cost.figures.rows * (cost.row_bytes + ROW_METADATA)
+    assert cost.figures.gib == pytest.approx(stored / 1024**3, rel=0.01)
+    assert cost.figures.month == pytest.approx(cost.figures.gib * 0.4)
+    assert cost.figures.sweep == pytest.approx(stored / 4096 * 0.5 / 1e6, rel=0.01)
+    assert cost.figures.million_timestamps == 0.0, "its last unit had room for them"
+
+
+def test_what_timestamps_take_is_the_difference() -> None:
+    bare = row_size(BLOBS, (b"000000",), (), (b"",), False) - TIMESTAMP_METADATA
+    cost = table_cost(TableSettings(ORDERS, ttl=False), sampled(9, 1024 - bare), PRICE)
+    assert (cost.figures.million_changes, cost.figures.million_timestamps) == (2.0, 1.0)
+
+
+def test_a_provisioned_table_is_paid_by_its_time() -> None:
+    settings = TableSettings(ORDERS, capacity=Capacity(Mode.PROVISIONED, 100, 100))
+    found = sampled(2_000, 3_000)
+    units = found.rows.whole(found.rows.write_units)
+    hours = units / settings.capacity.backfill_units_per_s / 3600
+    usd = table_cost(settings, found, PRICE).figures.backfill
+    assert usd == pytest.approx(hours * 100 * (0.01 + 0.002))
+
+
+def test_the_sum_weighs_changes_by_rows() -> None:
+    one = TableCost(ORDERS, 1, 10, Figures(10, 1.0, 2.0, 3.0, 4.0, 0.0, 5.0))
+    other = TableCost(ORDERS, 1, 10, Figures(30, 1.0, 2.0, 3.0, 8.0, 4.0, 5.0))
+    assert together([one, other]) == Figures(40, 2.0, 4.0, 6.0, 7.0, 3.0, 10.0)
+    assert together([]) == Figures(0, 0, 0, 0, 0.0, 0.0, 0)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "migration.toml"
+    path.write_text(HEAD + '[tables."shop.orders"]\n')
+    return path
+
+
+def test_the_command_gives_the_same_for_programs_and_for_people(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows: Rows = {ORDERS: {(bytes(16),): {(): Row((bytes(4),), (None,))}}}
+    inspection = answering(monkeypatch, facts_of(GOOD), rows)
+    result = run("cost", "--json", "--config", str(config))
+    assert (result.exit_code, inspection.closed) == (0, True), result.output
+    told = json.loads(result.stdout)
+    assert told["prices"]["asked_for"] == "eu-west-1"
+    (table,) = told["tables"]
+    assert (table["table"], table["sampled"]) == ("shop.orders", 1)
+    assert told["together"]["month"] == table["month"]
+    answering(monkeypatch, facts_of(GOOD), rows)
+    shown = run("cost", "shop.orders", "--config", str(config)).stdout
+    assert "shop.orders" in shown
+    assert f"Prices of us-east-1, {PRICES[0].dated} (those of eu-west-1 are not known" in shown
+    assert "make synth" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [(["shop.others"], "does not list shop.others"), (["orders"], "keyspace.table")],
+)
+def test_a_wrong_call_says_what_to_mend(
+    arguments: list[str], says: str, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(monkeypatch, facts_of(GOOD))
+    result = run("cost", *arguments, "--config", str(config))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert says in result.stderr
+
+
+def test_a_source_that_does_not_answer_is_told(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inspection = answering(monkeypatch, facts_of(GOOD))
+
+    def away(table: TableId) -> Table:
+        raise Unreachable(Side.SOURCE, "cannot connect")
+
+    monkeypatch.setattr(inspection, "table", away)
+    result = run("cost", "--config", str(config))
+    assert (result.exit_code, result.stderr) == (2, "hintferry: source: cannot connect\n")
+    assert inspection.closed
+
+
+def test_the_table_fits_a_terminal() -> None:
+    out = StringIO()
+    costs = [TableCost(ORDERS, 9, 412, Figures(71_000_000, 2700.0, 44.4, 33.6, 0.62, 0.1, 1215.0))]
+    view.show(costs * 2, PRICES[0], "us-east-1", Console(file=out, width=110))
+    lines = out.getvalue().splitlines()
+    names = "USD rows bytes GiB backfill sweep 1M changes timestamps month"
+    assert " ".join(lines[0].split()) == names
+    assert lines[1].split()[:4] == ["shop.orders", "71,000,000", "412", "2,700.00"]
+    assert lines[3].split()[:3] == ["together", "142,000,000", "5,400.00"]
+    assert "not known here" not in out.getvalue()
