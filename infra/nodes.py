@@ -71,7 +71,9 @@ class NodesStack(cdk.Stack):
             policy = self._policy("Topics", write, [pattern])
             roles.accept_pattern(policy, pattern, _MANY)
             return
-        arns = [within(cluster, "topic", topic_of(migration, table)) for table in migration.tables]
+        arns = [
+            within(cluster, "topic", topic_of(migration, table)) for table in migration.followed
+        ]
         for number, first in enumerate(range(0, len(arns), roles.TOPICS_A_POLICY), start=1):
             self._policy(f"Topics{number}", write, arns[first : first + roles.TOPICS_A_POLICY])
 
