@@ -16,6 +16,7 @@ from hintferry.cutover import Gatekeeper
 from hintferry_cli.failures import Settings, Status, told_plainly
 from hintferry_cli.gate import options, view
 from hintferry_cli.gate.view import Look, Standing
+from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.places import place, places
 from hintferry_cli.spans import span
 from hintferry_cli.tables import table_id
@@ -46,8 +47,8 @@ def cutover(
     repaired: options.Repaired = None,
     writers_at_quorum: options.WritersAtQuorum = False,
     undo: Annotated[bool, typer.Option("--undo", help="Take the fence away again.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Give the result as JSON.")] = False,
-    config: options.Config = options.CONFIG,
+    json: Json = False,
+    config: Config = CONFIG,
     parked_queue_url: Annotated[str, place("--parked-queue-url", "URL of the parked queue.")] = "",
     replay_queue_url: Annotated[str, place("--replay-queue-url", "URL of the replay queue.")] = "",
     bucket: Annotated[str, place("--bucket", "Name of the on-failure bucket.")] = "",

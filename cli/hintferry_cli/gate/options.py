@@ -6,14 +6,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated
 
 import boto3
 import typer
 
 from hintferry import wiring
-from hintferry.adapters.settings import CONFIG_VARIABLE, Migration, Queues
+from hintferry.adapters.settings import Migration, Queues
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.facts import Answers
 from hintferry_cli.gate.waiting import QueuesAndBucket
@@ -45,10 +44,6 @@ WritersAtQuorum = Annotated[
         rich_help_panel=_ANSWERS,
     ),
 ]
-Config = Annotated[
-    Path, typer.Option(envvar=CONFIG_VARIABLE, help="The configuration.", rich_help_panel="Where")
-]
-CONFIG = Path("migration.toml")
 
 
 def answers(stopped: str | None, repaired: str | None, at_quorum: bool) -> Answers:

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from hintferry.adapters.settings import Queues
 from hintferry_cli.failures import Settings, Status, told_plainly
+from hintferry_cli.options import Json
 from hintferry_cli.places import place, places
 from hintferry_cli.replay import view
 from hintferry_cli.replay.choice import REASONS, Choice
@@ -53,7 +54,7 @@ def replay(
     rate: Annotated[
         int | None, typer.Option(min=1, help="Messages a second at most.", show_default="any")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Give the result as JSON.")] = False,
+    json: Json = False,
     parked_queue_url: Annotated[str, place("--parked-queue-url", "URL of the parked queue.")] = "",
     replay_queue_url: Annotated[str, place("--replay-queue-url", "URL of the replay queue.")] = "",
     bucket: Annotated[str, place("--bucket", "Name of the on-failure bucket.")] = "",

@@ -20,6 +20,7 @@ from hintferry.cutover import LOOK_EVERY_S, Gatekeeper
 from hintferry_cli.failures import Settings, Status, told_plainly
 from hintferry_cli.gate import options, view
 from hintferry_cli.gate.view import Look, Standing
+from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.pages.page import write_migration
 from hintferry_cli.places import place, places
 from hintferry_cli.tables import table_id
@@ -50,14 +51,14 @@ def status(
     watch: Annotated[
         bool, typer.Option("--watch", help="Go on looking until every table can be cut over.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Give the result as JSON.")] = False,
+    json: Json = False,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a page that shows it all.")
     ] = None,
     writes_stopped: options.WritesStopped = None,
     repaired: options.Repaired = None,
     writers_at_quorum: options.WritersAtQuorum = False,
-    config: options.Config = options.CONFIG,
+    config: Config = CONFIG,
     parked_queue_url: Annotated[str, place("--parked-queue-url", "URL of the parked queue.")] = "",
     replay_queue_url: Annotated[str, place("--replay-queue-url", "URL of the replay queue.")] = "",
     bucket: Annotated[str, place("--bucket", "Name of the on-failure bucket.")] = "",

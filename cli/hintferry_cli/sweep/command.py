@@ -11,11 +11,12 @@ import typer
 from rich.console import Console
 
 from hintferry import wiring
-from hintferry.adapters.settings import CONFIG_VARIABLE, Queues, migration_from
+from hintferry.adapters.settings import Queues, migration_from
 from hintferry.core.errors import ConfigurationError, HintferryError
 from hintferry.core.passes import Pass, Verb
 from hintferry.task import Task
 from hintferry_cli.failures import Settings, Status, told_plainly
+from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.places import place, places
 from hintferry_cli.sweep import bookmark, view
 from hintferry_cli.sweep import report as report_files
@@ -64,23 +65,19 @@ BACKFILL_HELP = "\n\n".join(
 )
 
 _Table = Annotated[str, typer.Argument(metavar="KEYSPACE.TABLE", help="The table.")]
-_Config = Annotated[
-    Path, typer.Option(envvar=CONFIG_VARIABLE, help="The configuration.", rich_help_panel="Where")
-]
 _Bookmarks = Annotated[
     Path, typer.Option(help="Folder that remembers how far it has come.", rich_help_panel="Where")
 ]
 _Processes = Annotated[
     int, typer.Option(min=1, max=MOST_PROCESSES, help="Worker processes.", show_default="cores")
 ]
-_Json = Annotated[bool, typer.Option("--json", help="Give the result as JSON.")]
 
 _Report = Annotated[
     Path | None,
     typer.Option(metavar="FOLDER", help="Write a report there, as JSON and as a page."),
 ]
 
-_CONFIG, _BOOKMARKS = Path("migration.toml"), Path(".hintferry")
+_BOOKMARKS = Path(".hintferry")
 _PROCESSES = min(os.cpu_count() or 1, MOST_PROCESSES)
 
 
@@ -95,9 +92,9 @@ def verify(
         str, typer.Option(help="How many replicas are asked: local_quorum or all.")
     ] = "local_quorum",
     processes: _Processes = _PROCESSES,
-    json: _Json = False,
+    json: Json = False,
     report: _Report = None,
-    config: _Config = _CONFIG,
+    config: Config = CONFIG,
     bookmarks: _Bookmarks = _BOOKMARKS,
     replay_queue_url: Annotated[str, place("--replay-queue-url", "URL of the replay queue.")] = "",
 ) -> None:
@@ -122,9 +119,9 @@ def backfill(
     context: typer.Context,
     table: _Table,
     processes: _Processes = _PROCESSES,
-    json: _Json = False,
+    json: Json = False,
     report: _Report = None,
-    config: _Config = _CONFIG,
+    config: Config = CONFIG,
     bookmarks: _Bookmarks = _BOOKMARKS,
     parked_queue_url: Annotated[str, place("--parked-queue-url", "URL of the parked queue.")] = "",
     replay_queue_url: Annotated[str, place("--replay-queue-url", "URL of the replay queue.")] = "",
