@@ -8,6 +8,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 
+from infra import roles
 from infra.accepted import accept
 from infra.storage import GIVEN_UP, NODE_FILES, Storage
 
@@ -18,7 +19,9 @@ _OBJECTS = "objects are named as they come, below this one prefix"
 
 
 def make_operator_policy(stack: cdk.Stack, storage: Storage, key: kms.IKey) -> None:
-    """For `hintferry replay`: from the parked queue and what was given up to the replay queue."""
+    """For whoever runs `hintferry`: the queues and what was given up, and figures. The tables
+    themselves are the policies of the functions' tables.
+    """
     take = ["ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "ReceiveMessage"]
     allowed: list[Allowed] = [
         ([f"sqs:{action}" for action in take], storage.parked.queue_arn),
@@ -26,7 +29,13 @@ def make_operator_policy(stack: cdk.Stack, storage: Storage, key: kms.IKey) -> N
         (["kms:Decrypt", "kms:GenerateDataKey"], key.key_arn),
     ]
     objects = ["s3:DeleteObject", "s3:GetObject"]
-    _make(stack, "Operator", storage, (objects, GIVEN_UP), allowed)
+    allowed += [
+        (["cassandra:Select"], roles.system_arn(stack)),
+        (["cloudwatch:GetMetricData", "cloudwatch:ListMetrics"], "*"),
+    ]
+    policy = _make(stack, "Operator", storage, (objects, GIVEN_UP), allowed)
+    roles.accept_system(policy)
+    accept(policy, {"AwsSolutions-IAM5[Resource::*]": "no resource is known for figures"})
 
 
 def make_node_files_policy(stack: cdk.Stack, storage: Storage, key: kms.IKey) -> None:
@@ -41,7 +50,7 @@ def _make(
     storage: Storage,
     objects: tuple[Sequence[str], str],
     allowed: Sequence[Allowed],
-) -> None:
+) -> iam.ManagedPolicy:
     """`objects`: actions, and the prefix of the bucket below which they are allowed."""
     actions, prefix = objects
     pattern = f"{prefix}*"
@@ -58,3 +67,4 @@ def _make(
     logical = stack.get_logical_id(storage.bucket.node.default_child)
     accept(policy, {f"AwsSolutions-IAM5[Resource::<{logical}.Arn>/{pattern}]": _OBJECTS})
     cdk.CfnOutput(stack, f"{name}Policy", value=policy.managed_policy_arn)
+    return policy

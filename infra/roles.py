@@ -80,11 +80,11 @@ def keyspace_arn(stack: cdk.Stack, keyspace: str) -> str:
     return f"{_keyspaces(stack)}/{keyspace}/"
 
 
-def accept_system(role: iam.Role) -> None:
+def accept_system(allowed: Construct) -> None:
     """Let the pattern of `system_arn` stand."""
     accept_pattern(
-        role,
-        system_arn(cdk.Stack.of(role)),
+        allowed,
+        system_arn(cdk.Stack.of(allowed)),
         "Keyspaces has this one pattern for the tables that describe all others, and the driver"
         " reads them",
     )
@@ -126,6 +126,7 @@ def allow_on_many(
         )
         scope = cdk.Stack.of(roles[0])
         policy = iam.ManagedPolicy(scope, f"{name}{number}", statements=[statement])
+        cdk.CfnOutput(scope, f"{name}{number}Policy", value=policy.managed_policy_arn)
         for role in roles:
             role.add_managed_policy(policy)
 

@@ -204,9 +204,12 @@ def test_the_nodes_documents_are_those_of_the_repository(templates: Templates) -
     assert {one["UpdateMethod"] for one in made} == {"NewVersion"}
 
 
-def test_whoever_replays_may_do_that_and_no_more(templates: Templates) -> None:
+def test_whoever_runs_the_command_may_do_that_and_no_more(templates: Templates) -> None:
     operator = allowed(templates, "Operator")
     assert set(operator) == {
+        "cassandra:Select",
+        "cloudwatch:GetMetricData",
+        "cloudwatch:ListMetrics",
         "kms:Decrypt",
         "kms:GenerateDataKey",
         "s3:DeleteObject",

@@ -19,6 +19,7 @@ HELP = "\n\n".join(
         "[bold]Examples[/bold]",
         "  hintferry size --writes-per-second 3000 --row-bytes 400 --outage-hours 6",
         "  hintferry size --writes-per-second 3000 --row-bytes 400 --outage-hours 6 --json",
+        "Exit status: 0 it is told, 2 the call is wrong.",
     )
 )
 
