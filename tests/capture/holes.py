@@ -106,10 +106,10 @@ CASES = (
     Case("value that expires", "expiring", (), carried="the target's copy has its own TTL",
          before=("INSERT INTO expiring (id, v) VALUES ({id}, 'v') USING TTL 1",)),
     Case("table without cdc", "unwatched", ("INSERT INTO unwatched (id) VALUES ({id})",),
-         carried="`node.check` refuses the table"),
+         carried="`hintferry preflight` refuses the table"),
     Case("keyspace with durable_writes = false", "undurable.t",
          ("INSERT INTO undurable.t (id) VALUES ({id})",),
-         carried="`node.check` refuses the keyspace"),
+         carried="`hintferry preflight` refuses the keyspace"),
 )  # fmt: skip
 # Topics are there before their tables, as in production.
 _TOPICS = ("fresh", "batched", "typed", "unwatched")
