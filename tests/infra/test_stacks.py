@@ -227,6 +227,8 @@ def test_whoever_runs_the_command_may_do_that_and_no_more(templates: Templates) 
 
 
 ONLY_ON_EVERYTHING = {
+    "cloudwatch:GetMetricData",
+    "cloudwatch:ListMetrics",
     "ec2:AssignPrivateIpAddresses",
     "ec2:CreateNetworkInterface",
     "ec2:DeleteNetworkInterface",
