@@ -35,7 +35,7 @@ from tests.chaos.writers import Entry, Writers
 from tests.chaos.zombies import Zombie
 
 _WORKERS = 3
-_LONGER = 0.5
+_LONGER = 2.0
 _LOOK_AGAIN_S = 5.0
 """A value may expire on the target this much later than on the source, and a look takes time."""
 
@@ -216,12 +216,17 @@ def _load(options: Options, scene: _Scene) -> _Past:
 
 
 def _wait(options: Options, writers: Writers, lanes: Lanes) -> None:
-    """On a slow machine a little longer, for what has not happened yet."""
+    """On a slow machine longer, for what has not happened yet; and slower, once enough was written:
+    an old payload is thawed only when the live flow has overtaken it."""
     time.sleep(options.seconds)
     end = time.monotonic() + options.seconds * _LONGER
+    is_slow = False
     while any(unmet(writers.succeeded, lanes.happened, options.demands)):
         if time.monotonic() > end:
             return
+        if not is_slow and writers.succeeded.total() >= options.mutations:
+            writers.slow_down()
+            is_slow = True
         time.sleep(1.0)
 
 

@@ -13,7 +13,7 @@ from tests.chaos.run import Options, run
 from tests.chaos.verdict import Verdict
 from tools import places
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(1500)]
 
 SEED = 20261123
 

@@ -31,6 +31,10 @@ from tests.chaos.kinds import Kind
 from tests.chaos.program import Operation, operations, statements
 
 _ANSWER_S = 4.0
+_SLOWER = 10
+_BEHIND_S = 5.0
+"""So much of its plan a writer that was held up makes good by sending faster."""
+
 _MOST_IN_FLIGHT = 128
 _SUCCESS = "ok"
 _NOT_APPLIED = "condition was false"
@@ -63,7 +67,7 @@ class Writer:
         planned: Iterator[Operation],
     ) -> None:
         self.entries: list[Entry] = []
-        self._number, self._rate, self._planned = number, rate, planned
+        self._number, self._pause_s, self._planned = number, 1 / rate, planned
         self._cluster = _cluster(source)
         self._session: Any = self._cluster.connect(keyspace)
         self._prepared: dict[str, PreparedStatement] = {}
@@ -71,14 +75,18 @@ class Writer:
 
     def run(self, stop: threading.Event) -> None:
         """Send until `stop`, then wait for every answer."""
-        began = time.monotonic()
+        due = time.monotonic()
         for operation in self._planned:
-            due = began + operation.number / self._rate
             if stop.wait(max(0.0, due - time.monotonic())):
                 break
             self._send(operation)
+            due = max(due + self._pause_s, time.monotonic() - _BEHIND_S)
         for _ in range(_MOST_IN_FLIGHT):
             self._slots.acquire(timeout=2 * _ANSWER_S)
+
+    def slow_down(self) -> None:
+        """From now on send much less, so that what follows can catch up."""
+        self._pause_s *= _SLOWER
 
     def prepare(self, statements: Iterable[str]) -> None:
         """Prepare before the clock starts: later a node may be dead that is asked."""
@@ -170,6 +178,11 @@ class Writers:
     def succeeded(self) -> Counter[Kind]:
         """How many operations of each kind the source has acknowledged."""
         return Counter(one.operation.kind for one in self.entries if one.succeeded)
+
+    def slow_down(self) -> None:
+        """From now on send much less, so that what follows can catch up."""
+        for writer in self.writers:
+            writer.slow_down()
 
     def __enter__(self) -> Self:
         for thread in self._threads:
