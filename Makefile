@@ -5,10 +5,6 @@ UV_COMPILE := build/uv/bin/uv pip compile --universal --python-version 3.11 --ge
 	--no-header --no-annotate --quiet
 JAR_LISTS := compiler cassandra cassandra4 kafka connector connector4 msk dsbulk
 SECONDS ?= 60
-# What `make test` runs on Cassandra 4.1 as well.
-CASSANDRA_4 := tests/capture/test_log_sync.py tests/capture/test_records.py \
-	tests/capture/test_unreadable.py
-
 # npm's "latest" is an accident of 2025 that reads none of what is written today.
 CDK := aws-cdk@2.1148.1
 
@@ -34,7 +30,6 @@ test: check ## everything, the real chain included
 	@.venv/bin/pytest -q -n 2 --dist loadgroup -m "slow and not stack"
 	@.venv/bin/pytest -q -m "not stack" tests/keyspaces_local
 	@.venv/bin/pytest -q -m "stack and not soak"
-	@.venv/bin/pytest -q -m "stack and not soak" --cassandra 4.1 $(CASSANDRA_4)
 
 soak: setup ## the tests that take minutes each, and all that concerns capture on Cassandra 4.1
 	@.venv/bin/pytest -q -m soak

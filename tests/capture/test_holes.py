@@ -21,7 +21,7 @@ PAGE = places.ROOT / "docs" / "capture-holes.md"
 CARRIED = {case.name: case.carried for case in holes.CASES}
 HEAD = """# Capture, beside the stock connector
 
-What became of the hint of each kind of change, as `make soak` last saw it on the real connectors
+What became of the hint of each kind of change, as runs on the real connectors saw it; empty: not seen
 (`tests/capture/test_holes.py`). *Arrives*: with the right key. Where a change passes no commit log
 there is no hint, and the last column says what carries it.
 

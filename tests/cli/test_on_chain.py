@@ -20,7 +20,7 @@ from sandbox.sessions import cassandra_session, keyspaces_session
 from sandbox.stack import Stack
 from tools import places
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.soak]
 
 WITHIN_S = 120.0
 KEYSPACE = "fitted"

@@ -23,7 +23,7 @@ from sandbox.stack import Stack
 from tests.sweep.bench import COMMAND_S, Bench, bench_of
 from tools import places
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.soak]
 
 COLUMNS = "(a int, b int, s text static, v text, PRIMARY KEY (a, b))"
 TABLES = {"orders": COLUMNS, "emptied": COLUMNS}

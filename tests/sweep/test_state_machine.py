@@ -21,7 +21,7 @@ from sandbox.step_functions import StateMachines, invoke_of
 from tests.sweep.bench import Bench, bench_of
 from tests.sweep.machine import hurried
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.soak]
 
 TABLES = {"wide": "(a int, b int, v text, PRIMARY KEY (a, b))"}
 KEYS = [(a, b) for a in range(200) for b in range(5)]
