@@ -21,9 +21,9 @@ PAGE = places.ROOT / "docs" / "capture-holes.md"
 CARRIED = {case.name: case.carried for case in holes.CASES}
 HEAD = """# Capture, beside the stock connector
 
-What became of the hint of each kind of change, as runs on the real connectors saw it; empty: not seen
-(`tests/capture/test_holes.py`). *Arrives*: with the right key. Where a change passes no commit log
-there is no hint, and the last column says what carries it.
+What became of the hint of each kind of change, as runs on the real connectors saw it
+(`tests/capture/test_holes.py`); empty: not seen. *Arrives*: with the right key. Where a change
+passes no commit log there is no hint, and the last column says what carries it.
 
 """
 Seen = dict[str, dict[str, dict[str, str]]]
