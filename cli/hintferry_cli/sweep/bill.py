@@ -39,9 +39,7 @@ class Bill:
 
 def bill_of(migration: Migration, table: TableId) -> Bill:
     """With the prices of the target's Region."""
-    known = {one.id: one for one in migration.tables}
-    prices = prices_of(migration.target.region)
-    return Bill(known.get(table, TableSettings(table)), prices)
+    return Bill(migration.settings_of(table), prices_of(migration.target.region))
 
 
 def duration(seconds: float) -> str:

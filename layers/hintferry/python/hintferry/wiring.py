@@ -128,7 +128,7 @@ class Sweeper:
 
     def _verify(self, task: Task) -> Sweep:
         clock, ttl_off = WallClock(), self._ttl_off()
-        fences = KeyspacesFences(self.far, clock)
+        fences = self.fences()
         consistency = Consistency.ALL if task.at_all else Consistency.LOCAL_QUORUM
         near = TokenScan(self.near, clock.read_start, ttl_off, consistency.value)
         far = TokenScan(self.far, lambda: 0, ttl_off)
@@ -149,7 +149,7 @@ class Sweeper:
 
     def estimate(self) -> Estimate:
         """About what a backfill will have to do. Raises HintferryError."""
-        clock, fences = WallClock(), KeyspacesFences(self.far, WallClock())
+        clock, fences = WallClock(), self.fences()
         near = TokenScan(self.near, clock.read_start, self._ttl_off())
         source = CassandraSource(self.near, clock, self._ttl_off())
         return estimate(source.table(self.table.id), FencedScan(near, fences), self.table.ttl)
@@ -157,7 +157,7 @@ class Sweeper:
     def _backfill(self, task: Task, deadline: Deadline) -> Backfill:
         queues = self._the_queues()
         clock, ttl_off = WallClock(), self._ttl_off()
-        fences = KeyspacesFences(self.far, clock)
+        fences = self.fences()
         source = FencedSource(CassandraSource(self.near, clock, ttl_off), fences)
         sqs = _client("sqs")
         pipeline = Pipeline(
@@ -214,7 +214,7 @@ def node_reports(migration: Migration) -> NodeReports:
 def sweeper(migration: Migration, table: TableId, queues: Queues | None = None) -> Sweeper:
     """The sweeper of one table. Nothing is connected yet."""
     near, far = _yielding_sessions(migration)
-    return Sweeper(_settings(migration, table), near, far, queues)
+    return Sweeper(migration.settings_of(table), near, far, queues)
 
 
 def sweep_steps(logger: Logger, metrics: Metrics) -> SweepSteps:
@@ -223,7 +223,7 @@ def sweep_steps(logger: Logger, metrics: Metrics) -> SweepSteps:
     near, far = _yielding_sessions(migration)
 
     def of(table: TableId) -> Sweeper:
-        return Sweeper(_settings(migration, table), near, far, queues)
+        return Sweeper(migration.settings_of(table), near, far, queues)
 
     return SweepSteps(of, _client("s3"), queues.bucket, logger, metrics)
 
@@ -233,11 +233,6 @@ def _yielding_sessions(migration: Migration) -> tuple[CqlSession, CqlSession]:
     near, far = source_session(migration.source), target_session(migration.target)
     near.pace, far.pace = Pace(yields=True), Pace(yields=True)
     return near, far
-
-
-def _settings(migration: Migration, table: TableId) -> TableSettings:
-    known = {one.id: one for one in migration.tables}
-    return known.get(table, TableSettings(table))
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,6 +183,11 @@ class Migration:
         """The tables with a topic: those that are migrated, and that of the marker rows."""
         return (*self.tables, MARKERS)
 
+    def settings_of(self, table: TableId) -> TableSettings:
+        """What the file says of a table; the defaults for one that it does not list."""
+        known = {one.id: one for one in self.tables}
+        return known.get(table, TableSettings(table))
+
     def topic(self, table: TableId) -> str:
         """The name that capture gives to the topic of a table."""
         return f"{self.topic_prefix}.{table}"
