@@ -6,6 +6,7 @@ The block 127.77.N.* is held by a lock on a file: a crash frees it.
 import errno
 import fcntl
 import os
+import random
 import socket
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,6 +18,8 @@ from tools import places
 
 _BLOCKS = range(1, 251)
 _TRIES_BEFORE_BLAMING_THE_PORT = 3
+_OWN_PORTS = range(20_000, 32_768)
+"""Below Linux's own choice for outgoing connections (net.ipv4.ip_local_port_range)."""
 
 
 class Block:
@@ -74,11 +77,13 @@ def claim(ports: Iterable[tuple[int, int]], locks: Path | None = None) -> Block:
 
 
 def free_port(host: str) -> int:
-    """A port nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port nobody holds, and none that the system gives to outgoing connections: while the part
+    that listens on it is down, one of those could take it."""
+    ports = random.sample(_OWN_PORTS, len(_OWN_PORTS))
+    port = next((port for port in ports if _free(host, port)), None)
+    if port is None:
+        raise SandboxError(f"All ports of {host} below {_OWN_PORTS.stop} are taken.")
+    return port
 
 
 def _lock(path: Path) -> int | None:

@@ -45,7 +45,7 @@ def client(aws: AwsEndpoint, service: str) -> Any:
         region_name=aws.region,
         aws_access_key_id=aws.access_key_id,
         aws_secret_access_key=aws.secret_access_key,
-        config=Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2}),
+        config=Config(connect_timeout=5, read_timeout=60, retries={"total_max_attempts": 2}),
     )
 
 

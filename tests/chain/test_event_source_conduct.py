@@ -36,7 +36,7 @@ SWITCHES = "CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'}
 UNFED = "conduct.u"
 """Its cdc is off: only the tests put hints on its topic."""
 THROWING = Path(__file__).parent / "throwing"
-WAIT_S = 60.0
+WAIT_S = 120.0
 KEYS = 40
 MOST_ROUNDS = 100
 

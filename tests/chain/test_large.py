@@ -19,6 +19,7 @@ from sandbox.chain import Chain
 from sandbox.queue_source import client
 from sandbox.sessions import cassandra_session, create_keyspaces_tables
 from sandbox.stack import Stack
+from tests.machine import slowness
 
 pytestmark = pytest.mark.stack
 
@@ -29,7 +30,7 @@ QUIET = "CREATE TABLE large.quiet (a int, b int, v text, PRIMARY KEY (a, b))"
 SWITCHES = "CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'}}"
 TOPIC = "hintferry.large.t"
 INSERT = "INSERT INTO large.t (a, b, v) VALUES (?, ?, 'x') USING TIMESTAMP 1000"
-WAIT_S = 150.0
+WAIT_S = 250.0
 MILLION, AT_ONCE = 1_000_000, 100
 
 
@@ -104,7 +105,7 @@ def bench(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Be
 def test_a_partition_too_large_for_one_invocation_is_finished_by_continuations(
     bench: Bench,
 ) -> None:
-    bench.fill(bench.behind, 1, 100_000)
+    bench.fill(bench.behind, 1, int(100_000 / slowness()))
     before = bench.chain.replay.invocations
     bench.hint(1)
     bench.wait_until_empty(1)

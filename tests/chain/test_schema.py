@@ -18,7 +18,7 @@ from sandbox.stack import Stack
 
 pytestmark = pytest.mark.stack
 
-WAIT_S = 30.0
+WAIT_S = 120.0
 BOTH = "'client_side_timestamps': {'status': 'enabled'}, 'ttl': {'status': 'enabled'}"
 TIMESTAMPS = "'client_side_timestamps': {'status': 'enabled'}"
 TABLES = {

@@ -32,7 +32,7 @@ TABLE = "CREATE TABLE sessions.t (a int PRIMARY KEY, v text)"
 SWITCHES = "CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'}}"
 ID = TableId("sessions", "t")
 BACK_WITHIN_S = 2.0
-WAIT_S = 30.0
+WAIT_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)

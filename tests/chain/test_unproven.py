@@ -21,7 +21,7 @@ pytestmark = pytest.mark.stack
 
 TABLE = "CREATE TABLE unproven.t (a int, b int, v text, PRIMARY KEY (a, b))"
 SWITCHES = "CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'}}"
-WAIT_S = 30.0
+WAIT_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)

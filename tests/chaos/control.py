@@ -17,11 +17,12 @@ SECONDS = 25.0
 BROKEN = Path(__file__).parent / "broken"
 
 
-def control(seed: int, *, broken: bool) -> Options:
-    """What to run, with the broken code or with the shipped one."""
+def control(seed: int, rate: float, *, broken: bool) -> Options:
+    """What to run, with the broken code or with the shipped one; `rate` as in `Options`."""
     return Options(
         seed=seed,
         seconds=SECONDS,
+        rate=rate,
         zombies=4,
         keyspace=f"{'broken' if broken else 'shipped'}_{seed}",
         kinds=frozenset(Kind) - SLICES,

@@ -8,7 +8,7 @@ pipeline beside capture.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +25,8 @@ from tests.chaos.schema import MARKER_TABLE, tables
 
 _ALL_UP_S, _HAND_OFF_S, _MARKER_S = 60.0, 60.0, 60.0
 _TOPICS_S, _QUEUE_S = 120.0, 180.0
+"""Without any progress: a slow machine only takes longer."""
+_LONGEST_S = 900.0
 _HAND_OFF_BUFFER_S = 11.0
 """A node may keep what it has to hand off in memory for ten seconds before it is in a file."""
 
@@ -49,11 +51,22 @@ def settle_chain(stack: Stack, chain: Chain, keyspace: str) -> Iterator[str]:
     if seen < nodes:
         yield f"only {seen} of {nodes} connectors delivered the last row's hint"
     for _ in range(2):
-        if not chain.drain(_TOPICS_S):
+        if not _drained(chain.drain, chain.lag, _TOPICS_S):
             yield f"{chain.lag()} hints are not settled; latest error: {chain.last_error}"
-        if not chain.replay.drain(_QUEUE_S):
+        if not _drained(chain.replay.drain, chain.replay.waiting, _QUEUE_S):
             left, error = chain.replay.waiting(), chain.replay.last_error
             yield f"{left} messages are left in the replay queue; latest error: {error}"
+
+
+def _drained(drain: Callable[[float], bool], left: Callable[[], int], patience_s: float) -> bool:
+    """Whether nothing is left, waiting for as long as ever less is."""
+    end, least = time.monotonic() + _LONGEST_S, left()
+    while not drain(patience_s):
+        now = left()
+        if now >= least or time.monotonic() > end:
+            return False
+        least = now
+    return True
 
 
 def _read_all(source: Any, keyspace: str) -> Iterator[str]:

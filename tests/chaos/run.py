@@ -34,6 +34,9 @@ from tests.chaos.verdict import Counts, Demands, judge, unmet
 from tests.chaos.writers import Entry, Writers
 from tests.chaos.zombies import Zombie
 
+RATE = 85.0
+"""Operations a second of all writers, on a machine that keeps up with them."""
+
 _WORKERS = 3
 _LONGER = 2.0
 _LOOK_AGAIN_S = 5.0
@@ -46,7 +49,7 @@ class Options:
 
     seed: int
     seconds: float
-    rate: float = 85.0
+    rate: float = RATE
     writers: int = 4
     zombies: int = 3
     keyspace: str = "chaos"

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from tests.demo.commands import processes_of, running
+from tests.machine import slowness
 from tools.places import BUILD, ROOT
 
 pytestmark = pytest.mark.stack
@@ -23,10 +24,9 @@ pytestmark = pytest.mark.stack
 REPORT = BUILD / "demo" / "report.json"
 OTHERS = 0.25
 """With more of the processors in others' hands the figures say nothing of the pipeline."""
-ADDITIONS, AT_MOST_S = 2_000_000, 0.2
-"""A processor that the figures are for needs half of this time: a virtual machine may be given
-much less of one, and cannot see it."""
-COMMAND = ["sandbox.demo", "--rate", "100"]
+TOO_SLOW = 1.5
+COMMAND = ["sandbox.demo"]
+RATE = 100.0
 
 
 def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -35,43 +35,37 @@ def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=580,
         check=False,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run that ended well, the share of the processors that others took meanwhile, and how long
-    the additions took after it (s)."""
+    """A run that ended well, the share of the processors that others took meanwhile, and how slow
+    the machine was before or after it."""
 
     output: str
     report: dict[str, Any]
     others: float
-    additions_s: float
+    slowness: float
 
 
 @pytest.fixture(scope="module")
 def run() -> Run:
     """At the rate and for the time of the promised figures, without a terminal."""
+    slow = slowness()
     began, busy, ours = time.monotonic(), _busy_s(), _ours_s()
-    done = demo("--seconds", "20", "--rate", "120")
+    done = demo("--seconds", "20", "--rate", str(120 / slow))
     assert done.returncode == 0, done.stdout + done.stderr
     others = (_busy_s() - busy) - (_ours_s() - ours)
     share = others / (time.monotonic() - began) / (os.cpu_count() or 1)
-    return Run(done.stdout, json.loads(REPORT.read_text()), share, _additions_s())
+    return Run(done.stdout, json.loads(REPORT.read_text()), share, max(slow, slowness()))
 
 
 def _busy_s() -> float:
     times = psutil.cpu_times()
     return float(sum(times) - times.idle - times.iowait - times.guest - times.guest_nice)
-
-
-def _additions_s() -> float:
-    began, total = time.perf_counter(), 0
-    for number in range(ADDITIONS):
-        total += number
-    return time.perf_counter() - began
 
 
 def _ours_s() -> float:
@@ -82,9 +76,9 @@ def _ours_s() -> float:
 def test_both_sides_are_equal_after_a_load_of_every_kind(run: Run) -> None:
     report = run.report
     assert report["divergent"] == 0
-    assert report["rows_source"] == report["rows_target"] > 200
+    assert report["rows_source"] == report["rows_target"] > 200 / run.slowness
     outcomes = ("applied", "skipped", "parked", "returned")
-    assert report["hints"] == sum(report[outcome] for outcome in outcomes) > 500
+    assert report["hints"] == sum(report[outcome] for outcome in outcomes) > 500 / run.slowness
     assert processes_of(run.output) == []
 
 
@@ -96,8 +90,8 @@ def test_without_a_terminal_it_prints_plain_lines(run: Run) -> None:
 def test_it_keeps_to_the_figures_that_are_promised_for_two_cores(run: Run) -> None:
     if run.others > OTHERS:
         pytest.skip(f"other programs took {run.others:.0%} of the processors meanwhile")
-    if run.additions_s > AT_MOST_S:
-        pytest.skip(f"the processors are slow: {ADDITIONS:,} additions in {run.additions_s:.1f} s")
+    if run.slowness > TOO_SLOW:
+        pytest.skip(f"the processors are slow: a loop takes {run.slowness:.1f} times as long")
     # Each line tells of the last five seconds.
     rates = [int(rate) for rate in re.findall(r"(\d+) mutations/s", run.output)]
     assert max(rates) >= 100
@@ -106,17 +100,19 @@ def test_it_keeps_to_the_figures_that_are_promised_for_two_cores(run: Run) -> No
 
 
 def test_three_nodes_end_equal_too() -> None:
-    """Where every mutation is hinted three times."""
-    done = demo("--no-ui", "--nodes", "3", "--seconds", "10")
+    """Where every mutation is hinted three times. On a slow machine with fewer of them: what the
+    source itself is too slow for would never be written."""
+    slow = slowness()
+    done = demo("--no-ui", "--nodes", "3", "--seconds", "10", "--rate", str(RATE / slow))
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads(REPORT.read_text())
     assert report["divergent"] == 0
-    assert report["hints"] > 1500
+    assert report["hints"] > 1500 / slow
     assert processes_of(done.stdout) == []
 
 
 def test_what_the_stock_connector_loses_is_noticed() -> None:
-    done = demo("--no-ui", "--seconds", "4", "--capture", "stock")
+    done = demo("--no-ui", "--seconds", "4", "--rate", str(RATE), "--capture", "stock")
     assert done.returncode == 1, done.stdout + done.stderr
     assert json.loads(REPORT.read_text())["divergent"] > 0
     assert "FAILED" in done.stdout

@@ -27,7 +27,7 @@ from tools import places
 
 KEYSPACE = "failure"
 SWITCHES = "CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'}}"
-WAIT_S = 60.0
+WAIT_S = 120.0
 MEMORY_GB = 1769 / 1024
 POISON = b'{"hint": 1, "scope": "ro'
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.stack
 TABLE = "CREATE TABLE cut_over.t (a int PRIMARY KEY, v text)"
 SWITCHES = "CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'}}"
 SLOW = Path(__file__).parent / "slow"
-WAIT_S = 30.0
+WAIT_S = 120.0
 LIVE, PARKED, FROZEN = 1, 2, 3
 
 

@@ -27,6 +27,11 @@ def everywhere() -> Iterator[int]:
         yield port
 
 
+def test_a_port_of_its_own_is_none_that_an_outgoing_connection_gets() -> None:
+    outgoing = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+    assert all(free_port("127.0.0.1") < int(outgoing[0]) for _ in range(20))
+
+
 def test_two_sandboxes_get_different_blocks(tmp_path: Path) -> None:
     with claim(PORTS, tmp_path) as one, claim(PORTS, tmp_path) as two:
         assert one.number != two.number

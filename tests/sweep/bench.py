@@ -23,7 +23,7 @@ from tools import places
 
 SWITCHES = """CUSTOM_PROPERTIES = {
     'client_side_timestamps': {'status': 'enabled'}, 'ttl': {'status': 'enabled'}}"""
-WAIT_S = 30.0
+WAIT_S = 120.0
 COMMAND_S = 900.0
 
 
