@@ -6,9 +6,12 @@ names every jar with its SHA-256 and no host; `fetch` downloads exactly those ja
 cache, checks them, and writes the class path. The lists are never merged.
 """
 
+import fcntl
 import re
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from jgo.env import EnvironmentBuilder, EnvironmentSpec, LockFile
@@ -60,11 +63,20 @@ def fetch(name: str) -> None:
     """Download the jars locked for `name`, check their hashes, and write the class path file."""
     context = _context()
     jars = LockFile.load(_lock_file(name)).dependencies
-    with ThreadPoolExecutor(DOWNLOADS) as pool:
+    with _one_at_a_time(), ThreadPoolExecutor(DOWNLOADS) as pool:
         paths = list(pool.map(lambda jar: _fetch_one(context, jar), jars))
     target = places.classpath(name)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text("".join(f"{path}\n" for path in paths))
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """The resolver breaks off where another process puts the same jar into the store meanwhile."""
+    places.cache().mkdir(parents=True, exist_ok=True)
+    with (places.cache() / "jars.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _fetch_one(context: MavenContext, jar: LockedDependency) -> Path:
