@@ -52,6 +52,7 @@ class Report:
             f" {sum(counts.faults.values())} faults of {len(counts.faults)} kinds,"
             f" {counts.kills} kills, {counts.hints} hints, {counts.divergent} divergent,"
             f" parked {counts.poison_parked} of {counts.poison} poison records",
+            f"  the sweep: {counts.swept.keys} keys, {counts.swept.unequal} unequal",
             *(f"  {reason}" for reason in self.reasons),
         ]
         return "\n".join(lines)
@@ -78,6 +79,7 @@ class Report:
             "parked else": self.counts.parked_else,
             "dropped": self.counts.dropped,
             "divergent": self.counts.divergent,
+            "swept": asdict(self.counts.swept),
             "healed while looking": self.healed,
             "differences": [asdict(one) for one in self._first_differences()],
             "seconds": {name: round(value, 1) for name, value in self.seconds.items()},

@@ -1,4 +1,4 @@
-"""One run on a running sandbox, told in order: load and harm, quiesce, compare, judge."""
+"""One run on a running sandbox, told in order: load and harm, quiesce, compare, sweep, judge."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ from tests.chaos.recorder import Recorder
 from tests.chaos.replays import Place, Replays
 from tests.chaos.report import Report
 from tests.chaos.schema import source_ddl, tables, target_ddl
+from tests.chaos.swept import sweep
 from tests.chaos.verdict import Counts, Demands, judge, unmet
 from tests.chaos.writers import Entry, Writers
 from tests.chaos.zombies import Zombie
@@ -127,6 +128,8 @@ def run(options: Options, stack: Stack, folder: Path, say: Callable[[str], None]
         watch.lap("drained")
         differences, healed = _compared(options, stack)
         watch.lap("compared")
+        swept = sweep(stack, folder, options.keyspace)
+        watch.lap("swept")
         parked, poison = _parked(scene), scene.replays.poisoned
         dropped = scene.chain.counters.dropped
         returned = sum(one.returned for one in (*scene.zombies, scene.sleeper))
@@ -136,6 +139,7 @@ def run(options: Options, stack: Stack, folder: Path, say: Callable[[str], None]
         captured=scene.recorder.captured,
         sent_again=scene.recorder.sent_again,
         divergent=sum(map(len, differences.values())),
+        swept=swept,
         books=tuple(books.read(folder)),
         poison=len(poison),
         poison_parked=len(parked & poison),

@@ -9,6 +9,7 @@ import pytest
 
 from tests.chaos.books import Books
 from tests.chaos.kinds import Fault, Kind
+from tests.chaos.swept import Swept
 from tests.chaos.verdict import Counts, Demands, Verdict, judge
 
 DEMANDS = Demands(frozenset(Kind), frozenset(Fault), mutations=60, kills=10)
@@ -19,6 +20,7 @@ GOOD = Counts(
     captured=9,
     sent_again=3,
     divergent=0,
+    swept=Swept(keys=30, equal=30, unequal=0, unread=0),
     books=(BOOKS,),
     poison=2,
     poison_parked=2,
@@ -43,6 +45,9 @@ def test_a_run_with_everything_in_it_is_equal() -> None:
         ({"parked_else": 1}, "1 good records"),
         ({"poison_parked": 1}, "1 of 2 poison"),
         ({"dropped": 1}, "given up"),
+        ({"swept": replace(GOOD.swept, equal=29, unequal=1)}, "1 keys unequal"),
+        ({"swept": replace(GOOD.swept, keys=31)}, "31 keys and judged 30"),
+        ({"swept": replace(GOOD.swept, unread=1)}, "not read 1"),
         ({"obstacles": ("9 hints are not settled",)}, "not settled"),
         ({"books": (replace(BOOKS, unbalanced=("12 in, 11 out",)),)}, "11 out"),
     ],
@@ -54,6 +59,7 @@ def test_a_doubt_makes_it_unknown(changed: dict[str, object], why: str) -> None:
 
 
 def test_rows_that_differ_outweigh_every_doubt() -> None:
-    verdict, reasons = judge(replace(GOOD, divergent=3, parked_else=1), DEMANDS)
+    swept = replace(GOOD.swept, equal=27, unequal=3)
+    verdict, reasons = judge(replace(GOOD, divergent=3, swept=swept, parked_else=1), DEMANDS)
     assert verdict is Verdict.DIVERGENT
     assert len(reasons) == 2

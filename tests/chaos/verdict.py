@@ -9,6 +9,7 @@ from enum import Enum
 
 from tests.chaos.books import Books
 from tests.chaos.kinds import KILLS, Fault, Kind
+from tests.chaos.swept import Swept
 
 PROCESSOR = "processor"
 
@@ -43,6 +44,7 @@ class Counts:
     sent_again: int
     """records that the run itself appended once more"""
     divergent: int
+    swept: Swept
     books: tuple[Books, ...]
     poison: int
     """records that the run made to be parked"""
@@ -89,6 +91,7 @@ def unmet(kinds: Counter[Kind], faults: Counter[Fault], demands: Demands) -> Ite
 
 def _doubts(counts: Counts, demands: Demands) -> Iterator[str]:
     yield from counts.obstacles
+    yield from counts.swept.doubts(counts.divergent)
     yield from unmet(counts.kinds, counts.faults, demands)
     if counts.parked_else:
         yield f"{counts.parked_else} good records lie in the parked queue"

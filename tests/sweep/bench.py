@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,58 +12,23 @@ from typing import Any
 from hintferry.adapters.cql import SOURCE_MARKERS
 from sandbox.chain import Chain
 from sandbox.compare import Difference, compare_table
-from sandbox.function import processor_environment
 from sandbox.kafka import create_topics
 from sandbox.sessions import cassandra_session, create_keyspaces_tables
 from sandbox.stack import Stack
-from tools import places
+from tests.sweep.operator import Operator
 
 SWITCHES = """CUSTOM_PROPERTIES = {
     'client_side_timestamps': {'status': 'enabled'}, 'ttl': {'status': 'enabled'}}"""
 WAIT_S = 120.0
-COMMAND_S = 900.0
 
 
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """Plain sessions of both clusters, the chain, and where the command keeps its files."""
+@dataclass(frozen=True)
+class Bench(Operator):
+    """Plain sessions of both clusters, and the chain."""
 
-    stack: Stack
     source: Any
     behind: Any
     chain: Chain
-    folder: Path
-
-    def command(self, *arguments: str) -> list[str]:
-        """The command line, with its bookmarks in this test's folder."""
-        bookmarks = "--bookmarks", str(self.folder / "bookmarks")
-        return [str(places.COMMAND), *arguments, *bookmarks, "--processes", "2", "--json"]
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The command's variables: the functions' own, and the region."""
-        own = processor_environment(self.stack, self.folder)
-        return own | {"AWS_DEFAULT_REGION": self.stack.aws.region}
-
-    def run(self, *arguments: str) -> dict[str, Any]:
-        """What the command, run as an operator runs it, answers; its exit status as `exit`."""
-        done = subprocess.run(
-            self.command(*arguments),
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=COMMAND_S,
-        )
-        assert done.stdout, done.stderr
-        answer: dict[str, Any] = json.loads(done.stdout)
-        assert answer["errors"] == {}, answer
-        return answer | {"exit": done.returncode}
-
-    def run_all(self, tables: Sequence[str], *arguments: str) -> dict[str, dict[str, Any]]:
-        """One command a table, all at once: most of their time is the grace period."""
-        with ThreadPoolExecutor(len(tables)) as pool:
-            answers = pool.map(lambda table: self.run(*arguments, table), tables)
-            return dict(zip(tables, answers, strict=True))
 
     def differences(self, table: str) -> tuple[Difference, ...]:
         """What the sandbox's own comparison finds."""
@@ -108,7 +70,7 @@ def bench_of(
         cassandra_session(stack.behind) as behind,
         Chain(stack, ["hintferry.markers", *heard], folder) as chain,
     ):
-        yield Bench(stack, source, behind, chain, folder / "command")
+        yield Bench(stack, folder / "command", source, behind, chain)
 
 
 def _with(ddl: str, option: str) -> str:
