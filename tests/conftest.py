@@ -1,5 +1,6 @@
 """What every test may use: one running sandbox for all tests marked `stack`."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,9 @@ from sandbox.stack import Stack
 # How long one example takes says nothing on a machine that runs other things beside it.
 settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
+
+# A shell starts its background jobs with interrupts ignored, and every child would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
