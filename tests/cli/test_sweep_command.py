@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -162,6 +163,22 @@ def test_workers_that_die_are_told_and_leave_the_run_unfinished(
         pass
     assert run.state.failed == 2
     assert run.state.unfinished == f"{len(RANGES)} ranges are not done"
+
+
+def test_a_worker_that_has_told_all_and_does_not_end_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = "import os, sys, time; os.close(int(sys.argv[1])); time.sleep(600)"
+    (tmp_path / "lingering.py").write_text(program)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sweep_run, "worker", SimpleNamespace(__name__="lingering"))
+    monkeypatch.setattr(sweep_run, "END_WITHIN_S", 1.0)
+    run = run_of(tmp_path)
+    for _ in run.steps():
+        pass
+    assert run.state.failed == 0
+    left = [one for one in psutil.Process().children() if "lingering" in one.cmdline()]
+    assert left == []
 
 
 def test_a_terminal_gets_a_bar_and_anything_else_lines(monkeypatch: pytest.MonkeyPatch) -> None:
