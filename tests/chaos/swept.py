@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sandbox.stack import Stack
 from tests.chaos.schema import tables
-from tests.sweep.operator import Operator
+from tests.sweep.command_line import Operator
 
 _UNEQUAL = ("missing", "different", "extra")
 

@@ -15,7 +15,7 @@ from sandbox.compare import Difference, compare_table
 from sandbox.kafka import create_topics
 from sandbox.sessions import cassandra_session, create_keyspaces_tables
 from sandbox.stack import Stack
-from tests.sweep.operator import Operator
+from tests.sweep.command_line import Operator
 
 SWITCHES = """CUSTOM_PROPERTIES = {
     'client_side_timestamps': {'status': 'enabled'}, 'ttl': {'status': 'enabled'}}"""

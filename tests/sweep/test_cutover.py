@@ -21,7 +21,7 @@ from hintferry_cli.app import app
 from sandbox.reports import Reports
 from sandbox.stack import Stack
 from tests.sweep.bench import Bench, bench_of
-from tests.sweep.operator import COMMAND_S
+from tests.sweep.command_line import COMMAND_S
 from tools import places
 
 pytestmark = [pytest.mark.stack, pytest.mark.soak]
