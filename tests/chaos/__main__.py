@@ -14,7 +14,7 @@ from sandbox.errors import SandboxError
 from sandbox.release import RELEASES, installed
 from sandbox.stack import Stack
 from tests.chaos.control import control
-from tests.chaos.run import RATE, Options, run
+from tests.chaos.run import Options, run
 from tests.chaos.verdict import Verdict
 from tools import places
 
@@ -28,7 +28,7 @@ def main() -> int:
     seconds = arguments.seconds
     options = Options(seed=seed, seconds=seconds)
     if arguments.broken or arguments.same_without_broken:
-        options = control(seed, RATE, broken=arguments.broken)
+        options = control(seed, broken=arguments.broken)
     _say(f"chaos: seed {seed}, {options.seconds:.0f} s")
     try:
         with Stack(nodes=3, release=installed(arguments.cassandra), say=_say) as stack:

@@ -11,18 +11,19 @@ from pathlib import Path
 
 from tests.chaos.kinds import SLICES, Kind
 from tests.chaos.plan import Lane
-from tests.chaos.run import Options
+from tests.chaos.run import RATE, Options
 
 SECONDS = 25.0
 BROKEN = Path(__file__).parent / "broken"
 
 
-def control(seed: int, rate: float, *, broken: bool) -> Options:
-    """What to run, with the broken code or with the shipped one; `rate` as in `Options`."""
+def control(seed: int, slowness: float = 1.0, *, broken: bool) -> Options:
+    """What to run, with the broken code or with the shipped one: on a slow machine the same load in
+    a longer time."""
     return Options(
         seed=seed,
-        seconds=SECONDS,
-        rate=rate,
+        seconds=SECONDS * slowness,
+        rate=RATE / slowness,
         zombies=4,
         keyspace=f"{'broken' if broken else 'shipped'}_{seed}",
         kinds=frozenset(Kind) - SLICES,

@@ -50,7 +50,7 @@ def test_whatever_is_paused_killed_or_replayed_both_sides_end_up_equal(chaos_sta
 def test_a_pipeline_that_writes_at_the_time_of_writing_is_caught(chaos_stack: Stack) -> None:
     """Where no write met an old one at the wrong moment, the run found nothing: once more."""
     for attempt in range(ATTEMPTS):
-        options = control(SEED + attempt, RATE / slowness(), broken=True)
+        options = control(SEED + attempt, slowness(), broken=True)
         report = run(options, chaos_stack, places.BUILD / "chaos-control", print)
         if report.verdict is Verdict.DIVERGENT:
             break
