@@ -52,7 +52,7 @@ class Connector(Part):
         )
         name = f"Capture ({kind.value}) on {node.host}"
         ready = "Reading existing commit logs in"
-        super().__init__(name, command, home / "log", ready, patience=120)
+        super().__init__(name, command, home / "log", ready, patience=300)
 
     def wait_for_table(self, keyspace: str, table: str, seconds: float) -> None:
         """Block until the connector has taken over the schema of a table (plain lower-case names).

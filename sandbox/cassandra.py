@@ -48,7 +48,7 @@ class Node(Part):
         self.classes = java.archive(ring.release.jars) if ring.release.archived else None
         name = f"Cassandra {host} ({ring.name})"
         ready = "Starting listening for CQL clients"
-        super().__init__(name, self._java(), home / "log", ready, patience=120)
+        super().__init__(name, self._java(), home / "log", ready, patience=300)
 
     def _java(self) -> list[str]:
         options = [

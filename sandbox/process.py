@@ -81,8 +81,13 @@ class Part:
             time.sleep(_POLL)
 
     def start(self) -> None:
+        """Start and wait; PartFailed, and nothing left running, when it does not become ready."""
         self.spawn()
-        self.wait_ready()
+        try:
+            self.wait_ready()
+        except PartFailed:
+            self.kill()
+            raise
 
     def output(self) -> str:
         """What this run has written so far."""

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from cassandra import ConsistencyLevel, Unavailable
+from cassandra import ConsistencyLevel, ReadFailure, ReadTimeout, Unavailable
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
 from cassandra.policies import WhiteListRoundRobinPolicy
 from cassandra.query import SimpleStatement
@@ -15,8 +15,8 @@ from sandbox.endpoints import CqlEndpoint
 from sandbox.kafka import create_topics
 from sandbox.waiting import until
 
-_KNOWN_SECONDS = 30
-_RING_SECONDS = 60
+_KNOWN_SECONDS = 120
+_RING_SECONDS = 180
 _CDC_TABLES = "SELECT keyspace_name, table_name, cdc FROM system_schema.tables"
 
 
@@ -65,7 +65,8 @@ def _has_met(source: CqlEndpoint, host: str, peers: int) -> bool:
 
 
 def _wait_for_replicas(source: CqlEndpoint, keyspace: str, table: str) -> None:
-    """A node that has not seen another one alive yet refuses what needs it."""
+    """A node that has not seen another one alive yet refuses what needs it, and one that has not
+    got the table yet fails to read it."""
     for host in source.hosts if len(source.hosts) > 1 else ():
         reads = partial(_reads_all, source, host, f'"{keyspace}"."{table}"')
         until(reads, _RING_SECONDS, f"{host} reads {keyspace}.{table} from all replicas")
@@ -76,6 +77,6 @@ def _reads_all(source: CqlEndpoint, host: str, table: str) -> bool:
     with session(source, host) as cql:
         try:
             cql.execute(read)
-        except Unavailable:
+        except (Unavailable, ReadFailure, ReadTimeout):
             return False
     return True

@@ -13,7 +13,7 @@ from typing import Self
 from tests.chaos.kinds import Fault
 from tests.chaos.plan import Lane, Order, orders
 
-_LONGEST_UNDOING_S = 180.0
+_LONGEST_UNDOING_S = 400.0
 """A source node that was killed last may still have to start."""
 
 

@@ -62,6 +62,7 @@ def test_a_ready_line_of_an_earlier_run_does_not_count(make: Make, tmp_path: Pat
     part._patience = 0.3
     with pytest.raises(PartFailed, match="did not become ready in time"):
         part.start()
+    assert not part.alive
 
 
 def test_a_paused_part_does_nothing_until_it_is_resumed(make: Make) -> None:
