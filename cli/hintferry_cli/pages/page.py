@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from hintferry.core.tokens import LOWEST, WIDTH_OF_RING
 from hintferry_cli.spans import span
@@ -55,7 +57,7 @@ def _write(path: Path, template: str, **values: Any) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pages.filters |= {"moment": _moment, "span": span, "number": _number}
+    pages.filters |= {"moment": _moment, "span": span, "number": _number, "commands": _commands}
     path.write_text(pages.get_template(template).render(made=time.time(), **values))
 
 
@@ -72,6 +74,13 @@ def _cell(number: int, ranges: Sequence[dict[str, Any]]) -> str:
 
 def _found(one: dict[str, Any]) -> bool:
     return any(one.get(name) for name in _FOUND)
+
+
+def _commands(text: str) -> Markup:
+    """What stands between backticks is for typing."""
+    parts = [escape(part) for part in text.split("`")]
+    typed = [Markup("<code>{}</code>").format(part) for part in parts[1::2]]
+    return Markup("").join(chain.from_iterable(zip_longest(parts[::2], typed, fillvalue="")))
 
 
 def _moment(at: float) -> str:
