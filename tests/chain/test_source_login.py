@@ -1,7 +1,8 @@
 """The source asks for a password over TLS; the secret is rotated under a running session.
 
 What asks is keyspaces-local, whose endpoint takes a user and a password as Cassandra's
-PasswordAuthenticator does. A source that asks for a certificate: `tests/infra/test_shipped.py`.
+PasswordAuthenticator does; a real one: `test_grants.py`. A source that asks for a certificate:
+`tests/infra/test_shipped.py`.
 """
 
 from __future__ import annotations
