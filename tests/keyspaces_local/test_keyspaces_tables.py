@@ -170,12 +170,33 @@ def test_ddl_under_way_has_a_limit_and_ends_in_order() -> None:
             await progress.until(("ks", f"t{number}"), "CREATING", lambda: end("later"))
         assert refusal(progress, "t3") is rules.TABLE_BUSY
         assert refusal(progress, "other") is rules.DDL_LIMIT
-        await asyncio.sleep(0.1)
+        async with asyncio.timeout(10):
+            while len(done) <= LIMIT:
+                await asyncio.sleep(0.01)
         progress.check(("ks", "t3"))
         assert len(done) == LIMIT + 1
 
     async def end(name: str) -> None:
         done.append(name)
+
+    asyncio.run(case())
+
+
+def test_whoever_sees_the_end_of_ddl_is_not_refused_for_it() -> None:
+    conduct = Conduct()
+    conduct.behave(Behaviour(ddl_seconds=0.01))
+
+    async def case() -> None:
+        progress, visible = Progress(conduct), asyncio.Event()
+
+        async def end() -> None:
+            visible.set()
+            await asyncio.sleep(0.05)
+
+        await progress.until(("ks", "t"), "DELETING", end)
+        await visible.wait()
+        async with progress.lock:
+            progress.check(("ks", "t"))
 
     asyncio.run(case())
 

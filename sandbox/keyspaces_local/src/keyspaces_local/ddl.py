@@ -5,7 +5,6 @@ record in `system_schema_mcs` and the schema behind change together: a table's r
 CREATING first, so that a crash between the two loses no switch.
 """
 
-import asyncio
 import time
 from dataclasses import replace
 from itertools import pairwise
@@ -52,7 +51,6 @@ class ControlPlane:
     ) -> None:
         self._admin, self._catalog, self._progress = admin, catalog, progress
         self._region, self._replication = region, replication
-        self._lock = asyncio.Lock()
 
     async def execute(self, statement: Statement, keyspace: str | None) -> bytes:
         """The RESULT body for the client; `keyspace` is the connection's USEd one.
@@ -65,7 +63,7 @@ class ControlPlane:
         if keyspace in SYSTEM_KEYSPACES or keyspace.startswith("system_"):
             raise Refusal(rules.SYSTEM_READ_ONLY, keyspace=keyspace)
         check_types(statement)
-        async with self._lock:
+        async with self._progress.lock:
             self._progress.check((keyspace, _table(statement)))
             return await self._execute(statement, keyspace)
 

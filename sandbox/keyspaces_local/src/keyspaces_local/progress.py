@@ -24,6 +24,9 @@ class Progress:
         self._conduct = conduct
         self._states: dict[TableKey, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self.lock = asyncio.Lock()
+        """Held while a statement, or the end of one, is carried out: who has seen an end is never
+        refused for what came before it."""
 
     @property
     def lasts(self) -> bool:
@@ -48,10 +51,11 @@ class Progress:
 
     async def _later(self, table: TableKey, end: Callable[[], Awaitable[None]]) -> None:
         await asyncio.sleep(self._conduct.behaviour.ddl_seconds)
-        try:
-            await end()
-        finally:
-            del self._states[table]
+        async with self.lock:
+            try:
+                await end()
+            finally:
+                del self._states[table]
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
