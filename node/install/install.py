@@ -18,8 +18,8 @@ import subprocess
 import sys
 from typing import Dict, List, NamedTuple
 
+from hintferry.core.checks import Fault, setting_faults
 from node.cdcguard.cdcguard import read_yaml
-from node.install.checks import Fault, setting_faults
 
 RELEASE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 UNITS = ("hintferry-capture.service", "cdcguard.service", "cdcguard.timer")

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from hintferry.core import checks
 from hintferry_cli.app import app
 from hintferry_cli.size import arithmetic
 from hintferry_cli.size.arithmetic import MIB, Node, need
 from node.cdcguard import cdcguard
-from node.install import checks
 from tools import places
 
 MEASURED = json.loads((places.ROOT / "bench/results/capture.json").read_text())["kinds"]["ours"]

@@ -2,6 +2,9 @@
 
 import json
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -135,3 +138,12 @@ class MadeNode:
 def numbers(directory: Path) -> list[int]:
     """The segments whose log lies in a directory."""
     return sorted(int(path.stem.split("-")[-1]) for path in directory.glob("*.log"))
+
+
+def oldest_python() -> str:
+    """Of this machine, for what runs on nodes."""
+    for minor in range(6, 10):
+        found = shutil.which(f"python3.{minor}")
+        if found and subprocess.run([found, "-c", ""], capture_output=True).returncode == 0:
+            return found
+    return sys.executable

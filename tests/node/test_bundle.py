@@ -10,6 +10,7 @@ import pytest
 
 from hintferry.adapters.settings import migration_from
 from node import bundle, render
+from tests.node.guarded import oldest_python
 from tools import places
 from tools.setup import set_up_cassandra4
 from tools.steps import run
@@ -126,6 +127,18 @@ def test_every_program_and_library_of_the_java_is_of_the_bundles_machine(
                 found[name] = int.from_bytes(head[18:20], "little")
     assert {"java/bin/java", "java/lib/server/libjvm.so"} <= set(found)
     assert set(found.values()) == {ELF_MACHINES[machine]}
+
+
+def test_the_installer_checks_a_node_with_what_the_bundle_holds(
+    release: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "cassandra.yaml").write_text("cdc_enabled: false\n")
+    arguments = ["check", "--cassandra-yaml", str(tmp_path / "cassandra.yaml")]
+    done = subprocess.run(
+        [oldest_python(), "-m", "node.install.install", *arguments],
+        cwd=release, env={}, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, "FAULT: cdc_enabled" in done.stdout) == (1, True), done
 
 
 def class_path(release: Path, major: int) -> list[str]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from node.install.checks import Fault, schema_faults, setting_faults
+from hintferry.core.checks import Fault, schema_faults, setting_faults
 
 GOOD = {
     "cdc_enabled": "true",

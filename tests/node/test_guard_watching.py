@@ -3,7 +3,6 @@
 import ast
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from node.cdcguard import cdcguard
-from tests.node.guarded import MIB, MadeNode
+from tests.node.guarded import MIB, MadeNode, oldest_python
 
 PROGRAM = Path(cdcguard.__file__)
 LOST = "12:00:00.000 ERROR HintWriter LOST HINT: the mutation at CommitLog-7-7.log:1 could not be"
@@ -262,14 +261,6 @@ def test_the_program_keeps_to_the_syntax_of_3_6_and_to_the_standard_library() ->
     assert imported <= sys.stdlib_module_names - {"dataclasses", "zoneinfo", "tomllib", "graphlib"}
     with pytest.raises(SyntaxError):
         ast.parse("if (n := 1): pass", feature_version=(3, 6))
-
-
-def oldest_python() -> str:
-    for minor in range(6, 10):
-        found = shutil.which(f"python3.{minor}")
-        if found and subprocess.run([found, "-c", ""], capture_output=True).returncode == 0:
-            return found
-    return sys.executable
 
 
 def test_a_pass_as_systemd_runs_it(node: MadeNode) -> None:

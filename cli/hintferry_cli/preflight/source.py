@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 
 from hintferry.adapters.cql import SOURCE_MARKERS
 from hintferry.adapters.settings import Migration
+from hintferry.core.checks import Fault, schema_faults, setting_faults
 from hintferry.core.fit import Misfit, Schema, keyspace_misfits, table_misfits
 from hintferry.core.schema import TableId
 from hintferry.core.source import OURS, SourceFacts, SourceNode
 from hintferry_cli.preflight.finding import Finding, Level
-from node.install.checks import Fault, schema_faults, setting_faults
 
 MARKERS = TableId(OURS, "markers")
 ENOUGH_COPIES = 3
