@@ -1,6 +1,7 @@
 """The stacks, from `migration.toml`: `python -m infra.app` writes them to `cdk.out`.
 
-The CDK's command line runs this file too. Nothing is looked up: no account, no network.
+Given another file, it writes them beside that. The CDK's command line runs this file too. Nothing
+is looked up: no account, no network.
 """
 
 from __future__ import annotations
@@ -58,11 +59,11 @@ def build(migration: Migration, code: Code, outdir: str | None = None) -> cdk.Ap
 def main() -> int:
     """Build the layer, and synthesise."""
     try:
-        path = ROOT / "migration.toml"
+        path = Path(sys.argv[1]).resolve() if sys.argv[1:] else ROOT / "migration.toml"
         migration = migration_from(path)
         code = Code(BUILD / "assets", path)
         build_layer(code.directory / "layer")
-        out = Path(os.environ.get("CDK_OUTDIR", str(ROOT / "cdk.out")))
+        out = Path(os.environ.get("CDK_OUTDIR", str(path.parent / "cdk.out")))
         build(migration, code, str(out)).synth()
         templates = [json.loads(path.read_text()) for path in out.glob("*.template.json")]
         print(told(standing_cost(migration, templates)))

@@ -1,12 +1,14 @@
-"""Run one CQL statement and print what comes back: `python -m sandbox.cql HOST[:PORT] CQL`.
+"""Run a CQL statement and print what comes back: `python -m sandbox.cql HOST[:PORT] CQL`.
 
-With `--ca` and `--region` it connects as to Keyspaces, with the usual AWS variables.
+Without CQL it runs the statements of its input. With `--ca` and `--region` it connects as to
+Keyspaces, with the usual AWS variables.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -23,15 +25,21 @@ def main() -> int:
     options = _options()
     try:
         with _session(options) as session:
-            statement = SimpleStatement(
-                options.cql, consistency_level=ConsistencyLevel.LOCAL_QUORUM
-            )
-            rows = session.execute(statement)
-            _show(rows.column_names or [], rows.all())
+            for cql in [options.cql] if options.cql else statements_in(sys.stdin.read()):
+                statement = SimpleStatement(cql, consistency_level=ConsistencyLevel.LOCAL_QUORUM)
+                rows = session.execute(statement)
+                _show(rows.column_names or [], rows.all())
     except (DriverException, NoHostAvailable) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
+
+
+def statements_in(text: str) -> list[str]:
+    """Those of a file, each of which ends with a semicolon at the end of a line."""
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("--")]
+    found = re.split(r";\s*$", "\n".join(lines), flags=re.MULTILINE)
+    return [one.strip() for one in found if one.strip()]
 
 
 def _show(names: list[str], rows: list[tuple[object, ...]]) -> None:
@@ -60,9 +68,9 @@ def _session(options: argparse.Namespace) -> AbstractContextManager[Session]:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="sandbox.cql", description="Run one CQL statement.")
+    parser = argparse.ArgumentParser(prog="sandbox.cql", description="Run CQL statements.")
     parser.add_argument("address", help="host, or host:port")
-    parser.add_argument("cql", help="the statement, in quotes")
+    parser.add_argument("cql", nargs="?", help="the statement, in quotes; else the input's")
     parser.add_argument("--ca", type=Path, help="connect as to Keyspaces, trusting this file")
     parser.add_argument("--region", default="us-east-1")
     return parser.parse_args()

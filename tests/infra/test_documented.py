@@ -55,18 +55,3 @@ def test_each_right_is_told_and_none_that_is_not_given(
 )
 def test_there_is_a_way_to_do_it(title: str) -> None:
     assert len(section(title)) > 200
-
-
-def test_every_link_within_the_documents_leads_somewhere() -> None:
-    for page in (ROOT / "docs").glob("*.md"):
-        for target, _, anchor in re.findall(r"\]\(([\w./-]*)(#)?([\w-]*)\)", page.read_text()):
-            file = (page.parent / target) if target else page
-            assert file.exists(), f"{page.name}: {target}"
-            if anchor:
-                headings = re.findall(r"^#+ (.*)$", file.read_text(), re.M)
-                assert anchor in map(slug, headings), f"{page.name}: {target}#{anchor}"
-
-
-def slug(heading: str) -> str:
-    """As GitHub makes the anchor of a heading."""
-    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")

@@ -107,7 +107,7 @@ def init(
     typer.echo(f"{schema_file}: their definitions")
     if others:
         typer.echo(f"other datacenters: {', '.join(others)}; choose with --datacenter", err=True)
-    typer.echo("next: look both through, then `hintferry preflight --side source`", err=True)
+    typer.echo("next: look both through, then `hintferry preflight --only source`", err=True)
 
 
 def _counted(tables: int) -> str:
