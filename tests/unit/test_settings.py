@@ -156,7 +156,7 @@ def test_a_bad_file_is_refused_by_name_and_key(
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"does not exist; copy migration\.toml there"):
+    with pytest.raises(ConfigurationError, match=r"does not exist; write it with `hintferry init`"):
         migration_from(tmp_path / "migration.toml")
 
 

@@ -218,7 +218,9 @@ def migration_from(path: Path) -> Migration:
     try:
         tree = tomllib.loads(path.read_text())
     except FileNotFoundError as error:
-        raise ConfigurationError(f"{path} does not exist; copy migration.toml there") from error
+        raise ConfigurationError(
+            f"{path} does not exist; write it with `hintferry init`"
+        ) from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{path} is not valid TOML: {error}") from error
     file = _Section(str(path), tree)
