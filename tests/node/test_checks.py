@@ -1,9 +1,12 @@
 """Each fault of a node or of the schema is named with its mend, and a good node has none."""
 
+import ast
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hintferry.core import checks
 from hintferry.core.checks import Fault, schema_faults, setting_faults
 
 GOOD = {
@@ -120,3 +123,8 @@ def test_a_table_of_3_11_has_no_read_repair_to_set() -> None:
     old = table("shop.orders")
     del old["read_repair"], old["memtable"]
     assert faults(old) == []
+
+
+def test_it_keeps_to_the_syntax_of_old_nodes() -> None:
+    """It lies among modules that need not."""
+    ast.parse(Path(checks.__file__).read_text(), feature_version=(3, 6))
