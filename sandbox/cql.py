@@ -25,7 +25,7 @@ def main() -> int:
     options = _options()
     try:
         with _session(options) as session:
-            for cql in [options.cql] if options.cql else statements_in(sys.stdin.read()):
+            for cql in [options.cql] if options.cql else _statements(sys.stdin.read()):
                 statement = SimpleStatement(cql, consistency_level=ConsistencyLevel.LOCAL_QUORUM)
                 rows = session.execute(statement)
                 _show(rows.column_names or [], rows.all())
@@ -35,7 +35,7 @@ def main() -> int:
     return 0
 
 
-def statements_in(text: str) -> list[str]:
+def _statements(text: str) -> list[str]:
     """Those of a file, each of which ends with a semicolon at the end of a line."""
     lines = [line for line in text.splitlines() if not line.lstrip().startswith("--")]
     found = re.split(r";\s*$", "\n".join(lines), flags=re.MULTILINE)

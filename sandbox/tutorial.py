@@ -22,7 +22,6 @@ from uuid import UUID
 from cassandra.concurrent import execute_concurrent_with_args
 
 from sandbox.chain import Chain
-from sandbox.cql import statements_in
 from sandbox.errors import SandboxError
 from sandbox.event_source import EventSourceError
 from sandbox.function import processor_environment
@@ -37,6 +36,12 @@ from tools import places
 FOLDER = places.BUILD / "tutorial"
 TABLES = ("shop.orders", "shop.readings")
 _FOLLOWED = (*TABLES, "hintferry.markers")
+_DDL = (
+    "CREATE TABLE shop.orders (customer uuid, month text, placed timestamp, number int, state text,"
+    " total decimal, credit decimal static, PRIMARY KEY ((customer, month), placed, number))",
+    "CREATE TABLE shop.readings (sensor text, day date, taken timestamp, value double,"
+    " PRIMARY KEY ((sensor, day), taken))",
+)
 _FIRST = datetime(2026, 11, 1, tzinfo=UTC)
 _ORDER = (
     "INSERT INTO shop.orders (customer, month, placed, number, state, total)"
@@ -87,7 +92,7 @@ def _running() -> Iterator[Stack]:
 def _open_shop(cql: Any, replication: str) -> None:
     """Tables as they are before anybody thinks of leaving, and what is in them."""
     cql.execute(f"CREATE KEYSPACE shop WITH replication = {replication}")
-    for statement in statements_in((places.ROOT / "schema.cql").read_text()):
+    for statement in _DDL:
         cql.execute(statement)
     execute_concurrent_with_args(cql, cql.prepare(_ORDER), list(_orders()))
     execute_concurrent_with_args(cql, cql.prepare(_READING), list(_readings()))

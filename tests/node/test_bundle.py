@@ -1,6 +1,7 @@
 """The bundle: the same bytes each time, whole, and it runs with nothing but itself."""
 
 import hashlib
+import os
 import platform
 import subprocess
 import tarfile
@@ -136,7 +137,8 @@ def test_the_installer_checks_a_node_with_what_the_bundle_holds(
     arguments = ["check", "--cassandra-yaml", str(tmp_path / "cassandra.yaml")]
     done = subprocess.run(
         [oldest_python(), "-m", "node.install.install", *arguments],
-        cwd=release, env={}, capture_output=True, text=True, timeout=60, check=False,
+        cwd=release, env={"PATH": os.environ["PATH"]},
+        capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert (done.returncode, "FAULT: cdc_enabled" in done.stdout) == (1, True), done
 
