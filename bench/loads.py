@@ -1,0 +1,222 @@
+"""Changes to a source, as their hints are delivered: written once, recorded from the topic."""
+
+from __future__ import annotations
+
+import json
+import time
+from base64 import b64decode
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from random import Random
+from typing import Any
+from uuid import UUID
+
+from cassandra.concurrent import execute_concurrent_with_args
+from confluent_kafka import Consumer, TopicPartition
+
+from infra.figures import BATCH_SIZE
+from sandbox.event_source.batch import EventFrame
+from sandbox.event_source.records import PolledRecord, polled
+from sandbox.kafka import create_topics
+from sandbox.sessions import cassandra_session, create_keyspaces_tables
+from sandbox.stack import Stack
+
+KEYSPACE = "bench"
+ZIPF = 1.1
+_ARRIVE_S = 180.0
+_AT_ONCE = 32
+_SWITCHES = """CUSTOM_PROPERTIES = {
+    'client_side_timestamps': {'status': 'enabled'}, 'ttl': {'status': 'enabled'}}"""
+
+Key = tuple[str | int, ...]
+"""Of a row; of a partition where whole partitions are deleted."""
+
+_MAKERS: dict[str, Callable[[Random], Any]] = {
+    "text": lambda random: f"{random.getrandbits(80):020x}",
+    "int": lambda random: random.randrange(2**31),
+    "bigint": lambda random: random.randrange(2**63),
+    "timestamp": lambda random: datetime.fromtimestamp(random.randrange(2**30), UTC),
+    "double": lambda random: random.random(),
+    "uuid": lambda random: UUID(int=random.getrandbits(128)),
+    "boolean": lambda random: random.random() < 0.5,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What changes: `rows` of each partition, of so many columns, keys included.
+
+    `ttl`: times to live are asked for. `copies`: how often each record comes. `zipf`: which row
+    changes is drawn by that law, else each changes once. `deletes`: whole partitions are deleted.
+    """
+
+    name: str
+    about: str
+    columns: int = 13
+    rows: int = 1
+    ttl: bool = True
+    copies: int = 1
+    zipf: bool = False
+    deletes: bool = False
+
+    @property
+    def keys(self) -> list[str]:
+        """Its key columns, the partition key first."""
+        return ["p"] if self.rows == 1 else ["p", "c"]
+
+    @property
+    def types(self) -> dict[str, str]:
+        """Its other columns, each with its type."""
+        kinds = [*_MAKERS]
+        count = self.columns - len(self.keys)
+        return {f"v{place:02}": kinds[place % len(kinds)] for place in range(count)}
+
+    @property
+    def table(self) -> str:
+        return f"{KEYSPACE}.{self.name}"
+
+    @property
+    def ddl(self) -> str:
+        types = {"p": "text", "c": "int"}
+        keys = [f"{name} {types[name]}" for name in self.keys]
+        columns = [*keys, *(f"{name} {kind}" for name, kind in self.types.items())]
+        return f"CREATE TABLE {self.table} ({', '.join(columns)}, PRIMARY KEY ({self.key_list}))"
+
+    @property
+    def key_list(self) -> str:
+        return ", ".join(self.keys)
+
+
+SHAPES = (
+    Shape("single", "single rows of 13 columns"),
+    Shape("plain", "the same, times to live not asked for", ttl=False),
+    Shape("wide", "single rows of 40 columns", columns=40),
+    Shape("eight", "8 changed rows a partition", rows=8),
+    Shape("sixtyfour", "64 changed rows a partition", rows=64),
+    Shape("tripled", "single rows, every record three times", copies=3),
+    Shape("zipf", f"single rows, drawn by Zipf {ZIPF}", zipf=True),
+    Shape("deletes", "partitions of 10 rows deleted", rows=10, deletes=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A shape's records as they were delivered, and each key in them once."""
+
+    shape: Shape
+    frame: EventFrame
+    records: list[PolledRecord]
+    keys: list[Key]
+
+    def events(self) -> list[bytes]:
+        """Of full batches; the broker's stamps say now, as they do when records are new."""
+        now = int(time.time() * 1000)
+        fresh = [
+            replace(
+                record, json=record.json.replace(b":%d," % record.timestamp_ms, b":%d," % now, 1)
+            )
+            for record in self.records
+            for _ in range(self.shape.copies)
+        ]
+        return [
+            self.frame.event(fresh[first : first + BATCH_SIZE])
+            for first in range(0, len(fresh), BATCH_SIZE)
+        ]
+
+    def few(self, records: int) -> Load:
+        """Its first so many records."""
+        some = self.records[:records]
+        return replace(self, records=some, keys=distinct(some))
+
+
+def recorded(stack: Stack, size: int) -> list[Load]:
+    """Make the tables on both sides, change `size` keys of each, and wait for their hints."""
+    create = f"CREATE KEYSPACE {KEYSPACE} WITH replication = "
+    ddl = [shape.ddl for shape in SHAPES]
+    stack.create_tables(create + stack.replication, *(f"{one} WITH cdc = true" for one in ddl))
+    create_topics(stack.kafka, [_topic(stack, shape) for shape in SHAPES])
+    single = create + "{'class': 'SingleRegionStrategy'}"
+    create_keyspaces_tables(
+        stack.target, KEYSPACE, [single, *(f"{one} WITH {_SWITCHES}" for one in ddl)]
+    )
+    with cassandra_session(stack.source) as source:
+        return [_recorded(stack, source, shape, size) for shape in SHAPES]
+
+
+def _recorded(stack: Stack, source: Any, shape: Shape, size: int) -> Load:
+    changes = _changes(shape, size)
+    fill(source, shape, changes)
+    if shape.deletes:
+        changes = list(dict.fromkeys(change[:1] for change in changes))
+        delete = source.prepare(f"DELETE FROM {shape.table} WHERE p = ?")
+        execute_concurrent_with_args(source, delete, changes, concurrency=_AT_ONCE)
+    scope = "partition" if shape.deletes else "row"
+    records = list(_delivered(stack, shape, scope, len(changes)))
+    frame = EventFrame(_topic(stack, shape), stack.kafka, stack.target.region)
+    return Load(shape, frame, records, distinct(records))
+
+
+def fill(session: Any, shape: Shape, keys: Sequence[Key]) -> None:
+    """Write a row of random values for each key."""
+    names = [*shape.keys, *shape.types]
+    marks = ", ".join("?" * len(names))
+    insert = session.prepare(f"INSERT INTO {shape.table} ({', '.join(names)}) VALUES ({marks})")
+    random = Random(3)
+    rows = [(*key, *(_MAKERS[kind](random) for kind in shape.types.values())) for key in keys]
+    execute_concurrent_with_args(session, insert, rows, concurrency=_AT_ONCE)
+
+
+def rows_of(shape: Shape, size: int) -> list[Key]:
+    """The keys of all its rows."""
+    if shape.rows == 1:
+        return [(f"key {number:08}",) for number in range(size)]
+    return [(f"key {number // shape.rows:08}", number % shape.rows) for number in range(size)]
+
+
+def _changes(shape: Shape, size: int) -> list[Key]:
+    """The keys of the rows that are written, in their order."""
+    rows = rows_of(shape, size)
+    if not shape.zipf:
+        return rows
+    weights = [1 / rank**ZIPF for rank in range(1, size + 1)]
+    return Random(5).choices(rows, weights, k=size)
+
+
+def _delivered(stack: Stack, shape: Shape, scope: str, count: int) -> Iterator[PolledRecord]:
+    """So many records of that scope from the table's topic, in order of partition and offset."""
+    topic = _topic(stack, shape)
+    consumer = Consumer({"bootstrap.servers": stack.kafka, "group.id": "bench"})
+    found: list[PolledRecord] = []
+    try:
+        numbers = consumer.list_topics(topic, timeout=20).topics[topic].partitions
+        consumer.assign([TopicPartition(topic, number, 0) for number in numbers])
+        end = time.monotonic() + _ARRIVE_S
+        while len(found) < count:
+            if time.monotonic() > end:
+                raise TimeoutError(f"{len(found)} of {count} hints of {shape.name} arrived")
+            message = consumer.poll(0.2)
+            if message is None or message.error():
+                continue
+            if json.loads(message.value() or b"{}").get("scope") == scope:
+                found.append(polled(message, 0.0))
+    finally:
+        consumer.close()
+    return iter(sorted(found, key=lambda record: record.place))
+
+
+def key_of(value: bytes) -> Key:
+    """The key that a hint names."""
+    hint = json.loads(value)
+    text, *number = map(b64decode, [*hint["pk"], *(hint["ck"] or ())])
+    return (text.decode(), *map(int.from_bytes, number))
+
+
+def distinct(records: list[PolledRecord]) -> list[Key]:
+    """Each key of the records once, in order."""
+    values = (b64decode(json.loads(record.json)["value"]) for record in records)
+    return list(dict.fromkeys(map(key_of, values)))
+
+
+def _topic(stack: Stack, shape: Shape) -> str:
+    return f"{stack.topic_prefix}.{shape.table}"

@@ -1,0 +1,168 @@
+"""The whole handler, beside the plain driver at its best and a consumer that is written naively.
+
+All three by way of keyspaces-local (TLS, SigV4) and from one source node, in turns, in one run; the
+CPU of each is its own process's.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench import machine
+from bench.contestants import CONTESTANTS, Lane, Pass, Setting, lane
+from bench.loads import SHAPES, Load, fill, recorded, rows_of
+from sandbox.compare import compare_table
+from sandbox.function import create_control_tables, processor_environment
+from sandbox.sessions import cassandra_session
+from sandbox.stack import Stack
+from tools import places
+
+KEYS, ROUNDS = 4_000, 5
+NAIVE_SHARE = 8
+"""It is given one in so many of the records: it takes that much longer."""
+
+WINDOWS = (8, 16, 32, 64, 128)
+
+
+def measure(size: int | None) -> dict[str, Any]:
+    """All figures; `size` keys a load in place of the usual number."""
+    about, keys = machine.described(), size or KEYS
+    folder = places.BUILD / "bench" / "pipeline"
+    with prepared(folder, keys) as (stack, setting, loads), ExitStack() as opened:
+        lanes = {
+            name: opened.enter_context(lane(name, setting, stack.home / f"{name}.log"))
+            for name in CONTESTANTS
+        }
+        _prove(stack, lanes, loads)
+        sweep = _swept(lanes["ceiling"], loads[0])
+        at_once = max(WINDOWS, key=lambda window: sweep[window]["keys_per_s"])
+        passes = _rounds(stack, lanes, loads, at_once)
+    return {
+        "when": f"{datetime.now(UTC):%Y-%m-%d}",
+        "machine": about,
+        "keys": keys,
+        "rounds": ROUNDS,
+        "ceiling_sweep": {str(window): found for window, found in sweep.items()},
+        "ceiling_at_once": at_once,
+        "loads": {load.shape.name: _figures(passes[load.shape.name]) for load in loads},
+        "ratios": _ratios(passes),
+    }
+
+
+@contextmanager
+def prepared(folder: Path, keys: int) -> Iterator[tuple[Stack, Setting, list[Load]]]:
+    """A running sandbox, how its sides are reached, and the recorded loads."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with Stack(root=folder, say=print) as stack:
+        loads = recorded(stack, keys)
+        create_control_tables(stack)
+        environment = processor_environment(stack, stack.home)
+        with Path(environment["HINTFERRY_CONFIG"]).open("a") as config:
+            for shape in SHAPES:
+                config.write(f'\n[tables."{shape.table}"]\nttl = {shape.ttl}\n'.lower())
+        yield stack, Setting(stack.source, stack.target, environment), loads
+
+
+def _prove(stack: Stack, lanes: dict[str, Lane], loads: list[Load]) -> None:
+    """Each contestant brings every load to an empty target; this warms them up, too."""
+    with cassandra_session(stack.source) as source, cassandra_session(stack.behind) as behind:
+        for name, one in lanes.items():
+            for load in loads:
+                print(f"{name}: {load.shape.name}", flush=True)
+                behind.execute(f"TRUNCATE {load.shape.table}")
+                _refill(behind, load)
+                given = _given(name, load)
+                one.go(given, WINDOWS[0])
+                found = compare_table(source, behind, load.shape.table)
+                wrong = len(found.differences)
+                expected = len(load.keys) - len(given.keys)
+                if load.shape.deletes:
+                    expected *= load.shape.rows
+                assert wrong == expected, f"{name} left {wrong} of {load.shape.name}"
+
+
+def _given(name: str, load: Load) -> Load:
+    return load.few(len(load.records) // NAIVE_SHARE) if name == "naive" else load
+
+
+def _swept(one: Lane, load: Load) -> dict[int, dict[str, float]]:
+    """The ceiling at each concurrency, the better of two passes."""
+    found: dict[int, dict[str, float]] = {}
+    for window in WINDOWS:
+        best = min((one.go(load, window) for _ in range(2)), key=lambda taken: taken.wall_s)
+        found[window] = _of_one(best)
+        print(f"ceiling at {window}: {found[window]}", flush=True)
+    return found
+
+
+def _rounds(
+    stack: Stack, lanes: dict[str, Lane], loads: list[Load], at_once: int
+) -> dict[str, dict[str, list[Pass]]]:
+    """By load and contestant, the passes of each round."""
+    found: dict[str, dict[str, list[Pass]]] = {
+        load.shape.name: {name: [] for name in lanes} for load in loads
+    }
+    with cassandra_session(stack.behind) as behind:
+        for number in range(ROUNDS):
+            print(f"round {number + 1} of {ROUNDS}", flush=True)
+            for load in loads:
+                for name, one in lanes.items():
+                    _refill(behind, load)
+                    found[load.shape.name][name].append(one.go(_given(name, load), at_once))
+    return found
+
+
+def _refill(behind: Any, load: Load) -> None:
+    """Of what is deleted, the target must have something to delete."""
+    if load.shape.deletes:
+        fill(behind, load.shape, rows_of(load.shape, len(load.keys) * load.shape.rows))
+
+
+def _of_one(taken: Pass) -> dict[str, float]:
+    return {
+        "cpu_us_per_key": round(taken.cpu_s * 1e6 / taken.keys, 1),
+        "keys_per_s": round(taken.keys / taken.wall_s),
+    }
+
+
+def _figures(passes: dict[str, list[Pass]]) -> dict[str, Any]:
+    """Of each contestant the medians, and all its passes."""
+    found: dict[str, Any] = {}
+    for name, taken in passes.items():
+        each = [_of_one(one) for one in taken]
+        found[name] = {key: median(one[key] for one in each) for key in each[0]}
+        found[name]["passes"] = [asdict(one) for one in taken]
+    return found
+
+
+def _ratios(passes: dict[str, dict[str, list[Pass]]]) -> dict[str, float]:
+    """Medians over the rounds of what was measured one after the other; less is better."""
+
+    def cpu(one: Pass) -> float:
+        return one.cpu_s / one.keys
+
+    def wall(one: Pass) -> float:
+        return one.wall_s / one.keys
+
+    def of(by: Callable[[Pass], float], load: str, other: str, than: str = "") -> float:
+        pairs = zip(passes[load]["ours"], passes[than or load][other], strict=True)
+        return round(median(by(one) / by(two) for one, two in pairs), 3)
+
+    found = {f"cpu {load} / ceiling": of(cpu, load, "ceiling") for load in passes}
+    found |= {f"time {load} / ceiling": of(wall, load, "ceiling") for load in passes}
+    found |= {f"cpu {load} / naive": of(cpu, load, "naive") for load in passes}
+    found |= {f"time {load} / naive": of(wall, load, "naive") for load in passes}
+    found["cpu tripled / single"] = of(cpu, "tripled", "ours", "single")
+    return found
+
+
+def page_of(figures: dict[str, Any]) -> list[str]:
+    """What RESULTS.md says of them."""
+    return [str(figures["ratios"])]
