@@ -36,8 +36,8 @@ soak: setup ## the tests that take minutes each, and all that concerns capture o
 	@.venv/bin/pytest -q -m stack --cassandra 4.1 tests/capture tests/scenarios tests/chaos
 	@$(RUN) -m sandbox.demo --cassandra 4.1 --no-ui
 
-bench: setup ## measure, and keep the figures in bench/; ARGS=sweep (none lists what there is)
-	@$(RUN) -m bench $(ARGS)
+bench: setup ## measure, and keep the figures in bench/; ARGS=sweep (none lists them), CHECK=1 guards
+	@$(RUN) -m bench $(if $(CHECK),--check) $(ARGS)
 
 model: setup ## random programs over the real pipeline; ARGS="--runs N --seed S"
 	@$(RUN) -m tests.model $(ARGS)

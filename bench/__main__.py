@@ -13,7 +13,11 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench")
     parser.add_argument("name", nargs="?", choices=sorted(BENCHES))
     parser.add_argument("--size", type=int, help="how much of it, in place of the usual")
+    parser.add_argument("--check", action="store_true", help="only compare with the kept ratios")
     chosen = parser.parse_args(arguments)
+    if chosen.check:
+        guarded = [name for name, bench in BENCHES.items() if hasattr(bench, "worse")]
+        return max(map(_check, [chosen.name] if chosen.name else guarded))
     if chosen.name is None:
         for name, bench in BENCHES.items():
             print(f"  {name:10} {(bench.__doc__ or '').splitlines()[0]}")
@@ -22,6 +26,16 @@ def main(arguments: list[str]) -> int:
     print("\n".join(results.page_of(chosen.name, figures)))
     results.keep(chosen.name, figures)
     return 0
+
+
+def _check(name: str) -> int:
+    """Measure a little; 1 where a ratio is worse than the kept one by more than its margin."""
+    bench = BENCHES[name]
+    figures = bench.measure(bench.CHECKED_SIZE)
+    print("\n".join(results.page_of(name, figures)))
+    faults: list[str] = bench.worse(figures, results.kept(name))
+    print("\n".join(faults) or f"{name}: no ratio is worse than kept")
+    return int(bool(faults))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from base64 import b64decode
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from random import Random
@@ -152,7 +152,7 @@ def _recorded(stack: Stack, source: Any, shape: Shape, size: int) -> Load:
         delete = source.prepare(f"DELETE FROM {shape.table} WHERE p = ?")
         execute_concurrent_with_args(source, delete, changes, concurrency=_AT_ONCE)
     scope = "partition" if shape.deletes else "row"
-    records = list(_delivered(stack, shape, scope, len(changes)))
+    records = _delivered(stack, shape, scope, len(changes))
     frame = EventFrame(_topic(stack, shape), stack.kafka, stack.target.region)
     return Load(shape, frame, records, distinct(records))
 
@@ -183,11 +183,12 @@ def _changes(shape: Shape, size: int) -> list[Key]:
     return Random(5).choices(rows, weights, k=size)
 
 
-def _delivered(stack: Stack, shape: Shape, scope: str, count: int) -> Iterator[PolledRecord]:
+def _delivered(stack: Stack, shape: Shape, scope: str, count: int) -> list[PolledRecord]:
     """So many records of that scope from the table's topic, in order of partition and offset."""
     topic = _topic(stack, shape)
     consumer = Consumer({"bootstrap.servers": stack.kafka, "group.id": "bench"})
-    found: list[PolledRecord] = []
+    # By where the mutation lies in the commit log: capture may send one again.
+    found: dict[tuple[str, int], PolledRecord] = {}
     try:
         numbers = consumer.list_topics(topic, timeout=20).topics[topic].partitions
         consumer.assign([TopicPartition(topic, number, 0) for number in numbers])
@@ -198,11 +199,12 @@ def _delivered(stack: Stack, shape: Shape, scope: str, count: int) -> Iterator[P
             message = consumer.poll(0.2)
             if message is None or message.error():
                 continue
-            if json.loads(message.value() or b"{}").get("scope") == scope:
-                found.append(polled(message, 0.0))
+            hint = json.loads(message.value() or b"{}")
+            if hint.get("scope") == scope:
+                found.setdefault((hint["file"], hint["pos"]), polled(message, 0.0))
     finally:
         consumer.close()
-    return iter(sorted(found, key=lambda record: record.place))
+    return sorted(found.values(), key=lambda record: record.place)
 
 
 def key_of(value: bytes) -> Key:

@@ -7,13 +7,21 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from bench import capture, kills, sweep
+from bench import capture, kills, pipeline, sweep
 
 _HERE = Path(__file__).parent
 _KEPT, _PAGE = _HERE / "results", _HERE / "RESULTS.md"
 
-BENCHES: dict[str, ModuleType] = {"capture": capture, "kills": kills, "sweep": sweep}
-"""Each has `measure(size)`, which gives its figures, and `page_of(figures)`, their lines."""
+BENCHES: dict[str, ModuleType] = {
+    "capture": capture,
+    "kills": kills,
+    "pipeline": pipeline,
+    "sweep": sweep,
+}
+"""Each has `measure(size)`, which gives its figures, and `page_of(figures)`, their lines.
+
+One whose ratios are guarded has `CHECKED_SIZE` and `worse(figures, kept)` too.
+"""
 
 _HEAD = """# Measured
 
@@ -23,12 +31,18 @@ told apart.
 """
 
 
+def kept(name: str) -> dict[str, Any]:
+    """The figures of the run before."""
+    figures: dict[str, Any] = json.loads((_KEPT / f"{name}.json").read_text())
+    return figures
+
+
 def keep(name: str, figures: dict[str, Any]) -> None:
     """Put the figures in the place of those of the run before, and make the page anew."""
     _KEPT.mkdir(exist_ok=True)
     (_KEPT / f"{name}.json").write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")
     pages = [
-        "\n".join(page_of(path.stem, json.loads(path.read_text())))
+        "\n".join(page_of(path.stem, kept(path.stem)))
         for path in sorted(_KEPT.glob("*.json"))
         if path.stem in BENCHES
     ]

@@ -16,7 +16,7 @@ from hintferry.adapters.faults import NO_ANSWER, translate
 from hintferry.adapters.paging import pages
 from hintferry.adapters.patience import Patience
 from hintferry.adapters.rawcql import RawRows
-from hintferry.adapters.rowshape import RowShape
+from hintferry.adapters.rowshape import RowShape, row_shape
 from hintferry.adapters.session import DRIVER_ERRORS, CqlSession
 from hintferry.adapters.window import in_flight
 from hintferry.core.coalesce import RowWork, SliceWork, StaticWork, Work
@@ -112,7 +112,7 @@ class CassandraSource:
             except HintferryError as error:
                 refused.append((work, error))
             else:
-                shape = RowShape(table, self._with_ttl(table), isinstance(work, StaticWork))
+                shape = row_shape(table, self._with_ttl(table), isinstance(work, StaticWork))
                 # An answer must tell which of the keys that were asked for it answers.
                 if table.has_synonyms and isinstance(work, RowWork):
                     yield from (_Read(row, shape) for row in work.split())

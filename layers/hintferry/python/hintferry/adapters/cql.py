@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from hintferry.core.limits import LEASE_S
 from hintferry.core.schema import Column, Table
 from hintferry.core.slices import Piece
+
+_once = lru_cache(1000)
+"""A text is made once, and looked up for every further statement."""
 
 
 def quoted(name: str) -> str:
@@ -19,6 +23,7 @@ def ttl_readable(columns: Iterable[Column]) -> list[Column]:
     return [column for column in columns if not column.multicell and column.cql_type != "counter"]
 
 
+@_once
 def select_rows(table: Table, with_ttl: bool, one: bool) -> str:
     """Rows of one partition by clustering key: partition key, then a key or a list of keys."""
     where = _equals(table.partition_key)
@@ -41,6 +46,7 @@ def select_piece(table: Table, piece: Piece, with_ttl: bool) -> str:
     return f"SELECT {_row_selection(table, with_ttl)} FROM {_name(table)} WHERE {where}"
 
 
+@_once
 def select_statics(table: Table, with_ttl: bool) -> str:
     """The static columns of one partition, there even where it holds no rows."""
     columns = _names(table.partition_key + table.statics)
@@ -73,6 +79,7 @@ def scan_partitions(table: Table) -> str:
     return f"SELECT DISTINCT {names} FROM {_name(table)} WHERE {_between_tokens(table)}"
 
 
+@_once
 def put(
     table: Table, columns: tuple[str, ...], with_row: bool, is_static: bool, with_ttl: bool
 ) -> str:
@@ -97,6 +104,7 @@ def add(table: Table, columns: tuple[str, ...]) -> str:
     return f"UPDATE {_name(table)} SET {changes} WHERE {_equals(_primary_key(table))}"
 
 
+@_once
 def remove(table: Table) -> str:
     """Delete one row: timestamp (counters take none), then its primary key."""
     using = "" if table.is_counter else "USING TIMESTAMP ? "

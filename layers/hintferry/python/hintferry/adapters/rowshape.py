@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import cast
 
 from hintferry.adapters.cql import ttl_readable
 from hintferry.adapters.rawcql import RawRow, cut
-from hintferry.core.rows import Row, Scanned
+from hintferry.core.rows import Expiries, Row, Scanned
 from hintferry.core.schema import Key, Table
 
 _NULL = b"\xff" * 4
@@ -23,6 +24,7 @@ class RowShape:
     with_ttl: bool
     statics: bool
     _ttl_at: tuple[int | None, ...] = field(init=False)
+    _no_expiries: Expiries = field(init=False)
     _lead: int = field(init=False)
     """Cells before the clustering key in a row of a scan."""
     _keys: int = field(init=False)
@@ -37,6 +39,7 @@ class RowShape:
         lead = 1 + len(self.table.partition_key)
         keys = 0 if self.statics else len(self.table.clustering)
         object.__setattr__(self, "_ttl_at", tuple(map(places.get, columns)))
+        object.__setattr__(self, "_no_expiries", (None,) * len(columns))
         object.__setattr__(self, "_lead", lead)
         object.__setattr__(self, "_keys", keys)
         object.__setattr__(self, "_width", lead + keys + len(columns) + len(readable))
@@ -95,10 +98,16 @@ class RowShape:
     def _is_row(self, row: RawRow) -> bool:
         return not self._keys or row[self._lead] is not None
 
-    def _expiries(self, ttls: RawRow, now_s: int) -> tuple[int | None, ...]:
+    def _expiries(self, ttls: RawRow, now_s: int) -> Expiries:
         if not any(ttls):
-            return (None,) * len(self._ttl_at)
+            return self._no_expiries
         return tuple(
             None if place is None or (ttl := ttls[place]) is None else now_s + int.from_bytes(ttl)
             for place in self._ttl_at
         )
+
+
+@lru_cache(1000)
+def row_shape(table: Table, with_ttl: bool, statics: bool) -> RowShape:
+    """The shape, made once a table and looked up for every further read."""
+    return RowShape(table, with_ttl, statics)

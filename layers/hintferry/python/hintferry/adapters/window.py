@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from cassandra import OperationTimedOut
 
@@ -18,19 +19,23 @@ T = TypeVar("T")
 LOST_AFTER_S = 15.0
 """Longer than any request timeout: past it the driver has lost track of a request."""
 
+ANSWERS_AT_ONCE, GATHERED_FOR_S = 16, 0.005
+"""The driver's thread wakes ours for so many answers, or for fewer after so long: a switch between
+the two for each answer costs more than all else that is done with it."""
 
-@dataclass(frozen=True, slots=True)
-class Answer(Generic[T]):
+
+class Answer(NamedTuple, Generic[T]):
     """What came back for one item: rows or the driver's error, and when (epoch seconds).
 
-    `sent_at`: when it was sent.
+    `number`: of the item. `sent_at`: when it was sent.
     """
 
+    number: int
     item: T
+    sent_at: float
+    arrived_at: float
     rows: Sequence[RawRow]
     error: Exception | None
-    arrived_at: float
-    sent_at: float
 
 
 def in_flight(
@@ -41,28 +46,21 @@ def in_flight(
     `send` starts a request and returns the driver's ResponseFuture. Every item is answered, one
     that the driver lost track of by a time-out of ours.
     """
-    answers: SimpleQueue[tuple[int, Answer[T]]] = SimpleQueue()
-    waiting: dict[int, tuple[T, float]] = {}
+    window: _Window[T] = _Window()
     for number, item in enumerate(_paced(items, pace)):
         sent_at = time.time()
         try:
             future = send(item)
         except Exception as error:  # noqa: BLE001 - the driver raises whatever it met on its way
-            yield Answer(item, [], error, time.time(), sent_at)
+            yield Answer(number, item, sent_at, time.time(), [], error)
             continue
-        waiting[number] = item, sent_at
-        future.add_callbacks(
-            callback=lambda rows, number=number, item=item, sent_at=sent_at: answers.put(
-                (number, Answer(item, rows or [], None, time.time(), sent_at))
-            ),
-            errback=lambda error, number=number, item=item, sent_at=sent_at: answers.put(
-                (number, Answer(item, [], error, time.time(), sent_at))
-            ),
-        )
-        while len(waiting) >= width or (waiting and not answers.empty()):
-            yield from _next(answers, waiting)
-    while waiting:
-        yield from _next(answers, waiting)
+        window.waits_for(future, number, item, sent_at)
+        if len(window.waiting) >= width:
+            window.gather()
+        yield from window.arrived()
+    while window.waiting:
+        window.gather()
+        yield from window.arrived()
 
 
 def _paced(items: Iterable[T], pace: Pace) -> Iterator[T]:
@@ -76,15 +74,47 @@ def _paced(items: Iterable[T], pace: Pace) -> Iterator[T]:
             return
 
 
-def _next(
-    answers: SimpleQueue[tuple[int, Answer[T]]], waiting: dict[int, tuple[T, float]]
-) -> Iterator[Answer[T]]:
-    try:
-        number, answer = answers.get(timeout=LOST_AFTER_S)
-    except Empty:
+class _Window(Generic[T]):
+    """`waiting`: what was sent, by number, whose answer was not handed on yet."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[int, tuple[T, float]] = {}
+        self._answers: deque[Answer[T]] = deque()
+        self._enough: SimpleQueue[None] = SimpleQueue()
+
+    def waits_for(self, future: Any, number: int, item: T, sent_at: float) -> None:
+        """The future's answer will arrive."""
+        self.waiting[number] = item, sent_at
+        sent = number, item, sent_at
+        future.add_callbacks(self._served, self._failed, callback_args=sent, errback_args=sent)
+
+    def gather(self) -> None:
+        """Wait for answers: for many, for all that are due, or for those of a short time."""
+        end = time.monotonic() + LOST_AFTER_S
+        while time.monotonic() < end:
+            with suppress(Empty):
+                self._enough.get(timeout=GATHERED_FOR_S)
+            if self._answers:
+                return
         lost = OperationTimedOut({"driver": "no answer and no time-out from the driver"})
-        yield from (Answer(item, [], lost, time.time(), sent) for item, sent in waiting.values())
-        waiting.clear()
-        return
-    if waiting.pop(number, None) is not None:
-        yield answer
+        for number, (item, sent_at) in self.waiting.items():
+            self._answers.append(Answer(number, item, sent_at, time.time(), [], lost))
+
+    def arrived(self) -> Iterator[Answer[T]]:
+        """What there is by now."""
+        while self._answers:
+            answer = self._answers.popleft()
+            if self.waiting.pop(answer.number, None) is not None:
+                yield answer
+
+    def _served(self, rows: Sequence[RawRow] | None, number: int, item: T, sent_at: float) -> None:
+        self._arrive(Answer(number, item, sent_at, time.time(), rows or [], None))
+
+    def _failed(self, error: Exception, number: int, item: T, sent_at: float) -> None:
+        self._arrive(Answer(number, item, sent_at, time.time(), [], error))
+
+    def _arrive(self, answer: Answer[T]) -> None:
+        self._answers.append(answer)
+        is_enough = len(self._answers) >= min(ANSWERS_AT_ONCE, len(self.waiting))
+        if is_enough and self._enough.empty():
+            self._enough.put(None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
+from typing import NamedTuple
 
 Key = tuple[bytes, ...]
 """The CQL wire bytes of the components of a partition key or of a clustering key, in key order."""
@@ -53,8 +54,7 @@ class ColumnKind(Enum):
     REGULAR = "regular"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class TableId:
+class TableId(NamedTuple):
     """The unquoted, case-kept names of a keyspace and a table in it."""
 
     keyspace: str
@@ -106,6 +106,10 @@ class Table:
     statics: tuple[Column, ...] = ()
     regulars: tuple[Column, ...] = ()
     user_types: tuple[UserType, ...] = ()
+
+    def __hash__(self) -> int:
+        # What is made of a table once is looked up for every statement.
+        return hash(self.id)
 
     @cached_property
     def regular_names(self) -> tuple[str, ...]:
