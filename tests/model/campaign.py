@@ -19,6 +19,7 @@ MUST_HAVE_HAPPENED = (
     "returned",
     "parked",
     "skipped",
+    "covered",
     "applied",
 )
 """A campaign without any one of these says nothing."""

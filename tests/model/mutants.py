@@ -8,10 +8,11 @@ from typing import Any
 
 from hintferry import counting, pipeline, reconcile
 from hintferry.core import coalesce, followup, ledger
+from hintferry.core.acknowledged import MARGIN_US, Acknowledged
 from hintferry.core.coalesce import RowWork, SliceWork, Work
 from hintferry.core.errors import HintferryError, ParkReason, SideFault
 from hintferry.core.followup import Later
-from hintferry.core.hint import WHOLE_PARTITION, Hint, Slice
+from hintferry.core.hint import WHOLE_PARTITION, Hint, Scope, Slice
 from hintferry.core.ledger import Ledger, Outcome, Settled
 from hintferry.core.plan import plan_rows
 from hintferry.core.rows import Add, Put, Remove, Row, Snapshot, Statement
@@ -20,6 +21,7 @@ from hintferry.ports import Write
 from hintferry.testing import leases, source
 from hintferry.testing.leases import LeaseTable
 from hintferry.testing.target import MemoryTarget
+from tests.model import topic
 from tests.model.mutant import Mutant
 from tests.model.ports import (
     DrawnClock,
@@ -34,6 +36,7 @@ from tests.model.ports import (
 from tests.model.worker import Worker
 
 NEVER_STALE = 1e9
+SLOW_NODE_MS = 2_000
 
 
 def _rewriting(name: str, rewrite: Callable[[Write, Worker], Sequence[Statement]]) -> Mutant:
@@ -167,7 +170,25 @@ class _AlwaysSure(counting._Guarded):
         pass
 
 
+def _by_a_slow_node(captured_us: int, _appended_us: int) -> int:
+    return captured_us // 1000 - SLOW_NODE_MS
+
+
+def _remembers_what_it_sends(self: Acknowledged, hint: Hint, appended_at_ms: int | None) -> bool:
+    """As if each hint that was decoded were written and acknowledged, too."""
+    is_covered = _covers(self, hint, appended_at_ms)
+    if hint.scope is Scope.ROW and appended_at_ms is not None:
+        work = RowWork(hint.table, hint.partition, {hint.clustering: ()})
+        start = appended_at_ms * 1000 + MARGIN_US
+        self.add(work, [Remove(hint.clustering, start)])
+    return is_covered
+
+
+_covers = Acknowledged.covers
+
 MUTANTS: tuple[Mutant, ...] = (
+    Mutant("skipped by a slow node's stamp", patches=((topic, "appended_at_ms", _by_a_slow_node),)),
+    Mutant("skipped before written", patches=((Acknowledged, "covers", _remembers_what_it_sends),)),
     Mutant("write at now", patches=((MemoryTarget, "_change", _stamped_on_arrival),)),
     _rewriting("timestamp taken at write", _stamped_when_planned),
     _rewriting("nulls skipped", _without_nulls),

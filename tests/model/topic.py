@@ -64,7 +64,9 @@ class Topic:
         """A record that makes no hint."""
         value = _POISON[kind % len(_POISON)]
         end = Kind.NOTHING if value is None else Kind.POISON
-        self.pending.append(Delivery(self._record(value), self._time.micros, end))
+        now_us = self._time.micros
+        record = self._record(value, appended_at_ms(now_us, now_us))
+        self.pending.append(Delivery(record, now_us, end))
 
     def send_again(self, index: int) -> None:
         """An old record turns up once more."""
@@ -85,10 +87,16 @@ class Topic:
 
     def _send(self, hint: Hint, delay_us: int, written_us: int) -> None:
         value = json.dumps(hint_record.encode(hint) | {"ts_us": written_us}).encode()
-        delivery = Delivery(self._record(value), self._time.micros + delay_us, Kind.HINT, hint)
+        due_us = self._time.micros + delay_us
+        stamp = appended_at_ms(self._time.micros, due_us)
+        delivery = Delivery(self._record(value, stamp), due_us, Kind.HINT, hint)
         self.pending.append(delivery)
         self.sent.append(delivery)
 
-    def _record(self, value: bytes | None) -> Record:
-        stamp = self._time.micros // 1000
+    def _record(self, value: bytes | None, stamp: int) -> Record:
         return Record("model", 0, len(self.sent) + len(self.pending), stamp, None, value)
+
+
+def appended_at_ms(_captured_us: int, appended_us: int) -> int:
+    """The broker's stamp: of when it got the record, not of when a node made it."""
+    return appended_us // 1000

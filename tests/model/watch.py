@@ -12,7 +12,7 @@ from itertools import combinations
 
 from hintferry.core.errors import ParkReason
 from hintferry.core.hint import WHOLE_PARTITION, Hint, Scope
-from hintferry.core.ledger import Outcome, Settled
+from hintferry.core.ledger import Outcome, Settled, SkipReason
 from hintferry.core.rows import Put, Remove, Row, Statement
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.ports import Write
@@ -164,7 +164,7 @@ class Watch:
         return self._profile.is_bounded or not self._cluster.table(where[0]).is_counter
 
     def _must_end_so(self, delivery: Delivery, end: Settled, may_be_stuck: bool) -> None:
-        if end.outcome is Outcome.RETURNED:
+        if end.outcome is Outcome.RETURNED or end.reason is SkipReason.COVERED:
             return
         expected = {
             Kind.HINT: Outcome.APPLIED,

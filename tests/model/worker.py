@@ -8,6 +8,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from hintferry.adapters.debezium import HintDecoder
+from hintferry.core.acknowledged import Acknowledged
 from hintferry.core.coalesce import RowWork, SliceWork, StaticWork
 from hintferry.core.errors import HintferryError
 from hintferry.core.hint import Hint, Nothing, Record
@@ -61,12 +62,14 @@ class Interval:
 
 
 class Worker:
-    """A process that handles batches; from one to the next it keeps its clock and nothing else."""
+    """A process that handles batches; from one to the next it keeps its clock and what the target
+    has acknowledged, until it dies."""
 
     def __init__(self, world: World, number: int) -> None:
         self.world = world
         self.clock = WatchedClock(world.time, salt=17 + 31 * number)
         self.is_busy = False
+        self.remembered = Acknowledged()
         self.acknowledged: set[Place] = set()
         self.on_their_way: list[Journey] = []
         self._read_at: dict[Place, int] = {}
@@ -128,6 +131,7 @@ class Worker:
             MemoryLeases(world.leases, self.clock, hook),
             mutant.clock(self.clock),
             RecordingMeter(),
+            self.remembered,
         )
 
 

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Callable
 from random import Random
 
+from hintferry.core.acknowledged import Acknowledged
 from hintferry.core.errors import ParkReason
 from hintferry.core.followup import Later
 from hintferry.core.hint import Hint
-from hintferry.core.ledger import Outcome, Settled
+from hintferry.core.ledger import Outcome, Settled, SkipReason
 from hintferry.core.limits import STALE_AFTER_S
 from hintferry.core.rows import Row, Statement
 from hintferry.ports import Write
@@ -188,6 +189,7 @@ class World:
             hook(Point.BEFORE_ANSWER)
         except Killed:
             self.tally["crashes"] += 1
+            worker.remembered = Acknowledged()
             self.topic.pending += deliveries
             return
         finally:
@@ -200,6 +202,7 @@ class World:
         """What is returned comes again; what is parked is kept for a person."""
         for delivery, end in zip(deliveries, ends, strict=True):
             self.tally[end.outcome.value] += 1
+            self.tally["covered"] += end.reason is SkipReason.COVERED
             if end.outcome is Outcome.APPLIED:
                 self.applied.add(delivery.record.value)
             elif end.outcome is Outcome.RETURNED:

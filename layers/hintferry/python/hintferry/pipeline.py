@@ -10,8 +10,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from hintferry.core.acknowledged import Acknowledged
 from hintferry.core.coalesce import RowWork, SliceWork, StaticWork, Work, coalesce
 from hintferry.core.errors import (
     Fenced,
@@ -72,6 +73,7 @@ class Pipeline:
     leases: Leases
     clock: Clock
     meter: Meter
+    acknowledged: Acknowledged = field(default_factory=Acknowledged)
 
     def process(self, records: Sequence[Record], deadline: Deadline) -> list[Settled]:
         """Bring one batch to its end; the answer runs parallel to `records`."""
@@ -122,10 +124,12 @@ class Pipeline:
                 text = f"the decoder failed at it: {type(error).__name__}"
                 ledger.refused(index, Undecodable(text))
                 continue
-            if isinstance(decoded, Hint):
-                hints[index] = decoded
-            else:
+            if not isinstance(decoded, Hint):
                 ledger.skipped(index, SkipReason.NOTHING)
+            elif self.acknowledged.covers(decoded, record.appended_at_ms):
+                ledger.skipped(index, SkipReason.COVERED)
+            else:
+                hints[index] = decoded
         return hints
 
     def _apply(
@@ -162,6 +166,8 @@ class Pipeline:
         blind, compared = self._sorted(works, failures)
         admitted = _admitted(blind, deadline, failures)
         for write, error in self.target.write(self._planned(read(admitted), deadline, failures)):
+            if error is None and not isinstance(write.work, SliceWork):
+                self.acknowledged.add(write.work, write.statements)
             _account(write.work, error, ledger, failures)
         for work, error in self._compare(compared, deadline):
             _account(work, error, ledger, failures)

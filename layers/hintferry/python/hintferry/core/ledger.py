@@ -23,6 +23,8 @@ class SkipReason(Enum):
 
     NOTHING = "nothing"
     FENCED = "fenced"
+    COVERED = "covered"
+    """What it speaks of was read and written after it had come to the topic."""
 
 
 class ConservationError(HintferryError):

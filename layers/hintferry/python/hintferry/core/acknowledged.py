@@ -1,0 +1,57 @@
+"""Which keys this process has brought to the target lately, and as of when each was read. Pure.
+
+Every replica sends a copy of a hint, and some come in a later batch. A hint that was on the topic
+before a read of its key began is consumed by the full write that followed from that read, once the
+target has acknowledged it: just as if both had been in one batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hintferry.core.coalesce import RowWork, StaticWork
+from hintferry.core.hint import Errand, Hint, Scope
+from hintferry.core.rows import Add, Statement
+from hintferry.core.schema import Key, TableId
+
+KEYS = 20_000
+"""As many are remembered; copies come soon or, after an outage, are read once more."""
+
+MARGIN_US = 200_000
+"""The broker's clock may be behind ours by as much. Longer, too, than a change of the schema may
+go unseen: what the read did not know to ask for was written after the hint."""
+
+
+class Acknowledged:
+    """Only full writes count: a row that a comparison found equal may still be overtaken."""
+
+    def __init__(self) -> None:
+        self._starts: dict[tuple[TableId, Key, Key | None], int] = {}
+
+    def add(self, work: RowWork | StaticWork, statements: Sequence[Statement]) -> None:
+        """The target acknowledged these statements, all that `work` asks for."""
+        starts = [one.timestamp for one in statements if not isinstance(one, Add)]
+        keys: Sequence[Key | None] = [None] if isinstance(work, StaticWork) else [*work.rows]
+        for key in keys if starts else ():
+            where = work.table, work.partition, key
+            # Taken out first, so that the oldest stays in front.
+            self._starts[where] = max(min(starts), self._starts.pop(where, 0))
+        while len(self._starts) > KEYS:
+            del self._starts[next(iter(self._starts))]
+
+    def covers(self, hint: Hint, appended_at_ms: int | None) -> bool:
+        """Whether all that the hint speaks of was read after the broker appended it.
+
+        `appended_at_ms`: epoch milliseconds by the broker; None says nothing, so covers nothing.
+        """
+        if appended_at_ms is None or hint.errand is not Errand.NEWS:
+            return False
+        if hint.scope not in (Scope.ROW, Scope.STATIC):
+            return False
+        needed: list[Key | None] = [hint.clustering] if hint.scope is Scope.ROW else []
+        if hint.statics_due:
+            needed.append(None)
+        since = appended_at_ms * 1000 + MARGIN_US
+        return all(
+            self._starts.get((hint.table, hint.partition, key), 0) >= since for key in needed
+        )
