@@ -94,3 +94,17 @@ def test_a_table_takes_what_was_declared_or_what_a_new_one_takes() -> None:
     assert Capacity().writes_per_s == 4_000
     assert Capacity(warm_write_units=9_000).writes_per_s == 9_000
     assert Capacity(Mode.PROVISIONED, 10, 20).writes_per_s == 20
+
+
+@pytest.mark.parametrize("filled", range(41))
+@pytest.mark.parametrize("ttl", [True, False])
+def test_nulls_cost_no_more_than_a_delete_beside_the_rest(filled: int, ttl: bool) -> None:
+    """Up to 40 columns, however few of them hold a value: decision 9."""
+    columns = tuple(Column(f"v{place}", "text", ColumnKind.REGULAR) for place in range(40))
+    table = Table(TableId("ks", "t"), of(ColumnKind.PARTITION_KEY), regulars=columns)
+    fewer = Table(table.id, table.partition_key, regulars=columns[:filled])
+    values = (b"y" * 20,) * filled
+    nulls = cost.row_size(table, (b"p" * 16,), (), values + (None,) * (40 - filled), ttl)
+    rest = cost.row_size(fewer, (b"p" * 16,), (), values, ttl)
+    a_delete = 1
+    assert cost.write_units(nulls) <= a_delete + cost.write_units(rest)

@@ -1,0 +1,164 @@
+"""What a cold start and a batch may cost at most: the layer's size, imports, memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tracemalloc
+from base64 import b64encode
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hintferry.adapters.clock import WallClock
+from hintferry.adapters.debezium import HintDecoder
+from hintferry.core.coalesce import RowWork, StaticWork
+from hintferry.core.errors import HintferryError
+from hintferry.core.hint import Record
+from hintferry.core.ledger import Outcome
+from hintferry.core.rows import Row, Snapshot
+from hintferry.core.schema import Column, ColumnKind, Table, TableId
+from hintferry.pipeline import Pipeline
+from hintferry.ports import Write
+from hintferry.testing.clock import SimulatedTime
+from hintferry.testing.deadline import FixedDeadline
+from hintferry.testing.leases import LeaseTable, MemoryLeases
+from hintferry.testing.meter import RecordingMeter
+from hintferry.testing.parking import MemoryParkingLot
+from hintferry.testing.replay import MemoryReplayQueue
+from tools.places import ROOT
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("infra")]
+
+LAYER_MB = 45
+"""Unpacked."""
+
+IMPORT_RATIO = 1.3
+"""The functions' imports against those of the three libraries that they rest on, in CPU."""
+
+LIBRARIES = (
+    "import boto3; from cassandra.cluster import Cluster;"
+    " from aws_lambda_powertools import Logger, Metrics"
+)
+FUNCTION = "import hintferry.wiring"
+TRIES = 5
+
+BATCH = 10_000
+"""Records: the most that an event source hands over."""
+
+ROW_BYTES = 10_000
+BATCH_MB = 30
+"""Of which the batch itself takes half; its rows, were they all kept, 100."""
+
+TABLE = Table(
+    TableId("shop", "orders"),
+    (Column("id", "int", ColumnKind.PARTITION_KEY),),
+    regulars=(Column("v", "blob", ColumnKind.REGULAR),),
+)
+
+
+def test_the_layer_stays_small(layer: Path) -> None:
+    size = sum(path.stat().st_size for path in layer.rglob("*") if path.is_file())
+    print(f"the layer has {size / 1e6:.1f} MB")
+    assert size < LAYER_MB * 1e6
+
+
+def test_our_own_code_adds_little_to_the_imports_of_its_libraries() -> None:
+    libraries, ours = cpu_of(LIBRARIES), cpu_of(FUNCTION)
+    print(f"imports: {ours:.2f} s of CPU, the libraries alone {libraries:.2f} s")
+    assert ours < IMPORT_RATIO * libraries
+
+
+def test_a_batch_of_the_largest_size_keeps_no_rows() -> None:
+    """Each row is written and forgotten while others are read; and one batch is as the next."""
+    pipeline = pipeline_of_endless_rows()
+    peaks = [peak_of(pipeline, number) for number in range(3)]
+    print(f"peaks of {BATCH:,} records: {', '.join(f'{peak / 1e6:.1f} MB' for peak in peaks)}")
+    assert max(peaks) < BATCH_MB * 1e6
+    assert peaks[2] < 1.1 * peaks[1]
+
+
+def cpu_of(statement: str) -> float:
+    """CPU seconds of this statement in a new process: the least of some tries."""
+    text = f"import time; t = time.process_time(); {statement}; print(time.process_time() - t)"
+    path = os.pathsep.join([str(ROOT / "layers" / "hintferry" / "python"), *sys.path])
+    return min(
+        float(
+            subprocess.run(
+                [sys.executable, "-c", text],
+                env={**os.environ, "PYTHONPATH": path},
+                capture_output=True,
+                check=True,
+                timeout=120,
+            ).stdout
+        )
+        for _ in range(TRIES)
+    )
+
+
+def peak_of(pipeline: Pipeline, number: int) -> int:
+    """Bytes at the highest that one batch takes, with the event's records in it."""
+    tracemalloc.start()
+    try:
+        ends = pipeline.process(list(records(number)), FixedDeadline())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert all(end.outcome is Outcome.APPLIED for end in ends)
+    return peak
+
+
+def records(number: int) -> Iterator[Record]:
+    for index in range(BATCH):
+        key = b64encode((number * BATCH + index).to_bytes(4)).decode()
+        hint: dict[str, Any] = {"hint": 1, "scope": "row", "keyspace": "shop", "table": "orders"}
+        value = json.dumps(hint | {"pk": [key], "ck": []}).encode()
+        yield Record("topic", 0, index, None, None, value)
+
+
+class EndlessRows:
+    """Shows a large row for each key that it is asked for."""
+
+    def __init__(self) -> None:
+        self._clock = WallClock()
+
+    def table(self, table: TableId) -> Table:
+        return TABLE
+
+    def read(
+        self, works: Iterable[RowWork | StaticWork]
+    ) -> Iterator[tuple[RowWork | StaticWork, Snapshot | HintferryError]]:
+        for work in works:
+            row = Row((bytes(ROW_BYTES),), (None,))
+            yield work, Snapshot(TABLE, self._clock.read_start(), {(): row})
+
+    def pages(self, work: object) -> Iterator[Snapshot]:
+        raise NotImplementedError
+
+
+class Swallower:
+    """Acknowledges everything."""
+
+    def write(self, writes: Iterable[Write]) -> Iterator[tuple[Write, HintferryError | None]]:
+        return ((write, None) for write in writes)
+
+    def rows(self, *_: object) -> Iterator[Any]:
+        raise NotImplementedError
+
+
+def pipeline_of_endless_rows() -> Pipeline:
+    clock, source = WallClock(), EndlessRows()
+    return Pipeline(
+        HintDecoder(source.table),
+        source,
+        Swallower(),
+        MemoryParkingLot(),
+        MemoryReplayQueue(lambda later: None),
+        MemoryLeases(LeaseTable(SimulatedTime()), clock),
+        clock,
+        RecordingMeter(),
+    )
