@@ -7,13 +7,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from bench import capture, kills, pipeline, sweep
+from bench import capture, coldstart, kills, pipeline, sweep
 
 _HERE = Path(__file__).parent
 _KEPT, _PAGE = _HERE / "results", _HERE / "RESULTS.md"
 
 BENCHES: dict[str, ModuleType] = {
     "capture": capture,
+    "coldstart": coldstart,
     "kills": kills,
     "pipeline": pipeline,
     "sweep": sweep,

@@ -1,5 +1,6 @@
 """The processor function: one batch of hints from the event source, brought to its end."""
 
+import gc
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -13,6 +14,8 @@ from hintferry.adapters.settings import return_after_s_from_environment
 logger, metrics = Logger(), Metrics()
 pipeline = wiring.processor(logger, metrics)
 pace = ReturnPace(return_after_s_from_environment())
+# What was made up to here lasts as long as the process: no batch has the collector walk through it.
+gc.freeze()
 
 
 @metrics.log_metrics

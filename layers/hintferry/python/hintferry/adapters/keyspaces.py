@@ -134,6 +134,9 @@ class KeyspacesTarget:
 
     def _batches(self, write: Write) -> Iterator[BoundStatement | BatchStatement]:
         """The statements in unlogged batches of this one partition, alone where there is one."""
+        if len(write.statements) == 1:
+            yield self._bind(write, write.statements[0])
+            return
         most = 1 if write.table.is_counter else STATEMENTS_PER_BATCH
         batch: list[BoundStatement] = []
         size = 0

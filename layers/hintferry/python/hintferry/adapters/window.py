@@ -19,7 +19,7 @@ T = TypeVar("T")
 LOST_AFTER_S = 15.0
 """Longer than any request timeout: past it the driver has lost track of a request."""
 
-ANSWERS_AT_ONCE, GATHERED_FOR_S = 16, 0.01
+ANSWERS_AT_ONCE, GATHERED_FOR_S = 32, 0.01
 """The driver's thread wakes ours for so many answers, or for fewer after so long: a switch between
 the two for each answer costs more than all else that is done with it."""
 

@@ -98,7 +98,7 @@ class _Partition:
             yield SliceWork(table, partition, part, tuple(records), errand)
         if self.statics:
             yield StaticWork(table, partition, tuple(self.statics))
-        for is_repair in (False, True):
+        for is_repair in (False, True) if self.repairs else (False,):
             rows = (
                 (key, at) for key, at in self.rows.items() if (key in self.repairs) is is_repair
             )
