@@ -18,6 +18,7 @@ from typing import Any
 from bench import machine
 from bench.contestants import CONTESTANTS, Lane, Pass, Setting, lane
 from bench.loads import SHAPES, Load, Shape, fill, recorded, rows_of
+from hintferry.adapters.cassandra import READS_IN_FLIGHT
 from sandbox.compare import compare_table
 from sandbox.function import create_control_tables, processor_environment
 from sandbox.sessions import cassandra_session
@@ -208,7 +209,7 @@ def worse(figures: dict[str, Any], kept: dict[str, Any]) -> list[str]:
 
 def page_of(figures: dict[str, Any]) -> list[str]:
     """What RESULTS.md says of them."""
-    ratios, loads = figures["ratios"], figures["loads"]
+    ratios, loads, by_load = figures["ratios"], figures["loads"], figures["reads_per_change"]
     deletes = next(shape.about for shape in SHAPES if shape.deletes)
     return [
         "## The pipeline, beside the plain driver and a naive consumer",
@@ -235,10 +236,11 @@ def page_of(figures: dict[str, Any]) -> list[str]:
             for name, most in TARGETS.items()
         ),
         "",
-        "The limiter of all three is the two cores, shared with the servers. Reads that the source"
-        " counted for each of our changes (a record that comes three times is one): "
-        + ", ".join(f"{name} {reads:.2f}" for name, reads in figures["reads_per_change"].items())
-        + ".",
+        "The limiter of all three is the two cores, shared with the servers.",
+        "",
+        "Reads that the source counted for each of our changes (a record that comes three times is"
+        f" one): {', '.join(f'{name} {reads:.2f}' for name, reads in by_load.items())}. At most"
+        f" {READS_IN_FLIGHT} are under way in an invocation; `pipeline.concurrency` bounds those.",
     ]
 
 
