@@ -39,8 +39,9 @@ TARGETS = {
 }
 """What each ratio shall be at most."""
 
-CHECKED_SIZE, MARGIN = 600, 1.3
-"""A check measures this little, and fails where a ratio of TARGETS is that much worse than kept."""
+CHECKED_SIZE, MARGIN = 600, 1.5
+"""A check measures this little, and fails where a ratio of TARGETS is that much worse than kept:
+the ceiling alone differs by a third between a busy machine and an idle one."""
 
 _READS = """SELECT count FROM system_views.coordinator_read_latency
     WHERE keyspace_name = %s AND table_name = %s"""
