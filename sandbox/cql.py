@@ -73,7 +73,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("cql", nargs="?", help="the statement, in quotes; else the input's")
     parser.add_argument("--ca", type=Path, help="connect as to Keyspaces, trusting this file")
     parser.add_argument("--region", default="us-east-1")
-    return parser.parse_args()
+    # The statement may stand behind the options.
+    return parser.parse_intermixed_args()
 
 
 if __name__ == "__main__":

@@ -174,7 +174,9 @@ def test_a_poison_record_among_ten_thousand_is_the_only_one_parked(sides: Bench)
     sides.producer.flush(10)
     until(lambda: sides.figures()["HintsReceived"] - before["HintsReceived"] >= 10_001)
     after = sides.figures()
-    assert after["HintsApplied"] - before["HintsApplied"] == 10_000
+    # A copy of a hint whose key was written since it came needs no more.
+    ends = ("HintsApplied", "HintsSkipped")
+    assert sum(after[end] - before[end] for end in ends) == 10_000
     (message,) = sides.parked()
     assert message["reason"] == "undecodable"
     assert after["HintsReturned"] == before["HintsReturned"]

@@ -11,9 +11,11 @@ import json
 import platform
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -120,7 +122,7 @@ def test_a_recorded_event_makes_both_sides_equal(bench: Bench, capture: str, kin
         bench.behind.execute(STRAY)
     bench.source.execute(write)
     assert bench.differ(table), "nothing to do: the event would prove nothing"
-    assert _answer(bench.processor, file.read_bytes()) == {"batchItemFailures": []}
+    assert _answer(bench.processor, as_of_now(file)) == {"batchItemFailures": []}
     assert not bench.differ(table)
     assert bench.parked() == []
 
@@ -144,6 +146,16 @@ def test_a_hint_that_waited_in_the_queue_is_applied(bench: Bench) -> None:
     body = {"version": 1, "reason": "repair", "table": "shop.orders", "hint": hint}
     assert _answer(bench.replay, queue_event(body)) == {"batchItemFailures": []}
     assert not bench.differ("orders")
+
+
+def as_of_now(file: Path) -> bytes:
+    """The recorded event, come to the topic now: an old hint of a key that was read since is
+    skipped."""
+    event = json.loads(file.read_text())
+    for records in event["records"].values():
+        for record in records:
+            record["timestamp"] = int(time.time() * 1000)
+    return json.dumps(event).encode()
 
 
 def queue_event(body: dict[str, Any]) -> bytes:
