@@ -17,6 +17,7 @@ from typing import Any
 
 from bench import dsbulk, machine
 from bench.measure import Measured, measured
+from hintferry.core.capacity import ON_DEMAND
 from sandbox.stack import Stack
 from tests.sweep.bench import Bench, bench_of
 from tools import places
@@ -138,7 +139,9 @@ def page_of(figures: dict[str, Any]) -> list[str]:
         "",
         f"Rows per own CPU-second: verify {ratio('verify', 'dsbulk unload both', _OWN)} x DSBulk"
         f" unloading both sides, backfill {ratio('backfill', 'dsbulk unload and load', _OWN)} x"
-        " unload and load. The limiter of all four is the two cores, shared with the servers.",
+        f" unload and load. The backfill keeps to the {ON_DEMAND.backfill_units_per_s:,.0f} write"
+        " units a second that are safe on a new table on demand; the limiter of the other three is"
+        " the two cores, shared with the servers.",
     ]
 
 

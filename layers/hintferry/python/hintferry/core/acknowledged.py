@@ -17,7 +17,7 @@ from hintferry.core.schema import Key, TableId
 KEYS = 20_000
 """As many are remembered; copies come soon or, after an outage, are read once more."""
 
-MARGIN_US = 200_000
+MARGIN_US = 1_000_000
 """The broker's clock may be behind ours by as much. Longer, too, than a change of the schema may
 go unseen: what the read did not know to ask for was written after the hint."""
 
