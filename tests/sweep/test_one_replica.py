@@ -32,7 +32,7 @@ def three_nodes() -> Iterator[Stack]:
 
 
 def test_what_one_replica_alone_holds_is_missed_by_a_quorum_and_found_at_all(
-    three_nodes: Stack, tmp_path: Path
+    three_nodes: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As after a change of the replication without a repair; nobody reads the topic meanwhile."""
     tables = {"t": "(a int PRIMARY KEY, v text)"}
@@ -45,6 +45,8 @@ def test_what_one_replica_alone_holds_is_missed_by_a_quorum_and_found_at_all(
         assert 0 < at_quorum["missing"] < ROWS
         at_all = bench.run("verify", "lonely.t", "--consistency", "all")
         assert (at_all["missing"], at_all["exit"]) == (ROWS, 1)
+        for name, value in bench.environment.items():
+            monkeypatch.setenv(name, value)
         session = target_session(migration_from(tmp_path / "command" / "migration.toml").target)
         (found, _) = KeyspacesPasses(session).of(TableId("lonely", "t"))
         session.close()
