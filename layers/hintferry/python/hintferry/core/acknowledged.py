@@ -31,11 +31,14 @@ class Acknowledged:
     def add(self, work: RowWork | StaticWork, statements: Sequence[Statement]) -> None:
         """The target acknowledged these statements, all that `work` asks for."""
         starts = [one.timestamp for one in statements if not isinstance(one, Add)]
+        if not starts:
+            return
+        start = min(starts)
         keys: Sequence[Key | None] = [None] if isinstance(work, StaticWork) else [*work.rows]
-        for key in keys if starts else ():
+        for key in keys:
             where = work.table, work.partition, key
             # Taken out first, so that the oldest stays in front.
-            self._starts[where] = max(min(starts), self._starts.pop(where, 0))
+            self._starts[where] = max(start, self._starts.pop(where, 0))
         while len(self._starts) > KEYS:
             del self._starts[next(iter(self._starts))]
 
