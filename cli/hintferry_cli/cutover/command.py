@@ -61,7 +61,7 @@ def cutover(
             raise ConfigurationError("--undo goes alone: it looks at no gate")
         migration = migration_from(config)
         where = places(parked_queue_url, replay_queue_url, bucket)
-        with options.seat(migration, where) as seat:
+        with options.seat(migration, [name], where) as seat:
             keeper = seat.keeper(name, answers)
             if undo:
                 keeper.take_back()
