@@ -20,7 +20,7 @@ from hintferry.sample import Sample, sample
 from hintferry.testing.inspection import facts_of
 from hintferry_cli.cost import view
 from hintferry_cli.cost.figures import ROW_METADATA, Figures, TableCost, table_cost, together
-from tests.cli.sources import Rows, answering, run, scan_of
+from tests.cli.sources import LOOK, Rows, answering, run, scan_of
 from tests.cli.test_preflight import GOOD
 from tests.cli.test_schema_command import HEAD
 
@@ -166,7 +166,10 @@ def test_a_source_that_does_not_answer_is_told(
 
     monkeypatch.setattr(inspection, "table", away)
     result = run("cost", "--config", str(config))
-    assert (result.exit_code, result.stderr) == (2, "hintferry: source: cannot connect\n")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        f"hintferry: source: cannot connect; {LOOK}\n",
+    )
     assert inspection.closed
 
 

@@ -43,7 +43,6 @@ from hintferry.adapters.session import COMMON_OPTIONS, CqlSession
 from hintferry.adapters.settings import (
     Migration,
     Queues,
-    SourceSettings,
     TableSettings,
     TargetSettings,
     migration_from_environment,
@@ -52,6 +51,7 @@ from hintferry.adapters.settings import (
 from hintferry.adapters.sigv4 import KeyspacesAuthProvider
 from hintferry.adapters.source_login import SourceLogin
 from hintferry.adapters.source_nodes import CqlNodes
+from hintferry.adapters.source_settings import SourceSettings
 from hintferry.adapters.sweep_steps import SweepSteps
 from hintferry.adapters.target_check import TargetCheck
 from hintferry.backfill import Backfill
