@@ -90,7 +90,7 @@ def test_how_a_table_stands(seen: Look, standing: Standing) -> None:
 
 def test_a_terminal_shows_each_condition_with_its_mend() -> None:
     out = StringIO()
-    view.show(look(parked={"schema": 1}), Console(file=out, width=120))
+    view.show(view.as_tree(look(parked={"schema": 1})), Console(file=out, width=120))
     shown = out.getvalue()
     assert shown.startswith("shop.orders: not yet\n")
     assert re.search(r"✗  nothing parked +1 record parked: schema 1", shown)

@@ -156,6 +156,8 @@ def test_however_many_tables_ask_cloudwatch_is_asked_once_a_look(
     time.advance(int(LOOK_EVERY_S * 1e6))
     seen.reports(NOW)
     assert len(cloudwatch.calls) == 6, "the next look has answers of its own"
+    seen.reports(NOW - 6 * 24 * 3_600)
+    assert cloudwatch.calls[6:] == [12], "losses are looked for further back where they are asked"
 
 
 def test_the_guard_emits_what_is_looked_for() -> None:

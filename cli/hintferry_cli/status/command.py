@@ -133,5 +133,5 @@ def _tell(looks: Sequence[Look], html: Path | None, *, json: bool) -> None:
         typer.echo(json_text.dumps({"tables": trees}))
         return
     out = Console()
-    for look in looks:
-        view.show(look, out)
+    for tree in trees:
+        view.show(tree, out)

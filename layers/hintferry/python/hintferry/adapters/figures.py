@@ -12,7 +12,7 @@ from hintferry.adapters.settings import Migration
 from hintferry.core.facts import Lag, NodeReport
 from hintferry.core.gate import PASS_HOLDS_S, REPORT_HOLDS_S
 from hintferry.core.schema import TableId
-from hintferry.held import HELD_S, Held
+from hintferry.held import Held
 from hintferry.ports import Clock
 
 NODES = "Hintferry/Nodes"
@@ -28,6 +28,9 @@ LOSSES = ("HintsLost", "SegmentsDeleted")
 
 GROWING_LOSSES = ("ErrorSegments", "TablesToSweep")
 """They stay until somebody has seen to it: more of them is a new loss."""
+
+LOOK_BACK_S = (3600.0, 24 * 3600.0, PASS_HOLDS_S)
+"""Losses are looked for as far back as the nearest of these that reaches."""
 
 QUERIES_A_CALL = 500
 """As many as GetMetricData takes."""
@@ -50,17 +53,19 @@ _Found = Mapping[_Query, Series]
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """Everything at once: who reports, and their series, lately and as far back as a pass holds."""
+    """What was answered in one moment: who reports, and what."""
 
     nodes: Sequence[str]
     lately: _Found
-    losses: _Found
+    losses: dict[float, _Found]
+    """By how far back it was looked, each asked for when it is wanted."""
 
 
 class CloudWatchFigures:
     """`cloudwatch` is a boto3 client, whose errors are raised; `tables`: whose lag is looked at.
 
-    However many tables ask in one moment, CloudWatch is asked once.
+    However many tables ask in one moment, CloudWatch is asked once; for losses once a time to look
+    back.
     """
 
     def __init__(
@@ -72,8 +77,11 @@ class CloudWatchFigures:
 
     def reports(self, since: float) -> list[NodeReport]:
         """The latest of each node, with losses since then (epoch s), a week back at most."""
-        look = self._held.answer()
-        return [self._report(look, node, since) for node in look.nodes]
+        look, ago = self._held.answer(), self._clock.now() - since
+        back = next((back for back in LOOK_BACK_S if back >= ago), LOOK_BACK_S[-1])
+        if back not in look.losses:
+            look.losses[back] = self._look_back(look.nodes, back)
+        return [self._report(node, since, look.lately, look.losses[back]) for node in look.nodes]
 
     def lag(self, table: TableId) -> Lag | None:
         """Of the table's topic, as MSK has it; None where it is not known."""
@@ -81,17 +89,15 @@ class CloudWatchFigures:
         return Lag(int(series[-1][1]), series[-1][0]) if series else None
 
     def _look(self) -> _Look:
-        nodes, now = self._nodes(), self._clock.now()
-        lately = [self._of_node(node, name) for node in nodes for name in (HINTED_UPTO, SET_ASIDE)]
-        lately += [self._lag_of(table) for table in self._tables]
-        losses = [
-            self._of_node(node, name) for node in nodes for name in (*LOSSES, *GROWING_LOSSES)
-        ]
-        return _Look(
-            nodes,
-            self._series(lately, now - REPORT_HOLDS_S, PERIOD_S),
-            self._series(losses, now - PASS_HOLDS_S - HELD_S, LOSS_PERIOD_S),
-        )
+        nodes, names = self._nodes(), (HINTED_UPTO, SET_ASIDE)
+        wanted = [self._of_node(node, name) for node in nodes for name in names]
+        wanted += [self._lag_of(table) for table in self._tables]
+        return _Look(nodes, self._series(wanted, self._clock.now() - REPORT_HOLDS_S, PERIOD_S), {})
+
+    def _look_back(self, nodes: Sequence[str], back_s: float) -> _Found:
+        names = *LOSSES, *GROWING_LOSSES
+        wanted = [self._of_node(node, name) for node in nodes for name in names]
+        return self._series(wanted, self._clock.now() - back_s, LOSS_PERIOD_S)
 
     @property
     def _pipeline(self) -> str:
@@ -125,15 +131,13 @@ class CloudWatchFigures:
         )
         return _Query(BROKERS, "SumOffsetLag", dimensions)
 
-    def _report(self, look: _Look, node: str, since: float) -> NodeReport:
-        hinted, aside = (
-            look.lately[self._of_node(node, name)] for name in (HINTED_UPTO, SET_ASIDE)
-        )
+    def _report(self, node: str, since: float, lately: _Found, losses: _Found) -> NodeReport:
+        hinted, aside = (lately[self._of_node(node, name)] for name in (HINTED_UPTO, SET_ASIDE))
         # A period that is cut at its beginning would tell less than it held.
         begin = since - since % LOSS_PERIOD_S
         lost: list[float] = []
         for name in (*LOSSES, *GROWING_LOSSES):
-            series = [one for one in look.losses[self._of_node(node, name)] if one[0] >= begin]
+            series = [one for one in losses[self._of_node(node, name)] if one[0] >= begin]
             lost += _rises(series) if name in GROWING_LOSSES else (at for at, v in series if v)
         upto = hinted[-1][1] if hinted else 0.0
         return NodeReport(
