@@ -16,13 +16,13 @@ import cdk_nag
 
 from hintferry.adapters.settings import Migration, migration_from
 from hintferry.core.errors import ConfigurationError
+from hintferry_cli.cost.standing import standing_cost, told
 from infra.alarms import AlarmsStack
 from infra.kafka import KafkaStack
 from infra.layer import Code, build_layer
 from infra.network import NetworkStack
 from infra.nodes import NodesStack
 from infra.pipeline import PipelineStack
-from infra.standing import standing_cost, told
 from infra.sweep import SweepStack
 from infra.tables import TablesStack
 from tools.places import BUILD, ROOT
@@ -65,8 +65,7 @@ def main() -> int:
         build_layer(code.directory / "layer")
         out = Path(os.environ.get("CDK_OUTDIR", str(path.parent / "cdk.out")))
         build(migration, code, str(out)).synth()
-        templates = [json.loads(path.read_text()) for path in out.glob("*.template.json")]
-        print(told(standing_cost(migration, templates)))
+        print(told(standing_cost(migration)))
     except ConfigurationError as error:
         print(f"synth: {error}", file=sys.stderr)
         return 1

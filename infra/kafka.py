@@ -10,7 +10,8 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_msk as msk
 from constructs import Construct
 
-from hintferry.adapters.settings import KafkaSettings, Migration, TableSettings
+from hintferry.adapters.deployment import KafkaSettings
+from hintferry.adapters.settings import Migration, TableSettings
 from infra.figures import TOPIC_RETENTION_S
 from infra.network import NetworkStack
 

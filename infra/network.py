@@ -9,7 +9,8 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from hintferry.adapters.settings import Migration, NetworkSettings
+from hintferry.adapters.deployment import NetworkSettings
+from hintferry.adapters.settings import Migration
 from hintferry.core.errors import ConfigurationError
 from infra.accepted import accept
 from infra.key import make_key

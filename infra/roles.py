@@ -9,7 +9,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from hintferry.adapters.settings import SourceSettings
+from hintferry.adapters.source_settings import SourceSettings
 from hintferry.core.schema import TableId
 from infra.accepted import accept
 

@@ -14,7 +14,8 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from hintferry.adapters.settings import Migration, SweepSettings, TableSettings
+from hintferry.adapters.deployment import SweepSettings
+from hintferry.adapters.settings import Migration, TableSettings
 from infra import roles
 from infra.accepted import accept
 from infra.figures import sweep_window_minutes

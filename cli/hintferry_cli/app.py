@@ -1,5 +1,6 @@
 """The list of verbs."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -9,7 +10,7 @@ from hintferry_cli.cost.command import HELP as COST_HELP
 from hintferry_cli.cost.command import cost
 from hintferry_cli.cutover.command import HELP as CUTOVER_HELP
 from hintferry_cli.cutover.command import cutover
-from hintferry_cli.failures import Settings
+from hintferry_cli.failures import Settings, Status, unexpected
 from hintferry_cli.init.command import HELP as INIT_HELP
 from hintferry_cli.init.command import init
 from hintferry_cli.preflight.command import HELP as PREFLIGHT_HELP
@@ -66,4 +67,11 @@ def options(
 
 def main() -> None:
     """Run the command; exits with its status."""
-    app(prog_name="hintferry")
+    try:
+        app(prog_name="hintferry")
+    except Exception as error:
+        # Whatever it is, an operator in the middle of a migration gets a sentence.
+        if "--debug" in sys.argv:
+            raise
+        print(f"hintferry: {unexpected(error)}", file=sys.stderr)
+        sys.exit(Status.FAILED)

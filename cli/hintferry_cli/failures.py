@@ -17,7 +17,7 @@ from botocore.exceptions import (
     NoRegionError,
 )
 
-from hintferry.core.errors import HintferryError
+from hintferry.core.errors import HintferryError, Unreachable
 
 
 class Status(IntEnum):
@@ -60,7 +60,19 @@ def sentence(error: Exception) -> str:
     if isinstance(error, ClientError):
         code = error.response["Error"].get("Code", "").rpartition(".")[2]
         return _BY_CODE.get(code, _unknown)(error)
+    if isinstance(error, Unreachable):
+        return f"{error}; look at its address and port, and at the network in between"
     return str(error)
+
+
+def unexpected(error: Exception) -> str:
+    """Of what nobody foresaw: something may be done, and something left undone."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}; mend that, then run it again"
+    return (
+        f"a defect of Hintferry's own ({type(error).__name__}: {error}); run it again as"
+        " `hintferry --debug ...`, and report what that shows"
+    )
 
 
 def _no_queue(error: ClientError) -> str:

@@ -23,7 +23,7 @@ from hintferry.adapters.clock import WallClock
 from hintferry.adapters.ring import ranges_of
 from hintferry.adapters.scan import Consistency, TokenScan
 from hintferry.adapters.session import CqlSession
-from hintferry.adapters.settings import Auth, SourceSettings
+from hintferry.adapters.source_settings import Auth, SourceSettings
 from hintferry.core.coalesce import RowWork
 from hintferry.core.errors import Unreachable
 from hintferry.core.rows import Snapshot

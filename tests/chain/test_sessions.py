@@ -15,7 +15,8 @@ from hintferry.adapters.cassandra import CassandraSource
 from hintferry.adapters.clock import WallClock
 from hintferry.adapters.keyspaces import KeyspacesTarget
 from hintferry.adapters.session import IDLE_S, CqlSession
-from hintferry.adapters.settings import SourceSettings, TargetSettings
+from hintferry.adapters.settings import TargetSettings
+from hintferry.adapters.source_settings import SourceSettings
 from hintferry.core.coalesce import RowWork
 from hintferry.core.errors import SideFault, StaleRead
 from hintferry.core.limits import REQUEST_TIMEOUT_S, STALE_AFTER_S

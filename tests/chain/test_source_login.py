@@ -16,7 +16,7 @@ import pytest
 
 from hintferry import wiring
 from hintferry.adapters import session, source_login
-from hintferry.adapters.settings import Auth, SourceSettings
+from hintferry.adapters.source_settings import Auth, SourceSettings
 from hintferry.core.errors import Unreachable
 from sandbox.queue_source import client
 from sandbox.stack import Stack

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from hintferry.adapters.settings import TableSettings
+from hintferry.adapters.settings import TableSettings, migration_from
 from hintferry.core.capacity import Capacity, Mode
 from hintferry.core.cost import TIMESTAMP_METADATA, row_size, write_units
 from hintferry.core.errors import Side, Unreachable
@@ -20,7 +20,7 @@ from hintferry.sample import Sample, sample
 from hintferry.testing.inspection import facts_of
 from hintferry_cli.cost import view
 from hintferry_cli.cost.figures import ROW_METADATA, Figures, TableCost, table_cost, together
-from tests.cli.sources import Rows, answering, run, scan_of
+from tests.cli.sources import LOOK, Rows, answering, run, scan_of
 from tests.cli.test_preflight import GOOD
 from tests.cli.test_schema_command import HEAD
 
@@ -121,8 +121,26 @@ def test_the_command_gives_the_same_for_programs_and_for_people(
     answering(monkeypatch, facts_of(GOOD), rows)
     shown = run("cost", "shop.orders", "--config", str(config)).stdout
     assert "shop.orders" in shown
-    assert f"Prices of us-east-1, {PRICES[0].dated} (those of eu-west-1 are not known" in shown
-    assert "make synth" in shown
+    assert f"prices of us-east-1, {PRICES[0].dated} (those of eu-west-1 are not known" in shown
+    assert f"Sweeps, one every 72 h: {told['sweeps_month']:,.2f} a month." in shown
+    assert told["sweeps_month"] == pytest.approx(table["sweep"] * 730 / 72)
+    standing = told["standing"]
+    assert standing["month"] == pytest.approx(sum(line["usd"] for line in standing["lines"]))
+    assert f"together {standing['month']:,.2f}" in " ".join(shown.split())
+    assert told["warm_throughput"] == {}
+
+
+def test_a_table_that_is_to_be_warmed_has_a_fee_that_is_not_known(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.write_text(config.read_text() + "warm_write_units = 20000\n")
+    told = {"read_units": 12_000, "write_units": 20_000, "usd": None}
+    answering(monkeypatch, facts_of(GOOD))
+    result = run("cost", "--json", "--config", str(config))
+    assert json.loads(result.stdout)["warm_throughput"] == {"shop.orders": told}
+    answering(monkeypatch, facts_of(GOOD))
+    shown = run("cost", "--config", str(config)).stdout
+    assert "Warming shop.orders to 12,000 read and 20,000 write units a second" in shown
 
 
 @pytest.mark.parametrize(
@@ -148,17 +166,33 @@ def test_a_source_that_does_not_answer_is_told(
 
     monkeypatch.setattr(inspection, "table", away)
     result = run("cost", "--config", str(config))
-    assert (result.exit_code, result.stderr) == (2, "hintferry: source: cannot connect\n")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        f"hintferry: source: cannot connect; {LOOK}\n",
+    )
     assert inspection.closed
 
 
-def test_the_table_fits_a_terminal() -> None:
+def shown_at(width: int, config: Path) -> list[str]:
     out = StringIO()
     costs = [TableCost(ORDERS, 9, 412, Figures(71_000_000, 2700.0, 44.4, 33.6, 0.62, 0.1, 1215.0))]
-    view.show(costs * 2, PRICES[0], "us-east-1", Console(file=out, width=110))
-    lines = out.getvalue().splitlines()
+    bill = view.Bill(migration_from(config), costs * 2, PRICES[0])
+    view.show(bill, Console(file=out, width=width))
+    return out.getvalue().splitlines()
+
+
+def test_a_line_a_table_where_there_is_room(config: Path) -> None:
+    lines = shown_at(110, config)
     names = "USD rows bytes GiB backfill sweep 1M changes timestamps month"
     assert " ".join(lines[0].split()) == names
     assert lines[1].split()[:4] == ["shop.orders", "71,000,000", "412", "2,700.00"]
     assert lines[3].split()[:3] == ["together", "142,000,000", "5,400.00"]
-    assert "not known here" not in out.getvalue()
+
+
+def test_no_figure_is_cut_off_where_there_is_none(config: Path) -> None:
+    """Rich takes a pipe to be 80 wide."""
+    for width in (80, 60):
+        text = "\n".join(shown_at(width, config))
+        assert "…" not in text
+        for figure in ("71,000,000", "142,000,000", "5,400.00", "2,430.00"):
+            assert figure in text

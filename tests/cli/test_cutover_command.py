@@ -16,6 +16,7 @@ from hintferry.adapters.settings import Queues
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.gate import gate
 from hintferry.core.schema import TableId
+from hintferry.held import HELD_S
 from hintferry_cli.app import app
 from hintferry_cli.gate import options, view
 from hintferry_cli.gate.view import Look, Standing
@@ -89,7 +90,7 @@ def test_how_a_table_stands(seen: Look, standing: Standing) -> None:
 
 def test_a_terminal_shows_each_condition_with_its_mend() -> None:
     out = StringIO()
-    view.show(look(parked={"schema": 1}), Console(file=out, width=120))
+    view.show(view.as_tree(look(parked={"schema": 1})), Console(file=out, width=120))
     shown = out.getvalue()
     assert shown.startswith("shop.orders: not yet\n")
     assert re.search(r"✗  nothing parked +1 record parked: schema 1", shown)
@@ -158,7 +159,8 @@ def test_parked_records_are_counted_for_their_table_and_let_go() -> None:
         '{"table": null, "reason": "undecodable"}',
     ]
     sqs = Sqs(bodies)
-    waiting = QueuesAndBucket(sqs, None, Queues("parked", "replay", "bucket"))
+    now = [0.0]
+    waiting = QueuesAndBucket(sqs, None, Queues("parked", "replay", "bucket"), lambda: now[0])
     assert waiting.parked(TableId("shop", "orders")) == {"schema": 2, "undecodable": 1}
     receives = sqs.receives
     assert waiting.parked(TableId("shop", "none")) == {"undecodable": 1}
@@ -166,6 +168,8 @@ def test_parked_records_are_counted_for_their_table_and_let_go() -> None:
     assert sqs.released == len(bodies)
     assert waiting.replayed() == 6
     sqs.in_flight = 2
+    assert waiting.parked(TableId("shop", "none")) == {"undecodable": 1}, "asked just now"
+    now[0] += HELD_S
     assert waiting.parked(TableId("shop", "none")) == {"undecodable": 1, IN_FLIGHT: 2}
 
 

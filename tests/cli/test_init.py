@@ -10,12 +10,13 @@ import pytest
 
 from hintferry import wiring
 from hintferry.adapters.cqlfile import schema_from
-from hintferry.adapters.settings import Auth, SourceSettings, migration_from
+from hintferry.adapters.settings import migration_from
+from hintferry.adapters.source_settings import Auth, SourceSettings
 from hintferry.core.errors import Side, Unreachable
 from hintferry.core.schema import TableId
 from hintferry.core.source import SourceNode
 from hintferry.testing.inspection import ScriptedInspection, facts_of
-from tests.cli.sources import TEXT, answering, run
+from tests.cli.sources import LOOK, TEXT, answering, run
 
 POINT = ("--contact-point", "10.0.2.11", "--region", "eu-west-1")
 
@@ -154,7 +155,7 @@ def test_a_source_that_does_not_answer_is_told_in_one_sentence(
     inspection = answering(monkeypatch, Unreachable(Side.SOURCE, "cannot connect: refused"))
     result = run(*init(tmp_path))
     assert (result.exit_code, inspection.closed) == (2, True)
-    assert result.stderr == "hintferry: source: cannot connect: refused\n"
+    assert result.stderr == f"hintferry: source: cannot connect: refused; {LOOK}\n"
 
 
 def test_other_datacenters_are_named_and_not_counted(

@@ -74,7 +74,7 @@ def test_a_pass_shows_its_sums_its_books_and_what_is_not_equal(tmp_path: Path) -
     assert "1 could not be read" in text
     assert f"{equal:,} equal" in text
     assert "7 of 8 ranges of tokens are done" in text
-    assert "1 ranges are not done. Run it again" in text
+    assert "1 ranges are not done; run it again for the rest." in text
     assert "unfinished" in text
     assert "source: down" in text
     assert "0.42 USD" in text

@@ -30,7 +30,7 @@ from hintferry.testing.inspection import GOOD_SETTINGS, ScriptedTarget, facts_of
 from hintferry_cli.failures import Status
 from hintferry_cli.preflight import view
 from hintferry_cli.preflight.finding import Finding, Level
-from tests.cli.sources import TEXT, Rows, answering, run
+from tests.cli.sources import LOOK, TEXT, Rows, answering, run
 from tests.cli.test_schema_command import HEAD
 
 ORDERS = TableId("shop", "orders")
@@ -234,7 +234,7 @@ def test_a_schema_file_that_is_not_there_is_a_fault(
     (config.parent / "schema.cql").unlink()
     status, findings = found(config, "--only", "source")
     assert (status, findings[0]["level"]) == (1, "fault")
-    assert "hintferry init" in findings[0]["what"]
+    assert "hintferry init" in findings[0]["mend"]
 
 
 def test_connectors_are_wanted_on_every_node_of_exactly_that_datacenter(
@@ -308,7 +308,9 @@ def test_a_source_that_does_not_answer_ends_the_look(
 ) -> None:
     settled(monkeypatch, Unreachable(Side.SOURCE, "cannot connect: refused"))
     status, findings = found(config)
-    assert (status, [one["what"] for one in findings]) == (2, ["source: cannot connect: refused"])
+    (one,) = findings
+    assert (status, one["where"], one["what"]) == (2, "source", "cannot connect: refused")
+    assert one["mend"] == LOOK
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,7 @@ def test_what_a_worker_refuses_ends_the_run(tmp_path: Path) -> None:
         pass
     assert run.state.unfinished is not None
     assert "none.toml does not exist" in run.state.unfinished
+    assert run.state.ending == run.state.unfinished, "to run it again would not help"
 
 
 def test_workers_that_die_are_told_and_leave_the_run_unfinished(
@@ -163,6 +164,7 @@ def test_workers_that_die_are_told_and_leave_the_run_unfinished(
         pass
     assert run.state.failed == 2
     assert run.state.unfinished == f"{len(RANGES)} ranges are not done"
+    assert run.state.ending == f"{len(RANGES)} ranges are not done; run it again for the rest"
 
 
 def test_a_worker_that_has_told_all_and_does_not_end_is_ended(

@@ -1,15 +1,20 @@
-"""What stands costs, from the templates, by the arithmetic that AWS's pages give."""
+"""What stands is counted as the templates have it, and paid as AWS's pages say."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from hintferry.adapters.settings import migration_from
-from infra import prices
-from infra.standing import Line, standing_cost, told
+from hintferry.adapters.settings import Migration, migration_from
+from hintferry.core import prices
+from hintferry_cli.cost import standing
+from hintferry_cli.cost.standing import Line, standing_cost, told, total
+from infra import figures, metrics
+from node.cdcguard import cdcguard
 from tests.infra.synthesised import Template, properties
 from tools.places import ROOT
 
@@ -18,47 +23,121 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("infra")]
 MIGRATION = migration_from(ROOT / "migration.toml")
 
 
-@pytest.fixture(scope="module")
-def lines(templates: dict[str, Template]) -> dict[str, Line]:
-    return {line.name: line for line in standing_cost(MIGRATION, list(templates.values()))}
+def by_name(migration: Migration) -> dict[str, Line]:
+    return {line.name: line for line in standing_cost(migration)}
 
 
-def test_each_thing_that_stands_is_counted(
-    lines: dict[str, Line], templates: dict[str, Template]
-) -> None:
-    assert lines["brokers, kafka.m7g.large"].usd == pytest.approx(3 * 0.204 * 730)
-    assert lines["GiB of brokers' storage"].usd == pytest.approx(75.0)
-    assert lines["event poller units"].usd == pytest.approx(0.185 * 730)
-    # Two services, three zones.
-    assert lines["endpoints, a zone each"].count == 6
+LINES = by_name(MIGRATION)
+
+
+def series(alarms: Iterable[dict[str, Any]], migration: Migration) -> int:
+    """A query's alarm is paid by the series that it looks at."""
+    topics, found = len(migration.followed), 0
+    for alarm in alarms:
+        (query,) = alarm.get("Metrics", [{"Expression": ""}])
+        if not query["Expression"]:
+            found += 1
+        elif "Broker ID" in query["Expression"]:
+            found += migration.deployment.kafka.brokers
+        elif "EventSourceMappingUUID" in query["Expression"]:
+            found += topics + 1
+        else:
+            assert "Consumer Group" in query["Expression"]
+            found += topics
+    return found
+
+
+def poller_units(templates: dict[str, Template]) -> int:
+    pollers: dict[str, int] = {}
+    for one in properties(templates, "AWS::Lambda::EventSourceMapping"):
+        if config := one.get("ProvisionedPollerConfig"):
+            group = config["PollerGroupName"]
+            pollers[group] = pollers.get(group, 0) + config["MinimumPollers"]
+    return sum(-(-count // standing.POLLERS_A_UNIT) for count in pollers.values())
+
+
+def agree(lines: dict[str, Line], templates: dict[str, Template], migration: Migration) -> None:
+    """Every count is that of the templates."""
+    brokers = properties(templates, "AWS::MSK::Cluster")
+    assert [line.count for name, line in lines.items() if name.startswith("brokers")] == [
+        one["NumberOfBrokerNodes"] for one in brokers
+    ]
+    assert lines["event poller units"].count == poller_units(templates)
+    assert lines["endpoints, a zone each"].count == sum(
+        len(one["SubnetIds"])
+        for one in properties(templates, "AWS::EC2::VPCEndpoint")
+        if one["VpcEndpointType"] == "Interface"
+    )
     alarms = properties(templates, "AWS::CloudWatch::Alarm")
-    assert lines["series that alarms watch"].count > len(alarms)
-    assert (lines["dashboards"].count, lines["keys"].count, lines["secrets"].count) == (2, 1, 0)
+    assert lines["series that alarms watch"].count == series(alarms, migration)
+    for name, kind in (
+        ("dashboards", "AWS::CloudWatch::Dashboard"),
+        ("keys", "AWS::KMS::Key"),
+    ):
+        assert lines[name].count == len(properties(templates, kind)), name
 
 
-def test_the_sum_is_told_with_region_and_date(lines: dict[str, Line]) -> None:
-    text = told(list(lines.values()))
+def test_the_counts_are_those_of_the_templates(templates: dict[str, Template]) -> None:
+    agree(LINES, templates, MIGRATION)
+    assert LINES["secrets"].count == 0
+
+
+def test_what_is_there_already_is_not_counted(imported: tuple[dict[str, Template], Path]) -> None:
+    templates, folder = imported
+    migration = migration_from(folder / "migration.toml")
+    lines = by_name(migration)
+    agree(lines, templates, migration)
+    assert (lines["endpoints, a zone each"].count, lines["secrets"].count) == (6, 1)
+
+
+def test_fewer_alarms_watch_where_no_sweep_is_scheduled_and_no_node_is_told() -> None:
+    deployment = MIGRATION.deployment
+    bare = replace(deployment, nodes=0, sweep=replace(deployment.sweep, every_hours=0))
+    lines, name = by_name(replace(MIGRATION, deployment=bare)), "series that alarms watch"
+    assert LINES[name].count - lines[name].count == 3
+    assert lines["MB of the nodes' reports"].usd == 0
+
+
+def test_each_is_paid_as_its_page_says() -> None:
+    assert LINES["brokers, kafka.m7g.large"].usd == pytest.approx(3 * 0.204 * 730)
+    assert LINES["GiB of brokers' storage"].usd == pytest.approx(75.0)
+    assert LINES["event poller units"].usd == pytest.approx(0.185 * 730)
+    assert LINES["endpoints, a zone each"].usd == pytest.approx(6 * 0.01 * 730)
+
+
+def test_our_metrics_and_the_nodes_reports_are_what_is_sent() -> None:
+    sent = len(metrics.OURS), len(metrics.OF_SWEEPS), len(cdcguard.METRICS)
+    assert sent == (standing.SERIES, standing.SERIES_OF_SWEEPS, standing.SERIES_OF_A_NODE)
+    assert standing.MAPPINGS_A_POLLER_GROUP == figures.MAPPINGS_A_POLLER_GROUP
+    timer = (ROOT / "node" / "units" / "cdcguard.timer").read_text()
+    assert f"OnUnitActiveSec={3600 // standing.REPORTS_AN_HOUR}" in timer
+    unset = dict.fromkeys(cdcguard.Settings._fields, "")
+    named: Any = cdcguard.Settings(**unset | {"pipeline": "hintferry", "node": "10.0.1.11"})  # type: ignore[arg-type]
+    report = cdcguard.emf_document(named, dict.fromkeys(cdcguard.METRICS, 1.8e9), 1.8e9)
+    assert 0.7 * standing.REPORT_BYTES < len(report) < standing.REPORT_BYTES
+
+
+def test_the_sum_is_told_with_region_and_date() -> None:
+    lines = list(LINES.values())
+    text = told(lines)
     assert "us-east-1" in text
-    assert prices.DATED in text
-    total = sum(line.usd or 0 for line in lines.values())
-    assert text.splitlines()[-1].split() == ["together", f"{total:,.2f}"]
+    assert prices.STANDING_DATED in text
+    assert total(lines) == sum(line.usd or 0 for line in lines)
+    assert text.splitlines()[-1].split() == ["together", f"{total(lines):,.2f}"]
 
 
-def test_an_instance_without_a_price_is_said_to_have_none(templates: dict[str, Template]) -> None:
-    changed = json.loads(json.dumps(templates["hintferry-kafka"]).replace("m7g.large", "x9.huge"))
-    (line, *_) = standing_cost(MIGRATION, [changed])
-    assert (line.name, line.usd) == ("brokers, kafka.x9.huge", None)
+def test_an_instance_without_a_price_is_said_to_have_none() -> None:
+    deployment = MIGRATION.deployment
+    huge = replace(deployment, kafka=replace(deployment.kafka, instance="kafka.x9.huge"))
+    line = by_name(replace(MIGRATION, deployment=huge))["brokers, kafka.x9.huge"]
+    assert line.usd is None
     assert "no price known" in told([line])
 
 
 def test_pollers_of_a_group_share_units() -> None:
-    mapping = {"ProvisionedPollerConfig": {"MinimumPollers": 1, "PollerGroupName": "a"}}
-    body = {"Type": "AWS::Lambda::EventSourceMapping", "Properties": mapping}
-    template = {"Resources": {str(number): body for number in range(200)}}
-    many = replace(MIGRATION, tables=MIGRATION.tables * 100)
-    (units,) = (
-        line for line in standing_cost(many, [template]) if line.name == "event poller units"
-    )
+    """As many mappings as one Region's account takes: the marker rows' is one of them."""
+    many = replace(MIGRATION, tables=(MIGRATION.tables * 100)[:199])
+    units = by_name(many)["event poller units"]
     assert (units.count, round(units.usd or 0)) == (20, 2701)
     decision = next((ROOT / "docs" / "decisions").glob("*-a-topic-a-table.md")).read_text()
     assert "20 units, $2,701" in decision

@@ -14,10 +14,13 @@ from hintferry.adapters.figures import CloudWatchFigures
 from hintferry.adapters.settings import migration_from
 from hintferry.core.facts import Lag, NodeReport
 from hintferry.core.schema import TableId
+from hintferry.cutover import LOOK_EVERY_S
+from hintferry.held import HELD_S
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
 from node.cdcguard import cdcguard
 
 NOW = 1_760_000_000.0
+ORDERS = TableId("shop", "orders")
 CONFIG = (
     '[source]\ncontact_points = ["10.0.1.11"]\ndatacenter = "dc1"\n'
     '[target]\nendpoint = "x"\nregion = "x"\n[capture]\ntopic_prefix = "cdc"\n'
@@ -30,6 +33,8 @@ class CloudWatch:
     def __init__(self) -> None:
         self.values: dict[tuple[str, str], list[tuple[float, float]]] = {}
         self.asked: list[dict[str, Any]] = []
+        self.calls: list[int] = []
+        """Of GetMetricData, with how many queries."""
 
     def get_paginator(self, operation: str) -> Any:
         self.operation = operation
@@ -43,6 +48,7 @@ class CloudWatch:
                     dimensions = [*asked["Dimensions"], {"Name": "node", "Value": node}]
                     yield {"Metrics": [{"Dimensions": dimensions}, {"Dimensions": []}]}
             return
+        self.calls.append(len(asked["MetricDataQueries"]))
         for query in asked["MetricDataQueries"]:
             self.asked.append(query["MetricStat"])
             metric = query["MetricStat"]["Metric"]
@@ -69,10 +75,16 @@ def cloudwatch() -> CloudWatch:
 
 @pytest.fixture
 def seen(cloudwatch: CloudWatch, tmp_path: Path) -> CloudWatchFigures:
-    path = tmp_path / "migration.toml"
+    return looking_at([ORDERS], cloudwatch, tmp_path)
+
+
+def looking_at(
+    tables: list[TableId], cloudwatch: CloudWatch, folder: Path, time: SimulatedTime | None = None
+) -> CloudWatchFigures:
+    path = folder / "migration.toml"
     path.write_text(CONFIG)
-    clock = ScriptedClock(SimulatedTime(int(NOW * 1e6)))
-    return CloudWatchFigures(cloudwatch, migration_from(path), clock)
+    clock = ScriptedClock(time or SimulatedTime(int(NOW * 1e6)))
+    return CloudWatchFigures(cloudwatch, migration_from(path), tables, clock)
 
 
 def test_a_node_says_up_to_when_it_has_hinted(
@@ -114,18 +126,38 @@ def test_losses_are_dated_and_what_merely_lies_there_is_none(
     assert report.lost_at == expected
 
 
-def test_the_lag_is_that_of_the_tables_topic(
-    cloudwatch: CloudWatch, seen: CloudWatchFigures
-) -> None:
-    orders = TableId("shop", "orders")
-    assert seen.lag(orders) is None
+def test_the_lag_is_that_of_the_tables_topic(cloudwatch: CloudWatch, tmp_path: Path) -> None:
+    time = SimulatedTime(int(NOW * 1e6))
+    seen = looking_at([ORDERS], cloudwatch, tmp_path, time)
+    assert seen.lag(ORDERS) is None
     cloudwatch.values = {("SumOffsetLag", "cdc.shop.orders"): [(120, 7), (60, 0)]}
-    assert seen.lag(orders) == Lag(0, NOW - 60)
+    time.advance(int(HELD_S * 1e6))
+    assert seen.lag(ORDERS) == Lag(0, NOW - 60)
     assert {one["Name"]: one["Value"] for one in cloudwatch.asked[-1]["Metric"]["Dimensions"]} == {
         "Cluster Name": "hintferry",
         "Consumer Group": "hintferry-shop.orders-v1",
         "Topic": "cdc.shop.orders",
     }
+
+
+def test_however_many_tables_ask_cloudwatch_is_asked_once_a_look(
+    cloudwatch: CloudWatch, tmp_path: Path
+) -> None:
+    time = SimulatedTime(int(NOW * 1e6))
+    tables = [TableId("shop", f"t{number}") for number in range(600)]
+    cloudwatch.values = {("HintedUpTo", node): [(60, NOW)] for node in ("a", "b", "c")}
+    cloudwatch.values[("SumOffsetLag", "cdc.shop.t599")] = [(60, 9)]
+    seen = looking_at(tables, cloudwatch, tmp_path, time)
+    for table in tables:
+        seen.reports(NOW - 3_600)
+        seen.lag(table)
+    assert cloudwatch.calls == [500, 106, 12], "600 lags, 3 nodes with two figures and four losses"
+    assert seen.lag(tables[-1]) == Lag(9, NOW - 60), "each answer finds its query again"
+    time.advance(int(LOOK_EVERY_S * 1e6))
+    seen.reports(NOW)
+    assert len(cloudwatch.calls) == 6, "the next look has answers of its own"
+    seen.reports(NOW - 6 * 24 * 3_600)
+    assert cloudwatch.calls[6:] == [12], "losses are looked for further back where they are asked"
 
 
 def test_the_guard_emits_what_is_looked_for() -> None:

@@ -73,25 +73,37 @@ def test_what_only_the_stacks_read_has_defaults_and_is_read(tmp_path: Path) -> N
     ("good", "bad", "named"),
     [
         ('datacenter = "dc1"', "", "source.datacenter is missing"),
-        ('datacenter = "dc1"', "datacenter = 1", "source.datacenter is a int; write a str"),
+        (
+            'datacenter = "dc1"',
+            "datacenter = 1",
+            "datacenter is a whole number; write a text",
+        ),
         ('["10.0.0.1", "10.0.0.2"]', "[]", "source.contact_points must be a list of texts"),
         ('["10.0.0.1", "10.0.0.2"]', "[1]", "source.contact_points must be a list of texts"),
-        ('["10.0.0.1", "10.0.0.2"]', '"10.0.0.1"', "source.contact_points is a str"),
+        ('["10.0.0.1", "10.0.0.2"]', '"10.0.0.1"', "source.contact_points is a text; write a list"),
         ('region = "eu-west-1"', "", "target.region is missing"),
-        ('region = "eu-west-1"', 'region = "a"\nport = true', "target.port is a bool"),
-        ('region = "eu-west-1"', 'region = "a"\nregoin = "b"', "target: unknown key regoin"),
+        ('region = "eu-west-1"', 'region = "a"\nport = true', "target.port is true or false"),
+        (
+            'region = "eu-west-1"',
+            'region = "a"\nregoin = "b"',
+            "target: unknown key regoin; corr",
+        ),
         ("[target]", "[targets]", "target.endpoint is missing"),
         ("[source]", "source = 1\n[elsewhere]", "source must be a table, [source]"),
         ('[tables."shop.orders"]', "[tables.orders]", '"orders": write it as "keyspace.table"'),
         ('[tables."shop.orders"]', '[tables.".orders"]', 'write it as "keyspace.table"'),
-        ("ttl = false", "ttl = 0", "shop.Visits.ttl is a int; write a bool"),
+        ("ttl = false", "ttl = 0", "shop.Visits.ttl is a whole number; write true or false"),
         ("ttl = false", "tll = false", "shop.Visits: unknown key tll"),
         ("[source]", "[extra]\n[source]", "unknown key extra"),
         ("ttl = false", "partitions = 0", "shop.Visits.partitions is 0; write a number from 1 on"),
         ("[source]", "[network]\nvpc = 1\n[source]", "network: unknown key vpc"),
         ("[source]", "[network]\nsubnet_ids = []\n[source]", "subnet_ids must be a list of texts"),
         ("[source]", "[kafka]\nbrokers = -1\n[source]", "kafka.brokers is -1"),
-        ("[source]", "[kafka]\nbrokers = '3'\n[source]", "kafka.brokers is a str; write a int"),
+        (
+            "[source]",
+            "[kafka]\nbrokers = '3'\n[source]",
+            "brokers is a text; write a whole",
+        ),
         ("[source]", "[pipeline]\ngroup = 'a'\n[source]", "pipeline: unknown key group"),
         ("[source]", "[alarms]\ncritical = 'a'\n[source]", "alarms: unknown key critical"),
         (
@@ -140,7 +152,7 @@ def test_what_only_the_stacks_read_has_defaults_and_is_read(tmp_path: Path) -> N
         (DC, f'{DC}\ntls = true\nca_file = "no.pem"', "source.ca_file names no file; put the PEM"),
         (DC, f'{DC}\ntls = true\nca_file = "/a/b"', "source.ca_file is a path; write the name"),
         (DC, f"{DC}\ntls = true\nhost_names = false", "source.host_names is false; it takes a"),
-        (DC, f'{DC}\ntls = "yes"', "source.tls is a str; write a bool"),
+        (DC, f'{DC}\ntls = "yes"', "source.tls is a text; write true or false"),
     ],
 )
 def test_a_bad_file_is_refused_by_name_and_key(
@@ -153,6 +165,15 @@ def test_a_bad_file_is_refused_by_name_and_key(
     text = str(refused.value).replace(": ", ".")
     assert str(path) in text
     assert named.replace(": ", ".") in text
+
+
+def test_what_is_no_file_of_text_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "migration.toml"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigurationError, match=r"migration.toml is not valid TOML: "):
+        migration_from(path)
+    with pytest.raises(ConfigurationError, match=f"{tmp_path} cannot be read: Is a directory"):
+        migration_from(tmp_path)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import pytest
 
 from hintferry.adapters import source_login
 from hintferry.adapters.session import CqlSession
-from hintferry.adapters.settings import Auth, SourceSettings
 from hintferry.adapters.source_login import SourceLogin
+from hintferry.adapters.source_settings import Auth, SourceSettings
 from hintferry.core.errors import ConfigurationError, Side, Unreachable
 
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:cassandra-AbCdEf"

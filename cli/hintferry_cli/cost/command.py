@@ -20,10 +20,11 @@ from hintferry_cli.tables import table_id
 
 HELP = "\n\n".join(
     (
-        "Say what the migrated tables will cost on Keyspaces, from a sample of their rows.",
-        "For each: the backfill, a pass of the sweep, a million changes (and what client-side"
-        " timestamps take of that), and storage with recovery a month. A few pages of the source"
-        " are read, and nothing is changed.",
+        "Say what the migration will cost, in USD, with dated prices.",
+        "For each table, from a sample of its rows: the backfill, a pass of the sweep, a million"
+        " changes (and what client-side timestamps take of that), and storage with recovery a"
+        " month. Then what stands while nothing happens: brokers, pollers, endpoints, alarms,"
+        " metrics, logs and keys. A few pages of the source are read, and nothing is changed.",
         "[bold]Examples[/bold]",
         "  hintferry cost",
         "  hintferry cost shop.orders --json",
@@ -44,11 +45,11 @@ def cost(
     with told_plainly(context.find_object(Settings) or Settings(debug=False)):
         migration = migration_from(config)
         costs = _costs(migration, tables or [])
-    region = migration.target.region
+        bill = view.Bill(migration, costs, prices_of(migration.target.region))
     if json:
-        typer.echo(view.as_json(costs, prices_of(region), region))
+        typer.echo(view.as_json(bill))
     else:
-        view.show(costs, prices_of(region), region, Console())
+        view.show(bill, Console())
 
 
 def _costs(migration: Migration, names: list[str]) -> list[TableCost]:

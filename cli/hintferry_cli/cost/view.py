@@ -3,43 +3,103 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 
 from rich.console import Console
+from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
-from hintferry.core.prices import Prices
+from hintferry.adapters.settings import Migration
+from hintferry.core.prices import HOURS_A_MONTH, STANDING_DATED, STANDING_REGION, Prices
 from hintferry_cli.cost.figures import Figures, TableCost, together
+from hintferry_cli.cost.standing import Line, standing_cost, told, total
 
-NOT_HERE = (
-    "Not here: what the stacks cost while they stand (`make synth` prints it), Lambda's time,"
-    " transfer, and the one-time fee of warm throughput, which AWS's price file does not have."
-)
+NOT_HERE = "Not here: Lambda's time, traffic between zones, and the logs that use makes."
 
 
-def show(costs: Sequence[TableCost], prices: Prices, region: str, out: Console) -> None:
-    """One line a table, and their sum."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("USD")
-    for name in (
-        "rows", "bytes", "GiB", "backfill", "sweep", "1M changes", "timestamps", "month",
-    ):  # fmt: skip
-        table.add_column(name, justify="right", no_wrap=True)
-    for one in costs:
-        table.add_row(str(one.table), *_cells(one.figures, f"{one.row_bytes:,}"))
-    if len(costs) > 1:
-        table.add_row("together", *_cells(together(costs), ""), style="bold")
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """All that is told; `prices` are those of Keyspaces, and may stand in for its Region."""
+
+    migration: Migration
+    costs: Sequence[TableCost]
+    prices: Prices
+
+    @property
+    def standing(self) -> list[Line]:
+        """Of the whole pipeline, whichever tables were asked for."""
+        return standing_cost(self.migration)
+
+    @property
+    def sweeps_month(self) -> float:
+        """Of these tables, as often as they are swept."""
+        hours = self.migration.deployment.sweep.every_hours
+        return together(self.costs).sweep * HOURS_A_MONTH / hours if hours else 0.0
+
+    @property
+    def warmed(self) -> dict[str, tuple[int, int]]:
+        """Read and write units a second, where a table is to be warmed."""
+        tables = {one.table for one in self.costs}
+        return {
+            str(one.id): one.capacity.warm
+            for one in self.migration.tables
+            if one.id in tables and one.capacity.warm
+        }
+
+
+WIDEST = 10_000
+_COLUMNS = (
+    "rows", "bytes", "GiB", "backfill", "sweep", "1M changes", "timestamps", "month",
+)  # fmt: skip
+
+
+def show(bill: Bill, out: Console) -> None:
+    """One line a table, and their sum; what stands, a line a kind of thing."""
+    rows = [(str(one.table), _cells(one.figures, f"{one.row_bytes:,}")) for one in bill.costs]
+    if len(rows) > 1:
+        rows.append(("together", _cells(together(bill.costs), "")))
+    table = _as_table(rows)
+    # No figure is ever cut off: what is too wide stands below each other.
+    if Measurement.get(out, out.options.update(width=WIDEST), table).maximum > out.width:
+        table = _as_list(rows)
     out.print(table)
-    out.print(_origin(prices, region), markup=False, highlight=False, soft_wrap=True)
-    out.print(NOT_HERE, markup=False, highlight=False, soft_wrap=True)
+    for text in (_origin(bill), "", told(bill.standing), "", *_on_top(bill), NOT_HERE):
+        out.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def as_json(costs: Sequence[TableCost], prices: Prices, region: str) -> str:
+def _as_table(rows: Sequence[tuple[str, list[str]]]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("USD", no_wrap=True)
+    for name in _COLUMNS:
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, cells in rows:
+        table.add_row(name, *cells, style="bold" if name == "together" else None)
+    return table
+
+
+def _as_list(rows: Sequence[tuple[str, list[str]]]) -> Table:
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column()
+    grid.add_column(justify="right", no_wrap=True)
+    for name, cells in rows:
+        grid.add_row(f"[bold]{escape(name)}[/bold]", "")
+        for column, cell in zip(_COLUMNS, cells, strict=True):
+            grid.add_row(f"  {column}", cell)
+    return grid
+
+
+def as_json(bill: Bill) -> str:
     """The same as one JSON object."""
+    prices, standing = bill.prices, bill.standing
     return json.dumps(
         {
-            "prices": {"region": prices.region, "dated": prices.dated, "asked_for": region},
+            "prices": {
+                "region": prices.region,
+                "dated": prices.dated,
+                "asked_for": bill.migration.target.region,
+            },
             "tables": [
                 {
                     "table": str(one.table),
@@ -47,12 +107,33 @@ def as_json(costs: Sequence[TableCost], prices: Prices, region: str) -> str:
                     "row_bytes": one.row_bytes,
                     **asdict(one.figures),
                 }
-                for one in costs
+                for one in bill.costs
             ],
-            "together": asdict(together(costs)),
-            "warm_throughput": None,
+            "together": asdict(together(bill.costs)),
+            "sweeps_month": bill.sweeps_month,
+            "standing": {
+                "region": STANDING_REGION,
+                "dated": STANDING_DATED,
+                "lines": [asdict(line) for line in standing],
+                "month": total(standing),
+            },
+            "warm_throughput": {
+                name: {"read_units": reads, "write_units": writes, "usd": None}
+                for name, (reads, writes) in bill.warmed.items()
+            },
         }
     )
+
+
+def _on_top(bill: Bill) -> Iterator[str]:
+    hours = bill.migration.deployment.sweep.every_hours
+    if hours:
+        yield f"Sweeps, one every {hours} h: {bill.sweeps_month:,.2f} a month."
+    for name, (reads, writes) in bill.warmed.items():
+        yield (
+            f"Warming {name} to {reads:,} read and {writes:,} write units a second: once, a fee"
+            " that AWS's price file does not have."
+        )
 
 
 def _cells(figures: Figures, row_bytes: str) -> list[str]:
@@ -73,7 +154,11 @@ def _cells(figures: Figures, row_bytes: str) -> list[str]:
     ]
 
 
-def _origin(prices: Prices, region: str) -> str:
+def _origin(bill: Bill) -> str:
     """A Region whose prices are not known is told."""
+    prices, region = bill.prices, bill.migration.target.region
     instead = "" if prices.region == region else f" (those of {region} are not known here)"
-    return f"Prices of {prices.region}, {prices.dated}{instead}. Rows are estimated from a sample."
+    return (
+        f"Keyspaces: prices of {prices.region}, {prices.dated}{instead}. Rows are estimated from a"
+        " sample; month is storage with recovery."
+    )

@@ -61,7 +61,7 @@ def cutover(
             raise ConfigurationError("--undo goes alone: it looks at no gate")
         migration = migration_from(config)
         where = places(parked_queue_url, replay_queue_url, bucket)
-        with options.seat(migration, where) as seat:
+        with options.seat(migration, [name], where) as seat:
             keeper = seat.keeper(name, answers)
             if undo:
                 keeper.take_back()
@@ -113,7 +113,7 @@ def _tell(look: Look, out: Console, *, json: bool) -> None:
         tree["downtime_seconds"] = downtime_s and round(downtime_s, 1)
         typer.echo(json_text.dumps(tree))
         return
-    view.show(look, out)
+    view.show(view.as_tree(look), out)
     if look.is_fenced:
         took = "" if downtime_s is None else f" Downtime so far: {span(downtime_s)}."
         _say(out, f"Nothing of Hintferry's writes it any more.{took} Let the application write.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated
@@ -15,6 +15,7 @@ from hintferry import wiring
 from hintferry.adapters.settings import Migration, Queues
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.facts import Answers
+from hintferry.core.schema import TableId
 from hintferry_cli.gate.waiting import QueuesAndBucket
 
 _ANSWERS = "What only you know"
@@ -52,10 +53,10 @@ def answers(stopped: str | None, repaired: str | None, at_quorum: bool) -> Answe
 
 
 @contextmanager
-def seat(migration: Migration, where: Queues) -> Iterator[wiring.Seat]:
+def seat(migration: Migration, tables: Sequence[TableId], where: Queues) -> Iterator[wiring.Seat]:
     """Everything that is looked at, connected when it is first asked."""
     waiting = QueuesAndBucket(boto3.client("sqs"), boto3.client("s3"), where)
-    found = wiring.seat(migration, waiting)
+    found = wiring.seat(migration, tables, waiting)
     try:
         yield found
     finally:

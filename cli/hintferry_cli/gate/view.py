@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from hintferry.core.facts import Facts
@@ -57,19 +58,21 @@ class Look:
         return Standing.SHUT
 
 
-def show(look: Look, out: Console) -> None:
-    """The verdict, and each condition that there is something to say about."""
-    facts = look.facts
-    out.print(f"[bold]{facts.table}[/bold]: {look.standing.value}", highlight=False)
-    if look.is_fenced:
+def show(tree: dict[str, Any], out: Console) -> None:
+    """The verdict, and how each condition stands; `tree` is that of `as_tree`."""
+    out.print(f"[bold]{escape(tree['table'])}[/bold]: {tree['standing']}", highlight=False)
+    if tree["cut_over"]:
         return
     grid = Table.grid(padding=(0, 2))
-    for one in look.conditions:
-        sign, color = _SIGNS[one.state]
-        mend = f"\n→ {one.mend}" if one.mend and one.state is not State.HOLDS else ""
-        grid.add_row(f"[{color}]{sign}[/{color}]", one.name, _escaped(one.reason + mend))
+    for one in tree["conditions"]:
+        sign, color = _SIGNS[State(one["state"])]
+        is_open = one["mend"] and State(one["state"]) is not State.HOLDS
+        mend = f"\n→ {one['mend']}" if is_open else ""
+        grid.add_row(f"[{color}]{sign}[/{color}]", one["name"], escape(one["reason"] + mend))
     out.print(grid)
-    out.print(f"downtime to expect: at most {span(expected_downtime_s(facts))}", highlight=False)
+    out.print(
+        f"downtime to expect: at most {span(tree['expected_downtime_seconds'])}", highlight=False
+    )
 
 
 def open_points(look: Look) -> list[str]:
@@ -78,9 +81,10 @@ def open_points(look: Look) -> list[str]:
 
 
 def as_tree(look: Look) -> dict[str, Any]:
-    """Everything that was seen, for JSON and for the page."""
+    """Everything that was seen; moments are epoch seconds."""
     facts = look.facts
     return {
+        "seen": round(facts.now, 3),
         "table": str(facts.table),
         "standing": look.standing.value,
         "open": look.standing is Standing.OPEN,
@@ -108,7 +112,3 @@ def _pass(one: Pass) -> dict[str, Any]:
         "clean": one.is_clean,
         "sums": dict(one.sums),
     }
-
-
-def _escaped(text: str) -> str:
-    return text.replace("[", "\\[")

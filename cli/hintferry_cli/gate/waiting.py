@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from hintferry.adapters.settings import Queues
 from hintferry.core.schema import TableId
+from hintferry.held import Held
 from hintferry_cli.replay.given_up import GivenUpObjects
 from hintferry_cli.replay.parked import ParkedQueue
 
@@ -21,15 +23,25 @@ _COUNTS = (_VISIBLE, f"{_VISIBLE}NotVisible", f"{_VISIBLE}Delayed")
 
 
 class QueuesAndBucket:
-    """`sqs` and `s3` are boto3 clients, whose errors are raised."""
+    """`sqs` and `s3` are boto3 clients, whose errors are raised.
 
-    def __init__(self, sqs: Any, s3: Any, where: Queues) -> None:
-        self._sqs, self._s3, self._where = sqs, s3, where
+    However many tables ask in one moment, each is asked once.
+    """
+
+    def __init__(
+        self, sqs: Any, s3: Any, where: Queues, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._sqs, self._where = sqs, where
         self._looked: tuple[list[int], Counter[tuple[str | None, str]]] = [], Counter()
+        self._parked, self._replayed = (
+            Held(partial(self._counts, url), now)
+            for url in (where.parked_queue_url, where.replay_queue_url)
+        )
+        self._given_up = Held(lambda: len(GivenUpObjects(s3, where.bucket).keys), now)
 
     def parked(self, table: TableId) -> Mapping[str, int]:
         """Records of this table, and of none that is known, by reason."""
-        counts = self._counts(self._where.parked_queue_url)
+        counts = self._parked.answer()
         if counts != self._looked[0]:
             self._looked = counts, self._look(counts)
         found: Counter[str] = Counter()
@@ -40,11 +52,11 @@ class QueuesAndBucket:
 
     def given_up(self) -> int:
         """Payloads in the bucket, of any table."""
-        return len(GivenUpObjects(self._s3, self._where.bucket).keys)
+        return self._given_up.answer()
 
     def replayed(self) -> int:
         """Messages in the replay queue: visible, delayed or being worked on; of any table."""
-        return sum(self._counts(self._where.replay_queue_url))
+        return sum(self._replayed.answer())
 
     def _look(self, counts: list[int]) -> Counter[tuple[str | None, str]]:
         """Each message that can be had, opened as far as table and reason, and let go again."""

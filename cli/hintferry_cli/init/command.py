@@ -10,7 +10,7 @@ import typer
 
 from hintferry import wiring
 from hintferry.adapters.cqlfile import schema_of
-from hintferry.adapters.settings import Auth, source_settings
+from hintferry.adapters.source_settings import Auth, source_settings
 from hintferry.core.errors import ConfigurationError
 from hintferry_cli.failures import Settings, told_plainly
 from hintferry_cli.init.files import chosen_tables, migration_text, schema_text, write

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import chain, zip_longest
@@ -13,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from hintferry.core.tokens import LOWEST, WIDTH_OF_RING
+from hintferry_cli import __version__
 from hintferry_cli.spans import span
 
 CELLS = 96
@@ -58,7 +58,7 @@ def _write(path: Path, template: str, **values: Any) -> None:
         lstrip_blocks=True,
     )
     pages.filters |= {"moment": _moment, "span": span, "number": _number, "commands": _commands}
-    path.write_text(pages.get_template(template).render(made=time.time(), **values))
+    path.write_text(pages.get_template(template).render(version=__version__, **values))
 
 
 def _cell(number: int, ranges: Sequence[dict[str, Any]]) -> str:

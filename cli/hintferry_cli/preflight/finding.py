@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from hintferry_cli.failures import Status
+from hintferry_cli.failures import Status, sentence
 
 
 class Level(Enum):
@@ -41,6 +41,8 @@ def status_of(findings: Iterable[Finding]) -> Status:
 
 
 def from_error(level: Level, where: str, error: Exception) -> Finding:
-    """Errors of the layer say what is wrong, and after a semicolon what to run."""
-    what, _, mend = str(error).partition("; run: ")
+    """What is wrong, and after a semicolon what to do."""
+    what, run, mend = sentence(error).removeprefix(f"{where}: ").partition("; run: ")
+    if not run:
+        what, _, mend = what.partition("; ")
     return Finding(level, where, what, mend)

@@ -68,7 +68,7 @@ def status(
         where = places(parked_queue_url, replay_queue_url, bucket)
         answers = options.answers(writes_stopped, repaired, writers_at_quorum)
         tables = _tables(migration, table)
-        with options.seat(migration, where) as seat:
+        with options.seat(migration, tables, where) as seat:
             keepers = [seat.keeper(one, answers) for one in tables]
             looks = _settled(keepers)
             if watch:
@@ -133,5 +133,5 @@ def _tell(looks: Sequence[Look], html: Path | None, *, json: bool) -> None:
         typer.echo(json_text.dumps({"tables": trees}))
         return
     out = Console()
-    for look in looks:
-        view.show(look, out)
+    for tree in trees:
+        view.show(tree, out)

@@ -140,6 +140,11 @@ def _begun(order: Order, folder: Path, processes: int) -> Run:
     bill = bill_of(migration, task.table)
     sweeper = wiring.sweeper(migration, task.table)
     try:
+        if sweeper.fences().is_fenced(task.table):
+            raise ConfigurationError(
+                f"{task.table} was cut over: its target belongs to the application, and"
+                f" {task.verb.value} neither reads nor changes it"
+            )
         if task.verb is Verb.BACKFILL:
             sweeper.check_capture()
             view.announce(task, bill.plan(sweeper.estimate()), Console(stderr=True))

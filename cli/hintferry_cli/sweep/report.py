@@ -47,7 +47,7 @@ def as_tree(run: Run) -> dict[str, Any]:
         "began": bookmark.began,
         "ended": time.time(),
         "clean": state.sums.is_clean and not state.unfinished,
-        "unfinished": state.unfinished,
+        "unfinished": state.ending,
         "keys": state.sums.seen,
         "sums": as_numbers(state.sums),
         "ranges": sorted(done + left, key=lambda one: one["after"]),

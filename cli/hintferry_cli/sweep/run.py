@@ -50,6 +50,15 @@ class State:
     errors: Counter[str] = field(default_factory=Counter)
     failures: dict[TokenRange, str] = field(default_factory=dict)
     unfinished: str | None = None
+    is_refused: bool = False
+    """Whether the table cannot be swept at all: to run it again as it is would not help."""
+
+    @property
+    def ending(self) -> str | None:
+        """Why it is unfinished, and what to do."""
+        if self.unfinished is None or self.is_refused:
+            return self.unfinished
+        return f"{self.unfinished}; run it again for the rest"
 
     @property
     def elapsed_s(self) -> float:
@@ -122,7 +131,8 @@ class Run:
                 process.terminate()
                 _died(process)
         if self.bookmark.left and not self.state.unfinished:
-            self.state.unfinished = f"{len(self.bookmark.left)} ranges are not done"
+            count = len(self.bookmark.left)
+            self.state.unfinished = f"{count} range{' is' if count == 1 else 's are'} not done"
 
     def _started(self, count: int) -> dict[Connection, subprocess.Popen[bytes]]:
         workers: dict[Connection, subprocess.Popen[bytes]] = {}
@@ -151,7 +161,7 @@ class Run:
         if isinstance(answer, Advanced):
             self.state.keys += answer.keys
         elif isinstance(answer, Refused):
-            self.state.unfinished = answer.why
+            self.state.unfinished, self.state.is_refused = answer.why, True
         elif isinstance(answer, Ended) and answer.error is None:
             self.state.enter(answer.part, answer.sums)
             self.bookmark.enter(answer.part, answer.sums, answer.examples)

@@ -59,8 +59,8 @@ def show(task: Task, state: State, out: Console, errors: Console) -> None:
     say(out, f"{task.table}: {state.sums.seen:,} keys: {named}; {state.usd:,.2f} USD")
     for error, count in state.errors.items():
         say(errors, f"{count} x {error}")
-    if state.unfinished:
-        say(errors, f"{state.unfinished}; run it again for the rest")
+    if state.ending:
+        say(errors, state.ending)
 
 
 def as_json(task: Task, state: State) -> str:

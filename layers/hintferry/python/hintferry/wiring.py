@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from struct import pack
 from typing import Any
@@ -43,7 +43,6 @@ from hintferry.adapters.session import COMMON_OPTIONS, CqlSession
 from hintferry.adapters.settings import (
     Migration,
     Queues,
-    SourceSettings,
     TableSettings,
     TargetSettings,
     migration_from_environment,
@@ -52,6 +51,7 @@ from hintferry.adapters.settings import (
 from hintferry.adapters.sigv4 import KeyspacesAuthProvider
 from hintferry.adapters.source_login import SourceLogin
 from hintferry.adapters.source_nodes import CqlNodes
+from hintferry.adapters.source_settings import SourceSettings
 from hintferry.adapters.sweep_steps import SweepSteps
 from hintferry.adapters.target_check import TargetCheck
 from hintferry.backfill import Backfill
@@ -208,7 +208,7 @@ def target_check(settings: TargetSettings) -> TargetCheck:
 
 def node_reports(migration: Migration) -> NodeReports:
     """What the nodes report; raises errors of boto3 when asked."""
-    return CloudWatchFigures(_client("cloudwatch"), migration, WallClock())
+    return CloudWatchFigures(_client("cloudwatch"), migration, (), WallClock())
 
 
 def sweeper(migration: Migration, table: TableId, queues: Queues | None = None) -> Sweeper:
@@ -243,18 +243,18 @@ class Seat:
     near: CqlSession
     far: CqlSession
     clock: Clock
+    figures: CloudWatchFigures
     waiting: Waiting
 
     def keeper(self, table: TableId, answers: Answers) -> Gatekeeper:
-        """Of one table's gate. Raises UnknownTable, SideFault."""
-        figures = CloudWatchFigures(_client("cloudwatch"), self.migration, self.clock)
+        """Of the gate of one of its tables. Raises UnknownTable, SideFault."""
         return Gatekeeper(
             CassandraSource(self.near, self.clock).table(table),
             answers,
             self.migration.stock_connector,
             CqlNodes(self.near, self.migration.source.datacenter),
-            figures,
-            figures,
+            self.figures,
+            self.figures,
             self.waiting,
             CapturedMarkers(self.near, self.far),
             KeyspacesPasses(self.far),
@@ -268,10 +268,12 @@ class Seat:
         self.far.close()
 
 
-def seat(migration: Migration, waiting: Waiting) -> Seat:
-    """Nothing is connected yet."""
+def seat(migration: Migration, tables: Sequence[TableId], waiting: Waiting) -> Seat:
+    """For these tables. Nothing is connected yet."""
     near, far = source_session(migration.source), target_session(migration.target)
-    return Seat(migration, near, far, WallClock(), waiting)
+    clock = WallClock()
+    figures = CloudWatchFigures(_client("cloudwatch"), migration, tables, clock)
+    return Seat(migration, near, far, clock, figures, waiting)
 
 
 def _client(service: str, region: str | None = None) -> Any:

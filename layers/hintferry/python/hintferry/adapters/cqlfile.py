@@ -30,6 +30,8 @@ def schema_from(path: Path) -> Schema:
             f"{path} does not exist; write it with `hintferry init`, or print it with cqlsh -e"
             " 'DESCRIBE KEYSPACE ...', and name it as schema in [target]"
         ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} cannot be read: {error}") from error
     return schema_of(text, str(path))
 
 

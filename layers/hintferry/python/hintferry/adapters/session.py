@@ -18,6 +18,7 @@ from cassandra import (
     DriverException,
     OperationTimedOut,
     ReadTimeout,
+    UnresolvableContactPoints,
     WriteTimeout,
 )
 from cassandra.cluster import Cluster, NoHostAvailable
@@ -161,7 +162,7 @@ class CqlSession:
         except Exception as error:
             # The driver raises what its sockets, its TLS and its parser raise: all mean "not now".
             self.close()
-            failure = Unreachable(self.side, f"cannot connect: {error}")
+            failure = Unreachable(self.side, f"cannot connect: {_reason(error)}")
             self._failure = time.monotonic(), failure
             raise failure from error
         session.client_protocol_handler = RawProtocolHandler
@@ -178,6 +179,18 @@ class CqlSession:
                 raise
         self._cluster = self._build_cluster()
         return self._cluster.connect()
+
+
+def _reason(error: Exception) -> str:
+    """What each node that was tried said, without the driver's words around it."""
+    if isinstance(error, UnresolvableContactPoints):
+        return "its name is not known to the resolver"
+    if isinstance(error, NoHostAvailable) and isinstance(error.errors, dict) and error.errors:
+        return "; ".join(
+            f"{node}: {str(one).rpartition('Last error: ')[2]}"
+            for node, one in error.errors.items()
+        )
+    return str(error) or type(error).__name__
 
 
 COMMON_OPTIONS: dict[str, Any] = {

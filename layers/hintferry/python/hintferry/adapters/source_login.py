@@ -15,7 +15,7 @@ from typing import Any
 import certifi
 from cassandra.auth import Authenticator, AuthProvider, PlainTextAuthenticator
 
-from hintferry.adapters.settings import Auth, SourceSettings
+from hintferry.adapters.source_settings import Auth, SourceSettings
 from hintferry.core.errors import ConfigurationError
 
 LATEST_FOR_S = 60.0

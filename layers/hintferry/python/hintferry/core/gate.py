@@ -243,12 +243,11 @@ def _pass(facts: Facts) -> Condition:
         )
     found = clean_pass(facts)
     if found is None:
-        return Condition(
-            name,
-            State.FAILS,
-            _why_no_pass(facts, backfill),
-            f"`hintferry verify {facts.table} --consistency all`",
-        )
+        verify = f"`hintferry verify {facts.table} --consistency all`"
+        last = _last_verify(facts, backfill)
+        if last is not None and not last.is_clean:
+            verify = f"`hintferry verify {facts.table} --repair`, then {verify}"
+        return Condition(name, State.FAILS, _why_no_pass(facts, backfill), verify)
     how = "every replica asked" if found.at_all else "after the repair"
     return Condition(name, State.HOLDS, f"begun {_clock(found.began)}, {how}")
 
@@ -276,9 +275,14 @@ def _last_backfill(facts: Facts) -> Pass | None:
     return max(fillings, key=lambda one: one.ended, default=None)
 
 
-def _why_no_pass(facts: Facts, backfill: Pass) -> str:
+def _last_verify(facts: Facts, backfill: Pass) -> Pass | None:
     last = next((one for one in facts.passes if one.verb is Verb.VERIFY), None)
-    if last is None or last.began < backfill.ended:
+    return None if last is None or last.began < backfill.ended else last
+
+
+def _why_no_pass(facts: Facts, backfill: Pass) -> str:
+    last = _last_verify(facts, backfill)
+    if last is None:
         return "no pass since the backfill"
     if not last.is_clean:
         unequal = {name: last.sums.get(name, 0) for name in UNEQUAL}
