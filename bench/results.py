@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from bench import capture, coldstart, kills, pipeline, sweep
+from bench import capture, coldstart, freshness, kills, pipeline, sweep
 
 _HERE = Path(__file__).parent
 _KEPT, _PAGE = _HERE / "results", _HERE / "RESULTS.md"
@@ -15,6 +15,7 @@ _KEPT, _PAGE = _HERE / "results", _HERE / "RESULTS.md"
 BENCHES: dict[str, ModuleType] = {
     "capture": capture,
     "coldstart": coldstart,
+    "freshness": freshness,
     "kills": kills,
     "pipeline": pipeline,
     "sweep": sweep,
