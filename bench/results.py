@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from bench import capture, coldstart, freshness, kills, pipeline, sweep
+from bench import capture, coldstart, freshness, kills, pipeline, settings, source, sweep
 
 _HERE = Path(__file__).parent
 _KEPT, _PAGE = _HERE / "results", _HERE / "RESULTS.md"
@@ -18,6 +18,8 @@ BENCHES: dict[str, ModuleType] = {
     "freshness": freshness,
     "kills": kills,
     "pipeline": pipeline,
+    "settings": settings,
+    "source": source,
     "sweep": sweep,
 }
 """Each has `measure(size)`, which gives its figures, and `page_of(figures)`, their lines.
