@@ -163,7 +163,7 @@ def _recorded(stack: Stack, source: Any, shape: Shape, size: int) -> Load:
         delete = source.prepare(f"DELETE FROM {shape.table} WHERE p = ?")
         execute_concurrent_with_args(source, delete, changes, concurrency=_AT_ONCE)
     scope = "partition" if shape.deletes else "row"
-    records = _delivered(stack, shape, scope, len(changes))
+    records = delivered(stack, shape, scope, len(changes))
     frame = EventFrame(topic_of(stack, shape), stack.kafka, stack.target.region)
     return Load(shape, frame, records, distinct(records))
 
@@ -197,7 +197,7 @@ def _changes(shape: Shape, size: int) -> list[Key]:
     return Random(5).choices(rows, weights, k=size)
 
 
-def _delivered(stack: Stack, shape: Shape, scope: str, count: int) -> list[PolledRecord]:
+def delivered(stack: Stack, shape: Shape, scope: str, count: int) -> list[PolledRecord]:
     """So many records of that scope from the table's topic, in order of partition and offset."""
     topic = topic_of(stack, shape)
     consumer = Consumer({"bootstrap.servers": stack.kafka, "group.id": "bench"})

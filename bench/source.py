@@ -9,9 +9,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bench import machine
+from bench.contestants import Setting, lane
 from bench.freshness import SHAPE, Rig, followed, rigged, settled, spread
+from bench.loads import Load, delivered, distinct, topic_of
+from hintferry.adapters.cassandra import READS_IN_FLIGHT
 from infra.figures import BATCH_WINDOW_S
 from sandbox import tables
+from sandbox.event_source.batch import EventFrame
+from sandbox.function import processor_environment
 from tools import places
 
 NODES = 3
@@ -20,6 +25,7 @@ RATE = 60
 
 SECONDS = 20
 WINDOWS_S = (0, BATCH_WINDOW_S, 2, 5)
+_RECORDS = 900
 READS = """SELECT count FROM system_views.coordinator_read_latency
     WHERE keyspace_name = %s AND table_name = %s"""
 
@@ -31,12 +37,14 @@ def measure(size: int | None) -> dict[str, Any]:
         with followed(rig):
             settled(rig, rig.writer.steady(next(rig.first), RATE, SECONDS), NODES)
         windows = {str(window): _one(rig, window, seconds) for window in WINDOWS_S}
+        read = _bytes_a_read(rig)
     return {
         "when": f"{datetime.now(UTC):%Y-%m-%d}",
         "machine": about,
         "nodes": NODES,
         "rate_per_s": RATE,
         "windows": windows,
+        "bytes_a_read": round(read),
     }
 
 
@@ -55,6 +63,22 @@ def _one(rig: Rig, window_s: float, seconds: float) -> dict[str, Any]:
     return found
 
 
+def _bytes_a_read(rig: Rig) -> float:
+    """What comes from the source, by the handler alone with hints that were recorded."""
+    stack = rig.stack
+    records = delivered(stack, SHAPE, "row", _RECORDS)
+    frame = EventFrame(topic_of(stack, SHAPE), stack.kafka, stack.target.region)
+    load = Load(SHAPE, frame, records, distinct(records))
+    environment = processor_environment(stack, stack.home)
+    setting = Setting(stack.source, stack.target, environment)
+    with lane("ours", setting, stack.home / "ours.log") as ours:
+        # The first connects and prepares.
+        ours.go(load.few(10))
+        before = _reads(rig)
+        taken = ours.go(load)
+        return taken.source_bytes / (_reads(rig) - before)
+
+
 def _reads(rig: Rig) -> int:
     """Of the table, as all nodes count them."""
     found = 0
@@ -66,6 +90,7 @@ def _reads(rig: Rig) -> int:
 
 def page_of(figures: dict[str, Any]) -> list[str]:
     """What RESULTS.md says of them."""
+    shipped = figures["windows"][str(BATCH_WINDOW_S)]
     return [
         "## Reads of a source of three nodes",
         "",
@@ -82,4 +107,10 @@ def page_of(figures: dict[str, Any]) -> list[str]:
             f" / {found['total_ms']['max']:.0f} |"
             for window, found in figures["windows"].items()
         ),
+        "",
+        f"A read takes {figures['bytes_a_read']:,} bytes from the source, so"
+        f" {figures['bytes_a_read'] * shipped['reads_per_change']:,.0f} a change as shipped. What"
+        " bounds reads: `pipeline.concurrency` times"
+        f" {READS_IN_FLIGHT} under way, and below that"
+        " [the pace](../docs/decisions/0004-a-rate-is-steered.md).",
     ]
