@@ -17,7 +17,7 @@ from botocore.exceptions import (
     NoRegionError,
 )
 
-from hintferry.core.errors import HintferryError, Unreachable
+from hintferry.core.errors import HintferryError, UnknownTable, Unreachable
 
 
 class Status(IntEnum):
@@ -60,9 +60,20 @@ def sentence(error: Exception) -> str:
     if isinstance(error, ClientError):
         code = error.response["Error"].get("Code", "").rpartition(".")[2]
         return _BY_CODE.get(code, _unknown)(error)
+    if isinstance(error, UnknownTable):
+        return f"{error}; correct its name"
     if isinstance(error, Unreachable):
-        return f"{error}; look at its address and port, and at the network in between"
+        return f"{str(error).rstrip('.')}; {_look(str(error).lower())}"
     return str(error)
+
+
+def _look(said: str) -> str:
+    """Where to look when a side lets nobody in."""
+    if "no aws credentials" in said:
+        return "set AWS_PROFILE, or log in"
+    if any(word in said for word in ("authenticat", "credential", "password", "token")):
+        return "look at the login"
+    return "look at its address and port, and at the network in between"
 
 
 def unexpected(error: Exception) -> str:

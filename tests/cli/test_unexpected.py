@@ -1,15 +1,34 @@
-"""Whatever goes wrong, the command answers with a sentence; the trace is for --debug."""
+"""Whatever goes wrong, the command answers with a sentence that says what to do."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import boto3
 import pytest
+from cassandra import AuthenticationFailed, UnresolvableContactPoints
+from cassandra.cluster import NoHostAvailable
+from rich.console import Console
 
+from hintferry.adapters.session import CqlSession
+from hintferry.adapters.sigv4 import sign
+from hintferry.core.errors import Side, UnknownTable, Unreachable
 from hintferry_cli import app
 from hintferry_cli.cost import command
+from hintferry_cli.cutover import command as cutover
+from hintferry_cli.failures import sentence
+from hintferry_cli.gate.view import Standing
+from hintferry_cli.sweep import command as sweep
+from hintferry_cli.sweep import view
+from tests.cli.sources import LOOK
 from tests.cli.test_schema_command import HEAD
+from tests.cli.test_sweep_command import run_of
 
 
 @pytest.fixture
@@ -53,3 +72,73 @@ def test_what_nobody_foresaw_is_told_in_a_sentence(
     assert line.startswith(f"hintferry: {says}")
     with pytest.raises(type(error)):
         broken(error, monkeypatch, "--debug", "cost", "--config", str(config))
+
+
+REFUSED = ConnectionRefusedError(
+    111, "Tried connecting to [('h', 1)]. Last error: Connection refused"
+)
+BAD = AuthenticationFailed('from server: code=0100 [Bad credentials] message="No such token."')
+NONE = AuthenticationFailed("no AWS credentials were found")
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (NoHostAvailable("none", {"h:1": REFUSED}), f"h:1: Connection refused; {LOOK}"),
+        (UnresolvableContactPoints({}), f"its name is not known to the resolver; {LOOK}"),
+        (NoHostAvailable("none", {"h:1": BAD}), "h:1: No such token; look at the login"),
+        (
+            NoHostAvailable("none", {"h:1": NONE}),
+            "h:1: no AWS credentials were found; set AWS_PROFILE, or log in",
+        ),
+        (TimeoutError(), f"TimeoutError; {LOOK}"),
+    ],
+)
+def test_why_a_side_lets_nobody_in_is_told_without_the_drivers_words(
+    error: Exception, says: str
+) -> None:
+    def refuse() -> Any:
+        raise error
+
+    with pytest.raises(Unreachable) as refused:
+        CqlSession(Side.TARGET, refuse).current()
+    assert sentence(refused.value) == f"target: cannot connect: {says}"
+
+
+def test_a_table_that_is_not_there_has_a_wrong_name() -> None:
+    error = UnknownTable("the source has no table shop.x")
+    assert sentence(error) == "the source has no table shop.x; correct its name"
+
+
+def test_a_login_without_credentials_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = boto3.Session(region_name="eu-west-1")
+    monkeypatch.setattr(session, "get_credentials", lambda: None)
+    with pytest.raises(AuthenticationFailed, match="no AWS credentials were found"):
+        sign(b"nonce=0123456789abcdef0123456789abcdef", session, datetime.now(UTC))
+
+
+def test_a_pass_that_is_stopped_says_how_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(view, "follow", stop)
+    with pytest.raises(KeyboardInterrupt):
+        sweep._finish(run_of(tmp_path), None, json=False)
+    assert capsys.readouterr().err == "stopped; run it again to go on from here\n"
+
+
+def test_a_cut_over_that_is_stopped_says_that_the_fence_is_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def hand_over() -> Iterator[float]:
+        yield 60.0
+        raise KeyboardInterrupt
+
+    look = SimpleNamespace(standing=Standing.OPEN)
+    monkeypatch.setattr(cutover, "_watched", lambda *_: look)
+    out, keeper = StringIO(), SimpleNamespace(hand_over=hand_over)
+    with pytest.raises(KeyboardInterrupt):
+        cutover._cut_over(keeper, Console(file=out, width=200))  # type: ignore[arg-type]
+    assert "the fence is set, but was not waited out; run it again, or --undo" in out.getvalue()

@@ -83,6 +83,9 @@ def _cut_over(keeper: Gatekeeper, errors: Console) -> Look:
         with errors.status("") as shown:
             for left in keeper.hand_over():
                 shown.update(f"nothing older can write in {left:.0f} s")
+    except KeyboardInterrupt:
+        _say(errors, "stopped: the fence is set, but was not waited out; run it again, or --undo")
+        raise
     except HintferryError as error:
         raise ConfigurationError(
             f"the fence may be set, but was not waited out: run it again, or with --undo ({error})"

@@ -127,11 +127,11 @@ def _lines(looks: Sequence[Look]) -> Iterator[str]:
 
 def _tell(looks: Sequence[Look], html: Path | None, *, json: bool) -> None:
     trees = [view.as_tree(look) for look in looks]
-    if html is not None:
-        write_migration(html, trees)
     if json:
         typer.echo(json_text.dumps({"tables": trees}))
-        return
-    out = Console()
-    for tree in trees:
-        view.show(tree, out)
+    else:
+        out = Console()
+        for tree in trees:
+            view.show(tree, out)
+    if html is not None:
+        write_migration(html, trees)

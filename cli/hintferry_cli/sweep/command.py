@@ -140,11 +140,7 @@ def _begun(order: Order, folder: Path, processes: int) -> Run:
     bill = bill_of(migration, task.table)
     sweeper = wiring.sweeper(migration, task.table)
     try:
-        if sweeper.fences().is_fenced(task.table):
-            raise ConfigurationError(
-                f"{task.table} was cut over: its target belongs to the application, and"
-                f" {task.verb.value} neither reads nor changes it"
-            )
+        sweeper.check_table()
         if task.verb is Verb.BACKFILL:
             sweeper.check_capture()
             view.announce(task, bill.plan(sweeper.estimate()), Console(stderr=True))
@@ -157,7 +153,11 @@ def _begun(order: Order, folder: Path, processes: int) -> Run:
 def _finish(run: Run, report: Path | None, *, json: bool) -> None:
     errors, out = Console(stderr=True), Console()
     task, state = run.order.task, run.state
-    view.follow(run.steps(), task, state, errors)
+    try:
+        view.follow(run.steps(), task, state, errors)
+    except KeyboardInterrupt:
+        view.say(errors, "stopped; run it again to go on from here")
+        raise
     if json:
         typer.echo(view.as_json(task, state))
     else:

@@ -114,6 +114,15 @@ class Sweeper:
         """The whole ring, cut for this table. Raises ConfigurationError, SideFault."""
         return ranges_of(self.table.id, self.near, self.far)
 
+    def check_table(self) -> None:
+        """Raises UnknownTable, SideFault; ConfigurationError for one that was cut over."""
+        CassandraSource(self.near, WallClock()).table(self.table.id)
+        if self.fences().is_fenced(self.table.id):
+            raise ConfigurationError(
+                f"{self.table.id} was cut over: its target belongs to the application, and is"
+                " neither read nor changed any more"
+            )
+
     def check_capture(self) -> None:
         """Raises ConfigurationError unless changes of the table reach the target."""
         check_capture(self.table.id, self.near, self.far)

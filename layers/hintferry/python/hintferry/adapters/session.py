@@ -7,6 +7,7 @@ connection, the session is tried with a short ping and built anew if that fails.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import deque
@@ -50,6 +51,7 @@ DRIVER_ERRORS = (DriverException, NoHostAvailable, ConnectionException)
 ASKS_FOR_LESS = (OverloadedErrorMessage, ReadTimeout, WriteTimeout, OperationTimedOut)
 """Keyspaces shows throttling as a time-out that no replica answered."""
 
+_QUOTED = re.compile(r'message="(.*)"$', re.DOTALL)
 DEAD_CONNECTION = (OperationTimedOut, NoHostAvailable, ConnectionException)
 
 
@@ -186,11 +188,13 @@ def _reason(error: Exception) -> str:
     if isinstance(error, UnresolvableContactPoints):
         return "its name is not known to the resolver"
     if isinstance(error, NoHostAvailable) and isinstance(error.errors, dict) and error.errors:
-        return "; ".join(
-            f"{node}: {str(one).rpartition('Last error: ')[2]}"
-            for node, one in error.errors.items()
-        )
+        return "; ".join(f"{node}: {_said(str(one))}" for node, one in error.errors.items())
     return str(error) or type(error).__name__
+
+
+def _said(text: str) -> str:
+    found = _QUOTED.search(text)
+    return found[1] if found else text.rpartition("Last error: ")[2]
 
 
 COMMON_OPTIONS: dict[str, Any] = {

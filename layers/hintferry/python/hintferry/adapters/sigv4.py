@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from cassandra import AuthenticationFailed
 from cassandra_sigv4.auth import (
     SigV4Authenticator,
     SigV4AuthProvider,
@@ -36,7 +37,10 @@ class KeyspacesAuthProvider(SigV4AuthProvider):
 
 def sign(challenge: bytes, session: Any, now: datetime) -> str:
     """The answer to a challenge, with the boto3 session's credentials of this moment."""
-    credentials = session.get_credentials().get_frozen_credentials()
+    found = session.get_credentials()
+    if found is None:
+        raise AuthenticationFailed("no AWS credentials were found")
+    credentials = found.get_frozen_credentials()
     # Whole milliseconds, so that the library's rounding of them cannot carry.
     moment = now.replace(microsecond=now.microsecond // 1000 * 1000)
     signature = _generate_signature(
