@@ -11,7 +11,7 @@ from math import ceil
 
 from bench.loads import Shape
 from bench.results import kept
-from hintferry.adapters.settings import PARTITIONS
+from hintferry.adapters.settings import PARTITIONS, migration_from
 from hintferry.core import cost
 from hintferry.core.capacity import BACKFILL_SHARE, ON_DEMAND_WRITES
 from hintferry.core.prices import PRICES
@@ -167,52 +167,63 @@ def need(found: Measured, rate: int) -> Need:
 
 def limits(found: Measured) -> list[tuple[float, str, str]]:
     """Changes a second of one table at which each limit is reached, the first one first."""
+    deployed = migration_from(places.ROOT / "migration.toml").deployment
+    kafka, concurrency = deployed.kafka, deployed.pipeline.concurrency
     an_invocation = LOAD * 1e6 / (found.cpu_us * found.reads)
-    a_unit = found.row_units * found.reads
-    return sorted(
-        [
-            (
-                PARTITION_UNITS / found.row_units,
-                f"one partition of the target takes {PARTITION_UNITS:,} write units a second",
-                "fixed; of rows that change over and over a longer window writes fewer",
-            ),
-            (
-                ON_DEMAND_WRITES / a_unit,
-                f"a new table on demand takes {ON_DEMAND_WRITES:,} write units a second",
-                "`warm_write_units`",
-            ),
-            (
-                PARTITIONS / SPREAD * an_invocation,
-                f"{PARTITIONS} partitions, one batch of each at once",
-                '`tables."k.t".partitions`, before anything is on the topic',
-            ),
-            (
-                50 * an_invocation,
-                "50 invocations at once",
-                "`pipeline.concurrency`, of all tables together",
-            ),
-            (
-                TABLE_UNITS / a_unit,
-                f"a quota of {TABLE_UNITS:,} write units a second for a table",
-                "ask AWS, then `target.table_quota`",
-            ),
-            (
-                figures.MOST_POLLERS * INVOCATIONS_A_POLLER * an_invocation,
-                f"{figures.MOST_POLLERS} pollers of {INVOCATIONS_A_POLLER} invocations each",
-                "`MOST_POLLERS` in `infra/figures.py`; 2,000 for the tables of a group",
-            ),
-            (
-                figures.MOST_POLLERS * BYTES_A_POLLER / (found.hints * found.hint_bytes),
-                f"{figures.MOST_POLLERS} pollers of {BYTES_A_POLLER // 10**6} MB/s each",
-                "likewise",
-            ),
-            (
-                ACCOUNT_CONCURRENCY * an_invocation,
-                f"an account's {ACCOUNT_CONCURRENCY:,} invocations at once in a Region",
-                "ask AWS",
-            ),
-        ]
-    )
+    units = found.row_units * found.reads
+    hint_bytes = found.hints * found.hint_bytes
+    kept_s = figures.TOPIC_RETENTION_S
+    pollers = figures.MOST_POLLERS
+    more_pollers = "`MOST_POLLERS` in `infra/figures.py`; 2,000 for the tables of a group"
+    reached = [
+        (
+            kafka.brokers * kafka.storage_gib * 2**30 / (hint_bytes * kept_s * REPLICAS),
+            f"hints of {kept_s // _DAY_S} days fill {kafka.brokers} brokers of"
+            f" {kafka.storage_gib} GiB",
+            "`kafka.storage_gib`, `kafka.brokers`",
+        ),
+        (
+            PARTITION_UNITS / found.row_units,
+            f"one partition of the target takes {PARTITION_UNITS:,} write units a second",
+            "fixed; of rows that change over and over a longer window writes fewer",
+        ),
+        (
+            ON_DEMAND_WRITES / units,
+            f"a new table on demand takes {ON_DEMAND_WRITES:,} write units a second",
+            "`warm_write_units`",
+        ),
+        (
+            PARTITIONS / SPREAD * an_invocation,
+            f"{PARTITIONS} partitions, one batch of each at once",
+            '`tables."k.t".partitions`, before anything is on the topic',
+        ),
+        (
+            concurrency * an_invocation,
+            f"{concurrency} invocations at once",
+            "`pipeline.concurrency`, of all tables together",
+        ),
+        (
+            TABLE_UNITS / units,
+            f"a quota of {TABLE_UNITS:,} write units a second for a table",
+            "ask AWS, then `target.table_quota`",
+        ),
+        (
+            pollers * INVOCATIONS_A_POLLER * an_invocation,
+            f"{pollers} pollers of {INVOCATIONS_A_POLLER} invocations each",
+            more_pollers,
+        ),
+        (
+            pollers * BYTES_A_POLLER / hint_bytes,
+            f"{pollers} pollers of {BYTES_A_POLLER // 10**6} MB/s each",
+            more_pollers,
+        ),
+        (
+            ACCOUNT_CONCURRENCY * an_invocation,
+            f"an account's {ACCOUNT_CONCURRENCY:,} invocations at once in a Region",
+            "ask AWS",
+        ),
+    ]
+    return sorted(reached)
 
 
 def page() -> str:
@@ -235,7 +246,7 @@ def _lines(found: Measured) -> Iterator[str]:
     yield ""
     yield (
         "| changes/s | invocations at once | partitions | pollers | to Kafka MB/s"
-        " | kept by 3 brokers, 7 days | write units/s | USD/h: Keyspaces | Lambda | pollers |"
+        " | kept in 7 days, three copies | write units/s | USD/h: Keyspaces | Lambda | pollers |"
     )
     yield "|---|---|---|---|---|---|---|---|---|---|"
     for rate in RATES:
@@ -246,7 +257,7 @@ def _lines(found: Measured) -> Iterator[str]:
             f" | {one.keyspaces_usd:,.2f} | {one.lambda_usd:,.2f} | {one.pollers_usd:,.2f} |"
         )
     yield ""
-    yield "Which limit comes first, with this row in one table:"
+    yield "Which limit comes first, with this row in one table and `migration.toml` as it comes:"
     yield ""
     yield "| at changes/s | limit | what moves it |"
     yield "|---|---|---|"

@@ -24,6 +24,9 @@ RATE = 60
 """Writes a second: of three nodes, three connectors and all else on two cores it is about half."""
 
 SECONDS = 20
+MOST_READS = 1.2
+"""For each change, with batches gathered as the stacks' mappings do."""
+
 WINDOWS_S = (0, BATCH_WINDOW_S, 2, 5)
 _RECORDS = 900
 READS = """SELECT count FROM system_views.coordinator_read_latency
@@ -36,7 +39,7 @@ def measure(size: int | None) -> dict[str, Any]:
     with rigged(places.BUILD / "bench" / "source", NODES) as rig:
         with followed(rig):
             settled(rig, rig.writer.steady(next(rig.first), RATE, SECONDS), NODES)
-        windows = {str(window): _one(rig, window, seconds) for window in WINDOWS_S}
+        windows = {str(window): reads_with(rig, window, seconds) for window in WINDOWS_S}
         read = _bytes_a_read(rig)
     return {
         "when": f"{datetime.now(UTC):%Y-%m-%d}",
@@ -48,7 +51,8 @@ def measure(size: int | None) -> dict[str, Any]:
     }
 
 
-def _one(rig: Rig, window_s: float, seconds: float) -> dict[str, Any]:
+def reads_with(rig: Rig, window_s: float, seconds: float) -> dict[str, Any]:
+    """Hints and reads of each change, and how late it was, with batches gathered for so long."""
     before, records = _reads(rig), rig.writer.settled.value
     with followed(rig, window_s):
         sent = rig.writer.steady(next(rig.first), RATE, seconds)
@@ -90,7 +94,8 @@ def _reads(rig: Rig) -> int:
 
 def page_of(figures: dict[str, Any]) -> list[str]:
     """What RESULTS.md says of them."""
-    shipped = figures["windows"][str(BATCH_WINDOW_S)]
+    reads = figures["windows"][str(BATCH_WINDOW_S)]["reads_per_change"]
+    verdict, read = "met" if reads <= MOST_READS else "missed", figures["bytes_a_read"]
     return [
         "## Reads of a source of three nodes",
         "",
@@ -108,9 +113,8 @@ def page_of(figures: dict[str, Any]) -> list[str]:
             for window, found in figures["windows"].items()
         ),
         "",
-        f"A read takes {figures['bytes_a_read']:,} bytes from the source, so"
-        f" {figures['bytes_a_read'] * shipped['reads_per_change']:,.0f} a change as shipped. What"
-        " bounds reads: `pipeline.concurrency` times"
-        f" {READS_IN_FLIGHT} under way, and below that"
+        f"Reads a change as shipped: {reads:.2f}, target {MOST_READS}, {verdict}. A read takes"
+        f" {read:,} bytes from the source, so {read * reads:,.0f} a change as shipped. What bounds"
+        f" reads: `pipeline.concurrency` times {READS_IN_FLIGHT} under way, and below that"
         " [the pace](../docs/decisions/0004-a-rate-is-steered.md).",
     ]
