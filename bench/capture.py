@@ -24,7 +24,7 @@ from sandbox.stack import Stack
 from sandbox.waiting import until
 from tools import places
 
-WRITES = 6_000
+WRITES = 30_000
 ROW_BYTES = (200, 2_000)
 IDLE_SECONDS = 10.0
 _SEGMENT = 4 * 2**20

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import socket
 import sys
 import threading
 import time
@@ -22,6 +23,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Protocol
 
+import psutil
 from cassandra import ConsistencyLevel
 from cassandra.cluster import EXEC_PROFILE_DEFAULT
 from cassandra.query import tuple_factory
@@ -33,6 +35,8 @@ from sandbox.sessions import cassandra_session, keyspaces_session
 
 LONGEST_S = 300.0
 _INVOCATION_MS = 60_000
+_TCP_INFO_BYTES, _BYTES_RECEIVED = 192, slice(128, 136)
+"""tcpi_bytes_received in linux/tcp.h"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +50,13 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """Once over a load; `cpu_s` is the process's own, all its threads'."""
+    """Once over a load; `cpu_s` is the process's own, all its threads'; `source_bytes` came from
+    the source."""
 
     keys: int
     wall_s: float
     cpu_s: float
+    source_bytes: int
 
 
 class Contestant(Protocol):
@@ -230,24 +236,39 @@ def lane(name: str, setting: Setting, log: Path) -> Iterator[Lane]:
 
 
 _running: Contestant
+_source: CqlEndpoint
 _opened = ExitStack()
 """What is open ends with the process."""
 
 
 def _begin(name: str, setting: Setting, log: Path) -> None:
-    global _running
+    global _running, _source
     with log.open("w") as out:
         for stream in (1, 2):
             os.dup2(out.fileno(), stream)
+    _source = setting.source
     _running = CONTESTANTS[name](setting, _opened)
 
 
 def _go(load: Load, at_once: int) -> Pass:
     try:
         run = _running.ready(load, at_once)
+        received = _received()
         wall, cpu = time.perf_counter(), time.process_time()
         run()
+        took = time.perf_counter() - wall, time.process_time() - cpu
     except Exception as error:  # noqa: BLE001 - told to whoever waits
         # The driver's errors do not pass between processes.
         raise RuntimeError(repr(error)) from None
-    return Pass(len(load.keys), time.perf_counter() - wall, time.process_time() - cpu)
+    return Pass(len(load.keys), *took, _received() - received)
+
+
+def _received() -> int:
+    """Bytes that came over this process's connections to the source, as the kernel counts them."""
+    found = 0
+    for connection in psutil.Process().net_connections("tcp"):
+        if connection.raddr and connection.raddr[0] in _source.hosts:
+            with socket.socket(fileno=os.dup(connection.fd)) as one:
+                info = one.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+            found += int.from_bytes(info[_BYTES_RECEIVED], sys.byteorder)
+    return found

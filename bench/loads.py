@@ -18,7 +18,6 @@ from confluent_kafka import Consumer, TopicPartition
 from infra.figures import BATCH_SIZE
 from sandbox.event_source.batch import EventFrame
 from sandbox.event_source.records import PolledRecord, polled
-from sandbox.kafka import create_topics
 from sandbox.sessions import cassandra_session, create_keyspaces_tables
 from sandbox.stack import Stack
 
@@ -84,6 +83,14 @@ class Shape:
         return f"CREATE TABLE {self.table} ({', '.join(columns)}, PRIMARY KEY ({self.key_list}))"
 
     @property
+    def insert(self) -> str:
+        """A row with all its columns."""
+        names = [*self.keys, *self.types]
+        return (
+            f"INSERT INTO {self.table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+        )
+
+    @property
     def key_list(self) -> str:
         return ", ".join(self.keys)
 
@@ -130,16 +137,20 @@ class Load:
         return replace(self, records=some, keys=distinct(some))
 
 
-def recorded(stack: Stack, size: int) -> list[Load]:
-    """Make the tables on both sides, change `size` keys of each, and wait for their hints."""
-    create = f"CREATE KEYSPACE {KEYSPACE} WITH replication = "
-    ddl = [shape.ddl for shape in SHAPES]
-    stack.create_tables(create + stack.replication, *(f"{one} WITH cdc = true" for one in ddl))
-    create_topics(stack.kafka, [_topic(stack, shape) for shape in SHAPES])
-    single = create + "{'class': 'SingleRegionStrategy'}"
+def create(stack: Stack, shapes: Sequence[Shape]) -> None:
+    """Make their tables on both sides, and their topics."""
+    keyspace = f"CREATE KEYSPACE {KEYSPACE} WITH replication = "
+    ddl = [shape.ddl for shape in shapes]
+    stack.create_tables(keyspace + stack.replication, *(f"{one} WITH cdc = true" for one in ddl))
+    single = keyspace + "{'class': 'SingleRegionStrategy'}"
     create_keyspaces_tables(
         stack.target, KEYSPACE, [single, *(f"{one} WITH {_SWITCHES}" for one in ddl)]
     )
+
+
+def recorded(stack: Stack, size: int) -> list[Load]:
+    """Make the tables on both sides, change `size` keys of each, and wait for their hints."""
+    create(stack, SHAPES)
     with cassandra_session(stack.source) as source:
         return [_recorded(stack, source, shape, size) for shape in SHAPES]
 
@@ -152,19 +163,22 @@ def _recorded(stack: Stack, source: Any, shape: Shape, size: int) -> Load:
         delete = source.prepare(f"DELETE FROM {shape.table} WHERE p = ?")
         execute_concurrent_with_args(source, delete, changes, concurrency=_AT_ONCE)
     scope = "partition" if shape.deletes else "row"
-    records = _delivered(stack, shape, scope, len(changes))
-    frame = EventFrame(_topic(stack, shape), stack.kafka, stack.target.region)
+    records = delivered(stack, shape, scope, len(changes))
+    frame = EventFrame(topic_of(stack, shape), stack.kafka, stack.target.region)
     return Load(shape, frame, records, distinct(records))
 
 
 def fill(session: Any, shape: Shape, keys: Sequence[Key]) -> None:
     """Write a row of random values for each key."""
-    names = [*shape.keys, *shape.types]
-    marks = ", ".join("?" * len(names))
-    insert = session.prepare(f"INSERT INTO {shape.table} ({', '.join(names)}) VALUES ({marks})")
+    execute_concurrent_with_args(
+        session, session.prepare(shape.insert), filled(shape, keys), concurrency=_AT_ONCE
+    )
+
+
+def filled(shape: Shape, keys: Sequence[Key]) -> list[tuple[Any, ...]]:
+    """For each key a row of random values, in the order of `Shape.insert`."""
     random = Random(3)
-    rows = [(*key, *(_MAKERS[kind](random) for kind in shape.types.values())) for key in keys]
-    execute_concurrent_with_args(session, insert, rows, concurrency=_AT_ONCE)
+    return [(*key, *(_MAKERS[kind](random) for kind in shape.types.values())) for key in keys]
 
 
 def rows_of(shape: Shape, size: int) -> list[Key]:
@@ -183,9 +197,9 @@ def _changes(shape: Shape, size: int) -> list[Key]:
     return Random(5).choices(rows, weights, k=size)
 
 
-def _delivered(stack: Stack, shape: Shape, scope: str, count: int) -> list[PolledRecord]:
+def delivered(stack: Stack, shape: Shape, scope: str, count: int) -> list[PolledRecord]:
     """So many records of that scope from the table's topic, in order of partition and offset."""
-    topic = _topic(stack, shape)
+    topic = topic_of(stack, shape)
     consumer = Consumer({"bootstrap.servers": stack.kafka, "group.id": "bench"})
     # By where the mutation lies in the commit log: capture may send one again.
     found: dict[tuple[str, int], PolledRecord] = {}
@@ -220,5 +234,6 @@ def distinct(records: list[PolledRecord]) -> list[Key]:
     return list(dict.fromkeys(map(key_of, values)))
 
 
-def _topic(stack: Stack, shape: Shape) -> str:
+def topic_of(stack: Stack, shape: Shape) -> str:
+    """Its table's."""
     return f"{stack.topic_prefix}.{shape.table}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from bench import capture, coldstart, kills, pipeline, sweep
+from bench import capture, coldstart, freshness, kills, pipeline, settings, source, sweep
 
 _HERE = Path(__file__).parent
 _KEPT, _PAGE = _HERE / "results", _HERE / "RESULTS.md"
@@ -15,8 +15,11 @@ _KEPT, _PAGE = _HERE / "results", _HERE / "RESULTS.md"
 BENCHES: dict[str, ModuleType] = {
     "capture": capture,
     "coldstart": coldstart,
+    "freshness": freshness,
     "kills": kills,
     "pipeline": pipeline,
+    "settings": settings,
+    "source": source,
     "sweep": sweep,
 }
 """Each has `measure(size)`, which gives its figures, and `page_of(figures)`, their lines.

@@ -1,5 +1,6 @@
 """One Cassandra of the sandbox: its configuration and its command line."""
 
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from sandbox import java, templates
 from sandbox.addresses import free_port
 from sandbox.process import Part
 from sandbox.release import CASSANDRA_5, Release
+from sandbox.waiting import until
 
 PORT = 9042
 STORAGE_PORT = 7000
@@ -49,6 +51,15 @@ class Node(Part):
         name = f"Cassandra {host} ({ring.name})"
         ready = "Starting listening for CQL clients"
         super().__init__(name, self._java(), home / "log", ready, patience=300)
+
+    def wait_ready(self) -> None:
+        super().wait_ready()
+        # The line comes just before the port is bound.
+        until(self._listens, 30, f"{self.name} listens")
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex((self.host, PORT)) == 0
 
     def _java(self) -> list[str]:
         options = [

@@ -20,7 +20,8 @@ _ROWS = 1_000
 # How long the broker answers before the connector dies.
 _SENT_FOR_S = (0.0, 0.02, 0.06, 0.15)
 _SECONDS = 60
-_BROKER_AWAY_S = 30
+# Longer than a producer by default keeps what it cannot send.
+_BROKER_AWAY_S = 130
 # Offsets are written behind the acknowledgement.
 _SETTLED_S = 3
 
@@ -52,7 +53,7 @@ def one_table_of_two_was_sent(scene: Scene, number: int) -> str:
 
 
 def broker_away(scene: Scene, number: int) -> str:
-    """For half a minute, while rows are written."""
+    """For minutes, while rows are written."""
     wanted = set(range(number * 10, number * 10 + 20))
     with topic(scene.stack, KEYSPACE, "plain") as own:
         scene.stack.broker.kill()

@@ -83,6 +83,8 @@ CASES = (
          _inside("DELETE tags['k'] FROM wide")),
     Case("list element deleted, values of a uuid", "wide", _inside("DELETE seen[0] FROM wide"),
          before=("UPDATE wide SET seen = [uuid()]" + _inside("")[0],)),
+    Case("map element without a byte, values of a timestamp", "wide",
+         _inside("UPDATE wide SET tags['k'] = blobAsTimestamp(0x)")),
     Case("user type, not frozen", "wide",
          _inside("UPDATE wide SET home = {{street: 's', city: 'c'}}")),
     Case("field of a user type", "wide", _inside("UPDATE wide SET home.city = 'c'")),

@@ -73,7 +73,11 @@ def operate(node: Node, home: Path, *what: str) -> None:
         compiler = places.classpath("compiler").read_text().strip()
         options = ["-17", "-nowarn", "-d", str(home), str(home / "Operate.java")]
         _run(java, "-jar", compiler, *options)
-    _run(java, "-cp", str(home), "Operate", str(node.jmx_port), *what)
+    # What a node answers may be of classes of Guava.
+    jars = places.classpath("cassandra").read_text().split()
+    guava = [jar for jar in jars if Path(jar).name.startswith("guava-")]
+    path = ":".join([str(home), *guava])
+    _run(java, "-cp", path, "Operate", str(node.jmx_port), *what)
 
 
 def _run(*command: str) -> None:

@@ -92,8 +92,11 @@ class Backfill:
         keys = [key for key in page if kind is Scope.ROW or shown(key.row) is not None]
         for key in keys:
             partitions.setdefault(key.partition, {})[key.clustering] = key.row
-        hints = [
-            Hint(
+        places = [(partition, row) for partition, rows in partitions.items() for row in rows]
+
+        def hint_of(number: int) -> Hint:
+            partition, clustering = places[number]
+            return Hint(
                 table.id,
                 partition,
                 kind,
@@ -101,15 +104,13 @@ class Backfill:
                 statics_due=kind is Scope.STATIC,
                 errand=Errand.REPAIR,
             )
-            for partition, rows in partitions.items()
-            for clustering in rows
-        ]
+
         seen = [
             (work, Snapshot(table, read_start, partitions[work.partition]))
             for work in _works(table, kind, partitions)
         ]
         began = self.pipeline.clock.now()
-        _enter(self.pipeline.fill(seen, hints, self.deadline), filled)
+        _enter(self.pipeline.fill(seen, len(places), hint_of, self.deadline), filled)
         units = sum(self._units(table, kind, key) for key in keys)
         filled.write_units += units
         took_s = self.pipeline.clock.now() - began

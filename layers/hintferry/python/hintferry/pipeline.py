@@ -31,7 +31,7 @@ from hintferry.core.hint import Hint, Record, Slice
 from hintferry.core.ledger import ConservationError, Ledger, Outcome, Settled, SkipReason
 from hintferry.core.limits import REQUEST_TIMEOUT_S, RESERVE_S, STALE_AFTER_S
 from hintferry.core.plan import plan_rows, plan_statics
-from hintferry.core.rows import Snapshot
+from hintferry.core.rows import Snapshot, Statement
 from hintferry.counting import recount
 from hintferry.mend import Mender
 from hintferry.ports import (
@@ -73,36 +73,37 @@ class Pipeline:
     leases: Leases
     clock: Clock
     meter: Meter
-    acknowledged: Acknowledged = field(default_factory=Acknowledged)
+    acknowledged: Acknowledged | None = field(default_factory=Acknowledged)
+    """None where no hint ever comes that could be skipped: in a backfill."""
 
     def process(self, records: Sequence[Record], deadline: Deadline) -> list[Settled]:
         """Bring one batch to its end; the answer runs parallel to `records`."""
         ledger = Ledger(len(records))
         hints = self._decode(records, ledger)
         self._apply(coalesce(hints.items()), ledger, deadline)
-        ends = self._park(records, hints, self._closed(ledger))
+        ends = self._park(records.__getitem__, hints.get, self._closed(ledger))
         self.meter.batch(records, hints, ends)
         return ends
 
     def fill(
         self,
         seen: Sequence[tuple[RowWork | StaticWork, Snapshot]],
-        hints: Sequence[Hint],
+        keys: int,
+        hint_of: Callable[[int], Hint],
         deadline: Deadline,
     ) -> list[Settled]:
         """Bring to its end what a scan has read; only what fails at first is read again.
 
-        The works' records are indexes of `hints`, one a key; the answer runs parallel to them.
+        The works' records are numbers below `keys`, one a key; the answer tells each one's end.
         """
 
         def as_scanned(works: Iterable[RowWork | StaticWork]) -> Iterator[Read]:
             return ((work, snapshots[next(iter(work.records))]) for work in works)
 
         snapshots = {next(iter(work.records)): snapshot for work, snapshot in seen}
-        ledger = Ledger(len(hints))
+        ledger = Ledger(keys)
         self._apply([work for work, _ in seen], ledger, deadline, as_scanned)
-        records = [Record("backfill", 0, index, None, None, None) for index in range(len(hints))]
-        return self._park(records, dict(enumerate(hints)), self._closed(ledger))
+        return self._park(_scanned_record, hint_of, self._closed(ledger))
 
     def _closed(self, ledger: Ledger) -> list[Settled]:
         try:
@@ -126,11 +127,20 @@ class Pipeline:
                 continue
             if not isinstance(decoded, Hint):
                 ledger.skipped(index, SkipReason.NOTHING)
-            elif self.acknowledged.covers(decoded, record.appended_at_ms):
+            elif self._covers(decoded, record):
                 ledger.skipped(index, SkipReason.COVERED)
             else:
                 hints[index] = decoded
         return hints
+
+    def _remember(self, work: RowWork | StaticWork, written: Sequence[Statement]) -> None:
+        if self.acknowledged is not None:
+            self.acknowledged.add(work, written)
+
+    def _covers(self, hint: Hint, record: Record) -> bool:
+        if self.acknowledged is None:
+            return False
+        return self.acknowledged.covers(hint, record.appended_at_ms)
 
     def _apply(
         self,
@@ -167,7 +177,7 @@ class Pipeline:
         admitted = _admitted(blind, deadline, failures)
         for write, error in self.target.write(self._planned(read(admitted), deadline, failures)):
             if error is None and not isinstance(write.work, SliceWork):
-                self.acknowledged.add(write.work, write.statements)
+                self._remember(write.work, write.statements)
             _account(write.work, error, ledger, failures)
         for work, error in self._compare(compared, deadline):
             _account(work, error, ledger, failures)
@@ -246,15 +256,23 @@ class Pipeline:
             return error
 
     def _park(
-        self, records: Sequence[Record], hints: dict[int, Hint], ends: list[Settled]
+        self,
+        record_of: Callable[[int], Record],
+        hint_of: Callable[[int], Hint | None],
+        ends: list[Settled],
     ) -> list[Settled]:
         """Put what can never succeed where a person finds it; return what could not be put."""
         poison = [index for index, end in enumerate(ends) if end.outcome is Outcome.PARKED]
-        parked = [Parked(records[index], hints.get(index), ends[index]) for index in poison]
+        parked = [Parked(record_of(index), hint_of(index), ends[index]) for index in poison]
         for index, error in zip(poison, self.parking.park(parked), strict=True):
             if error is not None:
                 ends[index] = Settled(Outcome.RETURNED, None, error)
         return ends
+
+
+def _scanned_record(number: int) -> Record:
+    """What is parked of a backfill came by no topic."""
+    return Record("backfill", 0, number, None, None, None)
 
 
 def _account(work: Work, error: HintferryError | None, ledger: Ledger, failures: Failures) -> None:

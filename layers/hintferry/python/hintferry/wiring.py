@@ -178,6 +178,7 @@ class Sweeper:
             KeyspacesLeases(self.far, clock),
             clock,
             NoMeter(),
+            acknowledged=None,
         )
         scan = FencedScan(TokenScan(self.near, clock.read_start, ttl_off), fences)
         rate = self.table.capacity.backfill_units_per_s / task.workers

@@ -142,7 +142,7 @@ class KeyspacesTarget:
         size = 0
         for statement in write.statements:
             bound = self._bind(write, statement)
-            length = sum(len(value) for value in bound.values if value is not None)
+            length = sum(map(len, filter(None, bound.values)))
             if batch and (len(batch) == most or size + length > BYTES_PER_BATCH):
                 yield _as_one(batch)
                 batch, size = [], 0

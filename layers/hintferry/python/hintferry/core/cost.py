@@ -6,7 +6,10 @@ keyspaces-local takes it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
 from math import ceil
+from typing import NamedTuple
 
 from hintferry.core.capacity import Capacity, Mode
 from hintferry.core.prices import Prices
@@ -24,26 +27,34 @@ _COLUMNS_PER_ID_BYTE = 62
 _WIDEST_NUMBER, _DIGITS_A_BYTE = 64, 2.41
 """Bytes; Python refuses to write out the digits of very large numbers."""
 
+_NOTHING = 1
+"""What a null takes."""
+
 _NUMBERS = {"tinyint", "smallint", "int", "bigint", "varint", "counter"}
 
 
 def row_size(table: Table, partition: Key, clustering: Key, values: Values, ttl: bool) -> int:
     """Bytes that a write of the row counts for; `ttl`: its table has that switch on."""
-    size = _partition_size(table, partition) + (TTL_METADATA if ttl else 0)
-    for column, component in zip(table.clustering, clustering, strict=True):
-        length = _size(column, component)
-        size += 2 * length + ceil(length / 5) + _column_id(table)
-    a_column = _column_id(table) + (0 if table.is_counter else TIMESTAMP_METADATA)
-    for column, value in zip(table.regulars, values, strict=True):
-        size += a_column + _size(column, value)
-        size += TTL_METADATA if ttl and not column.multicell else 0
+    row = _row(table)
+    size = row.empty_ttl if ttl else row.empty
+    for sized, component in zip(row.partition, partition, strict=True):
+        size += 2 * sized(component)
+    for sized, component in zip(row.clustering, clustering, strict=True):
+        length = sized(component)
+        size += 2 * length + ceil(length / 5)
+    for sized, value in zip(row.regulars, values, strict=True):
+        size += _NOTHING if value is None else sized(value)
     return size
 
 
 def static_size(table: Table, partition: Key, values: Values) -> int:
     """Bytes that a write of the static columns of a partition counts for."""
-    size = STATIC_METADATA + _partition_size(table, partition)
-    return size + sum(map(_size, table.statics, values))
+    size = STATIC_METADATA + _partition_metadata(table)
+    for column, component in zip(table.partition_key, partition, strict=True):
+        size += 2 * _sized(column)(component)
+    for column, value in zip(table.statics, values, strict=True):
+        size += _NOTHING if value is None else _sized(column)(value)
+    return size
 
 
 def write_units(size: int) -> int:
@@ -64,20 +75,53 @@ def usd(prices: Prices, capacity: Capacity, writes: float, reads: float, seconds
     return (writes * prices.million_writes + reads * prices.million_reads) / 1e6
 
 
-def _partition_size(table: Table, partition: Key) -> int:
-    """Key columns are stored twice."""
-    each = _column_id(table) + PARTITION_METADATA
-    columns = zip(table.partition_key, partition, strict=True)
-    return sum(2 * _size(column, value) + each for column, value in columns)
+Sized = Callable[[bytes], int]
+"""What a value of these wire bytes counts for."""
 
 
-def _size(column: Column, value: bytes | None) -> int:
-    """Numbers take half a byte a digit, zeros at their ends none; all else its bytes."""
-    if value is None:
-        return 1
-    if column.cql_type not in _NUMBERS:
-        # Of a collection every element takes a little less than on the wire.
-        return len(value) + (COLLECTION_METADATA if column.multicell else 0)
+class _Row(NamedTuple):
+    """What holds for every row of a table: bytes of one without keys and values, with times to live
+    switched off and on, and how the values of each kind of column are sized."""
+
+    empty: int
+    empty_ttl: int
+    partition: tuple[Sized, ...]
+    clustering: tuple[Sized, ...]
+    regulars: tuple[Sized, ...]
+
+
+@lru_cache(1000)
+def _row(table: Table) -> _Row:
+    """Worked out once: a backfill asks for each of its rows."""
+    a_column = _column_id(table) + (0 if table.is_counter else TIMESTAMP_METADATA)
+    empty = _partition_metadata(table) + len(table.clustering) * _column_id(table)
+    empty += len(table.regulars) * a_column
+    expiring = sum(not column.multicell for column in table.regulars)
+    kinds = table.partition_key, table.clustering, table.regulars
+    return _Row(
+        empty,
+        empty + TTL_METADATA * (1 + expiring),
+        *(tuple(map(_sized, columns)) for columns in kinds),
+    )
+
+
+def _partition_metadata(table: Table) -> int:
+    return len(table.partition_key) * (_column_id(table) + PARTITION_METADATA)
+
+
+def _sized(column: Column) -> Sized:
+    if column.cql_type in _NUMBERS:
+        return _number
+    return _collection if column.multicell else len
+
+
+def _collection(value: bytes) -> int:
+    """Every element takes a little less than on the wire."""
+    return len(value) + COLLECTION_METADATA
+
+
+def _number(value: bytes) -> int:
+    """Half a byte a digit; zeros at the ends take none."""
     if len(value) > _WIDEST_NUMBER:
         return digits(value) // 2 + 2
     significant = str(abs(int.from_bytes(value, signed=True))).strip("0")

@@ -1,0 +1,313 @@
+"""What so many changes a second need, and what stops first: derived from the kept figures.
+
+`python -m bench.scale` puts its tables into docs/tuning.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import ceil
+
+from bench.loads import Shape
+from bench.results import kept
+from hintferry.adapters.settings import PARTITIONS, migration_from
+from hintferry.core import cost
+from hintferry.core.capacity import BACKFILL_SHARE, ON_DEMAND_WRITES
+from hintferry.core.prices import PRICES
+from hintferry.core.schema import Column, ColumnKind, Table, TableId
+from infra import figures, prices
+from tools import places
+
+PAGE = places.ROOT / "docs" / "tuning.md"
+BEGIN, END = "<!-- Made by `python -m bench.scale`. -->", "<!-- end -->"
+
+RATES = (1_000, 10_000, 100_000, 1_000_000)
+BACKFILL_BYTES = 5 * 10**12
+LOAD = 0.5
+"""A function is planned to be busy for half of the time."""
+
+SPREAD = 2
+"""So many partitions for each invocation at once: keys are not spread evenly over them."""
+
+MEMORY_MB = 1_769
+"""With which a function has one whole core: lambda/latest/dg/configuration-memory.html"""
+
+GB_SECOND = 0.0000166667
+"""USD: lambda/pricing, x86, dated as infra/prices.py; requests are a hundredth of it."""
+
+INVOCATIONS_A_POLLER, BYTES_A_POLLER = 5, 5_000_000
+"""At once, and a second: lambda/latest/dg/kafka-scaling-modes.html"""
+
+REPLICAS = 3
+"""Of a topic's records on the brokers."""
+
+ACCOUNT_CONCURRENCY = 1_000
+TABLE_UNITS = 40_000
+PARTITION_UNITS = 1_000
+CONNECTION_REQUESTS = 3_000
+"""Quotas, as an account has them at first; the last two are fixed."""
+
+_HOUR_S, _DAY_S = 3_600, 86_400
+_SHAPE = Shape("single", "single rows of 13 columns")
+_WIRE = {
+    "text": b"x" * 20,
+    "int": (2**31 - 1).to_bytes(4),
+    "bigint": (2**63 - 1).to_bytes(8),
+    "timestamp": bytes(8),
+    "double": bytes(8),
+    "uuid": bytes(16),
+    "boolean": bytes(1),
+}
+_KEY = b"key 00000000"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """From the results of the benches, and the arithmetic of `core.cost`."""
+
+    cpu_us: float
+    """Of the processor, for a key that is read and written, with its hint from each replica."""
+
+    reads: float
+    """For each change; each is followed by a full write."""
+
+    hints: float
+    hint_bytes: float
+    row_units: int
+    swept_row_bytes: int
+    swept_row_size: int
+    backfill_us: float
+    """CPU of a backfill, for each row."""
+
+    verify_us: float
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Of one rate of changes a second, all of one table; money is USD an hour."""
+
+    rate: int
+    invocations: int
+    partitions: int
+    pollers: int
+    kafka_mb_per_s: float
+    kept_gib: float
+    units_per_s: float
+    keyspaces_usd: float
+    lambda_usd: float
+    pollers_usd: float
+
+
+def measured() -> Measured:
+    """The figures of the last run of each bench."""
+    pipeline, source, capture, sweep = map(kept, ("pipeline", "source", "capture", "sweep"))
+    window = source["windows"][str(figures.BATCH_WINDOW_S)]
+    small = capture["kinds"]["ours"]["rows"]["200"]["live"]
+    runs = sweep["runs"]
+    return Measured(
+        pipeline["loads"]["tripled"]["ours"]["cpu_us_per_key"],
+        window["reads_per_change"],
+        window["hints_per_change"],
+        small["topic_kb"],
+        cost.write_units(row_size()),
+        sweep["bytes_per_row"],
+        swept_row_size(sweep["bytes_per_row"]),
+        runs["backfill"]["own_cpu_ms_per_1000_rows"],
+        runs["verify"]["own_cpu_ms_per_1000_rows"],
+    )
+
+
+def row_size() -> int:
+    """Of the row of 13 columns that the pipeline was measured with, times to live on."""
+    regulars = [Column(name, kind, ColumnKind.REGULAR) for name, kind in _SHAPE.types.items()]
+    key = Column("p", "text", ColumnKind.PARTITION_KEY)
+    table = Table(TableId("bench", "single"), (key,), regulars=tuple(regulars))
+    values = tuple(_WIRE[column.cql_type] for column in regulars)
+    return cost.row_size(table, (_KEY,), (), values, ttl=True)
+
+
+def swept_row_size(values_bytes: int) -> int:
+    """Of the row that the sweep was measured with: two keys, four values, times to live on."""
+    number = (10**6).to_bytes(4)
+    keys = [
+        Column("customer", "int", ColumnKind.PARTITION_KEY),
+        Column("id", "int", ColumnKind.CLUSTERING),
+    ]
+    kinds = {"address": "text", "placed": "timestamp", "state": "text", "total": "decimal"}
+    regulars = [Column(name, kind, ColumnKind.REGULAR) for name, kind in kinds.items()]
+    table = Table(TableId("bench", "orders"), (keys[0],), (keys[1],), regulars=tuple(regulars))
+    others = 4 + 4 + 8 + 12 + 6
+    values = bytes(values_bytes - others), bytes(8), bytes(12), bytes(6)
+    return cost.row_size(table, (number,), (number,), values, ttl=True)
+
+
+def need(found: Measured, rate: int) -> Need:
+    """What so many changes a second take."""
+    keys = rate * found.reads
+    cores = keys * found.cpu_us / 1e6
+    invocations = ceil(cores / LOAD)
+    partitions = max(PARTITIONS, SPREAD * invocations)
+    hint_bytes = rate * found.hints * found.hint_bytes
+    pollers = max(ceil(partitions / INVOCATIONS_A_POLLER), ceil(hint_bytes / BYTES_A_POLLER))
+    units = keys * found.row_units
+    return Need(
+        rate,
+        invocations,
+        partitions,
+        pollers,
+        hint_bytes / 1e6,
+        hint_bytes * figures.TOPIC_RETENTION_S * REPLICAS / 2**30,
+        units,
+        units * _HOUR_S * PRICES[0].million_writes / 1e6,
+        cores / LOAD * _HOUR_S * MEMORY_MB / 1024 * GB_SECOND,
+        ceil(pollers / prices.POLLERS_A_UNIT) * prices.POLLER_UNIT_HOUR,
+    )
+
+
+def limits(found: Measured) -> list[tuple[float, str, str]]:
+    """Changes a second of one table at which each limit is reached, the first one first."""
+    deployed = migration_from(places.ROOT / "migration.toml").deployment
+    kafka, concurrency = deployed.kafka, deployed.pipeline.concurrency
+    an_invocation = LOAD * 1e6 / (found.cpu_us * found.reads)
+    units = found.row_units * found.reads
+    hint_bytes = found.hints * found.hint_bytes
+    kept_s = figures.TOPIC_RETENTION_S
+    pollers = figures.MOST_POLLERS
+    more_pollers = "`MOST_POLLERS` in `infra/figures.py`; 2,000 for the tables of a group"
+    reached = [
+        (
+            kafka.brokers * kafka.storage_gib * 2**30 / (hint_bytes * kept_s * REPLICAS),
+            f"hints of {kept_s // _DAY_S} days fill {kafka.brokers} brokers of"
+            f" {kafka.storage_gib} GiB",
+            "`kafka.storage_gib`, `kafka.brokers`",
+        ),
+        (
+            PARTITION_UNITS / found.row_units,
+            f"one partition of the target takes {PARTITION_UNITS:,} write units a second",
+            "fixed; of rows that change over and over a longer window writes fewer",
+        ),
+        (
+            ON_DEMAND_WRITES / units,
+            f"a new table on demand takes {ON_DEMAND_WRITES:,} write units a second",
+            "`warm_write_units`",
+        ),
+        (
+            PARTITIONS / SPREAD * an_invocation,
+            f"{PARTITIONS} partitions, one batch of each at once",
+            '`tables."k.t".partitions`, before anything is on the topic',
+        ),
+        (
+            concurrency * an_invocation,
+            f"{concurrency} invocations at once",
+            "`pipeline.concurrency`, of all tables together",
+        ),
+        (
+            TABLE_UNITS / units,
+            f"a quota of {TABLE_UNITS:,} write units a second for a table",
+            "ask AWS, then `target.table_quota`",
+        ),
+        (
+            pollers * INVOCATIONS_A_POLLER * an_invocation,
+            f"{pollers} pollers of {INVOCATIONS_A_POLLER} invocations each",
+            more_pollers,
+        ),
+        (
+            pollers * BYTES_A_POLLER / hint_bytes,
+            f"{pollers} pollers of {BYTES_A_POLLER // 10**6} MB/s each",
+            more_pollers,
+        ),
+        (
+            ACCOUNT_CONCURRENCY * an_invocation,
+            f"an account's {ACCOUNT_CONCURRENCY:,} invocations at once in a Region",
+            "ask AWS",
+        ),
+    ]
+    return sorted(reached)
+
+
+def page() -> str:
+    """The part of docs/tuning.md that stands between BEGIN and END."""
+    return "\n".join([BEGIN, "", *_lines(measured()), "", END])
+
+
+def _lines(found: Measured) -> Iterator[str]:
+    whole = 1e6 / found.cpu_us
+    yield (
+        f"One table, keys spread evenly, three replicas, rows of 13 columns ({row_size()} bytes by"
+        f" the published arithmetic, {found.row_units} write unit"
+        f"{'s' if found.row_units > 1 else ''}); measured: {found.cpu_us:.0f} us of the processor's"
+        f" CPU a key, {found.hints:.2f} hints and {found.reads:.2f} reads, and as many full writes,"
+        f" a change with batches gathered for {figures.BATCH_WINDOW_S} s, {found.hint_bytes:.0f}"
+        f" bytes a hint on the topic. Functions of {MEMORY_MB:,} MB, one core, planned for"
+        f" {LOAD:.0%} load; {SPREAD} partitions for each of them. USD as of {PRICES[0].dated},"
+        f" {PRICES[0].region}; brokers, storage and traffic come on top."
+    )
+    yield ""
+    yield (
+        "| changes/s | invocations at once | partitions | pollers | to Kafka MB/s"
+        " | kept in 7 days, three copies | write units/s | USD/h: Keyspaces | Lambda | pollers |"
+    )
+    yield "|---|---|---|---|---|---|---|---|---|---|"
+    for rate in RATES:
+        one = need(found, rate)
+        yield (
+            f"| {rate:,} | {one.invocations:,} | {one.partitions:,} | {one.pollers:,}"
+            f" | {one.kafka_mb_per_s:,.1f} | {_size(one.kept_gib)} | {one.units_per_s:,.0f}"
+            f" | {one.keyspaces_usd:,.2f} | {one.lambda_usd:,.2f} | {one.pollers_usd:,.2f} |"
+        )
+    yield ""
+    yield "Which limit comes first, with this row in one table and `migration.toml` as it comes:"
+    yield ""
+    yield "| at changes/s | limit | what moves it |"
+    yield "|---|---|---|"
+    for at, limit, mend in limits(found):
+        yield f"| {_rounded(at)} | {limit} | {mend} |"
+    yield ""
+    yield (
+        f"A connection to Keyspaces takes {CONNECTION_REQUESTS:,} requests a second: never"
+        f" reached, since a whole core does {_rounded(whole)} keys, each one request or less."
+    )
+    yield ""
+    rows = BACKFILL_BYTES / found.swept_row_bytes
+    units = rows * cost.write_units(found.swept_row_size)
+    usd, stored = units * PRICES[0].million_writes / 1e6, rows * found.swept_row_size / 2**30
+    read_units = BACKFILL_BYTES / cost.READ_UNIT
+    yield (
+        f"**A backfill of 5 TB** in rows of {found.swept_row_bytes} bytes:"
+        f" {rows / 1e9:.1f} billion rows, as many write units"
+        f" ({found.swept_row_size} bytes each), {usd:,.0f} USD to write; then"
+        f" {stored * PRICES[0].storage_gib_month:,.0f} USD a month to keep. It takes"
+        f" {rows * found.backfill_us / 1e6 / _HOUR_S:,.0f} hours of one core"
+        f" ({found.backfill_us:.0f} us a row), a verify"
+        f" {rows * found.verify_us / 1e6 / _HOUR_S:,.0f}"
+        f" and about {read_units * PRICES[0].million_reads / 1e6:,.0f} USD of reads. How long, is"
+        " decided by what the table takes:"
+    )
+    yield ""
+    yield "| the table takes, write units/s | of which a backfill | days | cores at work |"
+    yield "|---|---|---|---|"
+    for taken in (ON_DEMAND_WRITES, TABLE_UNITS, 10 * TABLE_UNITS):
+        used = BACKFILL_SHARE * taken
+        cores = used / (units / rows) * found.backfill_us / 1e6
+        yield f"| {taken:,} | {used:,.0f} | {units / used / _DAY_S:,.1f} | {cores:,.1f} |"
+
+
+def _rounded(number: float) -> str:
+    """Two digits tell as much as there is to tell."""
+    return f"{float(f'{number:.2g}'):,.0f}"
+
+
+def _size(gib: float) -> str:
+    return f"{gib:,.0f} GiB" if gib < 10_000 else f"{gib / 1024:,.0f} TiB"
+
+
+def main() -> None:
+    text = PAGE.read_text()
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    PAGE.write_text(before + page() + after)
+
+
+if __name__ == "__main__":
+    main()
