@@ -12,11 +12,11 @@ from math import ceil
 from bench.loads import Shape
 from bench.results import kept
 from hintferry.adapters.settings import PARTITIONS, migration_from
-from hintferry.core import cost
+from hintferry.core import cost, prices
 from hintferry.core.capacity import BACKFILL_SHARE, ON_DEMAND_WRITES
 from hintferry.core.prices import PRICES
 from hintferry.core.schema import Column, ColumnKind, Table, TableId
-from infra import figures, prices
+from infra import figures
 from tools import places
 
 PAGE = places.ROOT / "docs" / "tuning.md"
@@ -33,8 +33,6 @@ SPREAD = 2
 MEMORY_MB = 1_769
 """With which a function has one whole core: lambda/latest/dg/configuration-memory.html"""
 
-GB_SECOND = 0.0000166667
-"""USD: lambda/pricing, x86, dated as infra/prices.py; requests are a hundredth of it."""
 
 INVOCATIONS_A_POLLER, BYTES_A_POLLER = 5, 5_000_000
 """At once, and a second: lambda/latest/dg/kafka-scaling-modes.html"""
@@ -160,7 +158,7 @@ def need(found: Measured, rate: int) -> Need:
         hint_bytes * figures.TOPIC_RETENTION_S * REPLICAS / 2**30,
         units,
         units * _HOUR_S * PRICES[0].million_writes / 1e6,
-        cores / LOAD * _HOUR_S * MEMORY_MB / 1024 * GB_SECOND,
+        cores / LOAD * _HOUR_S * MEMORY_MB / 1024 * prices.GB_SECOND,
         ceil(pollers / prices.POLLERS_A_UNIT) * prices.POLLER_UNIT_HOUR,
     )
 

@@ -53,7 +53,7 @@ def poller_units(templates: dict[str, Template]) -> int:
         if config := one.get("ProvisionedPollerConfig"):
             group = config["PollerGroupName"]
             pollers[group] = pollers.get(group, 0) + config["MinimumPollers"]
-    return sum(-(-count // standing.POLLERS_A_UNIT) for count in pollers.values())
+    return sum(-(-count // prices.POLLERS_A_UNIT) for count in pollers.values())
 
 
 def agree(lines: dict[str, Line], templates: dict[str, Template], migration: Migration) -> None:

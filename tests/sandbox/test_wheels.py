@@ -74,7 +74,7 @@ def operator(built: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="module")
 def tester(built: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    further = ("pytest", "cassandra-driver", "cassandra-sigv4", "boto3")
+    further = ("pytest", "pytest-xdist", "cassandra-driver", "cassandra-sigv4", "boto3")
     home = tmp_path_factory.mktemp("tester") / "env"
     return installed(home, built["keyspaces_local"], *further)
 
@@ -180,3 +180,11 @@ def test_the_example_of_the_readme_runs(tester: Path, stack: Stack, tmp_path: Pa
     backend = f"keyspaces_local_backend={stack.behind.hosts[0]}:{stack.behind.port}"
     done = called(tester / "pytest", "-q", "-o", backend, cwd=tmp_path)
     assert (done.returncode, "2 passed" in done.stdout) == (0, True), done.stdout
+    # Two workers begin at once, each with an endpoint and a keyspace of its own.
+    for name in ("one", "other"):
+        text = example.replace("KEYSPACE example", f"KEYSPACE {name}")
+        (tmp_path / f"test_{name}.py").write_text(text.replace("example.", f"{name}."))
+    (tmp_path / "test_example.py").unlink()
+    workers = "-n", "2", "--dist", "loadfile"
+    done = called(tester / "pytest", "-q", *workers, "-o", backend, cwd=tmp_path)
+    assert (done.returncode, "4 passed" in done.stdout) == (0, True), done.stdout

@@ -15,8 +15,7 @@ ZONES = 3
 """Of a VPC for which no availability zones are named."""
 
 MAPPINGS_A_POLLER_GROUP = 100
-POLLERS_A_UNIT = 10
-"""lambda/latest/dg/kafka-scaling-modes.html; each mapping keeps one poller."""
+"""Each mapping keeps one poller."""
 
 ALARMS = 36
 """That watch one series each; two more where sweeps are scheduled, one where nodes are told."""
@@ -99,7 +98,8 @@ def _brokers(migration: Migration) -> Iterator[Line]:
 def _poller_units(mappings: int) -> int:
     """A group's pollers share units."""
     full, rest = divmod(mappings, MAPPINGS_A_POLLER_GROUP)
-    return full * (MAPPINGS_A_POLLER_GROUP // POLLERS_A_UNIT) + -(-rest // POLLERS_A_UNIT)
+    a_unit = prices.POLLERS_A_UNIT
+    return full * (MAPPINGS_A_POLLER_GROUP // a_unit) + -(-rest // a_unit)
 
 
 def _endpoints(migration: Migration) -> int:

@@ -63,6 +63,12 @@ BROKER_GIB_MONTH = 0.10
 POLLER_UNIT_HOUR = 0.185
 """An event poller unit: lambda/pricing."""
 
+POLLERS_A_UNIT = 10
+"""lambda/latest/dg/kafka-scaling-modes.html"""
+
+GB_SECOND = 0.0000166667
+"""Of a function that runs, x86: lambda/pricing; requests are a hundredth of it."""
+
 ENDPOINT_HOUR = 0.01
 """An interface endpoint, in one availability zone: privatelink/pricing."""
 
