@@ -203,7 +203,7 @@ def limits(found: Measured) -> list[tuple[float, str, str]]:
         (
             PARTITIONS / SPREAD * an_invocation,
             f"{PARTITIONS} partitions, one batch of each at once",
-            '`tables."k.t".partitions`, before anything is on the topic',
+            '`tables."k.t".partitions`',
         ),
         (
             concurrency * an_invocation,
