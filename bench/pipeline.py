@@ -43,8 +43,9 @@ CHECKED_SIZE, MARGIN = 600, 1.5
 """A check measures this little, and fails where a ratio of TARGETS is that much worse than kept:
 the ceiling alone differs by a third between a busy machine and an idle one."""
 
-_READS = """SELECT count FROM system_views.coordinator_read_latency
+READS = """SELECT count FROM system_views.coordinator_read_latency
     WHERE keyspace_name = %s AND table_name = %s"""
+"""Of a table, as the node counts them that was asked."""
 
 WINDOWS = (8, 16, 32, 64, 128)
 
@@ -119,7 +120,7 @@ def _prove(stack: Stack, lanes: dict[str, Lane], loads: list[Load]) -> dict[str,
 
 def _reads(source: Any, load: Load) -> int:
     """Of the table, as the node counts them."""
-    rows = source.execute(_READS, load.shape.table.split("."))
+    rows = source.execute(READS, load.shape.table.split("."))
     return sum(int(row.count) for row in rows)
 
 

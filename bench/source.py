@@ -12,6 +12,7 @@ from bench import machine
 from bench.contestants import Setting, lane
 from bench.freshness import SHAPE, Rig, followed, rigged, settled, spread
 from bench.loads import Load, delivered, distinct, topic_of
+from bench.pipeline import READS
 from hintferry.adapters.cassandra import READS_IN_FLIGHT
 from infra.figures import BATCH_WINDOW_S
 from sandbox import tables
@@ -29,8 +30,6 @@ MOST_READS = 1.2
 
 WINDOWS_S = (0, BATCH_WINDOW_S, 2, 5)
 _RECORDS = 900
-READS = """SELECT count FROM system_views.coordinator_read_latency
-    WHERE keyspace_name = %s AND table_name = %s"""
 
 
 def measure(size: int | None) -> dict[str, Any]:

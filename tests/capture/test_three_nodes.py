@@ -31,7 +31,9 @@ DDL = (
     "CREATE TABLE {ks}.unwatched (id int PRIMARY KEY)",
 )
 ROW = b"x" * 100_000
-LARGE, SMALL = "cdc_total_space: 1024MiB", "cdc_total_space: 16MiB"
+LARGE = "cdc_total_space: 1024MiB"
+# The second holds what fills the first, whether its connector keeps up or not.
+SMALL = "cdc_total_space: 16MiB", "cdc_total_space: 48MiB"
 MOST_ROWS = 600
 FLOOD = 3_000
 SECONDS = 180
@@ -166,9 +168,9 @@ def test_writers_go_on_while_one_nodes_cdc_raw_is_full_and_fail_at_the_second(
     """Without cdcguard, which would set segments aside. What was refused is handed off later."""
     one, two, last = three.source_nodes
     text = {node: node.yaml.read_text() for node in (one, two)}
-    for node in (one, two):
+    for node, small in zip((one, two), SMALL, strict=True):
         assert LARGE in text[node]
-        node.yaml.write_text(text[node].replace(LARGE, SMALL))
+        node.yaml.write_text(text[node].replace(LARGE, small))
         node.stop()
     start_again(one, two)
     until(in_touch(three, 9), SECONDS, "all nodes are in touch")
@@ -185,7 +187,7 @@ def test_writers_go_on_while_one_nodes_cdc_raw_is_full_and_fail_at_the_second(
             for row in rows:
                 if enough():
                     return
-                # Slow enough for a node whose connector runs to be rid of its segments.
+                # Slow enough for the third node's connector to be rid of its segments.
                 time.sleep(0.1)
                 cql.execute(insert, (row, ROW))
                 acknowledged.add(row)

@@ -16,7 +16,7 @@ from tests.scenarios.script import Kind, Step, load
 
 pytestmark = pytest.mark.stack
 
-DRAIN_S = 40.0
+DRAIN_S = 120.0
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)

@@ -1,6 +1,6 @@
 """What capture needs on one node, from what the node writes. Pure.
 
-The figures were measured by `python -m bench capture` (bench/results/capture.json) on 2 busy cores,
+The figures were measured by `python -m bench capture` (bench/results/capture.json) on 2 cores,
 with our connector on Cassandra 5.0, and rounded up; a test holds them against that file.
 """
 
@@ -11,11 +11,11 @@ from math import ceil
 
 MIB = 2**20
 
-IDLE_CPU_MS_PER_S = 25.0
-CPU_MS_PER_1000_WRITES = 1300.0
+IDLE_CPU_MS_PER_S = 24.0
+CPU_MS_PER_1000_WRITES = 150.0
 """While it follows live writes; what it is behind with after an outage costs less."""
-BACKLOG_CPU_MS_PER_1000_WRITES = 720.0
-LOG_BYTES_BESIDE_ROW = 56
+BACKLOG_CPU_MS_PER_1000_WRITES = 70.0
+LOG_BYTES_BESIDE_ROW = 60
 HINT_BYTES = 380
 RESIDENT_MIB = 512
 """With the heap of node/templates/jvm.options."""
