@@ -66,8 +66,8 @@ POLLER_UNIT_HOUR = 0.185
 POLLERS_A_UNIT = 10
 """lambda/latest/dg/kafka-scaling-modes.html"""
 
-GB_SECOND = 0.0000166667
-"""Of a function that runs, x86: lambda/pricing; requests are a hundredth of it."""
+GB_SECOND = 0.0000133334
+"""Of a function that runs, arm64 as ours: lambda/pricing; requests are a hundredth of it."""
 
 ENDPOINT_HOUR = 0.01
 """An interface endpoint, in one availability zone: privatelink/pricing."""
