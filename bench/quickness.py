@@ -38,7 +38,7 @@ class Quickness:
         capture.wait_for_table(keyspace, name, _KNOWN_S)
 
 
-SHIPPED = Quickness(200, 200, 100)
+SHIPPED = Quickness(100, 50, 50)
 QUICKEST = Quickness(50, 20, 10)
 
 

@@ -35,9 +35,9 @@ _WARM_S = 4.0
 SETTINGS = (
     Quickness(10_000, 200, 100),
     Quickness(1_000, 200, 100),
-    SHIPPED,
+    Quickness(200, 200, 100),
     Quickness(100, 100, 50),
-    Quickness(100, 50, 50),
+    SHIPPED,
     Quickness(100, 50, 10),
     QUICKEST,
 )

@@ -18,7 +18,7 @@ from sandbox.stack import Stack
 
 pytestmark = pytest.mark.stack
 
-SAFE = "commitlog_sync: periodic\ncommitlog_sync_period: 200ms\n"
+SAFE = "commitlog_sync: periodic\ncommitlog_sync_period: 100ms\n"
 LAG = "periodic_commitlog_sync_lag_block: 15s\n"
 UNSAFE = {
     "batch": ("commitlog_sync: batch\n", "Set commitlog_sync: periodic in cassandra.yaml"),

@@ -1,7 +1,7 @@
 """When what is harmed, for how long: a seeded plan, in lanes that run beside each other.
 
 Pure. The parts of one lane are never harmed at once, so of the three source nodes at most one is
-dead at a time. Two of them dead within the 200 ms of one commit-log sync would lose writes that a
+dead at a time. Two of them dead within the 100 ms of one commit-log sync would lose writes that a
 quorum had acknowledged: Cassandra loses them then, and no hint tells of it. For the same reason
 two connectors are never killed together: what one of them had sent and Kafka not acknowledged is
 hinted by the other replicas' connectors.

@@ -12,7 +12,7 @@ from hintferry.core.checks import Fault, schema_faults, setting_faults
 GOOD = {
     "cdc_enabled": "true",
     "commitlog_sync": "periodic",
-    "commitlog_sync_period": "200ms",
+    "commitlog_sync_period": "100ms",
     "periodic_commitlog_sync_lag_block": "15s",
     "cdc_total_space": "4GiB",
     "commitlog_segment_size": "32MiB",
@@ -32,7 +32,7 @@ def test_the_older_names_and_numbers_are_understood() -> None:
     older = {
         "cdc_enabled": "true",
         "commitlog_sync": "periodic",
-        "commitlog_sync_period_in_ms": "200",
+        "commitlog_sync_period_in_ms": "100",
         "periodic_commitlog_sync_lag_block_in_ms": "15000",
         "cdc_total_space_in_mb": "4096",
         "commitlog_segment_size_in_mb": "32",
@@ -52,7 +52,7 @@ def test_the_older_names_and_numbers_are_understood() -> None:
          "periodic_commitlog_sync_lag_block: 15s", True),
         (changed(periodic_commitlog_sync_lag_block="14999ms"),
          "periodic_commitlog_sync_lag_block", "15s", True),
-        (changed(commitlog_sync_period=None), "commitlog_sync_period", "200ms", False),
+        (changed(commitlog_sync_period=None), "commitlog_sync_period", "100ms", False),
         (changed(commitlog_compression=""), "commitlog_compression", "remove", False),
         (changed(cdc_total_space=None), "cdc_total_space", "longest outage", False),
         (changed(cdc_total_space="512MiB"), "cdc_total_space", "raise it", True),

@@ -38,7 +38,7 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "cluster_name: 'Old Shop'\nrpc_address: 10.0.1.11\n"
         f"cdc_raw_directory: {data}/cdc_raw\ncommitlog_directory: {data}/commitlog\n"
         "cdc_enabled: true\ncdc_total_space: 4GiB\ncommitlog_sync: periodic\n"
-        "commitlog_sync_period: 200ms\nperiodic_commitlog_sync_lag_block: 15s\n"
+        "commitlog_sync_period: 100ms\nperiodic_commitlog_sync_lag_block: 15s\n"
     )
     (root / "etc/systemd/system").mkdir(parents=True)
     bin_folder = tmp_path / "bin"

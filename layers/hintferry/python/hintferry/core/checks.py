@@ -70,14 +70,14 @@ def _sync_faults(settings: Dict[str, str]) -> Iterable[Fault]:
     if sync != "periodic":
         yield Fault(
             "commitlog_sync", sync, "Hints would come before their writes can be read: set "
-            "commitlog_sync: periodic and commitlog_sync_period: 200ms.",
+            "commitlog_sync: periodic and commitlog_sync_period: 100ms.",
         )  # fmt: skip
         return
     period = milliseconds(settings, "commitlog_sync_period") or 10000
     if period > LATEST_SYNC_MS:
         yield Fault(
             "commitlog_sync_period", f"{period} ms",
-            "Every hint is that late: set commitlog_sync_period: 200ms.", fatal=False,
+            "Every hint is that late: set commitlog_sync_period: 100ms.", fatal=False,
         )  # fmt: skip
     block = milliseconds(settings, "periodic_commitlog_sync_lag_block")
     block = period * 3 // 2 if block is None else block

@@ -47,7 +47,7 @@ class ScriptedInspection:
 GOOD_SETTINGS = {
     "cdc_enabled": "true",
     "commitlog_sync": "periodic",
-    "commitlog_sync_period": "200ms",
+    "commitlog_sync_period": "100ms",
     "periodic_commitlog_sync_lag_block": "15s",
     "cdc_total_space": "4GiB",
     "commitlog_segment_size": "32MiB",
