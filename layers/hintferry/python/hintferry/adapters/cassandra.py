@@ -26,7 +26,7 @@ from hintferry.core.schema import Key, Table, TableId
 from hintferry.core.slices import pieces
 from hintferry.ports import Clock
 
-READS_IN_FLIGHT = 48
+READS_IN_FLIGHT = 96
 
 
 @dataclass(slots=True)

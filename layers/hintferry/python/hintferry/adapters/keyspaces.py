@@ -32,7 +32,7 @@ STATEMENTS_PER_BATCH = 30
 BYTES_PER_BATCH = 40 * 1024
 """Below the size at which an Apache Cassandra would refuse a batch by default."""
 
-WRITES_IN_FLIGHT = 48
+WRITES_IN_FLIGHT = 96
 
 
 @dataclass(slots=True)
