@@ -22,7 +22,7 @@ SAFE = "commitlog_sync: periodic\ncommitlog_sync_period: 100ms\n"
 LAG = "periodic_commitlog_sync_lag_block: 15s\n"
 UNSAFE = {
     "batch": ("commitlog_sync: batch\n", "Set commitlog_sync: periodic in cassandra.yaml"),
-    "lag": (SAFE, "once a sync of the commit log takes 300 ms"),
+    "lag": (SAFE, "once a sync of the commit log takes 150 ms"),
 }
 
 
