@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from sandbox.errors import PartFailed
+from sandbox.errors import PartFailed, SandboxError
 from sandbox.reasons import reason
 
 # One thread forks every child: their death signal follows the thread, so it must never end early.
@@ -81,11 +81,11 @@ class Part:
             time.sleep(_POLL)
 
     def start(self) -> None:
-        """Start and wait; PartFailed, and nothing left running, when it does not become ready."""
+        """Start and wait; SandboxError, and nothing left running, when it does not become ready."""
         self.spawn()
         try:
             self.wait_ready()
-        except PartFailed:
+        except SandboxError:
             self.kill()
             raise
 
