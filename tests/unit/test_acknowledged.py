@@ -68,3 +68,9 @@ def test_a_bounded_number_of_keys_is_remembered(acknowledged: Acknowledged) -> N
         acknowledged.add(RowWork(TABLE, PARTITION, {key: (0,)}), WRITE)
     assert not acknowledged.covers(HINT, IN_TIME_MS)
     assert acknowledged.covers(replace(HINT, clustering=((KEYS - 1).to_bytes(4),)), IN_TIME_MS)
+
+
+def test_one_of_no_keys_covers_nothing() -> None:
+    acknowledged = Acknowledged(0)
+    acknowledged.add(RowWork(TABLE, PARTITION, {ROW: (0,)}), WRITE)
+    assert not acknowledged.covers(HINT, IN_TIME_MS)

@@ -31,7 +31,7 @@ from hintferry.core.hint import Hint, Record, Slice
 from hintferry.core.ledger import ConservationError, Ledger, Outcome, Settled, SkipReason
 from hintferry.core.limits import REQUEST_TIMEOUT_S, RESERVE_S, STALE_AFTER_S
 from hintferry.core.plan import plan_rows, plan_statics
-from hintferry.core.rows import Snapshot, Statement
+from hintferry.core.rows import Snapshot
 from hintferry.counting import recount
 from hintferry.mend import Mender
 from hintferry.ports import (
@@ -73,8 +73,7 @@ class Pipeline:
     leases: Leases
     clock: Clock
     meter: Meter
-    acknowledged: Acknowledged | None = field(default_factory=Acknowledged)
-    """None where no hint ever comes that could be skipped: in a backfill."""
+    acknowledged: Acknowledged = field(default_factory=Acknowledged)
 
     def process(self, records: Sequence[Record], deadline: Deadline) -> list[Settled]:
         """Bring one batch to its end; the answer runs parallel to `records`."""
@@ -127,20 +126,11 @@ class Pipeline:
                 continue
             if not isinstance(decoded, Hint):
                 ledger.skipped(index, SkipReason.NOTHING)
-            elif self._covers(decoded, record):
+            elif self.acknowledged.covers(decoded, record.appended_at_ms):
                 ledger.skipped(index, SkipReason.COVERED)
             else:
                 hints[index] = decoded
         return hints
-
-    def _remember(self, work: RowWork | StaticWork, written: Sequence[Statement]) -> None:
-        if self.acknowledged is not None:
-            self.acknowledged.add(work, written)
-
-    def _covers(self, hint: Hint, record: Record) -> bool:
-        if self.acknowledged is None:
-            return False
-        return self.acknowledged.covers(hint, record.appended_at_ms)
 
     def _apply(
         self,
@@ -177,7 +167,7 @@ class Pipeline:
         admitted = _admitted(blind, deadline, failures)
         for write, error in self.target.write(self._planned(read(admitted), deadline, failures)):
             if error is None and not isinstance(write.work, SliceWork):
-                self._remember(write.work, write.statements)
+                self.acknowledged.add(write.work, write.statements)
             _account(write.work, error, ledger, failures)
         for work, error in self._compare(compared, deadline):
             _account(work, error, ledger, failures)

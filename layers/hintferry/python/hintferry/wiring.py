@@ -55,6 +55,7 @@ from hintferry.adapters.source_settings import SourceSettings
 from hintferry.adapters.sweep_steps import SweepSteps
 from hintferry.adapters.target_check import TargetCheck
 from hintferry.backfill import Backfill
+from hintferry.core.acknowledged import Acknowledged
 from hintferry.core.errors import ConfigurationError, Side
 from hintferry.core.facts import Answers
 from hintferry.core.limits import REQUEST_TIMEOUT_S
@@ -178,7 +179,7 @@ class Sweeper:
             KeyspacesLeases(self.far, clock),
             clock,
             NoMeter(),
-            acknowledged=None,
+            acknowledged=Acknowledged(0),
         )
         scan = FencedScan(TokenScan(self.near, clock.read_start, ttl_off), fences)
         rate = self.table.capacity.backfill_units_per_s / task.workers

@@ -25,11 +25,15 @@ go unseen: what the read did not know to ask for was written after the hint."""
 class Acknowledged:
     """Only full writes count: a row that a comparison found equal may still be overtaken."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = KEYS) -> None:
+        """`most` keys are remembered; 0 where no hint ever comes that could be skipped."""
+        self._most = most
         self._starts: dict[tuple[TableId, Key, Key | None], int] = {}
 
     def add(self, work: RowWork | StaticWork, statements: Sequence[Statement]) -> None:
         """The target acknowledged these statements, all that `work` asks for."""
+        if not self._most:
+            return
         starts = [one.timestamp for one in statements if not isinstance(one, Add)]
         if not starts:
             return
@@ -39,7 +43,7 @@ class Acknowledged:
             where = work.table, work.partition, key
             # Taken out first, so that the oldest stays in front.
             self._starts[where] = max(start, self._starts.pop(where, 0))
-        while len(self._starts) > KEYS:
+        while len(self._starts) > self._most:
             del self._starts[next(iter(self._starts))]
 
     def covers(self, hint: Hint, appended_at_ms: int | None) -> bool:
