@@ -17,6 +17,7 @@ from cassandra.concurrent import execute_concurrent_with_args
 from confluent_kafka import Consumer, TopicPartition
 
 from bench import machine
+from bench.measure import cpu_s
 from sandbox import tables
 from sandbox.endpoints import Capture
 from sandbox.process import Part
@@ -97,14 +98,13 @@ def _one_kind(kind: Capture, writes: int) -> dict[str, Any]:
             ),
         )
         capture = stack.captures[0]
-        start_cpu = psutil.Process(capture.pid).cpu_times()
         before = _cpu_ms(capture)
         time.sleep(IDLE_SECONDS)
         idle = (_cpu_ms(capture) - before) / IDLE_SECONDS
         rows = {str(size): _one_size(stack, size, writes) for size in ROW_BYTES}
         return {
             "idle_cpu_ms_per_s": round(idle, 2),
-            "start_cpu_s": round(start_cpu.user + start_cpu.system, 1),
+            "start_cpu_s": round(before / 1000, 1),
             "resident_mb": capture.memory() // 2**20,
             "rows": rows,
         }
@@ -204,5 +204,4 @@ def _log_bytes(stack: Stack) -> int:
 
 
 def _cpu_ms(part: Part) -> float:
-    times = psutil.Process(part.pid).cpu_times()
-    return float(times.user + times.system) * 1000
+    return cpu_s(part.pid) * 1000

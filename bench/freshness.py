@@ -21,6 +21,7 @@ import psutil
 
 from bench import machine
 from bench.loads import Shape, create, key_of, topic_of
+from bench.measure import cpu_s
 from bench.quickness import QUICKEST, SHIPPED, Quickness
 from bench.writer import Sent, Writer, number_of, writer
 from infra.figures import BATCH_SIZE, BATCH_WINDOW_S
@@ -234,20 +235,13 @@ def _cpu_s(stack: Stack) -> dict[str, float]:
         *(stack.source_nodes[0], stack.captures[0], stack.broker, stack.keyspaces),
         stack.target_node,
     )
-    found = {
-        name: _of(psutil.Process(part.pid)) for name, part in zip(_SERVERS, parts, strict=True)
-    }
+    found = {name: cpu_s(part.pid) for name, part in zip(_SERVERS, parts, strict=True)}
     functions = [
-        child
+        child.pid
         for child in psutil.Process().children(recursive=True)
         if any("awslambdaric" in argument for argument in child.cmdline())
     ]
-    return found | {"functions": sum(map(_of, functions))}
-
-
-def _of(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
+    return found | {"functions": sum(map(cpu_s, functions))}
 
 
 def _prove(rig: Rig) -> None:

@@ -52,7 +52,7 @@ def measured(
     command: Sequence[str], servers: Mapping[str, int], log: Path, environment: Mapping[str, str]
 ) -> Measured:
     """Run it to its end; `servers` are process ids by name. Raises RuntimeError where it fails."""
-    before = {name: _cpu_s(pid) for name, pid in servers.items()}
+    before = {name: cpu_s(pid) for name, pid in servers.items()}
     began = time.monotonic()
     with log.open("w") as out:
         process = subprocess.Popen(
@@ -73,10 +73,11 @@ def measured(
         round(time.monotonic() - began, 2),
         round(usage.ru_utime + usage.ru_stime, 2),
         round(usage.ru_maxrss / 1024, 1),
-        {name: round(_cpu_s(pid) - before[name], 2) for name, pid in servers.items()},
+        {name: round(cpu_s(pid) - before[name], 2) for name, pid in servers.items()},
     )
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
+    """Of a process, all its threads', so far."""
     times = psutil.Process(pid).cpu_times()
     return float(times.user + times.system)

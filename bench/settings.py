@@ -17,6 +17,7 @@ from confluent_kafka import Consumer, TopicPartition
 from bench import machine
 from bench.freshness import SHAPE, spread
 from bench.loads import create, key_of, topic_of
+from bench.measure import cpu_s
 from bench.quickness import QUICKEST, SHIPPED, Quickness
 from bench.writer import Sent, number_of, writer
 from sandbox.process import Part
@@ -101,10 +102,8 @@ class _Used:
 
 
 def _used(part: Part) -> _Used:
-    process = psutil.Process(part.pid)
-    times = process.cpu_times()
-    read = process.io_counters().read_chars
-    return _Used(time.monotonic(), times.user + times.system, read)
+    read = psutil.Process(part.pid).io_counters().read_chars
+    return _Used(time.monotonic(), cpu_s(part.pid), read)
 
 
 def _delays(stack: Stack, sent: dict[int, Sent]) -> list[float]:
