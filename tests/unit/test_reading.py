@@ -170,7 +170,7 @@ def test_too_many_tombstones_are_the_slices_own_at_once(monkeypatch: pytest.Monk
 
 @dataclass(slots=True)
 class Unanswered(Server):
-    def execute_async(self, bound: Any) -> Any:
+    def execute_async(self, bound: Any, timeout: None) -> Any:
         raise NO_ANSWER
 
 

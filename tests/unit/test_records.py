@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from contextlib import suppress
+from dataclasses import replace
+from struct import pack
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hintferry.adapters import hint_record
+from hintferry.adapters import debezium, hint_record
 from hintferry.adapters.debezium import HintDecoder
 from hintferry.core.errors import Side, Unavailable, Undecodable, UnknownTable
 from hintferry.core.hint import Hint, Nothing, Scope
@@ -72,6 +74,76 @@ def test_a_hint_record_and_a_stock_record_of_one_row_name_the_same_key() -> None
     assert decode(OURS) == ROW
     assert isinstance(stock, Hint)
     assert (ROW.partition, ROW.clustering) == (stock.partition, stock.clustering)
+
+
+def captured(**changed: Any) -> bytes:
+    """A record as capture writes it: no blanks, and at its end when and where it was read."""
+    origin = {"node": "10.0.0.1", "file": "CommitLog-7-1.log", "pos": 1}
+    return json.dumps(OURS | origin | changed, separators=(",", ":")).encode()
+
+
+def test_copies_of_a_change_are_one_hint_and_other_changes_are_others() -> None:
+    decoder = HintDecoder(lookup)
+    first = decoder(record(captured()))
+    copy = decoder(record(captured(ts_us=2, node="10.0.0.2", pos=77)))
+    assert first == ROW
+    assert first is copy
+    for changed in ({"pk": ["AAAAAQ=="]}, {"ck": ["Yg==", "AAAAAA=="]}, {"scope": "partition"}):
+        assert decoder(record(captured(**changed))) == decode(OURS | changed) != ROW
+
+
+def test_a_copy_is_decoded_anew_once_the_table_is_another() -> None:
+    tables = [TABLE, replace(TABLE, statics=())]
+    decoder = HintDecoder(lambda _: tables[0])
+    with_statics = decoder(record(captured(scope="partition")))
+    tables.pop(0)
+    without = decoder(record(captured(scope="partition")))
+    assert isinstance(with_statics, Hint)
+    assert isinstance(without, Hint)
+    assert (with_statics.statics_due, without.statics_due) == (True, False)
+
+
+def test_a_fault_of_the_source_is_told_of_copies_too() -> None:
+    answers: list[Table] = [TABLE, TABLE]
+
+    def lookup_twice(_table: TableId) -> Table:
+        if not answers:
+            raise Unavailable(Side.SOURCE, "down")
+        return answers.pop()
+
+    decoder = HintDecoder(lookup_twice)
+    assert decoder(record(captured())) == ROW
+    with pytest.raises(Unavailable):
+        decoder(record(captured(pos=2)))
+
+
+def test_no_more_hints_are_kept_than_copies_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(debezium, "KNOWN", 3)
+    decoder = HintDecoder(lookup)
+    keys = [b64encode(pack(">i", number)).decode() for number in range(10)]
+    hints = [decoder(record(captured(pk=[key]))) for key in keys]
+    again = [decoder(record(captured(pk=[key], pos=2))) for key in keys]
+    assert hints == again
+    assert hints[0] is not again[0]
+
+
+def test_what_looks_like_ours_without_its_fields_is_undecodable_by_name() -> None:
+    body = json.dumps({"hint": 1, "scope": "row", "ts_us": 1}, separators=(",", ":")).encode()
+    with pytest.raises(Undecodable, match="keyspace"):
+        decode(body)
+    whole = json.dumps({"hint": 1, "ts_us": 1} | OURS, separators=(",", ":")).encode()
+    assert decode(whole) == ROW
+
+
+def test_a_stock_record_is_never_taken_for_the_copy_of_another() -> None:
+    decoder = HintDecoder(lookup)
+    source = {"ts_ms": 1, "ts_us": 1000, "keyspace": "shop", "table": "orders"}
+    for number in (0, 7):
+        after = {**STOCK["after"], "pk": {"value": number}}
+        body = json.dumps({"op": "i", "source": source, "after": after}, separators=(",", ":"))
+        hint = decoder(record(body.encode()))
+        assert isinstance(hint, Hint)
+        assert hint.partition == (pack(">i", number),)
 
 
 def test_a_record_without_a_value_says_nothing() -> None:

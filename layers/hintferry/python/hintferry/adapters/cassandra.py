@@ -131,7 +131,7 @@ class CassandraSource:
         read.statement = self._session.bind(text, values)
         session = self._session.current()
         read.start = self._clock.read_start()
-        return session.execute_async(read.statement)
+        return session.execute_async(read.statement, timeout=None)
 
     def _with_ttl(self, table: Table) -> bool:
         return table.id not in self._ttl_off and not table.is_counter

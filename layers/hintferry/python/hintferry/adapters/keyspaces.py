@@ -130,7 +130,7 @@ class KeyspacesTarget:
         # Here, whatever came between: a slow pace, a lost connection, a frozen sandbox.
         if time.time() - progress.read_start / 1e6 > STALE_AFTER_S:
             raise StaleRead("too long between read and write")
-        return session.execute_async(progress.requests[index])
+        return session.execute_async(progress.requests[index], timeout=None)
 
     def _batches(self, write: Write) -> Iterator[BoundStatement | BatchStatement]:
         """The statements in unlogged batches of this one partition, alone where there is one."""

@@ -139,11 +139,10 @@ def _camel(reason: str) -> str:
 
 
 def _by_table(hints: Mapping[int, Hint], ends: Sequence[Settled]) -> dict[str, dict[str, int]]:
+    counts = Counter((hint.table, ends[index].outcome) for index, hint in hints.items())
     tables: dict[str, dict[str, int]] = {}
-    for index, hint in hints.items():
-        table = tables.setdefault(str(hint.table), {})
-        outcome = ends[index].outcome.value
-        table[outcome] = table.get(outcome, 0) + 1
+    for (table, outcome), count in counts.items():
+        tables.setdefault(str(table), {})[outcome.value] = count
     return tables
 
 

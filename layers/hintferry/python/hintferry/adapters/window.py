@@ -1,4 +1,8 @@
-"""Many driver requests in flight at once, never more than a window of them, at a side's pace."""
+"""Many driver requests in flight at once, never more than a window of them, at a side's pace.
+
+The window keeps their time, too: a timer of the driver's for each request costs a seventh of all
+that a request costs, and requests that were sent in order are due in order.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +17,9 @@ from cassandra import OperationTimedOut
 
 from hintferry.adapters.pace import Pace
 from hintferry.adapters.rawcql import RawRow
+from hintferry.core.limits import REQUEST_TIMEOUT_S
 
 T = TypeVar("T")
-
-LOST_AFTER_S = 15.0
-"""Longer than any request timeout: past it the driver has lost track of a request."""
 
 ANSWERS_AT_ONCE, GATHERED_FOR_S = 32, 0.01
 """The driver's thread wakes ours for so many answers, or for fewer after so long: a switch between
@@ -43,8 +45,8 @@ def in_flight(
 ) -> Iterator[Answer[T]]:
     """Send each item and yield its answer, in the order in which answers arrive.
 
-    `send` starts a request and returns the driver's ResponseFuture. Every item is answered, one
-    that the driver lost track of by a time-out of ours.
+    `send` starts a request without a time-out and returns the driver's ResponseFuture. Every item
+    is answered, one that the side is silent about by an OperationTimedOut.
     """
     window: _Window[T] = _Window()
     for number, item in enumerate(_paced(items, pace)):
@@ -75,30 +77,37 @@ def _paced(items: Iterable[T], pace: Pace) -> Iterator[T]:
 
 
 class _Window(Generic[T]):
-    """`waiting`: what was sent, by number, whose answer was not handed on yet."""
+    """`waiting`: what was sent and not answered yet, the oldest first: by number the item, when it
+    was sent, and when it is due by the clock that is never set."""
 
     def __init__(self) -> None:
-        self.waiting: dict[int, tuple[T, float]] = {}
+        self.waiting: dict[int, tuple[T, float, float]] = {}
         self._answers: deque[Answer[T]] = deque()
         self._enough: SimpleQueue[None] = SimpleQueue()
 
     def waits_for(self, future: Any, number: int, item: T, sent_at: float) -> None:
         """The future's answer will arrive."""
-        self.waiting[number] = item, sent_at
+        self.waiting[number] = item, sent_at, time.monotonic() + REQUEST_TIMEOUT_S
         sent = number, item, sent_at
         future.add_callbacks(self._served, self._failed, callback_args=sent, errback_args=sent)
 
     def gather(self) -> None:
-        """Wait for answers: for many, for all that are due, or for those of a short time."""
-        end = time.monotonic() + LOST_AFTER_S
-        while time.monotonic() < end:
+        """Wait for answers: for many, for all that are missing, or for those of a short time."""
+        while True:
             with suppress(Empty):
                 self._enough.get(timeout=GATHERED_FOR_S)
+            self._give_up()
             if self._answers:
                 return
-        lost = OperationTimedOut({"driver": "no answer and no time-out from the driver"})
-        for number, (item, sent_at) in self.waiting.items():
-            self._answers.append(Answer(number, item, sent_at, time.time(), [], lost))
+
+    def _give_up(self) -> None:
+        """A time-out for whatever is overdue; an answer that comes later is not heard any more."""
+        now = time.monotonic()
+        for number, (item, sent_at, due) in self.waiting.items():
+            if due > now:
+                return
+            error = OperationTimedOut({"driver": f"no answer within {REQUEST_TIMEOUT_S:.0f} s"})
+            self._answers.append(Answer(number, item, sent_at, time.time(), [], error))
 
     def arrived(self) -> Iterator[Answer[T]]:
         """What there is by now."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from hintferry.core.errors import HintferryError
 from hintferry.core.schema import Key, TableId
@@ -75,8 +76,7 @@ class Nothing:
     """A record that by design says nothing, such as the null value that follows a delete."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One record as the event source delivered it; topic, partition and offset name it.
 
     `appended_at_ms`: when the broker appended it (milliseconds since the epoch), or None where
