@@ -49,7 +49,7 @@ def _rewriting(name: str, rewrite: Callable[[Write, Worker], Sequence[Statement]
 def _stamped_when_planned(write: Write, worker: Worker) -> list[Statement]:
     now = round(worker.clock.now() * 1e6)
     return [
-        one if isinstance(one, Add) else replace(one, timestamp=now) for one in write.statements
+        one if isinstance(one, Add) else one._replace(timestamp=now) for one in write.statements
     ]
 
 
@@ -58,7 +58,7 @@ _change = MemoryTarget._change
 
 def _stamped_on_arrival(self: MemoryTarget, write: Write, statement: Statement) -> Any:
     if not isinstance(statement, Add):
-        statement = replace(statement, timestamp=self.store.time.micros)
+        statement = statement._replace(timestamp=self.store.time.micros)
     return _change(self, write, statement)
 
 
@@ -68,8 +68,8 @@ def _without_nulls(write: Write, _worker: Worker) -> list[Statement]:
 
 def _only_values(put: Put) -> Put:
     kept = [pair for pair in zip(put.columns, put.values, strict=True) if pair[1] is not None]
-    return replace(
-        put, columns=tuple(name for name, _ in kept), values=tuple(value for _, value in kept)
+    return put._replace(
+        columns=tuple(name for name, _ in kept), values=tuple(value for _, value in kept)
     )
 
 
@@ -80,7 +80,7 @@ def _without_row_deletes(write: Write, _worker: Worker) -> list[Statement]:
 
 def _with_lasting_marker(write: Write, _worker: Worker) -> list[Statement]:
     return [
-        replace(one, ttl=None, columns=(), values=()) if part == "marker" else one
+        one._replace(ttl=None, columns=(), values=()) if part == "marker" else one
         for statement in write.statements
         for part, one in _marker_apart(statement)
     ]
@@ -88,7 +88,7 @@ def _with_lasting_marker(write: Write, _worker: Worker) -> list[Statement]:
 
 def _marker_apart(statement: Statement) -> Iterator[tuple[str, Any]]:
     if isinstance(statement, Put) and statement.clustering is not None and statement.creates_row:
-        yield "columns", replace(statement, creates_row=False)
+        yield "columns", statement._replace(creates_row=False)
         yield "marker", statement
     else:
         yield "all", statement

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,6 +68,26 @@ def test_a_row_is_as_large_as_the_target_meters_it(
     key, number = c.to_bytes(4, signed=True), None if n is None else n.to_bytes(8, signed=True)
     expected = metered(INSERT, [p, key, number, t], ttl)
     assert cost.row_size(TABLE, (p,), (key,), (number, t), ttl) == expected
+
+
+NUMBERS = {"tinyint": 1, "smallint": 2, "int": 4, "bigint": 8, "varint": None, "counter": 8}
+
+
+@given(st.data(), st.lists(st.sampled_from([*NUMBERS, "text", "set<int>"]), max_size=12))
+def test_the_units_of_a_row_are_those_of_its_size(data: st.DataObject, types: list[str]) -> None:
+    def value(cql_type: str) -> bytes:
+        width = NUMBERS.get(cql_type)
+        size = {"max_size": 400} if width is None else {"min_size": width, "max_size": width}
+        # Digits count, and no number of its width has more than the lowest one.
+        return data.draw(st.just(b"\x80" + bytes((width or 300) - 1)) | st.binary(**size))
+
+    columns = [Column(f"v{n}", cql_type, ColumnKind.REGULAR, n) for n, cql_type in enumerate(types)]
+    table = replace(TABLE, regulars=tuple(columns))
+    key, clustering = (value("text"),), (value("int"),)
+    values = tuple(data.draw(st.none() | st.just(value(one))) for one in types)
+    for ttl in (True, False):
+        row = table, key, clustering, values, ttl
+        assert cost.row_units(*row) == cost.write_units(cost.row_size(*row))
 
 
 @given(st.binary(max_size=40), st.none() | st.binary(max_size=3000))

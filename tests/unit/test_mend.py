@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import pytest
 
@@ -54,7 +53,7 @@ def shown_by(show: Callable[[Key, Row], Row], *values: Values) -> tuple[Sides, S
 
 def as_normalised(key: Key, row: Row) -> Row:
     first, *rest = row.values
-    return replace(row, values=(b"normal", *rest)) if first == b"odd" else row
+    return row._replace(values=(b"normal", *rest)) if first == b"odd" else row
 
 
 def test_what_the_target_takes_for_another_value_is_parked_and_its_neighbours_are_mended() -> None:
@@ -80,7 +79,7 @@ def test_a_row_that_others_change_meanwhile_is_not_given_up() -> None:
     looks = iter(range(1_000))
 
     def as_changing(key: Key, row: Row) -> Row:
-        return replace(row, values=(b"%d" % next(looks), *row.values[1:]))
+        return row._replace(values=(b"%d" % next(looks), *row.values[1:]))
 
     sides, target = shown_by(as_changing, {"a": b"1"})
     sides.verify(WIDE, repair=True)

@@ -46,7 +46,7 @@ class WritesAtNow:
 
     def _stamped(self, statements: Sequence[Statement]) -> list[Statement]:
         now = self.clock.read_start()
-        return [one if isinstance(one, Add) else replace(one, timestamp=now) for one in statements]
+        return [one if isinstance(one, Add) else one._replace(timestamp=now) for one in statements]
 
 
 logger, metrics = Logger(), Metrics()

@@ -119,10 +119,8 @@ class Backfill:
     def _units(self, table: Table, kind: Scope, key: Scanned) -> int:
         values = key.row.values
         if kind is Scope.STATIC:
-            size = cost.static_size(table, key.partition, values)
-        else:
-            size = cost.row_size(table, key.partition, key.clustering, values, self.ttl)
-        return cost.write_units(size)
+            return cost.write_units(cost.static_size(table, key.partition, values))
+        return cost.row_units(table, key.partition, key.clustering, values, self.ttl)
 
 
 def _works(

@@ -27,6 +27,11 @@ _COLUMNS_PER_ID_BYTE = 62
 _WIDEST_NUMBER, _DIGITS_A_BYTE = 64, 2.41
 """Bytes; Python refuses to write out the digits of very large numbers."""
 
+_MOST_OF_A_KEY, _MOST_OF_A_VALUE = 4, 2
+_MORE_A_KEY, _MORE_A_VALUE = 10, 4
+"""What a value counts for is at most so many times its length on the wire, and so much more: of
+numbers half a byte a digit, which is at most one and a half times their length and four."""
+
 _NOTHING = 1
 """What a null takes."""
 
@@ -42,9 +47,23 @@ def row_size(table: Table, partition: Key, clustering: Key, values: Values, ttl:
     for sized, component in zip(row.clustering, clustering, strict=True):
         length = sized(component)
         size += 2 * length + ceil(length / 5)
-    for sized, value in zip(row.regulars, values, strict=True):
-        size += _NOTHING if value is None else sized(value)
+    there = [value for value in values if value is not None]
+    size += sum(map(len, there)) + _NOTHING * (len(values) - len(there))
+    for place, sized in row.others:
+        value = values[place]
+        if value is not None:
+            size += sized(value) - len(value)
     return size
+
+
+def row_units(table: Table, partition: Key, clustering: Key, values: Values, ttl: bool) -> int:
+    """Write units of the row; most rows are seen to take one by what is at most made of them."""
+    row = _row(table)
+    keys = sum(map(len, partition)) + sum(map(len, clustering))
+    regulars = sum(map(len, filter(None, values)))
+    if row.most_empty + _MOST_OF_A_KEY * keys + _MOST_OF_A_VALUE * regulars <= WRITE_UNIT:
+        return 1
+    return write_units(row_size(table, partition, clustering, values, ttl))
 
 
 def static_size(table: Table, partition: Key, values: Values) -> int:
@@ -81,13 +100,16 @@ Sized = Callable[[bytes], int]
 
 class _Row(NamedTuple):
     """What holds for every row of a table: bytes of one without keys and values, with times to live
-    switched off and on, and how the values of each kind of column are sized."""
+    switched off and on, and how values are sized."""
 
     empty: int
     empty_ttl: int
+    most_empty: int
+    """What is to be added to the most that keys and values count for."""
     partition: tuple[Sized, ...]
     clustering: tuple[Sized, ...]
-    regulars: tuple[Sized, ...]
+    others: tuple[tuple[int, Sized], ...]
+    """The regular columns, by place, whose values do not count for their own length."""
 
 
 @lru_cache(1000)
@@ -97,11 +119,16 @@ def _row(table: Table) -> _Row:
     empty = _partition_metadata(table) + len(table.clustering) * _column_id(table)
     empty += len(table.regulars) * a_column
     expiring = sum(not column.multicell for column in table.regulars)
-    kinds = table.partition_key, table.clustering, table.regulars
+    regulars = enumerate(map(_sized, table.regulars))
+    empty_ttl = empty + TTL_METADATA * (1 + expiring)
+    keys = len(table.partition_key) + len(table.clustering)
     return _Row(
         empty,
-        empty + TTL_METADATA * (1 + expiring),
-        *(tuple(map(_sized, columns)) for columns in kinds),
+        empty_ttl,
+        empty_ttl + _MORE_A_KEY * keys + _MORE_A_VALUE * len(table.regulars),
+        tuple(map(_sized, table.partition_key)),
+        tuple(map(_sized, table.clustering)),
+        tuple((place, sized) for place, sized in regulars if sized is not len),
     )
 
 

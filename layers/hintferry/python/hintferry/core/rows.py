@@ -14,8 +14,7 @@ Expiries = tuple[int | None, ...]
 """Epoch second at which each column's value expires, None where it does not (or cannot be read)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """The columns of one row, or the static columns of one partition."""
 
     values: Values
@@ -95,8 +94,7 @@ class ScanPage:
         return replace(self, body=self.body[length:], count=self.count - count)
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
+class Put(NamedTuple):
     """Write these columns at `timestamp`; `ttl` is seconds from now, None for no expiry.
 
     With `creates_row` the row itself (its marker) is written too, as CQL's INSERT does;
@@ -111,16 +109,14 @@ class Put:
     creates_row: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Remove:
+class Remove(NamedTuple):
     """Delete this row at `timestamp`."""
 
     clustering: Key
     timestamp: int
 
 
-@dataclass(frozen=True, slots=True)
-class Add:
+class Add(NamedTuple):
     """Add these deltas (8 bytes each) to the counters of this row. Never to be sent twice."""
 
     clustering: Key
