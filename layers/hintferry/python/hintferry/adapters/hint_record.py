@@ -6,8 +6,9 @@ format is described in `docs/hint-record.md`.
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from binascii import Error as NotBase64
+from binascii import a2b_base64
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -114,7 +115,7 @@ def _key(name: str, value: Any, columns: tuple[Column, ...], *, whole: bool) -> 
 
 def _component(value: Any) -> bytes:
     try:
-        return b64decode(value, validate=True)
+        return a2b_base64(value, strict_mode=True)
     except (NotBase64, TypeError, ValueError):
         raise Undecodable("a key component is not base64") from None
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
 from binascii import Error as NotBase64
+from binascii import a2b_base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -51,7 +51,7 @@ def _bytes(text: str | None) -> bytes | None:
     if not text:
         return None
     try:
-        return b64decode(text)
+        return a2b_base64(text)
     except NotBase64:
         # Not what Lambda sends: hand it on as it is, to be refused and parked like other poison.
         return text.encode()

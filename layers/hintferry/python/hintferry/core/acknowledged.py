@@ -53,12 +53,11 @@ class Acknowledged:
         """
         if appended_at_ms is None or hint.errand is not Errand.NEWS:
             return False
-        if hint.scope not in (Scope.ROW, Scope.STATIC):
-            return False
-        needed: list[Key | None] = [hint.clustering] if hint.scope is Scope.ROW else []
-        if hint.statics_due:
-            needed.append(None)
         since = appended_at_ms * 1000 + MARGIN_US
-        return all(
-            self._starts.get((hint.table, hint.partition, key), 0) >= since for key in needed
-        )
+        if hint.scope is Scope.ROW:
+            is_row_read = self._start(hint, hint.clustering) >= since
+            return is_row_read and (not hint.statics_due or self._start(hint, None) >= since)
+        return hint.scope is Scope.STATIC and self._start(hint, None) >= since
+
+    def _start(self, hint: Hint, key: Key | None) -> int:
+        return self._starts.get((hint.table, hint.partition, key), 0)
