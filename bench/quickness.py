@@ -39,7 +39,7 @@ class Quickness:
 
 
 SHIPPED = Quickness(100, 50, 50)
-QUICKEST = Quickness(50, 20, 10)
+QUICKEST = Quickness(20, 10, 10)
 
 
 def _edit(file: Path, key: str, value: str) -> None:

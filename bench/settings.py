@@ -40,6 +40,8 @@ SETTINGS = (
     Quickness(100, 100, 50),
     SHIPPED,
     Quickness(100, 50, 10),
+    Quickness(50, 25, 50),
+    Quickness(50, 20, 10),
     QUICKEST,
 )
 
