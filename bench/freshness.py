@@ -285,10 +285,11 @@ def page_of(figures: dict[str, Any]) -> list[str]:
         "## Freshness",
         "",
         f"{SHAPE.about.capitalize()}, one source node, {CONCURRENCY} functions, each change a key"
-        f" of its own, written open loop for {figures['seconds']} s a rate, {figures['rounds']} times"
-        " in turns (medians; of max the largest). The rates are shares of"
-        f" what the chain follows where more changes are always under way: {followed[0]} a second"
-        f" as shipped, {followed[1]} with the quickest settings. Milliseconds, p50 / p99 / max:"
+        f" of its own, written open loop for {figures['seconds']} s a rate,"
+        f" {figures['rounds']} times in turns (medians; of max the largest). The rates are shares"
+        " of what the chain follows where more changes are always under way:"
+        f" {followed[0]} a second as shipped, {followed[1]} with the quickest settings."
+        " Milliseconds, p50 / p99 / max:"
         " from the source's acknowledgement to the broker's append (capture), to the invocation"
         " (queue), to its end (process). Settings: [sync / look /"
         " gather](#how-late-hints-are-by-the-settings).",

@@ -123,7 +123,7 @@ def page_of(figures: dict[str, Any]) -> list[str]:
     runs = figures["runs"]
 
     def ratio(one: str, other: str, key: str) -> str:
-        return f"{runs[one][key] / runs[other][key]:.1f}"
+        return f"{runs[one][key] / runs[other][key]:.2f}"
 
     return [
         "## Sweep and backfill, beside DSBulk",
