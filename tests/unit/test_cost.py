@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hintferry.core import cost
 from hintferry.core.capacity import Capacity, Mode
 from hintferry.core.prices import PRICES, prices_of
+from hintferry.core.rows import Row, Scanned
 from hintferry.core.schema import Column, ColumnKind, Table, TableId
 from keyspaces_local import schema as local
 from keyspaces_local.cql import classify
@@ -86,8 +87,9 @@ def test_the_units_of_a_row_are_those_of_its_size(data: st.DataObject, types: li
     key, clustering = (value("text"),), (value("int"),)
     values = tuple(data.draw(st.none() | st.just(value(one))) for one in types)
     for ttl in (True, False):
-        row = table, key, clustering, values, ttl
-        assert cost.row_units(*row) == cost.write_units(cost.row_size(*row))
+        units = cost.write_units(cost.row_size(table, key, clustering, values, ttl))
+        scanned = Scanned(0, key, clustering, Row(values, (None,) * len(values)))
+        assert cost.rows_units(table, [scanned, scanned], ttl) == 2 * units
 
 
 @given(st.binary(max_size=40), st.none() | st.binary(max_size=3000))

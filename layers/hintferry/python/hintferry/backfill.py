@@ -111,16 +111,16 @@ class Backfill:
         ]
         began = self.pipeline.clock.now()
         _enter(self.pipeline.fill(seen, len(places), hint_of, self.deadline), filled)
-        units = sum(self._units(table, kind, key) for key in keys)
+        units = self._units(table, kind, keys)
         filled.write_units += units
         took_s = self.pipeline.clock.now() - began
         self.pipeline.clock.sleep(max(0.0, units / self.units_per_s - took_s))
 
-    def _units(self, table: Table, kind: Scope, key: Scanned) -> int:
-        values = key.row.values
-        if kind is Scope.STATIC:
-            return cost.write_units(cost.static_size(table, key.partition, values))
-        return cost.row_units(table, key.partition, key.clustering, values, self.ttl)
+    def _units(self, table: Table, kind: Scope, keys: list[Scanned]) -> int:
+        if kind is Scope.ROW:
+            return cost.rows_units(table, keys, self.ttl)
+        sizes = (cost.static_size(table, key.partition, key.row.values) for key in keys)
+        return sum(map(cost.write_units, sizes))
 
 
 def _works(

@@ -162,20 +162,14 @@ class KeyspacesTarget:
         return self._session.bind(cql.remove(write.table), [*timestamp, *keys])
 
     def _bind_put(self, write: Write, statement: Put) -> BoundStatement:
-        timestamp = pack(">q", statement.timestamp)
-        is_static = statement.clustering is None
-        keys = [*write.work.partition, *(statement.clustering or ())]
-        using = [timestamp] if statement.ttl is None else [timestamp, pack(">i", statement.ttl)]
-        text = cql.put(
-            write.table,
-            statement.columns,
-            statement.creates_row,
-            is_static,
-            statement.ttl is not None,
-        )
-        if statement.creates_row:
-            return self._session.bind(text, [*keys, *statement.values, *using])
-        return self._session.bind(text, [*using, *statement.values, *keys])
+        clustering, columns, values, timestamp, ttl, creates_row = statement
+        text = cql.put(write.table, columns, creates_row, clustering is None, ttl is not None)
+        partition, key = write.work.partition, clustering or ()
+        using = pack(">q", timestamp)
+        expiring = () if ttl is None else (pack(">i", ttl),)
+        if creates_row:
+            return self._session.bind(text, [*partition, *key, *values, using, *expiring])
+        return self._session.bind(text, [using, *expiring, *values, *partition, *key])
 
 
 def _as_one(statements: list[BoundStatement]) -> BoundStatement | BatchStatement:

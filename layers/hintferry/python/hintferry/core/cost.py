@@ -6,14 +6,14 @@ keyspaces-local takes it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from math import ceil
 from typing import NamedTuple
 
 from hintferry.core.capacity import Capacity, Mode
 from hintferry.core.prices import Prices
-from hintferry.core.rows import Values
+from hintferry.core.rows import Scanned, Values
 from hintferry.core.schema import Column, Key, Table
 
 WRITE_UNIT, READ_UNIT = 1024, 4096
@@ -56,14 +56,18 @@ def row_size(table: Table, partition: Key, clustering: Key, values: Values, ttl:
     return size
 
 
-def row_units(table: Table, partition: Key, clustering: Key, values: Values, ttl: bool) -> int:
-    """Write units of the row; most rows are seen to take one by what is at most made of them."""
+def rows_units(table: Table, keys: Iterable[Scanned], ttl: bool) -> int:
+    """Write units of these rows; most are seen to take one by what is at most made of them."""
     row = _row(table)
-    keys = sum(map(len, partition)) + sum(map(len, clustering))
-    regulars = sum(map(len, filter(None, values)))
-    if row.most_empty + _MOST_OF_A_KEY * keys + _MOST_OF_A_VALUE * regulars <= WRITE_UNIT:
-        return 1
-    return write_units(row_size(table, partition, clustering, values, ttl))
+    spare = WRITE_UNIT - row.most_empty
+    units = 0
+    for _, partition, clustering, (values, _) in keys:
+        named = sum(map(len, partition)) + sum(map(len, clustering))
+        if _MOST_OF_A_KEY * named + _MOST_OF_A_VALUE * sum(map(len, filter(None, values))) <= spare:
+            units += 1
+        else:
+            units += write_units(row_size(table, partition, clustering, values, ttl))
+    return units
 
 
 def static_size(table: Table, partition: Key, values: Values) -> int:

@@ -7,7 +7,7 @@ so the newest read wins on the target, cell by cell, in whatever order the write
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from hintferry.core.rows import Put, Remove, Row, Snapshot, Statement, Values
 from hintferry.core.schema import Key, Table
@@ -33,7 +33,7 @@ def plan_rows(rows: Iterable[Key], seen: Snapshot, now_s: int) -> list[Statement
 
 def plan_row(
     table: Table, clustering: Key, row: Row, read_start: int, now_s: int
-) -> Iterator[Statement]:
+) -> list[Statement]:
     """Statements that make the target show this row.
 
     A row all of whose values expire gets a marker that expires with the last of them; once they
@@ -41,19 +41,20 @@ def plan_row(
     """
     names = table.regular_names
     if not any(row.expiries):
-        yield from _puts(clustering, names, row.values, read_start, None, True)
-        return
+        return _puts(clustering, names, row.values, read_start, None, True)
     by_ttl = _columns_by_ttl(row, now_s)
     nulls = by_ttl.pop(_NULL, [])
     if not by_ttl:
-        yield Remove(clustering, read_start)
-        return
+        return [Remove(clustering, read_start)]
     marker = None if None in by_ttl else max(ttl for ttl in by_ttl if ttl is not None)
     by_ttl[marker] = sorted(by_ttl.pop(marker) + nulls)
-    for ttl, columns in by_ttl.items():
-        yield from _puts(
+    return [
+        put
+        for ttl, columns in by_ttl.items()
+        for put in _puts(
             clustering, *_pick(names, row, columns, nulls), read_start, ttl, ttl == marker
         )
+    ]
 
 
 def plan_statics(seen: Snapshot, now_s: int) -> list[Statement]:
@@ -110,13 +111,22 @@ def _puts(
     timestamp: int,
     ttl: int | None,
     creates_row: bool,
-) -> Iterator[Put]:
+) -> list[Statement]:
     """One statement, or several at one timestamp where there are too many columns for one."""
     if len(columns) <= COLUMNS_PER_STATEMENT:
-        yield Put(clustering, columns, values, timestamp, ttl, creates_row)
-        return
-    for first in range(0, len(columns), COLUMNS_PER_STATEMENT):
-        chunk = slice(first, first + COLUMNS_PER_STATEMENT)
-        yield Put(
-            clustering, columns[chunk], values[chunk], timestamp, ttl, creates_row and first == 0
+        return [Put(clustering, columns, values, timestamp, ttl, creates_row)]
+    chunks = [
+        slice(first, first + COLUMNS_PER_STATEMENT)
+        for first in range(0, len(columns), COLUMNS_PER_STATEMENT)
+    ]
+    return [
+        Put(
+            clustering,
+            columns[chunk],
+            values[chunk],
+            timestamp,
+            ttl,
+            creates_row and chunk.start == 0,
         )
+        for chunk in chunks
+    ]
