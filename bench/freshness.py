@@ -124,15 +124,11 @@ def _shares(rig: Rig, setting: Quickness, seconds: float) -> dict[str, Any]:
     return asdict(setting) | {"capacity_per_s": round(capacity), "rates": rates, "rounds": rounds}
 
 
-def _middle(rounds: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The medians of the rounds; of what was slowest the slowest."""
-
-    def of(values: Sequence[Any], key: str = "") -> Any:
-        if isinstance(values[0], dict):
-            return {key: of([one[key] for one in values], key) for key in values[0]}
-        return max(values) if key == "max" else median(values)
-
-    return {key: of([one[key] for one in rounds]) for key in rounds[0]}
+def _middle(rounds: Sequence[Any], name: str = "") -> Any:
+    """The medians of the rounds, name by name; of what was slowest the slowest."""
+    if isinstance(rounds[0], dict):
+        return {name: _middle([one[name] for one in rounds], name) for name in rounds[0]}
+    return max(rounds) if name == "max" else median(rounds)
 
 
 @contextmanager

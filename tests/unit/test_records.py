@@ -103,15 +103,24 @@ def test_a_copy_is_decoded_anew_once_the_table_is_another() -> None:
     assert (with_statics.statics_due, without.statics_due) == (True, False)
 
 
-def test_a_fault_of_the_source_is_told_of_copies_too() -> None:
-    answers: list[Table] = [TABLE, TABLE]
+def test_a_hint_is_kept_with_the_table_by_which_it_was_decoded() -> None:
+    now = iter([replace(TABLE, statics=()), *[TABLE] * 9])
+    decoder = HintDecoder(lambda _: next(now))
+    decoder(record(captured(scope="partition")))
+    copy = decoder(record(captured(scope="partition", pos=2)))
+    assert isinstance(copy, Hint)
+    assert copy.statics_due
 
-    def lookup_twice(_table: TableId) -> Table:
+
+def test_a_fault_of_the_source_is_told_of_copies_too() -> None:
+    answers: list[Table] = [TABLE]
+
+    def lookup_once(_table: TableId) -> Table:
         if not answers:
             raise Unavailable(Side.SOURCE, "down")
         return answers.pop()
 
-    decoder = HintDecoder(lookup_twice)
+    decoder = HintDecoder(lookup_once)
     assert decoder(record(captured())) == ROW
     with pytest.raises(Unavailable):
         decoder(record(captured(pos=2)))

@@ -21,20 +21,12 @@ class Future:
     """Stands for the driver's; `answer` is called from another thread, as the driver does."""
 
     def __init__(self) -> None:
-        self._served: Callable[[], None] = lambda: None
-        self._failed: Callable[[Exception], None] = lambda _error: None
+        self.answer: Callable[[], None] = lambda: None
 
     def add_callbacks(
-        self, served: Any, failed: Any, callback_args: Any = (), errback_args: Any = ()
+        self, served: Any, _failed: Any, callback_args: Any = (), **_errback: Any
     ) -> None:
-        self._served = lambda: served([(b"row",)], *callback_args)
-        self._failed = lambda error: failed(error, *errback_args)
-
-    def answer(self, error: Exception | None = None) -> None:
-        if error is None:
-            self._served()
-        else:
-            self._failed(error)
+        self.answer = lambda: served([(b"row",)], *callback_args)
 
 
 @pytest.fixture(autouse=True)
@@ -42,9 +34,9 @@ def _soon_overdue(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(window, "REQUEST_TIMEOUT_S", 0.2)
 
 
-def answering_later(item: int) -> Future:
+def answering_later() -> Future:
     future = Future()
-    threading.Timer(0.005, future.answer).start()
+    threading.Timer(0.005, lambda: future.answer()).start()
     return future
 
 
@@ -55,7 +47,7 @@ def test_every_item_is_answered_and_no_more_than_the_width_is_out() -> None:
     def send(item: int) -> Future:
         out.append(item)
         assert len(out) - handed_on <= WIDTH
-        return answering_later(item)
+        return answering_later()
 
     seen = []
     for answer in in_flight(send, range(100), Pace(), WIDTH):
@@ -70,7 +62,7 @@ def test_an_item_that_cannot_be_sent_is_answered_by_its_error() -> None:
     def send(item: int) -> Future:
         if item == 3:
             raise OSError("no route")
-        return answering_later(item)
+        return answering_later()
 
     errors = {one.item: one.error for one in in_flight(send, range(10), Pace(), WIDTH)}
     assert [item for item, error in errors.items() if error] == [3]
@@ -80,7 +72,7 @@ def test_silence_becomes_a_time_out_and_what_comes_after_is_not_heard() -> None:
     silent = {0: Future(), 10: Future(), 20: Future()}
 
     def send(item: int) -> Future:
-        return silent.get(item) or answering_later(item)
+        return silent.get(item) or answering_later()
 
     began = time.monotonic()
     answers = []
@@ -105,7 +97,7 @@ def test_silence_is_noticed_while_others_go_on_answering() -> None:
             number += 1
 
     def send(item: int) -> Future:
-        return answering_later(item) if item else Future()
+        return answering_later() if item else Future()
 
     for answer in in_flight(send, items(), Pace(), WIDTH):
         if answer.error is not None:

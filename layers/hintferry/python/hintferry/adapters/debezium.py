@@ -34,27 +34,38 @@ class HintDecoder:
             return Nothing()
         said, is_ours, _ = record.value.partition(ORIGIN)
         if not (is_ours and said.startswith(OURS)):
-            return self._decoded(record.value)
+            return _decoded(record.value, self._table)
         known = self._known.get(said)
         if known is not None and self._table(known[0].table) is known[1]:
             return known[0]
+        return self._learned(said, record.value)
+
+    def _learned(self, said: bytes, whole: bytes) -> Hint:
+        """The hint, kept together with the very table by which it was decoded."""
+        tables: list[Table] = []
+
+        def lookup(name: TableId) -> Table:
+            tables.append(self._table(name))
+            return tables[-1]
+
         try:
             # Without the rest, so that it holds whatever the rest is.
-            hint = self._decoded(said + b"}")
+            hint = _decoded(said + b"}", lookup)
         except Undecodable:
-            return self._decoded(record.value)
+            return _decoded(whole, self._table)
         if len(self._known) >= KNOWN:
             self._known.clear()
-        self._known[said] = hint, self._table(hint.table)
+        self._known[said] = hint, tables[0]
         return hint
 
-    def _decoded(self, text: bytes) -> Hint:
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise Undecodable(f"its value is not JSON: {type(error).__name__}") from error
-        if not isinstance(value, dict):
-            raise Undecodable("its value is JSON, but not an object")
-        if "hint" in value:
-            return hint_record.decode(value, self._table)
-        return stock_record.decode(value, self._table)
+
+def _decoded(text: bytes, lookup: Callable[[TableId], Table]) -> Hint:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Undecodable(f"its value is not JSON: {type(error).__name__}") from error
+    if not isinstance(value, dict):
+        raise Undecodable("its value is JSON, but not an object")
+    if "hint" in value:
+        return hint_record.decode(value, lookup)
+    return stock_record.decode(value, lookup)

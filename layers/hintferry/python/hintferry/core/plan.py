@@ -115,18 +115,14 @@ def _puts(
     """One statement, or several at one timestamp where there are too many columns for one."""
     if len(columns) <= COLUMNS_PER_STATEMENT:
         return [Put(clustering, columns, values, timestamp, ttl, creates_row)]
-    chunks = [
-        slice(first, first + COLUMNS_PER_STATEMENT)
-        for first in range(0, len(columns), COLUMNS_PER_STATEMENT)
-    ]
     return [
         Put(
             clustering,
-            columns[chunk],
-            values[chunk],
+            columns[first : first + COLUMNS_PER_STATEMENT],
+            values[first : first + COLUMNS_PER_STATEMENT],
             timestamp,
             ttl,
-            creates_row and chunk.start == 0,
+            creates_row and first == 0,
         )
-        for chunk in chunks
+        for first in range(0, len(columns), COLUMNS_PER_STATEMENT)
     ]
