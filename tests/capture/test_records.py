@@ -61,6 +61,7 @@ def changes(stack: Stack, cql: Any) -> Changes:
             assert record.key == {"pk": record.value["pk"]}
             assert record.value.pop("file").startswith("CommitLog-7-")
             assert record.value.pop("pos") > 0
+            assert record.value.pop("altered_us") >= 0
             assert record.value.pop("node") == stack.source.hosts[0]
         return [record.value for record in records]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 
 from hintferry.core.hint import Bound, Errand, Hint, Record, Scope, Slice
@@ -57,9 +59,14 @@ def bounds(draw: st.DrawFn, of: tuple[Column, ...]) -> Bound:
     return Bound(values, not values or draw(st.booleans()))
 
 
-@st.composite
-def hints(draw: st.DrawFn, table: Table) -> Hint:
+def hints(table: Table) -> st.SearchStrategy[Hint]:
     """A hint that decoding a record of this table can make."""
+    altered = st.integers(min_value=0, max_value=2**63 - 1)
+    return st.builds(lambda hint, us: replace(hint, altered_us=us), _hints(table), altered)
+
+
+@st.composite
+def _hints(draw: st.DrawFn, table: Table) -> Hint:
     partition = draw(keys(table.partition_key))
     scopes = [Scope.ROW]
     if table.clustering:

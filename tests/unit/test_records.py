@@ -66,7 +66,10 @@ ROW = Hint(TABLE.id, (bytes(4),), Scope.ROW, (b"a", bytes(4)))
 def test_what_is_encoded_decodes_to_the_same_hint(data: st.DataObject, table: Table) -> None:
     hint = data.draw(hints(table))
     body = json.dumps(hint_record.encode(hint)).encode()
-    assert hint == HintDecoder(lambda _: table)(record(body))
+    decoded = HintDecoder(lambda _: table)(record(body))
+    assert hint == decoded
+    assert isinstance(decoded, Hint)
+    assert hint.altered_us == decoded.altered_us
 
 
 def test_a_hint_record_and_a_stock_record_of_one_row_name_the_same_key() -> None:
@@ -134,6 +137,27 @@ def test_no_more_hints_are_kept_than_copies_need(monkeypatch: pytest.MonkeyPatch
     again = [decoder(record(captured(pk=[key], pos=2))) for key in keys]
     assert hints == again
     assert hints[0] is not again[0]
+
+
+def test_copies_of_different_alters_are_equal_but_each_says_its_own() -> None:
+    """Nodes may know a table by different ALTERs; the cache does not lose which one that is."""
+    decoder = HintDecoder(lookup)
+    by_alter = [decoder(record(captured_as(altered))) for altered in (None, 0, 5, 9, 5)]
+    assert [hint.altered_us for hint in by_alter if isinstance(hint, Hint)] == [0, 0, 5, 9, 5]
+    assert all(hint == ROW for hint in by_alter)
+    assert by_alter[2] is by_alter[4]
+
+
+def captured_as(altered_us: int | None) -> bytes:
+    """A record as capture writes it, of a table last altered at this time."""
+    before, origin = captured().split(debezium.ORIGIN)
+    return before + b',"altered_us":%s' % json.dumps(altered_us).encode() + debezium.ORIGIN + origin
+
+
+@pytest.mark.parametrize("altered", [-1, "5", 1.5, True, [5]])
+def test_a_time_of_alter_that_is_none_is_undecodable(altered: object) -> None:
+    with pytest.raises(Undecodable, match="altered_us"):
+        decode(OURS | {"altered_us": altered})
 
 
 def test_what_looks_like_ours_without_its_fields_is_undecodable_by_name() -> None:

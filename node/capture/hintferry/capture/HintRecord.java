@@ -12,14 +12,16 @@ import org.apache.kafka.connect.data.Struct;
 final class HintRecord extends ChangeRecord {
     private final Hint hint;
     private final List<byte[]> partitionKey;
+    private final long alteredMicros;
     private final long writtenMicros;
     private final String node;
 
-    HintRecord(SourceInfo source, Hint hint, List<byte[]> partitionKey, long writtenMicros,
-               String node, boolean marksOffset) {
+    HintRecord(SourceInfo source, Hint hint, List<byte[]> partitionKey, long alteredMicros,
+               long writtenMicros, String node, boolean marksOffset) {
         super(source, null, Hint.KEY, Hint.VALUE, operation(hint.op()), marksOffset);
         this.hint = hint;
         this.partitionKey = partitionKey;
+        this.alteredMicros = alteredMicros;
         this.writtenMicros = writtenMicros;
         this.node = node;
     }
@@ -42,6 +44,7 @@ final class HintRecord extends ChangeRecord {
                 .put("ck", hint.clustering())
                 .put("start", hint.start() == null ? null : hint.start().struct())
                 .put("end", hint.end() == null ? null : hint.end().struct())
+                .put("altered_us", alteredMicros)
                 .put("ts_us", writtenMicros)
                 .put("node", node)
                 .put("file", source.offsetPosition.fileName)

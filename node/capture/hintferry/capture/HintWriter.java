@@ -100,7 +100,7 @@ final class HintWriter implements CommitLogReadHandler {
                 new KeyspaceTable(table.keyspace, table.name), false,
                 Conversions.toInstantFromMicros(micros));
         for (int i = 0; i < hints.size(); i++)
-            enqueue(new HintRecord(source, hints.get(i), parts, micros, node, i == hints.size() - 1));
+            enqueue(new HintRecord(source, hints.get(i), parts, 0, micros, node, i == hints.size() - 1));
     }
 
     private void enqueue(HintRecord record) {

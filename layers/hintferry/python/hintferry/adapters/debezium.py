@@ -12,7 +12,8 @@ from hintferry.core.schema import Table, TableId
 
 OURS, ORIGIN = b'{"hint":', b',"ts_us":'
 """How a record of ours begins, and from where on it says when and where its change was read: every
-replica sends a copy of a change, and copies differ in nothing else."""
+replica sends a copy of a change, and copies differ in nothing else, unless the replicas know the
+table by different ALTERs (`altered_us` comes before)."""
 
 KNOWN = 4096
 """As many hints are kept for the copies that follow; they come soon."""

@@ -10,6 +10,7 @@ from base64 import b64encode
 from binascii import Error as NotBase64
 from binascii import a2b_base64
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from hintferry.core.errors import Undecodable
@@ -32,7 +33,7 @@ def decode(value: Json, lookup: Callable[[TableId], Table]) -> Hint:
         )
     try:
         table = lookup(TableId(_text(value["keyspace"]), _text(value["table"])))
-        return _hint(value, table)
+        return replace(_hint(value, table), altered_us=_altered(value))
     except KeyError as error:
         raise Undecodable(f"the hint record lacks its field {error}") from error
 
@@ -51,6 +52,7 @@ def encode(hint: Hint) -> dict[str, Any]:
         "end": _encoded_bound(hint.slice.end) if is_slice else None,
         "statics": hint.statics_due,
         "errand": hint.errand.value,
+        "altered_us": hint.altered_us,
     }
 
 
@@ -73,6 +75,16 @@ def _hint(value: Json, table: Table) -> Hint:
         part = Slice(_bound("start", value["start"], table), _bound("end", value["end"], table))
         return Hint(table.id, partition, scope, slice=part, errand=_errand(value))
     return Hint(table.id, partition, scope, slice=WHOLE_PARTITION, statics_due=bool(table.statics))
+
+
+def _altered(value: Json) -> int:
+    """When the table was last altered; 0 in a record that does not say."""
+    altered = value.get("altered_us")
+    if altered is None:
+        return 0
+    if type(altered) is not int or altered < 0:
+        raise Undecodable(f"altered_us {_shown(altered)} is not a time in microseconds")
+    return altered
 
 
 def _errand(value: Json) -> Errand:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
@@ -60,6 +60,8 @@ class Hint:
 
     `clustering` is set for a row (empty for a table without clustering), `slice` for a slice.
     `statics_due`: the static columns of the partition may have changed too.
+    `altered_us`: when the table was last altered, as the node that captured the change knew it
+    (microseconds; 0: not known). Two hints that differ in it alone are equal: they name one key.
     """
 
     table: TableId
@@ -69,6 +71,7 @@ class Hint:
     slice: Slice = WHOLE_PARTITION
     statics_due: bool = False
     errand: Errand = Errand.NEWS
+    altered_us: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
