@@ -22,6 +22,8 @@ TOPIC_CONFIGS = {
     "cleanup.policy": "delete",
     "retention.ms": str(TOPIC_RETENTION_S * 1000),
     "min.insync.replicas": "2",
+    # A replica that lags must not lead: the hints that it lacks were acknowledged to capture.
+    "unclean.leader.election.enable": "false",
 }
 _SERVER_PROPERTIES = "auto.create.topics.enable=false\ndefault.replication.factor=3\n"
 

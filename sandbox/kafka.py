@@ -24,6 +24,7 @@ _TOPIC_SETTINGS = {
     "message.timestamp.type": "LogAppendTime",
     "cleanup.policy": "delete",
     "retention.ms": str(7 * 24 * 3600 * 1000),
+    "unclean.leader.election.enable": "false",
     # Lambda's payload is 6 MB of base64, so a larger record could never be handed over.
     "max.message.bytes": str(4 * 1024 * 1024),
 }

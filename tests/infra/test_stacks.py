@@ -55,6 +55,16 @@ def test_topics_keep_hints_for_days_under_the_brokers_clock(templates: Templates
         assert int(configs["retention.ms"]) >= 7 * 24 * 3600 * 1000
 
 
+def test_no_replica_that_lags_becomes_the_leader_of_a_topic(templates: Templates) -> None:
+    """It would drop hints that capture was told are safe; an imported cluster may allow it."""
+    topics = properties(templates, "AWS::MSK::Topic")
+    assert topics
+    for topic in topics:
+        configs = json.loads(topic["Configs"]["Fn::Base64"])
+        assert configs["unclean.leader.election.enable"] == "false"
+        assert configs["min.insync.replicas"] == "2"
+
+
 def test_the_retries_of_a_mapping_outlast_a_day_of_outage(templates: Templates) -> None:
     (processor,) = (
         one

@@ -181,7 +181,8 @@ class WatchedTarget(MemoryTarget):
     """Tells the world what arrives, and the worker what is on its way and what is acknowledged."""
 
     def __init__(self, worker: Worker, hook: Hook, random: Random, answers: Answers) -> None:
-        super().__init__(worker.world.target, hook, answers, random, late=worker.world.late)
+        world, now = worker.world, worker.clock.now
+        super().__init__(world.target, hook, answers, random, late=world.late, now=now)
         self._worker = worker
 
     def write(self, writes: Iterable[Write]) -> Iterator[tuple[Write, HintferryError | None]]:

@@ -31,7 +31,7 @@ def recount(
     if source.table(work.table).has_synonyms:
         raise Unrepresentable(f"one row of {work.table} may be named in several ways: not counted")
     lease = leases.take(work.table, work.partition)
-    guarded = _Guarded(target, lease, clock)
+    guarded = _Guarded(target, lease)
     rest = None
     try:
         for part in _parts(work):
@@ -57,29 +57,20 @@ class _Guarded:
 
     target: Target
     lease: Lease
-    clock: Clock
     unsure: int = 0
-    """Writes that were sent and whose end is not known."""
+    """Writes that were given to the target and whose end is not known."""
 
     def write(self, writes: Iterable[Write]) -> Iterator[tuple[Write, HintferryError | None]]:
-        late: list[Write] = []
-        for done, error in self.target.write(self._while_it_lasts(writes, late)):
-            self.unsure -= error is None
+        for done, error in self.target.write(self._while_it_lasts(writes)):
+            self.unsure -= error is None or isinstance(error, LeaseLost)
             yield done, error
-        for write in late:
-            yield write, LeaseLost("the lease ran out before the counters were written")
 
-    def _while_it_lasts(self, writes: Iterable[Write], late: list[Write]) -> Iterator[Write]:
-        """Taken one by one as each is sent: the clock is looked at before every request."""
+    def _while_it_lasts(self, writes: Iterable[Write]) -> Iterator[Write]:
         for write in writes:
             for statement in write.statements:
-                alone = replace(write, statements=[statement])
-                if self.clock.now() > self.lease.write_until:
-                    late.append(alone)
-                    continue
                 # Unsure until the answer is here: what ends this worker meanwhile ends no write.
                 self.unsure += 1
-                yield alone
+                yield replace(write, statements=[statement], write_until=self.lease.write_until)
 
     def rows(self, table: Table, partition: Key, part: Slice) -> Iterator[dict[Key, Row]]:
         return self.target.rows(table, partition, part)

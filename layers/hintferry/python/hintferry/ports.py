@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Protocol
 
 from hintferry.core.coalesce import RowWork, SliceWork, StaticWork, Work
@@ -21,11 +22,15 @@ from hintferry.core.tokens import TokenRange
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """What a piece of work has the target show: statements for the one partition of `work`."""
+    """What a piece of work has the target show: statements for the one partition of `work`.
+
+    Nothing of it is sent after `write_until` (epoch seconds): then it ends as LeaseLost.
+    """
 
     work: Work
     table: Table
     statements: Sequence[Statement]
+    write_until: float = inf
 
 
 class Decoder(Protocol):

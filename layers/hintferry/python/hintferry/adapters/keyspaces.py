@@ -18,7 +18,7 @@ from hintferry.adapters.paging import pages
 from hintferry.adapters.rowshape import RowShape
 from hintferry.adapters.session import DRIVER_ERRORS, CqlSession
 from hintferry.adapters.window import in_flight
-from hintferry.core.errors import HintferryError, StaleRead
+from hintferry.core.errors import HintferryError, LeaseLost, StaleRead
 from hintferry.core.hint import Slice
 from hintferry.core.limits import STALE_AFTER_S
 from hintferry.core.rows import Add, Put, Row, Statement
@@ -128,7 +128,10 @@ class KeyspacesTarget:
         progress, index = request
         session = self._session.current()
         # Here, whatever came between: a slow pace, a lost connection, a frozen sandbox.
-        if time.time() - progress.read_start / 1e6 > STALE_AFTER_S:
+        now = time.time()
+        if now > progress.write.write_until:
+            raise LeaseLost("the lease ran out before the counters were written")
+        if now - progress.read_start / 1e6 > STALE_AFTER_S:
             raise StaleRead("too long between read and write")
         return session.execute_async(progress.requests[index], timeout=None)
 

@@ -24,4 +24,5 @@ LEASE_S = 30
 """How long a worker alone may count a partition."""
 
 COUNT_WITHIN_S = LEASE_S - REQUEST_TIMEOUT_S - LATE_WRITE_MARGIN_S
-"""The holder sends nothing later than this, so that no write of it can outlive its lease."""
+"""The holder sends nothing later than this, so that no write of it can outlive its lease. The clock
+is read at the last moment before the driver takes the request."""

@@ -7,7 +7,14 @@ from enum import Enum
 from itertools import islice
 from random import Random
 
-from hintferry.core.errors import HintferryError, Side, Throttled, Unavailable, Unrepresentable
+from hintferry.core.errors import (
+    HintferryError,
+    LeaseLost,
+    Side,
+    Throttled,
+    Unavailable,
+    Unrepresentable,
+)
 from hintferry.core.hint import Slice
 from hintferry.core.rows import Add, Remove, Row, Statement
 from hintferry.core.schema import Key, Table
@@ -50,7 +57,10 @@ def always_written(_write: Write, _statement: Statement) -> Answer:
 
 
 class MemoryTarget:
-    """Writes one statement at a time; `late` holds those that timed out and are still to arrive."""
+    """Writes one statement at a time; `late` holds those that timed out and are still to arrive.
+
+    `now` is the clock of the worker that writes.
+    """
 
     def __init__(
         self,
@@ -60,8 +70,10 @@ class MemoryTarget:
         random: Random | None = None,
         writes_in_flight: int = 3,
         late: list[tuple[Write, Statement]] | None = None,
+        now: Callable[[], float] | None = None,
     ) -> None:
         self.store = store
+        self._now = now or (lambda: store.time.micros / 1e6)
         self.late = late if late is not None else []
         self._hook, self._answers = hook, answers
         self._random = random or Random(0)
@@ -90,6 +102,8 @@ class MemoryTarget:
         failure: HintferryError | None = None
         for statement in write.statements:
             self._hook(Point.BEFORE_WRITE)
+            if self._now() > write.write_until:
+                return failure or LeaseLost("the lease ran out before the counters were written")
             answer = self._answers(write, statement)
             if answer in _WRITTEN:
                 self.arrive(write, statement)
