@@ -121,10 +121,22 @@ def _of_hints() -> list[Rule]:
             "Conservation failures",
         ),
         Rule(
-            "ClockSkewed", CRITICAL, _ours("ClockSkew"), "Maximum", 1000,
-            "The clocks of brokers and functions are over a second apart.",
-            "Compare with a third clock; values with a TTL may expire late or early.",
-            "Clock skew", MINUTE_S, 5, 3,
+            "ClockSkewed", CRITICAL, _ours("ClockSkew"), "Maximum", 50,
+            "A broker's clock is over 50 ms ahead of the functions'.",
+            "Compare both with a third clock. Until they agree, hints are returned.",
+            "Clocks", MINUTE_S, 5, 3,
+        ),
+        Rule(
+            "ClockOfFunctionOff", CRITICAL, _ours("ClockOffsetTarget"), "Maximum", 20,
+            "A function's clock is over 20 ms from the target's; from 50 ms on it returns hints.",
+            "Nobody can set Lambda's clocks: report it to AWS, and see whether hints are returned.",
+            "Clocks", MINUTE_S, 5, 3,
+        ),
+        Rule(
+            "ClockOfNodeOff", CRITICAL, _ours("ClockOffsetSource"), "Maximum", 1000,
+            "The clock of a node of the source is over a second from the target's.",
+            "Look at chrony on the nodes; once they are a second apart, hints are returned.",
+            "Clocks", MINUTE_S, 5, 3,
         ),
         Rule(
             "FreshnessPoor", WARNING, _ours("Freshness"), "p99", 60_000,

@@ -12,6 +12,8 @@ NAMESPACE = "Hintferry"
 SERVICE = "hintferry"
 
 OURS = (
+    "ClockOffsetSource",
+    "ClockOffsetTarget",
     "ClockSkew",
     "ConservationFailures",
     "Freshness",

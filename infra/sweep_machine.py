@@ -17,7 +17,7 @@ TURN_S = 900
 State = dict[str, Any]
 
 NEVER_AGAIN = ["ConfigurationError", "Fenced", "UnknownTable", "SchemaMismatch"]
-SIDES = ["Throttled", "Unavailable", "Unreachable"]
+SIDES = ["ClockFault", "Throttled", "Unavailable", "Unreachable"]
 BUSY = [
     "Lambda.AWSLambdaException",
     "Lambda.ClientExecutionTimeoutException",
@@ -155,7 +155,8 @@ def _task(function: str, event: State | None, following: str) -> State:
         "TimeoutSeconds": TURN_S,
         "Retry": [
             {"ErrorEquals": NEVER_AGAIN, "MaxAttempts": 0},
-            # A side that asks for less is left alone for a while, ever longer: five hours in all.
+            # A side that asks for less, and a clock that is wrong, is given ever more time: five
+            # hours in all.
             _retry(SIDES, 30, 24, 900),
             _retry(BUSY, 2, 10, 60),
             _retry(["States.ALL"], 5, 3, 60),

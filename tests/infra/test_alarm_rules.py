@@ -15,6 +15,9 @@ from hintferry.adapters.settings import migration_from
 from hintferry.core.errors import ParkReason, Undecodable
 from hintferry.core.hint import Record
 from hintferry.core.ledger import APPLIED, Outcome, Settled, SkipReason
+from hintferry.measured import MeasuredClock
+from hintferry.testing.clock import ScriptedClock, SimulatedTime
+from hintferry.testing.other_clocks import SimulatedClocks
 from infra import metrics
 from infra.alarm_rules import Names, rules
 from infra.rule import Query, Rule, Series, Severity
@@ -37,6 +40,14 @@ class Side:
         self.pace = Pace()
 
 
+def _compared() -> MeasuredClock:
+    """A clock that was compared with a target and one node."""
+    own = ScriptedClock(SimulatedTime())
+    clock = MeasuredClock(own, SimulatedClocks(own, nodes={"10.0.0.1": 2_000_000}))
+    clock.compare()
+    return clock
+
+
 def named(rule: Rule) -> str:
     return rule.name
 
@@ -50,7 +61,8 @@ def emitted(
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", metrics.SERVICE)
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", metrics.NAMESPACE)
     collector = Metrics()
-    meter = PowertoolsMeter(Logger(level="CRITICAL"), collector, Side(), Side())  # type: ignore[arg-type]
+    sides = Side(), Side()
+    meter = PowertoolsMeter(Logger(level="CRITICAL"), collector, *sides, _compared())  # type: ignore[arg-type]
     record = Record("hintferry.shop.orders", 0, 1, 1_700_000_000_000, b"k", b"v")
     ends = [
         APPLIED,

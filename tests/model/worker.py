@@ -142,8 +142,8 @@ class WatchedClock(ScriptedClock):
         super().__init__(time, salt)
         self.true: dict[int, int] = {}
 
-    def read_start(self) -> int:
-        start = super().read_start()
+    def read_start(self, ahead_us: int = 0) -> int:
+        start = super().read_start(ahead_us)
         self.true[start] = self.time.micros
         return start
 

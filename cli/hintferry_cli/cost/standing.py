@@ -17,13 +17,13 @@ ZONES = 3
 MAPPINGS_A_POLLER_GROUP = 100
 """Each mapping keeps one poller."""
 
-ALARMS = 36
+ALARMS = 38
 """That watch one series each; two more where sweeps are scheduled, one where nodes are told."""
 
 ALARMS_A_MAPPING, ALARMS_A_TOPIC, ALARMS_A_BROKER = 3, 3, 1
 """That watch whatever a query finds; CloudWatch is paid by the series."""
 
-SERIES, SERIES_OF_SWEEPS, SERIES_OF_A_NODE = 12, 4, 28
+SERIES, SERIES_OF_SWEEPS, SERIES_OF_A_NODE = 14, 4, 28
 """Metrics of our own. Those of the nodes are kept once a node, and once for all."""
 
 DASHBOARDS = 2

@@ -141,6 +141,7 @@ def _begun(order: Order, folder: Path, processes: int) -> Run:
     sweeper = wiring.sweeper(migration, task.table)
     try:
         sweeper.check_table()
+        sweeper.check_clock()
         if task.verb is Verb.BACKFILL:
             sweeper.check_capture()
             view.announce(task, bill.plan(sweeper.estimate()), Console(stderr=True))

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from hintferry.core.acknowledged import Acknowledged
 from hintferry.core.coalesce import RowWork, SliceWork, StaticWork, Work, coalesce
 from hintferry.core.errors import (
+    ClockFault,
     Fenced,
     HintferryError,
     NoTimeLeft,
@@ -29,7 +30,13 @@ from hintferry.core.errors import (
 from hintferry.core.followup import Later, followups
 from hintferry.core.hint import Hint, Record, Slice
 from hintferry.core.ledger import ConservationError, Ledger, Outcome, Settled, SkipReason
-from hintferry.core.limits import REQUEST_TIMEOUT_S, RESERVE_S, STALE_AFTER_S
+from hintferry.core.limits import (
+    CLOCK_MARGIN_S,
+    REQUEST_TIMEOUT_S,
+    RESERVE_S,
+    STALE_AFTER_S,
+    STAMP_MARGIN_S,
+)
 from hintferry.core.plan import plan_rows, plan_statics
 from hintferry.core.rows import Snapshot
 from hintferry.counting import recount
@@ -79,7 +86,8 @@ class Pipeline:
         """Bring one batch to its end; the answer runs parallel to `records`."""
         ledger = Ledger(len(records))
         hints = self._decode(records, ledger)
-        self._apply(coalesce(hints.items()), ledger, deadline)
+        timely = self._timely(records, hints, ledger)
+        self._apply(coalesce(timely.items()), ledger, deadline)
         ends = self._park(records.__getitem__, hints.get, self._closed(ledger))
         self.meter.batch(records, hints, ends)
         return ends
@@ -131,6 +139,35 @@ class Pipeline:
             else:
                 hints[index] = decoded
         return hints
+
+    def _timely(
+        self, records: Sequence[Record], hints: dict[int, Hint], ledger: Ledger
+    ) -> dict[int, Hint]:
+        """The hints to be read for, once our clock has passed their stamps.
+
+        A read that starts before the stamp of its hint would lose to one that did not see yet what
+        the hint speaks of. Where the broker's clock is too far ahead the record is returned.
+        """
+        if not hints:
+            return {}
+        try:
+            now_us = self.clock.read_start()
+        except HintferryError as error:
+            for index in hints:
+                ledger.refused(index, error)
+            return {}
+        timely, wait_us = {}, 0.0
+        for index, hint in hints.items():
+            ahead_us = 1000 * (records[index].appended_at_ms or 0) - now_us
+            if ahead_us > CLOCK_MARGIN_S * 1e6:
+                text = f"the broker stamped it {ahead_us / 1e6:.3f} s ahead of our clock"
+                ledger.refused(index, ClockFault(text))
+            else:
+                timely[index] = hint
+                wait_us = max(wait_us, ahead_us + STAMP_MARGIN_S * 1e6)
+        if wait_us:
+            self.clock.sleep(wait_us / 1e6)
+        return timely
 
     def _apply(
         self,

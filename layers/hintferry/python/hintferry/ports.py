@@ -13,6 +13,7 @@ from hintferry.core.facts import Lag, NodeReport, NodeState
 from hintferry.core.followup import Later
 from hintferry.core.hint import Hint, Nothing, Record, Slice
 from hintferry.core.ledger import Settled
+from hintferry.core.offset import Offset
 from hintferry.core.passes import Pass
 from hintferry.core.rows import Row, ScanPage, Snapshot, Statement
 from hintferry.core.schema import Key, Table, TableId
@@ -229,10 +230,33 @@ class Clock(Protocol):
 
     def read_start(self) -> int:
         """The timestamp for a read that is sent next: microseconds since the epoch, not later
-        than now, and not given out before by this process. Raises ClockFault."""
+        than now, and not given out before by this process. Raises ClockFault, SideFault."""
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
+
+
+class OwnClock(Clock, Protocol):
+    """The machine's clock, with what is needed to compare it with others."""
+
+    def wall_us(self) -> int:
+        """Microseconds since the epoch."""
+
+    def steady_us(self) -> int:
+        """Microseconds by the clock that is never set."""
+
+    def read_start(self, ahead_us: int = 0) -> int:
+        """As any clock's, but `ahead_us` earlier."""
+
+
+class OtherClocks(Protocol):
+    """The clocks of both sides, each asked once or a few times."""
+
+    def target(self) -> Offset | None:
+        """How far ours is ahead; None where the target does not tell. Raises SideFault."""
+
+    def source(self) -> Mapping[str, Offset]:
+        """How far ours is ahead of each node's, of as many as are known. Raises nothing."""
 
 
 class Deadline(Protocol):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from hintferry.core.errors import HintferryError, NoTimeLeft, SideFault
+from hintferry.core.errors import ClockFault, HintferryError, NoTimeLeft, SideFault
 from hintferry.core.limits import SECOND_LOOK_AFTER_S
 from hintferry.core.tokens import TokenRange, gaps
 from hintferry.core.verdict import Filled, Tally
@@ -34,8 +34,9 @@ class Turn:
     failed: list[tuple[TokenRange, HintferryError]] = field(default_factory=list)
     left: list[TokenRange] = field(default_factory=list)
     is_out_of_time: bool = False
-    fault: SideFault | None = None
-    """Of a side, if it kept a range in `left` from its end: the next turn should wait."""
+    fault: SideFault | ClockFault | None = None
+    """Of a side or a clock, if it kept a range in `left` from its end: the next turn should wait.
+    """
 
 
 def take_turn(
@@ -75,7 +76,7 @@ def _while_there_is_time(
 def _enter(report: Finished[Tally] | Finished[Filled], turn: Turn) -> None:
     if report.error is None:
         turn.done.append((report.part, report.tally))
-    elif isinstance(report.error, SideFault):
+    elif isinstance(report.error, SideFault | ClockFault):
         turn.fault = report.error
     elif not isinstance(report.error, NoTimeLeft):
         turn.failed.append((report.part, report.error))

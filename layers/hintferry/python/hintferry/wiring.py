@@ -31,6 +31,7 @@ from hintferry.adapters.keyspaces import KeyspacesTarget
 from hintferry.adapters.leases import KeyspacesLeases
 from hintferry.adapters.marker import CapturedMarkers, check_capture
 from hintferry.adapters.meter import NoMeter, PowertoolsMeter
+from hintferry.adapters.other_clocks import CqlClocks
 from hintferry.adapters.pace import Pace
 from hintferry.adapters.parking import SqsParkingLot
 from hintferry.adapters.passes import KeyspacesPasses
@@ -66,8 +67,9 @@ from hintferry.core.verdict import Filled, Tally
 from hintferry.cutover import Gatekeeper
 from hintferry.estimate import Estimate, estimate
 from hintferry.fence import FencedScan, FencedSource
+from hintferry.measured import MeasuredClock
 from hintferry.pipeline import Pipeline
-from hintferry.ports import Clock, Deadline, NodeReports, Waiting
+from hintferry.ports import Deadline, NodeReports, Waiting
 from hintferry.repair import Repair
 from hintferry.report import Report
 from hintferry.sweep import Sweep
@@ -81,15 +83,15 @@ def processor(logger: Logger, metrics: Metrics) -> Pipeline:
     """The pipeline of the processor function, from its environment. Nothing is connected yet."""
     migration, queues = migration_from_environment(), queues_from_environment()
     ttl_off = frozenset(table.id for table in migration.tables if not table.ttl)
-    clock = WallClock()
     near, far = source_session(migration.source), target_session(migration.target)
+    clock = measured_clock(migration, near, far)
     source = FencedSource(CassandraSource(near, clock, ttl_off), KeyspacesFences(far, clock))
     target = KeyspacesTarget(far, ttl_off)
     leases = KeyspacesLeases(far, clock)
     sqs = _client("sqs")
     parking = SqsParkingLot(sqs, _client("s3"), queues.parked_queue_url, queues.bucket)
     replay = SqsReplayQueue(sqs, queues.replay_queue_url, clock)
-    meter = PowertoolsMeter(logger, metrics, near, far)
+    meter = PowertoolsMeter(logger, metrics, near, far, clock)
     return Pipeline(
         HintDecoder(source.table), source, target, parking, replay, leases, clock, meter
     )
@@ -108,6 +110,7 @@ class Sweeper:
     table: TableSettings
     near: CqlSession
     far: CqlSession
+    clock: MeasuredClock
     queues: Queues | None
     """Where hints go, and what the target refuses; a verify without repair needs none."""
 
@@ -117,7 +120,7 @@ class Sweeper:
 
     def check_table(self) -> None:
         """Raises UnknownTable, SideFault; ConfigurationError for one that was cut over."""
-        CassandraSource(self.near, WallClock()).table(self.table.id)
+        CassandraSource(self.near, self.clock).table(self.table.id)
         if self.fences().is_fenced(self.table.id):
             raise ConfigurationError(
                 f"{self.table.id} was cut over: its target belongs to the application, and is"
@@ -128,6 +131,10 @@ class Sweeper:
         """Raises ConfigurationError unless changes of the table reach the target."""
         check_capture(self.table.id, self.near, self.far)
 
+    def check_clock(self) -> None:
+        """Raises ClockFault where nothing may be read by this machine's clock, SideFault."""
+        self.clock.read_start()
+
     def work(
         self, task: Task, ranges: Iterable[TokenRange], deadline: Deadline
     ) -> Iterator[Report[Tally] | Report[Filled]]:
@@ -137,7 +144,7 @@ class Sweeper:
         return self._verify(task).verify(ranges)
 
     def _verify(self, task: Task) -> Sweep:
-        clock, ttl_off = WallClock(), self._ttl_off()
+        clock, ttl_off = self.clock, self._ttl_off()
         fences = self.fences()
         consistency = Consistency.ALL if task.at_all else Consistency.LOCAL_QUORUM
         near = TokenScan(self.near, clock.read_start, ttl_off, consistency.value)
@@ -159,14 +166,14 @@ class Sweeper:
 
     def estimate(self) -> Estimate:
         """About what a backfill will have to do. Raises HintferryError."""
-        clock, fences = WallClock(), self.fences()
+        clock, fences = self.clock, self.fences()
         near = TokenScan(self.near, clock.read_start, self._ttl_off())
         source = CassandraSource(self.near, clock, self._ttl_off())
         return estimate(source.table(self.table.id), FencedScan(near, fences), self.table.ttl)
 
     def _backfill(self, task: Task, deadline: Deadline) -> Backfill:
         queues = self._the_queues()
-        clock, ttl_off = WallClock(), self._ttl_off()
+        clock, ttl_off = self.clock, self._ttl_off()
         fences = self.fences()
         source = FencedSource(CassandraSource(self.near, clock, ttl_off), fences)
         sqs = _client("sqs")
@@ -187,7 +194,7 @@ class Sweeper:
 
     def fences(self) -> KeyspacesFences:
         """Which tables were cut over."""
-        return KeyspacesFences(self.far, WallClock())
+        return KeyspacesFences(self.far, self.clock)
 
     def passes(self) -> KeyspacesPasses:
         """Where finished passes are recorded."""
@@ -225,16 +232,18 @@ def node_reports(migration: Migration) -> NodeReports:
 def sweeper(migration: Migration, table: TableId, queues: Queues | None = None) -> Sweeper:
     """The sweeper of one table. Nothing is connected yet."""
     near, far = _yielding_sessions(migration)
-    return Sweeper(migration.settings_of(table), near, far, queues)
+    clock = measured_clock(migration, near, far)
+    return Sweeper(migration.settings_of(table), near, far, clock, queues)
 
 
 def sweep_steps(logger: Logger, metrics: Metrics) -> SweepSteps:
     """The steps of the sweep function, from its environment. Nothing is connected yet."""
     migration, queues = migration_from_environment(), queues_from_environment()
     near, far = _yielding_sessions(migration)
+    clock = measured_clock(migration, near, far)
 
     def of(table: TableId) -> Sweeper:
-        return Sweeper(migration.settings_of(table), near, far, queues)
+        return Sweeper(migration.settings_of(table), near, far, clock, queues)
 
     return SweepSteps(of, _client("s3"), queues.bucket, logger, metrics)
 
@@ -253,7 +262,7 @@ class Seat:
     migration: Migration
     near: CqlSession
     far: CqlSession
-    clock: Clock
+    clock: MeasuredClock
     figures: CloudWatchFigures
     waiting: Waiting
 
@@ -282,9 +291,15 @@ class Seat:
 def seat(migration: Migration, tables: Sequence[TableId], waiting: Waiting) -> Seat:
     """For these tables. Nothing is connected yet."""
     near, far = source_session(migration.source), target_session(migration.target)
-    clock = WallClock()
+    clock = measured_clock(migration, near, far)
     figures = CloudWatchFigures(_client("cloudwatch"), migration, tables, clock)
     return Seat(migration, near, far, clock, figures, waiting)
+
+
+def measured_clock(migration: Migration, near: CqlSession, far: CqlSession) -> MeasuredClock:
+    """The clock of whatever reads with these sessions. Nothing is asked yet."""
+    own = WallClock()
+    return MeasuredClock(own, CqlClocks(near, far, migration.source.datacenter, own))
 
 
 def _client(service: str, region: str | None = None) -> Any:

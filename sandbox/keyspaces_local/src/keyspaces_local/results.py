@@ -90,7 +90,8 @@ def apply_view(body: bytes, view: View) -> bytes:
         return body
     metadata = _metadata(reader)
     names = [column.name for column in metadata.columns]
-    kept = [index for index, name in enumerate(names) if name in view.columns]
+    # A function's result, such as that of now(), is no column of the table.
+    kept = [index for index, name in enumerate(names) if name in view.columns or "(" in name]
     rows = [[reader.value() for _ in names] for _ in range(reader.i32())]
     if view.hide_rows:
         rows = []

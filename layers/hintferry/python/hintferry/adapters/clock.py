@@ -29,14 +29,23 @@ class WallClock:
         """Wait."""
         time.sleep(seconds)
 
-    def read_start(self) -> int:
-        """Microseconds since the epoch for a read that is sent next. Raises ClockFault.
+    def wall_us(self) -> int:
+        """Microseconds since the epoch."""
+        return time.time_ns() // 1000
 
-        Never ahead of the clock: a read start ahead of its read would beat newer reads.
+    def steady_us(self) -> int:
+        """Microseconds by the clock that is never set."""
+        return time.monotonic_ns() // 1000
+
+    def read_start(self, ahead_us: int = 0) -> int:
+        """Microseconds since the epoch, less `ahead_us`, for a read that is sent next.
+
+        Never ahead of the clock: a read start ahead of its read would beat newer reads. Raises
+        ClockFault.
         """
         with self._lock:
             patience = time.monotonic() + LONGEST_WAIT_S
-            while (start := self._latest()) <= self._last:
+            while (start := self._latest(ahead_us)) <= self._last:
                 if time.monotonic() > patience:
                     behind = (self._last - start) / 1e6
                     raise ClockFault(f"the clock was set back and is {behind:.1f} s behind")
@@ -44,8 +53,8 @@ class WallClock:
             self._last = start
             return start
 
-    def _latest(self) -> int:
-        now = time.time_ns() // 1000
+    def _latest(self, ahead_us: int) -> int:
+        now = self.wall_us() - ahead_us
         start = now - now % 100 + self._salt
         return start if start <= now else start - 100
 

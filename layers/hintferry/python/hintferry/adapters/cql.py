@@ -159,6 +159,7 @@ SIZES = (
     " FROM system.size_estimates WHERE keyspace_name = ? AND table_name = ?"
 )
 PING = "SELECT key FROM system.local"
+TIME = "SELECT toTimestamp(now()) FROM system.local"
 TARGET_PROPERTIES = (
     "SELECT status, default_time_to_live, custom_properties FROM system_schema_mcs.tables"
     " WHERE keyspace_name = ? AND table_name = ?"

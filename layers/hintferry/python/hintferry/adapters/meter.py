@@ -13,6 +13,8 @@ from aws_lambda_powertools.metrics import MetricUnit
 from hintferry.adapters.session import CqlSession
 from hintferry.core.hint import Hint, Record
 from hintferry.core.ledger import Outcome, Settled
+from hintferry.core.offset import Offsets
+from hintferry.measured import MeasuredClock
 
 N = TypeVar("N", int, float)
 
@@ -30,14 +32,21 @@ _COUNTS = {
 class PowertoolsMeter:
     """Adds up per batch: nothing is logged or emitted per record but what was parked.
 
-    `source`, `target`: the sessions, which count what happens on their connections.
+    `source`, `target`: the sessions, which count what happens on their connections. `clock` knows
+    how far it is from theirs.
     """
 
     def __init__(
-        self, logger: Logger, metrics: Metrics, source: CqlSession, target: CqlSession
+        self,
+        logger: Logger,
+        metrics: Metrics,
+        source: CqlSession,
+        target: CqlSession,
+        clock: MeasuredClock,
     ) -> None:
         self._logger, self._metrics = logger, metrics
-        self._source, self._target = source, target
+        self._source, self._target, self._clock = source, target, clock
+        self._offsets: Offsets | None = None
         self._throttles = self._rebuilds = 0
 
     def batch(
@@ -56,6 +65,7 @@ class PowertoolsMeter:
         self._milliseconds("Freshness", freshness)
         self._milliseconds("ClockSkew", [_behind_the_broker(records)])
         self._sides()
+        self._clocks()
         self._logger.info(
             "batch",
             extra={"tables": _by_table(hints, ends), "freshness_ms": freshness, **_errors(ends)},
@@ -80,6 +90,17 @@ class PowertoolsMeter:
         self._count("Throttles", throttles - self._throttles)
         self._count("SessionRebuilds", rebuilds - self._rebuilds)
         self._throttles, self._rebuilds = throttles, rebuilds
+
+    def _clocks(self) -> None:
+        """How far the clocks are apart for certain, each time that they were compared."""
+        seen = self._clock.offsets
+        if seen is None or seen is self._offsets:
+            return
+        self._offsets = seen
+        if seen.target is not None:
+            self._milliseconds("ClockOffsetTarget", [abs(seen.target.known_us) / 1000])
+        if seen.nodes:
+            self._milliseconds("ClockOffsetSource", [seen.worst_node_us / 1000])
 
     def _count(self, name: str, count: int) -> None:
         self._metrics.add_metric(name, MetricUnit.Count, count)

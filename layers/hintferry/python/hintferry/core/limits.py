@@ -26,3 +26,14 @@ LEASE_S = 30
 COUNT_WITHIN_S = LEASE_S - REQUEST_TIMEOUT_S - LATE_WRITE_MARGIN_S
 """The holder sends nothing later than this, so that no write of it can outlive its lease. The clock
 is read at the last moment before the driver takes the request."""
+
+CLOCK_MARGIN_S = 0.05
+"""How far the clock of a process that reads may be from the target's, and a record's stamp ahead
+of that: beyond it the clock is broken, and nothing is read by it."""
+
+STAMP_MARGIN_S = 0.015
+"""The broker's clock may be behind the target's by as much, and ours have gone wrong by as much
+since it was measured. No hint is read for before the clock has passed its stamp by this."""
+
+NODES_APART_S = 1.0
+"""How far apart the clocks of the source's nodes may be: each counts times to live by its own."""

@@ -38,26 +38,31 @@ class ScriptedClock:
 
     def now(self) -> float:
         """Seconds since the epoch, as this worker sees them."""
-        return self._micros() / 1e6
+        return self.wall_us() / 1e6
 
     def sleep(self, seconds: float) -> None:
         """Let time pass."""
         self.time.advance(round(seconds * 1e6))
 
-    def read_start(self) -> int:
-        """Microseconds, never ahead of this clock, never given out before. Raises ClockFault."""
-        behind = self._last - self._latest()
-        if behind > LONGEST_WAIT_US:
-            raise ClockFault(f"the clock was set back and is {behind / 1e6:.1f} s behind")
-        while self._latest() <= self._last:
-            self.time.advance(100)
-        self._last = self._latest()
-        return self._last
-
-    def _micros(self) -> int:
+    def wall_us(self) -> int:
+        """Microseconds since the epoch, as this worker sees them."""
         return self.time.micros + self.error_us
 
-    def _latest(self) -> int:
-        now = self._micros()
+    def steady_us(self) -> int:
+        """Microseconds by a clock that is never set."""
+        return self.time.micros
+
+    def read_start(self, ahead_us: int = 0) -> int:
+        """Microseconds, never ahead of this clock, never given out before. Raises ClockFault."""
+        behind = self._last - self._latest(ahead_us)
+        if behind > LONGEST_WAIT_US:
+            raise ClockFault(f"the clock was set back and is {behind / 1e6:.1f} s behind")
+        while self._latest(ahead_us) <= self._last:
+            self.time.advance(100)
+        self._last = self._latest(ahead_us)
+        return self._last
+
+    def _latest(self, ahead_us: int) -> int:
+        now = self.wall_us() - ahead_us
         start = now - now % 100 + self.salt
         return start if start <= now else start - 100

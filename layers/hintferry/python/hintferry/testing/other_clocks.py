@@ -1,0 +1,42 @@
+"""The clocks of both sides in simulated time: the target's is right, the nodes' are scripted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from hintferry.core.errors import Side, Unavailable
+from hintferry.core.offset import TOLD_TO_US, Offset
+from hintferry.testing.clock import ScriptedClock
+
+
+@dataclass(slots=True)
+class SimulatedClocks:
+    """What a worker with the clock `own` hears. `there_us`, `back_us`: on the way to a side and
+    back; `nodes`: by how much the clock of each node of the source is ahead."""
+
+    own: ScriptedClock
+    there_us: int = 400
+    back_us: int = 400
+    nodes: Mapping[str, int] = field(default_factory=dict)
+    is_down: bool = False
+    tells: bool = True
+    asked: int = 0
+
+    def target(self) -> Offset | None:
+        """How far ours is ahead. Raises SideFault."""
+        self.asked += 1
+        if self.is_down:
+            raise Unavailable(Side.TARGET, "down")
+        return self._ask(0) if self.tells else None
+
+    def source(self) -> Mapping[str, Offset]:
+        """How far ours is ahead of each node's."""
+        return {node: self._ask(ahead_us) for node, ahead_us in self.nodes.items()}
+
+    def _ask(self, ahead_us: int) -> Offset:
+        sent_us = self.own.wall_us()
+        self.own.time.advance(self.there_us)
+        told_us = self.own.time.micros + ahead_us
+        self.own.time.advance(self.back_us)
+        return Offset.seen(sent_us, self.own.wall_us(), told_us - told_us % TOLD_TO_US)
