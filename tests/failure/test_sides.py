@@ -136,17 +136,35 @@ def test_under_a_hard_throttle_nearly_all_of_it_is_used(sides: Bench) -> None:
     assert throttled < 0.05 * (accepted + throttled)
 
 
-def test_a_clock_far_ahead_is_a_fault_and_never_poison(stack: Stack, tmp_path: Path) -> None:
-    """The service's window refuses its writes; the records wait for a worker with a good clock."""
-    (tmp_path / "ahead").touch()
-    with bench("ahead", stack, tmp_path, task_root=AHEAD) as made:
+@pytest.mark.parametrize("ahead_s", [0.3, 600.0])
+def test_a_clock_that_is_ahead_is_a_fault_and_never_poison(
+    ahead_s: float, stack: Stack, tmp_path: Path
+) -> None:
+    """The records wait until the clock is set right: by then the same process goes on."""
+    (tmp_path / "ahead").write_text(str(ahead_s))
+    with bench(f"ahead{ahead_s:.0f}", stack, tmp_path, task_root=AHEAD) as made:
         made.insert(range(5))
         until(lambda: made.figures()["HintsReturned"] > 5)
         assert list(made.behind.execute(f"SELECT a FROM {made.table}")) == []
+        # A refusal of the window would have been the service's.
+        assert f"{ahead_s:.3f} s (" in "".join(made.said)
+        assert "ahead of that of the target" in "".join(made.said)
+        assert made.figures()["ClockOffsetTarget"] > 900 * ahead_s
         (tmp_path / "ahead").unlink()
-        made.chain.function.sandboxes[0].kill()
         made.wait_until_equal()
         assert made.parked() == []
+
+
+def test_what_a_clock_is_ahead_within_the_margin_is_taken_off(stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / "ahead").write_text("0.045")
+    with bench("ahead_little", stack, tmp_path, task_root=AHEAD) as made:
+        made.insert(range(50))
+        made.wait_until_equal()
+        rows = list(made.behind.execute(f"SELECT WRITETIME(v) AS start FROM {made.table}"))
+        assert len(rows) == 50
+        # The last row was written a moment ago; its read start is not ahead of what came after.
+        assert max(row.start for row in rows) < time.time_ns() // 1000
+        assert made.figures()["HintsReturned"] == 0
 
 
 def test_credentials_that_expired_are_waited_for_and_fetched_anew(
