@@ -147,7 +147,6 @@ def test_a_clock_that_is_ahead_is_a_fault_and_never_poison(
         until(lambda: made.figures()["HintsReturned"] > 5)
         assert list(made.behind.execute(f"SELECT a FROM {made.table}")) == []
         # A refusal of the window would have been the service's.
-        assert f"{ahead_s:.3f} s (" in "".join(made.said)
         assert "ahead of that of the target" in "".join(made.said)
         assert made.figures()["ClockOffsetTarget"] > 900 * ahead_s
         (tmp_path / "ahead").unlink()

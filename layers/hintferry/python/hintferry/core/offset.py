@@ -41,7 +41,7 @@ class Offset:
     def __str__(self) -> str:
         middle = (self.least_us + self.most_us) / 2e6
         where = "ahead of" if middle > 0 else "behind"
-        return f"{abs(middle):.3f} s (± {self.width_us / 2e6:.3f}) {where}"
+        return f"{abs(middle):.3f} s (give or take {self.width_us / 2e6:.3f}) {where}"
 
 
 @dataclass(frozen=True, slots=True)
