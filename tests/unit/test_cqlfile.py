@@ -113,9 +113,9 @@ def test_the_statement_says_the_capacity() -> None:
         ("CREATE TABLE shop.a1 (id int)", "has no column for its primary key"),
         ("CREATE TABLE shop.a1 (id int, PRIMARY KEY (other))", "primary key other"),
         ("CREATE TABLE a1 (id int PRIMARY KEY)", "is not written as keyspace.name"),
-        ("CREATE TABLE shop.a1 (id, PRIMARY KEY (id))", "has a column without a type: id"),
-        ("CREATE TABLE shop.a1 WITH cdc = true", "is not followed by its columns"),
-        ("CREATE TABLE shop.", "ends early"),
+        ("CREATE TABLE shop.a1 (id, PRIMARY KEY (id))", "cql:1:25: id has no type at ,"),
+        ("CREATE TABLE shop.a1 WITH cdc = true", "cql:1:22: ( is missing at with"),
+        ("CREATE TABLE shop.", "a name in the keyspace shop is missing at the end"),
     ],
 )
 def test_what_cannot_be_held_or_read_is_refused_by_name(
@@ -171,7 +171,7 @@ def test_what_keyspaces_has_no_counterpart_for_is_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "with_ttl", "said"),
     [
-        (BESIDE, True, 'ALTER TABLE "shop"."visits" DROP COMPACT STORAGE'),
+        (BESIDE, True, "ALTER TABLE shop.visits DROP COMPACT STORAGE"),
         ("CREATE TABLE shop.a (id int PRIMARY KEY) with compact storage", True, "DROP COMPACT"),
         ("CREATE TABLE shop.a (id int PRIMARY KEY, v int) WITH default_time_to_live = 5", False,
          "take ttl = false out"),
@@ -196,6 +196,151 @@ def test_a_table_that_cannot_be_migrated_is_told_with_the_choices(
     assert said in str(misfit)
     with pytest.raises(ConfigurationError, match=r"schema\.cql"):
         refuse_misfits(tmp_path / "schema.cql", schema, table, with_ttl)
+
+
+def columns_of(folder: Path, text: str) -> dict[str, str]:
+    (table,) = read(folder, text).tables.values()
+    every = table.partition_key + table.clustering + table.statics + table.regulars
+    return {column.name: column.cql_type for column in every}
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ('id int PRIMARY KEY, a frozen<"Address">', {"a": 'frozen<"Address">'}),
+        ("id int PRIMARY KEY, card text MASKED WITH system.mask_inner(0, 4)", {"card": "text"}),
+        ("id int PRIMARY KEY, card text MASKED WITH DEFAULT, n int,", {"card": "text", "n": "int"}),
+        ("id varchar MASKED WITH DEFAULT PRIMARY KEY,", {}),
+        ("id int, PRIMARY KEY (id), v frozen<vector>,", {"v": "frozen<vector>"}),
+        ('id int PRIMARY KEY, "primary" text, "a;b" text', {"primary": "text", "a;b": "text"}),
+    ],
+)
+def test_columns_are_understood_by_structure(
+    columns: str, expected: dict[str, str], tmp_path: Path
+) -> None:
+    found = columns_of(tmp_path, f"CREATE TABLE shop.a ({columns})")
+    assert {name: kind for name, kind in found.items() if name != "id"} == expected
+
+
+WITHIN = ", ".join(["frozen<list<int>>"] * 9)
+
+
+@pytest.mark.parametrize("kind", ["frozen<org>", "frozen<vector>", "duration2", f"tuple<{WITHIN}>"])
+def test_a_word_or_a_bracket_alone_is_no_fault(kind: str, tmp_path: Path) -> None:
+    schema = read(tmp_path, f"CREATE TABLE shop.a (id int PRIMARY KEY, v {kind})")
+    (table,) = schema.tables.values()
+    assert list(table_misfits(schema, table, with_ttl=True)) == []
+
+
+def test_statements_that_alter_are_followed(tmp_path: Path) -> None:
+    text = """
+    USE shop;
+    CREATE TYPE IF NOT EXISTS "Point" (x int, y int,);
+    CREATE TYPE IF NOT EXISTS "Point" (x int);
+    ALTER TYPE "Point" ADD z text;
+    ALTER TYPE "Point" RENAME x TO lon AND y TO lat;
+    CREATE TABLE IF NOT EXISTS visits (id int, c int, old text, PRIMARY KEY (id, c),)
+        WITH CLUSTERING ORDER BY (c DESC) AND cdc = true;
+    CREATE TABLE IF NOT EXISTS visits (id int PRIMARY KEY);
+    INSERT INTO visits (id, c) VALUES (1, 2);
+    ALTER TABLE visits ADD (at frozen<"Point">, owner text static);
+    ALTER TABLE visits ADD n int, m int;
+    ALTER TABLE shop.visits DROP (old, m) USING TIMESTAMP 1750000000000000;
+    ALTER TABLE visits RENAME id TO page AND c TO "When";
+    ALTER TABLE visits ALTER n TYPE bigint;
+    ALTER TABLE visits ALTER owner MASKED WITH mask_null();
+    ALTER TABLE visits WITH default_time_to_live = 60 AND comment = 'a -- b';
+    CREATE TABLE gone (id int PRIMARY KEY);
+    CREATE INDEX ON gone (id);
+    DROP TABLE IF EXISTS gone;
+    CREATE INDEX ON visits (n);
+    CREATE INDEX ON visits (values("at"));
+    CREATE INDEX other ON visits (n);
+    DROP INDEX shop.other;
+    """
+    schema = read(tmp_path, text)
+    visits = TableId("shop", "visits")
+    (table,) = schema.tables.values()
+    assert [(c.name, c.descending) for c in table.clustering] == [("When", True)]
+    assert columns_of(tmp_path, text) == {
+        "page": "int",
+        "When": "int",
+        "owner": "text",
+        "at": 'frozen<"Point">',
+        "n": "bigint",
+    }
+    (point,) = schema.types["shop"]
+    assert point.fields == (("lon", "int"), ("lat", "int"), ("z", "text"))
+    assert schema.default_ttls == {visits: 60}
+    assert schema.features == [
+        Feature(FeatureKind.MASK, "shop", "visits.owner", visits),
+        Feature(FeatureKind.INDEX, "shop", "visits_n_idx", visits),
+        Feature(FeatureKind.INDEX, "shop", "visits_at_idx", visits),
+    ]
+    (masked,) = (one for one in keyspace_misfits(schema, {"shop"}) if "masked" in one.what)
+    assert (masked.where, masked.fatal) == ("shop.visits.owner", False)
+    assert "UNMASK" in masked.choices
+
+
+T = "CREATE TABLE shop.a (id int PRIMARY KEY, v int);\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (T + "  FROB TABLE shop.a;", "cql:2:3: the statement FROB is not known"),
+        (T + "CREATE WIDGET w;", "2:8: CREATE WIDGET is not known"),
+        (T + "CONSISTENCY QUORUM\n" + T, "2:1: the statement CONSISTENCY is not known"),
+        (T + T, "2:14: is defined a second time at shop"),
+        (T + "ALTER TABLE shop.b ADD w int", "2:13: is not defined before it is altered"),
+        (T + "ALTER TYPE shop.b ADD w int", "2:12: is not defined before it is altered"),
+        (T + "ALTER TABLE shop.a DROP w", "2:25: no such column can be dropped at w"),
+        (T + "ALTER TABLE shop.a DROP id", "2:25: no such column can be dropped at id"),
+        (T + "ALTER TABLE shop.a RENAME w TO x", "2:27: there is nothing of that name"),
+        (T + "ALTER TABLE shop.a ADD w int CHECK w > 0", "the statement does not end at check"),
+        ("CREATE TABLE shop.a (id int CHECK id > 0)", "1:29: ) is missing at check"),
+        ("CREATE TABLE shop.a (id int PRIMARY KEY) WITH x = 1 OR", "AND is missing at or"),
+        ("CREATE TABLE shop.a (id int PRIMARY KEY) WITH x = {'a': 1", "a value is missing at the"),
+        (T.replace(";", "") + T, "2:1: ; is missing before CREATE"),
+        (T + "CREATE INDEX ON shop.a (v)\n" + T, "3:1: ; is missing before CREATE"),
+        ("CREATE TABLE shop.a (id int PRIMARY KEY) WHERE", "1:42: WITH is missing at where"),
+        ("CREATE TABLE shop.a (id int PRIMARY KEY, 'x' int)", "the name of a column is missing"),
+        ("CREATE TABLE shop.a (id int PRIMARY KEY, v map<int>)", "map has not as many"),
+        ("CREATE TABLE shop.a (id int PRIMARY KEY) WITH CLUSTERING ORDER BY (id DESC)",
+         "id is no clustering column"),
+        ("/* never closed\nCREATE TABLE", "1:1: /* is not closed"),
+        (T + "CREATE INDEX ON shop.a ()", "a column is missing at )"),
+    ],
+)  # fmt: skip
+def test_what_is_not_understood_is_refused_with_its_place(
+    text: str, said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        read(tmp_path, text)
+    assert said in str(refused.value)
+
+
+def test_what_compact_storage_leaves_behind_is_dropped_likewise(tmp_path: Path) -> None:
+    text = 'CREATE TABLE "Old"."order" (id int, c int, value empty, PRIMARY KEY (id, c))'
+    schema = read(tmp_path, text)
+    (table,) = schema.tables.values()
+    (misfit,) = table_misfits(schema, table, with_ttl=True)
+    assert misfit.fatal
+    assert 'ALTER TABLE "Old"."order" DROP value' in str(misfit)
+
+
+def test_a_user_type_that_cassandra_prints_like_its_own_is_refused(tmp_path: Path) -> None:
+    schema = read(tmp_path, 'CREATE TYPE shop."int" (x text)')
+    (misfit,) = keyspace_misfits(schema, {"shop"})
+    assert (misfit.fatal, misfit.where) == (True, "shop.int")
+
+
+def test_options_are_passed_over_up_to_their_end(tmp_path: Path) -> None:
+    text = """CREATE TABLE shop.a (id int PRIMARY KEY)
+    WITH ID = 5a1c395e-b41f-11e5-9f22-ba0be0483c18
+    AND bloom = 0.01 AND low = -1 AND caching = {'keys': 'ALL', 'and': 'x'} AND list = ['a', 'b']
+    AND default_time_to_live = 7 AND cdc = true"""
+    assert read(tmp_path, text).default_ttls == {TableId("shop", "a"): 7}
 
 
 def test_the_repositorys_own_schema_is_in_order() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from struct import unpack
@@ -13,6 +12,7 @@ from cassandra.cqltypes import ListType, UTF8Type
 from hintferry.adapters import cql
 from hintferry.adapters.faults import translate
 from hintferry.adapters.session import CqlSession
+from hintferry.core.cql_type import parse
 from hintferry.core.errors import HintferryError, SideFault, UnknownTable
 from hintferry.core.schema import Column, ColumnKind, Table, TableId, UserType
 
@@ -26,9 +26,7 @@ REMEMBER_FAILURE_S = 1.0
 REMEMBER_ABSENCE_S = 5.0
 """A table that is not there, or a side that did not answer, is asked for again after this."""
 
-
 _TEXTS = ListType.apply_parameters([UTF8Type])
-_NAMES = re.compile(r"\w+")
 
 
 class Catalog:
@@ -118,7 +116,7 @@ def _column(row: tuple[bytes, ...]) -> Column:
     name, kind, position, order, cql_type = row
     return Column(
         name.decode(),
-        cql_type.decode(),
+        str(parse(cql_type.decode())),
         ColumnKind(kind.decode()),
         max(unpack(">i", position)[0], 0),
         order == b"desc",
@@ -127,7 +125,8 @@ def _column(row: tuple[bytes, ...]) -> Column:
 
 def _user_type(row: tuple[bytes, bytes, bytes]) -> UserType:
     name, names, types = row
-    fields = zip(_TEXTS.deserialize(names, 4), _TEXTS.deserialize(types, 4), strict=True)
+    kinds = (str(parse(one)) for one in _TEXTS.deserialize(types, 4))
+    fields = zip(_TEXTS.deserialize(names, 4), kinds, strict=True)
     return UserType(name.decode(), tuple(fields))
 
 
@@ -152,7 +151,7 @@ def _used_types(texts: list[str], known: dict[str, UserType]) -> set[UserType]:
     used: set[UserType] = set()
     open_texts = list(texts)
     while open_texts:
-        for name in _NAMES.findall(open_texts.pop()):
+        for name in parse(open_texts.pop()).user_types():
             user_type = known.get(name)
             if user_type is not None and user_type not in used:
                 used.add(user_type)

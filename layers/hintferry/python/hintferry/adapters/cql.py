@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 
+from hintferry.core.cql_text import quoted
 from hintferry.core.limits import LEASE_S
 from hintferry.core.schema import Column, Table
 from hintferry.core.slices import Piece
 
 _once = lru_cache(1000)
 """A text is made once, and looked up for every further statement."""
-
-
-def quoted(name: str) -> str:
-    """An identifier, case kept."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def ttl_readable(columns: Iterable[Column]) -> list[Column]:

@@ -1,24 +1,19 @@
-"""The schema that a piece of CQL defines, as `DESCRIBE KEYSPACE` and the driver print it.
+"""The schema that a piece of CQL defines, as `DESCRIBE KEYSPACE` and people write it.
 
-Read are names, types, keys, order, statics, and what Keyspaces has no counterpart for. Options of
-storage are the source's own affair.
+Read are names, types, keys, order, statics, default TTLs, and what Keyspaces has no counterpart
+for. Every statement is understood, or refused with its line and column.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from hintferry.adapters.cqltable import Draft, change_table, changed_type, field_type, read_table
+from hintferry.core.cql_text import BadCql, Token, TokenReader, identifier, tokens_of
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.fit import Feature, FeatureKind, Schema, table_misfits
-from hintferry.core.schema import Column, ColumnKind, Table, TableId, UserType
-
-_TOKEN = re.compile(
-    r"""--[^\n]*|//[^\n]*|/\*.*?\*/|\s+|\$\$.*?\$\$|"(?:[^"]|"")*"|'(?:[^']|'')*'|\w+|.""", re.S
-)
-
-Tokens = list[str]
+from hintferry.core.schema import Table, TableId, UserType
 
 
 def schema_from(path: Path) -> Schema:
@@ -36,18 +31,16 @@ def schema_from(path: Path) -> Schema:
 
 
 def schema_of(text: str, origin: str) -> Schema:
-    """The schema that the text defines; `origin` names it. Raises ConfigurationError."""
-    schema = Schema()
-    for statement in _statements(text):
-        words = [word.lower() for word in statement[:5] if word.lower() not in _OPTIONAL]
-        if words[:2] == ["create", "table"]:
-            _enter_table(schema, _Reader(origin, statement[2:]))
-        elif words[:2] == ["create", "type"]:
-            keyspace, made = _Reader(origin, statement[2:]).user_type()
-            schema.types[keyspace] = (*schema.types.get(keyspace, ()), made)
-        elif words[:1] == ["create"] and len(words) > 1 and words[1] in _FEATURES:
-            schema.features.append(_feature(origin, _FEATURES[words[1]], statement))
-    return schema
+    """Return the schema that the text defines; `origin` names it. Raises ConfigurationError."""
+    script = _Script()
+    try:
+        for statement in _statements(text):
+            script.run(TokenReader(statement))
+        return script.schema()
+    except BadCql as error:
+        raise ConfigurationError(
+            f"{origin}:{error}; correct it there, or write the file again with `hintferry init`"
+        ) from error
 
 
 def refuse_misfits(path: Path, schema: Schema, table: Table, with_ttl: bool) -> None:
@@ -57,7 +50,18 @@ def refuse_misfits(path: Path, schema: Schema, table: Table, with_ttl: bool) -> 
             raise ConfigurationError(f"{path}: {misfit}")
 
 
-_OPTIONAL = {"custom", "materialized", "or", "replace"}
+def _statements(text: str) -> Iterator[list[Token]]:
+    statement: list[Token] = []
+    for token in tokens_of(text):
+        if not token.is_sign(";"):
+            statement.append(token)
+        elif statement:
+            yield statement
+            statement = []
+    if statement:
+        yield statement
+
+
 _FEATURES = {
     "index": FeatureKind.INDEX,
     "view": FeatureKind.VIEW,
@@ -65,195 +69,198 @@ _FEATURES = {
     "aggregate": FeatureKind.AGGREGATE,
     "trigger": FeatureKind.TRIGGER,
 }
+_DATA = ("insert", "update", "delete", "begin", "apply", "select", "truncate", "grant", "revoke")
+"""Statements about data and permissions, which are no part of a schema."""
+
+_PEOPLE = ("role", "user")
+_KEYSPACE = ("keyspace", "schema")
+_TABLE = ("table", "columnfamily")
 
 
-def _enter_table(schema: Schema, reader: _Reader) -> None:
-    table = reader.table()
-    schema.tables[table.id] = table
-    options = reader.options()
-    if _behind(options, "compact", "storage") is not None:
-        compact = Feature(FeatureKind.COMPACT, table.id.keyspace, table.id.name, table.id)
-        schema.features.append(compact)
-    default_ttl = _after(options, "default_time_to_live", "=")
-    if default_ttl and default_ttl[0] != "0":
-        schema.default_ttls[table.id] = int(default_ttl[0])
+class _Script:
+    """Runs one statement after the other, as a server would."""
+
+    def __init__(self) -> None:
+        self._keyspace = ""
+        self._tables: dict[TableId, Draft] = {}
+        self._types: dict[TableId, dict[str, str]] = {}
+        self._features: list[Feature] = []
+
+    def schema(self) -> Schema:
+        """Return what all of them have made."""
+        types: dict[str, tuple[UserType, ...]] = {}
+        for made, fields in self._types.items():
+            one = UserType(made.name, tuple(fields.items()))
+            types[made.keyspace] = (*types.get(made.keyspace, ()), one)
+        drafts = self._tables.values()
+        features = [one for draft in drafts for one in draft.features()]
+        ttls = {draft.id: draft.default_ttl for draft in drafts if draft.default_ttl}
+        tables = {draft.id: draft.table() for draft in drafts}
+        return Schema(tables, types, ttls, features + self._features)
+
+    def run(self, reader: TokenReader) -> None:
+        """Raises BadCql for a statement that is not understood."""
+        verb = reader.next("a statement")
+        run = {"create": self._create, "alter": self._alter, "drop": self._drop, "use": self._use}
+        if not verb.is_word(*run, *_DATA):
+            raise BadCql(verb.line, verb.column, f"the statement {str(verb).upper()} is not known")
+        _refuse_another(verb, reader.rest)
+        if verb.text in run:
+            run[verb.text](reader)
+
+    def _use(self, reader: TokenReader) -> None:
+        self._keyspace = reader.name("the name of a keyspace")
+
+    def _create(self, reader: TokenReader) -> None:
+        reader.skip("or", "replace")
+        reader.skip("custom")
+        reader.skip("materialized")
+        kind = reader.next("what is to be made")
+        known = reader.skip("if", "not", "exists")
+        if kind.is_word(*_TABLE):
+            self._create_table(reader, known)
+        elif kind.is_word("type"):
+            self._create_type(reader, known)
+        elif kind.is_word(*_FEATURES):
+            made = self._feature(_FEATURES[kind.text], reader)
+            self._features += [made] if made not in self._features else []
+        elif not kind.is_word(*_KEYSPACE, *_PEOPLE):
+            raise _unknown("CREATE", kind)
+
+    def _create_table(self, reader: TokenReader, known: bool) -> None:
+        at = reader.error("is defined a second time")
+        made = self._id(reader)
+        draft = read_table(reader, made)
+        if made not in self._tables:
+            self._tables[made] = draft
+        elif not known:
+            raise at
+
+    def _create_type(self, reader: TokenReader, known: bool) -> None:
+        at = reader.error("is defined a second time")
+        made = self._id(reader)
+        fields: dict[str, str] = {}
+        reader.take_sign("(")
+        while not reader.skip_sign(")"):
+            name = reader.name("the name of a field")
+            fields[name] = field_type(reader, name)
+            if not reader.skip_sign(","):
+                reader.take_sign(")")
+                break
+        if made not in self._types:
+            self._types[made] = fields
+        elif not known:
+            raise at
+
+    def _feature(self, kind: FeatureKind, reader: TokenReader) -> Feature:
+        if kind is FeatureKind.INDEX:
+            return self._index(reader)
+        if kind is FeatureKind.TRIGGER:
+            name = reader.name("the name of a trigger")
+            reader.take("on")
+            table = self._id(reader)
+            return Feature(kind, table.keyspace, name, table)
+        made = self._id(reader)
+        if kind is not FeatureKind.VIEW:
+            return Feature(kind, made.keyspace, made.name)
+        while not reader.skip("from"):
+            reader.next("FROM")
+        return Feature(kind, made.keyspace, made.name, self._id(reader))
+
+    def _index(self, reader: TokenReader) -> Feature:
+        name = "" if reader.skip("on") else reader.name("the name of an index")
+        if name:
+            reader.take("on")
+        table = self._id(reader)
+        reader.take_sign("(")
+        column = reader.name("a column")
+        if reader.skip_sign("("):
+            # Of a collection: keys(c), values(c), entries(c) or full(c).
+            column = reader.name("a column")
+        # A server names an index without a name so.
+        name = name or f"{table.name}_{column}_idx"
+        return Feature(FeatureKind.INDEX, table.keyspace, name, table)
+
+    def _alter(self, reader: TokenReader) -> None:
+        reader.skip("materialized")
+        kind = reader.next("what is to be altered")
+        if_there = reader.skip("if", "exists")
+        if kind.is_word(*_TABLE):
+            self._alter_table(reader, if_there)
+        elif kind.is_word("type"):
+            self._alter_type(reader, if_there)
+        elif not kind.is_word(*_KEYSPACE, *_PEOPLE, "view"):
+            raise _unknown("ALTER", kind)
+
+    def _alter_table(self, reader: TokenReader, if_there: bool) -> None:
+        at = reader.error("is not defined before it is altered")
+        draft = self._tables.get(self._id(reader))
+        if draft is None and not if_there:
+            raise at
+        if draft is not None:
+            change_table(reader, draft)
+
+    def _alter_type(self, reader: TokenReader, if_there: bool) -> None:
+        at = reader.error("is not defined before it is altered")
+        made = self._id(reader)
+        if made in self._types:
+            self._types[made] = changed_type(reader, self._types[made])
+        elif not if_there:
+            raise at
+
+    def _drop(self, reader: TokenReader) -> None:
+        reader.skip("materialized")
+        kind = reader.next("what is to be dropped")
+        reader.skip("if", "exists")
+        if kind.is_word(*_KEYSPACE):
+            self._forget(reader.name("the name of a keyspace"))
+        elif kind.is_word(*_TABLE):
+            self._forget_table(self._id(reader))
+        elif kind.is_word("type"):
+            self._types.pop(self._id(reader), None)
+        elif kind.is_word("trigger"):
+            name = reader.name("the name of a trigger")
+            reader.take("on")
+            self._forget_feature(FeatureKind.TRIGGER, TableId(self._id(reader).keyspace, name))
+        elif kind.is_word(*_FEATURES):
+            self._forget_feature(_FEATURES[kind.text], self._id(reader))
+        elif not kind.is_word(*_PEOPLE):
+            raise _unknown("DROP", kind)
+
+    def _forget(self, keyspace: str) -> None:
+        self._tables = {one: d for one, d in self._tables.items() if one.keyspace != keyspace}
+        self._types = {one: d for one, d in self._types.items() if one.keyspace != keyspace}
+        self._features = [one for one in self._features if one.keyspace != keyspace]
+
+    def _forget_table(self, table: TableId) -> None:
+        self._tables.pop(table, None)
+        self._features = [one for one in self._features if one.table != table]
+
+    def _forget_feature(self, kind: FeatureKind, made: TableId) -> None:
+        gone = (kind, made.keyspace, made.name)
+        kept = [one for one in self._features if (one.kind, one.keyspace, one.name) != gone]
+        self._features = kept
+
+    def _id(self, reader: TokenReader) -> TableId:
+        at = reader.error("is not written as keyspace.name, and no USE is before it")
+        first = reader.name("a name")
+        if reader.skip_sign("."):
+            return TableId(first, reader.name(f"a name in the keyspace {identifier(first)}"))
+        if not self._keyspace:
+            raise at
+        return TableId(self._keyspace, first)
 
 
-def _feature(origin: str, kind: FeatureKind, statement: Tokens) -> Feature:
-    low = [token.lower() for token in statement]
-    word = next(word for word, found in _FEATURES.items() if found is kind)
-    named = statement[low.index(word) + 1 :]
-    if kind in (FeatureKind.FUNCTION, FeatureKind.AGGREGATE):
-        made = _Reader(origin, named).id
-        return Feature(kind, made.keyspace, made.name)
-    on = "from" if kind is FeatureKind.VIEW else "on"
-    table = _Reader(origin, _after(statement, on)).id
-    if kind is FeatureKind.VIEW:
-        made = _Reader(origin, named).id
-        return Feature(kind, made.keyspace, made.name, table)
-    name = named[named.index(statement[low.index(on)]) - 1]
-    return Feature(kind, table.keyspace, _plain(name), table)
+def _refuse_another(verb: Token, rest: list[Token]) -> None:
+    """Raises BadCql where a statement begins within another: its semicolon was left out."""
+    if verb.is_word("grant", "revoke"):
+        return
+    begins = ("create", "alter", "drop") if verb.is_word("create") else ("create",)
+    for token in rest:
+        if token.is_word(*begins):
+            what = f"; is missing before {str(token).upper()}"
+            raise BadCql(token.line, token.column, what)
 
 
-def _behind(tokens: Tokens, *words: str) -> int | None:
-    """Where the first token stands behind these words, in whatever case; None without them."""
-    low = [token.lower() for token in tokens]
-    for at in range(len(low) - len(words) + 1):
-        if tuple(low[at : at + len(words)]) == words:
-            return at + len(words)
-    return None
-
-
-def _after(tokens: Tokens, *words: str) -> Tokens:
-    """What follows these words; nothing without them."""
-    at = _behind(tokens, *words)
-    return [] if at is None else tokens[at:]
-
-
-def _statements(text: str) -> Iterator[Tokens]:
-    statement: Tokens = []
-    for match in _TOKEN.finditer(text):
-        token = match[0]
-        if token == ";":
-            yield statement
-            statement = []
-        elif not token.isspace() and not token.startswith(("--", "//", "/*")):
-            statement.append(token)
-    if statement:
-        yield statement
-
-
-class _Reader:
-    """Reads one statement, from what follows CREATE TABLE or CREATE TYPE."""
-
-    def __init__(self, origin: str, tokens: Tokens) -> None:
-        self._origin, self._tokens, self._at = origin, tokens, 0
-        self._skip("if", "not", "exists")
-        self._keyspace = self._name()
-        self._take(".")
-        self._of = self._name()
-
-    @property
-    def id(self) -> TableId:
-        return TableId(self._keyspace, self._of)
-
-    def user_type(self) -> tuple[str, UserType]:
-        fields = [self._field(item) for item in self._parts()]
-        return self._keyspace, UserType(self._of, tuple(fields))
-
-    def table(self) -> Table:
-        types: dict[str, str] = {}
-        statics: list[str] = []
-        partition: list[str] = []
-        clustering: list[str] = []
-        for item in self._parts():
-            low = [token.lower() for token in item]
-            if low[:2] == ["primary", "key"]:
-                partition, clustering = _primary_key(item[2:])
-                continue
-            if low[-2:] == ["primary", "key"]:
-                item = item[:-2]
-                partition = [_plain(item[0])]
-            elif low[-1] == "static":
-                item = item[:-1]
-                statics.append(_plain(item[0]))
-            name, cql_type = self._field(item)
-            types[name] = cql_type
-        missing = [name for name in partition + clustering if name not in types]
-        if missing or not partition:
-            raise self._error(f"has no column for its primary key {', '.join(missing)}")
-        descending = self._descending()
-        keys = {*partition, *clustering, *statics}
-        regular = sorted(name for name in types if name not in keys)
-        return Table(
-            self.id,
-            _columns(partition, types, ColumnKind.PARTITION_KEY, set()),
-            _columns(clustering, types, ColumnKind.CLUSTERING, descending),
-            _columns(sorted(statics), types, ColumnKind.STATIC, set()),
-            _columns(regular, types, ColumnKind.REGULAR, set()),
-        )
-
-    def _descending(self) -> set[str]:
-        order = _after(self.options(), "clustering", "order", "by")
-        parts = _parenthesised(order)[0] if order else []
-        return {_plain(part[0]) for part in parts if part[-1].lower() == "desc"}
-
-    def options(self) -> Tokens:
-        """What stands behind the columns."""
-        return self._tokens[self._at :]
-
-    def _parts(self) -> list[Tokens]:
-        rest = self._tokens[self._at :]
-        if not rest or rest[0] != "(":
-            raise self._error("is not followed by its columns in parentheses")
-        parts, used = _parenthesised(rest)
-        self._at += used
-        return parts
-
-    def _field(self, item: Tokens) -> tuple[str, str]:
-        if len(item) < 2:
-            raise self._error(f"has a column without a type: {' '.join(item)}")
-        written = "".join(part if part == "," else part.lower() for part in item[1:])
-        return _plain(item[0]), written.replace(",", ", ")
-
-    def _skip(self, *words: str) -> None:
-        found = [token.lower() for token in self._tokens[self._at : self._at + len(words)]]
-        if found == list(words):
-            self._at += len(words)
-
-    def _take(self, wanted: str) -> None:
-        if self._tokens[self._at : self._at + 1] != [wanted]:
-            raise self._error("is not written as keyspace.name")
-        self._at += 1
-
-    def _name(self) -> str:
-        if self._at >= len(self._tokens):
-            raise self._error("ends early")
-        self._at += 1
-        return _plain(self._tokens[self._at - 1])
-
-    def _error(self, what: str) -> ConfigurationError:
-        start = " ".join(self._tokens[:3])
-        return ConfigurationError(f"{self._origin}: the definition of {start} {what}")
-
-
-def _plain(name: str) -> str:
-    if name.startswith('"'):
-        return name[1:-1].replace('""', '"')
-    return name.lower()
-
-
-def _parenthesised(tokens: Tokens) -> tuple[list[Tokens], int]:
-    """What stands between the commas of the outermost parentheses, and how many tokens that is."""
-    depth = 0
-    parts: list[Tokens] = []
-    part: Tokens = []
-    for at, token in enumerate(tokens):
-        if token in "(<":
-            depth += 1
-        elif token in ")>":
-            depth -= 1
-        if depth == 0:
-            return [*parts, part[1:]], at + 1
-        if depth == 1 and token == ",":
-            parts.append(part[1:])
-            part = [token]
-        else:
-            part.append(token)
-    return [*parts, part[1:]], len(tokens)
-
-
-def _primary_key(item: Tokens) -> tuple[list[str], list[str]]:
-    parts, _ = _parenthesised(item)
-    first, rest = parts[0], parts[1:]
-    composite = _parenthesised(first)[0] if first[0] == "(" else [first]
-    return [_plain(part[0]) for part in composite], [_plain(part[0]) for part in rest]
-
-
-def _columns(
-    names: list[str], types: dict[str, str], kind: ColumnKind, descending: set[str]
-) -> tuple[Column, ...]:
-    return tuple(
-        Column(name, types[name], kind, position, name in descending)
-        for position, name in enumerate(names)
-    )
+def _unknown(verb: str, kind: Token) -> BadCql:
+    return BadCql(kind.line, kind.column, f"{verb} {str(kind).upper()} is not known")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hintferry.adapters.cql import quoted
 from hintferry.core.capacity import Capacity, Mode
+from hintferry.core.cql_text import quoted
 from hintferry.core.schema import Column, ColumnKind, Table, TableId, UserType
 
 

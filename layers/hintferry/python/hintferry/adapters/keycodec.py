@@ -16,7 +16,7 @@ from cassandra.cqltypes import _cqltypes
 from cassandra.encoder import Encoder
 from cassandra.util import Date, Time
 
-from hintferry.adapters.cqltype import CqlType, parse
+from hintferry.core.cql_type import CqlType, TypeKind, parse
 from hintferry.core.errors import Undecodable
 from hintferry.core.hint import Hint
 from hintferry.core.schema import Column, Table
@@ -60,20 +60,18 @@ def _literal(value: Any) -> str:
 
 
 def _encode(cql_type: CqlType, value: Any) -> bytes:
-    if not cql_type.parameters:
-        codec = _CODECS.get(cql_type.name)
-        if codec is None:
-            raise Undecodable(f"keys of type {cql_type.name} cannot be read from stock records")
-        return codec(value)
-    if cql_type.name == "frozen":
-        return _encode(cql_type.parameters[0], value)
-    if cql_type.name == "map":
-        return _map(cql_type.parameters, value)
-    if cql_type.name == "tuple":
-        fields = [value[f"field{place}"] for place in range(1, len(cql_type.parameters) + 1)]
-        return b"".join(map(_cell, cql_type.parameters, fields))
-    # The connector shows lists and sets in the order in which the wire has them.
-    return _collection([_encode(cql_type.parameters[0], element) for element in value])
+    one = cql_type.inner
+    if one.kind is TypeKind.NATIVE and one.name in _CODECS:
+        return _CODECS[one.name](value)
+    if one.kind is TypeKind.MAP:
+        return _map(one.parameters, value)
+    if one.kind is TypeKind.TUPLE:
+        fields = [value[f"field{place}"] for place in range(1, len(one.parameters) + 1)]
+        return b"".join(map(_cell, one.parameters, fields))
+    if one.kind in (TypeKind.LIST, TypeKind.SET):
+        # The connector shows lists and sets in the order in which the wire has them.
+        return _collection([_encode(one.parameters[0], element) for element in value])
+    raise Undecodable(f"keys of type {one} cannot be read from stock records")
 
 
 def _map(types: tuple[CqlType, ...], value: Any) -> bytes:

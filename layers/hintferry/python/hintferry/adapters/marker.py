@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from cassandra import InvalidRequest
 
-from hintferry.adapters import cql
+from hintferry.adapters import cql, ddl
 from hintferry.adapters.catalog import execute_raw
 from hintferry.adapters.faults import translate
 from hintferry.adapters.session import CqlSession
@@ -31,7 +31,7 @@ def check_capture(table: TableId, source: CqlSession, target: CqlSession) -> Non
     if not rows:
         raise ConfigurationError(f"the source has no table {table}")
     if rows[0][0] != b"\x01":
-        name = f"{cql.quoted(table.keyspace)}.{cql.quoted(table.name)}"
+        name = ddl.named(table)
         raise ConfigurationError(
             f"{table} is not captured: a backfill would miss what changes meanwhile; run on the"
             f" source: ALTER TABLE {name} WITH cdc = true"

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
+from hintferry.core.cql_text import identifier
+from hintferry.core.cql_type import DURATION, EMPTY, NATIVES, CqlType, TypeKind, parse
 from hintferry.core.schema import ColumnKind, Table, TableId, UserType
 
 MOST_COLUMNS, MOST_COLUMNS_WITH_TTL = 225, 166
@@ -16,12 +18,8 @@ DEEPEST_FROZEN = 8
 """Levels of frozen collections within each other."""
 
 _NAME = re.compile(r"\w{1,48}", re.ASCII)
-_UNSUPPORTED = {
-    "vector": "Keyspaces has no such type",
-    "org": "Keyspaces has no custom types",
-    "duration": "Keyspaces documents no such type",
-}
 _LEAVE_OUT = "leave the table out of migration.toml"
+_LEAVE_OUT_TYPE = "leave out the tables that use the type"
 
 
 class FeatureKind(Enum):
@@ -33,6 +31,7 @@ class FeatureKind(Enum):
     AGGREGATE = "aggregate"
     TRIGGER = "trigger"
     COMPACT = "COMPACT STORAGE"
+    MASK = "mask"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +78,21 @@ def table_misfits(schema: Schema, table: Table, with_ttl: bool) -> Iterator[Misf
     for column in table.partition_key + table.clustering + table.statics + table.regulars:
         in_key = column.kind in (ColumnKind.PARTITION_KEY, ColumnKind.CLUSTERING)
         choices = _LEAVE_OUT if in_key else f"{_LEAVE_OUT}, or drop the column"
-        yield from _type_misfits(f"{table.id}.{column.name}", column.cql_type, choices)
+        where = f"{table.id}.{column.name}"
+        if parse(column.cql_type) == EMPTY:
+            choices = f"run on the source: ALTER TABLE {_in_cql(table.id)} DROP {column.name}"
+            what = "is of the type empty, which stays behind when COMPACT STORAGE is dropped"
+            yield Misfit(where, what, choices, True)
+        yield from _type_misfits(where, column.cql_type, choices)
     for feature in schema.features:
         if feature.kind is FeatureKind.COMPACT and feature.table == table.id:
             yield Misfit(
                 str(table.id),
                 "is WITH COMPACT STORAGE, which hides columns that Keyspaces would show",
-                f'run on the source: ALTER TABLE "{table.id.keyspace}"."{table.id.name}" DROP'
-                f" COMPACT STORAGE, or {_LEAVE_OUT}",
+                "set drop_compact_storage_enabled: true (before 4.1 enable_drop_compact_storage) in"
+                " cassandra.yaml on every node and restart it, then run: ALTER TABLE"
+                f" {_in_cql(table.id)} DROP COMPACT STORAGE; write both files again afterwards, as"
+                f" columns show that were hidden; or {_LEAVE_OUT}",
                 True,
             )
     if table.id in schema.default_ttls and not with_ttl:
@@ -100,23 +106,27 @@ def keyspace_misfits(schema: Schema, keyspaces: set[str]) -> Iterator[Misfit]:
     """Those of what stands beside the tables of these keyspaces."""
     for keyspace in sorted(keyspaces):
         for user_type in schema.types.get(keyspace, ()):
+            if user_type.name in NATIVES:
+                what = "is a user type with the name of a type of CQL's own, for which it is taken"
+                choices = f"rename it, or {_LEAVE_OUT_TYPE}"
+                yield Misfit(f"{keyspace}.{user_type.name}", what, choices, True)
             for name, cql_type in user_type.fields:
                 where = f"{keyspace}.{user_type.name}.{name}"
-                yield from _type_misfits(where, cql_type, "leave out the tables that use the type")
+                yield from _type_misfits(where, cql_type, _LEAVE_OUT_TYPE)
     for feature in schema.features:
         if feature.keyspace in keyspaces and feature.kind in _CHOICES:
             where = f"{feature.keyspace}.{feature.name}"
-            on = f" on {feature.table}" if feature.table else ""
-            what = f"is {_AN[feature.kind]}{on}, and Keyspaces has none"
+            what = _WHAT[feature.kind].format(table=feature.table)
             yield Misfit(where, what, _CHOICES[feature.kind], False)
 
 
-_AN = {
-    FeatureKind.INDEX: "an index",
-    FeatureKind.VIEW: "a materialized view",
-    FeatureKind.FUNCTION: "a function",
-    FeatureKind.AGGREGATE: "an aggregate",
-    FeatureKind.TRIGGER: "a trigger",
+_WHAT = {
+    FeatureKind.INDEX: "is an index on {table}, and Keyspaces has none",
+    FeatureKind.VIEW: "is a materialized view on {table}, and Keyspaces has none",
+    FeatureKind.FUNCTION: "is a function, and Keyspaces has none",
+    FeatureKind.AGGREGATE: "is an aggregate, and Keyspaces has none",
+    FeatureKind.TRIGGER: "is a trigger on {table}, and Keyspaces has none",
+    FeatureKind.MASK: "is masked, and Keyspaces masks nothing",
 }
 _CHOICES = {
     FeatureKind.INDEX: "make a table keyed by that column and let the application write both, or"
@@ -126,6 +136,8 @@ _CHOICES = {
     FeatureKind.FUNCTION: "compute it in the application",
     FeatureKind.AGGREGATE: "compute it in the application, or keep a table of results",
     FeatureKind.TRIGGER: "let the application do what it does, before the cut-over",
+    FeatureKind.MASK: "grant UNMASK on the table to the login that reads the source, or what it"
+    " copies is masked; and let the application mask it",
 }
 
 
@@ -142,12 +154,26 @@ def _name_misfits(table: Table) -> Iterator[Misfit]:
 
 
 def _type_misfits(where: str, cql_type: str, choices: str) -> Iterator[Misfit]:
-    for word in dict.fromkeys(re.findall(r"\w+", cql_type)):
-        if word in _UNSUPPORTED:
-            yield Misfit(where, f"is a {cql_type}: {_UNSUPPORTED[word]}", choices, True)
-    if cql_type.count("frozen<") > DEEPEST_FROZEN:
+    found = parse(cql_type)
+    for why in dict.fromkeys(filter(None, map(_unsupported, found.parts()))):
+        yield Misfit(where, f"is a {cql_type}: {why}", choices, True)
+    if found.frozen_depth > DEEPEST_FROZEN:
         what = f"is a {cql_type}: Keyspaces nests frozen types {DEEPEST_FROZEN} deep"
         yield Misfit(where, what, choices, True)
+
+
+def _in_cql(table: TableId) -> str:
+    return f"{identifier(table.keyspace)}.{identifier(table.name)}"
+
+
+def _unsupported(one: CqlType) -> str:
+    if one.kind is TypeKind.VECTOR:
+        return "Keyspaces has no such type"
+    if one.kind is TypeKind.CUSTOM:
+        return "Keyspaces has no custom types"
+    if one == DURATION:
+        return "Keyspaces documents no such type"
+    return ""
 
 
 def _counter_misfits(table: Table, most: int) -> Iterator[Misfit]:

@@ -1,7 +1,7 @@
 """What a table looks like, as far as the rules need to know: names, kinds and order of columns.
 
-Types are kept as CQL text and looked into only for two questions: may a key component have this
-length, and can the TTL of this column be read.
+Types are kept as the one text that `core/cql_type.py` has for each, and looked into only for two
+questions: may a key component have this length, and can the TTL of this column be read.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from typing import NamedTuple
+
+from hintferry.core.cql_type import NATIVES, parse
 
 Key = tuple[bytes, ...]
 """The CQL wire bytes of the components of a partition key or of a clustering key, in key order."""
@@ -29,20 +31,8 @@ _WIDTHS = {
     "tinyint": 1,
     "uuid": 16,
 }
-_NATIVE = _WIDTHS.keys() | {
-    "ascii",
-    "blob",
-    "decimal",
-    "duration",
-    "inet",
-    "text",
-    "varchar",
-    "varint",
-}
-_ONE_FORM = _NATIVE - {"boolean", "decimal", "double", "duration", "float", "varint"}
+_ONE_FORM = NATIVES - {"boolean", "decimal", "double", "duration", "float", "varint"}
 """Types of which two values are equal to the server only if their bytes are."""
-
-_ALWAYS_FROZEN = ("frozen<", "tuple<", "vector<")
 
 
 class ColumnKind(Enum):
@@ -77,7 +67,7 @@ class Column:
     @property
     def multicell(self) -> bool:
         """True for a non-frozen collection or user type: many cells, and no readable TTL."""
-        return self.cql_type not in _NATIVE and not self.cql_type.startswith(_ALWAYS_FROZEN)
+        return parse(self.cql_type).multicell
 
     def accepts(self, component: bytes) -> bool:
         """Whether a key component of this many bytes can be of this type (an empty one may)."""
