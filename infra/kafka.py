@@ -12,6 +12,7 @@ from constructs import Construct
 
 from hintferry.adapters.deployment import KafkaSettings
 from hintferry.adapters.settings import Migration, TableSettings
+from hintferry.core.names import told_apart
 from infra.figures import TOPIC_RETENTION_S
 from infra.network import NetworkStack
 
@@ -50,7 +51,7 @@ class KafkaStack(cdk.Stack):
         for table in migration.followed:
             msk.CfnTopic(
                 self,
-                f"Topic-{table.id}",
+                f"Topic-{told_apart(str(table.id))}",
                 cluster_arn=self.cluster_arn,
                 topic_name=topic_of(migration, table),
                 partition_count=table.partitions,

@@ -6,6 +6,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_lambda as lambda_
 
 from hintferry.adapters.settings import Migration, TableSettings
+from hintferry.core.names import told_apart
 from infra import figures
 from infra.accepted import accept
 from infra.kafka import KafkaStack, topic_of
@@ -34,7 +35,7 @@ def map_topics(
         group = f"{migration.deployment.pipeline.name}-{number // figures.MAPPINGS_A_POLLER_GROUP}"
         mapping = _Mapping(
             stack,
-            f"Hints-{table.id}",
+            f"Hints-{told_apart(str(table.id))}",
             function_name=function.function_arn,
             event_source_arn=kafka.cluster_arn,
             topics=[topic_of(migration, table)],

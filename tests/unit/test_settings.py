@@ -50,6 +50,15 @@ def test_a_short_file_says_all_there_is_to_say(tmp_path: Path) -> None:
     }
 
 
+def test_two_tables_whose_topics_kafka_takes_for_one_are_refused(tmp_path: Path) -> None:
+    both = '[tables."shop.x_events"]\n[tables."shop_x.events"]\n'
+    with pytest.raises(ConfigurationError) as refused:
+        migration_from(written(tmp_path, GOOD + both))
+    assert "the topics of shop.x_events and shop_x.events for one" in str(refused.value)
+    alike = '[tables."shop.user_logins"]\n[tables."shop.userlogins"]\n[tables."Shop.orders"]\n'
+    assert len(migration_from(written(tmp_path, GOOD + alike)).tables) == 5
+
+
 def test_a_table_says_what_it_takes(tmp_path: Path) -> None:
     plain = migration_from(written(tmp_path, GOOD))
     assert [table.capacity for table in plain.tables] == [ON_DEMAND, ON_DEMAND]

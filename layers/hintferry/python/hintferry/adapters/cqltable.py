@@ -10,8 +10,8 @@ from hintferry.core.cql_type import read_type
 from hintferry.core.fit import Feature, FeatureKind
 from hintferry.core.schema import Column, ColumnKind, Table, TableId
 
-_OPENING, _CLOSING = "{[(", "}])"
-_JOINING = "+-."
+_OPENING, _CLOSING = frozenset("{[("), frozenset("}])")
+_JOINING = frozenset("+-.")
 """Signs within a number or a UUID."""
 
 

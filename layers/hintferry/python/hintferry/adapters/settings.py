@@ -136,6 +136,7 @@ def migration_from(path: Path) -> Migration:
     for section in (source, target, capture, file):
         section.refuse_the_rest()
     _check_quotas(path, migration)
+    _check_topics(path, migration)
     return migration
 
 
@@ -214,6 +215,19 @@ def _capacity(section: Section) -> Capacity:
             " warm_read_units and warm_write_units"
         )
     return capacity
+
+
+def _check_topics(path: Path, migration: Migration) -> None:
+    """Raises ConfigurationError for two topics of which Kafka would refuse the second."""
+    taken: dict[str, TableId] = {}
+    for table in migration.followed:
+        # In the names of Kafka's metrics `.` is `_`.
+        other = taken.setdefault(migration.topic(table.id).replace(".", "_"), table.id)
+        if other != table.id:
+            raise ConfigurationError(
+                f"{path}: Kafka takes the names of the topics of {other} and {table.id} for one;"
+                f" take {table.id} out, and migrate it after {other} was cut over"
+            )
 
 
 def _check_quotas(path: Path, migration: Migration) -> None:
