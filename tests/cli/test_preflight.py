@@ -122,15 +122,15 @@ def text(ddl: str, *functions: str) -> dict[str, KeyspaceText]:
         (replace(facts_of(GOOD), partitioner="RandomPartitioner"),
          "fault", "source", "RandomPartitioner", "first"),
         (changed(facts_of(GOOD), "tables", "orders", cdc=False),
-         "fault", "source", "cdc = false", "ALTER TABLE shop.orders WITH cdc = true"),
+         "fault", "table shop.orders", "cdc = false", "ALTER TABLE shop.orders WITH cdc = true"),
         (changed(facts_of(GOOD), "tables", "orders", read_repair="NONE"),
-         "fault", "source", "read_repair = NONE", "WITH read_repair = 'BLOCKING'"),
+         "fault", "table shop.orders", "read_repair = NONE", "WITH read_repair = 'BLOCKING'"),
         (changed(facts_of(GOOD), "tables", "markers", cdc=False),
-         "fault", "source", "hintferry.markers: cdc = false", "hintferry.markers WITH cdc = true"),
+         "fault", "table hintferry.markers", "cdc = false", "hintferry.markers WITH cdc = true"),
         (changed(facts_of(GOOD), "keyspaces", "shop", durable_writes=False),
-         "fault", "source", "durable_writes", "ALTER KEYSPACE shop"),
+         "fault", "keyspace shop", "durable_writes", "ALTER KEYSPACE shop"),
         (facts_of({**GOOD, "other": TEXT["other"]}),
-         "fault", "source", "captured, but not in", "WITH cdc = false"),
+         "fault", "table other.Readings", "captured, but not in", "WITH cdc = false"),
         (facts_of({"shop": PLAIN}),
          "fault", "source", "no table hintferry.markers", "'dc1': 3}; CREATE TABLE IF NOT EXISTS"),
         (changed(facts_of(GOOD), "keyspaces", "hintferry", replication=replicated(dc1="2")),
@@ -221,9 +221,9 @@ def test_a_table_that_the_source_does_not_have_is_told_once(
     config.write_text(config.read_text() + '[tables."shop.orderz"]\n')
     status, findings = found(config)
     assert status == 1
-    told = [one for one in findings if "orderz" in one["what"] + one["mend"]]
-    assert [(one["what"], one["mend"]) for one in told] == [
-        ("table shop.orderz: not there", "Correct its name in migration.toml.")
+    told = [one for one in findings if "orderz" in one["where"] + one["what"]]
+    assert [(one["where"], one["what"], one["mend"]) for one in told] == [
+        ("table shop.orderz", "not there", "Correct its name in migration.toml.")
     ]
 
 
@@ -345,6 +345,28 @@ def test_the_worst_is_shown_first_and_a_statement_stays_one_line() -> None:
         "  do without",
         "not fit: FAULT 1, advice 1",
     ]
+
+
+def test_findings_of_one_kind_are_one_with_a_list() -> None:
+    out = StringIO()
+    tables = [f"table shop.t{n}" for n in range(40)]
+    findings = [
+        Finding(Level.ADVICE, "shop.a", "is an index", "do without"),
+        Finding(Level.ADVICE, "shop.b", "is an index", "do without"),
+        *(Finding(Level.FAULT, one, "cdc = false", f"ALTER {one} WITH ...") for one in tables),
+    ]
+    view.show(findings, Status.FAILED, Console(file=out, width=80))
+    assert out.getvalue().splitlines() == [
+        "FAULT in 40 places: cdc = false",
+        f"  {', '.join(tables)}",
+        "  ALTER table shop.t0 WITH ...",
+        "  Likewise for the others; --json has the words for each.",
+        "advice in 2 places: is an index",
+        "  shop.a, shop.b",
+        "  do without",
+        "not fit: FAULT 1, advice 1",
+    ]
+    assert len(json.loads(view.as_json(findings, Status.FAILED))["findings"]) == 42
 
 
 def test_colours_are_for_terminals_that_want_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -338,7 +338,7 @@ def test_a_user_type_that_cassandra_prints_like_its_own_is_refused(tmp_path: Pat
 def test_options_are_passed_over_up_to_their_end(tmp_path: Path) -> None:
     text = """CREATE TABLE shop.a (id int PRIMARY KEY)
     WITH ID = 5a1c395e-b41f-11e5-9f22-ba0be0483c18
-    AND comment = '' AND bloom = 0.01 AND low = -1
+    AND comment = '' AND other = '-' AND bloom = 0.01 AND low = -1
     AND caching = {'keys': 'ALL', 'and': 'x'} AND list = ['a', 'b']
     AND default_time_to_live = 7 AND cdc = true"""
     assert read(tmp_path, text).default_ttls == {TableId("shop", "a"): 7}

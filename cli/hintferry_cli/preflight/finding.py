@@ -32,6 +32,34 @@ class Finding:
     mend: str
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """The same finding in one place or in many."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def level(self) -> Level:
+        """Return the level, which they share."""
+        return self.findings[0].level
+
+    @property
+    def mends(self) -> list[str]:
+        """Return what mends them, without repeating it."""
+        return list(dict.fromkeys(finding.mend for finding in self.findings if finding.mend))
+
+
+def by_kind(findings: Iterable[Finding]) -> list[Kind]:
+    """Return the findings that say the same together, the worst first."""
+    kinds: dict[tuple[Level, str], list[Finding]] = {}
+    for finding in findings:
+        kinds.setdefault((finding.level, finding.what), []).append(finding)
+    levels = list(Level)
+    return sorted(
+        (Kind(tuple(alike)) for alike in kinds.values()), key=lambda kind: levels.index(kind.level)
+    )
+
+
 def status_of(findings: Iterable[Finding]) -> Status:
     """A fault outweighs what could not be seen."""
     levels = {finding.level for finding in findings}

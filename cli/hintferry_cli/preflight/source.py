@@ -66,7 +66,8 @@ def schema_findings(
     for fault in schema_faults(
         map(dict, facts.keyspaces), map(dict, facts.tables), map(dict, facts.columns), names + ours
     ):
-        yield _of_fault("source", fault)
+        level = Level.FAULT if fault.fatal else Level.ADVICE
+        yield Finding(level, fault.what, fault.found, fault.mend)
     if not ours:
         yield _markers_missing(facts)
     for settings in migration.tables:

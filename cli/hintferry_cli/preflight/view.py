@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.text import Text
 
 from hintferry_cli.failures import Status
-from hintferry_cli.preflight.finding import Finding, Level
+from hintferry_cli.preflight.finding import Finding, Kind, Level, by_kind
 
 _STYLES = {
     Level.FAULT: "bold red",
@@ -26,17 +26,15 @@ _FIT = {
 
 
 def show(findings: Sequence[Finding], status: Status, out: Console) -> None:
-    """Each finding with its mend below it, the worst first, and the verdict.
+    """Show each kind of finding with its mend below it, the worst first, and the verdict.
 
     Lines are not cut: statements are there to be copied.
     """
-    for level in Level:
-        for finding in findings:
-            if finding.level is level:
-                out.print(_line(finding, _STYLES[level]), soft_wrap=True)
-                if finding.mend:
-                    out.print(Text(f"  {finding.mend}"), soft_wrap=True)
-    counts = Counter(finding.level for finding in findings)
+    kinds = by_kind(findings)
+    for kind in kinds:
+        for line in _lines(kind):
+            out.print(line, soft_wrap=True)
+    counts = Counter(kind.level for kind in kinds)
     told = ", ".join(f"{level.value} {counts[level]}" for level in Level if counts[level])
     word, style = _FIT[status]
     out.print(Text.assemble((word, style), f": {told or 'nothing found'}"), soft_wrap=True)
@@ -60,5 +58,16 @@ def as_json(findings: Sequence[Finding], status: Status) -> str:
     )
 
 
-def _line(finding: Finding, style: str) -> Text:
-    return Text.assemble((finding.level.value, style), f" {finding.where}: {finding.what}")
+def _lines(kind: Kind) -> Iterator[Text]:
+    first, *others = kind.findings
+    level = (kind.level.value, _STYLES[kind.level])
+    if not others:
+        yield Text.assemble(level, f" {first.where}: {first.what}")
+    else:
+        yield Text.assemble(level, f" in {len(kind.findings)} places: {first.what}")
+        yield Text("  " + ", ".join(finding.where for finding in kind.findings))
+    mends = kind.mends
+    if mends:
+        yield Text(f"  {mends[0]}")
+    if len(mends) > 1:
+        yield Text("  Likewise for the others; --json has the words for each.")

@@ -185,12 +185,13 @@ def _value(reader: TokenReader) -> Iterator[Token]:
     while True:
         token = reader.next("a value")
         yield token
-        depth += token.text in _OPENING if token.kind is TokenKind.SIGN else 0
-        depth -= token.text in _CLOSING if token.kind is TokenKind.SIGN else 0
-        ahead = reader.peek()
-        joins = token.text in _JOINING or (ahead is not None and ahead.text in _JOINING)
-        if not depth and not joins:
+        depth += _is_any(token, _OPENING) - _is_any(token, _CLOSING)
+        if not depth and not _is_any(token, _JOINING) and not _is_any(reader.peek(), _JOINING):
             return
+
+
+def _is_any(token: Token | None, signs: frozenset[str]) -> bool:
+    return token is not None and token.kind is TokenKind.SIGN and token.text in signs
 
 
 def change_table(reader: TokenReader, draft: Draft) -> None:
