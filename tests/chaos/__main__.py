@@ -15,6 +15,7 @@ from sandbox.release import RELEASES, installed
 from sandbox.stack import Stack
 from tests.chaos.control import control
 from tests.chaos.run import Options, run
+from tests.chaos.soak import STATEMENTS, soak
 from tests.chaos.verdict import Verdict
 from tools import places
 
@@ -26,12 +27,14 @@ def main() -> int:
     arguments = _arguments()
     seed = arguments.seed if arguments.seed is not None else time.time_ns() % 100_000
     seconds = arguments.seconds
-    options = Options(seed=seed, seconds=seconds)
+    nodes, options = 3, Options(seed=seed, seconds=seconds)
     if arguments.broken or arguments.same_without_broken:
         options = control(seed, broken=arguments.broken)
+    if arguments.soak:
+        nodes, options = 1, soak(seed, arguments.soak)
     _say(f"chaos: seed {seed}, {options.seconds:.0f} s")
     try:
-        with Stack(nodes=3, release=installed(arguments.cassandra), say=_say) as stack:
+        with Stack(nodes=nodes, release=installed(arguments.cassandra), say=_say) as stack:
             report = run(options, stack, FOLDER, _say)
     except SandboxError as error:
         print(error, file=sys.stderr)
@@ -56,6 +59,9 @@ def _arguments() -> argparse.Namespace:
     control_of.add_argument("--broken", action="store_true", help="the control: must diverge")
     control_of.add_argument(
         "--same-without-broken", action="store_true", help="the control's load, the shipped code"
+    )
+    control_of.add_argument(
+        "--soak", type=int, const=STATEMENTS, nargs="?", help="so many statements on one node"
     )
     return parser.parse_args()
 

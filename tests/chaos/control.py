@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.chaos.kinds import SLICES, Kind
-from tests.chaos.plan import Lane
+from tests.chaos.kinds import SLICES
+from tests.chaos.plan import CHAOS, Lane
+from tests.chaos.program import WEIGHTS
 from tests.chaos.run import RATE, Options
 
 SECONDS = 25.0
@@ -26,7 +27,7 @@ def control(seed: int, slowness: float = 1.0, *, broken: bool) -> Options:
         rate=RATE / slowness,
         zombies=4,
         keyspace=f"{'broken' if broken else 'shipped'}_{seed}",
-        kinds=frozenset(Kind) - SLICES,
-        lanes=frozenset({Lane.WORKERS, Lane.ZOMBIES, Lane.REPLAYS}),
+        weights={kind: weight for kind, weight in WEIGHTS.items() if kind not in SLICES},
+        plan={lane: CHAOS[lane] for lane in (Lane.WORKERS, Lane.ZOMBIES, Lane.REPLAYS)},
         task_root=BROKEN if broken else None,
     )

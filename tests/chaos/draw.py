@@ -7,7 +7,8 @@ so that all writers work on the same keys.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from random import Random
 from typing import TypeVar
@@ -30,6 +31,7 @@ class Draw:
     def __init__(self, seed: str) -> None:
         self.random = Random(seed)
         self.number = 0
+        self._pinned: int | None = None
 
     def one(self, choices: Sequence[T]) -> T:
         return self.random.choice(choices)
@@ -39,10 +41,21 @@ class Draw:
 
     def partition(self) -> int:
         """The number of a partition, most likely one of today's."""
+        if self._pinned is not None:
+            return self._pinned
         today = self.number // _OPERATIONS_A_DAY * _HOT_PARTITIONS
         if today and self.random.random() < _COLD:
             return self.random.randrange(today)
         return today + min(self.random.randrange(_HOT_PARTITIONS) for _ in range(2))
+
+    @contextmanager
+    def one_partition(self) -> Iterator[None]:
+        """Give the same partition again and again while this is entered."""
+        self._pinned = self.partition()
+        try:
+            yield
+        finally:
+            self._pinned = None
 
     def slice_partition(self) -> int:
         """The hottest one of a day's partitions, for deletes of slices.

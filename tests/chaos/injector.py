@@ -72,6 +72,7 @@ class Injector:
             Fault.BROKER_PAUSED: lambda order: self._pause(order, [stack.broker], 1),
             Fault.BROKER_KILLED: lambda order: self._kill(order, [stack.broker]),
             Fault.TARGET_PAUSED: lambda order: self._pause(order, [stack.keyspaces], 1),
+            Fault.TARGET_KILLED: lambda order: self._kill(order, [stack.keyspaces]),
             Fault.WORKER_FROZEN: self._freeze_worker,
             Fault.WORKER_FROZEN_IDLE: self._freeze_idle_worker,
             Fault.WORKER_KILLED: lambda order: self._kill_worker(chain.function.sandboxes),

@@ -38,6 +38,10 @@ class Kind(Enum):
     KEY_DELETE = "delete of only a key"
     COUNTER_ADD = "counter addition"
     COUNTER_DELETE = "counter delete"
+    BIG_BATCH = "unlogged batch of a dozen statements"
+    UNCAPTURED_WRITE = "write to a table without cdc"
+    MIXED_BATCH = "batch over tables with and without cdc"
+    MOVING_WRITE = "write of a column that comes and goes"
 
 
 SLICES = frozenset({Kind.RANGE_DELETE, Kind.PREFIX_DELETE, Kind.PARTITION_DELETE})
@@ -63,6 +67,7 @@ class Fault(Enum):
     BROKER_PAUSED = "broker paused"
     BROKER_KILLED = "broker killed"
     TARGET_PAUSED = "target paused"
+    TARGET_KILLED = "target's proxy killed"
     TARGET_THROTTLES = "half of the target's writes throttled"
     TARGET_CUTS = "connections cut behind a tenth of the target's writes"
     WORKER_FROZEN = "worker frozen in the middle of an invocation"
@@ -83,6 +88,7 @@ KILLS = frozenset(
         Fault.NODE_KILLED,
         Fault.CAPTURE_KILLED,
         Fault.BROKER_KILLED,
+        Fault.TARGET_KILLED,
         Fault.WORKER_KILLED,
         Fault.REPLAYER_KILLED,
     }

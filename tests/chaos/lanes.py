@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.chaos.kinds import Fault
-from tests.chaos.plan import Lane, Order, orders
+from tests.chaos.plan import Lane, Order, Plan, orders
 
 _LONGEST_UNDOING_S = 400.0
 """A source node that was killed last may still have to start."""
@@ -30,13 +30,14 @@ class Happened:
 class Lanes:
     """Run while they are entered; leaving ends every fault. `stop` cuts what lasts short.
 
-    `lanes` says how many of each lane run beside each other.
+    `counts` says how many of a lane run beside each other, where that is not one.
     """
 
     def __init__(
         self,
         seed: int,
-        lanes: Mapping[Lane, int],
+        plan: Plan,
+        counts: Mapping[Lane, int],
         perform: Callable[[Order], str | None],
         stop: threading.Event,
     ) -> None:
@@ -46,10 +47,10 @@ class Lanes:
         """faults that could not be done or undone: their lane ended there"""
         self._threads = [
             threading.Thread(
-                target=self._guarded, args=(orders(seed, lane, number),), name=lane.value
+                target=self._guarded, args=(orders(seed, lane, pace, number),), name=lane.value
             )
-            for lane, count in lanes.items()
-            for number in range(count)
+            for lane, pace in plan.items()
+            for number in range(counts.get(lane, 1))
         ]
 
     @property

@@ -8,7 +8,7 @@ again: Cassandra itself leaves open what that gives.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -16,10 +16,19 @@ from cassandra.query import BatchType
 
 from sandbox.workload.mutation import Statement
 from tests.chaos.draw import Draw
-from tests.chaos.kinds import Consistency, Kind
-from tests.chaos.statements import MAKERS, insert_event, insert_item, insert_user
+from tests.chaos.kinds import SLICES, Consistency, Kind
+from tests.chaos.statements import (
+    MAKERS,
+    insert_event,
+    insert_item,
+    insert_uncaptured,
+    insert_user,
+)
 
-_OF_A_HUNDRED = {
+Weights = Mapping[Kind, int]
+"""How often each kind comes in a deck; others do not."""
+
+_COMMON = {
     Kind.INSERT: 14,
     Kind.UPDATE: 12,
     Kind.COLLECTION_APPEND: 6,
@@ -35,10 +44,23 @@ _OF_A_HUNDRED = {
     Kind.KEY_INSERT: 4,
     Kind.TTL_INSERT: 3,
     Kind.TTL_UPDATE: 4,
+    Kind.UNCAPTURED_WRITE: 2,
+    Kind.MIXED_BATCH: 2,
+    Kind.MOVING_WRITE: 6,
 }
-"""Kinds that are not named here come once."""
+WEIGHTS: Weights = {kind: _COMMON.get(kind, 1) for kind in Kind}
 
 _DECKS = 20
+_DOZEN = 12
+_ALONE = SLICES | {
+    Kind.COUNTER_ADD,
+    Kind.COUNTER_DELETE,
+    Kind.LWT,
+    Kind.OWN_TIMESTAMP,
+    Kind.MOVING_WRITE,
+}
+"""Not among a dozen: a batch takes no counter and one timestamp, and one statement that is refused
+would refuse all; many slices would have the replay queue do all the work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +79,31 @@ class Operation:
     shift_s: float | None = None
 
 
-def statements(seed: int, writer: int, kinds: frozenset[Kind]) -> set[str]:
-    """The CQL of nearly all that `operations` will give; a maker is missed once in a while."""
-    many = islice(operations(seed, writer, kinds), _DECKS * 100)
-    return {statement.cql for operation in many for statement in operation.statements}
+def statements(seed: int, writer: int, weights: Weights) -> set[str]:
+    """The CQL of nearly all that `operations` will give; a maker is missed once in a while.
+
+    What names a column that comes and goes is left out: it cannot be prepared yet.
+    """
+    many = islice(operations(seed, writer, weights), _DECKS * sum(weights.values()))
+    lasting = (one for one in many if one.kind is not Kind.MOVING_WRITE)
+    return {statement.cql for operation in lasting for statement in operation.statements}
 
 
-def operations(seed: int, writer: int, kinds: frozenset[Kind]) -> Iterator[Operation]:
-    """Of one writer; each deck holds every kind of `kinds` as often as it is common."""
+def operations(seed: int, writer: int, weights: Weights) -> Iterator[Operation]:
+    """Of one writer, deck after deck."""
     draw = Draw(f"{seed}/{writer}")
-    deck = [kind for kind in Kind if kind in kinds for _ in range(_OF_A_HUNDRED.get(kind, 1))]
+    deck = _deck(weights)
     while True:
         for kind in draw.shuffled(deck):
             yield _operation(kind, draw)
             draw.number += 1
+
+
+def _deck(weights: Weights) -> list[Kind]:
+    return [kind for kind, weight in weights.items() for _ in range(weight)]
+
+
+_TOGETHER = _deck({kind: WEIGHTS[kind] for kind in MAKERS if kind not in _ALONE})
 
 
 def _operation(kind: Kind, draw: Draw) -> Operation:
@@ -95,6 +128,10 @@ def _statements(kind: Kind, draw: Draw) -> tuple[BatchType | None, tuple[Stateme
             return BatchType.LOGGED, (insert_user(draw), insert_item(draw), insert_event(draw))
         case Kind.DELETE_AND_REWRITE:
             return BatchType.UNLOGGED, _delete_and_rewrite(draw)
+        case Kind.BIG_BATCH:
+            return BatchType.UNLOGGED, _dozen(draw)
+        case Kind.MIXED_BATCH:
+            return draw.one((BatchType.UNLOGGED, BatchType.LOGGED)), _mixed(draw)
         case _:
             return None, (draw.one(MAKERS[kind])(draw),)
 
@@ -105,6 +142,18 @@ def _rows_of_one_partition(draw: Draw) -> tuple[Statement, ...]:
     rows = [Statement(insert, (partition, draw.clustering(), draw.word())) for _ in range(2)]
     note = Statement("UPDATE events SET note = ? WHERE pk = ?", (draw.word(), partition))
     return (*rows, note)
+
+
+def _dozen(draw: Draw) -> tuple[Statement, ...]:
+    """Rows of one partition number, as a client sends many changes at once."""
+    with draw.one_partition():
+        return tuple(draw.one(MAKERS[draw.one(_TOGETHER)])(draw) for _ in range(_DOZEN))
+
+
+def _mixed(draw: Draw) -> tuple[Statement, ...]:
+    """One mutation with rows of two tables: their partition keys are equal."""
+    with draw.one_partition():
+        return insert_event(draw), insert_uncaptured(draw), insert_item(draw)
 
 
 def _delete_and_rewrite(draw: Draw) -> tuple[Statement, ...]:

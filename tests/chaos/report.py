@@ -12,8 +12,8 @@ from typing import Any
 
 from sandbox.compare import Difference
 from tests.chaos.lanes import Happened
+from tests.chaos.oplog import OperationLog
 from tests.chaos.verdict import Counts, Demands, Verdict
-from tests.chaos.writers import Entry
 
 _SHOWN = 20
 
@@ -27,7 +27,7 @@ class Report:
     reasons: Sequence[str]
     counts: Counts
     demands: Demands
-    entries: Sequence[Entry]
+    log: OperationLog
     happened: Sequence[Happened]
     differences: Mapping[str, Sequence[Difference]]
     healed: int
@@ -36,11 +36,10 @@ class Report:
     seconds: Mapping[str, float]
 
     def write(self, folder: Path) -> None:
-        """Write report.json and, a line an entry, operations, faults and differences."""
+        """Write report.json and, a line each, faults and differences."""
         folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(self._summary(), indent=1, ensure_ascii=False)
         (folder / "report.json").write_text(text + "\n")
-        _write_lines(folder / "operations.jsonl", map(_operation, self.entries))
         _write_lines(folder / "faults.jsonl", map(asdict, self.happened))
         _write_lines(folder / "diff.jsonl", self._diff())
 
@@ -48,7 +47,7 @@ class Report:
         counts = self.counts
         lines = [
             f"seed {self.seed}: {self.verdict.value}",
-            f"  {counts.mutations} mutations of {len(counts.kinds)} kinds,"
+            f"  {counts.statements} statements of {len(counts.kinds)} kinds,"
             f" {sum(counts.faults.values())} faults of {len(counts.faults)} kinds,"
             f" {counts.kills} kills, {counts.hints} hints, {counts.divergent} divergent,"
             f" parked {counts.poison_parked} of {counts.poison} poison records",
@@ -62,12 +61,11 @@ class Report:
             "seed": self.seed,
             "verdict": self.verdict.value,
             "reasons": list(self.reasons),
-            "mutations": self.counts.mutations,
-            "statements": _by_name(self.counts.kinds),
-            "consistency": _by_name(
-                Counter(one.operation.consistency for one in self.entries if one.succeeded)
-            ),
-            "failed": dict(Counter(one.end for one in self.entries if not one.succeeded)),
+            "statements": self.counts.statements,
+            "statements in batches": self.log.batched,
+            "operations": _by_name(self.counts.kinds),
+            "consistency": _by_name(self.log.consistency),
+            "failed": dict(self.log.failed),
             "kills": self.counts.kills,
             "faults": _by_name(self.counts.faults),
             "misfired": _by_name(Counter(one.fault for one in self.happened if not one.to)),
@@ -95,21 +93,6 @@ class Report:
 
 def _by_name(counts: Mapping[Any, int]) -> dict[str, int]:
     return {kind.value: count for kind, count in sorted(counts.items(), key=lambda one: -one[1])}
-
-
-def _operation(entry: Entry) -> dict[str, Any]:
-    operation = entry.operation
-    return {
-        "sent_at": entry.sent_at,
-        "ended_at": entry.ended_at,
-        "end": entry.end,
-        "writer": entry.writer,
-        "number": operation.number,
-        "kind": operation.kind,
-        "consistency": operation.consistency,
-        "shift_s": operation.shift_s,
-        "statements": [[one.cql, repr(one.values)] for one in operation.statements],
-    }
 
 
 def _write_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -22,9 +22,11 @@ from sandbox.sessions import cassandra_session, create_keyspaces_tables
 from sandbox.stack import Stack
 from tests.chaos import books
 from tests.chaos.injector import Injector
-from tests.chaos.kinds import Fault, Kind
+from tests.chaos.kinds import KILLS, Fault
 from tests.chaos.lanes import Happened, Lanes
-from tests.chaos.plan import Lane, faults
+from tests.chaos.oplog import OperationLog
+from tests.chaos.plan import CHAOS, Lane, Plan, faults
+from tests.chaos.program import WEIGHTS, Weights
 from tests.chaos.quiesce import settle_chain, settle_source
 from tests.chaos.recorder import Recorder
 from tests.chaos.replays import Place, Replays
@@ -32,14 +34,15 @@ from tests.chaos.report import Report
 from tests.chaos.schema import source_ddl, tables, target_ddl
 from tests.chaos.swept import sweep
 from tests.chaos.verdict import Counts, Demands, judge, unmet
-from tests.chaos.writers import Entry, Writers
+from tests.chaos.writers import Writers
 from tests.chaos.zombies import Zombie
 
 RATE = 85.0
 """Operations a second of all writers, on a machine that keeps up with them."""
 
 _WORKERS = 3
-_LONGER = 2.0
+_LONGER = 3.0
+_SAY_S = 60.0
 _LOOK_AGAIN_S = 5.0
 """A value may expire on the target this much later than on the source, and a look takes time."""
 
@@ -54,16 +57,20 @@ class Options:
     writers: int = 4
     zombies: int = 3
     keyspace: str = "chaos"
-    kinds: frozenset[Kind] = frozenset(Kind)
-    lanes: frozenset[Lane] = frozenset(Lane)
-    mutations: int = 0
+    weights: Weights = field(default_factory=lambda: WEIGHTS)
+    plan: Plan = field(default_factory=lambda: CHAOS)
+    statements: int = 0
     kills: int = 0
+    most_behind: int | None = None
+    """the writers pause while the functions have more hints before them than these"""
+    longest_s: float | None = None
+    """of load and faults, for what has not happened yet; three times `seconds` without it"""
     task_root: Path | None = None
     """the folder of the processor's code, where that is not the shipped one"""
 
     @property
     def demands(self) -> Demands:
-        return Demands(self.kinds, faults(self.lanes), self.mutations, self.kills)
+        return Demands(frozenset(self.weights), faults(self.plan), self.statements, self.kills)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +112,8 @@ class _Scene:
 class _Past:
     """What the load and the harm were."""
 
-    entries: list[Entry]
+    log: OperationLog
     happened: list[Happened]
-    succeeded: Counter[Kind]
     faults: Counter[Fault]
     obstacles: list[str]
 
@@ -120,7 +126,7 @@ def run(options: Options, stack: Stack, folder: Path, say: Callable[[str], None]
     say(str(conduct))
     with _started(options, conduct, stack, folder) as scene:
         watch.lap("ready")
-        past = _load(options, scene)
+        past = _load(options, scene, folder, say)
         watch.lap("load")
         past.obstacles.extend(settle_source(stack, options.keyspace))
         watch.lap("source of one mind")
@@ -134,7 +140,8 @@ def run(options: Options, stack: Stack, folder: Path, say: Callable[[str], None]
         dropped = scene.chain.counters.dropped
         returned = sum(one.returned for one in (*scene.zombies, scene.sleeper))
     counts = Counts(
-        kinds=past.succeeded,
+        kinds=past.log.succeeded,
+        statements=past.log.statements,
         faults=past.faults,
         captured=scene.recorder.captured,
         sent_again=scene.recorder.sent_again,
@@ -149,7 +156,7 @@ def run(options: Options, stack: Stack, folder: Path, say: Callable[[str], None]
     )
     verdict, reasons = judge(counts, options.demands)
     report = Report(
-        options.seed, verdict, reasons, counts, options.demands, past.entries, past.happened,
+        options.seed, verdict, reasons, counts, options.demands, past.log, past.happened,
         differences, healed, returned, watch.seconds,
     )  # fmt: skip
     report.write(folder)
@@ -200,40 +207,57 @@ def _started(options: Options, conduct: _Conduct, stack: Stack, folder: Path) ->
         yield _Scene(stack, chain, recorder, replays, zombies, sleeper, sqs)
 
 
-def _load(options: Options, scene: _Scene) -> _Past:
+def _load(options: Options, scene: _Scene, folder: Path, say: Callable[[str], None]) -> _Past:
     """Writers and faults for as long as was asked for; every part is well again at the end."""
-    stop = threading.Event()
+    stop, log = threading.Event(), OperationLog(folder / "operations.jsonl")
     injector = Injector(
         scene.stack, scene.chain, scene.recorder, scene.replays, scene.zombies, scene.sleeper, stop
     )
     writers = Writers(
-        scene.stack.source, options.keyspace,
-        seed=options.seed, count=options.writers, rate=options.rate, kinds=options.kinds,
+        scene.stack.source, options.keyspace, log=log, weights=options.weights,
+        seed=options.seed, count=options.writers, rate=options.rate,
     )  # fmt: skip
-    counts = {lane: options.zombies if lane is Lane.ZOMBIES else 1 for lane in options.lanes}
-    lanes = Lanes(options.seed, counts, injector.perform, stop)
+    counts = {Lane.ZOMBIES: options.zombies}
+    lanes = Lanes(options.seed, options.plan, counts, injector.perform, stop)
     with lanes:
         with writers:
-            _wait(options, writers, lanes)
+            _wait(options, scene.chain, writers, log, lanes, say)
         stop.set()
+    log.close()
     lost = scene.replays.flush()
     unsent = [f"{lost} records could not be sent again"] if lost else []
     obstacles = [*lanes.obstacles, *unsent]
-    return _Past(writers.entries, lanes.log, writers.succeeded, lanes.happened, obstacles)
+    return _Past(log, lanes.log, lanes.happened, obstacles)
 
 
-def _wait(options: Options, writers: Writers, lanes: Lanes) -> None:
+def _wait(
+    options: Options,
+    chain: Chain,
+    writers: Writers,
+    log: OperationLog,
+    lanes: Lanes,
+    say: Callable[[str], None],
+) -> None:
     """On a slow machine longer, for what has not happened yet; and slower, once enough was written:
     an old payload is thawed only when the live flow has overtaken it."""
-    time.sleep(options.seconds)
-    end = time.monotonic() + options.seconds * _LONGER
+    began = said = time.monotonic()
+    longest_s = options.longest_s or options.seconds * _LONGER
     is_slow = False
-    while any(unmet(writers.succeeded, lanes.happened, options.demands)):
-        if time.monotonic() > end:
-            return
-        if not is_slow and writers.succeeded.total() >= options.mutations:
-            writers.slow_down()
-            is_slow = True
+    while (lasted := time.monotonic() - began) < longest_s:
+        if lasted >= options.seconds:
+            if not any(unmet(log.succeeded, log.statements, lanes.happened, options.demands)):
+                return
+            if not is_slow and log.statements >= options.statements:
+                writers.slow_down()
+                is_slow = True
+        if options.most_behind is not None:
+            writers.hold(chain.lag() > options.most_behind)
+        if time.monotonic() > said + _SAY_S:
+            said = time.monotonic()
+            kills = sum(lanes.happened[kill] for kill in KILLS)
+            say(
+                f"{lasted:5.0f} s  {log.statements} statements, {kills} kills, {chain.lag()} behind"
+            )
         time.sleep(1.0)
 
 

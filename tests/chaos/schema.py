@@ -24,7 +24,24 @@ _TABLES = {
     "counts": """CREATE TABLE {}.counts (
         pk int, ck int, hits counter, bytes counter, PRIMARY KEY (pk, ck)
     )""",
+    "moving": """CREATE TABLE {}.moving (
+        pk int, ck int, base text, c0 text, c1 set<text>, c2 int, PRIMARY KEY (pk, ck)
+    )""",
 }
+
+MOVING_TABLE = "moving"
+MOVING = {
+    "c0": "text",
+    "c1": "set<text>",
+    "c2": "int",
+    "c3": "list<int>",
+    "c4": "text",
+    "c5": "frozen<address>",
+}
+"""The columns of `moving` that come and go, with their types; at first there are three."""
+
+UNCAPTURED = "CREATE TABLE {}.uncaptured (pk int, seq int, v text, PRIMARY KEY (pk, seq))"
+"""A table without cdc, which the target lacks."""
 
 MARKER_TABLE = "items"
 """Its partition key begins with a text, so that a marker row is known by its own name."""
@@ -36,7 +53,7 @@ _SWITCHES = (
 
 
 def tables(keyspace: str) -> tuple[str, ...]:
-    """The tables as `keyspace.table`."""
+    """The captured tables as `keyspace.table`."""
     return tuple(f"{keyspace}.{name}" for name in _TABLES)
 
 
@@ -44,7 +61,7 @@ def source_ddl(keyspace: str, replication: str) -> list[str]:
     """The source's statements; `replication` is the keyspace's, as CQL."""
     create = f"CREATE KEYSPACE {keyspace} WITH replication = {replication}"
     made = [_with(ddl.format(keyspace), "cdc = true") for ddl in _TABLES.values()]
-    return [create, TYPE.format(keyspace), *made]
+    return [create, TYPE.format(keyspace), *made, UNCAPTURED.format(keyspace)]
 
 
 def target_ddl(keyspace: str) -> list[str]:

@@ -3,6 +3,9 @@
 A row of `mortal` always has its marker and `base` written together and equally long-lived, so that
 it has a marker of its own only while it has a value: a marker's time to live cannot be read, and a
 row that is nothing but an immortal marker is left to the sweep (see docs/limits.md).
+
+A row of `moving` has `base` written with every column that comes and goes: no row vanishes with its
+last column, and when a row was last written can be asked of `base` (`moved.py`).
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from collections.abc import Callable
 from sandbox.workload.mutation import Statement
 from tests.chaos.draw import Draw
 from tests.chaos.kinds import Kind
+from tests.chaos.schema import MOVING
 
 Maker = Callable[[Draw], Statement]
 
@@ -38,6 +42,34 @@ def insert_item(draw: Draw) -> Statement:
 def insert_event(draw: Draw) -> Statement:
     cql = "INSERT INTO events (pk, seq, v, raw) VALUES (?, ?, ?, ?)"
     return Statement(cql, (*draw.row(), draw.word(), draw.blob()))
+
+
+def insert_uncaptured(draw: Draw) -> Statement:
+    return Statement(
+        "INSERT INTO uncaptured (pk, seq, v) VALUES (?, ?, ?)", (*draw.row(), draw.word())
+    )
+
+
+def _write_moving(draw: Draw) -> Statement:
+    name = draw.one(tuple(MOVING))
+    cql = f"UPDATE moving SET base = ?, {name} = ? WHERE {_ROW}"
+    return Statement(cql, (draw.word(), _MOVING_VALUES[MOVING[name]](draw), *draw.row()))
+
+
+def _insert_moving(draw: Draw) -> Statement:
+    one, other = draw.shuffled(tuple(MOVING))[:2]
+    cql = f"INSERT INTO moving (pk, ck, base, {one}, {other}) VALUES (?, ?, ?, ?, ?)"
+    values = (_MOVING_VALUES[MOVING[name]](draw) for name in (one, other))
+    return Statement(cql, (*draw.row(), draw.word(), *values))
+
+
+_MOVING_VALUES: dict[str, Callable[[Draw], object]] = {
+    "text": Draw.word,
+    "int": lambda draw: draw.number_below(9999),
+    "set<text>": Draw.words,
+    "list<int>": lambda draw: [draw.number_below(9999)],
+    "frozen<address>": Draw.address,
+}
 
 
 def _insert_mortal(draw: Draw) -> Statement:
@@ -137,7 +169,14 @@ MAKERS: dict[Kind, tuple[Maker, ...]] = {
     Kind.INSERT: (insert_user, insert_item, insert_event, _insert_mortal),
     Kind.INSERT_NULLS: (_insert_user_nulls, _insert_event_nulls),
     Kind.INSERT_JSON: (_insert_json,),
-    Kind.UPDATE: (_update_user, _update_item, _update_event),
+    Kind.UPDATE: (
+        _update_user,
+        _update_item,
+        _update_event,
+        lambda draw: Statement(
+            f"UPDATE moving SET base = ? WHERE {_ROW}", (draw.word(), *draw.row())
+        ),
+    ),
     Kind.COLUMN_DELETE: (
         _user("DELETE mail, work FROM users"),
         _item("DELETE state FROM items"),
@@ -188,6 +227,7 @@ MAKERS: dict[Kind, tuple[Maker, ...]] = {
         _item("DELETE FROM items"),
         lambda draw: Statement(f"DELETE FROM events WHERE {_EVENT_ROW}", draw.row()),
         _mortal("DELETE FROM mortal"),
+        lambda draw: Statement(f"DELETE FROM moving WHERE {_ROW}", draw.row()),
     ),
     Kind.RANGE_DELETE: (
         lambda draw: Statement(
@@ -245,4 +285,6 @@ MAKERS: dict[Kind, tuple[Maker, ...]] = {
             f"DELETE FROM counts WHERE {_ROW}", (draw.retired_partition(), draw.clustering())
         ),
     ),
+    Kind.UNCAPTURED_WRITE: (insert_uncaptured,),
+    Kind.MOVING_WRITE: (_write_moving, _insert_moving),
 }

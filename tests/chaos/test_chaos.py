@@ -17,7 +17,7 @@ from tools import places
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(2400)]
 
 SEED = 20261123
-MUTATIONS = 5_000
+STATEMENTS = 6_000
 ATTEMPTS = 2
 
 
@@ -37,7 +37,7 @@ def test_whatever_is_paused_killed_or_replayed_both_sides_end_up_equal(chaos_sta
             seconds=60.0,
             rate=RATE / slow,
             keyspace=f"chaos_{attempt}",
-            mutations=int(MUTATIONS / slow),
+            statements=int(STATEMENTS / slow),
             kills=10,
         )
         report = run(options, chaos_stack, places.BUILD / "chaos", print)

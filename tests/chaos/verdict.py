@@ -28,7 +28,7 @@ class Demands:
 
     kinds: frozenset[Kind]
     faults: frozenset[Fault]
-    mutations: int
+    statements: int
     kills: int
 
 
@@ -37,7 +37,9 @@ class Counts:
     """What a run contained."""
 
     kinds: Counter[Kind]
-    """statements that succeeded"""
+    """operations that succeeded: single statements and batches"""
+    statements: int
+    """of these, those in batches one by one"""
     faults: Counter[Fault]
     captured: int
     """records that capture appended to the topics"""
@@ -57,10 +59,6 @@ class Counts:
     """why it is not known whether everything was settled"""
 
     @property
-    def mutations(self) -> int:
-        return self.kinds.total()
-
-    @property
     def hints(self) -> int:
         """Records that the topics hold."""
         return self.captured + self.sent_again
@@ -78,12 +76,14 @@ def judge(counts: Counts, demands: Demands) -> tuple[Verdict, list[str]]:
     return (Verdict.UNKNOWN, doubts) if doubts else (Verdict.EQUAL, [])
 
 
-def unmet(kinds: Counter[Kind], faults: Counter[Fault], demands: Demands) -> Iterator[str]:
+def unmet(
+    kinds: Counter[Kind], statements: int, faults: Counter[Fault], demands: Demands
+) -> Iterator[str]:
     """What has not happened yet of what must."""
     yield from _missing("statement", demands.kinds, kinds)
     yield from _missing("fault", demands.faults, faults)
-    if kinds.total() < demands.mutations:
-        yield f"{kinds.total()} mutations succeeded, {demands.mutations} are wanted"
+    if statements < demands.statements:
+        yield f"{statements} statements succeeded, {demands.statements} are wanted"
     kills = sum(faults[kill] for kill in KILLS)
     if kills < demands.kills:
         yield f"{kills} kills, {demands.kills} are wanted"
@@ -92,7 +92,7 @@ def unmet(kinds: Counter[Kind], faults: Counter[Fault], demands: Demands) -> Ite
 def _doubts(counts: Counts, demands: Demands) -> Iterator[str]:
     yield from counts.obstacles
     yield from counts.swept.doubts(counts.divergent)
-    yield from unmet(counts.kinds, counts.faults, demands)
+    yield from unmet(counts.kinds, counts.statements, counts.faults, demands)
     if counts.parked_else:
         yield f"{counts.parked_else} good records lie in the parked queue"
     if counts.poison_parked < counts.poison:

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
@@ -28,31 +26,17 @@ from cassandra.query import BatchStatement, PreparedStatement
 from sandbox.endpoints import CqlEndpoint
 from sandbox.workload.mutation import Statement
 from tests.chaos.kinds import Kind
-from tests.chaos.program import Operation, operations, statements
+from tests.chaos.oplog import Entry, OperationLog
+from tests.chaos.program import Operation, Weights, operations, statements
 
 _ANSWER_S = 4.0
+_LOOK_S = 0.5
 _SLOWER = 10
 _BEHIND_S = 5.0
 """So much of its plan a writer that was held up makes good by sending faster."""
 
 _MOST_IN_FLIGHT = 128
-_SUCCESS = "ok"
 _NOT_APPLIED = "condition was false"
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of the operation log; times are epoch seconds, `end` is ok or an error's name."""
-
-    writer: int
-    operation: Operation
-    sent_at: float
-    ended_at: float
-    end: str
-
-    @property
-    def succeeded(self) -> bool:
-        return self.end == _SUCCESS
 
 
 class Writer:
@@ -65,8 +49,10 @@ class Writer:
         keyspace: str,
         rate: float,
         planned: Iterator[Operation],
+        log: OperationLog,
+        may_send: threading.Event,
     ) -> None:
-        self.entries: list[Entry] = []
+        self._log, self._may_send = log, may_send
         self._number, self._pause_s, self._planned = number, 1 / rate, planned
         self._cluster = _cluster(source)
         self._session: Any = self._cluster.connect(keyspace)
@@ -79,10 +65,18 @@ class Writer:
         for operation in self._planned:
             if stop.wait(max(0.0, due - time.monotonic())):
                 break
+            due += self._wait_for_leave(stop)
             self._send(operation)
             due = max(due + self._pause_s, time.monotonic() - _BEHIND_S)
         for _ in range(_MOST_IN_FLIGHT):
             self._slots.acquire(timeout=2 * _ANSWER_S)
+
+    def _wait_for_leave(self, stop: threading.Event) -> float:
+        """How long what follows asked for a pause, in seconds."""
+        began = time.monotonic()
+        while not self._may_send.wait(_LOOK_S) and not stop.is_set():
+            pass
+        return time.monotonic() - began
 
     def slow_down(self) -> None:
         """From now on send much less, so that what follows can catch up."""
@@ -107,15 +101,15 @@ class Writer:
             self._failed(operation, sent_at, error)
             return
         future.add_callbacks(
-            lambda rows: done(_end(operation, rows)),
+            lambda rows: done(*_ends(operation, rows)),
             lambda error: self._failed(operation, sent_at, error),
         )
 
     def _failed(self, operation: Operation, sent_at: float, error: BaseException) -> None:
         self._done(operation, sent_at, type(error).__name__)
 
-    def _done(self, operation: Operation, sent_at: float, end: str) -> None:
-        self.entries.append(Entry(self._number, operation, sent_at, time.time(), end))
+    def _done(self, operation: Operation, sent_at: float, *end: str) -> None:
+        self._log.add(Entry(self._number, operation, sent_at, time.time(), *end))
         self._slots.release()
 
     def _bound(self, operation: Operation, now: float) -> Any:
@@ -150,39 +144,36 @@ class Writers:
         seed: int,
         count: int,
         rate: float,
-        kinds: frozenset[Kind],
+        weights: Weights,
+        log: OperationLog,
     ) -> None:
         self._stop = threading.Event()
+        self._may_send = threading.Event()
+        self._may_send.set()
         self._open = ExitStack()
         self.writers: list[Writer] = []
         for number in range(count):
-            planned = operations(seed, number, kinds)
-            writer = Writer(number, source, keyspace, rate / count, planned)
+            planned = operations(seed, number, weights)
+            writer = Writer(number, source, keyspace, rate / count, planned, log, self._may_send)
             self._open.callback(writer.close)
-            writer.prepare(statements(seed, number, kinds))
+            writer.prepare(statements(seed, number, weights))
             self.writers.append(writer)
         self._threads = [
             threading.Thread(target=writer.run, args=(self._stop,), name=f"writer {number}")
             for number, writer in enumerate(self.writers)
         ]
 
-    @property
-    def entries(self) -> list[Entry]:
-        """The operation log so far, in order of sending."""
-        return sorted(
-            (entry for writer in self.writers for entry in list(writer.entries)),
-            key=lambda entry: entry.sent_at,
-        )
-
-    @property
-    def succeeded(self) -> Counter[Kind]:
-        """How many operations of each kind the source has acknowledged."""
-        return Counter(one.operation.kind for one in self.entries if one.succeeded)
-
     def slow_down(self) -> None:
         """From now on send much less, so that what follows can catch up."""
         for writer in self.writers:
             writer.slow_down()
+
+    def hold(self, held: bool) -> None:
+        """Send nothing until this is called again with False."""
+        if held:
+            self._may_send.clear()
+        else:
+            self._may_send.set()
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -201,10 +192,10 @@ class Writers:
         self._open.close()
 
 
-def _end(operation: Operation, rows: Any) -> str:
+def _ends(operation: Operation, rows: Any) -> tuple[str, ...]:
     """A lightweight transaction whose condition was false has changed nothing."""
     is_false = operation.kind is Kind.LWT and rows and not rows[0][0]
-    return _NOT_APPLIED if is_false else _SUCCESS
+    return (_NOT_APPLIED,) if is_false else ()
 
 
 def _cluster(source: CqlEndpoint) -> Cluster:
