@@ -78,6 +78,8 @@ class Node(Part):
             "-Djdk.attach.allowAttachSelf=true",
             "-Dio.netty.tryReflectionSetAccessible=true",
             "-Dcassandra.ring_delay_ms=1000",
+            # A node that missed a change of the schema asks for it after this; else after a minute.
+            "-Dcassandra.migration_delay_ms=10000",
             "-Dcassandra.superuser_setup_delay_ms=0",
             "-Dcassandra.skip_wait_for_gossip_to_settle=0",
         ]

@@ -43,6 +43,11 @@ class Difference:
     key: str
     source: str | None
     target: str | None
+    columns: tuple[str, ...]
+
+    @property
+    def on_both(self) -> bool:
+        return None not in (self.source, self.target)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +142,15 @@ def _differences(source: dict[str, Row], target: dict[str, Row]) -> Iterable[Dif
     for key, ours in source.items():
         theirs = target.get(key)
         if theirs is None:
-            yield Difference(key, _shown(ours, ours), None)
+            yield Difference(key, _shown(ours, ours), None, tuple(ours))
             continue
         unequal = [name for name in ours | theirs if not _same(ours.get(name), theirs.get(name))]
         if unequal:
-            yield Difference(key, _shown(ours, unequal), _shown(theirs, unequal))
+            shown = _shown(ours, unequal), _shown(theirs, unequal)
+            yield Difference(key, *shown, tuple(unequal))
     for key, theirs in target.items():
         if key not in source:
-            yield Difference(key, None, _shown(theirs, theirs))
+            yield Difference(key, None, _shown(theirs, theirs), tuple(theirs))
 
 
 def _same(ours: str | int | None, theirs: str | int | None) -> bool:

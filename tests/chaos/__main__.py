@@ -19,7 +19,6 @@ from tests.chaos.soak import STATEMENTS, soak
 from tests.chaos.verdict import Verdict
 from tools import places
 
-FOLDER = places.BUILD / "chaos"
 
 
 def main() -> int:
@@ -27,20 +26,21 @@ def main() -> int:
     arguments = _arguments()
     seed = arguments.seed if arguments.seed is not None else time.time_ns() % 100_000
     seconds = arguments.seconds
-    nodes, options = 3, Options(seed=seed, seconds=seconds)
+    nodes, name, options = 3, "chaos", Options(seed=seed, seconds=seconds)
     if arguments.broken or arguments.same_without_broken:
         options = control(seed, broken=arguments.broken)
     if arguments.soak:
-        nodes, options = 1, soak(seed, arguments.soak)
-    _say(f"chaos: seed {seed}, {options.seconds:.0f} s")
+        nodes, name, options = 1, "soak", soak(seed, arguments.soak)
+    folder = places.BUILD / name
+    _say(f"{name}: seed {seed}")
     try:
         with Stack(nodes=nodes, release=installed(arguments.cassandra), say=_say) as stack:
-            report = run(options, stack, FOLDER, _say)
+            report = run(options, stack, folder, _say)
     except SandboxError as error:
         print(error, file=sys.stderr)
         return 1
     print(report)
-    print(f"  the whole report: {FOLDER / 'report.json'}")
+    print(f"  the whole report: {folder / 'report.json'}")
     return 0 if report.verdict is Verdict.EQUAL else 1
 
 

@@ -20,6 +20,7 @@ from sandbox.errors import PartFailed
 from sandbox.lambda_runtime import LambdaSandbox
 from sandbox.process import Part
 from sandbox.stack import Stack
+from tests.chaos.ddl import Ddl
 from tests.chaos.kinds import Fault
 from tests.chaos.plan import Order
 from tests.chaos.recorder import KEPT, Recorded, Recorder
@@ -50,13 +51,14 @@ class Injector:
         self,
         stack: Stack,
         chain: Chain,
+        ddl: Ddl,
         recorder: Recorder,
         replays: Replays,
         zombies: Sequence[Zombie],
         sleeper: Zombie,
         stop: threading.Event,
     ) -> None:
-        self._stack, self._chain = stack, chain
+        self._stack, self._chain, self._ddl = stack, chain, ddl
         self._recorder, self._replays = recorder, replays
         self._sleeper = sleeper
         self._zombies: SimpleQueue[Zombie] = SimpleQueue()
@@ -86,6 +88,12 @@ class Injector:
             Fault.TARGET_THROTTLES: lambda order: self._switch(order, THROTTLES),
             Fault.TARGET_CUTS: lambda order: self._switch(order, CUTS),
             Fault.POISONED: self._poison,
+            Fault.NODE_MISSES_DDL: self._miss_ddl,
+            Fault.COLUMN_ADDED: lambda order: ddl.add(order.random),
+            Fault.COLUMN_DROPPED: lambda order: ddl.drop(order.random),
+            Fault.COLUMN_BACK: lambda order: ddl.drop_and_add(order.random),
+            Fault.VIEW_MADE: self._make_view,
+            Fault.UNCAPTURED_REMADE: lambda order: ddl.remake_uncaptured(),
         }
 
     def perform(self, order: Order) -> str | None:
@@ -115,6 +123,31 @@ class Injector:
         finally:
             _start(part)
         return part.name
+
+    def _miss_ddl(self, order: Order) -> str | None:
+        """Its writers go on with the new column, on the other nodes. Where the node has heard of it
+        all the same, nothing was missed."""
+        node = order.random.choice(self._stack.source_nodes)
+        with self._ddl.left_out(node.host):
+            node.pause()
+            try:
+                name = self._ddl.add(order.random, fresh=True)
+                self._hold(order)
+            finally:
+                node.resume()
+            is_late = self._ddl.is_late(node.host)
+        if name is None:
+            return None
+        self._ddl.learned(name)
+        return f"{name} on {node.name}" if is_late else None
+
+    def _make_view(self, order: Order) -> str:
+        name = self._ddl.make_view()
+        try:
+            self._hold(order)
+        finally:
+            self._ddl.drop_view()
+        return name
 
     def _switch(self, order: Order, switch: Switch) -> str | None:
         """Of the target's own faults; what did not fire did not happen."""

@@ -62,6 +62,7 @@ class Fault(Enum):
     NODE_PAUSED = "source node paused"
     NODES_PAUSED = "two source nodes paused"
     NODE_KILLED = "source node killed"
+    NODE_MISSES_DDL = "source node paused beyond a change of the schema"
     CAPTURE_PAUSED = "connector paused"
     CAPTURE_KILLED = "connector killed"
     BROKER_PAUSED = "broker paused"
@@ -81,6 +82,11 @@ class Fault(Enum):
     RECORDS_REORDERED = "records reordered"
     HINTS_REPLAYED = "hints sent through the replay queue"
     POISONED = "records that can never succeed"
+    COLUMN_ADDED = "column added"
+    COLUMN_DROPPED = "column dropped at the source"
+    COLUMN_BACK = "column dropped and added at once"
+    VIEW_MADE = "view of a captured table made"
+    UNCAPTURED_REMADE = "table without cdc dropped and made"
 
 
 KILLS = frozenset(

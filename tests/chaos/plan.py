@@ -28,6 +28,7 @@ class Lane(Enum):
     ZOMBIES = "zombies"
     SLEEPERS = "sleepers"
     REPLAYS = "replays"
+    SCHEMA = "schema"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ CHAOS: Plan = {
             Fault.NODE_PAUSED: (0.5, 2.5),
             Fault.NODES_PAUSED: (0.3, 1.5),
             Fault.NODE_KILLED: (0.5, 3.0),
+            Fault.NODE_MISSES_DDL: (12.0, 14.0),
         },
         (1.5, 3.0),
     ),
@@ -87,7 +89,19 @@ CHAOS: Plan = {
         },
         (0.4, 1.5),
     ),
+    Lane.SCHEMA: Pace(
+        {
+            Fault.COLUMN_ADDED: (0.0, 0.0),
+            Fault.COLUMN_DROPPED: (0.0, 0.0),
+            Fault.COLUMN_BACK: (0.0, 0.0),
+            Fault.VIEW_MADE: (3.0, 6.0),
+            Fault.UNCAPTURED_REMADE: (0.0, 0.0),
+        },
+        (2.0, 4.0),
+    ),
 }
+"""What was sent to a node that misses a change of the schema must be too old when it goes on: after
+`request_timeout`, 10 s."""
 
 SOAK: Plan = {
     Lane.NODES: Pace({Fault.NODE_PAUSED: (0.5, 2.5)}, (8.0, 15.0)),
@@ -98,6 +112,7 @@ SOAK: Plan = {
     Lane.ZOMBIES: replace(CHAOS[Lane.ZOMBIES], gap=(3.0, 8.0)),
     Lane.SLEEPERS: replace(CHAOS[Lane.SLEEPERS], gap=(20.0, 40.0)),
     Lane.REPLAYS: replace(CHAOS[Lane.REPLAYS], gap=(3.0, 8.0)),
+    Lane.SCHEMA: replace(CHAOS[Lane.SCHEMA], gap=(8.0, 15.0)),
 }
 """For a source of one node, which is paused and never killed: with no other replica Cassandra loses
 what it acknowledged since the last sync of its log. More load, so fewer faults a minute."""

@@ -50,6 +50,11 @@ def settle_chain(stack: Stack, chain: Chain, keyspace: str) -> Iterator[str]:
     nodes = len(stack.source_nodes)
     if seen < nodes:
         yield f"only {seen} of {nodes} connectors delivered the last row's hint"
+    yield from settle_queues(chain)
+
+
+def settle_queues(chain: Chain) -> Iterator[str]:
+    """Until nothing is left in the topics and in the replay queue; second looks go round twice."""
     for _ in range(2):
         if not _drained(chain.drain, chain.lag, _TOPICS_S):
             yield f"{chain.lag()} hints are not settled; latest error: {chain.last_error}"

@@ -78,6 +78,7 @@ class Report:
             "dropped": self.counts.dropped,
             "divergent": self.counts.divergent,
             "swept": asdict(self.counts.swept),
+            "left behind by columns that came back": self.counts.left_behind,
             "healed while looking": self.healed,
             "differences": [asdict(one) for one in self._first_differences()],
             "seconds": {name: round(value, 1) for name, value in self.seconds.items()},

@@ -21,17 +21,19 @@ from sandbox.queue_source import client, taken
 from sandbox.sessions import cassandra_session, create_keyspaces_tables
 from sandbox.stack import Stack
 from tests.chaos import books
+from tests.chaos.ddl import Ddl
 from tests.chaos.injector import Injector
 from tests.chaos.kinds import KILLS, Fault
 from tests.chaos.lanes import Happened, Lanes
+from tests.chaos.moved import left_behind
 from tests.chaos.oplog import OperationLog
 from tests.chaos.plan import CHAOS, Lane, Plan, faults
 from tests.chaos.program import WEIGHTS, Weights
-from tests.chaos.quiesce import settle_chain, settle_source
+from tests.chaos.quiesce import settle_chain, settle_queues, settle_source
 from tests.chaos.recorder import Recorder
 from tests.chaos.replays import Place, Replays
 from tests.chaos.report import Report
-from tests.chaos.schema import source_ddl, tables, target_ddl
+from tests.chaos.schema import MOVING_TABLE, source_ddl, tables, target_ddl
 from tests.chaos.swept import sweep
 from tests.chaos.verdict import Counts, Demands, judge, unmet
 from tests.chaos.writers import Writers
@@ -101,6 +103,7 @@ class _Scene:
 
     stack: Stack
     chain: Chain
+    ddl: Ddl
     recorder: Recorder
     replays: Replays
     zombies: Sequence[Zombie]
@@ -133,9 +136,15 @@ def run(options: Options, stack: Stack, folder: Path, say: Callable[[str], None]
         past.obstacles.extend(settle_chain(stack, scene.chain, options.keyspace))
         watch.lap("drained")
         differences, healed = _compared(options, stack)
+        explained = _told_apart(options, scene, differences)
         watch.lap("compared")
-        swept = sweep(stack, folder, options.keyspace)
+        moving = f"{options.keyspace}.{MOVING_TABLE}"
+        swept = sweep(stack, folder, options.keyspace, [moving] if explained else [])
         watch.lap("swept")
+        if explained:
+            past.obstacles.extend(settle_queues(scene.chain))
+            differences |= _differences(stack, [moving])
+            watch.lap("repaired")
         parked, poison = _parked(scene), scene.replays.poisoned
         dropped = scene.chain.counters.dropped
         returned = sum(one.returned for one in (*scene.zombies, scene.sleeper))
@@ -146,6 +155,7 @@ def run(options: Options, stack: Stack, folder: Path, say: Callable[[str], None]
         captured=scene.recorder.captured,
         sent_again=scene.recorder.sent_again,
         divergent=sum(map(len, differences.values())),
+        left_behind=explained,
         swept=swept,
         books=tuple(books.read(folder)),
         poison=len(poison),
@@ -204,15 +214,17 @@ def _started(options: Options, conduct: _Conduct, stack: Stack, folder: Path) ->
         recorder = opened.enter_context(Recorder(stack.kafka, topics, folder / "hints.jsonl"))
         names = [f"zombie-{number}.log" for number in range(options.zombies)]
         *zombies, sleeper = (opened.enter_context(zombie(log)) for log in [*names, "sleeper-0.log"])
-        yield _Scene(stack, chain, recorder, replays, zombies, sleeper, sqs)
+        ddl = opened.enter_context(Ddl(stack, keyspace))
+        yield _Scene(stack, chain, ddl, recorder, replays, zombies, sleeper, sqs)
 
 
 def _load(options: Options, scene: _Scene, folder: Path, say: Callable[[str], None]) -> _Past:
     """Writers and faults for as long as was asked for; every part is well again at the end."""
     stop, log = threading.Event(), OperationLog(folder / "operations.jsonl")
     injector = Injector(
-        scene.stack, scene.chain, scene.recorder, scene.replays, scene.zombies, scene.sleeper, stop
-    )
+        scene.stack, scene.chain, scene.ddl, scene.recorder, scene.replays, scene.zombies,
+        scene.sleeper, stop,
+    )  # fmt: skip
     writers = Writers(
         scene.stack.source, options.keyspace, log=log, weights=options.weights,
         seed=options.seed, count=options.writers, rate=options.rate,
@@ -274,6 +286,17 @@ def _compared(options: Options, stack: Stack) -> tuple[dict[str, list[Difference
     }
     before, after = (sum(map(len, looks.values())) for looks in (first, lasting))
     return {table: found for table, found in lasting.items() if found}, before - after
+
+
+def _told_apart(options: Options, scene: _Scene, differences: dict[str, list[Difference]]) -> int:
+    """Take out what columns that came back explain; how many rows."""
+    table = f"{options.keyspace}.{MOVING_TABLE}"
+    found = differences.pop(table, [])
+    with cassandra_session(scene.stack.source) as source:
+        explained = left_behind(source, options.keyspace, found, scene.ddl.back_at)
+    if others := [one for one in found if one not in explained]:
+        differences[table] = others
+    return len(explained)
 
 
 def _differences(stack: Stack, names: Any) -> dict[str, list[Difference]]:

@@ -37,11 +37,22 @@ MOVING = {
     "c3": "list<int>",
     "c4": "text",
     "c5": "frozen<address>",
+    "c6": "bigint",
+    "c7": "map<text, int>",
+    "c8": "blob",
 }
 """The columns of `moving` that come and go, with their types; at first there are three."""
 
-UNCAPTURED = "CREATE TABLE {}.uncaptured (pk int, seq int, v text, PRIMARY KEY (pk, seq))"
+UNCAPTURED = (
+    "CREATE TABLE IF NOT EXISTS {}.uncaptured (pk int, seq int, v text, PRIMARY KEY (pk, seq))"
+)
 """A table without cdc, which the target lacks."""
+
+VIEW_NAME = "by_v"
+VIEW = f"""CREATE MATERIALIZED VIEW IF NOT EXISTS {{0}}.{VIEW_NAME} AS
+    SELECT pk, seq, v FROM {{0}}.events WHERE v IS NOT NULL AND pk IS NOT NULL AND seq IS NOT NULL
+    PRIMARY KEY (v, pk, seq)"""
+"""Of a captured table; made and dropped again."""
 
 MARKER_TABLE = "items"
 """Its partition key begins with a text, so that a marker row is known by its own name."""

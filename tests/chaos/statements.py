@@ -69,6 +69,9 @@ _MOVING_VALUES: dict[str, Callable[[Draw], object]] = {
     "set<text>": Draw.words,
     "list<int>": lambda draw: [draw.number_below(9999)],
     "frozen<address>": Draw.address,
+    "bigint": lambda draw: draw.number_below(2**40),
+    "map<text, int>": lambda draw: {draw.word(): 1},
+    "blob": Draw.blob,
 }
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sandbox.stack import Stack
 from tests.chaos.schema import tables
@@ -22,19 +24,26 @@ class Swept:
     unequal: int
     unread: int
 
-    def doubts(self, divergent: int) -> Iterator[str]:
-        """What speaks against the sweep, where the comparison found `divergent` rows."""
+    def doubts(self, divergent: int, left_behind: int) -> Iterator[str]:
+        """What speaks against the sweep, where the comparison found so many rows unequal."""
         if self.keys != self.equal + self.unequal:
             yield f"the sweep saw {self.keys} keys and judged {self.equal + self.unequal}"
         if self.unread:
             yield f"the sweep could not read {self.unread} keys"
-        if bool(self.unequal) is not bool(divergent):
-            yield f"the sweep found {self.unequal} keys unequal, the comparison {divergent} rows"
+        if bool(self.unequal - left_behind) is not bool(divergent):
+            found = divergent + left_behind
+            yield f"the sweep found {self.unequal} keys unequal, the comparison {found} rows"
 
 
-def sweep(stack: Stack, folder: Path, keyspace: str) -> Swept:
-    """Verify every table, as an operator does."""
-    answers = Operator(stack, folder / "sweep").run_all(tables(keyspace), "verify").values()
+def sweep(stack: Stack, folder: Path, keyspace: str, repaired: Collection[str]) -> Swept:
+    """Verify every table, as an operator does, and repair some."""
+    operator, names = Operator(stack, folder / "sweep"), tables(keyspace)
+
+    def verified(table: str) -> dict[str, Any]:
+        return operator.run("verify", *(["--repair"] if table in repaired else []), table)
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        answers = list(pool.map(verified, names))
 
     def total(*names: str) -> int:
         return sum(int(answer[name]) for answer in answers for name in names)

@@ -21,7 +21,8 @@ GOOD = Counts(
     captured=9,
     sent_again=3,
     divergent=0,
-    swept=Swept(keys=30, equal=30, unequal=0, unread=0),
+    left_behind=1,
+    swept=Swept(keys=30, equal=29, unequal=1, unread=0),
     books=(BOOKS,),
     poison=2,
     poison_parked=2,
@@ -46,7 +47,7 @@ def test_a_run_with_everything_in_it_is_equal() -> None:
         ({"parked_else": 1}, "1 good records"),
         ({"poison_parked": 1}, "1 of 2 poison"),
         ({"dropped": 1}, "given up"),
-        ({"swept": replace(GOOD.swept, equal=29, unequal=1)}, "1 keys unequal"),
+        ({"swept": replace(GOOD.swept, equal=28, unequal=2)}, "2 keys unequal"),
         ({"swept": replace(GOOD.swept, keys=31)}, "31 keys and judged 30"),
         ({"swept": replace(GOOD.swept, unread=1)}, "not read 1"),
         ({"obstacles": ("9 hints are not settled",)}, "not settled"),
@@ -60,7 +61,7 @@ def test_a_doubt_makes_it_unknown(changed: dict[str, object], why: str) -> None:
 
 
 def test_rows_that_differ_outweigh_every_doubt() -> None:
-    swept = replace(GOOD.swept, equal=27, unequal=3)
+    swept = replace(GOOD.swept, equal=26, unequal=4)
     verdict, reasons = judge(replace(GOOD, divergent=3, swept=swept, parked_else=1), DEMANDS)
     assert verdict is Verdict.DIVERGENT
     assert len(reasons) == 2

@@ -46,6 +46,8 @@ class Counts:
     sent_again: int
     """records that the run itself appended once more"""
     divergent: int
+    left_behind: int
+    """rows that a column's return explains (`moved.py`), before they were repaired"""
     swept: Swept
     books: tuple[Books, ...]
     poison: int
@@ -91,7 +93,7 @@ def unmet(
 
 def _doubts(counts: Counts, demands: Demands) -> Iterator[str]:
     yield from counts.obstacles
-    yield from counts.swept.doubts(counts.divergent)
+    yield from counts.swept.doubts(counts.divergent, counts.left_behind)
     yield from unmet(counts.kinds, counts.statements, counts.faults, demands)
     if counts.parked_else:
         yield f"{counts.parked_else} good records lie in the parked queue"
