@@ -20,7 +20,6 @@ from tests.chaos.verdict import Verdict
 from tools import places
 
 
-
 def main() -> int:
     """Run once on a sandbox of its own."""
     arguments = _arguments()
