@@ -31,8 +31,9 @@ test: check ## everything, the real chain included
 	@.venv/bin/pytest -q -m "not stack" tests/keyspaces_local
 	@.venv/bin/pytest -q -m "stack and not soak"
 
-soak: setup ## the tests that take minutes each, and all that concerns capture on Cassandra 4.1
+soak: setup ## the tests that take minutes each, a million statements, and capture on Cassandra 4.1
 	@.venv/bin/pytest -q -m soak
+	@$(RUN) -m bench soak
 	@.venv/bin/pytest -q -m stack --cassandra 4.1 tests/capture tests/scenarios tests/chaos
 	@$(RUN) -m sandbox.demo --cassandra 4.1 --no-ui
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from bench import capture, coldstart, freshness, kills, pipeline, settings, source, sweep
+from bench import capture, coldstart, freshness, kills, pipeline, settings, soak, source, sweep
 
 _HERE = Path(__file__).parent
 _KEPT, _PAGE = _HERE / "results", _HERE / "RESULTS.md"
@@ -19,6 +19,7 @@ BENCHES: dict[str, ModuleType] = {
     "kills": kills,
     "pipeline": pipeline,
     "settings": settings,
+    "soak": soak,
     "source": source,
     "sweep": sweep,
 }

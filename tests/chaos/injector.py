@@ -25,6 +25,7 @@ from tests.chaos.kinds import Fault
 from tests.chaos.plan import Order
 from tests.chaos.recorder import KEPT, Recorded, Recorder
 from tests.chaos.replays import Replays
+from tests.chaos.wrong_clock import WrongClock
 from tests.chaos.zombies import Zombie
 
 _LOOK_FOR_S = 2.0
@@ -52,6 +53,7 @@ class Injector:
         stack: Stack,
         chain: Chain,
         ddl: Ddl,
+        wrong_clock: WrongClock,
         recorder: Recorder,
         replays: Replays,
         zombies: Sequence[Zombie],
@@ -59,6 +61,7 @@ class Injector:
         stop: threading.Event,
     ) -> None:
         self._stack, self._chain, self._ddl = stack, chain, ddl
+        self._wrong_clock = wrong_clock
         self._recorder, self._replays = recorder, replays
         self._sleeper = sleeper
         self._zombies: SimpleQueue[Zombie] = SimpleQueue()
@@ -140,6 +143,14 @@ class Injector:
             return None
         self._ddl.learned(name)
         return f"{name} on {node.name}" if is_late else None
+
+    def _set_clocks(self, order: Order) -> str | None:
+        """Where nobody had anything to do by a wrong clock, nothing happened."""
+        ends = self._wrong_clock.ends()
+        with self._wrong_clock.set_by(order.random):
+            self._hold(order)
+        refused = self._wrong_clock.refusals(ends)
+        return f"{refused} batches" if refused else None
 
     def _make_view(self, order: Order) -> str:
         name = self._ddl.make_view()

@@ -8,8 +8,9 @@ pipeline beside capture.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from cassandra import ConsistencyLevel, DriverException
@@ -27,6 +28,7 @@ _ALL_UP_S, _HAND_OFF_S, _MARKER_S = 60.0, 60.0, 60.0
 _TOPICS_S, _QUEUE_S = 120.0, 180.0
 """Without any progress: a slow machine only takes longer."""
 _LONGEST_S = 900.0
+_LOST = "LOST HINT"
 _HAND_OFF_BUFFER_S = 11.0
 """A node may keep what it has to hand off in memory for ten seconds before it is in a file."""
 
@@ -42,6 +44,16 @@ def settle_source(stack: Stack, keyspace: str) -> Iterator[str]:
                 break
             time.sleep(0.5)
         yield from _read_all(source, keyspace)
+
+
+def lost_hints(stack: Stack, since: Mapping[Path, int]) -> Iterator[str]:
+    """What connectors say they lost, behind these ends of their logs."""
+    for capture in stack.captures:
+        with capture.log.open(errors="replace") as log:
+            log.seek(since[capture.log])
+            lost = [line.strip() for line in log if _LOST in line]
+        if lost:
+            yield f"{capture.name} lost {len(lost)} hints: {lost[0]}"
 
 
 def settle_chain(stack: Stack, chain: Chain, keyspace: str) -> Iterator[str]:

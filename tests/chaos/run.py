@@ -29,7 +29,7 @@ from tests.chaos.moved import left_behind
 from tests.chaos.oplog import OperationLog
 from tests.chaos.plan import CHAOS, Lane, Plan, faults
 from tests.chaos.program import WEIGHTS, Weights
-from tests.chaos.quiesce import settle_chain, settle_queues, settle_source
+from tests.chaos.quiesce import lost_hints, settle_chain, settle_queues, settle_source
 from tests.chaos.recorder import Recorder
 from tests.chaos.replays import Place, Replays
 from tests.chaos.report import Report
@@ -37,6 +37,7 @@ from tests.chaos.schema import MOVING_TABLE, source_ddl, tables, target_ddl
 from tests.chaos.swept import sweep
 from tests.chaos.verdict import Counts, Demands, judge, unmet
 from tests.chaos.writers import Writers
+from tests.chaos.wrong_clock import TASK_ROOT, WrongClock
 from tests.chaos.zombies import Zombie
 
 RATE = 85.0
@@ -67,8 +68,8 @@ class Options:
     """the writers pause while the functions have more hints before them than these"""
     longest_s: float | None = None
     """of load and faults, for what has not happened yet; three times `seconds` without it"""
-    task_root: Path | None = None
-    """the folder of the processor's code, where that is not the shipped one"""
+    task_root: Path | None = TASK_ROOT
+    """the folder of the processor's code; None for the shipped one itself"""
 
     @property
     def demands(self) -> Demands:
@@ -129,12 +130,14 @@ def run(options: Options, stack: Stack, folder: Path, say: Callable[[str], None]
     say(str(conduct))
     with _started(options, conduct, stack, folder) as scene:
         watch.lap("ready")
+        log_ends = {capture.log: capture.log.stat().st_size for capture in stack.captures}
         past = _load(options, scene, folder, say)
         watch.lap("load")
         past.obstacles.extend(settle_source(stack, options.keyspace))
         watch.lap("source of one mind")
         past.obstacles.extend(settle_chain(stack, scene.chain, options.keyspace))
         watch.lap("drained")
+        past.obstacles.extend(lost_hints(stack, log_ends))
         differences, healed = _compared(options, stack)
         explained = _told_apart(options, scene, differences)
         watch.lap("compared")
@@ -222,8 +225,8 @@ def _load(options: Options, scene: _Scene, folder: Path, say: Callable[[str], No
     """Writers and faults for as long as was asked for; every part is well again at the end."""
     stop, log = threading.Event(), OperationLog(folder / "operations.jsonl")
     injector = Injector(
-        scene.stack, scene.chain, scene.ddl, scene.recorder, scene.replays, scene.zombies,
-        scene.sleeper, stop,
+        scene.stack, scene.chain, scene.ddl, WrongClock(folder), scene.recorder, scene.replays,
+        scene.zombies, scene.sleeper, stop,
     )  # fmt: skip
     writers = Writers(
         scene.stack.source, options.keyspace, log=log, weights=options.weights,
