@@ -43,7 +43,7 @@ class Difference:
     key: str
     source: str | None
     target: str | None
-    columns: tuple[str, ...]
+    columns: tuple[str, ...] = ()
 
     @property
     def on_both(self) -> bool:

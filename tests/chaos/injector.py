@@ -96,6 +96,7 @@ class Injector:
             Fault.COLUMN_DROPPED: lambda order: ddl.drop(order.random),
             Fault.COLUMN_BACK: lambda order: ddl.drop_and_add(order.random),
             Fault.VIEW_MADE: self._make_view,
+            Fault.CLOCKS_WRONG: self._set_clocks,
             Fault.UNCAPTURED_REMADE: lambda order: ddl.remake_uncaptured(),
         }
 

@@ -73,6 +73,7 @@ class Fault(Enum):
     TARGET_CUTS = "connections cut behind a tenth of the target's writes"
     WORKER_FROZEN = "worker frozen in the middle of an invocation"
     WORKER_FROZEN_IDLE = "worker frozen between invocations"
+    CLOCKS_WRONG = "clocks of half of the workers wrong"
     WORKER_KILLED = "worker killed in the middle of an invocation"
     REPLAYER_KILLED = "replay worker killed"
     ZOMBIE = "old payload frozen half-way and thawed"

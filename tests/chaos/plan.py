@@ -29,6 +29,7 @@ class Lane(Enum):
     SLEEPERS = "sleepers"
     REPLAYS = "replays"
     SCHEMA = "schema"
+    CLOCKS = "clocks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,7 @@ CHAOS: Plan = {
         },
         (2.0, 4.0),
     ),
+    Lane.CLOCKS: Pace({Fault.CLOCKS_WRONG: (2.0, 4.0)}, (6.0, 10.0)),
 }
 """What was sent to a node that misses a change of the schema must be too old when it goes on: after
 `request_timeout`, 10 s."""
@@ -113,6 +115,7 @@ SOAK: Plan = {
     Lane.SLEEPERS: replace(CHAOS[Lane.SLEEPERS], gap=(20.0, 40.0)),
     Lane.REPLAYS: replace(CHAOS[Lane.REPLAYS], gap=(3.0, 8.0)),
     Lane.SCHEMA: replace(CHAOS[Lane.SCHEMA], gap=(8.0, 15.0)),
+    Lane.CLOCKS: replace(CHAOS[Lane.CLOCKS], gap=(20.0, 40.0)),
 }
 """For a source of one node, which is paused and never killed: with no other replica Cassandra loses
 what it acknowledged since the last sync of its log. More load, so fewer faults a minute."""

@@ -12,11 +12,12 @@ import time
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
+from hintferry.core.limits import CLOCK_MARGIN_S
+
 WRONG = Path(os.environ["HINTFERRY_CONFIG"]).parent / "wrong_clock"
 SHIPPED = Path(__file__).parents[3] / "functions" / "processor" / "handler.py"
 
 _LOOK_EVERY_S = 0.02
-CLOCK_MARGIN_S = 0.05
 _always_ns = int(random.uniform(-0.8, 0.8) * CLOCK_MARGIN_S * 1e9)
 _wrong_ns, _look_at = 0, 0.0
 _true_time_ns = time.time_ns
