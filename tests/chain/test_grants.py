@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,9 +24,10 @@ from hintferry.adapters.clock import WallClock
 from hintferry.adapters.ring import ranges_of
 from hintferry.adapters.scan import Consistency, TokenScan
 from hintferry.adapters.session import CqlSession
+from hintferry.adapters.source_catalog import VERSION_CHECK_S
 from hintferry.adapters.source_settings import Auth, SourceSettings
 from hintferry.core.coalesce import RowWork
-from hintferry.core.errors import Unreachable
+from hintferry.core.errors import HintferryError, Masked, Side, Unreachable
 from hintferry.core.rows import Snapshot
 from hintferry.core.schema import TableId
 from hintferry.core.tokens import WHOLE_RING
@@ -41,8 +43,14 @@ from tools.places import ROOT
 pytestmark = pytest.mark.stack
 
 ORDERS, READINGS, SALARIES = (TableId("shop", name) for name in ("orders", "readings", "salaries"))
+MASK = {ORDERS: " MASKED WITH DEFAULT", READINGS: "", SALARIES: ""}
+"""The page grants UNMASK on the first."""
+
 PASSWORD = "not that of the page"
-ASKS = "authenticator: PasswordAuthenticator\nauthorizer: CassandraAuthorizer\n"
+ASKS = """authenticator: PasswordAuthenticator
+authorizer: CassandraAuthorizer
+dynamic_data_masking_enabled: true
+"""
 FIRST_ROLE_S = 60.0
 
 
@@ -97,7 +105,7 @@ def fill(admin: Session) -> None:
     single = "{'class': 'NetworkTopologyStrategy', 'datacenter1': 1}"
     admin.execute(f"CREATE KEYSPACE shop WITH replication = {single}")
     for table in (ORDERS, READINGS, SALARIES):
-        admin.execute(f"CREATE TABLE shop.{table.name} (a int PRIMARY KEY, v text)")
+        admin.execute(f"CREATE TABLE shop.{table.name} (a int PRIMARY KEY, v text{MASK[table]})")
         admin.execute(f"INSERT INTO shop.{table.name} (a, v) VALUES (1, 'v')")
 
 
@@ -129,7 +137,7 @@ def test_the_role_reads_the_tables_that_are_granted_as_hints_and_as_a_sweep(
     for table in (ORDERS, READINGS):
         ((_, seen),) = source.read([RowWork(table, key, {(): (0,)})])
         assert isinstance(seen, Snapshot)
-        assert seen.rows[()] is not None
+        assert seen.rows[()].values == (b"v",)
         scan = TokenScan(near, clock.read_start, frozenset(), Consistency.LOCAL_QUORUM.value)
         pages = list(scan.rows(source.table(table), WHOLE_RING))
         assert sum(page.count for page in pages) == 1
@@ -153,6 +161,102 @@ def test_the_role_reads_no_other_table_and_writes_none(node: Node, near: CqlSess
         ):
             with pytest.raises(Unauthorized):
                 ours.execute(statement)
+
+
+ROLES = {
+    "none": ([], False),
+    "select_masked": (["GRANT SELECT_MASKED ON TABLE shop.{table} TO {role}"], False),
+    "keyspace": (["GRANT UNMASK ON KEYSPACE shop TO {role}"], True),
+    "everything": (["GRANT ALL PERMISSIONS ON KEYSPACE shop TO {role}"], True),
+    "inherited": (
+        [
+            "CREATE ROLE up_{role}",
+            "GRANT UNMASK ON TABLE shop.{table} TO up_{role}",
+            "GRANT up_{role} TO {role}",
+        ],
+        True,
+    ),
+    "superuser": (["ALTER ROLE {role} WITH SUPERUSER = true"], True),
+    "lists_all_roles": (["GRANT DESCRIBE ON ALL ROLES TO {role}"], False),
+}
+COLUMNS = {
+    "text": "id text, v text MASKED WITH mask_inner(0, 1), PRIMARY KEY (id)",
+    "key": "id text MASKED WITH DEFAULT, v text, PRIMARY KEY (id)",
+    "clustering": "id text, v text MASKED WITH DEFAULT, PRIMARY KEY (id, v)",
+    "collection": "id text, v map<text, text> MASKED WITH DEFAULT, PRIMARY KEY (id)",
+}
+
+
+@contextmanager
+def as_role(node: Node, role: str) -> Iterator[CqlSession]:
+    """A session of ours as that role."""
+
+    def build() -> Cluster:
+        login = PlainTextAuthProvider(role, PASSWORD)
+        made = wiring.source_session(settings(node))._build_cluster()
+        made.auth_provider = login
+        return made
+
+    session = CqlSession(Side.SOURCE, build)
+    try:
+        yield session
+    finally:
+        session.close()
+
+
+@pytest.mark.parametrize("kind", COLUMNS)
+def test_a_masked_table_is_read_by_who_may_unmask_it_and_by_nobody_else(
+    kind: str, node: Node
+) -> None:
+    table = TableId("shop", f"masked_{kind}")
+    with logged_in(node.host, "cassandra", "cassandra") as admin:
+        admin.execute(f"CREATE TABLE shop.{table.name} ({COLUMNS[kind]})")
+        for name, (grants, _) in ROLES.items():
+            role = f"{name}_{kind}"
+            admin.execute(f"CREATE ROLE {role} WITH LOGIN = true AND PASSWORD = '{PASSWORD}'")
+            admin.execute(f"GRANT SELECT ON TABLE shop.{table.name} TO {role}")
+            for grant in grants:
+                admin.execute(grant.format(role=role, table=table.name))
+    for name, (_, may_read) in ROLES.items():
+        with as_role(node, f"{name}_{kind}") as session:
+            source = CassandraSource(session, WallClock())
+            if may_read:
+                assert source.table(table).masked
+                continue
+            with pytest.raises(Masked, match=f'GRANT UNMASK ON TABLE .* TO "{name}_{kind}"'):
+                source.table(table)
+
+
+def value_of(source: CassandraSource, table: TableId) -> bytes | str | None:
+    """What a hint's read of the row sees, or the error that returns the hint."""
+    ((_, seen),) = source.read([RowWork(table, ((1).to_bytes(4),), {(): (0,)})])
+    return str(seen) if isinstance(seen, HintferryError) else seen.rows[()].values[0]
+
+
+def test_a_mask_that_appears_holds_the_table_until_every_node_lets_us_see(
+    node: Node, near: CqlSession
+) -> None:
+    """Grants are told at once, and each node masks until it has read them again: for 2 s here."""
+    source = CassandraSource(near, WallClock())
+    assert value_of(source, READINGS) == b"v"
+    with logged_in(node.host, "cassandra", "cassandra") as admin:
+        admin.execute("ALTER TABLE shop.readings ALTER v MASKED WITH mask_replace('hidden')")
+        time.sleep(2 * VERSION_CHECK_S)
+        assert "GRANT UNMASK" in str(value_of(source, READINGS))
+        admin.execute("GRANT UNMASK ON TABLE shop.readings TO hintferry")
+        seen: set[bytes | str | None] = set()
+
+        def is_read() -> bool:
+            seen.add(value_of(source, READINGS))
+            return b"v" in seen
+
+        until(is_read, 20, "it is read")
+        assert b"hidden" not in seen
+        admin.execute("REVOKE UNMASK ON TABLE shop.readings FROM hintferry")
+        time.sleep(1.1)
+        assert "GRANT UNMASK" in str(value_of(source, READINGS))
+        admin.execute("ALTER TABLE shop.readings ALTER v DROP MASKED")
+        until(lambda: value_of(source, READINGS) == b"v", 20, "it is read without a mask")
 
 
 def test_nobody_is_let_in_without_a_password(node: Node) -> None:

@@ -17,6 +17,7 @@ from hintferry import wiring
 from hintferry.adapters.clock import WallClock
 from hintferry.core.errors import (
     HintferryError,
+    Masked,
     SchemaMismatch,
     Side,
     Unreachable,
@@ -83,6 +84,20 @@ def test_what_is_in_order_is_fit_and_only_the_writers_are_asked_for(
     status, findings = found(config)
     assert (status, [one["level"] for one in findings]) == (0, ["question"])
     assert "LOCAL_QUORUM or more in dc1" in findings[0]["what"]
+
+
+def test_a_table_that_is_shown_masked_is_a_fault_with_the_grant(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled(monkeypatch)
+    source = answering(monkeypatch, facts_of(GOOD))
+    grant = 'GRANT UNMASK ON TABLE "shop"."orders" TO "hintferry"'
+    source.masked = Masked(Side.SOURCE, f"it may show our login column card masked; run: {grant}")
+    status, findings = found(config)
+    assert status == 1
+    assert [one["mend"] for one in findings if one["level"] == "fault"] == [grant]
+    status, findings = found(config, "--only", "target")
+    assert (status, [one["level"] for one in findings]) == (2, ["unknown"])
 
 
 def changed(facts: SourceFacts, kind: str, name: str, **values: Any) -> SourceFacts:

@@ -180,7 +180,7 @@ def _remembers_what_it_sends(self: Acknowledged, hint: Hint, appended_at_ms: int
     if hint.scope is Scope.ROW and appended_at_ms is not None:
         work = RowWork(hint.table, hint.partition, {hint.clustering: ()})
         start = appended_at_ms * 1000 + MARGIN_US
-        self.add(work, [Remove(hint.clustering, start)])
+        self.add(work, [Remove(hint.clustering, start)], hint.altered_us)
     return is_covered
 
 

@@ -145,8 +145,11 @@ class _SourceAround:
     def __init__(self, source: Source, world: World) -> None:
         self._source, self._world = source, world
 
-    def table(self, table: TableId) -> Table:
-        return self._source.table(table)
+    def table(self, table: TableId, altered_us: int = 0) -> Table:
+        return self._source.table(table, altered_us)
+
+    def agreed(self, table: TableId) -> Table:
+        return self._source.agreed(table)
 
     def read(self, works: Iterable[RowWork | StaticWork]) -> Iterator[Read]:
         return self._source.read(works)

@@ -22,7 +22,7 @@ WRITE = [Remove(ROW, READ_START)]
 @pytest.fixture
 def acknowledged() -> Acknowledged:
     found = Acknowledged()
-    found.add(RowWork(TABLE, PARTITION, {ROW: (0,)}), WRITE)
+    found.add(RowWork(TABLE, PARTITION, {ROW: (0,)}), WRITE, 5)
     return found
 
 
@@ -52,25 +52,33 @@ def test_what_was_not_written_whole_is_not(acknowledged: Acknowledged, hint: Hin
 
 
 def test_statics_are_covered_by_a_write_of_theirs(acknowledged: Acknowledged) -> None:
-    acknowledged.add(StaticWork(TABLE, PARTITION, (0,)), WRITE)
+    acknowledged.add(StaticWork(TABLE, PARTITION, (0,)), WRITE, 5)
     assert acknowledged.covers(replace(HINT, statics_due=True), IN_TIME_MS)
 
 
 def test_an_addition_covers_nothing() -> None:
     acknowledged = Acknowledged()
-    acknowledged.add(RowWork(TABLE, PARTITION, {ROW: (0,)}), [Add(ROW, ("n",), (b"1",))])
+    acknowledged.add(RowWork(TABLE, PARTITION, {ROW: (0,)}), [Add(ROW, ("n",), (b"1",))], 5)
     assert not acknowledged.covers(HINT, 0)
 
 
 def test_a_bounded_number_of_keys_is_remembered(acknowledged: Acknowledged) -> None:
     for number in range(KEYS):
         key = (number.to_bytes(4),)
-        acknowledged.add(RowWork(TABLE, PARTITION, {key: (0,)}), WRITE)
+        acknowledged.add(RowWork(TABLE, PARTITION, {key: (0,)}), WRITE, 5)
     assert not acknowledged.covers(HINT, IN_TIME_MS)
     assert acknowledged.covers(replace(HINT, clustering=((KEYS - 1).to_bytes(4),)), IN_TIME_MS)
 
 
 def test_one_of_no_keys_covers_nothing() -> None:
     acknowledged = Acknowledged(0)
-    acknowledged.add(RowWork(TABLE, PARTITION, {ROW: (0,)}), WRITE)
+    acknowledged.add(RowWork(TABLE, PARTITION, {ROW: (0,)}), WRITE, 5)
     assert not acknowledged.covers(HINT, IN_TIME_MS)
+
+
+@pytest.mark.parametrize(("altered_us", "is_covered"), [(4, True), (5, True), (6, False)])
+def test_a_copy_whose_node_knew_a_later_alteration_is_read_again(
+    altered_us: int, is_covered: bool, acknowledged: Acknowledged
+) -> None:
+    hint = replace(HINT, altered_us=altered_us)
+    assert acknowledged.covers(hint, IN_TIME_MS) is is_covered

@@ -125,3 +125,10 @@ def test_splitting_keeps_every_row_and_record(batch: list[Hint]) -> None:
             alone = work.split()
             assert {1} == {len(one.rows) for one in alone}
             assert as_a_set([work], batch) == as_a_set(alone, batch)
+
+
+def test_a_slice_is_of_the_latest_alteration_that_its_hints_tell_of() -> None:
+    told = [Hint(ORDERS.id, (b"p",), Scope.SLICE, altered_us=altered) for altered in (3, 9, 5)]
+    (work,) = coalesce(enumerate(told))
+    assert isinstance(work, SliceWork)
+    assert work.altered_us == 9

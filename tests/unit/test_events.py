@@ -61,7 +61,7 @@ def test_there_is_a_file_of_each_kind_and_no_other() -> None:
 @pytest.mark.parametrize("name", [*EXPECTED, UNDECODABLE])
 def test_a_recorded_event_decodes_to_what_it_is_named(name: str) -> None:
     (record,) = open_event(json.loads((FOLDER / f"{name}.json").read_text()))
-    decode = HintDecoder({ORDERS.id: ORDERS, VISITS.id: VISITS}.__getitem__)
+    decode = HintDecoder(lambda table, _: {ORDERS.id: ORDERS, VISITS.id: VISITS}[table])
     assert record.appended_at_ms is not None
     if name == UNDECODABLE:
         with pytest.raises(Undecodable):

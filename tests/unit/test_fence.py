@@ -32,7 +32,10 @@ class Pages:
     def __init__(self) -> None:
         self.asked: list[TableId] = []
 
-    def table(self, table: TableId) -> Table:
+    def table(self, table: TableId, altered_us: int = 0) -> Table:
+        return Table(table, ())
+
+    def agreed(self, table: TableId) -> Table:
         return Table(table, ())
 
     def read(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from hintferry.core.coalesce import SliceWork
@@ -80,3 +82,8 @@ def test_expiries_are_the_same_within_what_reading_them_blurs(
 
 def test_values_are_the_same_by_their_bytes() -> None:
     assert not same(Row((b"",), (None,)), Row((None,), (None,)))
+
+
+def test_what_is_done_later_knows_the_table_as_its_hint_did() -> None:
+    altered = replace(work(Errand.NEWS), altered_us=7)
+    assert [later.hint.altered_us for later in followups(altered, REST)] == [7, 7]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -114,3 +115,11 @@ def test_every_continuation_is_sent_at_once() -> None:
     for _ in range(2):
         assert queue.send([Later(REST, 0)]) == [None]
     assert [entry["DelaySeconds"] for (entry,) in sqs.calls] == [0, 0]
+
+
+def test_a_second_look_by_an_earlier_table_does_not_serve_a_later_one() -> None:
+    sqs = Sqs()
+    queue = SqsReplayQueue(sqs, "url", ScriptedClock(SimulatedTime(1_000_000_000), salt=7))
+    for altered_us in (5, 6):
+        assert queue.send([Later(replace(SECOND_LOOK, altered_us=altered_us), 45)]) == [None]
+    assert [body["hint"]["altered_us"] for body in sqs.bodies] == [5, 6]

@@ -28,7 +28,7 @@ TABLE = Table(
 )
 
 
-def lookup(table: TableId) -> Table:
+def lookup(table: TableId, _altered_us: int) -> Table:
     """A source with one table."""
     if table != TABLE.id:
         raise UnknownTable(f"the source has no table {table}")
@@ -66,7 +66,7 @@ ROW = Hint(TABLE.id, (bytes(4),), Scope.ROW, (b"a", bytes(4)))
 def test_what_is_encoded_decodes_to_the_same_hint(data: st.DataObject, table: Table) -> None:
     hint = data.draw(hints(table))
     body = json.dumps(hint_record.encode(hint)).encode()
-    decoded = HintDecoder(lambda _: table)(record(body))
+    decoded = HintDecoder(lambda *_: table)(record(body))
     assert hint == decoded
     assert isinstance(decoded, Hint)
     assert hint.altered_us == decoded.altered_us
@@ -97,7 +97,7 @@ def test_copies_of_a_change_are_one_hint_and_other_changes_are_others() -> None:
 
 def test_a_copy_is_decoded_anew_once_the_table_is_another() -> None:
     tables = [TABLE, replace(TABLE, statics=())]
-    decoder = HintDecoder(lambda _: tables[0])
+    decoder = HintDecoder(lambda *_: tables[0])
     with_statics = decoder(record(captured(scope="partition")))
     tables.pop(0)
     without = decoder(record(captured(scope="partition")))
@@ -108,7 +108,7 @@ def test_a_copy_is_decoded_anew_once_the_table_is_another() -> None:
 
 def test_a_hint_is_kept_with_the_table_by_which_it_was_decoded() -> None:
     now = iter([replace(TABLE, statics=()), *[TABLE] * 9])
-    decoder = HintDecoder(lambda _: next(now))
+    decoder = HintDecoder(lambda *_: next(now))
     decoder(record(captured(scope="partition")))
     copy = decoder(record(captured(scope="partition", pos=2)))
     assert isinstance(copy, Hint)
@@ -118,7 +118,7 @@ def test_a_hint_is_kept_with_the_table_by_which_it_was_decoded() -> None:
 def test_a_fault_of_the_source_is_told_of_copies_too() -> None:
     answers: list[Table] = [TABLE]
 
-    def lookup_once(_table: TableId) -> Table:
+    def lookup_once(_table: TableId, _altered_us: int) -> Table:
         if not answers:
             raise Unavailable(Side.SOURCE, "down")
         return answers.pop()
@@ -210,11 +210,23 @@ def test_an_open_end_is_open_whatever_it_says_of_itself() -> None:
 
 
 def test_a_fault_of_the_source_is_not_taken_for_poison() -> None:
-    def unavailable(_table: TableId) -> Table:
+    def unavailable(_table: TableId, _altered_us: int) -> Table:
         raise Unavailable(Side.SOURCE, "down")
 
     with pytest.raises(Unavailable):
         HintDecoder(unavailable)(record(json.dumps(OURS).encode()))
+
+
+def test_the_table_of_a_hint_is_asked_for_as_its_node_knew_it() -> None:
+    asked: list[int] = []
+
+    def lookup(_table: TableId, altered_us: int) -> Table:
+        asked.append(altered_us)
+        return TABLE
+
+    for told in (OURS | {"altered_us": 77}, OURS, STOCK):
+        HintDecoder(lookup)(record(json.dumps(told).encode()))
+    assert asked == [77, 0, 0]
 
 
 @pytest.mark.parametrize("name", ["scope", "keyspace", "table", "pk", "ck"])
@@ -332,7 +344,7 @@ def test_the_stock_connectors_blobs_are_cut_out_of_the_whole_key(key: tuple[byte
     number = int.from_bytes(key[1])
     after = {"x": {"value": whole}, "y": {"value": number}, "z": {"value": whole}}
     body = json.dumps(STOCK | {"after": after}).encode()
-    decoded = HintDecoder(lambda _: COMPOSITE)(record(body))
+    decoded = HintDecoder(lambda *_: COMPOSITE)(record(body))
     assert decoded == Hint(TABLE.id, key, Scope.ROW)
 
 
@@ -341,7 +353,7 @@ def test_a_lone_blob_that_looks_like_a_composite_is_left_as_it_is() -> None:
     value = composite(b"a", b"b")
     after = {"x": {"value": b64encode(value).decode()}}
     body = json.dumps(STOCK | {"after": after}).encode()
-    assert HintDecoder(lambda _: table)(record(body)) == Hint(TABLE.id, (value,), Scope.ROW)
+    assert HintDecoder(lambda *_: table)(record(body)) == Hint(TABLE.id, (value,), Scope.ROW)
 
 
 def test_an_error_quotes_a_wrong_value_shortly() -> None:

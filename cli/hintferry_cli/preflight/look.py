@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from hintferry.adapters.cqlfile import schema_from, schema_of
 from hintferry.adapters.settings import Migration, TableSettings
-from hintferry.core.errors import ConfigurationError, HintferryError, UnknownTable
+from hintferry.core.errors import ConfigurationError, HintferryError, Masked, UnknownTable
 from hintferry.core.fit import Schema
 from hintferry.core.source import SourceFacts
 from hintferry.ports import Clock, NodeReports, SourceInspection, TargetInspection
@@ -78,6 +78,8 @@ class Surroundings:
         except UnknownTable:
             # Told among the findings of the schema.
             return
+        except Masked as error:
+            yield from_error(Level.FAULT, "source", error)
         except HintferryError as error:
             yield from_error(Level.UNKNOWN, str(settings.id), error)
         else:
@@ -107,6 +109,9 @@ class Surroundings:
             table = self.source.table(settings.id)
         except UnknownTable:
             # Told among the findings of the schema.
+            return
+        except Masked as error:
+            yield from_error(Level.UNKNOWN, "source", error)
             return
         for fault in self.target.table_faults(table, settings.ttl and not table.is_counter):
             yield from_error(Level.FAULT, "target", fault)

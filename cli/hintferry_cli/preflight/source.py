@@ -47,8 +47,9 @@ def _node_findings(node: SourceNode) -> Iterator[Finding]:
         yield Finding(
             Level.UNKNOWN,
             node.address,
-            f"Cassandra {node.version} does not tell its settings",
-            "on the node run: python3 -m node.install.install check --cassandra-yaml FILE"
+            f"Cassandra {node.version} does not tell its settings to this login",
+            "from 4.0 on: GRANT SELECT ON system_views.settings TO its role; or on the node run:"
+            " python3 -m node.install.install check --cassandra-yaml FILE"
             f" --cassandra-version {node.version}",
         )
     else:

@@ -46,8 +46,11 @@ class Decoding:
 class Reading:
     source: Source
 
-    def table(self, table: TableId) -> Table:
-        return self.source.table(table)
+    def table(self, table: TableId, altered_us: int = 0) -> Table:
+        return self.source.table(table, altered_us)
+
+    def agreed(self, table: TableId) -> Table:
+        return self.source.agreed(table)
 
     def read(
         self, works: Iterable[RowWork | StaticWork]

@@ -28,8 +28,11 @@ class SlowSource:
 
     source: Source
 
-    def table(self, table: TableId) -> Table:
-        return self.source.table(table)
+    def table(self, table: TableId, altered_us: int = 0) -> Table:
+        return self.source.table(table, altered_us)
+
+    def agreed(self, table: TableId) -> Table:
+        return self.source.agreed(table)
 
     def read(
         self, works: Iterable[RowWork | StaticWork]

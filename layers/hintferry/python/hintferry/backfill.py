@@ -71,7 +71,7 @@ class Backfill:
 
     def _step(self, kind: Scope, filled: Filled, part: TokenRange) -> Iterator[int]:
         """Write a range; yields each token up to which that is done."""
-        table = self.pipeline.source.table(self.table)
+        table = self.pipeline.source.agreed(self.table)
         if kind is Scope.STATIC and not table.statics:
             return
         read = self.scan.rows if kind is Scope.ROW else self.scan.statics
@@ -103,6 +103,7 @@ class Backfill:
                 clustering,
                 statics_due=kind is Scope.STATIC,
                 errand=Errand.REPAIR,
+                altered_us=table.altered_us,
             )
 
         seen = [

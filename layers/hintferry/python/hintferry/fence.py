@@ -27,9 +27,13 @@ class FencedSource:
     source: Source
     fences: Fences
 
-    def table(self, table: TableId) -> Table:
-        """The table as the source has it. Raises UnknownTable, SideFault."""
-        return self.source.table(table)
+    def table(self, table: TableId, altered_us: int = 0) -> Table:
+        """The table, altered no earlier than then. Raises UnknownTable, SideFault."""
+        return self.source.table(table, altered_us)
+
+    def agreed(self, table: TableId) -> Table:
+        """The table as all nodes have it now. Raises UnknownTable, SideFault."""
+        return self.source.agreed(table)
 
     def read(self, works: Iterable[RowWork | StaticWork]) -> Iterator[Read]:
         """Read many keys at once, answering in the order in which the answers arrive."""

@@ -204,7 +204,7 @@ class Pipeline:
         admitted = _admitted(blind, deadline, failures)
         for write, error in self.target.write(self._planned(read(admitted), deadline, failures)):
             if error is None and not isinstance(write.work, SliceWork):
-                self.acknowledged.add(write.work, write.statements)
+                self.acknowledged.add(write.work, write.statements, write.table.altered_us)
             _account(write.work, error, ledger, failures)
         for work, error in self._compare(compared, deadline):
             _account(work, error, ledger, failures)

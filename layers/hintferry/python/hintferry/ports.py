@@ -43,10 +43,18 @@ class Decoder(Protocol):
 
 
 class Source(Protocol):
-    """Cassandra, read at LOCAL_QUORUM."""
+    """Cassandra, read at LOCAL_QUORUM.
 
-    def table(self, table: TableId) -> Table:
-        """The table as the source has it. Raises UnknownTable, SideFault."""
+    What it tells of a table never gets older, unless all nodes agree on that: reads that follow
+    are by the same table or a later one.
+    """
+
+    def table(self, table: TableId, altered_us: int = 0) -> Table:
+        """The table, altered no earlier than then (microseconds), or as all nodes agree that it is.
+        Raises UnknownTable, SideFault."""
+
+    def agreed(self, table: TableId) -> Table:
+        """The table as all nodes have it now that answer. Raises UnknownTable, SideFault."""
 
     def read(
         self, works: Iterable[RowWork | StaticWork]

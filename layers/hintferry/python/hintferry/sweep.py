@@ -107,7 +107,7 @@ class Sweep:
 
     def _step(self, books: _Books, kind: Scope, part: TokenRange) -> Iterator[int]:
         """Judge both sides of a range; yields each token up to which that is done."""
-        table = self.source.table(self.table)
+        table = self.source.agreed(self.table)
         if kind is Scope.STATIC and not table.statics:
             return
         while part.width:
@@ -135,13 +135,16 @@ class Sweep:
         self, books: _Books, table: Table, kind: Scope, both: SideBySide
     ) -> Iterator[int]:
         for step in both.steps():
-            if self.source.table(self.table) is not table:
-                # What was read may lack a column: it is read anew.
-                raise StaleRead("the table was altered meanwhile")
+            self._refuse_altered(table)
             books.tally.equal += step.equal
             books.seen += step.equal
             self._enter(books, table, kind, map(_as_judged, step.pairs))
             yield step.done
+
+    def _refuse_altered(self, table: Table) -> None:
+        """What was read by an earlier table may lack a column: it is read anew."""
+        if self.source.table(self.table) is not table:
+            raise StaleRead("the table was altered meanwhile")
 
     def _left(self, place: Place, part: TokenRange) -> Iterator[int]:
         """Remember what was judged before a fault, some of a token included."""
@@ -209,6 +212,8 @@ class Sweep:
         return end, judged
 
     def _enter(self, books: _Books, table: Table, kind: Scope, judged: Iterable[Judged]) -> None:
+        judged = list(judged)
+        self._refuse_altered(table)
         due = self.clock.now() + SECOND_LOOK_AFTER_S
         for token, partition, clustering, ours, theirs in judged:
             if kind is Scope.STATIC:
@@ -227,6 +232,7 @@ class Sweep:
                 clustering,
                 statics_due=is_static,
                 errand=Errand.REPAIR,
+                altered_us=table.altered_us,
             )
             self._suspects.append(Suspect(books.number, due, token, hint))
             books.open += 1
@@ -245,6 +251,7 @@ class Sweep:
                     Scope.PARTITION if table.clustering else Scope.ROW,
                     statics_due=bool(table.statics),
                     errand=Errand.REPAIR,
+                    altered_us=table.altered_us,
                 )
                 for partition in partitions
             ]

@@ -11,13 +11,13 @@ from typing import Any
 from cassandra.query import BoundStatement
 
 from hintferry.adapters import cql
-from hintferry.adapters.catalog import Catalog
 from hintferry.adapters.faults import NO_ANSWER, translate
 from hintferry.adapters.paging import pages
 from hintferry.adapters.patience import Patience
 from hintferry.adapters.rawcql import RawRows
 from hintferry.adapters.rowshape import RowShape, row_shape
 from hintferry.adapters.session import DRIVER_ERRORS, CqlSession
+from hintferry.adapters.source_catalog import SourceCatalog
 from hintferry.adapters.window import in_flight
 from hintferry.core.coalesce import RowWork, SliceWork, StaticWork, Work
 from hintferry.core.errors import HintferryError, Overwhelmed
@@ -48,12 +48,16 @@ class CassandraSource:
         self._session = session
         self._clock = clock
         self._ttl_off = ttl_off
-        self._catalog = Catalog(session)
+        self._catalog = SourceCatalog(session)
         self._patience = Patience()
 
-    def table(self, table: TableId) -> Table:
-        """The table as the source has it. Raises UnknownTable, SideFault."""
-        return self._catalog.table(table)
+    def table(self, table: TableId, altered_us: int = 0) -> Table:
+        """The table, altered no earlier than then. Raises UnknownTable, SideFault."""
+        return self._catalog.table(table, altered_us)
+
+    def agreed(self, table: TableId) -> Table:
+        """The table as all nodes have it now. Raises UnknownTable, SideFault."""
+        return self._catalog.agreed(table)
 
     def read(
         self, works: Iterable[RowWork | StaticWork]
@@ -70,7 +74,8 @@ class CassandraSource:
                 self._session.has_served(read.statement)
                 self._patience.succeeded(_name(read.work))
                 rows = read.shape.rows(answer.rows, answer.arrived_at)
-                yield _as_stored(read.work, rows), Snapshot(read.shape.table, read.start, rows)
+                work = _as_stored(read.work, read.shape.table, rows)
+                yield work, Snapshot(read.shape.table, read.start, rows)
         yield from refused
 
     def pages(self, work: SliceWork) -> Iterator[Snapshot]:
@@ -154,9 +159,13 @@ def _name(work: Work) -> Hashable:
     return work.table, work.partition, part
 
 
-def _as_stored(work: RowWork | StaticWork, rows: dict[Key, Row]) -> RowWork | StaticWork:
-    """A row may be kept under other bytes than those it was asked for by."""
-    if isinstance(work, RowWork) and len(work.rows) == len(rows) == 1:
+def _as_stored(
+    work: RowWork | StaticWork, table: Table, rows: dict[Key, Row]
+) -> RowWork | StaticWork:
+    """A row may be kept under other bytes than those it was asked for by, if its key's types have
+    several forms of one value."""
+    is_one = isinstance(work, RowWork) and len(work.rows) == len(rows) == 1
+    if isinstance(work, RowWork) and is_one and table.has_synonyms:
         (stored,) = rows
         return work if stored in work.rows else work.under(stored)
     return work

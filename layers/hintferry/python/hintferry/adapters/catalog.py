@@ -1,4 +1,7 @@
-"""The tables of one side as its `system_schema` describes them, kept until the schema changes."""
+"""The target's tables as its `system_schema` describes them, kept until the schema changes.
+
+The source's nodes may differ: `source_catalog.py`.
+"""
 
 from __future__ import annotations
 
@@ -96,14 +99,14 @@ class Catalog:
             raise translate(self._session, error) from error
         if not rows:
             raise UnknownTable(f"the {self._session.side.value} has no table {table}")
-        return _table(table, [_column(row) for row in rows], self._user_types(table))
+        return table_of(table, [column_of(row) for row in rows], self._user_types(table))
 
     def _user_types(self, table: TableId) -> dict[str, UserType]:
         try:
             rows = execute_raw(self._session, cql.DESCRIBE_TYPES, [table.keyspace.encode()])
         except Exception as error:
             raise translate(self._session, error) from error
-        return {found.name: found for found in map(_user_type, rows)}
+        return {found.name: found for found in map(user_type_of, rows)}
 
 
 def execute_raw(session: CqlSession, text: str, values: list[bytes]) -> list[Any]:
@@ -112,7 +115,8 @@ def execute_raw(session: CqlSession, text: str, values: list[bytes]) -> list[Any
     return rows
 
 
-def _column(row: tuple[bytes, ...]) -> Column:
+def column_of(row: tuple[bytes, ...]) -> Column:
+    """Return the column that a row of `cql.DESCRIBE_COLUMNS` describes."""
     name, kind, position, order, cql_type = row
     return Column(
         name.decode(),
@@ -123,14 +127,23 @@ def _column(row: tuple[bytes, ...]) -> Column:
     )
 
 
-def _user_type(row: tuple[bytes, bytes, bytes]) -> UserType:
+def user_type_of(row: tuple[bytes, ...]) -> UserType:
+    """Return the type that a row of `cql.DESCRIBE_TYPES` describes."""
     name, names, types = row
     kinds = (str(parse(one)) for one in _TEXTS.deserialize(types, 4))
     fields = zip(_TEXTS.deserialize(names, 4), kinds, strict=True)
     return UserType(name.decode(), tuple(fields))
 
 
-def _table(table: TableId, columns: list[Column], known: dict[str, UserType]) -> Table:
+def table_of(
+    table: TableId,
+    columns: list[Column],
+    known: dict[str, UserType],
+    altered_us: int = 0,
+    masked: tuple[str, ...] = (),
+) -> Table:
+    """Return the table of these columns, given the user types of its keyspace by name."""
+
     def of(kind: ColumnKind) -> tuple[Column, ...]:
         chosen = (column for column in columns if column.kind is kind)
         return tuple(sorted(chosen, key=lambda column: (column.position, column.name)))
@@ -143,6 +156,8 @@ def _table(table: TableId, columns: list[Column], known: dict[str, UserType]) ->
         of(ColumnKind.STATIC),
         of(ColumnKind.REGULAR),
         tuple(sorted(used, key=lambda user_type: user_type.name)),
+        masked,
+        altered_us,
     )
 
 

@@ -69,6 +69,27 @@ def scan_statics(table: Table, with_ttl: bool) -> str:
     )
 
 
+def read_nothing(table: Table, restriction: str) -> str:
+    """No row at all, by a restriction that none can meet."""
+    names = _names(table.partition_key)
+    return f"SELECT {names} FROM {_name(table)} WHERE {restriction} ALLOW FILTERING"
+
+
+def list_unmask(table: Table, role: str) -> str:
+    """What gives the role, or one that it has, the permission to see what masks hide."""
+    return f"LIST UNMASK PERMISSION ON TABLE {_name(table)} OF {quoted(role)}"
+
+
+def list_roles(role: str | None) -> str:
+    """This role and those that it has; without one, those that the login may list."""
+    return "LIST ROLES" if role is None else f"LIST ROLES OF {quoted(role)}"
+
+
+def grant_unmask(table: Table, role: str | None) -> str:
+    """What lets the role see what masks hide."""
+    return f"GRANT UNMASK ON TABLE {_name(table)} TO {quoted(role) if role else 'its role'}"
+
+
 def scan_partitions(table: Table) -> str:
     """The partition keys of a token range."""
     names = _names(table.partition_key)
@@ -146,6 +167,19 @@ DESCRIBE_COLUMNS = (
 DESCRIBE_TYPES = (
     "SELECT type_name, field_names, field_types FROM system_schema.types WHERE keyspace_name = ?"
 )
+_OF_TABLE = "WHERE keyspace_name = %s AND table_name = %s"
+TABLE_OF_NODE = (
+    f"SELECT WRITETIME(gc_grace_seconds) FROM system_schema.tables {_OF_TABLE}",
+    "SELECT column_name, kind, position, clustering_order, type FROM system_schema.columns"
+    f" {_OF_TABLE}",
+)
+"""When the table was last altered (microseconds), and its columns: of one node, not prepared."""
+
+TYPES_OF_NODE = (
+    "SELECT type_name, field_names, field_types, WRITETIME(field_names)"
+    " FROM system_schema.types WHERE keyspace_name = %s"
+)
+MASKED_COLUMNS = f"SELECT column_name FROM system_schema.column_masks {_OF_TABLE}"
 SCHEMA_VERSION = "SELECT schema_version FROM system.local"
 LOCAL_RING = "SELECT partitioner, tokens FROM system.local"
 PEERS_RING = "SELECT tokens FROM system.peers"

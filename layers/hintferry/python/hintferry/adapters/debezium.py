@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 from hintferry.adapters import hint_record, stock_record
+from hintferry.adapters.hint_record import Lookup
 from hintferry.core.errors import Undecodable
 from hintferry.core.hint import Hint, Nothing, Record
 from hintferry.core.schema import Table, TableId
@@ -20,9 +20,13 @@ KNOWN = 4096
 
 
 class HintDecoder:
-    """Makes a hint of a record; `table` looks up the source's table by name."""
+    """Makes a hint of a record; `table` looks up the source's table by name.
 
-    def __init__(self, table: Callable[[TableId], Table]) -> None:
+    A table that was altered later than the source now tells is a fault of the source, so that no
+    hint is read by a description that lacks what its change may have touched.
+    """
+
+    def __init__(self, table: Lookup) -> None:
         self._table = table
         self._known: dict[bytes, tuple[Hint, Table]] = {}
 
@@ -37,7 +41,7 @@ class HintDecoder:
         if not (is_ours and said.startswith(OURS)):
             return _decoded(record.value, self._table)
         known = self._known.get(said)
-        if known is not None and self._table(known[0].table) is known[1]:
+        if known is not None and self._table(known[0].table, 0) is known[1]:
             return known[0]
         return self._learned(said, record.value)
 
@@ -45,8 +49,8 @@ class HintDecoder:
         """The hint, kept together with the very table by which it was decoded."""
         tables: list[Table] = []
 
-        def lookup(name: TableId) -> Table:
-            tables.append(self._table(name))
+        def lookup(name: TableId, altered_us: int) -> Table:
+            tables.append(self._table(name, altered_us))
             return tables[-1]
 
         try:
@@ -60,7 +64,7 @@ class HintDecoder:
         return hint
 
 
-def _decoded(text: bytes, lookup: Callable[[TableId], Table]) -> Hint:
+def _decoded(text: bytes, lookup: Lookup) -> Hint:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -25,15 +25,20 @@ SHOWN = 60
 Json = Mapping[str, Any]
 
 
-def decode(value: Json, lookup: Callable[[TableId], Table]) -> Hint:
+Lookup = Callable[[TableId, int], Table]
+"""The source's table of a name, altered no earlier than then (microseconds; 0: as it is known)."""
+
+
+def decode(value: Json, lookup: Lookup) -> Hint:
     """The hint in a record's value. Raises Undecodable, UnknownTable, SideFault."""
     if value["hint"] != VERSION:
         raise Undecodable(
             f"hint record version {_shown(value['hint'])} is not known, only {VERSION} is"
         )
     try:
-        table = lookup(TableId(_text(value["keyspace"]), _text(value["table"])))
-        return replace(_hint(value, table), altered_us=_altered(value))
+        altered_us = _altered(value)
+        table = lookup(TableId(_text(value["keyspace"]), _text(value["table"])), altered_us)
+        return replace(_hint(value, table), altered_us=altered_us)
     except KeyError as error:
         raise Undecodable(f"the hint record lacks its field {error}") from error
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cassandra import ConsistencyLevel, InvalidRequest
-from cassandra.cqltypes import MapType, SetType, UTF8Type
+from cassandra import ConsistencyLevel, InvalidRequest, Unauthorized
+from cassandra.cqltypes import BytesType, MapType, SetType, UTF8Type
 from cassandra.query import SimpleStatement
 
 from hintferry.adapters import cql
-from hintferry.adapters.catalog import Catalog
 from hintferry.adapters.faults import translate
 from hintferry.adapters.scan import TokenScan
 from hintferry.adapters.session import DRIVER_ERRORS, CqlSession
+from hintferry.adapters.source_catalog import SourceCatalog
 from hintferry.core.schema import Table, TableId
 from hintferry.core.source import KeyspaceText, SourceFacts, SourceNode
 
@@ -31,6 +31,9 @@ _WANTED: Mapping[str, Callable[[bytes], Any]] = {
     "cdc": lambda raw: raw == b"\x01",
     "durable_writes": lambda raw: raw == b"\x01",
     "flags": lambda raw: SetType.apply_parameters([UTF8Type]).deserialize(raw, 4),
+    "extensions": lambda raw: set(
+        MapType.apply_parameters([UTF8Type, BytesType]).deserialize(raw, 4)
+    ),
     "replication": lambda raw: dict(
         MapType.apply_parameters([UTF8Type, UTF8Type]).deserialize(raw, 4)
     ),
@@ -43,7 +46,7 @@ class CqlInspection:
 
     def __init__(self, session: CqlSession) -> None:
         self._session = session
-        self._catalog = Catalog(session)
+        self._catalog = SourceCatalog(session)
 
     def facts(self, with_settings: bool) -> SourceFacts:
         """Everything at once; without the nodes' settings it takes one node to tell it."""
@@ -98,8 +101,8 @@ def _node(driver: Any, host: Any, here: str, with_settings: bool) -> SourceNode:
     statement = SimpleStatement(cql.SETTINGS, consistency_level=ConsistencyLevel.ONE)
     try:
         rows = driver.execute(statement, timeout=NODE_TIMEOUT_S, host=host).all()
-    except InvalidRequest:
-        # Before 4.0 there is no such table.
+    except (InvalidRequest, Unauthorized):
+        # Before 4.0 there is no such table, and not every login may read it.
         return SourceNode(address, here, version, True, None)
     except DRIVER_ERRORS:
         return SourceNode(address, here, version, False, None)

@@ -35,21 +35,22 @@ class SqsReplayQueue:
 
     def __init__(self, sqs: Any, queue_url: str, clock: Clock) -> None:
         self._sqs, self._queue_url, self._clock = sqs, queue_url, clock
-        self._due: dict[Hint, float] = {}
+        self._due: dict[tuple[Hint, int], float] = {}
+        """By hint and its `altered_us`, which its copies need not share."""
 
     def send(self, items: Sequence[Later]) -> list[HintferryError | None]:
         """Keep the items; for each, None once it is kept, or why it could not be."""
         now = self._clock.now()
-        self._due = {hint: due for hint, due in self._due.items() if due > now}
-        needed = [item for item in items if self._due.get(item.hint, 0.0) < now + item.delay_s]
-        errors: dict[Hint, HintferryError | None] = {}
+        self._due = {look: due for look, due in self._due.items() if due > now}
+        needed = [item for item in items if self._due.get(_look(item), 0.0) < now + item.delay_s]
+        errors: dict[tuple[Hint, int], HintferryError | None] = {}
         for first in range(0, len(needed), MESSAGES_PER_CALL):
             part = needed[first : first + MESSAGES_PER_CALL]
             for item, error in zip(part, self._send(part), strict=True):
-                errors[item.hint] = error
+                errors[_look(item)] = error
                 if error is None and item.delay_s:
-                    self._due[item.hint] = now + item.delay_s + SHARED_WITHIN_S
-        return [errors.get(item.hint) for item in items]
+                    self._due[_look(item)] = now + item.delay_s + SHARED_WITHIN_S
+        return [errors.get(_look(item)) for item in items]
 
     def _send(self, items: Sequence[Later]) -> list[HintferryError | None]:
         entries = [_entry(index, item) for index, item in enumerate(items)]
@@ -65,6 +66,10 @@ class SqsReplayQueue:
             else None
             for index in range(len(items))
         ]
+
+
+def _look(item: Later) -> tuple[Hint, int]:
+    return item.hint, item.hint.altered_us
 
 
 def _entry(index: int, item: Later) -> dict[str, Any]:

@@ -79,6 +79,11 @@ class _SecretPassword(AuthProvider):
     def __init__(self, secret: Callable[[], Secret]) -> None:
         self._secret = secret
 
+    @property
+    def username(self) -> str:
+        """Return the role that logs in."""
+        return self._secret()["username"]
+
     def new_authenticator(self, host: str) -> Authenticator:
         secret = self._secret()
         return PlainTextAuthenticator(secret["username"], secret["password"])

@@ -6,18 +6,19 @@ their bounds as text that not every type survives, so they too mean the whole pa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from hintferry.adapters.hint_record import Lookup
 from hintferry.adapters.keycodec import from_json
 from hintferry.core.errors import Undecodable
 from hintferry.core.hint import Hint, Scope
-from hintferry.core.schema import Column, Key, Table, TableId
+from hintferry.core.schema import Column, Key, TableId
 
 _OPERATIONS = frozenset("iudr")
 
 
-def decode(value: Mapping[str, Any], lookup: Callable[[TableId], Table]) -> Hint:
+def decode(value: Mapping[str, Any], lookup: Lookup) -> Hint:
     """The hint in a stock record's value. Raises Undecodable, UnknownTable, SideFault."""
     operation = value.get("op")
     if not isinstance(operation, str) or operation not in _OPERATIONS:
@@ -25,7 +26,7 @@ def decode(value: Mapping[str, Any], lookup: Callable[[TableId], Table]) -> Hint
     source, after = value.get("source"), value.get("after")
     if not isinstance(source, dict) or not isinstance(after, dict):
         raise Undecodable("it has no source or no after")
-    table = lookup(TableId(str(source.get("keyspace")), str(source.get("table"))))
+    table = lookup(TableId(str(source.get("keyspace")), str(source.get("table"))), 0)
     partition = _partition_key(after, table.partition_key)
     clustering = _components(after, table.clustering)
     has_statics = bool(table.statics)

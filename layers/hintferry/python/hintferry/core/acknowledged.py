@@ -18,8 +18,8 @@ KEYS = 20_000
 """As many are remembered; copies come soon or, after an outage, are read once more."""
 
 MARGIN_US = 1_000_000
-"""The broker's clock may be behind ours by as much. Longer, too, than a change of the schema may
-go unseen: what the read did not know to ask for was written after the hint."""
+"""The broker's clock may be behind ours by as much. Longer, too, than a change of the schema goes
+unseen where hints do not tell of it."""
 
 
 class Acknowledged:
@@ -28,10 +28,16 @@ class Acknowledged:
     def __init__(self, most: int = KEYS) -> None:
         """`most` keys are remembered; 0 where no hint ever comes that could be skipped."""
         self._most = most
-        self._starts: dict[tuple[TableId, Key, Key | None], int] = {}
+        self._starts: dict[tuple[TableId, Key, Key | None], tuple[int, int]] = {}
+        """When each was read, and how its table was known then (`altered_us`)."""
 
-    def add(self, work: RowWork | StaticWork, statements: Sequence[Statement]) -> None:
-        """The target acknowledged these statements, all that `work` asks for."""
+    def add(
+        self, work: RowWork | StaticWork, statements: Sequence[Statement], altered_us: int
+    ) -> None:
+        """The target acknowledged these statements, all that `work` asks for.
+
+        `altered_us`: of the table by which it was read.
+        """
         if not self._most:
             return
         starts = [one.timestamp for one in statements if not isinstance(one, Add)]
@@ -42,7 +48,7 @@ class Acknowledged:
         for key in keys:
             where = work.table, work.partition, key
             # Taken out first, so that the oldest stays in front.
-            self._starts[where] = max(start, self._starts.pop(where, 0))
+            self._starts[where] = max((start, altered_us), self._starts.pop(where, (0, 0)))
         while len(self._starts) > self._most:
             del self._starts[next(iter(self._starts))]
 
@@ -55,9 +61,11 @@ class Acknowledged:
             return False
         since = appended_at_ms * 1000 + MARGIN_US
         if hint.scope is Scope.ROW:
-            is_row_read = self._start(hint, hint.clustering) >= since
-            return is_row_read and (not hint.statics_due or self._start(hint, None) >= since)
-        return hint.scope is Scope.STATIC and self._start(hint, None) >= since
+            is_row_read = self._is_read(hint, hint.clustering, since)
+            return is_row_read and (not hint.statics_due or self._is_read(hint, None, since))
+        return hint.scope is Scope.STATIC and self._is_read(hint, None, since)
 
-    def _start(self, hint: Hint, key: Key | None) -> int:
-        return self._starts.get((hint.table, hint.partition, key), 0)
+    def _is_read(self, hint: Hint, key: Key | None, since: int) -> bool:
+        start, altered_us = self._starts.get((hint.table, hint.partition, key), (0, 0))
+        # What the hint speaks of may be in a column that the read did not know.
+        return start >= since and altered_us >= hint.altered_us

@@ -171,6 +171,13 @@ def _table_faults(name: str, row: Optional[Dict[str, Any]]) -> Iterable[Fault]:
             "A write on one replica may be seen by one read and not by the next: ALTER TABLE "
             f"{in_cql(name)} WITH read_repair = 'BLOCKING'.",
         )  # fmt: skip
+    # Where DataStax Enterprise keeps which rows a role may see; Apache Cassandra has no such thing.
+    if "DSE_RLACA" in (row.get("extensions") or ()):
+        yield Fault(
+            f"table {name}", "rows restricted by role",
+            "A login that may not see a row deletes it on the target: UNRESTRICT ROWS ON "
+            f"{in_cql(name)}.",
+        )  # fmt: skip
     if row.get("memtable"):
         yield Fault(
             f"table {name}", "a memtable of its own",

@@ -65,6 +65,8 @@ class SliceWork:
     slice: Slice
     records: tuple[int, ...]
     errand: Errand = Errand.NEWS
+    altered_us: int = 0
+    """The latest of its hints: what is done of it later must know the table so."""
 
 
 Work = RowWork | StaticWork | SliceWork
@@ -79,8 +81,10 @@ class _Partition:
     slices: dict[Slice, list[int]] = field(default_factory=dict)
     errands: dict[Slice, set[Errand]] = field(default_factory=dict)
     statics: list[int] = field(default_factory=list)
+    altered_us: int = 0
 
     def add(self, index: int, hint: Hint) -> None:
+        self.altered_us = max(self.altered_us, hint.altered_us)
         if hint.scope is Scope.ROW:
             self.rows.setdefault(hint.clustering, []).append(index)
             if hint.errand is Errand.REPAIR:
@@ -95,7 +99,7 @@ class _Partition:
         for part, records in self.slices.items():
             errands = self.errands[part]
             errand = errands.pop() if len(errands) == 1 else Errand.NEWS
-            yield SliceWork(table, partition, part, tuple(records), errand)
+            yield SliceWork(table, partition, part, tuple(records), errand, self.altered_us)
         if self.statics:
             yield StaticWork(table, partition, tuple(self.statics))
         for is_repair in (False, True) if self.repairs else (False,):

@@ -10,6 +10,7 @@ HintferryError
 ├── SideFault              a whole side cannot serve now: back off, then return the records
 │   ├── Unavailable            down, or too slow
 │   │   └── Unreachable            no connection to it can be made
+│   ├── Masked                 it shows other values than it stores
 │   └── Throttled              asked for less
 ├── Overwhelmed            a side that serves others fails to read this: ask for less, or park it
 ├── Fenced                 its table was cut over: skip the record
@@ -97,6 +98,10 @@ class Unavailable(SideFault):
 
 class Unreachable(Unavailable):
     """No connection to the side can be made."""
+
+
+class Masked(SideFault):
+    """The source shows our login other values of a table than it stores."""
 
 
 class Throttled(SideFault):

@@ -41,4 +41,11 @@ def followups(work: Work, rest: Slice | None) -> list[Later]:
 
 
 def _hint(work: SliceWork, part: Slice, errand: Errand) -> Hint:
-    return Hint(work.table, work.partition, Scope.SLICE, slice=part, errand=errand)
+    return Hint(
+        work.table,
+        work.partition,
+        Scope.SLICE,
+        slice=part,
+        errand=errand,
+        altered_us=work.altered_us,
+    )

@@ -87,7 +87,9 @@ class UserType:
 class Table:
     """One table's columns by kind: keys by position, the rest by name as the server lists them.
 
-    `user_types` are those that its columns use, by name.
+    `user_types` are those that its columns use, by name. `masked`: columns that a login without the
+    permission UNMASK is shown masked. `altered_us`: when the table, or a type of its keyspace, was
+    last altered, as the node knew it that described it (microseconds; 0: not known).
     """
 
     id: TableId
@@ -96,6 +98,8 @@ class Table:
     statics: tuple[Column, ...] = ()
     regulars: tuple[Column, ...] = ()
     user_types: tuple[UserType, ...] = ()
+    masked: tuple[str, ...] = ()
+    altered_us: int = 0
 
     def __hash__(self) -> int:
         # What is made of a table once is looked up for every statement.

@@ -50,8 +50,8 @@ class ReplicatedCluster:
         """The replicas that answer."""
         return [replica for replica in range(REPLICAS) if replica not in self.down]
 
-    def table(self, table: TableId) -> Table:
-        """The table. Raises UnknownTable."""
+    def table(self, table: TableId, altered_us: int = 0) -> Table:
+        """The table; its nodes never differ. Raises UnknownTable."""
         try:
             return self._tables[table]
         except KeyError:

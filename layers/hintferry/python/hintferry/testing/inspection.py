@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hintferry.core.errors import HintferryError, UnknownTable
+from hintferry.core.errors import HintferryError, Masked, UnknownTable
 from hintferry.core.schema import Table, TableId
 from hintferry.core.source import KeyspaceText, SourceFacts, SourceNode
 from hintferry.ports import Scan
@@ -22,6 +22,8 @@ class ScriptedInspection:
     ) -> None:
         self._facts, self._tables, self._scan = facts, tables, scan
         self.closed = False
+        self.masked: Masked | None = None
+        """Why no table is read, if so."""
 
     def scan(self) -> Scan:
         """What was given."""
@@ -29,6 +31,8 @@ class ScriptedInspection:
 
     def table(self, table: TableId) -> Table:
         """One of those that were given."""
+        if self.masked is not None:
+            raise self.masked
         if table not in self._tables:
             raise UnknownTable(f"the source has no table {table}")
         return self._tables[table]

@@ -42,7 +42,11 @@ class ReplicatedSource:
         self._random = random or Random(0)
         self._in_flight, self._most_rows = reads_in_flight, most_rows
 
-    def table(self, table: TableId) -> Table:
+    def table(self, table: TableId, altered_us: int = 0) -> Table:
+        """The table. Raises UnknownTable."""
+        return self._cluster.table(table, altered_us)
+
+    def agreed(self, table: TableId) -> Table:
         """The table. Raises UnknownTable."""
         return self._cluster.table(table)
 
