@@ -1,0 +1,210 @@
+"""One of three real nodes missed an ALTER: nothing is read, and settled, without the new column.
+
+It stands still until the others take it for down, and hears of the change by gossip when it goes
+on, after a delay. Until then it is asked like the others, also by workers that begin to work then.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import time
+from base64 import b64encode
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from threading import Lock, Thread
+from typing import Any
+
+import pytest
+from cassandra import ConsistencyLevel
+from cassandra.cluster import Cluster
+from cassandra.policies import WhiteListRoundRobinPolicy
+from cassandra.query import SimpleStatement
+
+from hintferry import wiring
+from hintferry.adapters.cassandra import CassandraSource
+from hintferry.adapters.clock import WallClock
+from hintferry.adapters.debezium import HintDecoder
+from hintferry.adapters.session import CqlSession
+from hintferry.adapters.source_settings import SourceSettings
+from hintferry.core.coalesce import coalesce
+from hintferry.core.errors import HintferryError, SideFault
+from hintferry.core.hint import Hint, Record
+from hintferry.core.rows import Snapshot
+from hintferry.core.schema import TableId
+from sandbox import cassandra
+from sandbox.addresses import claim
+from sandbox.cassandra import Node, Ring
+from sandbox.release import CASSANDRA_5
+from sandbox.waiting import until
+
+pytestmark = [pytest.mark.stack, pytest.mark.soak, pytest.mark.timeout(400)]
+
+ORDERS, LATE = TableId("shop", "orders"), TableId("shop", "late")
+PULLED_AFTER_S = 15
+"""A node that hears of another schema asks for it after so long."""
+
+WORKERS = 4
+RENEWED_AFTER_S = 1.0
+"""Workers that know nothing yet meet the late node, too."""
+
+SOON = replace(CASSANDRA_5, yaml=f"{CASSANDRA_5.yaml}\nphi_convict_threshold: 5")
+
+
+@dataclass
+class Seen:
+    """What became of hints, by second since the late node went on."""
+
+    since: float
+    counts: Counter[tuple[int, str]] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    lock: Any = field(default_factory=Lock)
+
+    def enter(self, what: str, error: Exception | None = None) -> None:
+        with self.lock:
+            self.counts[int(time.time() - self.since), what] += 1
+            if error is not None:
+                self.faults[f"{type(error).__name__}: {error}"] += 1
+
+    def of(self, what: str) -> int:
+        return sum(count for (_, kind), count in self.counts.items() if kind == what)
+
+
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Node]]:
+    ports = [(11 + n, port) for n in range(3) for port in (cassandra.PORT, cassandra.STORAGE_PORT)]
+    delay = f"-Dcassandra.migration_delay_ms={PULLED_AFTER_S * 1000}"
+    with claim(ports) as block:
+        hosts = tuple(block.address(11 + n) for n in range(3))
+        ring = Ring("late", "datacenter1", hosts, cdc=False, release=SOON, java=(delay,))
+        root = tmp_path_factory.mktemp("late")
+        made = [Node(ring, host, root / host) for host in hosts]
+        try:
+            for node in made:
+                node.spawn()
+            for node in made:
+                node.wait_ready()
+            yield made
+        finally:
+            for node in made:
+                os.kill(node.pid, signal.SIGCONT)
+                node.kill()
+
+
+@pytest.fixture
+def admin(nodes: list[Node]) -> Iterator[Any]:
+    """A session with the two nodes that do not stand still."""
+    hosts = [node.host for node in nodes[:2]]
+    cluster = Cluster(
+        hosts[:1],
+        cassandra.PORT,
+        protocol_version=4,
+        max_schema_agreement_wait=1,
+        load_balancing_policy=WhiteListRoundRobinPolicy(hosts),
+    )
+    session = cluster.connect()
+    session.default_timeout = 60
+    yield session
+    cluster.shutdown()
+
+
+def altered_us(admin: Any, table: TableId) -> int:
+    """As capture on a node that knows the latest schema tells it."""
+    query = (
+        "SELECT WRITETIME(gc_grace_seconds) FROM system_schema.tables"
+        " WHERE keyspace_name = %s AND table_name = %s"
+    )
+    found: int = admin.execute(query, tuple(table)).one()[0]
+    return found
+
+
+def record(table: TableId, altered: int) -> Record:
+    value = {
+        "hint": 1,
+        "scope": "row",
+        "keyspace": table.keyspace,
+        "table": table.name,
+        "pk": [b64encode((1).to_bytes(4)).decode()],
+        "ck": [],
+        "start": None,
+        "end": None,
+        "altered_us": altered,
+    }
+    return Record("topic", 0, 0, None, None, json.dumps(value).encode())
+
+
+def work(nodes: list[Node], records: list[Record], seen: Seen, until_s: float) -> None:
+    """A worker like the processor, which begins as a new one again and again."""
+    settings = SourceSettings(tuple(node.host for node in nodes), cassandra.PORT, "datacenter1")
+    near = wiring.source_session(settings)
+    while time.time() < until_s:
+        source = CassandraSource(near, WallClock())
+        decode, born = HintDecoder(source.table), time.time()
+        while time.time() < born + RENEWED_AFTER_S:
+            for one in records:
+                settle(near, source, decode, one, seen)
+            time.sleep(random.uniform(0.02, 0.08))
+    near.close()
+
+
+def settle(
+    near: CqlSession, source: CassandraSource, decode: HintDecoder, one: Record, seen: Seen
+) -> None:
+    try:
+        hint = decode(one)
+        assert isinstance(hint, Hint)
+        ((_, found),) = source.read(coalesce([(0, hint)]))  # type: ignore[arg-type]
+    except HintferryError as error:
+        found = error
+    if isinstance(found, Snapshot):
+        values = dict(zip(found.table.regular_names, found.rows[()].values, strict=True))
+        seen.enter("with the column" if values.get("c") == b"NEW" else "WITHOUT THE COLUMN")
+    elif isinstance(found, SideFault):
+        seen.enter("held", found)
+    else:
+        seen.enter("PARKED", found)
+
+
+def test_no_read_is_settled_without_a_column_that_a_node_is_late_to_know(
+    nodes: list[Node], admin: Any
+) -> None:
+    three = "{'class': 'NetworkTopologyStrategy', 'datacenter1': 3}"
+    admin.execute(f"CREATE KEYSPACE shop WITH replication = {three}")
+    admin.execute("CREATE TABLE shop.orders (a int PRIMARY KEY, v text)")
+    stand_still(nodes[2])
+    until(lambda: is_down(admin, nodes[2]), 60, "the others take the third node for down")
+    admin.execute("ALTER TABLE shop.orders ADD c text")
+    admin.execute("CREATE TABLE shop.late (a int PRIMARY KEY, c text)")
+    for table in (ORDERS, LATE):
+        write = f"INSERT INTO shop.{table.name} (a, c) VALUES (1, 'NEW')"
+        admin.execute(SimpleStatement(write, consistency_level=ConsistencyLevel.QUORUM))
+    records = [record(table, altered_us(admin, table)) for table in (ORDERS, LATE)]
+    os.kill(nodes[2].pid, signal.SIGCONT)
+    seen = Seen(time.time())
+    end = seen.since + 2.5 * PULLED_AFTER_S
+    workers = [Thread(target=work, args=(nodes, records, seen, end)) for _ in range(WORKERS)]
+    for one in workers:
+        one.start()
+    for one in workers:
+        one.join()
+    for (second, what), count in sorted(seen.counts.items()):
+        print(f"{second:3} s: {what}: {count}")
+    for fault, count in seen.faults.most_common(12):
+        print(count, fault)
+    assert seen.of("WITHOUT THE COLUMN") == 0
+    assert seen.of("PARKED") == 0
+    assert seen.of("held") > 0
+    assert seen.of("with the column") > 100
+
+
+def stand_still(node: Node) -> None:
+    os.kill(node.pid, signal.SIGSTOP)
+
+
+def is_down(admin: Any, node: Node) -> bool:
+    """By the gossip of the first node."""
+    rows = admin.execute("SELECT address, up FROM system_views.gossip_info").all()
+    return any(str(address) == node.host and not up for address, up in rows)
