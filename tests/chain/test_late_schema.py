@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 from cassandra import ConsistencyLevel
-from cassandra.cluster import Cluster
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
 from cassandra.policies import WhiteListRoundRobinPolicy
 from cassandra.query import SimpleStatement
 
@@ -98,15 +98,15 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Node]]:
 def admin(nodes: list[Node]) -> Iterator[Any]:
     """A session with the two nodes that do not stand still."""
     hosts = [node.host for node in nodes[:2]]
+    profile = ExecutionProfile(WhiteListRoundRobinPolicy(hosts), request_timeout=60)
     cluster = Cluster(
         hosts[:1],
         cassandra.PORT,
         protocol_version=4,
         max_schema_agreement_wait=1,
-        load_balancing_policy=WhiteListRoundRobinPolicy(hosts),
+        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
     )
     session = cluster.connect()
-    session.default_timeout = 60
     yield session
     cluster.shutdown()
 
