@@ -20,8 +20,7 @@ JVM_OPTIONS = f"@{templates.CONF / 'jvm.options'}"
 
 @dataclass(frozen=True, slots=True)
 class Ring:
-    """One cluster: its name, its only datacenter, the addresses of its nodes, and options of their
-    JVMs."""
+    """One cluster: its name, its only datacenter, and the addresses of its nodes."""
 
     name: str
     datacenter: str
@@ -30,7 +29,6 @@ class Ring:
     release: Release = CASSANDRA_5
     segment: str = "4MiB"
     most_tombstones: int = 100_000
-    java: tuple[str, ...] = ()
 
     def tokens(self, host: str) -> str:
         """Evenly spread tokens, given beforehand so that all nodes can start at once."""
@@ -52,7 +50,7 @@ class Node(Part):
         self.classes = java.archive(ring.release.jars) if ring.release.archived else None
         name = f"Cassandra {host} ({ring.name})"
         ready = "Starting listening for CQL clients"
-        super().__init__(name, self._java(ring), home / "log", ready, patience=300)
+        super().__init__(name, self._java(), home / "log", ready, patience=300)
 
     def wait_ready(self) -> None:
         super().wait_ready()
@@ -63,7 +61,7 @@ class Node(Part):
         with socket.socket() as probe:
             return probe.connect_ex((self.host, PORT)) == 0
 
-    def _java(self, ring: Ring) -> list[str]:
+    def _java(self) -> list[str]:
         options = [
             JVM_OPTIONS,
             "-Xss256k",
@@ -84,7 +82,6 @@ class Node(Part):
             "-Dcassandra.migration_delay_ms=10000",
             "-Dcassandra.superuser_setup_delay_ms=0",
             "-Dcassandra.skip_wait_for_gossip_to_settle=0",
-            *ring.java,
         ]
         return java.command(
             self.release.jars,

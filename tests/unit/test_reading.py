@@ -203,6 +203,7 @@ def test_pieces_of_a_slice_lend_their_time_to_the_next(monkeypatch: pytest.Monke
 
 REFUSALS = {
     "unconfigured table shop.orders": SideFault,
+    "table orders does not exist": SideFault,
     "Undefined column name v": SideFault,
     "keyspace shop does not exist": SideFault,
     "User arn:aws:iam::1:role/r has no MODIFY permission on <table shop.orders>": SideFault,

@@ -27,6 +27,7 @@ NO_ANSWER = (OperationTimedOut, ReadTimeout)
 
 PASSING = (
     re.compile(r"^unconfigured table"),
+    re.compile(r"^table [^ ]+ does not exist"),
     re.compile(r"^undefined (column|name)"),
     re.compile(r"^unknown identifier"),
     re.compile(r"^keyspace '?[^ ]+'? does not exist"),
