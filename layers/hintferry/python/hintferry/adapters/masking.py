@@ -17,6 +17,7 @@ from hintferry.adapters import cql
 from hintferry.adapters.faults import translate
 from hintferry.adapters.node_schema import NodeSchema
 from hintferry.adapters.session import CqlSession
+from hintferry.core.cql_text import quoted
 from hintferry.core.errors import Masked, Side
 from hintferry.core.schema import Table, TableId
 
@@ -109,10 +110,10 @@ def _restricted(table: Table) -> str | None:
     masked = [one for one in columns if one.name in table.masked]
     for column in masked:
         if not column.multicell:
-            return cql.read_nothing(table, f"{cql.quoted(column.name)} IN ()")
+            return cql.read_nothing(table, f"{quoted(column.name)} IN ()")
     for column in masked:
         if column.cql_type.startswith(COLLECTIONS):
-            return cql.read_nothing(table, f"{cql.quoted(column.name)} CONTAINS null")
+            return cql.read_nothing(table, f"{quoted(column.name)} CONTAINS null")
     return None
 
 
