@@ -1,13 +1,17 @@
 """The connector that reads one source node's commit log: ours, or the stock one."""
 
+import json
 import re
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from sandbox import java, templates
 from sandbox.addresses import free_port
 from sandbox.cassandra import JVM_OPTIONS, Node, Ring
 from sandbox.endpoints import Capture
 from sandbox.process import Part
+from sandbox.waiting import until
 
 _MAIN = {
     Capture.OURS: "hintferry.capture.CaptureTask",
@@ -22,10 +26,15 @@ class Connector(Part):
         self, kind: Capture, ring: Ring, node: Node, kafka: str, prefix: str, home: Path
     ) -> None:
         self._kind = kind
+        self._state = home / "offsets" / "capture_state.json"
         self.http_port = free_port("127.0.0.1")
         home.mkdir(parents=True, exist_ok=True)
         driver = templates.write(
-            "driver.conf", home / "driver.conf", host=node.host, datacenter=ring.datacenter
+            "driver.conf",
+            home / "driver.conf",
+            host=node.host,
+            datacenter=ring.datacenter,
+            schema="true" if kind is Capture.STOCK else "false",
         )
         properties = templates.write(
             "connector.properties",
@@ -55,20 +64,34 @@ class Connector(Part):
         super().__init__(name, command, home / "log", ready, patience=300)
 
     def wait_for_table(self, keyspace: str, table: str, seconds: float) -> None:
-        """Block until the connector has taken over the schema of a table (plain lower-case names).
+        """Block until the connector captures a table; for the stock one a plain lower-case name.
 
-        Ours says so in its log once its copy of Cassandra's schema holds the table. The stock one
-        overlooks tables that are made together with their keyspace or their types; it knows for
-        sure only what it finds at its start, and lists that.
+        Ours says so in its state. The stock one overlooks tables that are made together with their
+        keyspace or their types; it knows for sure only what it finds at its start, and lists that.
         """
-        if self._kind is Capture.STOCK and not self._lists(keyspace, table):
-            self.restart()
-        known = f"{keyspace}.{table} is known (cdc=true)"
+        if self._kind is Capture.OURS:
+            captures = partial(self.captures, keyspace, table)
+            until(captures, seconds, f"{self.name} captures {keyspace}.{table}")
+            return
         listed = f"CREATE TABLE {keyspace}.{table} ("
-        self.wait_for(re.compile(f"{re.escape(known)}|{re.escape(listed)}"), seconds)
+        if listed not in self.output():
+            self.restart()
+        self.wait_for(re.compile(re.escape(listed)), seconds)
 
-    def _lists(self, keyspace: str, table: str) -> bool:
-        return f"CREATE TABLE {keyspace}.{table} (" in self.output()
+    def state(self) -> dict[str, Any]:
+        """What ours tells of itself; nothing before it first did."""
+        try:
+            state: dict[str, Any] = json.loads(self._state.read_text())
+        except FileNotFoundError:
+            return {"tables": []}
+        return state
+
+    def captures(self, keyspace: str, table: str) -> bool:
+        """Whether ours captures the table now."""
+        return any(
+            (one["keyspace"], one["table"]) == (keyspace, table) and "since" in one
+            for one in self.state()["tables"]
+        )
 
 
 def _options(node: Node, home: Path) -> list[str]:

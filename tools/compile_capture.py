@@ -11,7 +11,8 @@ from tools.steps import run
 # Some of the other jars hold copies of packages that the JDK's modules own; the compiler refuses.
 _NEEDED = re.compile(
     r"/(cassandra-all|debezium-|kafka-clients|connect-api|guava|slf4j-api|java-driver-core"
-    r"|metrics-core|agrona|commons-lang3|antlr-runtime)[^/]*\.jar$"
+    r"|metrics-core|jackson-(?:core|databind|annotations)|agrona|commons-lang3|antlr-runtime)"
+    r"[^/]*\.jar$"
 )
 _SAME_DATE = (2000, 1, 1, 0, 0, 0)
 

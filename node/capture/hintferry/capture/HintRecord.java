@@ -1,5 +1,6 @@
 package hintferry.capture;
 
+import hintferry.capture.Acknowledged.Sent;
 import io.debezium.connector.cassandra.ChangeRecord;
 import io.debezium.connector.cassandra.SourceInfo;
 import java.util.List;
@@ -15,15 +16,21 @@ final class HintRecord extends ChangeRecord {
     private final long alteredMicros;
     private final long writtenMicros;
     private final String node;
+    private final Sent sent;
 
     HintRecord(SourceInfo source, Hint hint, List<byte[]> partitionKey, long alteredMicros,
-               long writtenMicros, String node, boolean marksOffset) {
-        super(source, null, Hint.KEY, Hint.VALUE, operation(hint.op()), marksOffset);
+               long writtenMicros, String node, Sent sent) {
+        super(source, null, Hint.KEY, Hint.VALUE, operation(hint.op()), false);
         this.hint = hint;
         this.partitionKey = partitionKey;
         this.alteredMicros = alteredMicros;
         this.writtenMicros = writtenMicros;
         this.node = node;
+        this.sent = sent;
+    }
+
+    Sent sent() {
+        return sent;
     }
 
     @Override

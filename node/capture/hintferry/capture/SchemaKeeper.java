@@ -1,204 +1,227 @@
 package hintferry.capture;
 
-import com.datastax.oss.driver.api.core.CqlIdentifier;
-import com.datastax.oss.driver.api.core.metadata.schema.KeyspaceMetadata;
-import com.datastax.oss.driver.api.core.metadata.schema.TableMetadata;
-import com.datastax.oss.driver.api.core.session.Session;
-import com.datastax.oss.driver.api.core.type.UserDefinedType;
-import io.debezium.connector.cassandra.AbstractSchemaChangeListener;
-import io.debezium.connector.cassandra.CassandraConnectorConfig;
-import io.debezium.connector.cassandra.SchemaHolder;
+import com.datastax.oss.driver.api.core.DriverException;
+import com.datastax.oss.driver.api.core.cql.Row;
+import java.nio.ByteBuffer;
+import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
-import org.apache.cassandra.cql3.CQLFragmentParser;
-import org.apache.cassandra.cql3.CqlParser;
-import org.apache.cassandra.schema.KeyspaceParams;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import org.apache.cassandra.exceptions.ConfigurationException;
+import org.apache.cassandra.schema.Keyspaces;
 import org.apache.cassandra.schema.Schema;
 import org.apache.cassandra.schema.TableId;
-import org.apache.cassandra.schema.Tables;
-import org.apache.cassandra.schema.Types;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Keeps Cassandra's own schema, by which the commit log is read, equal to the live node's. Types
- * come with their keyspace, so a table may use one that was made while we run.
+ * Keeps the schema by which the commit log is read equal to that of the node whose log it is, and
+ * knows since when each table is captured without a hole.
  */
-final class SchemaKeeper extends AbstractSchemaChangeListener {
+final class SchemaKeeper {
     private static final Logger LOG = LoggerFactory.getLogger(SchemaKeeper.class);
-    /** The driver hears of DDL after a second or two; a busy cluster agrees a little later. */
-    private static final long PATIENCE_MS = 10_000;
+    private static final long LOOK_EVERY_MS = 250;
+    /** A table that was altered while nobody looked may have been without cdc in between. */
+    private static final long UNWATCHED_MS = 5_000;
+    private static final long SAY_EVERY_MS = 10_000;
 
-    private final Set<TableId> dropped = ConcurrentHashMap.newKeySet();
-    private final Set<TableId> givenUp = ConcurrentHashMap.newKeySet();
-    private volatile Session session;
-    private long version;
+    private final OwnNode node;
+    private final Set<TableId> gone = ConcurrentHashMap.newKeySet();
+    private final Map<TableId, Long> since = new HashMap<>();
+    private final ScheduledExecutorService looks = Executors.newSingleThreadScheduledExecutor(
+            work -> CaptureTask.daemon("hintferry-schema", work));
+    private volatile NodeSchema known = NodeSchema.NONE;
+    /** When the node last said that `known` holds. */
+    private volatile long lookedAt;
+    private Runnable whenChanged = () -> { };
+    private long saidAt;
 
-    SchemaKeeper(CassandraConnectorConfig config) {
-        super(config.getLogicalName(), config.getSourceInfoStructMaker(), new SchemaHolder());
+    SchemaKeeper(OwnNode node) {
+        this.node = node;
     }
 
-    synchronized long version() {
-        return version;
-    }
-
-    /** Waits for a newer schema than `seen`; not twice for one table while nothing changes. */
-    synchronized boolean changesAfter(long seen, TableId table) {
-        long deadline = System.currentTimeMillis() + PATIENCE_MS;
-        while (version == seen && !givenUp.contains(table)) {
-            long left = deadline - System.currentTimeMillis();
-            if (left <= 0)
-                givenUp.add(table);
-            else
-                pause(left);
-        }
-        return version != seen;
-    }
-
-    org.apache.cassandra.schema.TableMetadata table(TableId id) {
-        return Schema.instance.getTableMetadata(id);
-    }
-
-    boolean wasDropped(TableId id) {
-        return dropped.contains(id);
-    }
-
-    /** The other tables of the keyspace whose partition key has the same shape. */
-    List<org.apache.cassandra.schema.TableMetadata> siblings(
-            org.apache.cassandra.schema.TableMetadata table) {
-        return Schema.instance.getKeyspaceMetadata(table.keyspace).tables.stream()
-                .filter(other -> !other.id.equals(table.id)
-                        && other.partitionKeyType.equals(table.partitionKeyType)).toList();
-    }
-
-    @Override
-    public void onSessionReady(Session ready) {
-        session = ready;
-        for (KeyspaceMetadata keyspace : ready.getMetadata().getKeyspaces().values()) {
-            if (keyspace.isVirtual() || keyspace.getName().asInternal().startsWith("system"))
-                continue;
-            onKeyspaceCreated(keyspace);
-        }
-    }
-
-    /** The driver tells of a keyspace and the tables it finds in it by this one call. */
-    @Override
-    public void onKeyspaceCreated(KeyspaceMetadata keyspace) {
-        takeOver(keyspace);
-        keyspace.getTables().values().forEach(table -> takeOver(table, keyspace));
-    }
-
-    @Override
-    public void onKeyspaceUpdated(KeyspaceMetadata current, KeyspaceMetadata previous) {
-        takeOver(current);
-    }
-
-    private void takeOver(KeyspaceMetadata keyspace) {
-        String name = keyspace.getName().asInternal();
-        attempt("keyspace " + name, () -> Schema.instance.updateHandler.apply(all -> {
-            var known = all.getNullable(name);
-            var params = KeyspaceParams.create(keyspace.isDurableWrites(), keyspace.getReplication());
-            return all.withAddedOrUpdated((known == null
-                    ? org.apache.cassandra.schema.KeyspaceMetadata.create(name, params)
-                    : known.withSwapped(params)).withSwapped(types(keyspace)));
-        }, true));
-    }
-
-    @Override
-    public void onKeyspaceDropped(KeyspaceMetadata keyspace) {
-        keyspace.getTables().values().forEach(this::onTableDropped);
-        String name = keyspace.getName().asInternal();
-        attempt("keyspace " + name,
-                () -> Schema.instance.updateHandler.apply(all -> all.without(name), true));
-    }
-
-    @Override
-    public void onUserDefinedTypeCreated(UserDefinedType type) {
-        takeOver(live(type.getKeyspace()));
-    }
-
-    @Override
-    public void onUserDefinedTypeUpdated(UserDefinedType current, UserDefinedType previous) {
-        // A table holds its types by value, so the tables are taken over again too.
-        onKeyspaceCreated(live(current.getKeyspace()));
-    }
-
-    @Override
-    public void onTableCreated(TableMetadata table) {
-        takeOver(table, live(table.getKeyspace()));
-    }
-
-    private void takeOver(TableMetadata table, KeyspaceMetadata keyspace) {
-        String name = table.getKeyspace() + "." + table.getName();
-        attempt("table " + name, () -> {
-            Types types = types(keyspace);
-            var metadata = CQLFragmentParser
-                    .parseAny(CqlParser::createTableStatement, table.describe(true), "CREATE TABLE")
-                    .keyspace(keyspace.getName().asInternal()).prepare(null).builder(types)
-                    .id(TableId.fromUUID(table.getId().orElseThrow())).build();
-            Schema.instance.updateHandler.apply(all -> {
-                var known = all.getNullable(metadata.keyspace);
-                Tables others = without(known.tables, metadata.name);
-                return all.withAddedOrUpdated(known.withSwapped(types).withSwapped(others.with(metadata)));
-            }, true);
-            LOG.info("Table {} is known (cdc={}).", name, metadata.params.cdc);
-        });
-    }
-
-    @Override
-    public void onTableUpdated(TableMetadata current, TableMetadata previous) {
-        onTableCreated(current);
-    }
-
-    @Override
-    public void onTableDropped(TableMetadata table) {
-        table.getId().map(TableId::fromUUID).ifPresent(dropped::add);
-        String keyspace = table.getKeyspace().asInternal();
-        attempt("table " + keyspace + "." + table.getName(), () -> Schema.instance.updateHandler.apply(all -> {
-            var known = all.getNullable(keyspace);
-            return known == null ? all : all.withAddedOrUpdated(
-                    known.withSwapped(without(known.tables, table.getName().asInternal())));
-        }, true));
-    }
-
-    private KeyspaceMetadata live(CqlIdentifier keyspace) {
-        return session.getMetadata().getKeyspace(keyspace).orElseThrow();
-    }
-
-    private static Types types(KeyspaceMetadata keyspace) {
-        Types.RawBuilder builder = Types.rawBuilder(keyspace.getName().asInternal());
-        keyspace.getUserDefinedTypes().values().forEach(type -> CQLFragmentParser
-                .parseAny(CqlParser::createTypeStatement, type.describe(false), "CREATE TYPE")
-                .addToRawBuilder(builder));
-        return builder.build();
-    }
-
-    private static Tables without(Tables tables, String name) {
-        return tables.getNullable(name) == null ? tables : tables.without(name);
-    }
-
-    /** A table that cannot be taken over must not cost the others their hints. */
-    private void attempt(String what, Runnable change) {
-        try {
-            change.run();
-        }
-        catch (RuntimeException | AssertionError cause) {
-            LOG.error("The schema of {} could not be taken over; its writes are not captured.", what, cause);
-        }
+    /**
+     * Takes the schema over and goes on looking. A table keeps its `since` of the last run unless it
+     * was altered meanwhile.
+     */
+    void start(CaptureState last, Runnable onChange) {
+        awaitLook();
         synchronized (this) {
-            version++;
-            givenUp.clear();
-            notifyAll();
+            for (KnownTable table : known.tables().values())
+                last.since(table).ifPresent(kept -> since.replace(table.id(), kept));
+            whenChanged = onChange;
+        }
+        looks.scheduleWithFixedDelay(this::lookNow, LOOK_EVERY_MS, LOOK_EVERY_MS,
+                TimeUnit.MILLISECONDS);
+    }
+
+    /** A table that is not known is looked for at once: the node knew it before it took a write. */
+    KnownTable table(TableId id) {
+        KnownTable found = known.tables().get(id);
+        if (found != null || gone.contains(id))
+            return found;
+        lookAgain();
+        found = known.tables().get(id);
+        if (found == null)
+            gone.add(id);
+        return found;
+    }
+
+    boolean captures(TableId id) {
+        KnownTable table = table(id);
+        return table != null && table.captured();
+    }
+
+    /** The captured tables of a keyspace, or of all (null), of which this may be a partition key. */
+    List<KnownTable> captured(String keyspace, ByteBuffer key) {
+        return known.tables().values().stream().filter(KnownTable::captured)
+                .filter(table -> keyspace == null || table.keyspace().equals(keyspace))
+                .filter(table -> table.accepts(key)).toList();
+    }
+
+    /** Waits until the node has answered; is the schema another than before? */
+    boolean lookAgain() {
+        NodeSchema before = known;
+        awaitLook();
+        return known != before;
+    }
+
+    /** Hints of these tables were lost: what was captured before counts no more. */
+    void lost(Collection<TableId> tables) {
+        synchronized (this) {
+            for (TableId table : tables)
+                since.computeIfPresent(table, (unused, then) -> after(then));
+        }
+        whenChanged.run();
+    }
+
+    void lostAll() {
+        lost(Set.copyOf(known.tables().keySet()));
+    }
+
+    synchronized CaptureState state(Acknowledged.Position acknowledged) {
+        return CaptureState.of(node, lookedAt, known, since, acknowledged);
+    }
+
+    private void awaitLook() {
+        while (true) {
+            try {
+                lookIfAltered();
+                return;
+            }
+            catch (DriverException cause) {
+                unanswered(cause);
+                CaptureTask.pause(LOOK_EVERY_MS);
+            }
         }
     }
 
-    private void pause(long millis) {
+    private void lookNow() {
         try {
-            wait(millis);
+            lookIfAltered();
         }
-        catch (InterruptedException stopping) {
-            throw new HintWriter.ReadingStopped(stopping);
+        catch (DriverException cause) {
+            unanswered(cause);
         }
+        catch (RuntimeException | Error cause) {
+            CaptureTask.end("The schema of the node could not be taken over", cause);
+        }
+    }
+
+    /** The node tells its new version after it altered its schema tables and before it takes writes. */
+    private synchronized void lookIfAltered() {
+        long began = System.currentTimeMillis();
+        boolean watched = began - lookedAt < UNWATCHED_MS;
+        UUID version = nodesVersion();
+        if (!version.equals(known.version()))
+            take(look(), watched);
+        lookedAt = began;
+    }
+
+    /** Read until two answers are equal: the node alters its schema tables one after the other. */
+    private NodeSchema look() {
+        while (true) {
+            UUID version = nodesVersion();
+            SchemaRows rows = SchemaRows.read(node);
+            if (rows.equals(SchemaRows.read(node)) && version.equals(nodesVersion()))
+                return NodeSchema.of(version, rows);
+        }
+    }
+
+    private void take(NodeSchema next, boolean watched) {
+        NodeSchema before = known;
+        Map<TableId, Long> kept = Map.copyOf(since);
+        since.clear();
+        for (KnownTable table : next.tables().values())
+            if (table.captured())
+                since.put(table.id(), since(table, before.tables().get(table.id()),
+                        kept.get(table.id()), watched));
+        // Before what decodes by it: a hint must not name an older ALTER than it was decoded by.
+        known = next;
+        gone.clear();
+        apply(next.keyspaces());
+        tell(before, next);
+        whenChanged.run();
+    }
+
+    private static long since(KnownTable table, KnownTable before, Long kept, boolean watched) {
+        if (kept == null)
+            return System.currentTimeMillis();
+        return watched || before.alteredMicros() == table.alteredMicros() ? kept : after(kept);
+    }
+
+    private static long after(long then) {
+        return Math.max(then + 1, System.currentTimeMillis());
+    }
+
+    private static void apply(Keyspaces next) {
+        try {
+            Schema.instance.updateHandler.apply(all -> next, true);
+        }
+        catch (ConfigurationException unlike) {
+            // Cassandra takes no table for another of its id that is not like it.
+            Schema.instance.updateHandler.apply(all -> Keyspaces.none(), true);
+            Schema.instance.updateHandler.apply(all -> next, true);
+        }
+    }
+
+    private static void tell(NodeSchema before, NodeSchema next) {
+        for (KnownTable table : next.tables().values()) {
+            KnownTable old = before.tables().get(table.id());
+            if (table.wanted() && (old == null || old.captured() != table.captured() || !old.wanted())) {
+                if (table.captured())
+                    LOG.info("Table {}.{} is captured.", table.keyspace(), table.name());
+                else
+                    LOG.error("Table {}.{} is not captured: {}", table.keyspace(), table.name(), table.why());
+            }
+        }
+        for (KnownTable old : before.tables().values()) {
+            KnownTable now = next.tables().get(old.id());
+            if (old.wanted() && (now == null || !now.wanted()))
+                LOG.warn("Table {}.{} is captured no more: it {}.", old.keyspace(), old.name(),
+                        now == null ? "was dropped" : "has cdc = false");
+        }
+    }
+
+    private UUID nodesVersion() {
+        Row local = node.rows("SELECT host_id, schema_version FROM system.local").get(0);
+        if (!node.hostId().equals(local.getUuid(0)))
+            CaptureTask.end("Another node answers at " + node.address(), null);
+        return local.getUuid(1);
+    }
+
+    private synchronized void unanswered(DriverException cause) {
+        long now = System.currentTimeMillis();
+        if (now - saidAt < SAY_EVERY_MS)
+            return;
+        saidAt = now;
+        LOG.warn("The node {} does not tell its schema; writes of unknown tables wait for it: {}",
+                node.address(), cause.toString());
     }
 }

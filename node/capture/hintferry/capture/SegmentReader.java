@@ -1,10 +1,16 @@
 package hintferry.capture;
 
+import hintferry.capture.Acknowledged.Position;
+import hintferry.capture.HintWriter.ReadingStopped;
 import io.debezium.connector.cassandra.CommitLogSegmentReader;
 import io.debezium.connector.cassandra.OffsetPosition;
 import java.io.File;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.List;
 import org.apache.cassandra.db.Mutation;
 import org.apache.cassandra.db.commitlog.CommitLogDescriptor;
 import org.apache.cassandra.db.commitlog.CommitLogPosition;
@@ -13,29 +19,95 @@ import org.apache.cassandra.db.commitlog.CommitLogReader;
 import org.apache.cassandra.db.rows.DeserializationHelper;
 import org.apache.cassandra.io.util.DataInputBuffer;
 import org.apache.cassandra.schema.TableId;
-import org.apache.cassandra.schema.TableMetadata;
 import org.apache.cassandra.utils.ByteBufferUtil;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * Reads a commit-log segment. DDL is not in the log, so a write may be read before its table or
- * column is known here: such a mutation waits for the schema instead of being dropped.
+ * Reads a commit-log segment, also while it is being written. DDL is not in the log: what is not
+ * known here yet is asked of the node, which knew it before it took the write.
  */
 final class SegmentReader implements CommitLogSegmentReader {
+    private static final Logger LOG = LoggerFactory.getLogger(SegmentReader.class);
+    private static final long AGAIN_AFTER_MS = 50;
+
     private final SchemaKeeper schema;
     private final HintWriter writer;
+    private final Acknowledged acknowledged;
+    private final Position done;
+    private long segment;
+    private int position;
 
-    SegmentReader(SchemaKeeper schema, HintWriter writer) {
+    SegmentReader(SchemaKeeper schema, HintWriter writer, Acknowledged acknowledged) {
         this.schema = schema;
         this.writer = writer;
+        this.acknowledged = acknowledged;
+        Position last = acknowledged.upTo();
+        this.done = last == null ? new Position(0, 0) : last;
     }
 
+    /** Goes on where it has read to; `from` is where the index stood at the last call. */
     @Override
-    public void readCommitLogSegment(File file, long segment, int from) throws IOException {
-        new PatientReader().readCommitLogSegment(writer, new org.apache.cassandra.io.util.File(file),
-                new CommitLogPosition(segment, from), CommitLogReader.ALL_MUTATIONS, false);
+    public void readCommitLogSegment(File file, long id, int from) throws IOException {
+        if (id < done.segment())
+            return;
+        if (id != segment) {
+            segment = id;
+            position = id == done.segment() ? done.position() : 0;
+        }
+        while (!isRead(file))
+            CaptureTask.pause(AGAIN_AFTER_MS);
     }
 
-    private final class PatientReader extends CommitLogReader {
+    /** False: try again, the node is just writing there. */
+    private boolean isRead(File file) throws IOException {
+        Index index = Index.of(file);
+        try {
+            Pass pass = new Pass(index);
+            pass.readCommitLogSegment(pass, new org.apache.cassandra.io.util.File(file),
+                    new CommitLogPosition(segment, position), CommitLogReader.ALL_MUTATIONS, false);
+        }
+        catch (ReadingStopped stopping) {
+            throw stopping;
+        }
+        catch (IOException | RuntimeException | Error cause) {
+            boolean isThere = file.exists();
+            if (isThere && position >= index.synced)
+                LOG.debug("Beyond {}, to which {} is synced: {}", index.synced, file, cause.toString());
+            else if (isThere && !index.closed && cause instanceof IOException)
+                return false;
+            else
+                throw lost(file, cause);
+        }
+        if (index.closed)
+            awaitAcknowledgements();
+        return true;
+    }
+
+    private IOException lost(File file, Throwable cause) {
+        LOG.error("LOST HINTS: {} could not be read from {} on; every captured table counts as captured"
+                + " from now on only.", file, position, cause);
+        schema.lostAll();
+        return new IOException("LOST HINTS of " + file, cause);
+    }
+
+    /** A closed segment is moved away once it is read, so nothing of it may still be under way. */
+    private void awaitAcknowledgements() {
+        try {
+            acknowledged.awaitAll();
+        }
+        catch (InterruptedException cause) {
+            throw new ReadingStopped(cause);
+        }
+    }
+
+    private final class Pass extends CommitLogReader implements CommitLogReadHandler {
+        private final Index index;
+
+        Pass(Index index) {
+            this.index = index;
+        }
+
         @Override
         protected void readMutation(CommitLogReadHandler handler, byte[] bytes, int size,
                                     CommitLogPosition from, int end, CommitLogDescriptor segment)
@@ -43,47 +115,87 @@ final class SegmentReader implements CommitLogSegmentReader {
             if (end <= from.position)
                 return;
             Target target = Target.of(bytes, size);
-            Exception cause;
-            long version;
-            do {
-                version = schema.version();
-                Mutation mutation;
-                try (DataInputBuffer in = new DataInputBuffer(bytes, 0, size)) {
-                    mutation = Mutation.serializer.deserialize(in, segment.getMessagingVersion(),
-                            DeserializationHelper.Flag.LOCAL);
-                }
-                catch (IOException | RuntimeException | AssertionError unreadable) {
-                    if (settled(target, segment, end))
-                        return;
-                    cause = new IOException(unreadable);
-                    continue;
-                }
-                handler.handleMutation(mutation, size, end, segment);
-                return;
-            } while (!schema.wasDropped(target.table) && schema.changesAfter(version, target.table));
-            giveUp(target, new OffsetPosition(segment.fileName(), end), cause);
+            if (mayConcern(target))
+                hint(target, bytes, size, new OffsetPosition(segment.fileName(), end), segment);
+            position = end;
+            acknowledged.read(new Position(segment.id, end));
+        }
+
+        private void hint(Target target, byte[] bytes, int size, OffsetPosition at,
+                          CommitLogDescriptor segment) {
+            Throwable cause = attempt(bytes, size, at, segment);
+            if (cause != null && schema.lookAgain())
+                cause = attempt(bytes, size, at, segment);
+            if (cause != null)
+                for (KnownTable table : touched(target))
+                    writer.unreadable(table, target.key, at, cause);
+        }
+
+        /** What kept the mutation from being read; null: it was hinted. */
+        private Throwable attempt(byte[] bytes, int size, OffsetPosition at, CommitLogDescriptor segment) {
+            Mutation mutation;
+            try (DataInputBuffer in = new DataInputBuffer(bytes, 0, size)) {
+                mutation = Mutation.serializer.deserialize(in, segment.getMessagingVersion(),
+                        DeserializationHelper.Flag.LOCAL);
+            }
+            catch (IOException | RuntimeException | AssertionError unreadable) {
+                return unreadable;
+            }
+            writer.write(mutation, at);
+            return null;
+        }
+
+        @Override
+        public void handleMutation(Mutation mutation, int size, int end, CommitLogDescriptor segment) {
+            throw new UnsupportedOperationException("readMutation is ours");
+        }
+
+        /** In a closed segment one mutation is broken; what follows it can be read. */
+        @Override
+        public boolean shouldSkipSegmentOnError(CommitLogReadException error) throws IOException {
+            if (!index.closed || position >= index.synced)
+                throw error;
+            LOG.error("LOST HINTS: one mutation behind {} could not be read", position, error);
+            schema.lostAll();
+            return false;
+        }
+
+        @Override
+        public void handleUnrecoverableError(CommitLogReadException error) throws IOException {
+            throw error;
         }
     }
 
-    /** Not of interest, or hinted before a restart: nothing to wait for. */
-    private boolean settled(Target target, CommitLogDescriptor segment, int end) {
-        TableMetadata table = schema.table(target.table);
-        return target.tables == 1 && table != null
-                && !writer.wants(table, new OffsetPosition(segment.fileName(), end));
+    /** Views and Cassandra's own tables never share a mutation with a user's. */
+    private boolean mayConcern(Target target) {
+        KnownTable first = schema.table(target.table);
+        if (target.tables == 1)
+            return first != null && first.captured();
+        return first == null || first.isUsers();
     }
 
     /** All tables of one mutation share the keyspace and the partition key. */
-    private void giveUp(Target target, OffsetPosition at, Exception cause) {
-        TableMetadata first = schema.table(target.table);
-        if (first == null) {
-            if (!schema.wasDropped(target.table))
-                writer.handleLost(at, cause);
-            return;
+    private List<KnownTable> touched(Target target) {
+        KnownTable first = schema.table(target.table);
+        if (target.tables == 1)
+            return first == null ? List.of() : List.of(first);
+        return schema.captured(first == null ? null : first.keyspace(), target.key);
+    }
+
+    /** What the node says of a segment: to where it is synced, and whether it is closed. */
+    private record Index(int synced, boolean closed) {
+        static Index of(File log) throws IOException {
+            Path path = log.toPath().resolveSibling(log.getName().replace(".log", "_cdc.idx"));
+            try {
+                List<String> lines = Files.readAllLines(path);
+                boolean isWhole = !lines.isEmpty() && lines.get(0).matches("\\d{1,9}");
+                return new Index(isWhole ? Integer.parseInt(lines.get(0)) : 0,
+                        lines.size() == 2 && lines.get(1).equals("COMPLETED"));
+            }
+            catch (NoSuchFileException none) {
+                return new Index(0, false);
+            }
         }
-        writer.handleUnreadable(first, target.key, at, cause);
-        if (target.tables > 1)
-            for (TableMetadata other : schema.siblings(first))
-                writer.handleUnreadable(other, target.key, at, cause);
     }
 
     /** What the head of a serialized mutation tells: how many tables, the first one, and the key. */

@@ -1,9 +1,7 @@
 package hintferry.capture;
 
 import io.debezium.connector.cassandra.Cassandra4TypeProvider;
-import io.debezium.connector.cassandra.CassandraConnectorTask.Cassandra4SchemaLoader;
 import io.debezium.connector.cassandra.CassandraTypeProvider;
-import io.debezium.connector.cassandra.SchemaLoader;
 
 /** What the connector for Cassandra 4.1 calls by a name of its own. */
 final class Release {
@@ -12,9 +10,5 @@ final class Release {
 
     static CassandraTypeProvider types() {
         return new Cassandra4TypeProvider();
-    }
-
-    static SchemaLoader schema() {
-        return new Cassandra4SchemaLoader();
     }
 }

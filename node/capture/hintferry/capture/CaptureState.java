@@ -1,0 +1,108 @@
+package hintferry.capture;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import hintferry.capture.Acknowledged.Position;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import org.apache.cassandra.schema.TableId;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What this connector captures, as it tells others and itself after a restart.
+ *
+ * @param atMillis when its node last said that the schema is this one
+ * @param acknowledged null: not known
+ */
+record CaptureState(@JsonProperty("version") int version, @JsonProperty("host_id") UUID hostId,
+                    @JsonProperty("node") String node, @JsonProperty("at_ms") long atMillis,
+                    @JsonProperty("schema_version") UUID schemaVersion,
+                    @JsonProperty("acknowledged") Position acknowledged,
+                    @JsonProperty("tables") List<TableState> tables) {
+    private static final Logger LOG = LoggerFactory.getLogger(CaptureState.class);
+    private static final int VERSION = 1;
+    private static final ObjectMapper JSON = new ObjectMapper()
+            .configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+
+    /** Captured since then, a token for equality only; or not, and why. */
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    record TableState(@JsonProperty("keyspace") String keyspace, @JsonProperty("table") String table,
+                      @JsonProperty("id") UUID id, @JsonProperty("since") Long since,
+                      @JsonProperty("altered_us") Long alteredMicros, @JsonProperty("why") String why) {
+        static TableState of(KnownTable table, Long since) {
+            return new TableState(table.keyspace(), table.name(), table.uuid(), since,
+                    table.captured() ? table.alteredMicros() : null, table.why());
+        }
+    }
+
+    static CaptureState of(OwnNode node, long atMillis, NodeSchema schema, Map<TableId, Long> since,
+                           Position acknowledged) {
+        List<TableState> tables = schema.tables().values().stream().filter(KnownTable::wanted)
+                .sorted(Comparator.comparing(KnownTable::keyspace).thenComparing(KnownTable::name))
+                .map(table -> TableState.of(table, since.get(table.id()))).toList();
+        return new CaptureState(VERSION, node.hostId(), node.address(), atMillis, schema.version(),
+                acknowledged, tables);
+    }
+
+    /** Of the last run; nothing where there was none, where it was another node's, or it is broken. */
+    static CaptureState read(Path file, UUID hostId) {
+        CaptureState nothing = new CaptureState(VERSION, hostId, null, 0, null, null, List.of());
+        try {
+            CaptureState found = JSON.readValue(Files.readString(file), CaptureState.class);
+            return hostId.equals(found.hostId) && found.version == VERSION ? found : nothing;
+        }
+        catch (IOException cause) {
+            LOG.warn("There is no state of an earlier run in {}, so tables count as captured from now on: {}",
+                    file, cause.toString());
+            return nothing;
+        }
+    }
+
+    /** Since when this very table is captured, if it was in the state and was not altered since. */
+    Optional<Long> since(KnownTable table) {
+        return tables.stream().filter(one -> one.since != null && table.uuid().equals(one.id)
+                && Long.valueOf(table.alteredMicros()).equals(one.alteredMicros)).map(TableState::since)
+                .findFirst();
+    }
+
+    String json() {
+        try {
+            return JSON.writeValueAsString(this);
+        }
+        catch (JsonProcessingException cause) {
+            throw new UncheckedIOException(cause);
+        }
+    }
+
+    /** The old file or the new one is there, whenever the machine stops. */
+    void write(Path file) throws IOException {
+        Path made = file.resolveSibling(file.getFileName() + ".new");
+        try (FileChannel out = FileChannel.open(made, StandardOpenOption.CREATE,
+                StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING)) {
+            ByteBuffer bytes = ByteBuffer.wrap(json().getBytes(StandardCharsets.UTF_8));
+            while (bytes.hasRemaining())
+                out.write(bytes);
+            out.force(true);
+        }
+        Files.move(made, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        try (FileChannel folder = FileChannel.open(file.getParent(), StandardOpenOption.READ)) {
+            folder.force(true);
+        }
+    }
+}

@@ -1,0 +1,41 @@
+package hintferry.capture;
+
+import java.nio.ByteBuffer;
+import java.util.UUID;
+import org.apache.cassandra.schema.TableId;
+import org.apache.cassandra.schema.TableMetadata;
+
+/**
+ * A table or view of the node.
+ *
+ * @param metadata by which its mutations are decoded; null where none are, see `why`
+ * @param isUsers neither a view nor a table of Cassandra's own
+ * @param wanted a table of the user's with cdc = true
+ * @param alteredMicros when it, or a type that it uses, was last altered
+ */
+record KnownTable(String keyspace, String name, UUID uuid, TableMetadata metadata, boolean isUsers,
+                  boolean wanted, long alteredMicros, String why) {
+    /** A view, or a table of Cassandra's own: no mutation of it is ever looked into. */
+    static KnownTable ignored(String keyspace, String name, UUID uuid) {
+        return new KnownTable(keyspace, name, uuid, null, false, false, 0, null);
+    }
+
+    TableId id() {
+        return TableId.fromUUID(uuid);
+    }
+
+    boolean captured() {
+        return wanted && metadata != null;
+    }
+
+    /** Whether these can be the bytes of one of its partition keys. */
+    boolean accepts(ByteBuffer key) {
+        try {
+            metadata.partitionKeyType.validate(key);
+            return true;
+        }
+        catch (RuntimeException no) {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,91 @@
+package hintferry.capture;
+
+import com.datastax.oss.driver.api.core.cql.Row;
+import com.datastax.oss.driver.api.core.cql.SimpleStatement;
+import com.datastax.oss.driver.api.core.metadata.Node;
+import io.debezium.connector.cassandra.CassandraClient;
+import io.debezium.connector.cassandra.exceptions.CassandraConnectorConfigException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.NetworkInterface;
+import java.net.SocketException;
+import java.net.UnknownHostException;
+import java.util.Collection;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import java.util.UUID;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.apache.cassandra.config.Config;
+
+/** The node whose log is read. Only its own answer tells what its log may hold. */
+final class OwnNode {
+    private final CassandraClient cluster;
+    private final Node node;
+
+    /** Finds it among the cluster's nodes by the addresses of its cassandra.yaml. */
+    OwnNode(CassandraClient cluster, Config yaml) {
+        this.cluster = cluster;
+        Set<InetAddress> own = addresses(yaml);
+        List<Node> found = cluster.getHosts().stream()
+                .filter(one -> addresses(one).anyMatch(own::contains)).toList();
+        if (found.size() != 1)
+            throw new CassandraConnectorConfigException("The node that this process runs beside was"
+                    + " not found: of " + cluster.getHosts() + ", " + found.size() + " have an"
+                    + " address of its cassandra.yaml, " + own + ". Name its own cassandra.yaml in"
+                    + " cassandra.config and its own cluster in driver.conf.");
+        node = found.get(0);
+    }
+
+    String address() {
+        return addresses(node).findFirst().orElseThrow().getHostAddress();
+    }
+
+    UUID hostId() {
+        return node.getHostId();
+    }
+
+    /** What this node, and no other, answers. */
+    List<Row> rows(String query) {
+        return cluster.execute(SimpleStatement.newInstance(query).setNode(node)).all();
+    }
+
+    private static Stream<InetAddress> addresses(Node node) {
+        return Stream.of(node.getBroadcastRpcAddress(), node.getBroadcastAddress(),
+                node.getListenAddress()).flatMap(Optional::stream)
+                .map(InetSocketAddress::getAddress).filter(Objects::nonNull);
+    }
+
+    private static Set<InetAddress> addresses(Config yaml) {
+        try {
+            Set<InetAddress> named = Stream.of(yaml.broadcast_rpc_address, yaml.rpc_address,
+                            yaml.broadcast_address, yaml.listen_address)
+                    .filter(Objects::nonNull).map(OwnNode::address).collect(Collectors.toSet());
+            for (String network : new String[]{ yaml.rpc_interface, yaml.listen_interface })
+                named.addAll(ofInterface(network));
+            named.removeIf(InetAddress::isAnyLocalAddress);
+            return named.isEmpty() ? Set.of(InetAddress.getLocalHost()) : named;
+        }
+        catch (UnknownHostException | SocketException cause) {
+            throw new CassandraConnectorConfigException("This node's own address is not known", cause);
+        }
+    }
+
+    private static Collection<InetAddress> ofInterface(String name) throws SocketException {
+        NetworkInterface found = name == null ? null : NetworkInterface.getByName(name);
+        return found == null ? Set.of()
+                : found.inetAddresses().collect(Collectors.toSet());
+    }
+
+    private static InetAddress address(String name) {
+        try {
+            return InetAddress.getByName(name);
+        }
+        catch (UnknownHostException cause) {
+            throw new CassandraConnectorConfigException("cassandra.yaml names " + name
+                    + ", which is no address", cause);
+        }
+    }
+}
