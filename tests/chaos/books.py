@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+_NUMBER = re.compile(r"\d+(\.\d+)*")
 _RECEIVED = "HintsReceived"
 _ENDS = {
     "HintsApplied": "applied",
@@ -48,7 +50,7 @@ def _books(function: str, logs: list[Path]) -> Books:
     because: Counter[str] = Counter()
     unbalanced = []
     for said in (said for log in logs for said in _lines(log)):
-        because.update(said.get("returned_because", {}))
+        because.update(_alike(said.get("returned_because", {})))
         if _RECEIVED not in said:
             continue
         batches += 1
@@ -59,6 +61,14 @@ def _books(function: str, logs: list[Path]) -> Books:
         if count != sum(ended.values()):
             unbalanced.append(f"{function} received {count}, ended {ended}")
     return Books(function, batches, received, dict(ends), tuple(unbalanced), dict(because))
+
+
+def _alike(because: dict[str, int]) -> Counter[str]:
+    """Reasons that differ only in numbers are one."""
+    alike: Counter[str] = Counter()
+    for reason, count in because.items():
+        alike[_NUMBER.sub("N", reason)] += count
+    return alike
 
 
 def _lines(log: Path) -> list[dict[str, Any]]:

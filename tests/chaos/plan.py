@@ -110,7 +110,7 @@ SOAK: Plan = {
     Lane.CAPTURES: replace(CHAOS[Lane.CAPTURES], gap=(15.0, 30.0)),
     Lane.BROKER: replace(CHAOS[Lane.BROKER], gap=(45.0, 90.0)),
     Lane.TARGET: replace(CHAOS[Lane.TARGET], gap=(8.0, 15.0)),
-    Lane.WORKERS: replace(CHAOS[Lane.WORKERS], gap=(1.0, 3.0)),
+    Lane.WORKERS: CHAOS[Lane.WORKERS],
     Lane.ZOMBIES: replace(CHAOS[Lane.ZOMBIES], gap=(3.0, 8.0)),
     Lane.SLEEPERS: replace(CHAOS[Lane.SLEEPERS], gap=(20.0, 40.0)),
     Lane.REPLAYS: replace(CHAOS[Lane.REPLAYS], gap=(3.0, 8.0)),

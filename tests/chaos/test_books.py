@@ -23,3 +23,10 @@ def test_a_batch_that_does_not_add_up_is_named(tmp_path: Path) -> None:
     assert len(processor.unbalanced) == 1
     assert "received 5" in processor.unbalanced[0]
     assert replay.received == 0
+
+
+def test_reasons_that_differ_in_numbers_are_counted_together(tmp_path: Path) -> None:
+    lines = [{"returned_because": {f"0.{n} s behind 127.0.0.1:9142": n}} for n in (2, 3)]
+    (tmp_path / "processor-1.log").write_text("\n".join(map(json.dumps, lines)))
+    (books,) = read(tmp_path)
+    assert books.returned_because == {"N s behind N:N": 5}
