@@ -1,7 +1,7 @@
 """`python -m tests.chaos --seconds N --seed S`: ends with 0 only if both sides are equal.
 
-With `--broken` the pipeline stamps what it writes with the time of writing instead of the time of
-reading (`broken/`): the run must end as divergent, or chaos could not see anything.
+With `--broken` a rule of the pipeline is broken (`control.py`): the run must end as divergent, or
+chaos could not see anything.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 from sandbox.errors import SandboxError
 from sandbox.release import RELEASES, installed
 from sandbox.stack import Stack
-from tests.chaos.control import control
+from tests.chaos.control import Rule, control
 from tests.chaos.run import Options, run
 from tests.chaos.soak import STATEMENTS, soak
 from tests.chaos.verdict import Verdict
@@ -26,8 +26,8 @@ def main() -> int:
     seed = arguments.seed if arguments.seed is not None else time.time_ns() % 100_000
     seconds = arguments.seconds
     nodes, name, options = 3, "chaos", Options(seed=seed, seconds=seconds)
-    if arguments.broken or arguments.same_without_broken:
-        options = control(seed, broken=arguments.broken)
+    if rule := arguments.broken or arguments.same_without_broken:
+        options = control(seed, Rule(rule), broken=bool(arguments.broken))
     if arguments.soak:
         nodes, name, options = 1, "soak", soak(seed, arguments.soak)
     folder = places.BUILD / name
@@ -55,9 +55,10 @@ def _arguments() -> argparse.Namespace:
         "--cassandra", choices=sorted(RELEASES), default="5.0", help="the source's release"
     )
     control_of = parser.add_mutually_exclusive_group()
-    control_of.add_argument("--broken", action="store_true", help="the control: must diverge")
+    rules = [rule.value for rule in Rule]
+    control_of.add_argument("--broken", choices=rules, help="a control: must diverge")
     control_of.add_argument(
-        "--same-without-broken", action="store_true", help="the control's load, the shipped code"
+        "--same-without-broken", choices=rules, help="a control's load, the shipped code"
     )
     control_of.add_argument(
         "--soak", type=int, const=STATEMENTS, nargs="?", help="so many statements on one node"

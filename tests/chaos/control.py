@@ -1,33 +1,59 @@
-"""The control: a shorter run, whose pipeline has a broken rule.
+"""Controls: shorter runs, whose pipeline has a broken rule, end as divergent.
 
-Its load has no deletes of slices, whose second look would mend what they cover; its faults are
-those that let an older read be written after a newer one. With the shipped code the same run must
-end as equal.
+With the shipped code the same runs must end as equal.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+from enum import Enum
 from pathlib import Path
 
-from tests.chaos.kinds import SLICES
-from tests.chaos.plan import CHAOS, Lane
-from tests.chaos.program import WEIGHTS
+from tests.chaos.kinds import SLICES, Fault, Kind
+from tests.chaos.plan import CHAOS, Lane, Plan
+from tests.chaos.program import WEIGHTS, Weights
 from tests.chaos.run import RATE, Options
 
 SECONDS = 25.0
-BROKEN = Path(__file__).parent / "broken"
+_HERE = Path(__file__).parent
 
 
-def control(seed: int, slowness: float = 1.0, *, broken: bool) -> Options:
+class Rule(Enum):
+    """What is broken."""
+
+    READ_START = "broken"
+    """What is written is stamped when it is written, not when it was read."""
+
+    SCHEMA = "stale"
+    """A table is taken as it was a while ago."""
+
+
+def control(seed: int, rule: Rule, slowness: float = 1.0, *, broken: bool) -> Options:
     """What to run, with the broken code or with the shipped one: on a slow machine the same load in
     a longer time."""
+    weights, plan = _LOADS[rule]
     return Options(
         seed=seed,
         seconds=SECONDS * slowness,
         rate=RATE / slowness,
         zombies=4,
-        keyspace=f"{'broken' if broken else 'shipped'}_{seed}",
-        weights={kind: weight for kind, weight in WEIGHTS.items() if kind not in SLICES},
-        plan={lane: CHAOS[lane] for lane in (Lane.WORKERS, Lane.ZOMBIES, Lane.REPLAYS)},
-        task_root=BROKEN if broken else None,
+        keyspace=f"{rule.value if broken else 'shipped'}_{seed}",
+        weights=weights,
+        plan=plan,
+        task_root=_HERE / rule.value if broken else None,
     )
+
+
+_LOADS: dict[Rule, tuple[Weights, Plan]] = {
+    # Deletes of slices are compared a second time, which would mend what they cover; the faults
+    # are those that let an older read be written after a newer one.
+    Rule.READ_START: (
+        {kind: weight for kind, weight in WEIGHTS.items() if kind not in SLICES},
+        {lane: CHAOS[lane] for lane in (Lane.WORKERS, Lane.ZOMBIES, Lane.REPLAYS)},
+    ),
+    # No column comes back: what that leaves behind is no fault.
+    Rule.SCHEMA: (
+        {Kind.INSERT: 2, Kind.MOVING_WRITE: 8},
+        {Lane.SCHEMA: replace(CHAOS[Lane.SCHEMA], holds={Fault.COLUMN_ADDED: (0.0, 0.0)})},
+    ),
+}

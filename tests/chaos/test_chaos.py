@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.release import Release
 from sandbox.stack import Stack
-from tests.chaos.control import control
+from tests.chaos.control import Rule, control
 from tests.chaos.run import RATE, Options, run
 from tests.chaos.verdict import Verdict
 from tests.machine import slowness
@@ -47,10 +47,11 @@ def test_whatever_is_paused_killed_or_replayed_both_sides_end_up_equal(chaos_sta
     assert report.verdict is Verdict.EQUAL, str(report)
 
 
-def test_a_pipeline_that_writes_at_the_time_of_writing_is_caught(chaos_stack: Stack) -> None:
-    """Where no write met an old one at the wrong moment, the run found nothing: once more."""
+@pytest.mark.parametrize("rule", Rule)
+def test_a_pipeline_with_a_broken_rule_is_caught(chaos_stack: Stack, rule: Rule) -> None:
+    """Where no write met the wrong moment, the run found nothing: once more."""
     for attempt in range(ATTEMPTS):
-        options = control(SEED + attempt, slowness(), broken=True)
+        options = control(SEED + attempt, rule, slowness(), broken=True)
         report = run(options, chaos_stack, places.BUILD / "chaos-control", print)
         if report.verdict is Verdict.DIVERGENT:
             break
