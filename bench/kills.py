@@ -46,7 +46,7 @@ def _killed(bench: Bench, rows: int) -> dict[str, Any]:
         bench.behind.execute(f"DELETE FROM {KEYSPACE}.orders WHERE customer = {customer}")
     # Many ranges, so that a kill finds some done and some not.
     task = Task(Verb.VERIFY, TableId(KEYSPACE, "orders"))
-    begun(bench.folder / "bookmarks", task, plan_ranges([], RANGES))
+    begun(bench.folder / "bookmarks", task, plan_ranges([], RANGES), None)
     done = [_kill(bench, number, random) for number in range(KILLS)]
     answer = bench.run("verify", f"{KEYSPACE}.orders")
     assert answer["unfinished"] is None, answer

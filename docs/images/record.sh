@@ -11,6 +11,7 @@ hintferry schema > keyspaces.cql
 on_target < keyspaces.cql
 on_source "CREATE KEYSPACE hintferry WITH replication = {'class': 'NetworkTopologyStrategy', '$SOURCE_DATACENTER': 1}"
 on_source "CREATE TABLE hintferry.markers (name text PRIMARY KEY, written uuid) WITH cdc = true"
+on_source "CREATE TABLE hintferry.captures (host_id uuid PRIMARY KEY, state text)"
 for table in shop.orders shop.readings; do
     on_source "ALTER TABLE $table WITH cdc = true"
 done

@@ -30,7 +30,12 @@ OTHER = KeyspaceText(
     [], [], {"Readings": 'CREATE TABLE other."Readings" (id int PRIMARY KEY, v float);'}
 )
 MARKERS = KeyspaceText(
-    [], [], {"markers": "CREATE TABLE hintferry.markers (name text PRIMARY KEY, written uuid);"}
+    [],
+    [],
+    {
+        "markers": "CREATE TABLE hintferry.markers (name text PRIMARY KEY, written uuid);",
+        "captures": "CREATE TABLE hintferry.captures (host_id uuid PRIMARY KEY, state text);",
+    },
 )
 TEXT = {"shop": SHOP, "other": OTHER, "hintferry": MARKERS}
 

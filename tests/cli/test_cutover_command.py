@@ -12,9 +12,13 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from hintferry.adapters.other_clocks import CqlClocks
 from hintferry.adapters.settings import Queues
 from hintferry.core.errors import ConfigurationError
+from hintferry.core.facts import Fence
 from hintferry.core.gate import gate
+from hintferry.core.limits import CUT_OVER_WAIT_S
+from hintferry.core.offset import Offset
 from hintferry.core.schema import TableId
 from hintferry.held import HELD_S
 from hintferry_cli.app import app
@@ -62,9 +66,30 @@ def test_a_wrong_call_says_what_to_mend(
     assert result.stdout == ""
 
 
-def look(is_fenced: bool = False, **changes: Any) -> Look:
+@pytest.mark.parametrize(
+    "arguments", [["status"], ["cutover"], ["cutover", "--undo", "--yes"]], ids=" ".join
+)
+def test_by_a_clock_that_is_wrong_no_fence_is_set_or_judged(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ahead = Offset(60_000_000, 60_002_000)
+    monkeypatch.setattr(CqlClocks, "target", lambda clocks: ahead)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    config = tmp_path / "migration.toml"
+    config.write_text(CONFIG)
+    call = [*arguments, "shop.orders", *QUEUES, "--config", str(config)]
+    result = CliRunner().invoke(app, call)
+    assert result.exit_code == 2, result.output
+    assert "this machine's clock is 60.001 s" in result.stderr
+
+
+def look(**changes: Any) -> Look:
     facts = replace(OPEN, **changes)
-    return Look(facts, gate(facts), is_fenced)
+    return view.of_gate(facts, gate(facts))
+
+
+def fenced(ago_s: float) -> Look:
+    return Look(OPEN.table, gates.NOW, Fence(gates.NOW - ago_s, None))
 
 
 RUNNING: dict[str, Any] = {"answers": replace(gates.ANSWERS, stopped_at=None)}
@@ -74,7 +99,8 @@ RUNNING: dict[str, Any] = {"answers": replace(gates.ANSWERS, stopped_at=None)}
     ("seen", "standing"),
     [
         (look(), Standing.OPEN),
-        (look(is_fenced=True, parked={"schema": 1}), Standing.CUT_OVER),
+        (fenced(CUT_OVER_WAIT_S), Standing.CUT_OVER),
+        (fenced(CUT_OVER_WAIT_S - 1), Standing.FENCED),
         (look(waiting=1, quiet_since=None), Standing.SOON),
         (look(**RUNNING), Standing.STOP),
         (look(parked={"schema": 1}), Standing.SHUT),
@@ -95,8 +121,18 @@ def test_a_terminal_shows_each_condition_with_its_mend() -> None:
     assert shown.startswith("shop.orders: not yet\n")
     assert re.search(r"✗  nothing parked +1 record parked: schema 1", shown)
     assert "→ mend the cause, then `hintferry replay --table shop.orders`" in shown
-    assert shown.count("✓") == 8
+    assert shown.count("✓") == 9
     assert "downtime to expect: at most 4 min 10 s" in shown
+
+
+def test_a_fence_that_is_not_waited_out_is_not_told_as_a_cut_over() -> None:
+    """O1: a colleague who reads it must not let the application write."""
+    out, tree = StringIO(), view.as_tree(fenced(6.0))
+    view.show(tree, Console(file=out, width=200))
+    assert out.getvalue() == (
+        "shop.orders: fence set, 44 s left: the application must not write Keyspaces yet\n"
+    )
+    assert (tree["cut_over"], tree["fenced"], tree["fence_left_seconds"]) == (False, True, 44.0)
 
 
 def test_a_moment_is_now_or_a_time_with_its_zone() -> None:
@@ -164,13 +200,23 @@ def test_parked_records_are_counted_for_their_table_and_let_go() -> None:
     assert waiting.parked(TableId("shop", "orders")) == {"schema": 2, "undecodable": 1}
     receives = sqs.receives
     assert waiting.parked(TableId("shop", "none")) == {"undecodable": 1}
-    assert sqs.receives == receives, "they are looked at once as long as their number stays"
+    assert sqs.receives == receives, "many tables that ask in one moment look once"
     assert sqs.released == len(bodies)
     assert waiting.replayed() == 6
     sqs.in_flight = 2
     assert waiting.parked(TableId("shop", "none")) == {"undecodable": 1}, "asked just now"
     now[0] += HELD_S
     assert waiting.parked(TableId("shop", "none")) == {"undecodable": 1, IN_FLIGHT: 2}
+
+
+def test_while_one_record_goes_and_another_comes_the_new_one_is_seen() -> None:
+    """C5b: the number of messages is the same at both looks."""
+    sqs, now = Sqs(['{"table": "shop.other", "reason": "schema"}']), [0.0]
+    waiting = QueuesAndBucket(sqs, None, Queues("parked", "replay", "bucket"), lambda: now[0])
+    assert waiting.parked(TableId("shop", "orders")) == {}
+    sqs.bodies[:] = ['{"table": "shop.orders", "reason": "stuck"}']
+    now[0] += HELD_S
+    assert waiting.parked(TableId("shop", "orders")) == {"stuck": 1}
 
 
 def test_the_examples_of_the_help_and_of_the_documents_name_known_options() -> None:

@@ -19,7 +19,8 @@ from hintferry.core.schema import TableId
 from hintferry.core.tokens import plan_ranges
 from hintferry.core.verdict import Filled, Tally
 from hintferry.task import Task
-from hintferry_cli.gate.view import Look, as_tree
+from hintferry.testing.fences import FENCE
+from hintferry_cli.gate.view import Look, as_tree, of_gate
 from hintferry_cli.pages import page
 from hintferry_cli.sweep import bookmark, report
 from hintferry_cli.sweep.bill import Bill
@@ -35,7 +36,7 @@ BILL = Bill(TableSettings(ORDERS), PRICES[0])
 def ended(folder: Path, verb: Verb, sums: Sequence[Tally | Filled]) -> Run:
     """A run that did the first ranges, with these sums; the next one failed, the rest is left."""
     task = Task(verb, ORDERS, at_all=True)
-    mark, state = bookmark.begun(folder, task, RANGES), State(verb.sums, BILL)
+    mark, state = bookmark.begun(folder, task, RANGES, None), State(verb.sums, BILL)
     for part, one in zip(RANGES, sums, strict=False):
         mark.enter(part, as_numbers(one), [("extra", "a = 7 AND b = '<x>'")])
         state.enter(part, as_numbers(one))
@@ -106,7 +107,7 @@ def test_a_clean_backfill_is_said_to_be_one(tmp_path: Path) -> None:
 def test_pages_fetch_nothing_and_know_light_and_dark(tmp_path: Path) -> None:
     _, _, html = written(tmp_path, ended(tmp_path, Verb.VERIFY, [Tally(extra=1)]))
     facts = gates.OPEN
-    page.write_migration(tmp_path / "m.html", [as_tree(Look(facts, gate(facts), False))])
+    page.write_migration(tmp_path / "m.html", [as_tree(of_gate(facts, gate(facts)))])
     for one in (html, (tmp_path / "m.html").read_text()):
         assert not re.search(r"https?:|<script|<link|<img|url\(|@import", one)
         assert "prefers-color-scheme: dark" in one
@@ -122,11 +123,10 @@ def test_the_page_of_a_migration_shows_how_each_table_stands(tmp_path: Path) -> 
         waiting=12,
         given_up=2,
     )
-    cut = replace(gates.OPEN, table=TableId("shop", "customers"))
     looks = [
-        Look(gates.OPEN, gate(gates.OPEN), False),
-        Look(shut, gate(shut), False),
-        Look(cut, gate(cut), True),
+        of_gate(gates.OPEN, gate(gates.OPEN)),
+        of_gate(shut, gate(shut)),
+        Look(TableId("shop", "customers"), gates.NOW, FENCE),
     ]
     page.write_migration(tmp_path / "m.html", [as_tree(look) for look in looks])
     text = text_of((tmp_path / "m.html").read_text())

@@ -148,6 +148,8 @@ def text(ddl: str, *functions: str) -> dict[str, KeyspaceText]:
          "fault", "table other.Readings", "captured, but not in", "WITH cdc = false"),
         (facts_of({"shop": PLAIN}),
          "fault", "source", "no table hintferry.markers", "'dc1': 3}; CREATE TABLE IF NOT EXISTS"),
+        (facts_of({"shop": PLAIN}),
+         "fault", "source", "no table hintferry.captures", "hintferry.captures (host_id uuid"),
         (changed(facts_of(GOOD), "keyspaces", "hintferry", replication=replicated(dc1="2")),
          "fault", "keyspace hintferry", "not kept on every node", "ALTER KEYSPACE hintferry"),
         (changed(facts_of(GOOD), "keyspaces", "shop", replication=replicated(dc2="3")),

@@ -88,7 +88,7 @@ def test_a_pass_goes_on_with_exactly_what_is_left(first: set[int], second: set[i
 
 def goes_on(folder: Path, first: set[int], second: set[int]) -> None:
     assert bookmark.opened(folder, TASK) is None
-    begun = bookmark.begun(folder, TASK, RANGES)
+    begun = bookmark.begun(folder, TASK, RANGES, None)
     for index in first:
         begun.enter(RANGES[index], as_numbers(Tally(equal=index)))
     begun.save()
@@ -105,7 +105,7 @@ def goes_on(folder: Path, first: set[int], second: set[int]) -> None:
 
 
 def test_other_options_begin_a_new_pass(tmp_path: Path) -> None:
-    bookmark.begun(tmp_path, TASK, RANGES)
+    bookmark.begun(tmp_path, TASK, RANGES, None)
     assert bookmark.opened(tmp_path, TASK) is not None
     at_all = Task(TASK.verb, TASK.table, at_all=True)
     assert bookmark.opened(tmp_path, at_all) is None
@@ -125,7 +125,7 @@ def test_a_file_of_somebody_else_is_not_overwritten(tmp_path: Path) -> None:
 def test_an_end_in_the_middle_of_saving_leaves_the_file_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun = bookmark.begun(tmp_path, TASK, RANGES)
+    begun = bookmark.begun(tmp_path, TASK, RANGES, None)
 
     def dump(tree: Any, file: Any) -> None:
         file.write("{")
@@ -142,7 +142,7 @@ def test_an_end_in_the_middle_of_saving_leaves_the_file_as_it_was(
 
 def run_of(tmp_path: Path) -> Run:
     """Two workers whose configuration does not exist."""
-    mark = bookmark.begun(tmp_path, TASK, RANGES)
+    mark = bookmark.begun(tmp_path, TASK, RANGES, None)
     return Run(Order(TASK, tmp_path / "none.toml"), mark, State(TASK.verb.sums, BILL), 2)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hintferry.adapters.cql import SOURCE_MARKERS
+from hintferry.adapters.cql import SOURCE_TABLES
 from sandbox.chain import Chain
 from sandbox.compare import Difference, compare_table
 from sandbox.kafka import create_topics
@@ -56,7 +56,7 @@ def bench_of(
     """
     create = f"CREATE KEYSPACE {keyspace} WITH replication = "
     ddl = {name: f"CREATE TABLE {keyspace}.{name} {columns}" for name, columns in tables.items()}
-    markers = [one.format(replication=stack.replication) for one in SOURCE_MARKERS]
+    markers = [one.format(replication=stack.replication) for one in SOURCE_TABLES]
     theirs = [_with(d, f"cdc = {str(name not in uncaptured).lower()}") for name, d in ddl.items()]
     stack.create_tables(create + stack.replication, *theirs, *markers)
     create_topics(stack.kafka, [f"{stack.topic_prefix}.{keyspace}.{name}" for name in tables])

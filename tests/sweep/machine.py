@@ -11,6 +11,7 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 
 from hintferry.adapters.sweep_steps import SweepSteps
+from hintferry.core.capture import Proof, Witness, proof
 from hintferry.core.errors import HintferryError
 from hintferry.core.schema import TableId
 from hintferry.core.tokens import TokenRange, plan_ranges
@@ -18,10 +19,11 @@ from hintferry.core.verdict import Filled, Tally
 from hintferry.ports import Deadline
 from hintferry.report import Finished, Report
 from hintferry.task import Task
+from hintferry.testing.captures import ScriptedCaptures
 from hintferry.testing.deadline import FixedDeadline
 from hintferry.testing.passes import MemoryPasses
 from sandbox.step_functions import Ended, StateMachines
-from tests.model.tables import TABLES
+from tests.model.tables import PLAIN, TABLES
 from tests.unit.sweeping import Sides
 
 BUCKET = "swept"
@@ -43,6 +45,7 @@ class Worker:
     taken: list[TokenRange] = field(default_factory=list)
     before: Callable[[TokenRange], None] = lambda part: None
     ranges_now: list[TokenRange] = field(default_factory=lambda: RANGES)
+    captures: ScriptedCaptures = field(default_factory=ScriptedCaptures)
 
     def fences(self) -> Any:
         return self.sides.fences
@@ -50,8 +53,13 @@ class Worker:
     def passes(self) -> MemoryPasses:
         return self.passes_made
 
-    def check_capture(self) -> None:
-        pass
+    def check_capture(self) -> Proof:
+        proved = proof(self.witness())
+        assert proved is not None
+        return proved
+
+    def witness(self) -> Witness:
+        return self.captures.witness(PLAIN.id)
 
     def ranges(self) -> list[TokenRange]:
         return self.ranges_now

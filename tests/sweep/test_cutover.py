@@ -37,7 +37,8 @@ QUICK = [
     (gate, "QUIET_S", 3.0),
     (gate, "LATE_WRITES_S", 1.0),
     (gate, "LOG_SYNC_S", 1.0),
-    (cutover, "CUT_OVER_WAIT_S", 7.0),
+    (gate, "CUT_OVER_WAIT_S", 7.0),
+    (cutover, "REQUEST_TIMEOUT_S", 0.0),
     (cutover, "MARKER_EVERY_S", 2.0),
     (cutover, "LOOK_EVERY_S", 0.5),
     (figures, "PERIOD_S", 5),
@@ -151,6 +152,8 @@ def test_the_manual_leads_from_the_first_backfill_to_the_fence(
     assert "Downtime so far" in answer.stdout
     assert bench.differences("shop.orders") == ()
     assert ("shop.orders",) in bench.behind.execute("SELECT name FROM hintferry.fences").all()
+    again = typed(cut_over)
+    assert (again.exit_code, "cut over" in again.stdout) == (0, True), again.output
 
 
 def test_behind_the_fence_nothing_changes_the_target(bench: Bench, typed: Typed) -> None:
@@ -170,10 +173,17 @@ def test_behind_the_fence_nothing_changes_the_target(bench: Bench, typed: Typed)
     assert "cut over" in typed("hintferry status shop.orders").stdout
 
 
-def test_a_fence_that_is_taken_back_asks_for_a_sweep(typed: Typed) -> None:
-    assert typed("hintferry cutover shop.orders --undo").exit_code == 0
+def test_a_fence_that_is_taken_back_asks_for_a_sweep(bench: Bench, typed: Typed) -> None:
+    refused = typed("hintferry cutover shop.orders --undo")
+    assert (refused.exit_code, "add --yes" in refused.stderr) == (2, True), refused.output
+    undone = typed("hintferry cutover shop.orders --undo --yes")
+    assert undone.exit_code == 0, undone.output
+    assert "2 rows of shop.orders were written on the target" in undone.stderr
+    assert bench.behind.execute("SELECT name FROM hintferry.fences").all() == []
     passed = standing(typed, "shop.orders")["clean pass"]
-    assert (passed["state"], "taken back" in passed["reason"]) == ("fails", True)
+    assert (passed["state"], "behind a fence" in passed["reason"]) == ("fails", True)
+    refused = typed("hintferry verify shop.orders --repair")
+    assert (refused.exit_code, "count it first" in refused.stderr) == (2, True), refused.output
 
 
 def test_a_sweep_empties_what_was_truncated(bench: Bench, sweep: subprocess.Popen[str]) -> None:

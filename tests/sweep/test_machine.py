@@ -11,6 +11,7 @@ from hintferry.core.errors import Overwhelmed, Side, Throttled
 from hintferry.core.passes import Verb
 from hintferry.core.tokens import TokenRange
 from hintferry.testing.deadline import FixedDeadline
+from hintferry.testing.fences import FENCE
 from infra.sweep_machine import definition
 from sandbox.step_functions import StateMachines
 from tests.model.tables import PLAIN
@@ -76,7 +77,7 @@ def test_a_table_is_swept_its_sums_are_kept_and_the_pass_is_recorded(
     assert [[str(part.after), str(part.upto)] for part in RANGES] == [
         one[:2] for one in result["by_range"]
     ]
-    (recorded,) = worker.passes_made.of(TABLE)
+    (recorded,) = worker.passes_made.of(TABLE, 0.0)
     assert (recorded.verb, recorded.is_clean, recorded.at_all) == (Verb.VERIFY, False, False)
     assert recorded.sums["missing"] == 12
 
@@ -96,7 +97,7 @@ def test_a_range_that_fails_is_told_ends_no_other_and_is_all_that_the_next_run_t
     failed = [str(RANGES[7].after), str(RANGES[7].upto)]
     assert (result["failed"], result["left"]) == ([[*failed, "tombstones"]], [failed])
     assert result["ranges"] == len(RANGES) - 1
-    assert worker.passes_made.of(TABLE) == []
+    assert worker.passes_made.of(TABLE, 0.0) == []
 
     worker.before, worker.taken = (lambda part: None), []
     again = machine.run("two", TABLE)
@@ -104,7 +105,7 @@ def test_a_range_that_fails_is_told_ends_no_other_and_is_all_that_the_next_run_t
     assert worker.taken == [RANGES[7]]
     whole = machine.result(again.output["result"])
     assert (whole["keys"], whole["failed"], whole["left"]) == (ROWS, [], [])
-    assert len(worker.passes_made.of(TABLE)) == 1
+    assert len(worker.passes_made.of(TABLE, 0.0)) == 1
 
 
 def test_a_worker_that_dies_in_a_range_is_followed_by_one_that_begins_there(
@@ -169,7 +170,7 @@ def test_a_table_is_swept_by_one_at_a_time(machine: Machine, worker: Worker) -> 
     assert other.status == "SUCCEEDED"
     assert other.output["held_by"].endswith(":one")
     assert sorted(worker.taken) == RANGES
-    assert len(worker.passes_made.of(TABLE)) == 1
+    assert len(worker.passes_made.of(TABLE, 0.0)) == 1
 
 
 def test_who_was_aborted_holds_a_table_no_longer(machine: Machine, worker: Worker) -> None:
@@ -190,7 +191,7 @@ def test_who_was_aborted_holds_a_table_no_longer(machine: Machine, worker: Worke
 
 
 def test_a_table_that_was_cut_over_is_left_alone(machine: Machine, worker: Worker) -> None:
-    worker.sides.fences.fenced.add(TABLE)
+    worker.sides.fences.set(TABLE, FENCE)
     ended = machine.run("one", TABLE)
     assert (ended.status, worker.taken) == ("SUCCEEDED", [])
     assert "cut over" in ended.output["skipped"]

@@ -48,6 +48,6 @@ def test_what_one_replica_alone_holds_is_missed_by_a_quorum_and_found_at_all(
         for name, value in bench.environment.items():
             monkeypatch.setenv(name, value)
         session = target_session(migration_from(tmp_path / "command" / "migration.toml").target)
-        (found, _) = KeyspacesPasses(session).of(TableId("lonely", "t"))
+        (found, _) = KeyspacesPasses(session).of(TableId("lonely", "t"), 0.0)
         session.close()
         assert (found.at_all, found.is_clean) == (True, False)

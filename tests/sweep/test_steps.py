@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ from hintferry.adapters.pass_files import PassFiles
 from hintferry.adapters.sweep_steps import SweepSteps
 from hintferry.core.errors import ConfigurationError, Side, Unavailable
 from hintferry.core.ledger import ConservationError
+from hintferry.core.passes import Pass
 from hintferry.core.tokens import TokenRange
 from hintferry.testing.deadline import FixedDeadline
 from hintferry.turn import BEGIN_UNTIL_S
@@ -129,9 +131,45 @@ def test_a_finished_pass_is_recorded_once_and_followed_by_a_new_one(
         steps.run(event, LONG)
     assert report(steps, planned)["is_clean"] is True
     report(steps, planned)
-    (recorded,) = worker.passes_made.of(PLAIN.id)
+    (recorded,) = worker.passes_made.of(PLAIN.id, 0.0)
     assert recorded.began <= recorded.ended
     assert plan(steps, TWO, gone=ONE)["pass"] != planned["pass"]
+
+
+def test_the_proof_of_a_pass_is_that_of_its_beginning(
+    steps: SweepSteps, s3: Any, worker: Worker
+) -> None:
+    planned = plan(steps, ONE)
+    worker.captures.since = dict.fromkeys(worker.captures.since, 2)
+    plan(steps, TWO, gone=ONE)
+    for event in work_of(s3, planned):
+        steps.run(event, LONG)
+    report(steps, planned)
+    (recorded,) = worker.passes_made.of(PLAIN.id, 0.0)
+    assert recorded.proof is not None
+    assert set(recorded.proof.since.values()) == {1}
+
+
+def test_a_verify_of_a_table_that_is_not_captured_leaves_no_proof(
+    steps: SweepSteps, s3: Any, worker: Worker
+) -> None:
+    worker.captures.captured_id.clear()
+    planned = plan(steps, ONE)
+    for event in work_of(s3, planned):
+        steps.run(event, LONG)
+    report(steps, planned)
+    (recorded,) = worker.passes_made.of(PLAIN.id, 0.0)
+    assert (recorded.is_clean, recorded.proof) == (True, None)
+
+
+def test_a_scheduled_repair_deletes_nothing_of_a_table_that_was_taken_back(
+    steps: SweepSteps, worker: Worker
+) -> None:
+    worker.passes_made.enter(Pass.behind_fence(PLAIN.id, time.time()))
+    event = {"step": "plan", "task": {**TASK, "repair_rate": 5}, "execution": ONE}
+    with pytest.raises(ConfigurationError, match="taken back"):
+        steps.run(event, LONG)
+    assert "work" in plan(steps, ONE), "without a repair it is compared"
 
 
 def test_with_little_time_left_the_batch_is_handed_back(steps: SweepSteps, s3: Any) -> None:

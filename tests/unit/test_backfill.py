@@ -21,6 +21,7 @@ from hintferry.pipeline import ATTEMPTS
 from hintferry.ports import Write
 from hintferry.report import Finished
 from hintferry.testing import changes
+from hintferry.testing.fences import FENCE
 from hintferry.testing.points import Point
 from hintferry.testing.scan import page_of, token_of
 from hintferry.testing.source import ReplicatedSource
@@ -202,7 +203,7 @@ def test_what_the_source_cannot_read_is_told() -> None:
 
 def test_after_the_fence_nothing_is_written() -> None:
     sides = with_rows(3)
-    sides.fences.fenced.add(WIDE.id)
+    sides.fences.set(WIDE.id, FENCE)
     with pytest.raises(Fenced):
         fill(sides, WIDE)
     assert sides.store.partitions == {}

@@ -9,19 +9,21 @@ from typing import Any, cast
 import pytest
 from cassandra import OperationTimedOut
 
+from hintferry.adapters import cql
 from hintferry.adapters.fences import KeyspacesFences
 from hintferry.adapters.session import CqlSession
 from hintferry.core.coalesce import RowWork, SliceWork, StaticWork
 from hintferry.core.errors import Fenced, HintferryError, Side, SideFault
+from hintferry.core.facts import Fence
 from hintferry.core.hint import WHOLE_PARTITION
 from hintferry.core.ledger import Ledger, Outcome, Settled, SkipReason
 from hintferry.core.limits import FENCE_HOLDS_S
 from hintferry.core.rows import Snapshot
 from hintferry.core.schema import Table, TableId
 from hintferry.fence import FencedSource
-from hintferry.ports import Source
+from hintferry.ports import FencePost, Source
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
-from hintferry.testing.fences import MemoryFences
+from hintferry.testing.fences import FENCE, MemoryFences
 
 OPEN, CUT_OVER = TableId("shop", "open"), TableId("shop", "done")
 
@@ -57,7 +59,8 @@ def row(table: TableId) -> RowWork:
 
 def fenced(*tables: TableId) -> tuple[FencedSource, Pages, MemoryFences]:
     pages, fences = Pages(), MemoryFences()
-    fences.fenced.update(tables)
+    for table in tables:
+        fences.set(table, FENCE)
     return FencedSource(cast(Source, pages), fences), pages, fences
 
 
@@ -73,7 +76,7 @@ def test_a_fence_set_between_two_pages_ends_the_read() -> None:
     source, pages, fences = fenced()
     read = source.pages(SliceWork(OPEN, (b"p",), WHOLE_PARTITION, (0,)))
     next(read)
-    fences.fenced.add(OPEN)
+    fences.set(OPEN, FENCE)
     with pytest.raises(Fenced):
         next(read)
     assert pages.asked == [OPEN]
@@ -155,3 +158,59 @@ def test_without_an_answer_nothing_counts_as_open() -> None:
     time.advance(int(FENCE_HOLDS_S * 1e6))
     with pytest.raises(SideFault):
         fences.is_fenced(OPEN)
+
+
+class FenceTable:
+    """The target's session with one table of fences, which takes conditional writes."""
+
+    side = Side.TARGET
+
+    def __init__(self) -> None:
+        self.rows: dict[bytes, tuple[Any, ...]] = {}
+
+    def bind(self, text: str, values: Any) -> tuple[str, Any]:
+        return text, values
+
+    def current(self) -> FenceTable:
+        return self
+
+    def execute(self, statement: tuple[str, Any]) -> Any:
+        text, values = statement
+        found: list[tuple[Any, ...]] = []
+        if text == cql.SET_FENCE:
+            self.rows.setdefault(values[0], tuple(values[1:]))
+        elif text == cql.LIFT_FENCE:
+            self.rows.pop(values[0], None)
+        elif text == cql.FENCE:
+            found = [self.rows[values[0]]] if values[0] in self.rows else []
+        else:
+            assert text == cql.FENCES
+            found = [(name,) for name in self.rows]
+        return SimpleNamespace(all=lambda: found)
+
+
+@pytest.fixture(params=["fake", "control table"])
+def posts(request: pytest.FixtureRequest) -> FencePost:
+    if request.param == "fake":
+        return MemoryFences()
+    clock = ScriptedClock(SimulatedTime())
+    return KeyspacesFences(cast(CqlSession, FenceTable()), clock)
+
+
+def test_a_fence_keeps_when_it_was_first_set(posts: FencePost) -> None:
+    first, second = Fence(1_000.5, 990.0), Fence(2_000.0, None)
+    assert posts.standing(OPEN) is None
+    assert posts.set(OPEN, first) == first
+    assert posts.set(OPEN, second) == first, "of two cut-overs at once the first counts"
+    assert posts.is_fenced(OPEN)
+    posts.lift(OPEN)
+    assert posts.standing(OPEN) is None
+    assert not posts.is_fenced(OPEN)
+    assert posts.set(OPEN, second) == second
+
+
+def test_a_fence_that_was_set_by_hand_was_set_long_ago() -> None:
+    control = FenceTable()
+    control.rows[str(OPEN).encode()] = (None, None)
+    fences = KeyspacesFences(cast(CqlSession, control), ScriptedClock(SimulatedTime()))
+    assert fences.standing(OPEN) == Fence(0.0, None)

@@ -110,6 +110,9 @@ def test_a_node_says_up_to_when_it_has_hinted(
         ("SegmentsDeleted", [(3_000, 0), (600, 4)], 600),
         ("ErrorSegments", [(3_000, 2), (2_000, 2), (600, 3), (60, 3)], 600),
         ("TablesToSweep", [(3_000, 5), (2_000, 5), (600, 0)], None),
+        # In the period in which the pass began (C5a): the sample before it tells that it grew.
+        ("ErrorSegments", [(3_900, 0), (3_600, 1), (60, 1)], 3_600),
+        ("ErrorSegments", [(4_200, 0), (3_900, 1), (3_600, 1), (60, 1)], None),
         ("HintsLost", [(9_000, 1)], None),
     ],
 )

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from hintferry.core.facts import Answers, Facts, Lag, NodeReport, NodeState
+from hintferry.core.capture import Witness, proof
+from hintferry.core.facts import Answers, Facts, Lag, NodeReport
 from hintferry.core.gate import (
+    AFTER_STOP_S,
     LATE_WRITES_S,
     LOG_SYNC_S,
     PASS_HOLDS_S,
@@ -19,24 +21,26 @@ from hintferry.core.gate import (
     expected_downtime_s,
     gate,
     is_open,
+    losses_since,
 )
 from hintferry.core.passes import Pass, Verb
 from hintferry.core.schema import TableId
+from hintferry.testing.captures import ADDRESSES, ScriptedCaptures, host_of
 
 TABLE = TableId("shop", "orders")
 NOW = 1_764_000_000.0
 STOPPED = NOW - 300.0
 FILLED = Pass(TABLE, Verb.BACKFILL, NOW - 9_000, NOW - 8_000, False, True, {"written": 9})
-CLEAN = Pass(TABLE, Verb.VERIFY, NOW - 4_000, NOW - 3_900, True, True, {"equal": 9})
-REPORTS = [NodeReport(f"10.0.{n}.11", NOW - 20, STOPPED + LOG_SYNC_S, 0, None) for n in (1, 2, 3)]
-NODES = [NodeState(f"10.0.{n}.11", True, None) for n in (1, 2, 3)]
+SEEN = ScriptedCaptures(lambda: NOW).witness(TABLE)
+CLEAN = Pass(TABLE, Verb.VERIFY, NOW - 4_000, NOW - 3_900, True, True, {"equal": 9}, proof(SEEN))
+REPORTS = [NodeReport(one, NOW - 20, STOPPED + LOG_SYNC_S, 0, None) for one in ADDRESSES]
 ANSWERS = Answers(stopped_at=STOPPED, writers_at_quorum=True)
 
 OPEN = Facts(
     table=TABLE,
     now=NOW,
     has_unhinted=False,
-    nodes=NODES,
+    capture=SEEN,
     reports=REPORTS,
     hinted_since=NOW - 200,
     lag=Lag(0, NOW - 100),
@@ -55,6 +59,11 @@ def node(**changes: Any) -> list[NodeReport]:
     return [*REPORTS[:2], replace(REPORTS[2], **changes)]
 
 
+def third(**changes: Any) -> Witness:
+    """The third node answers otherwise."""
+    return replace(SEEN, nodes=[*SEEN.nodes[:2], replace(SEEN.nodes[2], **changes)])
+
+
 def passes(**changes: Any) -> list[Pass]:
     return [replace(CLEAN, **changes), FILLED]
 
@@ -71,6 +80,7 @@ def test_the_gate_is_open_when_every_condition_holds() -> None:
     assert is_open(conditions)
     assert [one.name for one in conditions] == [
         "writers stopped",
+        "captured on every node",
         "nodes have hinted everything",
         "topic settled",
         "nothing parked",
@@ -110,24 +120,19 @@ def test_what_comes_about_by_itself_is_waited_for(
 VERIFY = "hintferry verify shop.orders --consistency all"
 REPAIR = f"`hintferry verify shop.orders --repair`, then `{VERIFY}`"
 FAILING = [
-    ({"reports": REPORTS[:2]}, "nodes", "2 of 3 nodes report", "cdcguard"),
-    ({"reports": node(at=NOW - 301)}, "nodes", "2 of 3 nodes report", "cdcguard"),
-    ({"reports": [], "nodes": []}, "nodes", "0 of 0 nodes report", "cdcguard"),
+    ({"reports": REPORTS[:2]}, "nodes", "10.0.3.11: no report", "cdcguard"),
+    ({"reports": node(at=NOW - 301)}, "nodes", "10.0.3.11: no report", "cdcguard"),
+    # The guard of a machine that was decommissioned stands in for none (C5d).
+    ({"reports": node(node="10.0.4.11")}, "nodes", "10.0.3.11: no report", "cdcguard"),
     ({"reports": node(set_aside=4)}, "nodes", "4 unread segments set aside", "give-back"),
     ({"lag": None}, "topic", "no lag is known", "event source mapping"),
     ({"parked": {"schema": 2, "stuck": 1}}, "nothing parked", "3 records", "hintferry replay"),
     ({"given_up": 1}, "nothing given up", "1 payload", "--reason given_up"),
     ({"reports": node(lost_at=NOW - 3_000)}, "nothing escaped", "10.0.3.11 lost hints", VERIFY),
     (
-        {"nodes": [*NODES[:2], replace(NODES[2], truncated_at=NOW - 3_000)]},
+        {"capture": third(truncated_at=NOW - 3_000)},
         "nothing escaped",
         "10.0.3.11 truncated the table",
-        VERIFY,
-    ),
-    (
-        {"nodes": [*NODES[:2], replace(NODES[2], answers=False)]},
-        "nothing escaped",
-        "10.0.3.11 does not answer",
         VERIFY,
     ),
     ({"has_unhinted": True}, "nothing escaped", "static columns or counters", VERIFY),
@@ -216,13 +221,80 @@ def test_a_stop_that_is_yet_to_come_is_no_stop() -> None:
     assert gate(facts)[0].state is State.FAILS
 
 
+def seen_write(at: float) -> Witness:
+    said = ScriptedCaptures(lambda: NOW)
+    said.newest = {host_of(ADDRESSES[1]): at, host_of(ADDRESSES[0]): STOPPED - 60}
+    return said.witness(TABLE)
+
+
+def test_a_stop_before_a_write_that_was_hinted_is_no_stop() -> None:
+    """O3: somebody writes on, whatever is said."""
+    assert is_open(gate(replace(OPEN, capture=seen_write(STOPPED + AFTER_STOP_S))))
+    condition = shut(replace(OPEN, capture=seen_write(STOPPED + AFTER_STOP_S + 1)))
+    assert condition.state is State.FAILS
+    assert "10.0.2.11 hinted a write of" in condition.reason
+    assert "--writes-stopped now" in condition.mend
+
+
+def test_a_stop_before_the_last_backfill_is_no_stop() -> None:
+    for stopped_at, state in ((FILLED.began, State.HOLDS), (FILLED.began - 1, State.FAILS)):
+        found = gate(replace(OPEN, answers=replace(ANSWERS, stopped_at=stopped_at)))[0]
+        assert (found.name, found.state) == ("writers stopped", state)
+
+
+VOIDED = [
+    (lambda said: said.since.update({host_of(ADDRESSES[2]): 2}), "lost its capture"),
+    (lambda said: setattr(said, "shape", replace(said.shape, columns="2")), "column was added"),
+]
+
+
+@pytest.mark.parametrize(("change", "says"), VOIDED)
+def test_a_pass_over_what_is_no_longer_the_same_does_not_count(change: Any, says: str) -> None:
+    said = ScriptedCaptures(lambda: NOW)
+    change(said)
+    facts = replace(OPEN, capture=said.witness(TABLE))
+    condition = {one.name: one for one in gate(facts)}["clean pass"]
+    assert condition.state is State.FAILS
+    assert says in condition.reason
+    assert VERIFY in condition.mend
+
+
+def test_a_table_that_a_node_does_not_capture_shuts_the_gate() -> None:
+    said = ScriptedCaptures(lambda: NOW)
+    said.captured_id.pop(host_of(ADDRESSES[2]))
+    condition = shut(replace(OPEN, capture=said.witness(TABLE)))
+    assert condition.state is State.FAILS
+    assert condition.reason == "10.0.3.11: the table is not captured there: its cdc is off"
+    said.age_s.clear()
+    reason = gate(replace(OPEN, capture=said.witness(TABLE)))[1].reason
+    assert reason == "10.0.1.11: its connector has told no state, and 2 more nodes"
+
+
+def test_losses_are_looked_for_since_the_pass_that_counts_and_not_only_since_the_last() -> None:
+    quorum = replace(CLEAN, began=NOW - 100, at_all=False)
+    unclean = replace(CLEAN, began=NOW - 9_000, is_clean=False)
+    older = replace(CLEAN, began=NOW - 9_500)
+    found = [quorum, CLEAN, FILLED, unclean, older]
+    assert losses_since(found, ANSWERS, NOW) == CLEAN.began
+    assert losses_since([quorum, FILLED], ANSWERS, NOW) == NOW
+    repaired = replace(ANSWERS, repaired_at=NOW - 200)
+    assert losses_since([quorum, FILLED], repaired, NOW) == quorum.began
+    long_ago = replace(CLEAN, began=NOW - PASS_HOLDS_S - 9)
+    assert losses_since([long_ago], ANSWERS, NOW) == NOW - PASS_HOLDS_S
+
+
+def test_a_pass_of_a_clock_that_was_wrong_does_not_count() -> None:
+    found = {one.name: one for one in gate(replace(OPEN, passes=passes(began=NOW + 9)))}
+    assert "by a clock that was wrong" in found["clean pass"].reason
+
+
 def test_a_pass_after_the_stop_answers_all_that_may_have_escaped() -> None:
     began = STOPPED + LATE_WRITES_S
     facts = replace(
         OPEN,
         has_unhinted=True,
         reports=node(lost_at=NOW - 10),
-        nodes=[replace(NODES[0], truncated_at=NOW - 10), *NODES[1:]],
+        capture=third(truncated_at=NOW - 10),
         answers=Answers(stopped_at=STOPPED),
     )
     assert is_open(gate(replace(facts, passes=passes(began=began + 1, ended=NOW))))

@@ -25,6 +25,7 @@ from hintferry.core.tokens import WHOLE_RING, TokenRange, plan_ranges
 from hintferry.core.verdict import Tally, Verdict, judge, shown
 from hintferry.report import Finished
 from hintferry.testing import changes, scan
+from hintferry.testing.fences import FENCE
 from hintferry.testing.points import Point
 from hintferry.testing.scan import token_of
 from tests.model.tables import BARE, COUNTS, PLAIN, WIDE
@@ -260,7 +261,7 @@ def test_behind_the_fence_nothing_is_read_or_hinted() -> None:
     sides.ours(PLAIN, (b"p",), sides.put(PLAIN, (b"p",), (), {"a": b"1"}))
     reports = sides.sweep(PLAIN, repair=True).verify([WHOLE_RING])
     next(reports)
-    sides.fences.fenced.add(PLAIN.id)
+    sides.fences.set(PLAIN.id, FENCE)
     with pytest.raises(Fenced):
         list(reports)
     assert sides.later == []

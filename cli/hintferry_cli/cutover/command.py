@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json as json_text
-import time
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from hintferry.adapters.settings import migration_from
-from hintferry.core.errors import ConfigurationError, HintferryError
+from hintferry.core.errors import ConfigurationError, SideFault
 from hintferry.core.limits import CUT_OVER_WAIT_S
 from hintferry.cutover import Gatekeeper
+from hintferry_cli.cutover.undo import undone
 from hintferry_cli.failures import Settings, Status, told_plainly
 from hintferry_cli.gate import options, view
 from hintferry_cli.gate.view import Look, Standing
@@ -29,11 +30,13 @@ HELP = "\n\n".join(
         " nothing that began before can still write. Where something is in the way it changes"
         " nothing and says what. A run that was ended can be run again.",
         "--undo takes the fence away, for as long as the application has not written the target:"
-        " what was skipped meanwhile has then to be swept.",
+        " what was skipped meanwhile has then to be swept. It first looks for such writes (by their"
+        " write times, over a scan of the target), and asks for the table's name; --yes answers.",
         "[bold]Examples[/bold]",
         "  hintferry cutover shop.orders --writes-stopped now --writers-at-quorum",
         "  hintferry cutover shop.orders --writes-stopped 2026-11-26T14:03:20Z --json",
         "  hintferry cutover shop.orders --undo",
+        "  hintferry cutover shop.orders --undo --yes",
         "Exit status: 0 it is cut over (or taken back), 1 the gate is shut and nothing was done,"
         " 2 the call or the configuration is wrong.",
     )
@@ -47,6 +50,7 @@ def cutover(
     repaired: options.Repaired = None,
     writers_at_quorum: options.WritersAtQuorum = False,
     undo: Annotated[bool, typer.Option("--undo", help="Take the fence away again.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --undo: do not ask.")] = False,
     json: Json = False,
     config: Config = CONFIG,
     parked_queue_url: Annotated[str, place("--parked-queue-url", "URL of the parked queue.")] = "",
@@ -59,65 +63,80 @@ def cutover(
         answers = options.answers(writes_stopped, repaired, writers_at_quorum)
         if undo and (writes_stopped or repaired or writers_at_quorum):
             raise ConfigurationError("--undo goes alone: it looks at no gate")
+        if yes and not undo:
+            raise ConfigurationError("--yes goes with --undo only")
         migration = migration_from(config)
         where = places(parked_queue_url, replay_queue_url, bucket)
         with options.seat(migration, [name], where) as seat:
+            # A fence is waited out, and a pass is dated, by the clock of whoever looks.
+            seat.check_clock()
             keeper = seat.keeper(name, answers)
             if undo:
-                keeper.take_back()
+                undone(keeper, seat.late_writes(), errors, yes=yes)
                 _tell_undone(str(name), out, json=json)
                 return
             look = _cut_over(keeper, errors)
     _tell(look, out, json=json)
-    if not look.is_fenced:
+    if look.standing is not Standing.CUT_OVER:
         raise typer.Exit(Status.FAILED)
 
 
 def _cut_over(keeper: Gatekeeper, errors: Console) -> Look:
-    """The last look at the gate; behind the fence if it was open."""
-    look = _watched(keeper, errors)
-    if look.standing not in (Standing.OPEN, Standing.CUT_OVER):
+    """The last look at the gate; behind the fence if it was open, or is set already."""
+    is_fenced = keeper.fences.standing(keeper.table) is not None
+    look = view.look_at(keeper) if is_fenced else _watched(keeper, errors)
+    if look.standing not in (Standing.OPEN, Standing.CUT_OVER, Standing.FENCED):
         return look
-    _say(errors, f"setting the fence; nothing older can write {CUT_OVER_WAIT_S:.0f} s from then")
     try:
-        with errors.status("") as shown:
-            for left in keeper.hand_over():
-                shown.update(f"nothing older can write in {left:.0f} s")
+        # The last run may have ended before all of it was waited out, or written down.
+        steps = keeper.hand_over() if look.fence is None else keeper.wait_out(look.fence)
+        _count_down(steps, "nothing older than the fence can write in", errors)
     except KeyboardInterrupt:
-        _say(errors, "stopped: the fence is set, but was not waited out; run it again, or --undo")
+        left = view.look_at(keeper).fence_left_s
+        _say(
+            errors,
+            f"stopped: the fence is set, and {left:.0f} s of it are not waited out. The application"
+            " must not write yet: run this again, or with --undo",
+        )
         raise
-    except HintferryError as error:
+    except SideFault as error:
         raise ConfigurationError(
             f"the fence may be set, but was not waited out: run it again, or with --undo ({error})"
         ) from error
-    return Look(look.facts, look.conditions, is_fenced=True)
+    return view.look_at(keeper)
 
 
 def _watched(keeper: Gatekeeper, errors: Console) -> Look:
-    """A table that is behind its fence already is only waited out: the last run may have ended."""
-    is_fenced = keeper.fences.is_fenced(keeper.table.id)
+    """The last look at the gate; each change of what is open is said."""
     said = ""
-    for facts, conditions in keeper.watch():
-        look = Look(facts, conditions, is_fenced)
+    for seen in keeper.watch():
+        look = view.of_gate(*seen)
         text = "; ".join(view.open_points(look))
-        if is_fenced:
-            break
         if text != said:
             _say(errors, text or "the gate is open")
         said = text
     return look
 
 
+def _count_down(steps: Iterator[float], text: str, errors: Console) -> None:
+    """A terminal shows each second, a log the first."""
+    with errors.status("") as shown:
+        for number, left in enumerate(steps):
+            shown.update(f"{text} {left:.0f} s")
+            if not number:
+                _say(errors, f"{text} {left:.0f} s")
+
+
 def _tell(look: Look, out: Console, *, json: bool) -> None:
-    stopped_at = look.facts.answers.stopped_at
-    downtime_s = None if stopped_at is None else time.time() - stopped_at
+    stopped_at = None if look.fence is None else look.fence.stopped_at
+    downtime_s = None if stopped_at is None else look.now - stopped_at
     if json:
         tree: dict[str, Any] = view.as_tree(look)
         tree["downtime_seconds"] = downtime_s and round(downtime_s, 1)
         typer.echo(json_text.dumps(tree))
         return
     view.show(view.as_tree(look), out)
-    if look.is_fenced:
+    if look.standing is Standing.CUT_OVER:
         took = "" if downtime_s is None else f" Downtime so far: {span(downtime_s)}."
         _say(out, f"Nothing of Hintferry's writes it any more.{took} Let the application write.")
     else:
@@ -128,7 +147,7 @@ def _tell_undone(table: str, out: Console, *, json: bool) -> None:
     if json:
         typer.echo(json_text.dumps({"table": table, "cut_over": False}))
     else:
-        _say(out, f"{table} is not cut over any more; now: hintferry verify {table} --repair")
+        _say(out, f"{table} is not cut over any more; now: hintferry verify {table}")
 
 
 def _say(console: Console, text: str) -> None:

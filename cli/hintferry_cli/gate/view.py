@@ -11,9 +11,19 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from hintferry.core.facts import Facts
-from hintferry.core.gate import Condition, State, comes_by_itself, expected_downtime_s, is_open
+from hintferry.core.facts import Facts, Fence
+from hintferry.core.gate import (
+    PASSES_OF_S,
+    Condition,
+    State,
+    comes_by_itself,
+    expected_downtime_s,
+    fence_left_s,
+    is_open,
+)
 from hintferry.core.passes import Pass
+from hintferry.core.schema import TableId
+from hintferry.cutover import Gatekeeper
 from hintferry_cli.spans import span
 
 
@@ -21,6 +31,9 @@ class Standing(Enum):
     """A table's way to the cut-over."""
 
     CUT_OVER = "cut over"
+    FENCED = "fence set"
+    """Something older than the fence may still write: the application must not yet."""
+
     OPEN = "can be cut over"
     SOON = "only time is needed"
     STOP = "the writers may stop"
@@ -37,31 +50,54 @@ _SIGNS = {
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One table as it was seen once."""
+    """One table as it was seen once. Behind its fence nothing else is looked at."""
 
-    facts: Facts
-    conditions: Sequence[Condition]
-    is_fenced: bool
+    table: TableId
+    now: float
+    fence: Fence | None
+    facts: Facts | None = None
+    conditions: Sequence[Condition] = ()
+    passes: Sequence[Pass] = ()
+
+    @property
+    def fence_left_s(self) -> float:
+        """How long something older than the fence can still write."""
+        return 0.0 if self.fence is None else fence_left_s(self.fence, self.now)
 
     @property
     def standing(self) -> Standing:
         """Where it stands on its way."""
-        if self.is_fenced:
-            return Standing.CUT_OVER
+        if self.fence is not None:
+            return Standing.FENCED if self.fence_left_s else Standing.CUT_OVER
         if is_open(self.conditions):
             return Standing.OPEN
         if comes_by_itself(self.conditions):
             return Standing.SOON
-        is_running = self.facts.answers.stopped_at is None
+        is_running = self.facts is not None and self.facts.answers.stopped_at is None
         if is_running and all(one.state is not State.FAILS for one in self.conditions):
             return Standing.STOP
         return Standing.SHUT
 
 
+def look_at(keeper: Gatekeeper) -> Look:
+    """One look. Raises HintferryError."""
+    now = keeper.clock.now()
+    fence = keeper.fences.standing(keeper.table)
+    if fence is not None:
+        passes = keeper.passes.of(keeper.table, now - PASSES_OF_S)
+        return Look(keeper.table, now, fence, passes=passes)
+    return of_gate(*keeper.look())
+
+
+def of_gate(facts: Facts, conditions: Sequence[Condition]) -> Look:
+    """A look at the gate of a table without a fence."""
+    return Look(facts.table, facts.now, None, facts, conditions, facts.passes)
+
+
 def show(tree: dict[str, Any], out: Console) -> None:
     """The verdict, and how each condition stands; `tree` is that of `as_tree`."""
-    out.print(f"[bold]{escape(tree['table'])}[/bold]: {tree['standing']}", highlight=False)
-    if tree["cut_over"]:
+    out.print(f"[bold]{escape(tree['table'])}[/bold]: {standing(tree)}", highlight=False)
+    if tree["fenced"]:
         return
     grid = Table.grid(padding=(0, 2))
     for one in tree["conditions"]:
@@ -70,9 +106,9 @@ def show(tree: dict[str, Any], out: Console) -> None:
         mend = f"\n→ {one['mend']}" if is_open else ""
         grid.add_row(f"[{color}]{sign}[/{color}]", one["name"], escape(one["reason"] + mend))
     out.print(grid)
-    out.print(
-        f"downtime to expect: at most {span(tree['expected_downtime_seconds'])}", highlight=False
-    )
+    if tree["expected_downtime_seconds"] is not None:
+        downtime = span(tree["expected_downtime_seconds"])
+        out.print(f"downtime to expect: at most {downtime}", highlight=False)
 
 
 def open_points(look: Look) -> list[str]:
@@ -82,25 +118,42 @@ def open_points(look: Look) -> list[str]:
 
 def as_tree(look: Look) -> dict[str, Any]:
     """Everything that was seen; moments are epoch seconds."""
-    facts = look.facts
     return {
-        "seen": round(facts.now, 3),
-        "table": str(facts.table),
+        "seen": round(look.now, 3),
+        "table": str(look.table),
         "standing": look.standing.value,
         "open": look.standing is Standing.OPEN,
-        "cut_over": look.is_fenced,
-        "expected_downtime_seconds": round(expected_downtime_s(facts)),
-        "freshness_seconds": facts.marker_took_s and round(facts.marker_took_s, 2),
-        "lag": None if facts.lag is None else facts.lag.records,
-        "parked": dict(facts.parked),
-        "given_up": facts.given_up,
-        "replay_queue": facts.waiting,
+        "fenced": look.fence is not None,
+        "fence_left_seconds": round(look.fence_left_s, 1),
+        "cut_over": look.standing is Standing.CUT_OVER,
+        **_seen(look.facts),
         "conditions": [
             {"name": one.name, "state": one.state.value, "reason": one.reason, "mend": one.mend}
             for one in look.conditions
         ],
-        "passes": [_pass(one) for one in facts.passes],
+        "passes": [_pass(one) for one in look.passes if not one.is_fence],
     }
+
+
+def _seen(facts: Facts | None) -> dict[str, Any]:
+    """Nothing of a table behind its fence."""
+    took_s = None if facts is None else facts.marker_took_s
+    return {
+        "expected_downtime_seconds": None if facts is None else round(expected_downtime_s(facts)),
+        "freshness_seconds": took_s and round(took_s, 2),
+        "lag": None if facts is None or facts.lag is None else facts.lag.records,
+        "parked": {} if facts is None else dict(facts.parked),
+        "given_up": None if facts is None else facts.given_up,
+        "replay_queue": None if facts is None else facts.waiting,
+    }
+
+
+def standing(tree: dict[str, Any]) -> str:
+    """The verdict in words; `tree` is that of `as_tree`."""
+    if tree["standing"] != Standing.FENCED.value:
+        return str(tree["standing"])
+    left = span(tree["fence_left_seconds"])
+    return f"fence set, {left} left: the application must not write Keyspaces yet"
 
 
 def _pass(one: Pass) -> dict[str, Any]:

@@ -32,20 +32,14 @@ class QueuesAndBucket:
         self, sqs: Any, s3: Any, where: Queues, now: Callable[[], float] = time.monotonic
     ) -> None:
         self._sqs, self._where = sqs, where
-        self._looked: tuple[list[int], Counter[tuple[str | None, str]]] = [], Counter()
-        self._parked, self._replayed = (
-            Held(partial(self._counts, url), now)
-            for url in (where.parked_queue_url, where.replay_queue_url)
-        )
+        self._parked = Held(self._look, now)
+        self._replayed = Held(partial(self._counts, where.replay_queue_url), now)
         self._given_up = Held(lambda: len(GivenUpObjects(s3, where.bucket).keys), now)
 
     def parked(self, table: TableId) -> Mapping[str, int]:
         """Records of this table, and of none that is known, by reason."""
-        counts = self._parked.answer()
-        if counts != self._looked[0]:
-            self._looked = counts, self._look(counts)
         found: Counter[str] = Counter()
-        for (name, reason), count in self._looked[1].items():
+        for (name, reason), count in self._parked.answer().items():
             if name in (None, str(table)):
                 found[reason] += count
         return found
@@ -58,12 +52,15 @@ class QueuesAndBucket:
         """Messages in the replay queue: visible, delayed or being worked on; of any table."""
         return sum(self._replayed.answer())
 
-    def _look(self, counts: list[int]) -> Counter[tuple[str | None, str]]:
-        """Each message that can be had, opened as far as table and reason, and let go again."""
+    def _look(self) -> Counter[tuple[str | None, str]]:
+        """Each message that can be had, opened as far as table and reason, and let go again.
+
+        Afresh each time: while one goes and another comes their number tells nothing.
+        """
         found: Counter[tuple[str | None, str]] = Counter()
-        visible, in_flight, _ = counts
-        if in_flight:
-            found[None, IN_FLIGHT] = in_flight
+        visible, in_flight, delayed = self._counts(self._where.parked_queue_url)
+        if in_flight or delayed:
+            found[None, IN_FLIGHT] = in_flight + delayed
         if visible:
             queue = ParkedQueue(self._sqs, self._where.parked_queue_url)
             try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from hintferry.adapters.cql import SOURCE_MARKERS
+from hintferry.adapters.cql import SOURCE_TABLES
 from hintferry.adapters.settings import Migration
 from hintferry.core.checks import Fault, schema_faults, setting_faults
 from hintferry.core.fit import Misfit, Schema, keyspace_misfits, table_misfits
@@ -12,8 +12,12 @@ from hintferry.core.schema import TableId
 from hintferry.core.source import OURS, SourceFacts, SourceNode
 from hintferry_cli.preflight.finding import Finding, Level
 
-MARKERS = TableId(OURS, "markers")
+MARKERS, CAPTURES = TableId(OURS, "markers"), TableId(OURS, "captures")
 ENOUGH_COPIES = 3
+_PURPOSES = {
+    MARKERS: "by which a backfill sees that capture works",
+    CAPTURES: "into which each connector writes what it captures",
+}
 
 
 def node_findings(migration: Migration, facts: SourceFacts) -> Iterator[Finding]:
@@ -69,8 +73,9 @@ def schema_findings(
     ):
         level = Level.FAULT if fault.fatal else Level.ADVICE
         yield Finding(level, fault.what, fault.found, fault.mend)
-    if not ours:
-        yield _markers_missing(facts)
+    for needed, purpose in _PURPOSES.items():
+        if str(needed) not in known:
+            yield _ours_missing(facts, needed, purpose)
     for settings in migration.tables:
         table = live.tables.get(settings.id)
         if table is not None:
@@ -172,11 +177,12 @@ def _copies(facts: SourceFacts, replication: Mapping[str, str]) -> dict[str, int
     return {node.datacenter: count for node in facts.nodes}
 
 
-def _markers_missing(facts: SourceFacts) -> Finding:
+def _ours_missing(facts: SourceFacts, table: TableId, purpose: str) -> Finding:
+    """With the statements that make it, the keyspace's first."""
     replication = f"{{'class': 'NetworkTopologyStrategy', '{facts.datacenter}': {_nodes(facts)}}}"
-    statements = "; ".join(one.format(replication=replication) for one in SOURCE_MARKERS)
-    what = f"has no table {MARKERS}, by which a backfill sees that capture works"
-    return Finding(Level.FAULT, "source", what, statements)
+    made = [one for one in SOURCE_TABLES if "KEYSPACE" in one or f" {table} " in one]
+    statements = "; ".join(one.format(replication=replication) for one in made)
+    return Finding(Level.FAULT, "source", f"has no table {table}, {purpose}", statements)
 
 
 def _of_fault(where: str, fault: Fault) -> Finding:

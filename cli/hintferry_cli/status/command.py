@@ -14,10 +14,11 @@ from rich.live import Live
 from rich.text import Text
 
 from hintferry.adapters.settings import Migration, migration_from
-from hintferry.core.errors import ConfigurationError
+from hintferry.core.errors import ConfigurationError, SideFault
+from hintferry.core.gate import Condition, State
 from hintferry.core.schema import TableId
 from hintferry.cutover import LOOK_EVERY_S, Gatekeeper
-from hintferry_cli.failures import Settings, Status, told_plainly
+from hintferry_cli.failures import Settings, Status, sentence, told_plainly
 from hintferry_cli.gate import options, view
 from hintferry_cli.gate.view import Look, Standing
 from hintferry_cli.options import CONFIG, Config, Json
@@ -40,7 +41,8 @@ HELP = "\n\n".join(
         "  hintferry status shop.orders --writes-stopped now --writers-at-quorum --json",
         "  hintferry status --html migration.html",
         "Exit status: 0 nothing is in the way of any of them but the writers and the time that"
-        " things take, 1 something is, 2 the call or the configuration is wrong.",
+        " things take, 1 something is, or a fence is not waited out yet, 2 the call or the"
+        " configuration is wrong.",
     )
 )
 
@@ -69,12 +71,13 @@ def status(
         answers = options.answers(writes_stopped, repaired, writers_at_quorum)
         tables = _tables(migration, table)
         with options.seat(migration, tables, where) as seat:
+            seat.check_clock()
             keepers = [seat.keeper(one, answers) for one in tables]
             looks = _settled(keepers)
             if watch:
                 looks = _watched(keepers, looks, Console(stderr=True))
     _tell(looks, html, json=json)
-    if any(look.standing is Standing.SHUT for look in looks):
+    if any(look.standing in (Standing.SHUT, Standing.FENCED) for look in looks):
         raise typer.Exit(Status.FAILED)
 
 
@@ -86,8 +89,14 @@ def _tables(migration: Migration, table: str) -> list[TableId]:
 
 
 def _look(keeper: Gatekeeper) -> Look:
-    facts, conditions = keeper.look()
-    return Look(facts, conditions, keeper.fences.is_fenced(keeper.table.id))
+    """A side that does not answer is told of the table, and keeps no other from being looked at."""
+    try:
+        return view.look_at(keeper)
+    except SideFault as fault:
+        away = Condition(
+            f"the {fault.side.value} answers", State.FAILS, sentence(fault), "run this again"
+        )
+        return Look(keeper.table, keeper.clock.now(), None, conditions=[away])
 
 
 def _settled(keepers: Sequence[Gatekeeper]) -> list[Look]:
@@ -95,7 +104,8 @@ def _settled(keepers: Sequence[Gatekeeper]) -> list[Look]:
     end = time.monotonic() + MARKER_WITHIN_S
     while True:
         looks = [_look(keeper) for keeper in keepers]
-        if time.monotonic() > end or all(look.facts.marker_at is not None for look in looks):
+        waited_for = [one.facts for one in looks if one.facts is not None]
+        if time.monotonic() > end or all(one.marker_at is not None for one in waited_for):
             return looks
         time.sleep(MARKER_LOOK_S)
 
@@ -121,7 +131,7 @@ def _watched(keepers: Sequence[Gatekeeper], looks: list[Look], errors: Console) 
 
 def _lines(looks: Sequence[Look]) -> Iterator[str]:
     for look in looks:
-        yield f"{look.facts.table}: {look.standing.value}"
+        yield f"{look.table}: {view.standing(view.as_tree(look))}"
         yield from (f"  {one}" for one in view.open_points(look))
 
 

@@ -13,11 +13,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hintferry.adapters import captures
+from hintferry.core.capture import Proof
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.tokens import TokenRange
 from hintferry.task import Task
 
-VERSION = 2
+VERSION = 3
 MOST_EXAMPLES = 100
 SAVE_EVERY_S = 0.5
 
@@ -52,6 +54,11 @@ class Bookmark:
     def began(self) -> float:
         """When the pass began, in epoch seconds."""
         return float(self._tree["began"])
+
+    @property
+    def proof(self) -> Proof | None:
+        """That the table was captured when it began."""
+        return captures.from_tree(self._tree["proof"])
 
     def enter(
         self, part: TokenRange, sums: dict[str, int], examples: Sequence[tuple[str, str]] = ()
@@ -99,13 +106,14 @@ def opened(folder: Path, task: Task) -> Bookmark | None:
     return Bookmark(path, tree) if is_ours and goes_on else None
 
 
-def begun(folder: Path, task: Task, ranges: Sequence[TokenRange]) -> Bookmark:
+def begun(folder: Path, task: Task, ranges: Sequence[TokenRange], proof: Proof | None) -> Bookmark:
     """A new pass, in the place of the last one."""
     folder.mkdir(parents=True, exist_ok=True)
     tree = {
         "version": VERSION,
         "settings": task.settings,
         "began": time.time(),
+        "proof": captures.as_tree(proof),
         "finished": None,
         "ranges": [[part.after, part.upto] for part in ranges],
         "done": {},

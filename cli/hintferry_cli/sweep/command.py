@@ -12,8 +12,10 @@ from rich.console import Console
 
 from hintferry import wiring
 from hintferry.adapters.settings import Queues, migration_from
+from hintferry.core.capture import Proof, gaps, proof, void
 from hintferry.core.errors import ConfigurationError, HintferryError
-from hintferry.core.passes import Pass, Verb
+from hintferry.core.gate import PASSES_OF_S
+from hintferry.core.passes import Pass, Verb, refusal, unfenced
 from hintferry.task import Task
 from hintferry_cli.failures import Settings, Status, told_plainly
 from hintferry_cli.options import CONFIG, Config, Json
@@ -21,6 +23,7 @@ from hintferry_cli.places import place, places
 from hintferry_cli.sweep import bookmark, view
 from hintferry_cli.sweep import report as report_files
 from hintferry_cli.sweep.bill import bill_of
+from hintferry_cli.sweep.bookmark import Bookmark
 from hintferry_cli.sweep.run import Run, State
 from hintferry_cli.sweep.task import Order, as_numbers
 from hintferry_cli.tables import table_id
@@ -43,6 +46,7 @@ VERIFY_HELP = "\n\n".join(
         "[bold]Examples[/bold]",
         "  hintferry verify shop.orders",
         "  hintferry verify shop.orders --repair --rate 50",
+        "  hintferry verify shop.orders --repair --yes",
         "  hintferry verify shop.orders --consistency all --json",
         "  hintferry verify shop.orders --report reports",
         "Exit status: 0 all is equal, 1 something is not, or is unfinished, 2 the call or the"
@@ -87,6 +91,10 @@ def verify(
     repair: Annotated[
         bool, typer.Option("--repair", help="Send a hint of each key that is not equal.")
     ] = False,
+    yes: Annotated[
+        bool,
+        typer.Option("--yes", help="With --repair: also where a cut-over was taken back."),
+    ] = False,
     rate: Annotated[int, typer.Option(min=1, help="Hints a second at most.")] = 100,
     consistency: Annotated[
         str, typer.Option(help="How many replicas are asked: local_quorum or all.")
@@ -111,6 +119,8 @@ def verify(
             workers=processes,
         )
         queues = Queues("", replay_queue_url, "") if repair else None
+        if repair and not yes:
+            _check_consent(task, config)
         run = _begun(Order(task, config, queues), bookmarks, processes)
         _finish(run, report, json=json)
 
@@ -134,21 +144,48 @@ def backfill(
         _finish(run, report, json=json)
 
 
+def _check_consent(task: Task, config: Path) -> None:
+    """Raises ConfigurationError where a repair may delete what the application wrote."""
+    sweeper = wiring.sweeper(migration_from(config), task.table)
+    try:
+        found = unfenced(sweeper.passes().of(task.table, time.time() - PASSES_OF_S))
+    finally:
+        sweeper.close()
+    if found is not None:
+        raise ConfigurationError(refusal(task.table, found))
+
+
 def _begun(order: Order, folder: Path, processes: int) -> Run:
     """Whatever can be wrong with the call shows here, before anything is written."""
     task, migration = order.task, migration_from(order.config)
-    bill = bill_of(migration, task.table)
+    bill, errors = bill_of(migration, task.table), Console(stderr=True)
     sweeper = wiring.sweeper(migration, task.table)
     try:
         sweeper.check_table()
         sweeper.check_clock()
+        mark = bookmark.opened(folder, task)
+        proved = _proved(sweeper, task, mark)
+        if proved is None:
+            view.say(errors, "this pass does not count for a cut-over")
         if task.verb is Verb.BACKFILL:
-            sweeper.check_capture()
-            view.announce(task, bill.plan(sweeper.estimate()), Console(stderr=True))
-        mark = bookmark.opened(folder, task) or bookmark.begun(folder, task, sweeper.ranges())
+            view.announce(task, bill.plan(sweeper.estimate()), errors)
+        if mark is None:
+            mark = bookmark.begun(folder, task, sweeper.ranges(), proved)
     finally:
         sweeper.close()
     return Run(order, mark, State(task.verb.sums, bill), processes)
+
+
+def _proved(sweeper: wiring.Sweeper, task: Task, mark: Bookmark | None) -> Proof | None:
+    """That the table was captured when the pass began. A verify runs without."""
+    if task.verb is Verb.BACKFILL:
+        return sweeper.check_capture()
+    if mark is not None:
+        return mark.proof
+    seen = sweeper.witness()
+    for gap in gaps(seen):
+        view.say(Console(stderr=True), f"{task.table} is not captured on {gap}; {gap.mend}")
+    return proof(seen)
 
 
 def _finish(run: Run, report: Path | None, *, json: bool) -> None:
@@ -172,23 +209,26 @@ def _finish(run: Run, report: Path | None, *, json: bool) -> None:
 
 def _recorded(run: Run, errors: Console) -> bool:
     """Whether the finished pass was entered where the gate of cut-over looks for it."""
-    task = run.order.task
+    task, mark, sums = run.order.task, run.bookmark, run.state.sums
     sweeper = wiring.sweeper(migration_from(run.order.config), task.table)
+    one = Pass(
+        task.table,
+        task.verb,
+        mark.began,
+        time.time(),
+        task.at_all,
+        sums.is_clean,
+        as_numbers(sums),
+        mark.proof,
+    )
     try:
-        sweeper.passes().enter(
-            Pass(
-                task.table,
-                task.verb,
-                run.bookmark.began,
-                time.time(),
-                task.at_all,
-                run.state.sums.is_clean,
-                as_numbers(run.state.sums),
-            )
-        )
+        sweeper.passes().enter(one)
+        broken = void(mark.proof, sweeper.witness())
     except HintferryError as error:
         view.say(errors, f"the pass was not recorded: {error}; run it again")
         return False
     finally:
         sweeper.close()
+    if broken is not None:
+        view.say(errors, f"this pass does not count for a cut-over: {broken}")
     return True

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from hintferry.core.capture import Witness
 from hintferry.core.errors import ConfigurationError
-from hintferry.core.facts import Answers, Facts
+from hintferry.core.facts import Answers, Facts, Fence
 from hintferry.core.gate import (
-    PASS_HOLDS_S,
+    PASSES_OF_S,
     Condition,
     all_hinted,
     comes_by_itself,
+    fence_left_s,
     gate,
     is_open,
+    losses_since,
 )
-from hintferry.core.limits import CUT_OVER_WAIT_S
-from hintferry.core.passes import Pass, Verb
-from hintferry.core.schema import Table
+from hintferry.core.limits import REQUEST_TIMEOUT_S, UNDO_WAIT_S
+from hintferry.core.passes import Pass
+from hintferry.core.schema import Table, TableId
 from hintferry.ports import (
+    Captures,
     Clock,
     FencePost,
     Markers,
     NodeReports,
     Passes,
-    SourceNodes,
     Topics,
     Waiting,
 )
@@ -42,12 +45,10 @@ Look = tuple[Facts, list[Condition]]
 class Gatekeeper:
     """Looks at everything that the gate of one table asks for, as often as it is told to."""
 
-    table: Table
+    table: TableId
     answers: Answers
-    stock: bool
-    """Whether the stock connector captures it."""
-
-    nodes: SourceNodes
+    describe: Callable[[TableId], Table]
+    captures: Captures
     reports: NodeReports
     topics: Topics
     waiting: Waiting
@@ -58,29 +59,30 @@ class Gatekeeper:
     _quiet_since: float | None = None
     _sent: tuple[bytes, float] | None = None
     _hinted_since: float | None = None
+    _watched_since: float = 0.0
     _marker_at: float | None = None
     _marker_took_s: float | None = None
 
     def look(self) -> Look:
         """What is seen now, and how each condition stands. Raises HintferryError."""
-        table, now = self.table.id, self.clock.now()
+        table, now = self.table, self.clock.now()
+        capture = self.captures.witness(table)
         self._watch_marker(now)
-        waiting = self.waiting.replayed()
-        if waiting:
+        waiting, parked = self.waiting.replayed(), self.waiting.parked(table)
+        if waiting or parked:
             self._quiet_since = None
         elif self._quiet_since is None:
             self._quiet_since = now
-        passes = self.passes.of(table)
-        verified = (one.began for one in passes if one.verb is Verb.VERIFY)
+        passes = self.passes.of(table, now - PASSES_OF_S)
         facts = Facts(
             table,
             now,
-            self.stock and (self.table.is_counter or bool(self.table.statics)),
-            self.nodes.states(table),
-            self.reports.reports(max(next(verified, now), now - PASS_HOLDS_S)),
+            self._has_unhinted(capture),
+            capture,
+            self.reports.reports(losses_since(passes, self.answers, now)),
             self._hinted_since,
             self.topics.lag(table),
-            self.waiting.parked(table),
+            parked,
             self.waiting.given_up(),
             waiting,
             self._quiet_since,
@@ -88,6 +90,7 @@ class Gatekeeper:
             self._marker_took_s,
             passes,
             self.answers,
+            self._watched_since,
         )
         if not all_hinted(facts):
             self._hinted_since = None
@@ -98,7 +101,8 @@ class Gatekeeper:
 
     def watch(self) -> Iterator[Look]:
         """Look until the gate is open or waiting does not help; for half an hour at most."""
-        end = self.clock.now() + LONGEST_WATCH_S
+        self._watched_since = self.clock.now()
+        end = self._watched_since + LONGEST_WATCH_S
         while True:
             facts, conditions = self.look()
             yield facts, conditions
@@ -108,23 +112,50 @@ class Gatekeeper:
             self.clock.sleep(LOOK_EVERY_S)
 
     def hand_over(self) -> Iterator[float]:
-        """Set the fence and wait until nothing older can still write; yields the seconds left."""
-        self.fences.set(self.table.id)
-        end = self.clock.now() + CUT_OVER_WAIT_S
+        """Set the fence and wait it out; yields the seconds left. Raises as `wait_out`."""
+        fence = self.fences.set(self.table, Fence(self.clock.now(), self.answers.stopped_at))
+        return self.wait_out(fence)
+
+    def wait_out(self, fence: Fence) -> Iterator[float]:
+        """Wait until nothing older than the fence can still write; yields the seconds left.
+
+        Raises SideFault; ConfigurationError where somebody took the fence away meanwhile.
+        """
+        # Whoever takes the fence away, by whatever way: hints were skipped behind it.
+        self.passes.enter(Pass.behind_fence(self.table, fence.set_at))
+        while left := fence_left_s(fence, self.clock.now()):
+            yield left
+            self.clock.sleep(min(left, 1.0))
+        if self.fences.standing(self.table) != fence:
+            raise ConfigurationError(
+                f"somebody took the fence of {self.table} away meanwhile: it is not cut over"
+            )
+
+    def take_back(self) -> Iterator[float]:
+        """Lift the fence, and wait until no worker believes it any more; yields the seconds left.
+
+        What was skipped behind it has to be swept, so no pass that began before that end counts.
+        Raises SideFault; ConfigurationError where there is no fence.
+        """
+        if self.fences.standing(self.table) is None:
+            raise ConfigurationError(f"{self.table} is not cut over; there is nothing to take back")
+        end = self.clock.now() + REQUEST_TIMEOUT_S + UNDO_WAIT_S
+        self.passes.enter(Pass.behind_fence(self.table, end))
+        self.fences.lift(self.table)
+        lifted = self.clock.now()
+        if lifted + UNDO_WAIT_S > end:
+            end = lifted + UNDO_WAIT_S
+            self.passes.enter(Pass.behind_fence(self.table, end))
         while (left := end - self.clock.now()) > 0:
             yield left
             self.clock.sleep(min(left, 1.0))
 
-    def take_back(self) -> None:
-        """Lift the fence. Raises ConfigurationError where there is none.
-
-        What was skipped behind it has to be swept, so the table counts as not equal until then.
-        """
-        table, now = self.table.id, self.clock.now()
-        if not self.fences.is_fenced(table):
-            raise ConfigurationError(f"{table} is not cut over; there is nothing to take back")
-        self.passes.enter(Pass(table, Verb.VERIFY, now, now, at_all=False, is_clean=False, sums={}))
-        self.fences.lift(table)
+    def _has_unhinted(self, capture: Witness) -> bool:
+        """The stock connector sends no hints of some columns."""
+        if capture.states is not None:
+            return False
+        table = self.describe(self.table)
+        return table.is_counter or bool(table.statics)
 
     def _watch_marker(self, now: float) -> None:
         """One marker after the other, so that each node has one to hint; one at a time."""
@@ -134,8 +165,8 @@ class Gatekeeper:
         if self._marker_at == sent_at:
             if now - sent_at >= MARKER_EVERY_S:
                 self._send(now)
-        elif self.markers.has_arrived(self.table.id, written):
+        elif self.markers.has_arrived(self.table, written):
             self._marker_at, self._marker_took_s = sent_at, now - sent_at
 
     def _send(self, now: float) -> None:
-        self._sent = self.markers.send(self.table.id), now
+        self._sent = self.markers.send(self.table), now

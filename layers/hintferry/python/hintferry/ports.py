@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from math import inf
 from typing import Protocol
 
+from hintferry.core.capture import Witness
 from hintferry.core.coalesce import RowWork, SliceWork, StaticWork, Work
 from hintferry.core.errors import HintferryError
-from hintferry.core.facts import Lag, NodeReport, NodeState
+from hintferry.core.facts import Fence, Lag, NodeReport
 from hintferry.core.followup import Later
 from hintferry.core.hint import Hint, Nothing, Record, Slice
 from hintferry.core.ledger import Settled
@@ -140,11 +141,26 @@ class Fences(Protocol):
 class FencePost(Fences, Protocol):
     """Fences that can be set."""
 
-    def set(self, table: TableId) -> None:
-        """From now on, and what began until FENCE_HOLDS_S later, it is fenced. Raises SideFault."""
+    def set(self, table: TableId, fence: Fence) -> Fence:
+        """Fence the table, unless it is; the fence that stands. Raises SideFault."""
+
+    def standing(self, table: TableId) -> Fence | None:
+        """The table's fence as it stands now. Raises SideFault."""
 
     def lift(self, table: TableId) -> None:
         """It is no longer. Raises SideFault."""
+
+
+class LateWrites(Protocol):
+    """What was written to the target after a moment."""
+
+    def unseen(self, table: TableId) -> list[str]:
+        """The columns whose writes cannot be seen. Raises UnknownTable, SideFault."""
+
+    def rows(self, table: TableId, after: float) -> Iterator[tuple[float, int]]:
+        """How much of the table is looked through (0 to 1), and how many rows were found so far.
+
+        `after`: epoch seconds. Raises UnknownTable, SideFault."""
 
 
 class Passes(Protocol):
@@ -153,8 +169,9 @@ class Passes(Protocol):
     def enter(self, one: Pass) -> None:
         """Keep a finished pass."""
 
-    def of(self, table: TableId) -> list[Pass]:
-        """The latest passes over a table, the one that began last first."""
+    def of(self, table: TableId, since: float) -> list[Pass]:
+        """Every backfill of a table, and the verify passes that began since then (epoch s); the
+        one that began last first."""
 
 
 class NodeReports(Protocol):
@@ -171,11 +188,11 @@ class Topics(Protocol):
         """Of the table's topic; None where it is not known."""
 
 
-class SourceNodes(Protocol):
-    """The nodes of the datacenter that is read, each asked itself."""
+class Captures(Protocol):
+    """The nodes of the datacenter that is read, and what their connectors say."""
 
-    def states(self, table: TableId) -> list[NodeState]:
-        """Every node that should be there. Raises SideFault."""
+    def witness(self, table: TableId) -> Witness:
+        """What is seen of the table's capture now. Raises SideFault, UnknownTable."""
 
 
 class Waiting(Protocol):

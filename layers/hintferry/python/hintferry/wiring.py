@@ -21,6 +21,7 @@ from cassandra.policies import (
     RoundRobinPolicy,
 )
 
+from hintferry.adapters.captures import SETTLES_S, CqlCaptures, settled
 from hintferry.adapters.cassandra import CassandraSource
 from hintferry.adapters.clock import WallClock
 from hintferry.adapters.debezium import HintDecoder
@@ -28,6 +29,7 @@ from hintferry.adapters.fences import KeyspacesFences
 from hintferry.adapters.figures import CloudWatchFigures
 from hintferry.adapters.inspection import CqlInspection
 from hintferry.adapters.keyspaces import KeyspacesTarget
+from hintferry.adapters.late_writes import LateWrites
 from hintferry.adapters.leases import KeyspacesLeases
 from hintferry.adapters.marker import CapturedMarkers, check_capture
 from hintferry.adapters.meter import NoMeter, PowertoolsMeter
@@ -51,15 +53,16 @@ from hintferry.adapters.settings import (
 )
 from hintferry.adapters.sigv4 import KeyspacesAuthProvider
 from hintferry.adapters.source_login import SourceLogin
-from hintferry.adapters.source_nodes import CqlNodes
 from hintferry.adapters.source_settings import SourceSettings
 from hintferry.adapters.sweep_steps import SweepSteps
 from hintferry.adapters.target_check import TargetCheck
 from hintferry.backfill import Backfill
 from hintferry.core.acknowledged import Acknowledged
+from hintferry.core.capture import Proof, Witness
 from hintferry.core.errors import ConfigurationError, Side
 from hintferry.core.facts import Answers
 from hintferry.core.limits import REQUEST_TIMEOUT_S
+from hintferry.core.offset import Offsets
 from hintferry.core.passes import Verb
 from hintferry.core.schema import TableId
 from hintferry.core.tokens import TokenRange
@@ -69,7 +72,7 @@ from hintferry.estimate import Estimate, estimate
 from hintferry.fence import FencedScan, FencedSource
 from hintferry.measured import MeasuredClock
 from hintferry.pipeline import Pipeline
-from hintferry.ports import Deadline, NodeReports, Waiting
+from hintferry.ports import Captures, Clock, Deadline, NodeReports, Waiting
 from hintferry.repair import Repair
 from hintferry.report import Report
 from hintferry.sweep import Sweep
@@ -111,6 +114,7 @@ class Sweeper:
     near: CqlSession
     far: CqlSession
     clock: MeasuredClock
+    captures: Captures
     queues: Queues | None
     """Where hints go, and what the target refuses; a verify without repair needs none."""
 
@@ -127,9 +131,13 @@ class Sweeper:
                 " neither read nor changed any more"
             )
 
-    def check_capture(self) -> None:
+    def check_capture(self) -> Proof:
         """Raises ConfigurationError unless changes of the table reach the target."""
-        check_capture(self.table.id, self.near, self.far)
+        return check_capture(self.table.id, self.captures, self.near, self.far, self.clock)
+
+    def witness(self) -> Witness:
+        """What is seen of the table's capture, once what is about to settle has settled."""
+        return settled(self.captures, self.table.id, self.clock, SETTLES_S)
 
     def check_clock(self) -> None:
         """Raises ClockFault where nothing may be read by this machine's clock, SideFault."""
@@ -233,7 +241,8 @@ def sweeper(migration: Migration, table: TableId, queues: Queues | None = None) 
     """The sweeper of one table. Nothing is connected yet."""
     near, far = _yielding_sessions(migration)
     clock = measured_clock(migration, near, far)
-    return Sweeper(migration.settings_of(table), near, far, clock, queues)
+    captures = _captures(migration, near, clock)
+    return Sweeper(migration.settings_of(table), near, far, clock, captures, queues)
 
 
 def sweep_steps(logger: Logger, metrics: Metrics) -> SweepSteps:
@@ -242,10 +251,16 @@ def sweep_steps(logger: Logger, metrics: Metrics) -> SweepSteps:
     near, far = _yielding_sessions(migration)
     clock = measured_clock(migration, near, far)
 
+    captures = _captures(migration, near, clock)
+
     def of(table: TableId) -> Sweeper:
-        return Sweeper(migration.settings_of(table), near, far, clock, queues)
+        return Sweeper(migration.settings_of(table), near, far, clock, captures, queues)
 
     return SweepSteps(of, _client("s3"), queues.bucket, logger, metrics)
+
+
+def _captures(migration: Migration, near: CqlSession, clock: Clock) -> CqlCaptures:
+    return CqlCaptures(near, migration.source.datacenter, migration.stock_connector, clock)
 
 
 def _yielding_sessions(migration: Migration) -> tuple[CqlSession, CqlSession]:
@@ -263,16 +278,17 @@ class Seat:
     near: CqlSession
     far: CqlSession
     clock: MeasuredClock
+    captures: Captures
     figures: CloudWatchFigures
     waiting: Waiting
 
     def keeper(self, table: TableId, answers: Answers) -> Gatekeeper:
-        """Of the gate of one of its tables. Raises UnknownTable, SideFault."""
+        """Of the gate of one of its tables. Nothing is asked yet."""
         return Gatekeeper(
-            CassandraSource(self.near, self.clock).table(table),
+            table,
             answers,
-            self.migration.stock_connector,
-            CqlNodes(self.near, self.migration.source.datacenter),
+            CassandraSource(self.near, self.clock).table,
+            self.captures,
             self.figures,
             self.figures,
             self.waiting,
@@ -281,6 +297,20 @@ class Seat:
             KeyspacesFences(self.far, self.clock),
             self.clock,
         )
+
+    def check_clock(self) -> None:
+        """Raises ClockFault where this machine's clock is not the target's, SideFault.
+
+        The source is not asked: a table that was cut over may have none any more.
+        """
+        clocks = CqlClocks(self.near, self.far, self.migration.source.datacenter, WallClock())
+        fault = Offsets(clocks.target(), {}).fault()
+        if fault is not None:
+            raise fault
+
+    def late_writes(self) -> LateWrites:
+        """What looks for writes on the target."""
+        return LateWrites(self.far)
 
     def close(self) -> None:
         """End the connections."""
@@ -293,7 +323,8 @@ def seat(migration: Migration, tables: Sequence[TableId], waiting: Waiting) -> S
     near, far = source_session(migration.source), target_session(migration.target)
     clock = measured_clock(migration, near, far)
     figures = CloudWatchFigures(_client("cloudwatch"), migration, tables, clock)
-    return Seat(migration, near, far, clock, figures, waiting)
+    captures = _captures(migration, near, clock)
+    return Seat(migration, near, far, clock, captures, figures, waiting)
 
 
 def measured_clock(migration: Migration, near: CqlSession, far: CqlSession) -> MeasuredClock:

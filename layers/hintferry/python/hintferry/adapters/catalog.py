@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from struct import unpack
 from typing import Any
 
@@ -109,7 +110,7 @@ class Catalog:
         return {found.name: found for found in map(user_type_of, rows)}
 
 
-def execute_raw(session: CqlSession, text: str, values: list[bytes]) -> list[Any]:
+def execute_raw(session: CqlSession, text: str, values: Sequence[bytes | None]) -> list[Any]:
     """Run a prepared statement with wire bytes and return all rows. Raises the driver's errors."""
     rows: list[Any] = session.current().execute(session.bind(text, values)).all()
     return rows

@@ -90,6 +90,14 @@ def grant_unmask(table: Table, role: str | None) -> str:
     return f"GRANT UNMASK ON TABLE {_name(table)} TO {quoted(role) if role else 'its role'}"
 
 
+def scan_write_times(table: Table) -> str:
+    """The write times of each row of a token range: token, then those that can be read."""
+    columns = ttl_readable(table.statics + table.regulars)
+    times = [f"WRITETIME({quoted(column.name)})" for column in columns]
+    selected = ", ".join([_token(table), *times])
+    return f"SELECT {selected} FROM {_name(table)} WHERE {_between_tokens(table)}"
+
+
 def scan_partitions(table: Table) -> str:
     """The partition keys of a token range."""
     names = _names(table.partition_key)
@@ -199,39 +207,55 @@ CONTROL_TABLES = (
     "CREATE KEYSPACE IF NOT EXISTS hintferry WITH replication = {'class': 'SingleRegionStrategy'}",
     "CREATE TABLE IF NOT EXISTS hintferry.leases (name blob PRIMARY KEY, owner text)"
     " WITH CUSTOM_PROPERTIES = {'ttl': {'status': 'enabled'}}",
-    "CREATE TABLE IF NOT EXISTS hintferry.fences (name text PRIMARY KEY)",
+    "CREATE TABLE IF NOT EXISTS hintferry.fences (name text PRIMARY KEY, set_at timestamp,"
+    " stopped_at timestamp)",
     "CREATE TABLE IF NOT EXISTS hintferry.markers (name text PRIMARY KEY, written uuid)"
     " WITH CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'}}",
-    "CREATE TABLE IF NOT EXISTS hintferry.passes (name text, began timestamp, verb text,"
-    " ended timestamp, at_all boolean, is_clean boolean, sums text,"
-    " PRIMARY KEY (name, began, verb)) WITH CLUSTERING ORDER BY (began DESC, verb ASC)",
+    "CREATE TABLE IF NOT EXISTS hintferry.passes (name text, verb text, began timestamp,"
+    " ended timestamp, at_all boolean, is_clean boolean, sums text, proof text,"
+    " PRIMARY KEY ((name, verb), began)) WITH CLUSTERING ORDER BY (began DESC)",
 )
 """What Hintferry keeps for itself on the target."""
 
-SOURCE_MARKERS = (
+SOURCE_TABLES = (
     "CREATE KEYSPACE IF NOT EXISTS hintferry WITH replication = {replication}",
     "CREATE TABLE IF NOT EXISTS hintferry.markers (name text PRIMARY KEY, written uuid)"
     " WITH cdc = true",
+    "CREATE TABLE IF NOT EXISTS hintferry.captures (host_id uuid PRIMARY KEY, state text)",
 )
-"""What it keeps on the source: a row a table, captured and followed like any other."""
+"""What it keeps on the source: a row a table, captured and followed like any other; and what the
+connector of each node says that it captures."""
 
 CLUSTER = "SELECT cluster_name, data_center, partitioner FROM system.local"
 SETTINGS = "SELECT name, value FROM system_views.settings"
 TABLE_ID = "SELECT id FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?"
-TRUNCATED_AT = "SELECT truncated_at FROM system.local"
-IS_CAPTURED = "SELECT cdc FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?"
+SHAPE_COLUMNS = (
+    "SELECT column_name, type, kind, position, clustering_order FROM system_schema.columns"
+    " WHERE keyspace_name = ? AND table_name = ?"
+)
+DROPPED_COLUMNS = (
+    "SELECT column_name, dropped_time FROM system_schema.dropped_columns"
+    " WHERE keyspace_name = ? AND table_name = ?"
+)
+COLUMN_MASKS = (
+    "SELECT column_name, function_keyspace, function_name FROM system_schema.column_masks"
+    " WHERE keyspace_name = ? AND table_name = ?"
+)
+NODE_ITSELF = "SELECT host_id, schema_version, truncated_at FROM system.local"
+CAPTURES = "SELECT host_id, state FROM hintferry.captures"
 SET_MARKER = "INSERT INTO hintferry.markers (name, written) VALUES (?, ?)"
 MARKER = "SELECT written FROM hintferry.markers WHERE name = ?"
 FENCES = "SELECT name FROM hintferry.fences"
-SET_FENCE = "INSERT INTO hintferry.fences (name) VALUES (?)"
-LIFT_FENCE = "DELETE FROM hintferry.fences WHERE name = ?"
+FENCE = "SELECT set_at, stopped_at FROM hintferry.fences WHERE name = ?"
+SET_FENCE = "INSERT INTO hintferry.fences (name, set_at, stopped_at) VALUES (?, ?, ?) IF NOT EXISTS"
+LIFT_FENCE = "DELETE FROM hintferry.fences WHERE name = ? IF EXISTS"
 ENTER_PASS = (
-    "INSERT INTO hintferry.passes (name, began, verb, ended, at_all, is_clean, sums)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO hintferry.passes (name, verb, began, ended, at_all, is_clean, sums, proof)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 PASSES = (
-    "SELECT began, verb, ended, at_all, is_clean, sums FROM hintferry.passes"
-    " WHERE name = ? LIMIT 50"
+    "SELECT began, ended, at_all, is_clean, sums, proof FROM hintferry.passes"
+    " WHERE name = ? AND verb = ? AND began >= ?"
 )
 TAKE_LEASE = (
     f"INSERT INTO hintferry.leases (name, owner) VALUES (?, ?) IF NOT EXISTS USING TTL {LEASE_S}"

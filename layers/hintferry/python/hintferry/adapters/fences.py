@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from struct import pack, unpack
 
 from hintferry.adapters import cql
 from hintferry.adapters.catalog import execute_raw
 from hintferry.adapters.faults import translate
 from hintferry.adapters.session import CqlSession
+from hintferry.core.facts import Fence
 from hintferry.core.limits import FENCE_HOLDS_S
 from hintferry.core.schema import TableId
 from hintferry.ports import Clock
@@ -30,16 +32,26 @@ class KeyspacesFences:
                 self._read()
             return str(table) in self._fenced
 
-    def set(self, table: TableId) -> None:
-        """Set the table's fence. Raises SideFault."""
-        self._write(cql.SET_FENCE, table)
+    def set(self, table: TableId, fence: Fence) -> Fence:
+        """Fence the table, unless it is; the fence that stands. Raises SideFault."""
+        stopped = None if fence.stopped_at is None else _millis(fence.stopped_at)
+        self._write(cql.SET_FENCE, [str(table).encode(), _millis(fence.set_at), stopped])
+        return self.standing(table) or fence
+
+    def standing(self, table: TableId) -> Fence | None:
+        """The table's fence as it stands now; one that was set by hand was set long ago."""
+        rows = self._execute(cql.FENCE, [str(table).encode()])
+        if not rows:
+            return None
+        ((set_at, stopped_at),) = rows
+        return Fence(_seconds(set_at) or 0.0, _seconds(stopped_at))
 
     def lift(self, table: TableId) -> None:
         """Take the table's fence away. Raises SideFault."""
-        self._write(cql.LIFT_FENCE, table)
+        self._write(cql.LIFT_FENCE, [str(table).encode()])
 
-    def _write(self, text: str, table: TableId) -> None:
-        self._execute(text, [str(table).encode()])
+    def _write(self, text: str, values: list[bytes | None]) -> None:
+        self._execute(text, values)
         with self._lock:
             self._read_at = float("-inf")
 
@@ -49,9 +61,17 @@ class KeyspacesFences:
         self._fenced = frozenset(row[0].decode() for row in rows)
         self._read_at = began
 
-    def _execute(self, text: str, values: list[bytes]) -> list[tuple[bytes, ...]]:
+    def _execute(self, text: str, values: list[bytes | None]) -> list[tuple[bytes, ...]]:
         try:
             return execute_raw(self._session, text, values)
         except Exception as error:
             self._session.doubt(error)
             raise translate(self._session, error) from error
+
+
+def _millis(at: float) -> bytes:
+    return pack(">q", round(at * 1000))
+
+
+def _seconds(cell: bytes | None) -> float | None:
+    return unpack(">q", cell)[0] / 1000 if cell else None

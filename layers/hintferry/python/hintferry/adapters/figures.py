@@ -97,7 +97,8 @@ class CloudWatchFigures:
     def _look_back(self, nodes: Sequence[str], back_s: float) -> _Found:
         names = *LOSSES, *GROWING_LOSSES
         wanted = [self._of_node(node, name) for node in nodes for name in names]
-        return self._series(wanted, self._clock.now() - back_s, LOSS_PERIOD_S)
+        # One period more: what grew in the first one is told by the sample before it.
+        return self._series(wanted, self._clock.now() - back_s - LOSS_PERIOD_S, LOSS_PERIOD_S)
 
     @property
     def _pipeline(self) -> str:
@@ -137,8 +138,9 @@ class CloudWatchFigures:
         begin = since - since % LOSS_PERIOD_S
         lost: list[float] = []
         for name in (*LOSSES, *GROWING_LOSSES):
-            series = [one for one in losses[self._of_node(node, name)] if one[0] >= begin]
-            lost += _rises(series) if name in GROWING_LOSSES else (at for at, v in series if v)
+            series = losses[self._of_node(node, name)]
+            ats = _rises(series) if name in GROWING_LOSSES else (at for at, v in series if v)
+            lost += (at for at in ats if at >= begin)
         upto = hinted[-1][1] if hinted else 0.0
         return NodeReport(
             node,

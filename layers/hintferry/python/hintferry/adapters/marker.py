@@ -5,48 +5,56 @@ Until it has, a backfill would copy rows whose later changes nobody hears of.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from uuid import uuid4
 
 from cassandra import InvalidRequest
 
-from hintferry.adapters import cql, ddl
+from hintferry.adapters import cql
+from hintferry.adapters.captures import settled
 from hintferry.adapters.catalog import execute_raw
 from hintferry.adapters.faults import translate
 from hintferry.adapters.session import CqlSession
+from hintferry.core.capture import Proof, gaps, proof
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.schema import TableId
+from hintferry.ports import Captures, Clock
 
 WAIT_S = 120.0
-"""The marker waits its turn behind the hints that are there already."""
+"""The marker waits its turn behind the hints that are there already. So long is waited, too, for
+the connectors to say that they capture the table."""
 
 LOOK_EVERY_S = 0.2
 
 
-def check_capture(table: TableId, source: CqlSession, target: CqlSession) -> None:
-    """Raises ConfigurationError with the mend unless the table's changes reach the target."""
-    names = [table.keyspace.encode(), table.name.encode()]
-    rows = _execute(source, cql.IS_CAPTURED, names)
-    if not rows:
-        raise ConfigurationError(f"the source has no table {table}")
-    if rows[0][0] != b"\x01":
-        name = ddl.named(table)
+def check_capture(
+    table: TableId, captures: Captures, source: CqlSession, target: CqlSession, clock: Clock
+) -> Proof:
+    """The proof that the table's changes reach the target from now on.
+
+    Raises ConfigurationError with the mend where they do not, SideFault, UnknownTable.
+    """
+    seen = settled(captures, table, clock, WAIT_S)
+    found, proved = gaps(seen), proof(seen)
+    if proved is None:
+        why = "; ".join(map(str, found)) or "the datacenter of source.datacenter has no node"
+        mends = "; ".join(dict.fromkeys(gap.mend for gap in found))
         raise ConfigurationError(
-            f"{table} is not captured: a backfill would miss what changes meanwhile; run on the"
-            f" source: ALTER TABLE {name} WITH cdc = true"
+            f"{table} is not captured on every node, and a backfill would miss what changes"
+            f" meanwhile. {why}. {mends}"
         )
     markers = CapturedMarkers(source, target)
     written = markers.send(table)
-    end = time.monotonic() + WAIT_S
+    end = clock.now() + WAIT_S
     while not markers.has_arrived(table, written):
-        if time.monotonic() > end:
+        if clock.now() > end:
             raise ConfigurationError(
                 f"the marker row of {table} did not come through capture within {WAIT_S:.0f} s;"
                 " see that the connectors run on every node, that the topic of hintferry.markers"
                 " is there, and that the processor reads it"
             )
-        time.sleep(LOOK_EVERY_S)
+        clock.sleep(LOOK_EVERY_S)
+    return proved
 
 
 @dataclass(frozen=True, slots=True)

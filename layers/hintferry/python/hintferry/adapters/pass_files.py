@@ -1,6 +1,7 @@
 """A pass of the state machine in the bucket: who works on it, and what became of its ranges.
 
     sweeps/VERB/TABLE/current.json           the latest pass, and the execution that works on it
+    sweeps/VERB/TABLE/PASS/proof.json        that the table was captured when the pass began
     sweeps/VERB/TABLE/PASS/work-*.json       what an execution has to do: a list of batches
     sweeps/VERB/TABLE/PASS/batches/*.json    a batch's ranges that are done, or failed
     sweeps/VERB/TABLE/PASS/result.json       the sums, at the end of each execution
@@ -11,13 +12,15 @@ A token is written as text: a state machine reads a number as one that cannot ho
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from hintferry.adapters import captures
+from hintferry.core.capture import Proof
 from hintferry.core.tokens import TokenRange
 from hintferry.task import Task
 
@@ -71,6 +74,18 @@ class PassFiles:
                 return False
             raise
         return True
+
+    def proof(self, name: str, prove: Callable[[], Proof | None]) -> Proof | None:
+        """That of the pass, written down when it is first asked for: before it does anything."""
+        try:
+            found = self._s3.get_object(
+                Bucket=self._bucket, Key=f"{self._prefix}/{name}/proof.json"
+            )
+        except self._s3.exceptions.NoSuchKey:
+            proved = prove()
+            self._put(f"{name}/proof.json", captures.as_tree(proved))
+            return proved
+        return captures.from_tree(json.load(found["Body"]))
 
     def put_work(self, name: str, run: str, batches: Sequence[Sequence[TokenRange]]) -> str:
         """What an execution has to do, for its map; the key of the file."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from struct import pack, unpack
 
-from hintferry.adapters import cql
+from hintferry.adapters import captures, cql
 from hintferry.adapters.catalog import execute_raw
 from hintferry.adapters.faults import translate
 from hintferry.adapters.session import CqlSession
@@ -25,18 +25,31 @@ class KeyspacesPasses:
         """Keep a finished pass."""
         values = [
             str(one.table).encode(),
-            _millis(one.began),
             one.verb.value.encode(),
+            _millis(one.began),
             _millis(one.ended),
             _flag(one.at_all),
             _flag(one.is_clean),
             json.dumps(dict(one.sums)).encode(),
+            json.dumps(captures.as_tree(one.proof)).encode(),
         ]
         self._execute(cql.ENTER_PASS, values)
 
-    def of(self, table: TableId) -> list[Pass]:
-        """The latest passes over a table, the one that began last first."""
-        return [_pass(table, row) for row in self._execute(cql.PASSES, [str(table).encode()])]
+    def of(self, table: TableId, since: float) -> list[Pass]:
+        """Every backfill of a table, and the verify passes that began since then (epoch s).
+
+        The one that began last is the first.
+        """
+        found = [
+            _pass(table, verb, row)
+            for verb, first in ((Verb.BACKFILL, 0.0), (Verb.VERIFY, since))
+            for row in self._rows(table, verb, first)
+        ]
+        return sorted(found, key=lambda one: one.began, reverse=True)
+
+    def _rows(self, table: TableId, verb: Verb, since: float) -> list[Row]:
+        values = [str(table).encode(), verb.value.encode(), _millis(since)]
+        return self._execute(cql.PASSES, values)
 
     def _execute(self, text: str, values: list[bytes]) -> list[Row]:
         try:
@@ -46,16 +59,17 @@ class KeyspacesPasses:
             raise translate(self._session, error) from error
 
 
-def _pass(table: TableId, row: Row) -> Pass:
-    began, verb, ended, at_all, is_clean, sums = row
+def _pass(table: TableId, verb: Verb, row: Row) -> Pass:
+    began, ended, at_all, is_clean, sums, proof = row
     return Pass(
         table,
-        Verb(verb.decode()),
+        verb,
         unpack(">q", began)[0] / 1000,
         unpack(">q", ended)[0] / 1000,
         at_all == b"\x01",
         is_clean == b"\x01",
         json.loads(sums),
+        captures.from_tree(json.loads(proof)),
     )
 
 

@@ -16,9 +16,11 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from hintferry.adapters.pass_files import Batch, Current, PassFiles, part_of, written
+from hintferry.core.capture import Proof, Witness, proof
 from hintferry.core.errors import ConfigurationError
+from hintferry.core.gate import PASSES_OF_S
 from hintferry.core.ledger import ConservationError
-from hintferry.core.passes import Pass, Verb
+from hintferry.core.passes import Pass, Verb, refusal, unfenced
 from hintferry.core.schema import TableId
 from hintferry.core.tokens import WHOLE_RING, TokenRange, gaps
 from hintferry.core.verdict import UNEQUAL, Filled, Tally
@@ -39,7 +41,8 @@ class Sweeping(Protocol):
 
     def fences(self) -> Fences: ...
     def passes(self) -> Passes: ...
-    def check_capture(self) -> None: ...
+    def check_capture(self) -> Proof: ...
+    def witness(self) -> Witness: ...
     def ranges(self) -> list[TokenRange]: ...
     def work(
         self, task: Task, ranges: Iterable[TokenRange], deadline: Deadline
@@ -74,6 +77,8 @@ class SweepSteps:
         `held_by` (another execution has the table), or `skipped` (why nothing is to be done)."""
         answer = {"task": event["task"]}
         sweeper = self._sweeper(task.table)
+        if task.repair_rate is not None:
+            _check_consent(sweeper, task)
         files, execution = self._files(task), event["execution"]
         is_fenced = sweeper.fences().is_fenced(task.table)
         current = None if is_fenced else _claimed(files, task, execution, event.get("gone"))
@@ -86,8 +91,11 @@ class SweepSteps:
         if task.verb is Verb.VERIFY:
             age_s = time.time() - current.last_finished
             self._metrics.add_metric("SweepAge", MetricUnit.Seconds, age_s)
-        if task.verb is Verb.BACKFILL:
-            sweeper.check_capture()
+        proved = _proved(sweeper, task)
+        if files.proof(current.name, lambda: proved) is None:
+            self._logger.warning(
+                "the table is not captured: the pass will not count", extra=event["task"]
+            )
         left = gaps(sweeper.ranges(), files.all_of(current.name).done)
         batches = [
             left[first : first + RANGES_A_BATCH] for first in range(0, len(left), RANGES_A_BATCH)
@@ -156,6 +164,7 @@ class SweepSteps:
                     task.at_all,
                     sums.is_clean,
                     asdict(sums),
+                    files.proof(current.name, lambda: None),
                 )
             )
             files.claim(replace(current, is_finished=True, last_finished=ended), version)
@@ -170,6 +179,18 @@ class SweepSteps:
 
     def _files(self, task: Task) -> PassFiles:
         return PassFiles(self._s3, self._bucket, task)
+
+
+def _check_consent(sweeper: Sweeping, task: Task) -> None:
+    """Raises ConfigurationError where a repair may delete what the application wrote."""
+    found = unfenced(sweeper.passes().of(task.table, time.time() - PASSES_OF_S))
+    if found is not None:
+        raise ConfigurationError(refusal(task.table, found))
+
+
+def _proved(sweeper: Sweeping, task: Task) -> Proof | None:
+    """Raises ConfigurationError for a backfill of a table that is not captured."""
+    return sweeper.check_capture() if task.verb is Verb.BACKFILL else proof(sweeper.witness())
 
 
 def _left(whole: Batch, name: str) -> list[TokenRange]:

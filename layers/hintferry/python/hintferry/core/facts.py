@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from hintferry.core.capture import Witness
 from hintferry.core.passes import Pass
 from hintferry.core.schema import TableId
 
@@ -28,20 +29,19 @@ class NodeReport:
 
 
 @dataclass(frozen=True, slots=True)
-class NodeState:
-    """What a node of the source answers itself, if it does. `truncated_at`: the table, if ever."""
-
-    node: str
-    answers: bool
-    truncated_at: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class Lag:
     """Records of the table's topic that are not settled, as of `at`."""
 
     records: int
     at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """A table's fence: when it was set, and since when the writers were said to have stopped."""
+
+    set_at: float
+    stopped_at: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Facts:
     has_unhinted: bool
     """It has static columns or counters, and the stock connector sends no hint of those."""
 
-    nodes: Sequence[NodeState]
+    capture: Witness
     reports: Sequence[NodeReport]
     hinted_since: float | None
     """Since then they have hinted all that was written before the stop, at every look."""
@@ -81,7 +81,7 @@ class Facts:
     """Messages in the replay queue."""
 
     quiet_since: float | None
-    """Since then the replay queue was empty at every look."""
+    """Since then the replay queue was empty, and nothing of the table parked, at every look."""
 
     marker_at: float | None
     """When the last marker row was written that is on the target."""
@@ -93,3 +93,6 @@ class Facts:
     """The one that began last first."""
 
     answers: Answers = Answers()
+
+    watched_since: float = 0.0
+    """What was written before must have come through, whatever is said of the writers."""

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 
-from hintferry.core.facts import Facts
+from hintferry.core.capture import gaps, newest, void
+from hintferry.core.facts import Answers, Facts, Fence, NodeReport
 from hintferry.core.limits import CUT_OVER_WAIT_S, SECOND_LOOK_AFTER_S
 from hintferry.core.passes import Pass, Verb
 from hintferry.core.verdict import UNEQUAL
@@ -28,8 +29,14 @@ REPORT_HOLDS_S = 300.0
 PASS_HOLDS_S = 7 * 24 * 3600.0
 """As far back as the reports of the nodes are looked through for losses."""
 
+PASSES_OF_S = 30 * 24 * 3600.0
+"""Verify passes that began earlier are not looked at."""
+
 REPORTS_LATE_S = 120.0
 """How long a figure may take from a node, or from Kafka, to whoever looks."""
+
+AFTER_STOP_S = 1.0
+"""So much the clocks of writers may be ahead of the one that told the stop."""
 
 LATE_WRITES_S = float(SECOND_LOOK_AFTER_S)
 """After this no write of ours can still arrive that was under way."""
@@ -71,6 +78,7 @@ def gate(facts: Facts) -> list[Condition]:
     """Every condition, in order."""
     return [
         _stopped(facts),
+        _captured(facts),
         _nodes(facts),
         _lag(facts),
         _parked(facts),
@@ -82,11 +90,17 @@ def gate(facts: Facts) -> list[Condition]:
     ]
 
 
+def fence_left_s(fence: Fence, now: float) -> float:
+    """How long something older than the fence can still write; 0 when nothing can."""
+    return max(0.0, fence.set_at + CUT_OVER_WAIT_S - now)
+
+
 def expected_downtime_s(facts: Facts) -> float:
     """From the stop of the writers to the hand-over, at most, as things stand."""
     passed = 0.0
     if _pass_after_stop(facts).state is not State.HOLDS:
-        last = next((one for one in facts.passes if one.verb is Verb.VERIFY), None)
+        passes = (one for one in facts.passes if one.verb is Verb.VERIFY and not one.is_fence)
+        last = next(passes, None)
         passed = LATE_WRITES_S + (last.ended - last.began if last else 0.0)
     return LOG_SYNC_S + REPORTS_LATE_S + QUIET_S + passed + CUT_OVER_WAIT_S
 
@@ -95,7 +109,7 @@ def _since(facts: Facts) -> float:
     """What has to be through: before the stop is known, what was written a while ago."""
     if facts.answers.stopped_at is None:
         return facts.now - REPORTS_LATE_S - LOG_SYNC_S
-    return facts.answers.stopped_at
+    return max(facts.answers.stopped_at, facts.watched_since)
 
 
 def _stopped(facts: Facts) -> Condition:
@@ -114,7 +128,48 @@ def _stopped(facts: Facts) -> Condition:
             f"{_clock(stopped_at)} is yet to come",
             "give the moment at which the last writer stopped",
         )
+    untrue = _why_no_stop(facts, stopped_at)
+    if untrue is not None:
+        return Condition(
+            name,
+            State.FAILS,
+            f"not since {_clock(stopped_at)}: {untrue}",
+            "stop every writer, then give the moment after that, or --writes-stopped now",
+        )
     return Condition(name, State.HOLDS, f"since {_clock(stopped_at)}, as you say")
+
+
+def _why_no_stop(facts: Facts, stopped_at: float) -> str | None:
+    """What shows that the writers had not stopped then, or None."""
+    latest = newest(facts.capture)
+    if latest is not None and latest[0] > stopped_at + AFTER_STOP_S:
+        return f"{latest[1]} hinted a write of {_clock(latest[0])}"
+    backfill = _last_backfill(facts)
+    if backfill is not None and stopped_at < backfill.began:
+        return f"the last backfill began {_clock(backfill.began)}"
+    return None
+
+
+def _captured(facts: Facts) -> Condition:
+    """Positive proof: each connector says that it captures this very table."""
+    name, seen = "captured on every node", facts.capture
+    if seen.states is None:
+        unknown = "not known: the stock connector does not say what it captures"
+        return Condition(name, State.HOLDS, unknown)
+    if not seen.nodes:
+        return Condition(
+            name,
+            State.FAILS,
+            "the datacenter has no node",
+            "correct source.datacenter in migration.toml",
+        )
+    found = gaps(seen)
+    if found:
+        first = next((gap for gap in found if not gap.passes), found[0])
+        more = f", and {_counted(len(found) - 1, 'more node')}" if len(found) > 1 else ""
+        state = State.WAITS if all(gap.passes for gap in found) else State.FAILS
+        return Condition(name, state, f"{first}{more}", first.mend)
+    return Condition(name, State.HOLDS, f"{_counted(len(seen.nodes), 'connector')} say so")
 
 
 def all_hinted(facts: Facts) -> bool:
@@ -124,15 +179,16 @@ def all_hinted(facts: Facts) -> bool:
 
 def _nodes(facts: Facts) -> Condition:
     name = "nodes have hinted everything"
-    reports = [one for one in facts.reports if facts.now - one.at < REPORT_HOLDS_S]
-    if len(reports) < len(facts.nodes) or not reports:
+    reports = _reports(facts)
+    silent = [one.node for one in facts.capture.nodes if one.node not in reports]
+    if silent or not reports:
         return Condition(
             name,
             State.FAILS,
-            f"{len(reports)} of {len(facts.nodes)} nodes report",
+            f"{_listed(silent) or 'no node'}: no report of its guard",
             "see that cdcguard and the CloudWatch agent run on each node",
         )
-    for one in reports:
+    for one in reports.values():
         if one.set_aside:
             return Condition(
                 name,
@@ -141,7 +197,9 @@ def _nodes(facts: Facts) -> Condition:
                 f"run `cdcguard.py give-back` on {one.node}",
             )
     due = _since(facts) + LOG_SYNC_S
-    late = [one.node for one in reports if one.hinted_upto is None or one.hinted_upto < due]
+    late = [
+        name for name, one in reports.items() if one.hinted_upto is None or one.hinted_upto < due
+    ]
     if late:
         return Condition(
             name,
@@ -152,6 +210,19 @@ def _nodes(facts: Facts) -> Condition:
             " connector must run (`cdcguard.py status`)",
         )
     return Condition(name, State.HOLDS, f"{_counted(len(reports), 'node')}, all read")
+
+
+def _reports(facts: Facts) -> dict[str, NodeReport]:
+    """The latest report of each node of the datacenter, by its address.
+
+    That of a machine that is no node of it any more stands for no other.
+    """
+    fresh = [one for one in facts.reports if facts.now - one.at < REPORT_HOLDS_S]
+    by_name = {one.node: one for one in fresh}
+    found = {
+        node.node: by_name.get(node.host_id, by_name.get(node.node)) for node in facts.capture.nodes
+    }
+    return {name: one for name, one in found.items() if one is not None}
 
 
 def _lag(facts: Facts) -> Condition:
@@ -257,17 +328,46 @@ def clean_pass(facts: Facts) -> Pass | None:
     backfill = _last_backfill(facts)
     if backfill is None or not backfill.is_clean:
         return None
-    repaired_at = facts.answers.repaired_at
     for one in facts.passes:
         if one.verb is not Verb.VERIFY:
             continue
         if not one.is_clean:
             return None
-        is_whole = one.at_all or (repaired_at is not None and one.began > repaired_at)
-        is_late = one.began > backfill.ended + LATE_WRITES_S
-        if is_whole and is_late and facts.now - one.began < PASS_HOLDS_S:
+        if _why_not(facts, backfill, one) is None:
             return one
     return None
+
+
+def _why_not(facts: Facts, backfill: Pass, one: Pass) -> str | None:
+    """Why a clean pass does not count, or None."""
+    if one.began > facts.now:
+        return f"the last pass began {_clock(one.began)}, by a clock that was wrong"
+    if one.began <= backfill.ended + LATE_WRITES_S:
+        return "the last pass began while writes of the backfill could still arrive"
+    if facts.now - one.began >= PASS_HOLDS_S:
+        return f"the last pass began {_clock(one.began)}: too long ago"
+    broken = void(one.proof, facts.capture)
+    if broken is not None:
+        return f"the last pass does not count: {broken}"
+    if _is_whole(one, facts.answers):
+        return None
+    return "the last pass asked a quorum only, and may have missed what one replica alone holds"
+
+
+def _is_whole(one: Pass, answers: Answers) -> bool:
+    """Whether it saw what one replica alone held."""
+    return one.at_all or (answers.repaired_at is not None and one.began > answers.repaired_at)
+
+
+def losses_since(passes: Sequence[Pass], answers: Answers, now: float) -> float:
+    """From when on a loss takes the clean pass away: the begin of the earliest that may be it."""
+    earliest = now
+    for one in passes:
+        if one.verb is Verb.VERIFY and not one.is_clean:
+            break
+        if one.verb is Verb.VERIFY and _is_whole(one, answers):
+            earliest = min(earliest, one.began)
+    return max(earliest, now - PASS_HOLDS_S)
 
 
 def _last_backfill(facts: Facts) -> Pass | None:
@@ -284,15 +384,15 @@ def _why_no_pass(facts: Facts, backfill: Pass) -> str:
     last = _last_verify(facts, backfill)
     if last is None:
         return "no pass since the backfill"
+    if last.is_fence:
+        return f"hints were skipped behind a fence until {_clock(last.began)}"
     if not last.is_clean:
         unequal = {name: last.sums.get(name, 0) for name in UNEQUAL}
         found = ", ".join(f"{count} {name}" for name, count in unequal.items() if count)
-        return f"the last pass is not clean ({found or 'the fence was taken back since'})"
-    if last.began <= backfill.ended + LATE_WRITES_S:
-        return "the last pass began while writes of the backfill could still arrive"
-    if facts.now - last.began >= PASS_HOLDS_S:
-        return f"the last pass began {_clock(last.began)}: too long ago"
-    return "the last pass asked a quorum only, and may have missed what one replica alone holds"
+        return f"the last pass is not clean ({found})"
+    reason = _why_not(facts, backfill, last)
+    assert reason is not None, "else it counts"
+    return reason
 
 
 def _pass_after_stop(facts: Facts) -> Condition:
@@ -300,7 +400,7 @@ def _pass_after_stop(facts: Facts) -> Condition:
     name = "nothing escaped the hints"
     found = clean_pass(facts)
     if found is None:
-        return Condition(name, State.FAILS, "no clean pass", "as above")
+        return Condition(name, State.FAILS, "there is no clean pass yet", "see *clean pass* first")
     stopped_at = facts.answers.stopped_at
     if stopped_at is not None and found.began > stopped_at + LATE_WRITES_S:
         return Condition(name, State.HOLDS, "the clean pass began after the writers stopped")
@@ -330,8 +430,8 @@ def _escaped(facts: Facts, since: float) -> Iterator[str]:
     for report in facts.reports:
         if report.lost_at is not None and report.lost_at > since:
             yield f"{report.node} lost hints at {_clock(report.lost_at)}"
-    for node in facts.nodes:
-        if not node.answers:
+    for node in facts.capture.nodes:
+        if node.schema_version is None:
             yield f"{node.node} does not answer, and may have truncated the table"
         elif node.truncated_at is not None and node.truncated_at > since:
             yield f"{node.node} truncated the table at {_clock(node.truncated_at)}"

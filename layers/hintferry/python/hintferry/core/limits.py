@@ -20,6 +20,9 @@ FENCE_HOLDS_S = 5.0
 CUT_OVER_WAIT_S = FENCE_HOLDS_S + STALE_AFTER_S + REQUEST_TIMEOUT_S + LATE_WRITE_MARGIN_S
 """After this no write of ours can still arrive at a table whose fence was set."""
 
+UNDO_WAIT_S = FENCE_HOLDS_S + 1
+"""After this nobody goes by a fence that was taken back: no hint is skipped behind it any more."""
+
 LEASE_S = 30
 """How long a worker alone may count a partition."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from hintferry.core.capture import Proof
 from hintferry.core.schema import TableId
 from hintferry.core.verdict import Filled, Tally
 
@@ -38,3 +39,56 @@ class Pass:
 
     sums: Mapping[str, int]
     """Its Tally or Filled by name."""
+
+    proof: Proof | None = None
+    """That the table was captured when it began; without one it does not count."""
+
+    @classmethod
+    def behind_fence(cls, table: TableId, upto: float) -> Pass:
+        """The record that hints may have been skipped until then: no pass from before counts."""
+        return cls(table, Verb.VERIFY, upto, upto, at_all=False, is_clean=False, sums={})
+
+    @property
+    def is_fence(self) -> bool:
+        """Whether it is such a record, and no pass."""
+        return self.verb is Verb.VERIFY and not self.sums
+
+
+@dataclass(frozen=True, slots=True)
+class Unfenced:
+    """A table whose fence was taken back, and of which no clean pass began since.
+
+    `last`: the last verify pass since. What it found extra may be the application's.
+    """
+
+    since: float
+    last: Pass | None
+
+
+def refusal(table: TableId, found: Unfenced) -> str:
+    """Why such a table is not repaired unless a person says so, and what to do."""
+    was = f"{table} was cut over, and taken back"
+    if found.last is None:
+        return (
+            f"{was}: a repair deletes what the application wrote to the target meanwhile; count it"
+            f" first: `hintferry verify {table}`"
+        )
+    extra, different = (found.last.sums.get(name, 0) for name in ("extra", "different"))
+    return (
+        f"{was}: by the last pass a repair would delete {extra:,} rows of the target and overwrite"
+        f" {different:,}, which the application may have written; if it did not, or if that is"
+        f" meant: `hintferry verify {table} --repair --yes`"
+    )
+
+
+def unfenced(passes: Sequence[Pass]) -> Unfenced | None:
+    """How it stands with a table by its passes, the one that began last first."""
+    last: Pass | None = None
+    for one in passes:
+        if one.is_fence:
+            return Unfenced(one.began, last)
+        if one.verb is Verb.VERIFY and one.is_clean:
+            return None
+        if one.verb is Verb.VERIFY:
+            last = last or one
+    return None

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hintferry.core.facts import Lag, NodeReport, NodeState
+from hintferry.core.facts import Lag, NodeReport
 from hintferry.core.schema import TableId
 
 
 class ScriptedSurroundings:
-    """Every port of a cut-over but the fences, the passes and the clock; change what it says."""
+    """The figures, the queues and the markers of a cut-over; change what it says."""
 
     def __init__(self) -> None:
-        self.nodes: list[NodeState] = []
         self.said: list[NodeReport] = []
         self.known_lag: Lag | None = None
         self.by_reason: dict[str, int] = {}
@@ -20,10 +19,6 @@ class ScriptedSurroundings:
         self.messages = 0
         self.markers: list[bytes] = []
         self.markers_arrive = True
-
-    def states(self, table: TableId) -> list[NodeState]:
-        """Every node of the source."""
-        return self.nodes
 
     def reports(self, since: float) -> list[NodeReport]:
         """The latest of each node."""

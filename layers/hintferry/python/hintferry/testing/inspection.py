@@ -7,7 +7,7 @@ from typing import Any
 
 from hintferry.core.errors import HintferryError, Masked, UnknownTable
 from hintferry.core.schema import Table, TableId
-from hintferry.core.source import KeyspaceText, SourceFacts, SourceNode
+from hintferry.core.source import OURS, KeyspaceText, SourceFacts, SourceNode
 from hintferry.ports import Scan
 
 
@@ -60,13 +60,21 @@ GOOD_SETTINGS = {
 
 
 def facts_of(text: Mapping[str, KeyspaceText], *nodes: SourceNode) -> SourceFacts:
-    """A cluster that keeps three copies of each keyspace in the datacenter dc1, all captured."""
+    """A cluster that keeps three copies of each keyspace in the datacenter dc1.
+
+    All is captured but for the table in which the connectors say what they capture.
+    """
     replication = {"class": "NetworkTopologyStrategy", "dc1": "3"}
     keyspaces = [
         {"keyspace_name": name, "durable_writes": True, "replication": replication} for name in text
     ]
     tables: list[dict[str, Any]] = [
-        {"keyspace_name": name, "table_name": table, "cdc": True, "read_repair": "BLOCKING"}
+        {
+            "keyspace_name": name,
+            "table_name": table,
+            "cdc": (name, table) != (OURS, "captures"),
+            "read_repair": "BLOCKING",
+        }
         for name, keyspace in text.items()
         for table in keyspace.tables
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hintferry.core.passes import Pass
+from hintferry.core.passes import Pass, Verb
 from hintferry.core.schema import TableId
 
 
@@ -16,7 +16,11 @@ class MemoryPasses:
         """Keep a finished pass."""
         self._passes[one.table, one.began, one.verb.value] = one
 
-    def of(self, table: TableId) -> list[Pass]:
-        """The passes over a table, the one that began last first."""
-        found = [one for one in self._passes.values() if one.table == table]
+    def of(self, table: TableId, since: float) -> list[Pass]:
+        """Every backfill, and the verify passes that began since then; the latest first."""
+        found = [
+            one
+            for one in self._passes.values()
+            if one.table == table and (one.verb is Verb.BACKFILL or one.began >= since)
+        ]
         return sorted(found, key=lambda one: one.began, reverse=True)
