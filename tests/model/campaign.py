@@ -21,6 +21,10 @@ MUST_HAVE_HAPPENED = (
     "skipped",
     "covered",
     "applied",
+    "unheard",
+    "swept",
+    "unread",
+    "repaired",
 )
 """A campaign without any one of these says nothing."""
 

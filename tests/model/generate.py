@@ -7,14 +7,16 @@ from random import Random
 from typing import TypeVar
 
 from hintferry.core.hint import Bound, Slice
-from tests.model.profiles import Profile
+from tests.model.profiles import BROKER_BEHIND_US, Profile
 from tests.model.program import (
     Batch,
+    Deafen,
     HandOver,
     Poison,
     Program,
     Repair,
     SendAgain,
+    SetBroker,
     SetClock,
     SourceWrite,
     Step,
@@ -48,18 +50,27 @@ class Generator:
 
     def program(self) -> Program:
         """Writes first, so that there is something to do; then everything beside each other."""
-        length = self._random.choice(self._theme.lengths)
-        return (self.write(), *(self._step(0) for _ in range(length)))
+        random, theme = self._random, self._theme
+        broker = [self.broker()] if random.random() < theme.broker_wrong else []
+        story = [self._do(kind, 0) for kind in random.choice(theme.stories)]
+        more = [self._step(0) for _ in range(random.choice(theme.lengths))]
+        return (*broker, *story, *more)
+
+    def broker(self) -> SetBroker:
+        """The brokers' clocks are behind."""
+        return SetBroker(-self._random.randint(0, BROKER_BEHIND_US))
+
+    def deafen(self) -> Deafen:
+        """Capture goes deaf on all nodes or on one, or hears again."""
+        return Deafen(self._random.choice([(0, 1, 2), (0, 1, 2), (1,), ()]))
 
     def _step(self, depth: int) -> Step:
-        kind = self._pick({"write": 10, "batch": 8, "time": 2, "cluster": 4, "records": 3})
-        if kind == "write" or (kind == "batch" and depth >= DEEPEST):
-            return self.write()
-        if kind == "batch":
-            return self.batch(depth)
-        if kind == "time":
-            return self.time()
-        return self.cluster() if kind == "cluster" else self.records()
+        kind = self._pick(dict(self._theme.kinds))
+        return self._do("write" if kind == "batch" and depth >= DEEPEST else kind, depth)
+
+    def _do(self, kind: str, depth: int) -> Step:
+        step: Step = self.batch(depth) if kind == "batch" else getattr(self, kind)()
+        return step
 
     def time(self) -> Step:
         """A clock goes wrong, or time passes."""
@@ -67,7 +78,7 @@ class Generator:
         if random.random() < 0.2:
             error = self._profile.clock_error_us
             return SetClock(random.randrange(WORKERS), random.randint(-error, error))
-        return Tick(random.choice([1_000, 200_000, 2_000_000, 16_000_000, 50_000_000, 200_000_000]))
+        return _tick(random.choice(self._theme.ticks_s))
 
     def cluster(self) -> Step:
         """Replicas fail, or get what they missed."""
@@ -91,7 +102,7 @@ class Generator:
         stops = tuple(self._stop(depth) for _ in range(count))
         return Batch(
             worker=random.randrange(WORKERS),
-            size=random.choice([1, 2, 6, 40, 40]),
+            size=random.choice(self._theme.sizes),
             seed=random.randrange(1 << 30),
             faults=random.choice(self._theme.faults),
             budget_s=random.choice(self._theme.budgets_s),
@@ -102,14 +113,14 @@ class Generator:
         )
 
     def _stop(self, depth: int) -> Stop:
-        random = self._random
-        point, nth = self._pick(dict(self._theme.stops)), random.choice([0, 0, 0, 1, 2, 3])
-        if random.random() < 0.2:
+        random, theme = self._random, self._theme
+        point, nth = self._pick(dict(theme.stops)), random.choice(theme.nths)
+        kind = self._pick(dict(theme.stop_kinds))
+        if kind == "dies":
             return Stop(point, nth, dies=True)
-        how = random.random()
-        if how < 0.4:
+        if kind == "overtaken":
             return Stop(point, nth, self._overtaking())
-        if how < 0.6:
+        if kind == "pause":
             return Stop(point, nth, (self._pause(),))
         return Stop(point, nth, tuple(self._step(depth + 1) for _ in range(random.randint(1, 4))))
 
@@ -121,10 +132,10 @@ class Generator:
         if self._random.random() < 0.7:
             # What reaches a replica later would be hinted, and mended, later.
             write = replace(write, reached=(0, 1, 2))
-        return (write, self._pause(), *others)
+        return (write, self._pause(), *others, *map(_tick, self._theme.afterwards_s))
 
     def _pause(self) -> Tick:
-        return Tick(round(self._random.choice(self._theme.pauses_s) * 1e6))
+        return _tick(self._random.choice(self._theme.pauses_s))
 
     def write(self) -> SourceWrite:
         """A client's write."""
@@ -141,7 +152,7 @@ class Generator:
             random.choice(self._partitions),
             clustering,
             self._values(verb),
-            random.choice([2, 10, 60]) if self._may_expire(verb) else None,
+            random.choice(self._theme.ttls_s) if self._may_expire(verb) else None,
             self._slice() if verb is Verb.DELETE_SLICE else None,
             random.choice([0, 0, 0, 0, 500, 3_000_000, -100_000]),
             self._reached(),
@@ -177,8 +188,8 @@ class Generator:
         return None if self._random.random() < 0.25 else self._number()
 
     def _number(self) -> int:
-        if self._random.random() < 0.3:
-            return self._random.randint(1, 2)
+        if self._random.random() < self._theme.repeated:
+            return self._random.randint(1, self._theme.few)
         self._value += 1
         return self._value
 
@@ -199,6 +210,10 @@ class Generator:
 
     def _pick(self, weights: dict[T, int]) -> T:
         return self._random.choices(list(weights), list(weights.values()))[0]
+
+
+def _tick(seconds: float) -> Tick:
+    return Tick(round(seconds * 1e6))
 
 
 def generate(random: Random, profile: Profile, theme: str | None = None) -> Program:

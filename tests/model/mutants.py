@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from hintferry import counting, pipeline, reconcile
-from hintferry.core import coalesce, followup, ledger
+from hintferry.core import acknowledged, coalesce, followup, ledger, verdict
 from hintferry.core.acknowledged import MARGIN_US, Acknowledged
-from hintferry.core.coalesce import RowWork, SliceWork, Work
+from hintferry.core.coalesce import RowWork, SliceWork, Work, _Partition
 from hintferry.core.errors import HintferryError, ParkReason, SideFault
 from hintferry.core.followup import Later
-from hintferry.core.hint import WHOLE_PARTITION, Hint, Scope, Slice
+from hintferry.core.hint import WHOLE_PARTITION, Errand, Hint, Scope, Slice
 from hintferry.core.ledger import Ledger, Outcome, Settled
 from hintferry.core.plan import plan_rows
 from hintferry.core.rows import Add, Put, Remove, Row, Snapshot, Statement
@@ -186,6 +186,23 @@ def _remembers_what_it_sends(self: Acknowledged, hint: Hint, appended_at_ms: int
 
 _covers = Acknowledged.covers
 
+
+_work = _Partition.work
+
+
+def _second_look_wins(self: _Partition, table: TableId, partition: Key) -> Iterator[Work]:
+    second = {part for part, errands in self.errands.items() if Errand.SECOND_LOOK in errands}
+    for work in _work(self, table, partition):
+        if isinstance(work, SliceWork) and work.slice in second:
+            yield replace(work, errand=Errand.SECOND_LOOK)
+        else:
+            yield work
+
+
+def _same_values(source: Row, target: Row) -> bool:
+    return source.values == target.values
+
+
 MUTANTS: tuple[Mutant, ...] = (
     Mutant("skipped by a slow node's stamp", patches=((topic, "appended_at_ms", _by_a_slow_node),)),
     Mutant("skipped before written", patches=((Acknowledged, "covers", _remembers_what_it_sends),)),
@@ -233,6 +250,14 @@ MUTANTS: tuple[Mutant, ...] = (
         "counting",
         patches=((leases, "COUNT_WITHIN_S", NEVER_STALE),),
     ),
+    Mutant("skip without a margin", "copies", patches=((acknowledged, "MARGIN_US", 0),)),
+    Mutant("skip too early", "copies", patches=((acknowledged, "MARGIN_US", -100_000),)),
+    Mutant("second look too early", "latest", patches=((followup, "SECOND_LOOK_AFTER_S", 30),)),
+    Mutant(
+        "second look wins over news", "looks", patches=((_Partition, "work", _second_look_wins),)
+    ),
+    Mutant("slices blind to expiries", "lost expiry", patches=((reconcile, "same", _same_values),)),
+    Mutant("sweep blind to expiries", "lost expiry", patches=((verdict, "same", _same_values),)),
     Mutant("reads of one replica", patches=((source, "QUORUM", 1),)),
 )
 """Every one of them must be caught."""

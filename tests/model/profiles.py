@@ -20,4 +20,7 @@ class Profile:
 
 NEAR = Profile("near", clock_error_us=1_000, is_bounded=True)
 FAR = Profile("far", clock_error_us=5_000_000, is_bounded=False)
+BROKER_BEHIND_US = 900_000
+"""As far as the brokers' clocks are behind the true time, at most: less than what a skip allows."""
+
 PROFILES = {profile.name: profile for profile in (NEAR, FAR)}

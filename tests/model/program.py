@@ -119,7 +119,33 @@ class SetClock:
     error_us: int
 
 
-Step = SourceWrite | Batch | Tick | HandOver | Repair | TakeDown | SendAgain | Poison | SetClock
+@dataclass(frozen=True, slots=True)
+class SetBroker:
+    """The clock by which records are stamped now has this error."""
+
+    error_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deafen:
+    """The capture of these replicas hears nothing from now on; that of all others does."""
+
+    replicas: tuple[int, ...]
+
+
+Step = (
+    SourceWrite
+    | Batch
+    | Tick
+    | HandOver
+    | Repair
+    | TakeDown
+    | SendAgain
+    | Poison
+    | SetClock
+    | SetBroker
+    | Deafen
+)
 Program = tuple[Step, ...]
 
 

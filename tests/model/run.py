@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 from unittest.mock import patch
 
-from hintferry import pipeline, reconcile
+from hintferry import pipeline, reconcile, secondlook
 from hintferry.core.errors import HintferryError
 from tests.model.generate import generate
 from tests.model.mutant import UNCHANGED, Mutant
@@ -71,6 +71,7 @@ def patched(mutant: Mutant = UNCHANGED) -> Iterator[None]:
     """What a run needs of the pipeline's modules: no threads, small cuts, the mutant's changes."""
     with ExitStack() as stack:
         stack.enter_context(patch.object(pipeline, "ThreadPoolExecutor", SerialExecutor))
+        stack.enter_context(patch.object(secondlook, "ThreadPoolExecutor", SerialExecutor))
         stack.enter_context(patch.object(reconcile, "CUTS", SMALL_CUTS))
         for owner, name, value in mutant.patches:
             stack.enter_context(patch.object(owner, name, value))

@@ -14,13 +14,14 @@ from hintferry.core.limits import LEASE_S
 from hintferry.core.rows import Row
 from hintferry.core.schema import Table
 from hintferry.testing.cluster import REPLICAS
+from tests.model.passes import verify
 from tests.model.program import Batch
 from tests.model.tables import PARTITIONS, TABLES, TOO_LARGE
 from tests.model.watch import LATE_BY_S, Place, Violation
 from tests.model.world import World
 
 ROUNDS = 200
-LONGEST_TTL_S = 60
+LONGEST_TTL_S = 600
 
 
 def settle(world: World) -> None:
@@ -33,17 +34,18 @@ def settle(world: World) -> None:
         world.time.advance(2 * world.profile.clock_error_us + 1_000_000)
         _hint_everything(world)
         _come_to_rest(world)
+    if world.has_unheard:
+        _sweep(world)
     _compare(world, swept=False)
     world.time.advance((LONGEST_TTL_S + LATE_BY_S + 1) * 1_000_000)
     _compare(world, swept=False)
     _sweep(world)
-    _come_to_rest(world)
     _compare(world, swept=True)
 
 
 def _come_to_rest(world: World) -> None:
     cluster = world.cluster
-    cluster.down = set()
+    cluster.down, world.deaf = set(), set()
     world.deliver_late()
     while cluster.waiting:
         cluster.hand_off(0)
@@ -77,11 +79,10 @@ def _hint_everything(world: World) -> None:
 
 
 def _sweep(world: World) -> None:
-    """Every row that differs becomes a hint."""
-    for _, places in _all_places(world):
-        for where in places:
-            if _at_source(world, where) != world.shown(where):
-                world.topic.captured(_hint_of(where), world.time.micros)
+    """Every row that differs becomes a hint, and is worked off."""
+    for table in world.written:
+        verify(world, table)
+    _come_to_rest(world)
 
 
 def _hint_of(where: Place) -> Hint:

@@ -16,6 +16,7 @@ from tests.model.program import (
     HandOver,
     Program,
     SendAgain,
+    SetBroker,
     SourceWrite,
     Step,
     Stop,
@@ -118,6 +119,33 @@ PROGRAMS: dict[str, tuple[Program, str]] = {
     "a row kept by values that expire": (
         (replace(UPDATE, ttl=10, values=(("a", 16),)), ALL),
         "marker without TTL",
+    ),
+    "a write that arrives as late as a write can": (
+        (
+            INSERT,
+            replace(
+                ALL,
+                stops=(
+                    Stop(Point.AFTER_READ, 0, (DELETE_PARTITION, A_WHILE, OTHER, Tick(26_000_000))),
+                    Stop(Point.BEFORE_WRITE, 0, (Tick(8_000_000), OTHER)),
+                ),
+            ),
+        ),
+        "second look too early",
+    ),
+    "news of a slice just when its second look is due": (
+        (
+            DELETE_PARTITION,
+            ALL,
+            Tick(44_000_000),
+            INSERT,
+            stalled(Point.BEFORE_WRITE, DELETE_PARTITION, Tick(1_500_000), OTHER),
+        ),
+        "second look wins over news",
+    ),
+    "a key written just after it was read, its record stamped by a slow broker": (
+        (SetBroker(-900_000), INSERT, ALL, A_WHILE, DELETE_ROW, ALL),
+        "skip without a margin",
     ),
     "an addition to a counter whose answer is lost": (
         (ADD, replace(ALL, faults=1.0), replace(ALL, worker=1), Tick(40_000_000)),

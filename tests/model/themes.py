@@ -40,18 +40,46 @@ ALL_VERBS = {
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """Weights of tables, verbs and stops. `whole`: the share of writes that reach every replica."""
+    """Weights of tables, verbs, kinds of steps and stops.
+
+    `stories`: what each program begins with, one of them. `whole`: the share of writes that reach
+    every replica; `broker_wrong`: of programs in which the brokers' clocks are behind; `repeated`:
+    of values, which are then one of `few`. `afterwards_s`: how long a worker still stands that was
+    overtaken.
+    """
 
     tables: dict[str, int]
     verbs: dict[str, dict[Verb, int]]
     lengths: tuple[int, ...] = (1, 2, 3, 4, 6, 10, 16, 24)
     stops: tuple[tuple[Point, int], ...] = tuple(EVERYWHERE.items())
     stop_counts: tuple[int, ...] = (0, 1, 1, 2)
+    stop_kinds: tuple[tuple[str, int], ...] = (
+        ("dies", 5),
+        ("overtaken", 8),
+        ("pause", 4),
+        ("anything", 8),
+    )
+    nths: tuple[int, ...] = (0, 0, 0, 1, 2, 3)
     expiring: tuple[float, ...] = (0.0, 0.2, 0.8)
+    ttls_s: tuple[int, ...] = (2, 10, 60)
     whole: float = 0.5
     faults: tuple[float, ...] = (0.0, 0.0, 0.0, 0.2, 0.6)
     pauses_s: tuple[float, ...] = (0.001, 3, 20, 35)
     budgets_s: tuple[float, ...] = (9.0, 60.0, 900.0)
+    kinds: tuple[tuple[str, int], ...] = (
+        ("write", 10),
+        ("batch", 8),
+        ("time", 2),
+        ("cluster", 4),
+        ("records", 3),
+    )
+    ticks_s: tuple[float, ...] = (0.001, 0.2, 2, 16, 50, 200)
+    sizes: tuple[int, ...] = (1, 2, 6, 40, 40)
+    afterwards_s: tuple[float, ...] = ()
+    broker_wrong: float = 0.3
+    stories: tuple[tuple[str, ...], ...] = (("write",),)
+    repeated: float = 0.3
+    few: int = 2
 
 
 EVERYTHING = Theme({"wide": 14, "plain": 2, "bare": 3, "counts": 2}, ALL_VERBS)
@@ -119,6 +147,82 @@ COUNTING = Theme(
 )
 """Counters, with answers lost and leases that run out."""
 
+COPIES = replace(
+    ROWS,
+    verbs={name: {Verb.INSERT: 4, Verb.DELETE_ROW: 2} for name in ("wide", "bare")},
+    lengths=(3, 5, 8),
+    kinds=(("write", 4), ("batch", 4), ("time", 1)),
+    stop_counts=(0,),
+    whole=1.0,
+    ticks_s=(0.001, 0.2, 2),
+    sizes=(40,),
+    broker_wrong=0.7,
+)
+"""One key is written again and again, and copies come late, under stamps of slow brokers."""
+
+LATEST = replace(
+    SLICES,
+    stories=(("write", "batch", "batch"),),
+    lengths=(0, 1),
+    kinds=(("write", 1), ("batch", 3)),
+    stops=((Point.AFTER_READ, 2), (Point.BEFORE_WRITE, 1)),
+    stop_counts=(2, 3),
+    verbs={name: {Verb.INSERT: 3, Verb.DELETE_PARTITION: 2} for name in ("wide", "bare")},
+    stop_kinds=(("overtaken", 1),),
+    nths=(0,),
+    whole=1.0,
+    pauses_s=(0.5, 7),
+    budgets_s=(900.0,),
+    sizes=(40,),
+    afterwards_s=(26,),
+)
+"""A write arrives as late as a write can."""
+
+LOOKS = replace(
+    SLICES,
+    verbs={name: {Verb.INSERT: 3, Verb.DELETE_PARTITION: 4} for name in ("wide", "bare")},
+    stories=(("write", "batch", "time", "write", "batch"),),
+    lengths=(0, 1),
+    stops=((Point.BEFORE_WRITE, 3), (Point.AFTER_READ, 1)),
+    stop_counts=(0, 1, 1),
+    stop_kinds=(("overtaken", 1),),
+    nths=(0,),
+    whole=1.0,
+    pauses_s=(1, 2),
+    ticks_s=(43.5, 44),
+    sizes=(40,),
+)
+"""News of a slice comes just when it is due for its second look."""
+
+LOST = Theme(
+    {"wide": 3, "plain": 2, "bare": 1},
+    {
+        "wide": {Verb.INSERT: 4, Verb.UPDATE: 4, Verb.SET_STATIC: 2, Verb.DELETE_ROW: 2},
+        "plain": {Verb.INSERT: 3, Verb.UPDATE: 4, Verb.DELETE_ROW: 1},
+        "bare": {Verb.INSERT: 3, Verb.DELETE_ROW: 2},
+    },
+    stories=(("deafen", "write"), ("write", "batch", "deafen", "write")),
+    lengths=(1, 2, 3, 6),
+    kinds=(("write", 4), ("batch", 4), ("time", 1), ("cluster", 1), ("deafen", 2)),
+    expiring=(0.0, 0.5),
+    whole=0.8,
+    faults=(0.0, 0.0, 0.2),
+)
+"""Some changes bring no hint: a sweep has to find them."""
+
+LOST_EXPIRY = replace(
+    LOST,
+    tables={"wide": 3, "plain": 1},
+    verbs={name: {Verb.INSERT: 1, Verb.UPDATE: 4} for name in ("wide", "plain")},
+    stories=(("write", "batch", "deafen", "write"),),
+    lengths=(0, 1),
+    expiring=(0.5,),
+    ttls_s=(60, 600),
+    repeated=1.0,
+    few=1,
+)
+"""What is lost is when a value expires."""
+
 THEMES = {
     "everything": (EVERYTHING, 12),
     "slices": (SLICES, 3),
@@ -126,5 +230,10 @@ THEMES = {
     "pages": (PAGES, 2),
     "expiry": (EXPIRY, 2),
     "counting": (COUNTING, 3),
+    "copies": (COPIES, 1),
+    "latest": (LATEST, 1),
+    "looks": (LOOKS, 1),
+    "lost": (LOST, 2),
+    "lost expiry": (LOST_EXPIRY, 1),
 }
 """Each theme and how often it is taken."""

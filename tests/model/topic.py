@@ -49,6 +49,7 @@ class Topic:
     def __init__(self, time: SimulatedTime, random: Random) -> None:
         self.pending: list[Delivery] = []
         self.sent: list[Delivery] = []
+        self.broker_error_us = 0
         self._time, self._random = time, random
 
     def captured(self, hint: Hint, written_us: int) -> None:
@@ -65,7 +66,7 @@ class Topic:
         value = _POISON[kind % len(_POISON)]
         end = Kind.NOTHING if value is None else Kind.POISON
         now_us = self._time.micros
-        record = self._record(value, appended_at_ms(now_us, now_us))
+        record = self._record(value, self._stamp(now_us, now_us))
         self.pending.append(Delivery(record, now_us, end))
 
     def send_again(self, index: int) -> None:
@@ -88,10 +89,13 @@ class Topic:
     def _send(self, hint: Hint, delay_us: int, written_us: int) -> None:
         value = json.dumps(hint_record.encode(hint) | {"ts_us": written_us}).encode()
         due_us = self._time.micros + delay_us
-        stamp = appended_at_ms(self._time.micros, due_us)
+        stamp = self._stamp(self._time.micros, due_us)
         delivery = Delivery(self._record(value, stamp), due_us, Kind.HINT, hint)
         self.pending.append(delivery)
         self.sent.append(delivery)
+
+    def _stamp(self, captured_us: int, appended_us: int) -> int:
+        return appended_at_ms(captured_us, appended_us + self.broker_error_us)
 
     def _record(self, value: bytes | None, stamp: int) -> Record:
         return Record("model", 0, len(self.sent) + len(self.pending), stamp, None, value)

@@ -13,6 +13,7 @@ from hintferry.core.hint import Hint
 from hintferry.core.ledger import Outcome, Settled, SkipReason
 from hintferry.core.limits import STALE_AFTER_S
 from hintferry.core.rows import Row, Statement
+from hintferry.core.schema import TableId
 from hintferry.ports import Write
 from hintferry.testing.clock import SimulatedTime
 from hintferry.testing.cluster import ReplicatedCluster
@@ -27,11 +28,13 @@ from tests.model.mutant import UNCHANGED, Mutant
 from tests.model.profiles import Profile
 from tests.model.program import (
     Batch,
+    Deafen,
     HandOver,
     Poison,
     Program,
     Repair,
     SendAgain,
+    SetBroker,
     SetClock,
     SourceWrite,
     Step,
@@ -69,6 +72,12 @@ class World:
         self.workers = [Worker(self, number) for number in range(WORKERS)]
         self.stuck: list[Delivery] = []
         """Parked because the source gave up on them; a person will send them back."""
+        self.deaf: set[int] = set()
+        """The replicas whose capture hears nothing."""
+        self.written: dict[TableId, None] = {}
+        """The tables that the program wrote, in order."""
+        self.has_unheard = False
+        """A change brought no hint: only a sweep can find it."""
         self.applied: set[bytes | None] = set()
         """The values of the records that were applied."""
         self.late: list[tuple[Write, Statement]] = []
@@ -95,18 +104,32 @@ class World:
                 self._batch(step)
             case Tick():
                 self._pass_time(step.micros)
+            case SetClock():
+                self.workers[step.worker].clock.error_us = step.error_us
+            case SendAgain() | Poison() | SetBroker():
+                self._take_of_topic(step)
+            case _:
+                self._take_of_cluster(step)
+
+    def _take_of_topic(self, step: SendAgain | Poison | SetBroker) -> None:
+        match step:
+            case SendAgain():
+                self.topic.send_again(step.index)
+            case Poison():
+                self.topic.poison(step.kind)
+            case SetBroker():
+                self.topic.broker_error_us = step.error_us
+
+    def _take_of_cluster(self, step: HandOver | Repair | TakeDown | Deafen) -> None:
+        match step:
             case HandOver() if self.cluster.waiting:
                 self.cluster.hand_off(step.index % len(self.cluster.waiting))
             case Repair():
                 self.cluster.repair()
             case TakeDown():
                 self.cluster.down = set() if step.replica is None else {step.replica}
-            case SendAgain():
-                self.topic.send_again(step.index)
-            case Poison():
-                self.topic.poison(step.kind)
-            case SetClock():
-                self.workers[step.worker].clock.error_us = step.error_us
+            case Deafen():
+                self.deaf = set(step.replicas)
 
     def set_out(self, write: Write, starts: list[int]) -> Journey:
         """A write leaves a pipeline; it must follow from a read that is not too old."""
@@ -156,14 +179,19 @@ class World:
         self.tally["postponed"] += 1
         self.topic.postponed(later)
 
-    def _captured(self, hint: Hint, written_us: int) -> None:
+    def _captured(self, hint: Hint, written_us: int, replica: int) -> None:
+        self.watch.captured(hint)
+        if replica in self.deaf:
+            self.tally["unheard"] += 1
+            self.has_unheard = True
+            return
         self.tally["hints"] += 1
         self.topic.captured(hint, written_us)
-        self.watch.captured(hint)
 
     def _write(self, step: SourceWrite) -> None:
         if not set(step.reached) <= self.cluster.down:
             table = TABLES[step.table]
+            self.written.setdefault(table.id)
             change = change_of(step, table, self.time)
             self.cluster.write(table, step.partition, change, step.reached)
 

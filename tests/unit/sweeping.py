@@ -51,7 +51,7 @@ class Sides:
         self.time = SimulatedTime()
         self.clock = ScriptedClock(self.time)
         self.cluster = ReplicatedCluster(
-            TABLES.values(), self.time, lambda hint, _: self.captured.append(hint)
+            TABLES.values(), self.time, lambda hint, *_: self.captured.append(hint)
         )
         self.store = MemoryStore(self.time)
         self.fences = MemoryFences()

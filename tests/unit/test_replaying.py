@@ -127,7 +127,7 @@ class Worker:
 
     def __post_init__(self) -> None:
         self.target = MemoryStore(self.time)
-        self.cluster = ReplicatedCluster([TABLE], self.time, lambda hint, newest: None)
+        self.cluster = ReplicatedCluster([TABLE], self.time, lambda *_: None)
 
     def write(self, value: bytes) -> None:
         """A write of the application to the source."""

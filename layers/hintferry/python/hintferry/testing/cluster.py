@@ -20,8 +20,8 @@ from hintferry.testing.touched import hints_of
 REPLICAS = 3
 QUORUM = 2
 
-Captured = Callable[[Hint, int], None]
-"""Called with a hint from a replica's commit log, and the newest timestamp of the write."""
+Captured = Callable[[Hint, int, int], None]
+"""Called with a hint from a commit log, the newest timestamp of the write, and the replica."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class ReplicatedCluster:
     def _deliver(self, replica: int, table: Table, partition: Key, change: PartitionState) -> None:
         self.replicas[replica].apply(table.id, partition, change)
         for hint in hints_of(table, partition, change):
-            self._captured(hint, change.newest)
+            self._captured(hint, change.newest, replica)
 
 
 def merge(states: Iterable[RowState]) -> RowState:

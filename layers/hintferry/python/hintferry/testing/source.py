@@ -13,7 +13,7 @@ from hintferry.core.rows import Row, Snapshot
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.core.slices import Piece, pieces
 from hintferry.ports import Clock
-from hintferry.testing.cluster import QUORUM, ReplicatedCluster
+from hintferry.testing.cluster import QUORUM, REPLICAS, ReplicatedCluster
 from hintferry.testing.partition import lies_in
 from hintferry.testing.points import Hook, Point, nowhere
 from hintferry.testing.rowstate import RowState
@@ -22,9 +22,9 @@ Read = tuple[RowWork | StaticWork, Snapshot | HintferryError]
 
 
 class ReplicatedSource:
-    """Reads at quorum with blocking read repair.
+    """Reads with blocking read repair, at quorum, or of all replicas.
 
-    `random` picks the two replicas of each read, the size of each page, how many reads are in
+    `random` picks the replicas of each read, the size of each page, how many reads are in
     flight together and the order in which they come back. `most_rows`: as many rows, dead ones
     counted, as a request may touch before the replicas give up on it.
     """
@@ -37,10 +37,12 @@ class ReplicatedSource:
         random: Random | None = None,
         reads_in_flight: int = 3,
         most_rows: int | None = None,
+        at_all: bool = False,
     ) -> None:
         self._cluster, self._clock, self._hook = cluster, clock, hook
         self._random = random or Random(0)
         self._in_flight, self._most_rows = reads_in_flight, most_rows
+        self._at_all = at_all
 
     def table(self, table: TableId, altered_us: int = 0) -> Table:
         """The table. Raises UnknownTable."""
@@ -76,7 +78,7 @@ class ReplicatedSource:
             self._hook(Point.BEFORE_READ)
             start = self._clock.read_start()
             self._hook(Point.READ_STARTED)
-            asked = self._two_replicas()
+            asked = self._some_replicas()
             keys = [
                 key
                 for key in self._cluster.keys(table, partition, asked)
@@ -112,7 +114,7 @@ class ReplicatedSource:
         if isinstance(start, HintferryError):
             return start
         try:
-            table, asked = self.table(work.table), self._two_replicas()
+            table, asked = self.table(work.table), self._some_replicas()
             self._refuse_more_than_most(work.rows if isinstance(work, RowWork) else ())
         except HintferryError as error:
             return error
@@ -123,10 +125,11 @@ class ReplicatedSource:
         self._hook(Point.AFTER_READ)
         return Snapshot(table, start, rows)
 
-    def _two_replicas(self) -> list[int]:
-        if len(self._cluster.up) < QUORUM:
-            raise Unavailable(Side.SOURCE, "too few replicas answer for a quorum")
-        return sorted(self._random.sample(self._cluster.up, QUORUM))
+    def _some_replicas(self) -> list[int]:
+        wanted = REPLICAS if self._at_all else QUORUM
+        if len(self._cluster.up) < wanted:
+            raise Unavailable(Side.SOURCE, "too few replicas answer")
+        return sorted(self._random.sample(self._cluster.up, wanted))
 
     def _refuse_more_than_most(self, keys: Collection[Key]) -> None:
         if self._most_rows is not None and len(keys) > self._most_rows:

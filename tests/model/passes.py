@@ -1,0 +1,68 @@
+"""Sweeps over the two sides of a world: the real ones, over the fakes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+from hintferry.core.errors import HintferryError, Overwhelmed
+from hintferry.core.schema import TableId
+from hintferry.core.tokens import TokenRange, plan_ranges
+from hintferry.core.verdict import Tally
+from hintferry.repair import Repair
+from hintferry.report import Finished
+from hintferry.sweep import Sweep
+from hintferry.testing.replay import MemoryReplayQueue
+from hintferry.testing.scan import scan_of_source, scan_of_target, token_of
+from hintferry.testing.source import ReplicatedSource
+from hintferry.testing.store import MemoryStore
+from hintferry.testing.target import MemoryTarget
+from tests.model.watch import Violation
+from tests.model.world import World
+
+RATE = 1_000.0
+
+UNREADABLE = 0.5
+
+
+def verify(world: World, table: TableId) -> Tally:
+    """Sweep a table, every replica asked, and send a hint of each key that differs."""
+    random, clock = world.random, world.workers[0].clock
+    source = ReplicatedSource(world.cluster, clock, random=random, at_all=True)
+    near = scan_of_source(world.cluster, source, clock, random)
+    near.fails = _unreadable(world.target, table, random)
+    sweep = Sweep(
+        table,
+        source,
+        MemoryTarget(world.target, random=random),
+        near,
+        scan_of_target(world.target, random),
+        clock,
+        Repair(MemoryReplayQueue(world.postponed), clock, RATE),
+    )
+    sums = Tally()
+    for report in sweep.verify(plan_ranges([], 2)):
+        if isinstance(report, Finished):
+            if report.error is not None:
+                raise Violation(f"P4: a sweep failed: {report.error}")
+            sums.add(report.tally)
+    world.tally.update(swept=sums.seen, unread=sums.unread, repaired=sums.hinted)
+    return sums
+
+
+def _unreadable(
+    target: MemoryStore, table: TableId, random: Random
+) -> Callable[[TokenRange], HintferryError | None]:
+    """Now and then a scan fails at one partition, as it does where tombstones are too many.
+
+    At one that the target knows: no other can be hinted, and the sweep says that it was not read.
+    """
+    known = [key for one, key in target.partitions if one == table]
+    token = token_of(random.choice(known)) if known and random.random() < UNREADABLE else None
+
+    def fails(part: TokenRange) -> HintferryError | None:
+        if token is not None and part.after < token <= part.upto:
+            return Overwhelmed("source: too many tombstones")
+        return None
+
+    return fails
