@@ -181,7 +181,7 @@ class World:
     def __init__(self) -> None:
         self.time, self.hints = SimulatedTime(), list[Hint]()
         self.cluster = ReplicatedCluster(
-            [PLAIN], self.time, lambda hint, _: self.hints.append(hint)
+            [PLAIN], self.time, lambda hint, *_: self.hints.append(hint)
         )
         self.target = MemoryStore(self.time)
 
