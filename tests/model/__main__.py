@@ -13,7 +13,7 @@ from pprint import pformat
 
 from tests.model.campaign import Campaign, campaign, hunt
 from tests.model.mutants import MUTANTS
-from tests.model.profiles import FAR, NEAR
+from tests.model.profiles import BEHIND, FAR, NEAR
 from tests.model.run import run, shrink
 
 SHARE_OF_FAR = 5
@@ -27,6 +27,7 @@ def main() -> int:
     done = [
         campaign(NEAR, arguments.seed, numbers),
         campaign(FAR, arguments.seed, numbers[:: min(SHARE_OF_FAR, len(numbers))]),
+        campaign(BEHIND, arguments.seed, numbers[:: min(SHARE_OF_FAR, len(numbers))]),
     ]
     for one in done:
         print(one, flush=True)

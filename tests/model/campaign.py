@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from tests.model.mutant import Mutant
-from tests.model.profiles import NEAR, Profile
+from tests.model.profiles import Profile
 from tests.model.run import Result, draw, run
 
 MUST_HAVE_HAPPENED = (
@@ -21,6 +21,7 @@ MUST_HAVE_HAPPENED = (
     "skipped",
     "covered",
     "applied",
+    "failing",
     "unheard",
     "swept",
     "unread",
@@ -73,6 +74,7 @@ def hunt(mutant: Mutant, seed: int, numbers: Iterable[int]) -> tuple[int, Except
 
 def _catches(mutant: Mutant, seed: int, numbers: Iterable[int]) -> Iterator[tuple[int, Exception]]:
     for number in numbers:
-        violation = run(draw(seed, number, NEAR, mutant.theme), NEAR, mutant).violation
+        profile = mutant.profile
+        violation = run(draw(seed, number, profile, mutant.theme), profile, mutant).violation
         if violation is not None:
             yield number, violation

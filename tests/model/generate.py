@@ -7,16 +7,18 @@ from random import Random
 from typing import TypeVar
 
 from hintferry.core.hint import Bound, Slice
-from tests.model.profiles import BROKER_BEHIND_US, Profile
+from tests.model.profiles import Profile
 from tests.model.program import (
     Batch,
     Deafen,
+    Fail,
     HandOver,
     Poison,
     Program,
     Repair,
     SendAgain,
     SetBroker,
+    SetCapture,
     SetClock,
     SourceWrite,
     Step,
@@ -27,6 +29,7 @@ from tests.model.program import (
 )
 from tests.model.tables import CLUSTERINGS, PARTITIONS, TABLES, TOO_LARGE
 from tests.model.themes import THEMES
+from tests.model.topic import FASTEST_CAPTURE_US
 
 T = TypeVar("T")
 
@@ -58,7 +61,11 @@ class Generator:
 
     def broker(self) -> SetBroker:
         """The brokers' clocks are behind."""
-        return SetBroker(-self._random.randint(0, BROKER_BEHIND_US))
+        return SetBroker(-self._random.randint(0, self._profile.broker_behind_us))
+
+    def hasten(self) -> SetCapture:
+        """Capture is quick on all nodes."""
+        return SetCapture(2 * FASTEST_CAPTURE_US)
 
     def deafen(self) -> Deafen:
         """Capture goes deaf on all nodes or on one, or hears again."""
@@ -75,18 +82,20 @@ class Generator:
     def time(self) -> Step:
         """A clock goes wrong, or time passes."""
         random = self._random
-        if random.random() < 0.2:
-            error = self._profile.clock_error_us
-            return SetClock(random.randrange(WORKERS), random.randint(-error, error))
+        if random.random() < self._theme.clocks:
+            error, ahead = self._profile.clock_error_us, not self._profile.is_behind
+            return SetClock(random.randrange(WORKERS), random.randint(-error, error * ahead))
         return _tick(random.choice(self._theme.ticks_s))
 
     def cluster(self) -> Step:
         """Replicas fail, or get what they missed."""
-        kind = self._random.randrange(8)
+        kind = self._random.randrange(10)
         if kind < 5:
             return HandOver(self._random.randrange(6))
         if kind == 5:
             return Repair()
+        if kind < 8:
+            return Fail(self._random.choice([None, 0, 1, 2]))
         return TakeDown(self._random.choice([None, None, 0, 1, 2]))
 
     def records(self) -> Step:
@@ -110,6 +119,7 @@ class Generator:
             park_fails=random.random() < 0.1,
             replay_fails=random.random() < 0.1,
             most_rows=random.choice([None, None, None, None, None, 1, 2]),
+            lookup_faults=random.choice(self._theme.lookup_faults),
         )
 
     def _stop(self, depth: int) -> Stop:

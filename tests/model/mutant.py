@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hintferry.ports import Clock, Decoder, Source, Target
+from tests.model.profiles import NEAR, Profile
 
 if TYPE_CHECKING:
     from tests.model.worker import WatchedClock, Worker
@@ -16,10 +17,11 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Mutant:
     """One broken rule. `patches`: (module or class, name, what stands there instead); `theme`: the
-    programs in which it shows soonest, None for those of every theme."""
+    programs in which it shows soonest, None for those of every theme; `profile`: their world."""
 
     name: str
     theme: str | None = None
+    profile: Profile = NEAR
     decoder: Callable[[Decoder, World], Decoder] = lambda decoder, _world: decoder
     source: Callable[[Source, World], Source] = lambda source, _world: source
     target: Callable[[Target, Worker], Target] = lambda target, _worker: target

@@ -10,18 +10,20 @@ from hintferry import counting, pipeline, reconcile
 from hintferry.core import acknowledged, coalesce, followup, ledger, verdict
 from hintferry.core.acknowledged import MARGIN_US, Acknowledged
 from hintferry.core.coalesce import RowWork, SliceWork, Work, _Partition
-from hintferry.core.errors import HintferryError, ParkReason, SideFault
+from hintferry.core.errors import HintferryError, Overwhelmed, ParkReason, SideFault
 from hintferry.core.followup import Later
 from hintferry.core.hint import WHOLE_PARTITION, Errand, Hint, Scope, Slice
 from hintferry.core.ledger import Ledger, Outcome, Settled
 from hintferry.core.plan import plan_rows
 from hintferry.core.rows import Add, Put, Remove, Row, Snapshot, Statement
 from hintferry.core.schema import Key, TableId
+from hintferry.measured import MeasuredClock
+from hintferry.pipeline import Pipeline
 from hintferry.ports import Write
 from hintferry.testing import leases, source
 from hintferry.testing.leases import LeaseTable
 from hintferry.testing.target import MemoryTarget
-from tests.model import topic
+from tests.model import topic, world
 from tests.model.mutant import Mutant
 from tests.model.ports import (
     DrawnClock,
@@ -31,8 +33,10 @@ from tests.model.ports import (
     Rewritten,
     RowsOnly,
     SecondThoughts,
+    StampedOnArrival,
     UntilEmptyPage,
 )
+from tests.model.profiles import BEHIND
 from tests.model.worker import Worker
 
 NEVER_STALE = 1e9
@@ -203,6 +207,18 @@ def _same_values(source: Row, target: Row) -> bool:
     return source.values == target.values
 
 
+def _never_again(self: MeasuredClock) -> bool:
+    return self.offsets is None
+
+
+def _at_once(_self: Pipeline, _records: Any, hints: dict[int, Hint], _ledger: Ledger) -> Any:
+    return hints
+
+
+def _overwhelmed() -> HintferryError:
+    return Overwhelmed("source: fails to read it")
+
+
 MUTANTS: tuple[Mutant, ...] = (
     Mutant("skipped by a slow node's stamp", patches=((topic, "appended_at_ms", _by_a_slow_node),)),
     Mutant("skipped before written", patches=((Acknowledged, "covers", _remembers_what_it_sends),)),
@@ -258,6 +274,12 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant("slices blind to expiries", "lost expiry", patches=((reconcile, "same", _same_values),)),
     Mutant("sweep blind to expiries", "lost expiry", patches=((verdict, "same", _same_values),)),
+    Mutant("own clock trusted", "clocks", patches=((MeasuredClock, "_ahead_us", lambda _self: 0),)),
+    Mutant("clock measured once", "clocks", patches=((MeasuredClock, "_is_due", _never_again),)),
+    Mutant("read before its stamp", "clocks", BEHIND, patches=((Pipeline, "_timely", _at_once),)),
+    Mutant("hinted before it can be read", patches=((world, "LONGEST_LAG_US", 600_000),)),
+    Mutant("replica's failure is a key's own", patches=((source, "read_failure", _overwhelmed),)),
+    Mutant("time of the answer", source=StampedOnArrival),
     Mutant("reads of one replica", patches=((source, "QUORUM", 1),)),
 )
 """Every one of them must be caught."""

@@ -178,6 +178,17 @@ class RowsOnly(_SourceAround):
         )
 
 
+class StampedOnArrival(_SourceAround):
+    """What is read carries the moment at which it was there."""
+
+    def read(self, works: Iterable[RowWork | StaticWork]) -> Iterator[Read]:
+        # The worker that reads is the one whose clock was asked last.
+        for work, seen in self._source.read(works):
+            if isinstance(seen, Snapshot):
+                seen = replace(seen, read_start=self._world.time.micros)
+            yield work, seen
+
+
 class PagesTogether(_SourceAround):
     """All pages carry the time of the last."""
 

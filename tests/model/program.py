@@ -57,7 +57,8 @@ class Batch:
     """A worker takes up to `size` records that wait. `seed` settles all that is left to chance.
 
     `faults`: the share of the target's answers that are faults. `budget_s`: until its deadline.
-    `most_rows`: as many as the source reads at once, None for any number.
+    `most_rows`: as many as the source reads at once, None for any number; `lookup_faults`: the
+    share of its looks at a table that fail.
     """
 
     worker: int
@@ -69,6 +70,7 @@ class Batch:
     park_fails: bool = False
     replay_fails: bool = False
     most_rows: int | None = None
+    lookup_faults: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,13 @@ class Repair:
 @dataclass(frozen=True, slots=True)
 class TakeDown:
     """A replica stops answering; the one that did is up again."""
+
+    replica: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """A replica answers reads with a failure; the one that did reads again."""
 
     replica: int | None
 
@@ -127,6 +136,13 @@ class SetBroker:
 
 
 @dataclass(frozen=True, slots=True)
+class SetCapture:
+    """No hint takes longer than this from now on."""
+
+    slowest_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class Deafen:
     """The capture of these replicas hears nothing from now on; that of all others does."""
 
@@ -140,10 +156,12 @@ Step = (
     | HandOver
     | Repair
     | TakeDown
+    | Fail
     | SendAgain
     | Poison
     | SetClock
     | SetBroker
+    | SetCapture
     | Deafen
 )
 Program = tuple[Step, ...]

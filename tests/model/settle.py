@@ -18,7 +18,7 @@ from tests.model.passes import verify
 from tests.model.program import Batch
 from tests.model.tables import PARTITIONS, TABLES, TOO_LARGE
 from tests.model.watch import LATE_BY_S, Place, Violation
-from tests.model.world import World
+from tests.model.world import LONGEST_LAG_US, World
 
 ROUNDS = 200
 LONGEST_TTL_S = 600
@@ -27,7 +27,7 @@ LONGEST_TTL_S = 600
 def settle(world: World) -> None:
     """Bring the world to rest and compare. Raises Violation."""
     for worker in world.workers:
-        worker.clock.error_us = 0
+        worker.clock.own.error_us = 0
     _come_to_rest(world)
     if not world.profile.is_bounded:
         # Nothing is claimed but that a read later than every clock mends it.
@@ -45,10 +45,11 @@ def settle(world: World) -> None:
 
 def _come_to_rest(world: World) -> None:
     cluster = world.cluster
-    cluster.down, world.deaf = set(), set()
+    cluster.down, cluster.failing, world.deaf = set(), set(), set()
     world.deliver_late()
     while cluster.waiting:
         cluster.hand_off(0)
+    world.time.advance(LONGEST_LAG_US)
     cluster.repair()
     world.topic.pending += world.stuck
     world.stuck.clear()

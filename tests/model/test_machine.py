@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tests.model.generate import Generator
-from tests.model.profiles import FAR, NEAR, Profile
+from tests.model.profiles import BEHIND, FAR, NEAR, Profile
 from tests.model.program import Step
 from tests.model.run import patched
 from tests.model.settle import settle
@@ -23,7 +23,7 @@ class Machine(RuleBasedStateMachine):
 
     @initialize(
         random=st.randoms(use_true_random=False),
-        profile=st.sampled_from([NEAR, FAR]),
+        profile=st.sampled_from([NEAR, FAR, BEHIND]),
         theme=st.sampled_from(sorted(THEMES)),
     )
     def begin(self, random: Random, profile: Profile, theme: str) -> None:

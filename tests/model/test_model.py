@@ -7,14 +7,14 @@ import pytest
 from tests.model.campaign import campaign, hunt
 from tests.model.mutant import Mutant
 from tests.model.mutants import MUTANTS
-from tests.model.profiles import FAR, NEAR, Profile
+from tests.model.profiles import BEHIND, FAR, NEAR, Profile
 
 pytestmark = pytest.mark.slow
 
 SEED = 1
 
 
-@pytest.mark.parametrize(("profile", "runs"), [(NEAR, 1_000), (FAR, 300)], ids=["near", "far"])
+@pytest.mark.parametrize(("profile", "runs"), [(NEAR, 1_000), (FAR, 300), (BEHIND, 300)], ids=str)
 def test_no_run_breaks_a_promise(profile: Profile, runs: int) -> None:
     """The same programs each time; a campaign in which something never happened says nothing."""
     done = campaign(profile, SEED, range(runs))

@@ -11,6 +11,7 @@ EVERYWHERE = {
     Point.BEFORE_WRITE: 5,
     Point.AFTER_READ: 4,
     Point.READ_STARTED: 3,
+    Point.REPLICA_ASKED: 3,
     Point.BEFORE_TARGET_READ: 3,
     Point.AFTER_WRITE: 2,
     Point.BEFORE_READ: 1,
@@ -44,7 +45,8 @@ class Theme:
 
     `stories`: what each program begins with, one of them. `whole`: the share of writes that reach
     every replica; `broker_wrong`: of programs in which the brokers' clocks are behind; `repeated`:
-    of values, which are then one of `few`. `afterwards_s`: how long a worker still stands that was
+    of values, which are then one of `few`; `clocks`: of steps of time that set a worker's clock.
+    `afterwards_s`: how long a worker still stands that was
     overtaken.
     """
 
@@ -65,6 +67,7 @@ class Theme:
     whole: float = 0.5
     faults: tuple[float, ...] = (0.0, 0.0, 0.0, 0.2, 0.6)
     pauses_s: tuple[float, ...] = (0.001, 3, 20, 35)
+    lookup_faults: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.1, 0.5)
     budgets_s: tuple[float, ...] = (9.0, 60.0, 900.0)
     kinds: tuple[tuple[str, int], ...] = (
         ("write", 10),
@@ -78,6 +81,7 @@ class Theme:
     afterwards_s: tuple[float, ...] = ()
     broker_wrong: float = 0.3
     stories: tuple[tuple[str, ...], ...] = (("write",),)
+    clocks: float = 0.2
     repeated: float = 0.3
     few: int = 2
 
@@ -128,7 +132,11 @@ EXPIRY = Theme(
         "plain": {Verb.INSERT: 2, Verb.UPDATE: 3},
     },
     lengths=(1, 2, 4),
-    stops=((Point.AFTER_READ, 3), (Point.BEFORE_WRITE, 1), (Point.READ_STARTED, 1)),
+    stops=(
+        (Point.AFTER_READ, 3),
+        (Point.BEFORE_WRITE, 1),
+        (Point.READ_STARTED, 1),
+    ),
     expiring=(0.9,),
     whole=0.8,
     pauses_s=(2, 3, 9, 20),
@@ -194,6 +202,20 @@ LOOKS = replace(
 )
 """News of a slice comes just when it is due for its second look."""
 
+CLOCKS = replace(
+    ROWS,
+    stories=(("hasten", "time", "time", "write", "batch", "write", "batch"),),
+    lengths=(0, 1, 2),
+    kinds=(("write", 3), ("batch", 4), ("time", 2)),
+    stops=((Point.READ_STARTED, 1), (Point.AFTER_READ, 1), (Point.BEFORE_WRITE, 2)),
+    stop_kinds=(("overtaken", 1),),
+    nths=(0,),
+    whole=1.0,
+    pauses_s=(0.001,),
+    clocks=1.0,
+)
+"""Workers whose clocks differ follow close upon each other."""
+
 LOST = Theme(
     {"wide": 3, "plain": 2, "bare": 1},
     {
@@ -233,6 +255,7 @@ THEMES = {
     "copies": (COPIES, 1),
     "latest": (LATEST, 1),
     "looks": (LOOKS, 1),
+    "clocks": (CLOCKS, 2),
     "lost": (LOST, 2),
     "lost expiry": (LOST_EXPIRY, 1),
 }

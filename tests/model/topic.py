@@ -50,11 +50,12 @@ class Topic:
         self.pending: list[Delivery] = []
         self.sent: list[Delivery] = []
         self.broker_error_us = 0
+        self.slowest_capture_us = SLOWEST_CAPTURE_US
         self._time, self._random = time, random
 
     def captured(self, hint: Hint, written_us: int) -> None:
         """A replica's capture found a change that was written at this time."""
-        delay = self._random.randint(FASTEST_CAPTURE_US, SLOWEST_CAPTURE_US)
+        delay = self._random.randint(FASTEST_CAPTURE_US, self.slowest_capture_us)
         self._send(hint, delay, written_us)
 
     def postponed(self, later: Later) -> None:

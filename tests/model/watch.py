@@ -17,9 +17,10 @@ from hintferry.core.rows import Put, Remove, Row, Statement
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.ports import Write
 from hintferry.testing.cluster import QUORUM, REPLICAS, ReplicatedCluster, merge
-from hintferry.testing.partition import holds
+from hintferry.testing.partition import PartitionState, holds
 from hintferry.testing.rowstate import RowState
 from hintferry.testing.store import MemoryStore
+from hintferry.testing.touched import hints_of
 from tests.model.journey import Journey
 from tests.model.profiles import Profile
 from tests.model.tables import TOO_LARGE
@@ -32,9 +33,6 @@ Place = tuple[TableId, Key, Key | None]
 """A row by table, partition and clustering; clustering None: the static columns."""
 
 LATE_BY_S = 2
-
-SAME_MOMENT_US = 200
-"""Read starts of two workers keep no order within this, even with clocks that agree."""
 
 
 class Violation(AssertionError):
@@ -66,16 +64,20 @@ class Watch:
         self._visible: dict[tuple[Place, str, bytes | None], set[int | None]] = {}
         self._newest: dict[Place, int] = {}
 
-    def captured(self, hint: Hint) -> None:
+    def changed(self, table: Table, partition: Key, change: PartitionState) -> None:
         """The source changed somewhere: remember what any two replicas show there now."""
-        table = self._cluster.table(hint.table)
-        if hint.statics_due:
-            self._see(table, hint.partition, None)
-        known = self._cluster.keys(table, hint.partition, range(REPLICAS))
-        part = hint.slice if hint.scope is Scope.SLICE else WHOLE_PARTITION
-        for key in known:
-            if key == hint.clustering or (hint.scope is not Scope.ROW and holds(part, key)):
-                self._see(table, hint.partition, key)
+        known = self._cluster.keys(table, partition, range(REPLICAS))
+        for hint in hints_of(table, partition, change):
+            if hint.statics_due:
+                self._see(table, partition, None)
+            part = hint.slice if hint.scope is Scope.SLICE else WHOLE_PARTITION
+            for key in known:
+                if key == hint.clustering or (hint.scope is not Scope.ROW and holds(part, key)):
+                    self._see(table, partition, key)
+
+    def read(self, where: Place, table: Table, seen: RowState) -> None:
+        """A quorum read saw this, its replicas asked one after the other."""
+        self._remember(where, table, seen)
 
     def arrived(self, where: Place, journey: Journey, statement: Statement, shown: Shown) -> None:
         """A statement reached the target."""
@@ -83,7 +85,7 @@ class Watch:
         start = journey.starts[journey.index_of(statement)]
         if before == after or not self._is_claimed(where):
             return
-        blur = 2 * self._profile.clock_error_us + SAME_MOMENT_US
+        blur = self._profile.blur_us
         newest = self._newest.get(where, start)
         if start < newest - blur:
             raise Violation(f"P2: a read {newest - start} us older changed {where}")

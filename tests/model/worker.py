@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
 from hintferry.adapters.debezium import HintDecoder
+from hintferry.adapters.hint_record import Lookup
 from hintferry.core.acknowledged import Acknowledged
 from hintferry.core.coalesce import RowWork, SliceWork, StaticWork
 from hintferry.core.errors import HintferryError
 from hintferry.core.hint import Hint, Nothing, Record
 from hintferry.core.ledger import Settled
-from hintferry.core.rows import Add, Snapshot, Statement
-from hintferry.core.schema import Key, TableId
+from hintferry.core.rows import Add, Row, Snapshot, Statement
+from hintferry.core.schema import Key, Table, TableId
+from hintferry.measured import MeasuredClock
 from hintferry.pipeline import Pipeline
 from hintferry.ports import Write
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
+from hintferry.testing.cluster import merge
 from hintferry.testing.deadline import SimulatedDeadline
 from hintferry.testing.leases import MemoryLeases
 from hintferry.testing.meter import RecordingMeter
+from hintferry.testing.other_clocks import SimulatedClocks
 from hintferry.testing.parking import MemoryParkingLot
+from hintferry.testing.partition import PartitionState
 from hintferry.testing.points import Hook, Point
 from hintferry.testing.replay import MemoryReplayQueue
 from hintferry.testing.source import Read, ReplicatedSource
@@ -67,7 +72,7 @@ class Worker:
 
     def __init__(self, world: World, number: int) -> None:
         self.world = world
-        self.clock = WatchedClock(world.time, salt=17 + 31 * number)
+        self.clock = WatchedClock(world.time, 17 + 31 * number, world.profile.is_measured)
         self.is_busy = False
         self.remembered = Acknowledged()
         self.acknowledged: set[Place] = set()
@@ -122,9 +127,10 @@ class Worker:
         parking, replay = MemoryParkingLot(hook), MemoryReplayQueue(world.postponed, hook)
         parking.is_closed, replay.is_closed = step.park_fails, step.replay_fails
         mutant, answers = world.mutant, _answers(step, random)
+        source = mutant.source(WatchedSource(self, step, hook, random), world)
         return Pipeline(
-            mutant.decoder(_StoppedDecoder(world, hook), world),
-            mutant.source(WatchedSource(self, step, hook, random), world),
+            mutant.decoder(_StoppedDecoder(source.table, hook), world),
+            source,
             mutant.target(WatchedTarget(self, hook, random, answers), self),
             parking,
             replay,
@@ -135,16 +141,20 @@ class Worker:
         )
 
 
-class WatchedClock(ScriptedClock):
-    """Remembers at which true time each read start was given out."""
+class WatchedClock(MeasuredClock):
+    """The real clock of a worker, over a machine's that is wrong. It remembers at which true time
+    each read start was given out."""
 
-    def __init__(self, time: SimulatedTime, salt: int) -> None:
-        super().__init__(time, salt)
+    def __init__(self, time: SimulatedTime, salt: int, is_measured: bool) -> None:
+        self.own = ScriptedClock(time, salt)
+        # The way there and the way back are not alike.
+        ways = (1_500, 300) if salt % 2 else (300, 1_500)
+        super().__init__(self.own, SimulatedClocks(self.own, *ways, tells=is_measured))
         self.true: dict[int, int] = {}
 
-    def read_start(self, ahead_us: int = 0) -> int:
-        start = super().read_start(ahead_us)
-        self.true[start] = self.time.micros
+    def read_start(self) -> int:
+        start = super().read_start()
+        self.true[start] = self.own.time.micros
         return start
 
 
@@ -154,7 +164,10 @@ class WatchedSource(ReplicatedSource):
     def __init__(self, worker: Worker, step: Batch, hook: Hook, random: Random) -> None:
         clock = worker.world.mutant.clock(worker.clock)
         cluster = worker.world.cluster
-        super().__init__(cluster, clock, hook, random, most_rows=step.most_rows)
+        faults = step.lookup_faults
+        super().__init__(
+            cluster, clock, hook, random, most_rows=step.most_rows, lookup_faults=faults
+        )
         self._worker = worker
 
     def read(self, works: Iterable[RowWork | StaticWork]) -> Iterator[Read]:
@@ -162,6 +175,28 @@ class WatchedSource(ReplicatedSource):
             if isinstance(seen, Snapshot):
                 self._worker.has_read(work, seen.read_start)
             yield work, seen
+
+    def _rows(
+        self,
+        table: Table,
+        partition: Key,
+        keys: list[Key],
+        parts: Mapping[int, PartitionState],
+        now_s: int,
+    ) -> dict[Key, Row]:
+        if len(parts) > 1:
+            for key in keys:
+                seen = merge(part.row(key) for part in parts.values())
+                self._worker.world.watch.read((table.id, partition, key), table, seen)
+        return super()._rows(table, partition, keys, parts, now_s)
+
+    def _statics(
+        self, table: Table, partition: Key, parts: Mapping[int, PartitionState], now_s: int
+    ) -> dict[Key, Row]:
+        if len(parts) > 1:
+            seen = merge(part.static_row() for part in parts.values())
+            self._worker.world.watch.read((table.id, partition, None), table, seen)
+        return super()._statics(table, partition, parts, now_s)
 
     def pages(self, work: SliceWork) -> Iterator[Snapshot]:
         after: Key | None = None
@@ -197,8 +232,8 @@ class WatchedTarget(MemoryTarget):
 class _StoppedDecoder:
     """The real decoder, with a place to stop after it."""
 
-    def __init__(self, world: World, hook: Hook) -> None:
-        self._decode, self._hook = HintDecoder(world.cluster.table), hook
+    def __init__(self, lookup: Lookup, hook: Hook) -> None:
+        self._decode, self._hook = HintDecoder(lookup), hook
 
     def __call__(self, record: Record) -> Hint | Nothing:
         decoded = self._decode(record)

@@ -13,11 +13,12 @@ from hintferry.core.hint import Hint
 from hintferry.core.ledger import Outcome, Settled, SkipReason
 from hintferry.core.limits import STALE_AFTER_S
 from hintferry.core.rows import Row, Statement
-from hintferry.core.schema import TableId
+from hintferry.core.schema import Key, Table, TableId
 from hintferry.ports import Write
 from hintferry.testing.clock import SimulatedTime
 from hintferry.testing.cluster import ReplicatedCluster
 from hintferry.testing.leases import LeaseTable
+from hintferry.testing.partition import PartitionState
 from hintferry.testing.points import Hook, Point
 from hintferry.testing.store import MemoryStore
 from hintferry.testing.target import MemoryTarget
@@ -29,12 +30,14 @@ from tests.model.profiles import Profile
 from tests.model.program import (
     Batch,
     Deafen,
+    Fail,
     HandOver,
     Poison,
     Program,
     Repair,
     SendAgain,
     SetBroker,
+    SetCapture,
     SetClock,
     SourceWrite,
     Step,
@@ -45,6 +48,9 @@ from tests.model.tables import TABLES
 from tests.model.topic import Delivery, Topic
 from tests.model.watch import Answered, Place, Violation, Watch, place
 from tests.model.worker import Worker
+
+LONGEST_LAG_US = 9_000
+"""A write is in memory this long after it is in the log, at most: before any capture sees it."""
 
 PATIENCE_US = 500_000
 """A batch waits this long for records that are being captured."""
@@ -65,7 +71,9 @@ class World:
         self.random = Random(0)
         self.time = SimulatedTime()
         self.topic = Topic(self.time, self.random)
-        self.cluster = ReplicatedCluster(TABLES.values(), self.time, self._captured)
+        self.cluster = ReplicatedCluster(
+            TABLES.values(), self.time, self._captured, self._changed, self._lag_us
+        )
         self.target = MemoryStore(self.time)
         self.leases = LeaseTable(self.time)
         self.watch = Watch(profile, self.cluster, self.target)
@@ -105,13 +113,13 @@ class World:
             case Tick():
                 self._pass_time(step.micros)
             case SetClock():
-                self.workers[step.worker].clock.error_us = step.error_us
-            case SendAgain() | Poison() | SetBroker():
+                self.workers[step.worker].clock.own.error_us = step.error_us
+            case SendAgain() | Poison() | SetBroker() | SetCapture():
                 self._take_of_topic(step)
             case _:
                 self._take_of_cluster(step)
 
-    def _take_of_topic(self, step: SendAgain | Poison | SetBroker) -> None:
+    def _take_of_topic(self, step: SendAgain | Poison | SetBroker | SetCapture) -> None:
         match step:
             case SendAgain():
                 self.topic.send_again(step.index)
@@ -119,8 +127,10 @@ class World:
                 self.topic.poison(step.kind)
             case SetBroker():
                 self.topic.broker_error_us = step.error_us
+            case SetCapture():
+                self.topic.slowest_capture_us = step.slowest_us
 
-    def _take_of_cluster(self, step: HandOver | Repair | TakeDown | Deafen) -> None:
+    def _take_of_cluster(self, step: HandOver | Repair | TakeDown | Fail | Deafen) -> None:
         match step:
             case HandOver() if self.cluster.waiting:
                 self.cluster.hand_off(step.index % len(self.cluster.waiting))
@@ -128,6 +138,9 @@ class World:
                 self.cluster.repair()
             case TakeDown():
                 self.cluster.down = set() if step.replica is None else {step.replica}
+            case Fail():
+                self.cluster.failing = set() if step.replica is None else {step.replica}
+                self.tally["failing"] += step.replica is not None
             case Deafen():
                 self.deaf = set(step.replicas)
 
@@ -180,13 +193,18 @@ class World:
         self.topic.postponed(later)
 
     def _captured(self, hint: Hint, written_us: int, replica: int) -> None:
-        self.watch.captured(hint)
         if replica in self.deaf:
             self.tally["unheard"] += 1
             self.has_unheard = True
             return
         self.tally["hints"] += 1
         self.topic.captured(hint, written_us)
+
+    def _changed(self, table: Table, partition: Key, change: PartitionState) -> None:
+        self.watch.changed(table, partition, change)
+
+    def _lag_us(self) -> int:
+        return self.random.randint(0, LONGEST_LAG_US)
 
     def _write(self, step: SourceWrite) -> None:
         if not set(step.reached) <= self.cluster.down:

@@ -1,11 +1,12 @@
 """A cluster of three replicas: writes may reach some of them only, and reads ask two.
 
-Whatever reaches a replica, by whichever way, passes its commit log and so brings a hint.
+Whatever reaches a replica, by whichever way, passes its commit log and so brings a hint; a read
+sees it once it is in memory, too, a moment later.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hintferry.core.errors import UnknownTable
@@ -34,16 +35,55 @@ class HandOff:
     change: PartitionState
 
 
-class ReplicatedCluster:
-    """`down`: the replicas that answer nothing; `waiting`: what they and others have missed."""
+Shown = Callable[[Table, Key, PartitionState], None]
+"""Called with a change of a partition once reads of a replica can see it."""
 
-    def __init__(self, tables: Iterable[Table], time: SimulatedTime, captured: Captured) -> None:
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """A change that is in a replica's log; reads see it from `due_us` on."""
+
+    due_us: int
+    replica: int
+    table: Table
+    partition: Key
+    change: PartitionState
+
+
+class ReplicatedCluster:
+    """`down`: the replicas that answer nothing; `waiting`: what they and others have missed;
+    `failing`: those that answer reads with a failure.
+
+    `lag_us` tells how long a write is in the log before reads see it.
+    """
+
+    def __init__(
+        self,
+        tables: Iterable[Table],
+        time: SimulatedTime,
+        captured: Captured,
+        shown: Shown = lambda *_: None,
+        lag_us: Callable[[], int] = lambda: 0,
+    ) -> None:
         self.time = time
-        self.replicas = tuple(MemoryStore(time) for _ in range(REPLICAS))
         self.down: set[int] = set()
+        self.failing: set[int] = set()
         self.waiting: list[HandOff] = []
         self._tables = {table.id: table for table in tables}
-        self._captured = captured
+        self._replicas = tuple(MemoryStore(time) for _ in range(REPLICAS))
+        self._logged: list[Logged] = []
+        self._captured, self._shown, self._lag_us = captured, shown, lag_us
+
+    @property
+    def replicas(self) -> tuple[MemoryStore, ...]:
+        """What reads of each see now."""
+        due = [one for one in self._logged if one.due_us <= self.time.micros]
+        if due:
+            self._logged = [one for one in self._logged if one.due_us > self.time.micros]
+            for one in due:
+                self._replicas[one.replica].apply(one.table.id, one.partition, one.change)
+                self._shown(one.table, one.partition, one.change)
+        return self._replicas
 
     @property
     def up(self) -> list[int]:
@@ -63,7 +103,7 @@ class ReplicatedCluster:
         """A write that reaches those replicas now that are up; it is kept for the others."""
         for replica in range(REPLICAS):
             if replica in reached and replica not in self.down:
-                self._deliver(replica, table, partition, change)
+                self._deliver(replica, table, partition, change, self._lag_us())
             else:
                 self.waiting.append(HandOff(replica, table, partition, change))
 
@@ -71,7 +111,7 @@ class ReplicatedCluster:
         """Deliver one of the writes that are kept, if its replica is up."""
         if self.waiting[index].replica not in self.down:
             late = self.waiting.pop(index)
-            self._deliver(late.replica, late.table, late.partition, late.change)
+            self._deliver(late.replica, late.table, late.partition, late.change, self._lag_us())
 
     def repair(self) -> None:
         """Make all replicas that are up hold the same; what they lacked passes their logs."""
@@ -87,35 +127,64 @@ class ReplicatedCluster:
         self, table: Table, partition: Key, clustering: Key, asked: Sequence[int]
     ) -> RowState:
         """A row as these replicas together hold it, once each of them has been repaired."""
-        states = [self._partition(replica, table, partition) for replica in asked]
-        seen = [state.row(clustering) for state in states]
-        merged = merge(seen)
-        for replica, one in zip(asked, seen, strict=True):
+        return self.repaired_row(table, partition, clustering, self._parts(asked, table, partition))
+
+    def repaired_row(
+        self, table: Table, partition: Key, clustering: Key, parts: Mapping[int, PartitionState]
+    ) -> RowState:
+        """A row as these answers of replicas show it together; what one lacks is sent to it."""
+        seen = {replica: part.row(clustering) for replica, part in parts.items()}
+        merged = merge(seen.values())
+        for replica, one in seen.items():
             if one != merged:
                 self._deliver(replica, table, partition, PartitionState(rows={clustering: merged}))
         return merged
 
     def merged_statics(self, table: Table, partition: Key, asked: Sequence[int]) -> RowState:
         """The static row likewise."""
-        seen = [self._partition(replica, table, partition).static_row() for replica in asked]
-        merged = merge(seen)
-        for replica, one in zip(asked, seen, strict=True):
+        return self.repaired_statics(table, partition, self._parts(asked, table, partition))
+
+    def repaired_statics(
+        self, table: Table, partition: Key, parts: Mapping[int, PartitionState]
+    ) -> RowState:
+        """The static row of these answers likewise."""
+        seen = {replica: part.static_row() for replica, part in parts.items()}
+        merged = merge(seen.values())
+        for replica, one in seen.items():
             if one != merged:
                 self._deliver(replica, table, partition, PartitionState(statics=merged))
         return merged
 
+    def answer(self, replica: int, table: Table, partition: Key) -> PartitionState:
+        """What a replica answers now of a partition."""
+        return self._partition(replica, table, partition).copy()
+
     def keys(self, table: Table, partition: Key, asked: Sequence[int]) -> list[Key]:
         """The clustering keys that these replicas know, of dead rows too, in order."""
-        known = (self._partition(replica, table, partition).rows for replica in asked)
-        return sorted({key for rows in known for key in rows})
+        return known_keys(self._parts(asked, table, partition).values())
+
+    def _parts(
+        self, asked: Iterable[int], table: Table, partition: Key
+    ) -> dict[int, PartitionState]:
+        return {replica: self._partition(replica, table, partition) for replica in asked}
 
     def _partition(self, replica: int, table: Table, partition: Key) -> PartitionState:
         return self.replicas[replica].partition(table.id, partition)
 
-    def _deliver(self, replica: int, table: Table, partition: Key, change: PartitionState) -> None:
-        self.replicas[replica].apply(table.id, partition, change)
+    def _deliver(
+        self, replica: int, table: Table, partition: Key, change: PartitionState, lag_us: int = 0
+    ) -> None:
+        logged = Logged(self.time.micros + lag_us, replica, table, partition, change)
+        self._logged.append(logged)
+        if not lag_us:
+            assert self.replicas
         for hint in hints_of(table, partition, change):
             self._captured(hint, change.newest, replica)
+
+
+def known_keys(parts: Iterable[PartitionState]) -> list[Key]:
+    """The clustering keys that any of these knows, in order."""
+    return sorted({key for part in parts for key in part.rows})
 
 
 def merge(states: Iterable[RowState]) -> RowState:

@@ -24,6 +24,11 @@ class PartitionState:
     statics: RowState = field(default_factory=RowState)
     rows: dict[Key, RowState] = field(default_factory=dict)
 
+    def copy(self) -> PartitionState:
+        """What it is now, whatever is merged into it later."""
+        rows = {key: row.under(NEVER) for key, row in self.rows.items()}
+        return PartitionState(self.deleted_at, dict(self.ranges), self.statics.under(NEVER), rows)
+
     def merge(self, other: PartitionState) -> None:
         """Take in what another replica holds, or a write."""
         self.deleted_at = max(self.deleted_at, other.deleted_at)

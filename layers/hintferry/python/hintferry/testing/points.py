@@ -16,6 +16,10 @@ class Point(Enum):
     AFTER_DECODE = "after_decode"
     BEFORE_READ = "before_read"
     READ_STARTED = "read_started"
+    REPLICA_ASKED = "replica_asked"
+    ANSWERED = "answered"
+    """The source's answer is on its way back."""
+
     AFTER_READ = "after_read"
     BEFORE_TARGET_READ = "before_target_read"
     BEFORE_WRITE = "before_write"

@@ -1,32 +1,46 @@
-"""The source port over the three-replica cluster: one worker's quorum reads."""
+"""The source port over the three-replica cluster: one worker's quorum reads.
+
+Each replica is asked at a moment of its own, and the answer takes time to come back.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import islice
 from random import Random
 
 from hintferry.core.coalesce import RowWork, SliceWork, StaticWork
 from hintferry.core.errors import HintferryError, Overwhelmed, Side, Unavailable
+from hintferry.core.limits import REQUEST_TIMEOUT_S
 from hintferry.core.rows import Row, Snapshot
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.core.slices import Piece, pieces
 from hintferry.ports import Clock
-from hintferry.testing.cluster import QUORUM, REPLICAS, ReplicatedCluster
-from hintferry.testing.partition import lies_in
+from hintferry.testing.cluster import QUORUM, REPLICAS, ReplicatedCluster, known_keys
+from hintferry.testing.partition import PartitionState, lies_in
 from hintferry.testing.points import Hook, Point, nowhere
 from hintferry.testing.rowstate import RowState
 
 Read = tuple[RowWork | StaticWork, Snapshot | HintferryError]
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """`start`: its read start, or why it could not be sent; `sent_us`: by the true time."""
+
+    work: RowWork | StaticWork
+    start: int | HintferryError
+    sent_us: int
+
+
 class ReplicatedSource:
     """Reads with blocking read repair, at quorum, or of all replicas.
 
-    `random` picks the replicas of each read, the size of each page, how many reads are in
-    flight together and the order in which they come back. `most_rows`: as many rows, dead ones
-    counted, as a request may touch before the replicas give up on it.
+    `random` picks the replicas of each read, the size of each page, how many reads are in flight
+    together and the order in which they come back. `most_rows`: as many rows, dead ones counted, as
+    a request may touch before the replicas give up on it. `lookup_faults`: the share of looks at a
+    table that fail.
     """
 
     def __init__(
@@ -38,26 +52,29 @@ class ReplicatedSource:
         reads_in_flight: int = 3,
         most_rows: int | None = None,
         at_all: bool = False,
+        lookup_faults: float = 0.0,
     ) -> None:
         self._cluster, self._clock, self._hook = cluster, clock, hook
         self._random = random or Random(0)
         self._in_flight, self._most_rows = reads_in_flight, most_rows
-        self._at_all = at_all
+        self._at_all, self._lookup_faults = at_all, lookup_faults
 
     def table(self, table: TableId, altered_us: int = 0) -> Table:
-        """The table. Raises UnknownTable."""
+        """The table. Raises UnknownTable, SideFault."""
+        if self._lookup_faults and self._random.random() < self._lookup_faults:
+            raise Unavailable(Side.SOURCE, "does not tell its schema")
         return self._cluster.table(table, altered_us)
 
     def agreed(self, table: TableId) -> Table:
-        """The table. Raises UnknownTable."""
-        return self._cluster.table(table)
+        """The table. Raises UnknownTable, SideFault."""
+        return self.table(table)
 
     def read(self, works: Iterable[RowWork | StaticWork]) -> Iterator[Read]:
         """Read many keys, some of them together."""
         remaining = iter(works)
         while sent := self._send(islice(remaining, self._random.randint(1, self._in_flight))):
             self._random.shuffle(sent)
-            yield from [(work, self._answer(work, start)) for work, start in sent]
+            yield from [(request.work, self._answer(request)) for request in sent]
 
     def pages(self, work: SliceWork) -> Iterator[Snapshot]:
         """The rows of a slice page by page; pages are short, and may be empty."""
@@ -78,10 +95,11 @@ class ReplicatedSource:
             self._hook(Point.BEFORE_READ)
             start = self._clock.read_start()
             self._hook(Point.READ_STARTED)
-            asked = self._some_replicas()
+            sent_us, now_s = self._cluster.time.micros, self._cluster.time.seconds
+            parts = self._ask(table, partition)
             keys = [
                 key
-                for key in self._cluster.keys(table, partition, asked)
+                for key in known_keys(parts.values())
                 if lies_in(piece, key) and (after is None or key > after)
             ]
             self._refuse_more_than_most(keys)
@@ -89,41 +107,69 @@ class ReplicatedSource:
             # A full page does not know that nothing follows: sometimes the last one is empty.
             is_last = len(page) == len(keys) and self._random.random() < 0.7
             after = page[-1] if page else after
-            rows = self._rows(table, partition, page, asked)
-            self._hook(Point.AFTER_READ)
-            yield Snapshot(table, start, rows, is_last)
+            rows = self._rows(table, partition, page, parts, now_s)
+            yield Snapshot(table, start, self._back(rows, sent_us, now_s), is_last)
 
-    def _send(
-        self, works: Iterable[RowWork | StaticWork]
-    ) -> list[tuple[RowWork | StaticWork, int | HintferryError]]:
+    def _send(self, works: Iterable[RowWork | StaticWork]) -> list[_Request]:
         """Requests with their read starts, or why a request could not be sent."""
-        sent: list[tuple[RowWork | StaticWork, int | HintferryError]] = []
+        sent: list[_Request] = []
         for work in works:
             self._hook(Point.BEFORE_READ)
+            start: int | HintferryError
             try:
-                sent.append((work, self._clock.read_start()))
+                start = self._clock.read_start()
             except HintferryError as error:
-                sent.append((work, error))
+                start = error
+            sent.append(_Request(work, start, self._cluster.time.micros))
         if sent:
             self._hook(Point.READ_STARTED)
         return sent
 
-    def _answer(
-        self, work: RowWork | StaticWork, start: int | HintferryError
-    ) -> Snapshot | HintferryError:
-        if isinstance(start, HintferryError):
-            return start
+    def _answer(self, request: _Request) -> Snapshot | HintferryError:
+        if isinstance(request.start, HintferryError):
+            return request.start
         try:
-            table, asked = self.table(work.table), self._some_replicas()
-            self._refuse_more_than_most(work.rows if isinstance(work, RowWork) else ())
+            return self._snapshot(request.work, request.start, request.sent_us)
         except HintferryError as error:
             return error
+
+    def _snapshot(self, work: RowWork | StaticWork, start: int, sent_us: int) -> Snapshot:
+        table = self.table(work.table)
+        self._refuse_more_than_most(work.rows if isinstance(work, RowWork) else ())
+        now_s = self._cluster.time.seconds
+        parts = self._ask(table, work.partition)
         if isinstance(work, StaticWork):
-            rows = self._statics(table, work.partition, asked)
+            rows = self._statics(table, work.partition, parts, now_s)
         else:
-            rows = self._rows(table, work.partition, sorted(work.rows), asked)
+            rows = self._rows(table, work.partition, sorted(work.rows), parts, now_s)
+        return Snapshot(table, start, self._back(rows, sent_us, now_s))
+
+    def _ask(self, table: Table, partition: Key) -> dict[int, PartitionState]:
+        """What each of the replicas that are asked answers, one after the other."""
+        parts: dict[int, PartitionState] = {}
+        for replica in self._some_replicas():
+            if parts:
+                self._hook(Point.REPLICA_ASKED)
+            if replica in self._cluster.down:
+                raise Unavailable(Side.SOURCE, "a replica does not answer in time")
+            if replica in self._cluster.failing:
+                raise read_failure()
+            parts[replica] = self._cluster.answer(replica, table, partition)
+        return parts
+
+    def _back(self, rows: dict[Key, Row], sent_us: int, now_s: int) -> dict[Key, Row]:
+        """The answer's way back. What takes too long is given up, unless the worker stood still.
+
+        The server tells seconds to live, counted from when it was asked; the reader adds them to
+        its own clock.
+        """
+        self._hook(Point.ANSWERED)
+        took_us = self._cluster.time.micros - sent_us
+        if took_us > REQUEST_TIMEOUT_S * 1e6 and self._random.random() < 0.5:
+            raise Unavailable(Side.SOURCE, "no answer in time")
+        ahead = int(self._clock.now()) - now_s
         self._hook(Point.AFTER_READ)
-        return Snapshot(table, start, rows)
+        return {key: _counted_from(row, ahead) for key, row in rows.items()}
 
     def _some_replicas(self) -> list[int]:
         wanted = REPLICAS if self._at_all else QUORUM
@@ -136,26 +182,35 @@ class ReplicatedSource:
             raise Overwhelmed("source: too many tombstones")
 
     def _rows(
-        self, table: Table, partition: Key, keys: list[Key], asked: list[int]
+        self,
+        table: Table,
+        partition: Key,
+        keys: list[Key],
+        parts: Mapping[int, PartitionState],
+        now_s: int,
     ) -> dict[Key, Row]:
-        now_s = self._cluster.time.seconds
-        states = {key: self._cluster.merged_row(table, partition, key, asked) for key in keys}
+        states = {key: self._cluster.repaired_row(table, partition, key, parts) for key in keys}
         return {
-            key: self._as_read(state.row(table.regulars, now_s), now_s)
+            key: state.row(table.regulars, now_s)
             for key, state in states.items()
             if state.is_live(now_s)
         }
 
-    def _statics(self, table: Table, partition: Key, asked: list[int]) -> dict[Key, Row]:
-        now_s = self._cluster.time.seconds
-        state: RowState = self._cluster.merged_statics(table, partition, asked)
+    def _statics(
+        self, table: Table, partition: Key, parts: Mapping[int, PartitionState], now_s: int
+    ) -> dict[Key, Row]:
+        state: RowState = self._cluster.repaired_statics(table, partition, parts)
         exists = state.is_live(now_s) or self._rows(
-            table, partition, self._cluster.keys(table, partition, asked), asked
+            table, partition, known_keys(parts.values()), parts, now_s
         )
-        return {(): self._as_read(state.row(table.statics, now_s), now_s)} if exists else {}
+        return {(): state.row(table.statics, now_s)} if exists else {}
 
-    def _as_read(self, row: Row, now_s: int) -> Row:
-        """The server tells seconds to live; the reader adds them to its own clock."""
-        ahead = int(self._clock.now()) - now_s
-        expiries = (None if expiry is None else expiry + ahead for expiry in row.expiries)
-        return Row(row.values, tuple(expiries))
+
+def read_failure() -> HintferryError:
+    """What a replica's failure means for a key: nothing, for as long as patience lasts."""
+    return Unavailable(Side.SOURCE, "a replica fails to read it")
+
+
+def _counted_from(row: Row, ahead: int) -> Row:
+    expiries = (None if expiry is None else expiry + ahead for expiry in row.expiries)
+    return Row(row.values, tuple(expiries))
