@@ -103,6 +103,13 @@ def test_a_node_says_up_to_when_it_has_hinted(
     ]
 
 
+def test_a_guard_tells_the_host_id_of_its_node_behind_the_address(
+    cloudwatch: CloudWatch, seen: CloudWatchFigures
+) -> None:
+    cloudwatch.values = {("HintedUpTo", "10.0.1.11 0e1f-2"): [(60, NOW - 90)]}
+    assert seen.reports(NOW) == [NodeReport("10.0.1.11", NOW, NOW - 90, 0, None, "0e1f-2")]
+
+
 @pytest.mark.parametrize(
     ("metric", "values", "ago"),
     [

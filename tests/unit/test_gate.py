@@ -123,6 +123,7 @@ FAILING = [
     ({"reports": REPORTS[:2]}, "nodes", "10.0.3.11: no report", "cdcguard"),
     ({"reports": node(at=NOW - 301)}, "nodes", "10.0.3.11: no report", "cdcguard"),
     # The guard of a machine that was decommissioned stands in for none (C5d).
+    ({"reports": node(host_id="another host")}, "nodes", "10.0.3.11: no report", "cdcguard"),
     ({"reports": node(node="10.0.4.11")}, "nodes", "10.0.3.11: no report", "cdcguard"),
     ({"reports": node(set_aside=4)}, "nodes", "4 unread segments set aside", "give-back"),
     ({"lag": None}, "topic", "no lag is known", "event source mapping"),
@@ -240,6 +241,11 @@ def test_a_stop_before_the_last_backfill_is_no_stop() -> None:
     for stopped_at, state in ((FILLED.began, State.HOLDS), (FILLED.began - 1, State.FAILS)):
         found = gate(replace(OPEN, answers=replace(ANSWERS, stopped_at=stopped_at)))[0]
         assert (found.name, found.state) == ("writers stopped", state)
+
+
+def test_a_report_is_matched_by_the_host_id_where_the_guard_knows_it() -> None:
+    moved = node(node="10.0.9.9", host_id=host_of(ADDRESSES[2]))
+    assert is_open(gate(replace(OPEN, reports=moved)))
 
 
 VOIDED = [

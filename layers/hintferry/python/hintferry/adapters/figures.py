@@ -142,13 +142,15 @@ class CloudWatchFigures:
             ats = _rises(series) if name in GROWING_LOSSES else (at for at, v in series if v)
             lost += (at for at in ats if at >= begin)
         upto = hinted[-1][1] if hinted else 0.0
+        address, _, host_id = node.partition(" ")
         return NodeReport(
-            node,
+            address,
             hinted[-1][0] + PERIOD_S if hinted else 0.0,
             upto or None,
             int(aside[-1][1]) if aside else 0,
             # Somewhere in that period: its end is the safe side.
             max(lost) + LOSS_PERIOD_S if lost else None,
+            host_id or None,
         )
 
     def _series(self, wanted: Sequence[_Query], begin: float, period_s: int) -> _Found:

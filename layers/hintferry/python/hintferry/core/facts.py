@@ -15,7 +15,10 @@ from hintferry.core.schema import TableId
 
 @dataclass(frozen=True, slots=True)
 class NodeReport:
-    """What a node says of its capture. `lost_at`: when hints were last lost there, if ever."""
+    """What the guard of a node says; `node` is its address.
+
+    `lost_at`: when hints were last lost there, if ever.
+    """
 
     node: str
     at: float
@@ -26,6 +29,9 @@ class NodeReport:
     """Segments that wait beside the directory, unread."""
 
     lost_at: float | None
+
+    host_id: str | None = None
+    """Of the node, where its guard knows it."""
 
 
 @dataclass(frozen=True, slots=True)

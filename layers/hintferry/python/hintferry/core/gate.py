@@ -215,12 +215,12 @@ def _nodes(facts: Facts) -> Condition:
 def _reports(facts: Facts) -> dict[str, NodeReport]:
     """The latest report of each node of the datacenter, by its address.
 
-    That of a machine that is no node of it any more stands for no other.
+    It is matched by the host id; by the address only where the guard does not know its host id.
     """
     fresh = [one for one in facts.reports if facts.now - one.at < REPORT_HOLDS_S]
-    by_name = {one.node: one for one in fresh}
+    by_host = {one.host_id or one.node: one for one in fresh}
     found = {
-        node.node: by_name.get(node.host_id, by_name.get(node.node)) for node in facts.capture.nodes
+        node.node: by_host.get(node.host_id, by_host.get(node.node)) for node in facts.capture.nodes
     }
     return {name: one for name, one in found.items() if one is not None}
 
