@@ -1,0 +1,124 @@
+"""What the gate reads and writes, on both real sides: states, fences, passes, write times."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hintferry import wiring
+from hintferry.adapters.captures import CqlCaptures, settled
+from hintferry.adapters.clock import WallClock
+from hintferry.adapters.fences import KeyspacesFences
+from hintferry.adapters.late_writes import LateWrites
+from hintferry.adapters.passes import KeyspacesPasses
+from hintferry.adapters.settings import migration_from
+from hintferry.core.capture import Proof, Witness, gaps, proof, void
+from hintferry.core.facts import Fence
+from hintferry.core.passes import Pass, Verb
+from hintferry.core.schema import TableId
+from sandbox.stack import Stack
+from tests.sweep.bench import Bench, bench_of
+
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
+
+TABLE = TableId("control", "t")
+COLUMNS = "(a int, b int, s text static, v text, w text, tags set<text>, PRIMARY KEY (a, b))"
+WITHIN_S = 60.0
+
+
+@pytest.fixture(scope="module")
+def bench(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    folder = tmp_path_factory.mktemp("control")
+    with bench_of(stack, "control", {"t": COLUMNS}, folder) as running:
+        yield running
+
+
+@pytest.fixture
+def captures(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CqlCaptures:
+    for name, value in bench.environment.items():
+        monkeypatch.setenv(name, value)
+    source = migration_from(bench.folder / "migration.toml").source
+    session = wiring.source_session(source)
+    return CqlCaptures(session, source.datacenter, False, WallClock())
+
+
+def captured(captures: CqlCaptures) -> Proof:
+    seen = settled(captures, TABLE, WallClock(), WITHIN_S)
+    proved = proof(seen)
+    assert proved is not None, gaps(seen)
+    return proved
+
+
+def until_void(captures: CqlCaptures, proved: Proof, says: str) -> Witness:
+    """Wait until a pass with this proof counts no longer, for that reason."""
+    end = time.monotonic() + WITHIN_S
+    while True:
+        seen = captures.witness(TABLE)
+        broken = void(proved, seen)
+        if broken is not None and says in broken:
+            return seen
+        assert time.monotonic() < end, (broken, gaps(seen))
+        time.sleep(0.2)
+
+
+def test_a_table_that_loses_its_capture_is_seen_within_seconds_and_its_passes_count_no_longer(
+    bench: Bench, captures: CqlCaptures
+) -> None:
+    """C12: cdc off and on again leaves a hole that no figure shows."""
+    proved = captured(captures)
+    bench.source.execute("ALTER TABLE control.t WITH cdc = false")
+    began = time.monotonic()
+    while not any("cdc is off" in gap.why for gap in gaps(captures.witness(TABLE))):
+        assert time.monotonic() - began < WITHIN_S
+        time.sleep(0.2)
+    print(f"seen after {time.monotonic() - began:.1f} s")
+    bench.source.execute("ALTER TABLE control.t WITH cdc = true")
+    again = captured(captures)
+    assert again.shape == proved.shape
+    until_void(captures, proved, "lost its capture")
+
+
+def test_a_column_that_is_dropped_and_added_again_voids_a_pass(
+    bench: Bench, captures: CqlCaptures
+) -> None:
+    """C6."""
+    proved = captured(captures)
+    bench.source.execute("ALTER TABLE control.t DROP w")
+    bench.source.execute("ALTER TABLE control.t ADD w text")
+    until_void(captures, proved, "a column was added, dropped")
+    again = captured(captures)
+    assert again.since == proved.since, "a column costs no capture"
+
+
+def test_fences_passes_and_write_times_on_keyspaces(bench: Bench) -> None:
+    session = wiring.target_session(migration_from(bench.folder / "migration.toml").target)
+    try:
+        fences, passes = KeyspacesFences(session, WallClock()), KeyspacesPasses(session)
+        now = round(time.time(), 3)
+        first = Fence(now, now - 5)
+        assert fences.standing(TABLE) is None
+        assert fences.set(TABLE, first) == first
+        assert fences.set(TABLE, Fence(now + 9, None)) == first
+        assert fences.is_fenced(TABLE)
+        found = Pass(TABLE, Verb.VERIFY, now, now, True, True, {"equal": 1})
+        filled = Pass(TABLE, Verb.BACKFILL, 1.0, 2.0, False, True, {"written": 1})
+        for one in (found, filled, Pass.behind_fence(TABLE, now - 50)):
+            passes.enter(one)
+        assert passes.of(TABLE, now - 9) == [found, filled]
+        assert [one.is_fence for one in passes.of(TABLE, now - 99)] == [False, True, False]
+        writes = LateWrites(session)
+        at = int(now * 1e6)
+        for key, when in ((1, at - 1), (2, at + 1), (3, at + 9_000_000)):
+            bench.behind.execute(
+                f"INSERT INTO control.t (a, b, v) VALUES ({key}, 1, 'v') USING TIMESTAMP {when}"
+            )
+        assert list(writes.rows(TABLE, now))[-1] == (1.0, 2)
+        assert writes.unseen(TABLE) == ["tags"]
+        fences.lift(TABLE)
+        assert fences.standing(TABLE) is None
+        assert not fences.is_fenced(TABLE)
+    finally:
+        session.close()
