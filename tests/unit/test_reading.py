@@ -16,9 +16,9 @@ from hintferry.adapters.cassandra import CassandraSource
 from hintferry.adapters.clock import WallClock
 from hintferry.adapters.faults import translate
 from hintferry.adapters.pace import Pace
-from hintferry.adapters.paging import FIRST_ROWS, MOST_ROWS, PAGE_BYTES, pages
+from hintferry.adapters.paging import FIRST_ROWS, PAGE_BYTES, pages
 from hintferry.adapters.rawcql import RawRows
-from hintferry.adapters.session import CqlSession
+from hintferry.adapters.session import PAGE_ROWS, CqlSession
 from hintferry.core.coalesce import RowWork, SliceWork
 from hintferry.core.errors import Overwhelmed, Side, SideFault, Unavailable, Unrepresentable
 from hintferry.core.hint import WHOLE_PARTITION, Bound, Slice
@@ -102,13 +102,46 @@ def test_only_the_paging_state_ends_a_read_never_an_empty_page() -> None:
     ]
 
 
+class Answering:
+    """A request that is answered at once, with no rows."""
+
+    def add_callbacks(self, callback: Any, errback: Any, callback_args: Any, **_: Any) -> None:
+        callback([], *callback_args)
+
+
+@dataclass(slots=True)
+class AsyncServer(Server):
+    """A server of single reads."""
+
+    def execute_async(self, bound: Any, timeout: float | None) -> Any:
+        self.asked.append(bound.fetch_size)
+        return Answering()
+
+
+@pytest.mark.parametrize(("rows", "asked"), [(PAGE_ROWS, None), (PAGE_ROWS + 1, PAGE_ROWS + 1)])
+def test_all_rows_that_are_asked_for_by_key_come_in_one_page(
+    rows: int, asked: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = AsyncServer([])
+    work = RowWork(TABLE.id, (b"p",), {(b"%d" % n,): (n,) for n in range(rows)})
+    assert len(list(source(server, monkeypatch).read([work]))) == 1
+    assert server.asked == [asked]
+
+
+def test_a_session_asks_for_no_larger_pages_than_guardrails_allow() -> None:
+    opened = SimpleNamespace()
+    cluster = SimpleNamespace(connect=lambda: opened)
+    assert CqlSession(Side.SOURCE, lambda: cast(Any, cluster)).current() is opened
+    assert opened.default_fetch_size == PAGE_ROWS
+
+
 def test_a_page_has_as_many_rows_as_a_megabyte_takes() -> None:
     heavy = [(b"k", b"x" * (PAGE_BYTES // 4))] * FIRST_ROWS
     light = [(b"k", b"x")] * FIRST_ROWS
     server = Server([(light, b"1"), (heavy, b"2"), (light, b"3"), (light, None)])
     paged(server)
     assert server.asked == [FIRST_ROWS, 2 * FIRST_ROWS, 3, 6]
-    assert max(server.asked) <= MOST_ROWS
+    assert max(server.asked) <= PAGE_ROWS
 
 
 def test_a_page_that_fails_is_asked_for_again_a_row_at_a_time_with_a_new_stamp() -> None:

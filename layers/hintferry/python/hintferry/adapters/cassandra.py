@@ -16,7 +16,7 @@ from hintferry.adapters.paging import pages
 from hintferry.adapters.patience import Patience
 from hintferry.adapters.rawcql import RawRows
 from hintferry.adapters.rowshape import RowShape, row_shape
-from hintferry.adapters.session import DRIVER_ERRORS, CqlSession
+from hintferry.adapters.session import DRIVER_ERRORS, PAGE_ROWS, CqlSession
 from hintferry.adapters.source_catalog import SourceCatalog
 from hintferry.adapters.window import in_flight
 from hintferry.core.coalesce import RowWork, SliceWork, StaticWork, Work
@@ -134,6 +134,9 @@ class CassandraSource:
             text = cql.select_rows(table, read.shape.with_ttl, one=len(keys) == 1)
             values = [*read.work.partition, *_key_values(keys)]
         read.statement = self._session.bind(text, values)
+        if isinstance(read.work, RowWork) and len(read.work.rows) > PAGE_ROWS:
+            # Only the first page of the answer is looked at.
+            read.statement.fetch_size = len(read.work.rows)
         session = self._session.current()
         read.start = self._clock.read_start()
         return session.execute_async(read.statement, timeout=None)

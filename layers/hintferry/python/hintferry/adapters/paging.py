@@ -13,10 +13,9 @@ from collections.abc import Callable, Iterator
 from cassandra import ConsistencyLevel, OperationTimedOut, ReadFailure, ReadTimeout
 
 from hintferry.adapters.rawcql import NO_ROWS, RawRows
-from hintferry.adapters.session import CqlSession
+from hintferry.adapters.session import PAGE_ROWS, CqlSession
 
 FIRST_ROWS = 64
-MOST_ROWS = 1000
 PAGE_BYTES = 1024 * 1024
 TOO_HEAVY = (OperationTimedOut, ReadFailure, ReadTimeout)
 
@@ -62,4 +61,4 @@ def pages(
 def _rows_of_next(rows: RawRows, size: int) -> int:
     if not rows:
         return size
-    return max(1, min(MOST_ROWS, 2 * size, PAGE_BYTES * len(rows) // len(rows.body)))
+    return max(1, min(PAGE_ROWS, 2 * size, PAGE_BYTES * len(rows) // len(rows.body)))

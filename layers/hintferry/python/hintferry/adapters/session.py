@@ -43,6 +43,9 @@ PROOF_TIMEOUT_S = 0.5
 
 PROOF_HOLDS_S = 1.0
 
+PAGE_ROWS = 1000
+"""An answer holds no more rows, unless it is asked for them: clusters have a guardrail of pages."""
+
 LATENCIES = 10_000
 """As many as the largest batch has records."""
 
@@ -168,6 +171,7 @@ class CqlSession:
             self._failure = time.monotonic(), failure
             raise failure from error
         session.client_protocol_handler = RawProtocolHandler
+        session.default_fetch_size = PAGE_ROWS
         self._session, self._suspect = session, False
 
     def _open(self) -> Any:
