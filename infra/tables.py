@@ -147,9 +147,8 @@ class TablesStack(cdk.Stack):
 
 def needs_statement(table: Table, odd: Sequence[UserType] = ()) -> bool:
     """Whether only CQL can make it: CloudFormation knows no statics, nor any name of these."""
-    columns = table.partition_key + table.clustering + table.statics + table.regulars
-    names = [table.id.keyspace, table.id.name, *(column.name for column in columns)]
-    used = {name for column in columns for name in parse(column.cql_type).user_types()}
+    names = [table.id.keyspace, table.id.name, *(column.name for column in table.columns)]
+    used = {name for column in table.columns for name in parse(column.cql_type).user_types()}
     return (
         bool(table.statics)
         or not all(map(_PLAIN.fullmatch, names))

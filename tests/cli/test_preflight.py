@@ -15,6 +15,7 @@ from rich.console import Console
 
 from hintferry import wiring
 from hintferry.adapters.clock import WallClock
+from hintferry.adapters.cqlfile import schema_of
 from hintferry.core.errors import (
     HintferryError,
     Masked,
@@ -24,14 +25,14 @@ from hintferry.core.errors import (
 )
 from hintferry.core.facts import NodeReport
 from hintferry.core.rows import Row
-from hintferry.core.schema import TableId
+from hintferry.core.schema import TableId, UserType
 from hintferry.core.source import KeyspaceText, SourceFacts, SourceNode
 from hintferry.testing.cutover import ScriptedSurroundings
-from hintferry.testing.inspection import GOOD_SETTINGS, ScriptedTarget, facts_of
+from hintferry.testing.inspection import GOOD_SETTINGS, ScriptedInspection, ScriptedTarget, facts_of
 from hintferry_cli.failures import Status
 from hintferry_cli.preflight import view
 from hintferry_cli.preflight.finding import Finding, Level
-from tests.cli.sources import LOOK, TEXT, Rows, answering, run
+from tests.cli.sources import LOOK, TEXT, Rows, answering, run, scan_of
 from tests.cli.test_schema_command import HEAD
 
 ORDERS = TableId("shop", "orders")
@@ -187,6 +188,21 @@ def test_each_finding_of_the_source_comes_with_its_mend(
     assert (told[0]["level"], mend in told[0]["mend"]) == (level, True), told
     worst = {one["level"] for one in findings}
     assert status == expected or (status == 1 and "fault" in worst)
+
+
+def test_a_type_that_has_changed_at_the_source_is_told(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled(monkeypatch)
+    known = schema_of(PLAIN.tables["orders"], "test").tables[ORDERS]
+    live = replace(known, user_types=(UserType("Address", (("street", "text"),)),))
+    inspection = ScriptedInspection(facts_of(GOOD), {ORDERS: live}, scan_of({}))
+    monkeypatch.setattr(wiring, "source_inspection", lambda settings: inspection)
+    schema = config.parent / "schema.cql"
+    (told,) = (one for one in found(config, "--only", "source")[1] if one["level"] == "fault")
+    assert "shop.orders not as the source has it, nor its types Address" in told["what"]
+    schema.write_text(schema.read_text() + 'CREATE TYPE shop."Address" (street varchar);')
+    assert found(config, "--only", "source")[0] == 0
 
 
 def held(*values: bytes | None, expiry: int | None = None) -> Row:

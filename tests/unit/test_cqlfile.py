@@ -200,8 +200,7 @@ def test_a_table_that_cannot_be_migrated_is_told_with_the_choices(
 
 def columns_of(folder: Path, text: str) -> dict[str, str]:
     (table,) = read(folder, text).tables.values()
-    every = table.partition_key + table.clustering + table.statics + table.regulars
-    return {column.name: column.cql_type for column in every}
+    return {column.name: column.cql_type for column in table.columns}
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,12 @@ from hintferry_cli.failures import sentence
 from hintferry_cli.preflight.capture import capture_findings
 from hintferry_cli.preflight.finding import Finding, Level, from_error
 from hintferry_cli.preflight.sizes import size_findings
-from hintferry_cli.preflight.source import copies_findings, node_findings, schema_findings
+from hintferry_cli.preflight.source import (
+    copies_findings,
+    file_findings,
+    node_findings,
+    schema_findings,
+)
 
 REPORTS_OF_S = 3600.0
 
@@ -66,20 +71,26 @@ class Surroundings:
         except ConfigurationError as error:
             yield from_error(Level.FAULT, str(migration.target.schema), error)
         yield from node_findings(migration, facts)
-        yield from schema_findings(migration, facts, live, filed)
+        yield from schema_findings(migration, facts, live)
         yield from copies_findings(migration, facts)
         for settings in migration.tables:
-            yield from self._sizes(settings)
+            yield from self._table(settings, filed)
 
-    def _sizes(self, settings: TableSettings) -> Iterator[Finding]:
+    def _table(self, settings: TableSettings, filed: Schema | None) -> Iterator[Finding]:
         try:
             table = self.source.table(settings.id)
-            found = sample(table, self.source.scan(), settings.ttl and not table.is_counter)
         except UnknownTable:
             # Told among the findings of the schema.
             return
         except Masked as error:
             yield from_error(Level.FAULT, "source", error)
+        except HintferryError as error:
+            yield from_error(Level.UNKNOWN, str(settings.id), error)
+            return
+        if filed is not None:
+            yield from file_findings(self.migration, filed, table)
+        try:
+            found = sample(table, self.source.scan(), settings.ttl and not table.is_counter)
         except HintferryError as error:
             yield from_error(Level.UNKNOWN, str(settings.id), error)
         else:

@@ -8,7 +8,7 @@ from hintferry.adapters.cql import SOURCE_TABLES
 from hintferry.adapters.settings import Migration
 from hintferry.core.checks import Fault, schema_faults, setting_faults
 from hintferry.core.fit import Misfit, Schema, keyspace_misfits, table_misfits
-from hintferry.core.schema import TableId
+from hintferry.core.schema import Table, TableId
 from hintferry.core.source import OURS, SourceFacts, SourceNode
 from hintferry_cli.preflight.finding import Finding, Level
 
@@ -61,10 +61,8 @@ def _node_findings(node: SourceNode) -> Iterator[Finding]:
             yield _of_fault(node.address, fault)
 
 
-def schema_findings(
-    migration: Migration, facts: SourceFacts, live: Schema, filed: Schema | None
-) -> Iterator[Finding]:
-    """`live`: the schema as the source has it; `filed`: as the schema file has it, if there."""
+def schema_findings(migration: Migration, facts: SourceFacts, live: Schema) -> Iterator[Finding]:
+    """`live`: the schema as the source has it."""
     names = [str(table.id) for table in migration.tables]
     known = {f"{row['keyspace_name']}.{row['table_name']}" for row in facts.tables}
     ours = [str(MARKERS)] if str(MARKERS) in known else []
@@ -80,19 +78,21 @@ def schema_findings(
         table = live.tables.get(settings.id)
         if table is not None:
             yield from map(_of_misfit, table_misfits(live, table, settings.ttl))
-            yield from _file_findings(migration, live, filed, settings.id)
     keyspaces = {table.id.keyspace for table in migration.tables}
     yield from map(_of_misfit, keyspace_misfits(live, keyspaces))
 
 
-def _file_findings(
-    migration: Migration, live: Schema, filed: Schema | None, table: TableId
-) -> Iterator[Finding]:
-    if filed is not None and filed.tables.get(table) != live.tables[table]:
+def file_findings(migration: Migration, filed: Schema, table: Table) -> Iterator[Finding]:
+    """Yield what the schema file has not as the source has it; `table`: as the pipeline sees it."""
+    known = filed.tables.get(table.id)
+    types = {one.name: one for one in filed.types.get(table.id.keyspace, ())}
+    wrong = [one.name for one in table.user_types if types.get(one.name) != one]
+    if known is None or known.columns != table.columns or wrong:
+        of_types = f", nor its types {', '.join(wrong)}" if wrong else ""
         yield Finding(
             Level.FAULT,
             str(migration.target.schema),
-            f"has {table} not as the source has it",
+            f"has {table.id} not as the source has it{of_types}",
             "write both files anew: hintferry init --force, or print the table into it with cqlsh",
         )
 

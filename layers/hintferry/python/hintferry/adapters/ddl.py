@@ -26,8 +26,7 @@ def create_table(table: Table, key_arn: str, capacity: Capacity) -> str:
 
     It is encrypted with the KMS key of this ARN, or, where that is empty, with one that AWS owns.
     """
-    columns = table.partition_key + table.clustering + table.statics + table.regulars
-    lines = map(_definition, columns)
+    lines = map(_definition, table.columns)
     order = [
         f"{quoted(column.name)} {'DESC' if column.descending else 'ASC'}"
         for column in table.clustering

@@ -167,5 +167,5 @@ def digits(number: bytes) -> int:
 
 
 def _column_id(table: Table) -> int:
-    columns = table.partition_key + table.clustering + table.statics + table.regulars
+    columns = table.columns
     return max(1, ceil(len(columns) / _COLUMNS_PER_ID_BYTE))

@@ -75,7 +75,7 @@ class Misfit:
 def table_misfits(schema: Schema, table: Table, with_ttl: bool) -> Iterator[Misfit]:
     """Those of one table. `with_ttl`: its times to live are carried."""
     yield from _name_misfits(table)
-    for column in table.partition_key + table.clustering + table.statics + table.regulars:
+    for column in table.columns:
         in_key = column.kind in (ColumnKind.PARTITION_KEY, ColumnKind.CLUSTERING)
         choices = _LEAVE_OUT if in_key else f"{_LEAVE_OUT}, or drop the column"
         where = f"{table.id}.{column.name}"

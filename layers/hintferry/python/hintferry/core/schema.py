@@ -105,6 +105,11 @@ class Table:
         # What is made of a table once is looked up for every statement.
         return hash(self.id)
 
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Return all columns, those of the keys first."""
+        return self.partition_key + self.clustering + self.statics + self.regulars
+
     @cached_property
     def regular_names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.regulars)
