@@ -64,6 +64,21 @@ def test_tables_are_chosen_by_keyspace_or_name(
     assert [str(table.id) for table in migration.tables] == chosen
 
 
+def test_a_schema_that_would_be_printed_otherwise_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inspection = answering(monkeypatch)
+    orders = TableId("shop", "orders")
+    live = inspection.table(orders)
+    changed = replace(live, regulars=(replace(live.regulars[0], cql_type="bigint"),))
+    monkeypatch.setattr(inspection, "_tables", {**inspection._tables, orders: changed})
+    result = run(*init(tmp_path))
+    assert (result.exit_code, inspection.closed, list(tmp_path.iterdir())) == (2, True, [])
+    assert "shop.orders cannot be printed as the source has it: column n, column to_" in (
+        result.stderr
+    )
+
+
 @pytest.mark.parametrize("there", ["migration.toml", "schema.cql"])
 def test_no_file_is_overwritten_unless_it_is_forced(
     there: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -13,7 +13,13 @@ from hintferry.adapters.cqlfile import schema_of
 from hintferry.adapters.source_settings import Auth, source_settings
 from hintferry.core.errors import ConfigurationError
 from hintferry_cli.failures import Settings, told_plainly
-from hintferry_cli.init.files import chosen_tables, migration_text, schema_text, write
+from hintferry_cli.init.files import (
+    chosen_tables,
+    migration_text,
+    refuse_misread,
+    schema_text,
+    write,
+)
 from hintferry_cli.options import CONFIG, Config, Json
 
 _LOGIN = "Its login"
@@ -90,11 +96,13 @@ def init(
         inspection = wiring.source_inspection(source_settings(source, config))
         try:
             facts = inspection.facts(with_settings=False)
+            chosen = chosen_tables(facts, tables or [])
+            cql = schema_text(facts, chosen)
+            known = schema_of(cql, "the source's schema")
+            for table in chosen:
+                refuse_misread(known, inspection.table(table))
         finally:
             inspection.close()
-        chosen = chosen_tables(facts, tables or [])
-        cql = schema_text(facts, chosen)
-        known = schema_of(cql, "the source's schema")
         schema_file = config.parent / "schema.cql"
         text = migration_text(source, region, facts, chosen, known)
         write({config: text, schema_file: cql}, force)

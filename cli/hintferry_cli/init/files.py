@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from hintferry.core.errors import ConfigurationError
-from hintferry.core.fit import Schema
-from hintferry.core.schema import TableId
+from hintferry.core.fit import Schema, differences
+from hintferry.core.schema import Table, TableId
 from hintferry.core.source import SourceFacts
 
 MOST_CONTACT_POINTS = 3
@@ -68,6 +68,15 @@ def schema_text(facts: SourceFacts, tables: Iterable[TableId]) -> str:
     """`schema.cql`."""
     head = "-- Of the source, written by `hintferry init`. Options of storage are not read.\n\n"
     return head + facts.cql(tables)
+
+
+def refuse_misread(known: Schema, live: Table) -> None:
+    """Raise ConfigurationError where `schema.cql` would say other than the live schema tables."""
+    if wrong := differences(known, live):
+        raise ConfigurationError(
+            f"the definition of {live.id} cannot be printed as the source has it: {wrong}; name the"
+            " other tables as arguments, and report this with what DESCRIBE prints of the table"
+        )
 
 
 def write(files: dict[Path, str], force: bool) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from hintferry.adapters.cql import SOURCE_TABLES
 from hintferry.adapters.settings import Migration
 from hintferry.core.checks import Fault, schema_faults, setting_faults
-from hintferry.core.fit import Misfit, Schema, keyspace_misfits, table_misfits
+from hintferry.core.fit import Misfit, Schema, differences, keyspace_misfits, table_misfits
 from hintferry.core.schema import Table, TableId
 from hintferry.core.source import OURS, SourceFacts, SourceNode
 from hintferry_cli.preflight.finding import Finding, Level
@@ -84,15 +84,11 @@ def schema_findings(migration: Migration, facts: SourceFacts, live: Schema) -> I
 
 def file_findings(migration: Migration, filed: Schema, table: Table) -> Iterator[Finding]:
     """Yield what the schema file has not as the source has it; `table`: as the pipeline sees it."""
-    known = filed.tables.get(table.id)
-    types = {one.name: one for one in filed.types.get(table.id.keyspace, ())}
-    wrong = [one.name for one in table.user_types if types.get(one.name) != one]
-    if known is None or known.columns != table.columns or wrong:
-        of_types = f", nor its types {', '.join(wrong)}" if wrong else ""
+    if wrong := differences(filed, table):
         yield Finding(
             Level.FAULT,
             str(migration.target.schema),
-            f"has {table.id} not as the source has it{of_types}",
+            f"has {table.id} not as the source has it: {wrong}",
             "write both files anew: hintferry init --force, or print the table into it with cqlsh",
         )
 

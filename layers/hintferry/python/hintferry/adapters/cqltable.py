@@ -64,8 +64,9 @@ class Draft:
             yield Feature(FeatureKind.MASK, self.id.keyspace, f"{self.id.name}.{name}", self.id)
 
     def _columns(self, names: list[str], kind: ColumnKind) -> tuple[Column, ...]:
+        in_key = kind in (ColumnKind.PARTITION_KEY, ColumnKind.CLUSTERING)
         return tuple(
-            Column(name, self.types[name], kind, position, name in self.descending)
+            Column(name, self.types[name], kind, position * in_key, name in self.descending)
             for position, name in enumerate(names)
         )
 

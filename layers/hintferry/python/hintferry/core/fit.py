@@ -162,6 +162,18 @@ def _type_misfits(where: str, cql_type: str, choices: str) -> Iterator[Misfit]:
         yield Misfit(where, what, choices, True)
 
 
+def differences(schema: Schema, live: Table) -> str:
+    """Return what of a live table the schema has otherwise; nothing where all is equal."""
+    known = schema.tables.get(live.id)
+    if known is None:
+        return "the table"
+    types = {one.name: one for one in schema.types.get(live.id.keyspace, ())}
+    wrong = [f"column {one.name}" for one in live.columns if one not in known.columns]
+    wrong += [f"column {one.name}" for one in known.columns if one not in live.columns]
+    wrong += [f"type {one.name}" for one in live.user_types if types.get(one.name) != one]
+    return ", ".join(dict.fromkeys(wrong))
+
+
 def _in_cql(table: TableId) -> str:
     return f"{identifier(table.keyspace)}.{identifier(table.name)}"
 

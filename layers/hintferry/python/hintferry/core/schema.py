@@ -56,7 +56,7 @@ class TableId(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column; `position` counts within its kind, `descending` is the clustering order."""
+    """One column; `position` counts within the key, `descending` is the clustering order."""
 
     name: str
     cql_type: str
