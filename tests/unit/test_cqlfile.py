@@ -127,6 +127,13 @@ def test_what_cannot_be_held_or_read_is_refused_by_name(
     assert said in str(refused.value)
 
 
+def test_a_file_may_begin_with_a_mark_of_its_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "schema.cql"
+    path.write_bytes('CREATE TABLE shop.a ("é" int PRIMARY KEY)'.encode("utf-8-sig"))
+    (table,) = schema_from(path).tables.values()
+    assert [column.name for column in table.columns] == ["é"]
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="write it with `hintferry init`"):
         schema_from(tmp_path / "schema.cql")

@@ -19,7 +19,7 @@ from hintferry.core.schema import Table, TableId, UserType
 def schema_from(path: Path) -> Schema:
     """Read the file. Raises ConfigurationError."""
     try:
-        text = path.read_text()
+        text = path.read_text("utf-8-sig")
     except FileNotFoundError as error:
         raise ConfigurationError(
             f"{path} does not exist; write it with `hintferry init`, or print it with cqlsh -e"
