@@ -128,16 +128,16 @@ class _Script:
             raise _unknown("CREATE", kind)
 
     def _create_table(self, reader: TokenReader, known: bool) -> None:
-        at = reader.error("is defined a second time")
+        at = reader.place
         made = self._id(reader)
         draft = read_table(reader, made)
         if made not in self._tables:
             self._tables[made] = draft
         elif not known:
-            raise at
+            raise BadCql(*at, f"{made} is defined a second time")
 
     def _create_type(self, reader: TokenReader, known: bool) -> None:
-        at = reader.error("is defined a second time")
+        at = reader.place
         made = self._id(reader)
         fields: dict[str, str] = {}
         reader.take_sign("(")
@@ -150,7 +150,7 @@ class _Script:
         if made not in self._types:
             self._types[made] = fields
         elif not known:
-            raise at
+            raise BadCql(*at, f"{made} is defined a second time")
 
     def _feature(self, kind: FeatureKind, reader: TokenReader) -> Feature:
         if kind is FeatureKind.INDEX:
@@ -193,20 +193,20 @@ class _Script:
             raise _unknown("ALTER", kind)
 
     def _alter_table(self, reader: TokenReader, if_there: bool) -> None:
-        at = reader.error("is not defined before it is altered")
-        draft = self._tables.get(self._id(reader))
-        if draft is None and not if_there:
-            raise at
-        if draft is not None:
-            change_table(reader, draft)
+        at = reader.place
+        made = self._id(reader)
+        if made in self._tables:
+            change_table(reader, self._tables[made])
+        elif not if_there:
+            raise BadCql(*at, f"{made} is not defined before it is altered")
 
     def _alter_type(self, reader: TokenReader, if_there: bool) -> None:
-        at = reader.error("is not defined before it is altered")
+        at = reader.place
         made = self._id(reader)
         if made in self._types:
             self._types[made] = changed_type(reader, self._types[made])
         elif not if_there:
-            raise at
+            raise BadCql(*at, f"{made} is not defined before it is altered")
 
     def _drop(self, reader: TokenReader) -> None:
         reader.skip("materialized")

@@ -164,15 +164,16 @@ class TokenReader:
             raise self.error(f"{of} is missing")
         return token.text
 
+    @property
+    def place(self) -> tuple[int, int]:
+        """Return the line and column of the next token, or of the last where none is left."""
+        token = self._tokens[min(self._at, len(self._tokens) - 1)] if self._tokens else None
+        return (token.line, token.column) if token else (1, 1)
+
     def error(self, what: str) -> BadCql:
         """Return the error that `what` is the matter with the next token."""
-        if self.ended:
-            last = self._tokens[-1] if self._tokens else None
-            return BadCql(
-                last.line if last else 1, last.column if last else 1, f"{what} at the end"
-            )
-        token = self._tokens[self._at]
-        return BadCql(token.line, token.column, f"{what} at {token}")
+        where = "the end" if self.ended else str(self._tokens[self._at])
+        return BadCql(*self.place, f"{what} at {where}")
 
 
 def quoted(name: str) -> str:

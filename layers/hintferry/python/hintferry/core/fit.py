@@ -80,7 +80,8 @@ def table_misfits(schema: Schema, table: Table, with_ttl: bool) -> Iterator[Misf
         choices = _LEAVE_OUT if in_key else f"{_LEAVE_OUT}, or drop the column"
         where = f"{table.id}.{column.name}"
         if parse(column.cql_type) == EMPTY:
-            choices = f"run on the source: ALTER TABLE {_in_cql(table.id)} DROP {column.name}"
+            name = identifier(column.name)
+            choices = f"run on the source: ALTER TABLE {_in_cql(table.id)} DROP {name}"
             what = "is of the type empty, which stays behind when COMPACT STORAGE is dropped"
             yield Misfit(where, what, choices, True)
         yield from _type_misfits(where, column.cql_type, choices)
