@@ -79,18 +79,14 @@ class Surroundings:
     def _table(self, settings: TableSettings, filed: Schema | None) -> Iterator[Finding]:
         try:
             table = self.source.table(settings.id)
+            if filed is not None:
+                yield from file_findings(self.migration, filed, table)
+            found = sample(table, self.source.scan(), settings.ttl and not table.is_counter)
         except UnknownTable:
             # Told among the findings of the schema.
             return
         except Masked as error:
             yield from_error(Level.FAULT, "source", error)
-        except HintferryError as error:
-            yield from_error(Level.UNKNOWN, str(settings.id), error)
-            return
-        if filed is not None:
-            yield from file_findings(self.migration, filed, table)
-        try:
-            found = sample(table, self.source.scan(), settings.ttl and not table.is_counter)
         except HintferryError as error:
             yield from_error(Level.UNKNOWN, str(settings.id), error)
         else:
