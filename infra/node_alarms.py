@@ -46,6 +46,11 @@ _ALARMS = (
         "See whether its connector keeps up.",
     ),
     (
+        "TableNotCaptured", CRITICAL, "TablesNotCaptured", "Maximum", "Tables not captured",
+        "A table to migrate is not captured on a node: its changes are not hinted.",
+        "See which and why: cdcguard.py status on the node. Then compare it in full.",
+    ),
+    (
         "ConnectorSilent", CRITICAL, "CaptureUp", "Minimum", "Silent connectors",
         "A node's connector does not run, or is not well.",
         "Read /var/log/hintferry/capture.log on the node.",
@@ -134,7 +139,7 @@ def _rule(
     _, _, asks = METRICS[metric]
     assert asks is not None, f"{metric} never asks for attention"
     comparison, threshold, seconds = asks
-    period_s = seconds if statistic == "Sum" else MINUTE_S
+    period_s = seconds if statistic == "Sum" else min(seconds, MINUTE_S)
     periods = seconds // period_s
     return Rule(
         name, severity, _series(pipeline, metric), statistic, threshold, meaning, action, section,

@@ -98,7 +98,7 @@ def _one_pass(settings: cdcguard.Settings, world: cdcguard.World) -> None:
         guard = cdcguard.Guard(settings, state, world)
         guard.run()
         cdcguard.save_state(settings, state)
-    world.send(cdcguard.emf_document(settings, guard.metrics, guard.now))
+    world.send(cdcguard.emf_document(settings, guard.name, guard.metrics, guard.now))
 
 
 def _data(tree: dict[str, Any], wanted: dict[str, Any], at: datetime) -> Iterator[dict[str, Any]]:

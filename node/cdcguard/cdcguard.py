@@ -34,9 +34,12 @@ LONGEST_STEP = 60
 NEVER = 7 * 24 * 3600
 SAMPLES = 40
 RESTART_AT_MOST_EVERY = 3600
+# The connector tells its state each 5 s; one so old says nothing any more.
+STATE_HOLDS_S = 60
 # So many times the time after which a standstill is one.
 LATE_AFTER = 3
 
+CAPTURE_STATE = "capture_state.json"
 NAMESPACE = "Hintferry/Nodes"
 # One alarm watches all nodes of a pipeline, so it is a dimension alone too.
 DIMENSIONS = [["pipeline", "node"], ["pipeline"]]
@@ -70,6 +73,11 @@ METRICS: Dict[str, Tuple[str, str, Optional[Tuple[str, int, int]]]] = {
     ),
     "OrphanSegments": ("Count", "Logs without an index left by a crash", (">", 0, 3600)),
     "StuckSegmentsMended": ("Count", "Segments that a crash left open and this pass closed", None),
+    "TablesNotCaptured": (
+        "Count",
+        "Tables to migrate that the connector does not capture now",
+        (">", 0, 30),
+    ),
     "CaptureUp": ("Count", "1 when the connector's health answers well", ("<", 1, 120)),
     "CaptureStuck": ("Count", "1 when segments wait and nothing moves", (">", 0, 60)),
     "CaptureRestarts": ("Count", "Restarts of the connector by this pass", (">", 0, 60)),
@@ -107,11 +115,7 @@ METRICS: Dict[str, Tuple[str, str, Optional[Tuple[str, int, int]]]] = {
 
 # What the connector's log says when hints are lost although its health is good.
 LOST = [
-    ("a mutation of an unknown table", re.compile(r"LOST HINT")),
-    (
-        "its schema was not taken over",
-        re.compile(r"The schema of (?:table|keyspace) \S+ could not"),
-    ),
+    ("the log could not be read", re.compile(r"LOST HINTS")),
     ("a record was not sent", re.compile(r"Failed to emit record")),
     ("a record was not sent", re.compile(r"Processing of event .{0,500} was errorneous")),
     ("a segment was given up", re.compile(r"Processing of \S+ errored out")),
@@ -126,6 +130,8 @@ SLOW_SYNCS = re.compile(r"commit log syncs over the past .{1,80}, (\d+) have exc
 SEGMENT = re.compile(r"^CommitLog-(?:\d+-)?(\d+)(\.log|_cdc\.idx)$")
 # `Count = 12` of `nodetool sjk mx`.
 COUNT = re.compile(r"^\s*(?:Count\s*[:=]?\s*)?(\d+)\s*$", re.M)
+# `ID                     : 8d5ed9f4-...` of `nodetool info`.
+HOST_ID = re.compile(r"^ID\s*:\s*([0-9a-f-]{36})\s*$", re.M)
 WAITS = {
     "WritesWaitedForLog": "org.apache.cassandra.metrics:type=CommitLog,name=WaitingOnCommit",
     "WritesWaitedForMemtable":
@@ -193,7 +199,7 @@ class Segment(NamedTuple):
 
 
 class Offset(NamedTuple):
-    """How far one table's hints were sent."""
+    """How far hints were sent: one table's, or all."""
 
     number: int
     position: int
@@ -347,6 +353,16 @@ def read_offsets(directory: str) -> Dict[str, Offset]:
     return offsets
 
 
+def read_capture(directory: str) -> Optional[Dict[str, Any]]:
+    """What our connector tells of itself; None where there is another one, which tells nothing."""
+    try:
+        with open(os.path.join(directory, CAPTURE_STATE), encoding="utf-8") as file:
+            state: Dict[str, Any] = json.load(file)
+    except FileNotFoundError:
+        return None
+    return state
+
+
 def offset_lines(directory: str) -> Iterator[Tuple[str, str]]:
     try:
         with open(offset_file(directory), encoding="latin-1") as lines:
@@ -399,6 +415,13 @@ class World:
             os.kill(pid, signal.SIGKILL if hard else signal.SIGTERM)
         return True
 
+    def host_id(self) -> str:
+        """The node's id in its cluster; empty where nodetool cannot tell."""
+        if not self._settings.nodetool:
+            return ""
+        match = HOST_ID.search(self._output(*self._settings.nodetool.split(), "info"))
+        return match.group(1) if match else ""
+
     def count(self, bean: str) -> Optional[int]:
         """The count of one of Cassandra's metrics; None where nodetool cannot tell (before 4.0)."""
         if not self._settings.nodetool:
@@ -445,16 +468,33 @@ class Guard:
         self.metrics: Dict[str, float] = dict.fromkeys(METRICS, 0.0)
         self.now = world.now()
         self.offsets = read_offsets(settings.offsets)
+        self.capture = read_capture(settings.offsets)
+        self.sent = self.furthest()
+
+    def furthest(self) -> Offset:
+        """Where all before it was sent. The stock connector tells a place for each table only, and
+        of one whose topic is stuck nothing is seen while another's goes on."""
+        if self.capture is None:
+            return max(self.offsets.values() or [Offset(0, 0)])
+        found = self.capture["acknowledged"]
+        return Offset(found["segment"], found["position"]) if found else Offset(0, 0)
+
+    @property
+    def name(self) -> str:
+        """The node's, with its id in the cluster: addresses come back on other nodes."""
+        return " ".join(filter(None, [self.settings.node, self.state.get("host_id", "")]))
 
     def run(self) -> None:
         started = time.perf_counter()
         for step in (
+            self.know_host_id,
             self.watch_space,
             self.protect_writes,
             self.mend_stuck,
             self.read_connector_log,
             self.read_cassandra_log,
             self.watch_connector,
+            self.watch_tables,
             self.clean_archive,
             self.protect_volume,
             self.count_leftovers,
@@ -474,6 +514,14 @@ class Guard:
         self.state["said"] = self.said
         self.state["metrics"] = self.metrics
         self.state["at"] = self.now
+
+    def know_host_id(self) -> None:
+        """From the connector, which asks its node; else by nodetool, now and then: it is slow."""
+        if self.capture is not None:
+            self.state["host_id"] = self.capture["host_id"]
+        elif self.now - self.state.get("host_id_at", 0) >= self.settings.waits_every:
+            self.state["host_id"] = self.world.host_id() or self.state.get("host_id", "")
+            self.state["host_id_at"] = self.now
 
     def segments(self) -> List[Segment]:
         return read_segments(self.settings.cdc_raw, self.settings.commitlog)
@@ -558,16 +606,12 @@ class Guard:
         return [one.decode(errors="replace") for one in lines + data[:end].split(b"\n")]
 
     def known_tables(self) -> List[str]:
-        return sorted(set(self.offsets) | set(self.settings.tables))
+        told = [table_name(one) for one in self.capture["tables"]] if self.capture else []
+        return sorted(set(self.offsets) | set(self.settings.tables) | set(told))
 
     def named_in(self, line: str) -> List[str]:
         """The tables that a line names; every captured one where it names none."""
-        schema = re.search(r"The schema of (table|keyspace) (\S+) could not", line)
-        if schema and schema.group(1) == "table":
-            return [schema.group(2)]
         known = self.known_tables()
-        if schema:
-            return [one for one in known if one.startswith(schema.group(2) + ".")]
         words = re.findall(r"[\w.]+", line)
         named = [one for one in known if any(f".{word}".endswith(f".{one}") for word in words)]
         return named or known
@@ -594,7 +638,7 @@ class Guard:
         self.metrics["ClosedSegments"] = len(waiting)
         if waiting:
             self.metrics["OldestSegmentSeconds"] = max(0.0, self.now - waiting[0].changed)
-        mark = [sorted(self.offsets.items()), waiting[0].number if waiting else 0]
+        mark = [sorted(self.offsets.items()), self.sent, waiting[0].number if waiting else 0]
         mark = json.loads(json.dumps(mark))
         seen = self.state.get("progress", {})
         if not waiting or seen.get("mark") != mark:
@@ -603,6 +647,14 @@ class Guard:
             return
         if self.now - seen["since"] >= self.settings.stuck_seconds:
             self.stuck(seen)
+
+    def watch_tables(self) -> None:
+        """Which tables to migrate are not captured now, and why. The stock one does not tell."""
+        missing = {} if self.capture is None else uncaptured(self.capture, self.settings, self.now)
+        self.state["not_captured"] = missing
+        self.metrics["TablesNotCaptured"] = len(missing)
+        for table, why in sorted(missing.items()):
+            self.say("CRITICAL", f"{table} is not captured: {why}.")
 
     def late(self) -> None:
         """It sends, but too slowly: releases before 3.6 do after some hours, until a restart."""
@@ -652,20 +704,19 @@ class Guard:
         end = max([*synced, (0, 0)])
         ends = ([*self.state.get("ends", []), [self.now, *end]])[-SAMPLES:]
         self.state["ends"] = ends
-        furthest = max(self.offsets.values() or [Offset(0, 0)])
-        sent = [at for at, number, position in ends if (number, position) <= furthest]
+        sent = [at for at, number, position in ends if (number, position) <= self.sent]
         self.state["hinted_upto"] = max([*sent, self.state.get("hinted_upto", 0.0)])
         return float(self.state["hinted_upto"])
 
     def unread(self, segments: List[Segment]) -> int:
-        """At most: after a segment's last hint it may hold other tables' writes."""
-        furthest = max(self.offsets.values() or [Offset(0, 0)])
+        """Where the stock connector runs, at most: after a segment's last hint it may hold other
+        tables' writes."""
         total = 0
         for one in segments:
-            if one.number > furthest.number:
+            if one.number > self.sent.number:
                 total += one.synced
-            elif one.number == furthest.number:
-                total += max(0, one.synced - furthest.position)
+            elif one.number == self.sent.number:
+                total += max(0, one.synced - self.sent.position)
         return total
 
     def protect_writes(self) -> None:
@@ -706,15 +757,14 @@ class Guard:
 
     def clean_archive(self) -> None:
         """Take what was read, by age and size. Never what may be unread: not closed, not yet gone
-        from cdc_raw, or beyond what any table's hints were sent for."""
-        furthest = max([one.number for one in self.offsets.values()] or [0])
+        from cdc_raw, or beyond what hints were sent for."""
         unread = {one.number for one in self.segments()}
         kept = read_segments(self.settings.archive, self.settings.commitlog)
         total = sum(one.size for one in kept)
         for one in kept:
             old = self.now - one.changed > self.settings.archive_seconds
             large = total > self.settings.archive_bytes
-            read = one.completed and one.number not in unread and one.number <= furthest
+            read = one.completed and one.number not in unread and one.number <= self.sent.number
             if read and (old or large):
                 remove(one)
                 total -= one.size
@@ -772,6 +822,26 @@ class Guard:
             self.state[metric] = left
 
 
+def table_name(entry: Dict[str, Any]) -> str:
+    return "{keyspace}.{table}".format(**entry)
+
+
+def uncaptured(capture: Dict[str, Any], settings: Settings, now: float) -> Dict[str, str]:
+    """The tables to migrate that are not captured, with the reason."""
+    age = now - capture["at_ms"] / 1000.0
+    if age > STATE_HOLDS_S:
+        why = f"the connector last knew its node's schema {age:.0f} s ago"
+        return dict.fromkeys(settings.tables, why)
+    told = {table_name(one): one for one in capture["tables"]}
+    return {
+        table: told[table].get("why", "its connector does not say why")
+        if table in told
+        else "it has cdc = false, or is not there"
+        for table in settings.tables
+        if "since" not in told.get(table, {})
+    }
+
+
 def close(segment: Segment) -> None:
     """In place: a new file would be a second segment to the connector, which watches for them."""
     with open(segment.idx or "", "r+", encoding="ascii") as idx:
@@ -814,9 +884,9 @@ def remove(segment: Segment) -> None:
             os.remove(path)
 
 
-def emf_document(settings: Settings, metrics: Dict[str, float], now: float) -> str:
+def emf_document(settings: Settings, node: str, metrics: Dict[str, float], now: float) -> str:
     """One line in CloudWatch's embedded metric format."""
-    names = [{"Name": name, "Unit": METRICS[name][0]} for name in sorted(metrics)]
+    names = [emf_metric(name) for name in sorted(metrics)]
     document: Dict[str, Any] = {
         "_aws": {
             "Timestamp": int(now * 1000),
@@ -826,10 +896,19 @@ def emf_document(settings: Settings, metrics: Dict[str, float], now: float) -> s
             ],
         },
         "pipeline": settings.pipeline,
-        "node": settings.node,
+        "node": node,
     }
     document.update(metrics)
     return json.dumps(document, sort_keys=True)
+
+
+def emf_metric(name: str) -> Dict[str, Any]:
+    """One whose alarm must come within a minute is kept by the second, or CloudWatch has none."""
+    unit, _, alarm = METRICS[name]
+    found: Dict[str, Any] = {"Name": name, "Unit": unit}
+    if alarm and alarm[2] < 60:
+        found["StorageResolution"] = 1
+    return found
 
 
 # --- commands ------------------------------------------------------------------------------------
@@ -841,7 +920,7 @@ def run(settings: Settings, world: World) -> int:
         guard = Guard(settings, state, world)
         guard.run()
         save_state(settings, state)
-    world.send(emf_document(settings, guard.metrics, guard.now))
+    world.send(emf_document(settings, guard.name, guard.metrics, guard.now))
     for line in guard.said:
         print(line)
     return 0
@@ -864,6 +943,8 @@ def status(settings: Settings, world: World) -> int:
     print("  unread          {:.1f} MiB at most".format(metrics["UnreadBytes"] / MIB))
     print("  connector       {}".format("up" if metrics["CaptureUp"] else "NOT UP"))
     print("  set aside       {:.0f} segments".format(metrics["SetAsideSegments"]))
+    for table, why in sorted(state.get("not_captured", {}).items()):
+        print(f"  not captured    {table} ({why})")
     for table, one in sorted(state.get("to_sweep", {}).items()):
         since = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(one["since"]))
         print("  sweep           {} (since {}: {})".format(table, since, one["why"]))
@@ -918,7 +999,11 @@ def give_back(settings: Settings, world: World) -> int:
 
 
 def rewind(directory: str, number: int) -> None:
-    """Forget the offsets at or behind a segment: such a table is read from its oldest log on."""
+    """Forget what was sent at or behind a segment: it is read again from there on."""
+    capture = read_capture(directory)
+    if capture and capture["acknowledged"] and capture["acknowledged"]["segment"] >= number:
+        capture["acknowledged"] = {"segment": number, "position": 0}
+        replace_file(os.path.join(directory, CAPTURE_STATE), json.dumps(capture))
     kept = {
         table: offset for table, offset in read_offsets(directory).items() if offset.number < number
     }

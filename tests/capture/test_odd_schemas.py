@@ -220,6 +220,20 @@ def test_the_state_names_the_node_its_schema_and_what_was_acknowledged(
     until(lambda: tuple(state()["acknowledged"].values()) >= synced, SOON_S, "all is acknowledged")
 
 
+def test_the_state_says_when_the_newest_hinted_write_was_made(stack: Stack, cql: Any) -> None:
+    def newest() -> int:
+        return int((entry(stack, "plain") or {}).get("newest_us", 0))
+
+    now_us = int(time.time() * 1e6)
+    insert = "INSERT INTO plain (id) VALUES (7) USING TIMESTAMP"
+    cql.execute(f"{insert} {now_us}")
+    until(lambda: newest() == now_us, SOON_S, "the write is the newest")
+    cql.execute(f"{insert} 1000")
+    cql.execute(f"{insert} {now_us + 10**12}")
+    until(lambda: newest() > now_us, SOON_S, "a write of the future counts as of now")
+    assert newest() < time.time() * 1e6
+
+
 def test_the_state_is_told_to_the_cluster_too(stack: Stack, cql: Any) -> None:
     cql.execute(f"CREATE KEYSPACE IF NOT EXISTS hintferry WITH replication = {stack.replication}")
     cql.execute(

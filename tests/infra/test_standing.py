@@ -113,7 +113,7 @@ def test_our_metrics_and_the_nodes_reports_are_what_is_sent() -> None:
     assert f"OnUnitActiveSec={3600 // standing.REPORTS_AN_HOUR}" in timer
     unset = dict.fromkeys(cdcguard.Settings._fields, "")
     named: Any = cdcguard.Settings(**unset | {"pipeline": "hintferry", "node": "10.0.1.11"})  # type: ignore[arg-type]
-    report = cdcguard.emf_document(named, dict.fromkeys(cdcguard.METRICS, 1.8e9), 1.8e9)
+    report = cdcguard.emf_document(named, named.node, dict.fromkeys(cdcguard.METRICS, 1.8e9), 1.8e9)
     assert 0.7 * standing.REPORT_BYTES < len(report) < standing.REPORT_BYTES
 
 

@@ -12,6 +12,7 @@ from node.cdcguard import cdcguard
 
 START = 1_760_000_000.0
 MIB = 1024 * 1024
+HOST_ID = "8d5ed9f4-7764-4dbd-bad8-43fddce94b7c"
 
 
 class FakeWorld(cdcguard.World):
@@ -24,6 +25,7 @@ class FakeWorld(cdcguard.World):
         self.running = 4711
         self.restarts: list[str] = []
         self.counts: dict[str, int] = {}
+        self.nodetools_id = ""
         self.volume = 100 * 1024 * MIB
         self.sent: list[dict[str, Any]] = []
 
@@ -45,6 +47,9 @@ class FakeWorld(cdcguard.World):
 
     def send(self, document: str) -> None:
         self.sent.append(json.loads(document))
+
+    def host_id(self) -> str:
+        return self.nodetools_id
 
     def volume_free(self) -> int:
         return self.volume
@@ -112,6 +117,28 @@ class MadeNode:
             name = table.replace("_", ".", 1)
             lines.append(f"{name}=CommitLog-7-{number}.log\\:{at}")
         (self.offsets / "commitlog_offset.properties").write_text("\n".join(lines) + "\n")
+
+    def capture(
+        self, acknowledged: str | None = None, *, age: float = 0, **tables: str | None
+    ) -> None:
+        """What our connector tells: shop_orders=None is captured, shop_orders="x" is not, as of x.
+
+        `acknowledged="7:123"`: all before 123 of segment 7 was sent.
+        """
+        number, _, at = (acknowledged or "").partition(":")
+        told = []
+        for table, why in tables.items():
+            keyspace, _, name = table.partition("_")
+            kept = {"why": why} if why else {"since": 1}
+            told.append({"keyspace": keyspace, "table": name, "id": "x", **kept})
+        state = {
+            "version": 1,
+            "host_id": HOST_ID,
+            "at_ms": int((self.world.time - age) * 1000),
+            "acknowledged": {"segment": int(number), "position": int(at)} if at else None,
+            "tables": told,
+        }
+        (self.offsets / "capture_state.json").write_text(json.dumps(state))
 
     def run(self, after: float = 0) -> dict[str, float]:
         """One pass `after` seconds; the metrics that it sent."""

@@ -40,22 +40,28 @@ record CaptureState(@JsonProperty("version") int version, @JsonProperty("host_id
     private static final ObjectMapper JSON = new ObjectMapper()
             .configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
 
-    /** Captured since then, a token for equality only; or not, and why. */
+    /**
+     * Captured since then, a token for equality only; or not, and why.
+     *
+     * @param newestMicros the latest write time that was hinted; null: none was
+     */
     @JsonInclude(JsonInclude.Include.NON_NULL)
     record TableState(@JsonProperty("keyspace") String keyspace, @JsonProperty("table") String table,
                       @JsonProperty("id") UUID id, @JsonProperty("since") Long since,
-                      @JsonProperty("altered_us") Long alteredMicros, @JsonProperty("why") String why) {
-        static TableState of(KnownTable table, Long since) {
+                      @JsonProperty("altered_us") Long alteredMicros,
+                      @JsonProperty("newest_us") Long newestMicros, @JsonProperty("why") String why) {
+        static TableState of(KnownTable table, Long since, Long newestMicros) {
             return new TableState(table.keyspace(), table.name(), table.uuid(), since,
-                    table.captured() ? table.alteredMicros() : null, table.why());
+                    table.captured() ? table.alteredMicros() : null, newestMicros, table.why());
         }
     }
 
     static CaptureState of(OwnNode node, long atMillis, NodeSchema schema, Map<TableId, Long> since,
-                           Position acknowledged) {
+                           Map<TableId, Long> newest, Position acknowledged) {
         List<TableState> tables = schema.tables().values().stream().filter(KnownTable::wanted)
                 .sorted(Comparator.comparing(KnownTable::keyspace).thenComparing(KnownTable::name))
-                .map(table -> TableState.of(table, since.get(table.id()))).toList();
+                .map(table -> TableState.of(table, since.get(table.id()), newest.get(table.id())))
+                .toList();
         return new CaptureState(VERSION, node.hostId(), node.address(), atMillis, schema.version(),
                 acknowledged, tables);
     }
@@ -79,6 +85,11 @@ record CaptureState(@JsonProperty("version") int version, @JsonProperty("host_id
         return tables.stream().filter(one -> one.since != null && table.uuid().equals(one.id)
                 && Long.valueOf(table.alteredMicros()).equals(one.alteredMicros)).map(TableState::since)
                 .findFirst();
+    }
+
+    Optional<Long> newest(KnownTable table) {
+        return tables.stream().filter(one -> one.newestMicros != null && table.uuid().equals(one.id))
+                .map(TableState::newestMicros).findFirst();
     }
 
     String json() {

@@ -91,6 +91,7 @@ final class HintWriter {
         for (Hint hint : hints)
             enqueue(new HintRecord(source, hint, parts, table.alteredMicros(), micros, node,
                     acknowledged.sending()));
+        schema.hinted(table, micros);
     }
 
     private void enqueue(HintRecord record) {

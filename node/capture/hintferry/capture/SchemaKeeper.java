@@ -34,6 +34,7 @@ final class SchemaKeeper {
     private final OwnNode node;
     private final Set<TableId> gone = ConcurrentHashMap.newKeySet();
     private final Map<TableId, Long> since = new HashMap<>();
+    private final Map<TableId, Long> newest = new ConcurrentHashMap<>();
     private final ScheduledExecutorService looks = Executors.newSingleThreadScheduledExecutor(
             work -> CaptureTask.daemon("hintferry-schema", work));
     private volatile NodeSchema known = NodeSchema.NONE;
@@ -53,8 +54,10 @@ final class SchemaKeeper {
     void start(CaptureState last, Runnable onChange) {
         awaitLook();
         synchronized (this) {
-            for (KnownTable table : known.tables().values())
+            for (KnownTable table : known.tables().values()) {
                 last.since(table).ifPresent(kept -> since.replace(table.id(), kept));
+                last.newest(table).ifPresent(micros -> newest.put(table.id(), micros));
+            }
             whenChanged = onChange;
         }
         looks.scheduleWithFixedDelay(this::lookNow, LOOK_EVERY_MS, LOOK_EVERY_MS,
@@ -92,6 +95,11 @@ final class SchemaKeeper {
         return known != before;
     }
 
+    /** A write of the table was hinted; a time ahead of this clock is no later than now. */
+    void hinted(KnownTable table, long writtenMicros) {
+        newest.merge(table.id(), Math.min(writtenMicros, System.currentTimeMillis() * 1000), Math::max);
+    }
+
     /** Hints of these tables were lost: what was captured before counts no more. */
     void lost(Collection<TableId> tables) {
         synchronized (this) {
@@ -106,7 +114,7 @@ final class SchemaKeeper {
     }
 
     synchronized CaptureState state(Acknowledged.Position acknowledged) {
-        return CaptureState.of(node, lookedAt, known, since, acknowledged);
+        return CaptureState.of(node, lookedAt, known, since, newest, acknowledged);
     }
 
     private void awaitLook() {

@@ -1,0 +1,133 @@
+"""What our connector tells of itself: which tables it captures, and how far all of it was sent."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from node.cdcguard import cdcguard
+from tests.node.guarded import HOST_ID, MIB, START, MadeNode, numbers
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> MadeNode:
+    return MadeNode(tmp_path)
+
+
+def test_a_table_that_is_not_captured_is_counted_and_said_with_the_reason(
+    node: MadeNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    node.capture(shop_orders="column c: type x is not understood", shop_readings=None)
+    assert node.run()["TablesNotCaptured"] == 1
+    assert "CRITICAL: shop.orders is not captured: column c: type x" in node.said
+    assert cdcguard.status(node.settings, node.world) == 1
+    said = capsys.readouterr().out
+    assert "not captured    shop.orders (column c: type x is not understood)" in said
+
+
+def test_a_table_that_the_connector_does_not_list_is_not_captured(node: MadeNode) -> None:
+    node.capture(shop_orders=None, shop_other=None)
+    assert node.run()["TablesNotCaptured"] == 1
+    assert "shop.readings is not captured: it has cdc = false, or is not there" in node.said
+
+
+def test_a_state_of_long_ago_says_nothing_of_any_table(node: MadeNode) -> None:
+    node.capture(shop_orders=None, shop_readings=None)
+    assert node.run(60)["TablesNotCaptured"] == 0
+    assert node.run(1)["TablesNotCaptured"] == 2
+    assert "the connector last knew its node's schema 61 s ago" in node.said
+
+
+def test_the_stock_connector_tells_nothing(node: MadeNode) -> None:
+    assert node.run()["TablesNotCaptured"] == 0
+
+
+def test_lost_capture_alarms_within_a_minute() -> None:
+    """A pass each 15 s, then the agent, then the alarm: CloudWatch must keep it by the second."""
+    _, _, alarm = cdcguard.METRICS["TablesNotCaptured"]
+    assert alarm == (">", 0, 30)
+    assert cdcguard.emf_metric("TablesNotCaptured")["StorageResolution"] == 1
+    assert "StorageResolution" not in cdcguard.emf_metric("CaptureUp")
+
+
+def test_one_table_that_goes_on_does_not_hide_that_another_is_stuck(node: MadeNode) -> None:
+    """The oldest hint that was not acknowledged counts, whatever its table."""
+    node.offset(shop_orders="1:900")
+    node.capture("1:400", shop_orders=None, shop_readings=None)
+    node.segment(1, "900", in_commitlog=True)
+    metrics = node.run()
+    assert (metrics["HintedUpTo"], metrics["UnreadBytes"]) == (0, 500)
+    node.capture("1:900", shop_orders=None, shop_readings=None)
+    metrics = node.run(15)
+    assert (metrics["HintedUpTo"], metrics["UnreadBytes"]) == (START + 15, 0)
+
+
+def test_before_anything_was_sent_nothing_is(node: MadeNode) -> None:
+    node.capture(None, shop_orders=None)
+    node.segment(1, "900", in_commitlog=True)
+    metrics = node.run()
+    assert (metrics["HintedUpTo"], metrics["UnreadBytes"]) == (0, 900)
+
+
+def test_what_was_acknowledged_is_what_moves(node: MadeNode) -> None:
+    for number in range(1, 6):
+        node.segment(number, f"{MIB}\nCOMPLETED")
+    node.capture("1:1", shop_orders=None)
+    node.run()
+    node.capture("1:2", shop_orders=None)
+    assert node.run(300)["CaptureStuck"] == 0
+    assert node.run(300)["CaptureStuck"] == 1
+
+
+def test_the_archive_keeps_what_was_not_acknowledged(node: MadeNode) -> None:
+    archive = node.relocated / "archive"
+    node.offset(shop_orders="9:1")
+    node.capture("4:1", shop_orders=None)
+    for number in (4, 5):
+        node.segment(number, f"{MIB}\nCOMPLETED", where=archive, age=4000)
+    node.run()
+    assert numbers(archive) == [5]
+
+
+def test_what_is_given_back_is_read_again(node: MadeNode) -> None:
+    for number in range(1, 37):
+        node.segment(number, f"{MIB}\nCOMPLETED")
+    node.capture("40:7", shop_orders=None)
+    node.run()
+    first = node.set_aside()[0]
+    for number in range(1, first):
+        for path in node.cdc_raw.glob(f"*-{number}[._]*"):
+            path.unlink()
+    node.world.running = 0
+    assert cdcguard.give_back(node.settings, node.world) == 0
+    state = json.loads((node.offsets / "capture_state.json").read_text())
+    assert state["acknowledged"] == {"segment": first, "position": 0}
+    assert state["tables"][0]["since"] == 1
+
+
+def test_a_report_names_the_node_and_its_host_id(node: MadeNode) -> None:
+    node.capture(shop_orders=None)
+    node.run()
+    assert node.world.sent[-1]["node"] == f"10.0.1.11 {HOST_ID}"
+
+
+def test_with_the_stock_connector_nodetool_tells_the_host_id(node: MadeNode) -> None:
+    node.run()
+    assert node.world.sent[-1]["node"] == "10.0.1.11"
+    node.world.nodetools_id = HOST_ID
+    node.run(299)
+    assert node.world.sent[-1]["node"] == "10.0.1.11"
+    node.run(1)
+    assert node.world.sent[-1]["node"] == f"10.0.1.11 {HOST_ID}"
+    node.world.nodetools_id = ""
+    node.run(300)
+    assert node.world.sent[-1]["node"] == f"10.0.1.11 {HOST_ID}"
+
+
+def test_the_host_id_is_found_in_what_nodetool_says() -> None:
+    said = f"ID                     : {HOST_ID}\nGossip active          : true\n"
+    found = cdcguard.HOST_ID.search(said)
+    assert found is not None
+    assert found.group(1) == HOST_ID
