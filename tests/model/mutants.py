@@ -84,7 +84,7 @@ def _without_row_deletes(write: Write, _worker: Worker) -> list[Statement]:
 
 def _with_lasting_marker(write: Write, _worker: Worker) -> list[Statement]:
     return [
-        one._replace(ttl=None, columns=(), values=()) if part == "marker" else one
+        one._replace(expires_at=None, columns=(), values=()) if part == "marker" else one
         for statement in write.statements
         for part, one in _marker_apart(statement)
     ]
@@ -143,8 +143,10 @@ def _parked_for_a_fault(error: HintferryError) -> Settled:
     return _end_of(error)
 
 
-def _seconds_counted_at_read(rows: Iterable[Key], seen: Snapshot, _now_s: int) -> list[Statement]:
-    return plan_rows(rows, seen, seen.read_start // 1_000_000)
+def _seconds_counted_at_read(_self: MemoryTarget, statement: Statement) -> int | None:
+    if not isinstance(statement, Put) or statement.expires_at is None:
+        return None
+    return statement.expires_at - statement.timestamp // 1_000_000
 
 
 def _expired_is_immortal(rows: Iterable[Key], seen: Snapshot, now_s: int) -> list[Statement]:
@@ -252,7 +254,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "seconds to live counted at read",
         "expiry",
-        patches=((pipeline, "plan_rows", _seconds_counted_at_read),),
+        patches=((MemoryTarget, "_seconds_left", _seconds_counted_at_read),),
     ),
     Mutant(
         "expired value written for ever",

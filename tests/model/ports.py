@@ -89,7 +89,7 @@ def _unequal(write: Write, worker: Worker) -> list[Statement]:
 def _shows(row: Row | None, statement: Statement) -> bool:
     if row is None or not isinstance(statement, Put):
         return row is None and isinstance(statement, Remove)
-    is_lasting = statement.ttl is None and not any(row.expiries)
+    is_lasting = statement.expires_at is None and not any(row.expiries)
     return is_lasting and row.values == statement.values
 
 

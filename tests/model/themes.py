@@ -139,7 +139,7 @@ EXPIRY = Theme(
     ),
     expiring=(0.9,),
     whole=0.8,
-    pauses_s=(2, 3, 9, 20),
+    pauses_s=(0.5, 0.8, 2, 3, 9, 20),
 )
 """Values expire while they are on their way."""
 

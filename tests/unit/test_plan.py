@@ -71,14 +71,13 @@ def _change(table: Table, statement: Statement) -> PartitionState:
     assert not isinstance(statement, Add)
     if isinstance(statement, Remove):
         return changes.remove_row(statement.clustering, statement.timestamp)
-    expires_at = None if statement.ttl is None else NOW_S + statement.ttl
     values = dict(zip(statement.columns, statement.values, strict=True))
     return changes.put(
         table,
         statement.clustering,
         values,
         statement.timestamp,
-        expires_at,
+        statement.expires_at,
         creates_row=statement.creates_row,
     )
 
@@ -136,7 +135,7 @@ def test_everything_carries_the_read_start_and_no_ttl_of_zero(row: Row) -> None:
     table = table_of(len(row.values))
     planned = plan_rows([KEY], Snapshot(table, READ_START, {KEY: row}), NOW_S)
     assert {READ_START} == {getattr(one, "timestamp", None) for one in planned}
-    assert all(put.ttl is None or put.ttl > 0 for put in puts(planned))
+    assert all(put.expires_at is None or put.expires_at > NOW_S for put in puts(planned))
 
 
 @given(rows(1))
@@ -146,10 +145,8 @@ def test_the_marker_lives_as_long_as_the_last_value(row: Row) -> None:
     live = at_expiry(row)
     cells = zip(live.values, live.expiries, strict=True)
     lives = [expiry for value, expiry in cells if value is not None]
-    last = (
-        None if None in lives else max((expiry - NOW_S for expiry in lives if expiry), default=None)
-    )
-    markers = [put.ttl for put in puts(planned) if put.creates_row]
+    last = None if None in lives else max((expiry for expiry in lives if expiry), default=None)
+    markers = [put.expires_at for put in puts(planned) if put.creates_row]
     assert ([] if is_gone(row) else [last]) == markers
 
 

@@ -18,7 +18,7 @@ from hintferry.core.coalesce import ROWS_PER_READ, RowWork, StaticWork
 from hintferry.core.errors import Fenced, HintferryError, Unprocessable
 from hintferry.core.hint import Errand, Hint, Scope
 from hintferry.core.ledger import Outcome, Settled
-from hintferry.core.rows import Row, Scanned, Snapshot
+from hintferry.core.rows import Row, Scanned, ScanPage, Snapshot
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.core.tokens import TokenRange
 from hintferry.core.verdict import Filled, shown
@@ -77,7 +77,7 @@ class Backfill:
         read = self.scan.rows if kind is Scope.ROW else self.scan.statics
         for page in read(table, part):
             keys = page.keys
-            self._write(table, kind, page.read_start, keys, filled)
+            self._write(table, kind, page, keys, filled)
             if page.is_last:
                 yield part.upto
             elif keys:
@@ -85,7 +85,7 @@ class Backfill:
                 yield max(part.after, keys[-1].token - 1)
 
     def _write(
-        self, table: Table, kind: Scope, read_start: int, page: list[Scanned], filled: Filled
+        self, table: Table, kind: Scope, scanned: ScanPage, page: list[Scanned], filled: Filled
     ) -> None:
         """Bring one page to its end. Raises what kept any of it from being written."""
         partitions: dict[Key, dict[Key, Row]] = {}
@@ -107,7 +107,15 @@ class Backfill:
             )
 
         seen = [
-            (work, Snapshot(table, read_start, partitions[work.partition]))
+            (
+                work,
+                Snapshot(
+                    table,
+                    scanned.read_start,
+                    partitions[work.partition],
+                    arrived_at=scanned.arrived_at,
+                ),
+            )
             for work in _works(table, kind, partitions)
         ]
         began = self.pipeline.clock.now()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from hintferry.core.coalesce import RowWork
-from hintferry.core.errors import HintferryError, NoTimeLeft, Unrepresentable
+from hintferry.core.errors import HintferryError, LateAnswer, NoTimeLeft, Unrepresentable
 from hintferry.core.hint import Bound, Slice
 from hintferry.core.limits import RESERVE_S
 from hintferry.core.plan import plan_rows
@@ -60,7 +60,7 @@ class Mender:
             read = cast(RowWork, one)
             statements = plan_rows(read.rows, seen, int(self.clock.now()))
             for _, error in self.target.write([Write(read, seen.table, statements)]):
-                if error is not None:
+                if error is not None and not isinstance(error, LateAnswer):
                     raise error
             wanted += [seen.rows.get(clustering) for clustering in read.rows]
         return wanted

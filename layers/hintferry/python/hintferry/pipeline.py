@@ -18,6 +18,7 @@ from hintferry.core.errors import (
     ClockFault,
     Fenced,
     HintferryError,
+    LateAnswer,
     NoTimeLeft,
     Overwhelmed,
     SideFault,
@@ -190,19 +191,30 @@ class Pipeline:
             if any(isinstance(error, SideFault) for _, error in failures):
                 self.clock.sleep(pause)
             again = [work for work, _ in failures]
-            failures = self._attempt(again, ledger, deadline, self.source.read)
+            failures = self._attempt(again, ledger, deadline, self.source.read, is_again=True)
         for work, error in _worth_another_try(failures, ledger):
             hopeless = isinstance(error, Overwhelmed)
             ledger.failed(work.records, Stuck(str(error)) if hopeless else error)
 
     def _attempt(
-        self, works: list[Work], ledger: Ledger, deadline: Deadline, read: Reader
+        self,
+        works: list[Work],
+        ledger: Ledger,
+        deadline: Deadline,
+        read: Reader,
+        is_again: bool = False,
     ) -> Failures:
-        """Do each piece of work once: keys all at once, then what has to be compared."""
+        """Do each piece of work once: keys all at once, then what has to be compared.
+
+        Where a side is slow every time, times to live are counted as they come in the end.
+        """
         failures: Failures = []
         blind, compared = self._sorted(works, failures)
         admitted = _admitted(blind, deadline, failures)
-        for write, error in self.target.write(self._planned(read(admitted), deadline, failures)):
+        planned = self._planned(read(admitted), deadline, failures, is_again)
+        for write, error in self.target.write(planned):
+            if is_again and isinstance(error, LateAnswer):
+                error = None
             if error is None and not isinstance(write.work, SliceWork):
                 self.acknowledged.add(write.work, write.statements, write.table.altered_us)
             _account(write.work, error, ledger, failures)
@@ -230,7 +242,7 @@ class Pipeline:
         return blind, compared
 
     def _planned(
-        self, reads: Iterable[Read], deadline: Deadline, failures: Failures
+        self, reads: Iterable[Read], deadline: Deadline, failures: Failures, is_again: bool
     ) -> Iterator[Write]:
         """The writes that follow from these reads, each as soon as its read is back."""
         for work, seen in reads:
@@ -242,6 +254,8 @@ class Pipeline:
                 failures.append((work, StaleRead("too long between read and write")))
             elif deadline.remaining() < REQUEST_TIMEOUT_S:
                 failures.append((work, OUT_OF_TIME))
+            elif seen.late and not is_again:
+                failures.append((work, LateAnswer("source: it answered too late")))
             elif isinstance(work, RowWork):
                 yield Write(work, seen.table, plan_rows(work.rows, seen, int(now)))
             else:

@@ -15,7 +15,14 @@ from itertools import groupby, islice
 from hintferry.core.coalesce import RowWork, SliceWork, Work
 from hintferry.core.compare import same
 from hintferry.core.counters import plan_counters
-from hintferry.core.errors import HintferryError, Overwhelmed, StaleRead, Stuck, Unrepresentable
+from hintferry.core.errors import (
+    HintferryError,
+    LateAnswer,
+    Overwhelmed,
+    StaleRead,
+    Stuck,
+    Unrepresentable,
+)
 from hintferry.core.hint import Bound, Slice
 from hintferry.core.limits import RESERVE_S, STALE_AFTER_S
 from hintferry.core.plan import plan_row, plan_rows
@@ -124,10 +131,17 @@ class Reconciler:
         What the target has not shown by then is written all the same, so that nothing before that
         key is missing; but not to counters, which must be seen before they are added to.
         """
-        unmatched = dict(seen.rows)
+        late = set(seen.late)
+        if late:
+            self._ask_for(work, late)
+        unmatched = {key: row for key, row in seen.rows.items() if key not in late}
         reached: Key | None = None
         for found in self.target.rows(seen.table, work.partition, part):
-            pairs = {key: (unmatched.pop(key, None), row) for key, row in found.items()}
+            pairs = {
+                key: (unmatched.pop(key, None), row)
+                for key, row in found.items()
+                if key not in late
+            }
             if seen.table.has_synonyms:
                 self._ask_for(work, [key for key, (wanted, _) in pairs.items() if wanted is None])
                 pairs = {key: pair for key, pair in pairs.items() if pair[0] is not None}
@@ -150,7 +164,8 @@ class Reconciler:
         return reached
 
     def _ask_for(self, work: SliceWork, keys: Iterable[Key]) -> None:
-        """The source may have rows under other bytes than the target: only it can tell."""
+        """Read rows by their keys, and write them: the source may have them under other bytes than
+        the target, or may have told their times to live too late."""
         asked = [RowWork(work.table, work.partition, {key: ()}) for key in keys]
         for row, seen in self.source.read(asked):
             if isinstance(seen, HintferryError):
@@ -178,7 +193,12 @@ class Reconciler:
             raise StaleRead("too long between read and write")
         parts = [statements] if self.refused is None else _row_by_row(statements)
         writes = [Write(work, seen.table, part) for part in parts]
-        errors = [error for _, error in self.target.write(writes) if error is not None]
+        # What was written too late to expire in time, the second look finds.
+        errors = [
+            error
+            for _, error in self.target.write(writes)
+            if error is not None and not isinstance(error, LateAnswer)
+        ]
         refusals = [error for error in errors if isinstance(error, Unrepresentable)]
         if self.refused is not None:
             self.refused.extend(refusals)

@@ -74,8 +74,8 @@ class CassandraSource:
                 self._session.has_served(read.statement)
                 self._patience.succeeded(_name(read.work))
                 rows = read.shape.rows(answer.rows, answer.arrived_at)
-                work = _as_stored(read.work, read.shape.table, rows)
-                yield work, Snapshot(read.shape.table, read.start, rows)
+                seen = Snapshot(read.shape.table, read.start, rows, arrived_at=answer.arrived_at)
+                yield _as_stored(read.work, read.shape.table, rows), seen
         yield from refused
 
     def pages(self, work: SliceWork) -> Iterator[Snapshot]:
@@ -89,8 +89,9 @@ class CassandraSource:
             text = cql.select_piece(table, piece, shape.with_ttl)
             is_end = index == len(parts) - 1
             for start, rows, is_last in self._pages(work, text, piece.values):
-                found = shape.rows(rows, time.time())
-                yield Snapshot(table, start, found, is_last and is_end)
+                arrived_at = time.time()
+                found = shape.rows(rows, arrived_at)
+                yield Snapshot(table, start, found, is_last and is_end, arrived_at)
                 if found and is_last and not is_end:
                     # It spoke for the rest of its piece too: what comes next lends its time.
                     yield Snapshot(table, start, {}, is_last=False)

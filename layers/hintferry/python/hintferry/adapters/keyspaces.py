@@ -18,10 +18,10 @@ from hintferry.adapters.paging import pages
 from hintferry.adapters.rowshape import RowShape
 from hintferry.adapters.session import DRIVER_ERRORS, CqlSession
 from hintferry.adapters.window import in_flight
-from hintferry.core.errors import HintferryError, LeaseLost, StaleRead
+from hintferry.core.errors import HintferryError, LateAnswer, LeaseLost, StaleRead
 from hintferry.core.hint import Slice
-from hintferry.core.limits import STALE_AFTER_S
-from hintferry.core.rows import Add, Put, Row, Statement
+from hintferry.core.limits import COUNTED_WITHIN_S, STALE_AFTER_S
+from hintferry.core.rows import Add, Put, Remove, Row, Statement
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.core.slices import pieces
 from hintferry.ports import Write
@@ -39,17 +39,19 @@ WRITES_IN_FLIGHT = 96
 class _Progress:
     """One write on its way: how many of its requests are still out, and the first error.
 
-    `read_start`: of the oldest read that it follows from, microseconds since the epoch.
+    `parts`: the statements of each request; they are bound as it is sent, since times to live count
+    from then. `read_start`: of the oldest read that it follows from, microseconds since the epoch.
     """
 
     write: Write
-    requests: list[BoundStatement | BatchStatement]
+    parts: list[list[Statement]]
+    expires: bool
     waiting: int = field(init=False)
     read_start: float = field(init=False)
     error: HintferryError | None = None
 
     def __post_init__(self) -> None:
-        self.waiting = len(self.requests)
+        self.waiting = len(self.parts)
         stamps = (one.timestamp for one in self.write.statements if not isinstance(one, Add))
         self.read_start = min(stamps, default=float("inf"))
 
@@ -79,6 +81,8 @@ class KeyspacesTarget:
                     is_unanswered = is_unanswered or isinstance(answer.error, OperationTimedOut)
                     self._doubt(answer.error, progress.write.table)
                     progress.error = progress.error or translate(self._session, answer.error)
+                elif progress.expires and answer.arrived_at - answer.sent_at > COUNTED_WITHIN_S:
+                    progress.error = progress.error or LateAnswer("target: it answered too late")
                 if not progress.waiting:
                     yield progress.write, progress.error
             yield from settled
@@ -107,17 +111,16 @@ class KeyspacesTarget:
     ) -> Iterator[tuple[_Progress, int]]:
         for write in writes:
             try:
-                with_ttl = any(isinstance(one, Put) and one.ttl for one in write.statements)
-                self._agreement.check(write.table, with_ttl)
-                requests = list(self._batches(write))
+                expires = any(isinstance(one, Put) and one.expires_at for one in write.statements)
+                self._agreement.check(write.table, expires)
             except Exception as error:  # noqa: BLE001 - preparing raises whatever the driver met
                 self._doubt(error, write.table)
                 settled.append((write, translate(self._session, error)))
                 continue
-            if not requests:
+            progress = _Progress(write, list(_parts(write)), expires)
+            if not progress.parts:
                 settled.append((write, None))
-            progress = _Progress(write, requests)
-            yield from ((progress, index) for index in range(len(requests)))
+            yield from ((progress, index) for index in range(len(progress.parts)))
 
     def _doubt(self, error: Exception, table: Table) -> None:
         self._session.doubt(error)
@@ -127,32 +130,14 @@ class KeyspacesTarget:
     def _send(self, request: tuple[_Progress, int]) -> Any:
         progress, index = request
         session = self._session.current()
+        bound = [self._bind(progress.write, one) for one in progress.parts[index]]
         # Here, whatever came between: a slow pace, a lost connection, a frozen sandbox.
         now = time.time()
         if now > progress.write.write_until:
             raise LeaseLost("the lease ran out before the counters were written")
         if now - progress.read_start / 1e6 > STALE_AFTER_S:
             raise StaleRead("too long between read and write")
-        return session.execute_async(progress.requests[index], timeout=None)
-
-    def _batches(self, write: Write) -> Iterator[BoundStatement | BatchStatement]:
-        """The statements in unlogged batches of this one partition, alone where there is one."""
-        if len(write.statements) == 1:
-            yield self._bind(write, write.statements[0])
-            return
-        most = 1 if write.table.is_counter else STATEMENTS_PER_BATCH
-        batch: list[BoundStatement] = []
-        size = 0
-        for statement in write.statements:
-            bound = self._bind(write, statement)
-            length = sum(map(len, filter(None, bound.values)))
-            if batch and (len(batch) == most or size + length > BYTES_PER_BATCH):
-                yield _as_one(batch)
-                batch, size = [], 0
-            batch.append(bound)
-            size += length
-        if batch:
-            yield _as_one(batch)
+        return session.execute_async(_as_one(bound), timeout=None)
 
     def _bind(self, write: Write, statement: Statement) -> BoundStatement:
         if isinstance(statement, Put):
@@ -165,14 +150,49 @@ class KeyspacesTarget:
         return self._session.bind(cql.remove(write.table), [*timestamp, *keys])
 
     def _bind_put(self, write: Write, statement: Put) -> BoundStatement:
-        clustering, columns, values, timestamp, ttl, creates_row = statement
-        text = cql.put(write.table, columns, creates_row, clustering is None, ttl is not None)
+        clustering, columns, values, timestamp, expires_at, creates_row = statement
+        expires = expires_at is not None
+        text = cql.put(write.table, columns, creates_row, clustering is None, expires)
         partition, key = write.work.partition, clustering or ()
         using = pack(">q", timestamp)
-        expiring = () if ttl is None else (pack(">i", ttl),)
+        expiring = () if expires_at is None else (pack(">i", _seconds_left(expires_at)),)
         if creates_row:
             return self._session.bind(text, [*partition, *key, *values, using, *expiring])
         return self._session.bind(text, [using, *expiring, *values, *partition, *key])
+
+
+def _parts(write: Write) -> Iterator[list[Statement]]:
+    """The statements of each request: as many as a batch of this one partition may hold."""
+    most = 1 if write.table.is_counter else STATEMENTS_PER_BATCH
+    keys = sum(map(len, write.work.partition))
+    part: list[Statement] = []
+    size = 0
+    for statement in write.statements:
+        length = keys + _length(statement)
+        if part and (len(part) == most or size + length > BYTES_PER_BATCH):
+            yield part
+            part, size = [], 0
+        part.append(statement)
+        size += length
+    if part:
+        yield part
+
+
+def _length(statement: Statement) -> int:
+    """Bytes, about: clustering key, values, timestamp, time to live."""
+    values = () if isinstance(statement, Remove) else statement.values
+    return sum(len(one) for one in (*(statement.clustering or ()), *values) if one) + 12
+
+
+def _seconds_left(expires_at: int) -> int:
+    """Counted down to the second that has begun, so that nothing expires too early.
+
+    Raises StaleRead where none is left.
+    """
+    left = expires_at - int(time.time())
+    if left <= 0:
+        raise StaleRead("it expired on its way")
+    return left
 
 
 def _as_one(statements: list[BoundStatement]) -> BoundStatement | BatchStatement:

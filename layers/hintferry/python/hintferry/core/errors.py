@@ -16,6 +16,7 @@ HintferryError
 ├── Fenced                 its table was cut over: skip the record
 ├── LeaseLost              another worker counts this partition now: return the records
 ├── StaleRead              too much time passed between read and write: read again
+├── LateAnswer             it answered too late to count a time to live by: do it once more
 ├── NoTimeLeft             the invocation ends soon: return the records
 ├── ClockFault             the machine's clock cannot be used now: return the records
 └── ConfigurationError     the deployment is wrong: say what to mend and fail
@@ -122,6 +123,10 @@ class LeaseLost(HintferryError):
 
 class StaleRead(HintferryError):
     """Too much time passed between a read and its write."""
+
+
+class LateAnswer(HintferryError):
+    """A read or a write was done, but too slowly to count a time to live by."""
 
 
 class NoTimeLeft(HintferryError):

@@ -23,6 +23,11 @@ CUT_OVER_WAIT_S = FENCE_HOLDS_S + STALE_AFTER_S + REQUEST_TIMEOUT_S + LATE_WRITE
 UNDO_WAIT_S = FENCE_HOLDS_S + 1
 """After this nobody goes by a fence that was taken back: no hint is skipped behind it any more."""
 
+COUNTED_WITHIN_S = 0.9
+"""A read and a write may each take this long where times to live are counted: whole seconds are
+counted at both ends, so a value lasts at most two seconds too long. A tenth of a second is left for
+clocks that differ."""
+
 LEASE_S = 30
 """How long a worker alone may count a partition."""
 

@@ -19,7 +19,7 @@ COLUMNS_PER_STATEMENT = 166
 def plan_rows(rows: Iterable[Key], seen: Snapshot, now_s: int) -> list[Statement]:
     """Statements that make the target show these rows as `seen`.
 
-    `now_s`: epoch seconds now, from which remaining times to live are counted.
+    `now_s`: epoch seconds now; what has expired by then is written as null.
     """
     statements: list[Statement] = []
     for clustering in rows:
@@ -42,17 +42,17 @@ def plan_row(
     names = table.regular_names
     if not any(row.expiries):
         return _puts(clustering, names, row.values, read_start, None, True)
-    by_ttl = _columns_by_ttl(row, now_s)
-    nulls = by_ttl.pop(_NULL, [])
-    if not by_ttl:
+    by_expiry = _columns_by_expiry(row, now_s)
+    nulls = by_expiry.pop(_NULL, [])
+    if not by_expiry:
         return [Remove(clustering, read_start)]
-    marker = None if None in by_ttl else max(ttl for ttl in by_ttl if ttl is not None)
-    by_ttl[marker] = sorted(by_ttl.pop(marker) + nulls)
+    marker = None if None in by_expiry else max(at for at in by_expiry if at is not None)
+    by_expiry[marker] = sorted(by_expiry.pop(marker) + nulls)
     return [
         put
-        for ttl, columns in by_ttl.items()
+        for at, columns in by_expiry.items()
         for put in _puts(
-            clustering, *_pick(names, row, columns, nulls), read_start, ttl, ttl == marker
+            clustering, *_pick(names, row, columns, nulls), read_start, at, at == marker
         )
     ]
 
@@ -64,33 +64,30 @@ def plan_statics(seen: Snapshot, now_s: int) -> list[Statement]:
     """
     names = seen.table.static_names
     row = seen.rows.get((), Row((None,) * len(names), (None,) * len(names)))
-    by_ttl = _columns_by_ttl(row, now_s)
-    nulls = by_ttl.pop(_NULL, [])
+    by_expiry = _columns_by_expiry(row, now_s)
+    nulls = by_expiry.pop(_NULL, [])
     if nulls:
-        by_ttl[None] = sorted(by_ttl.get(None, []) + nulls)
+        by_expiry[None] = sorted(by_expiry.get(None, []) + nulls)
     return [
         put
-        for ttl, columns in by_ttl.items()
-        for put in _puts(None, *_pick(names, row, columns, nulls), seen.read_start, ttl, True)
+        for at, columns in by_expiry.items()
+        for put in _puts(None, *_pick(names, row, columns, nulls), seen.read_start, at, True)
     ]
 
 
 _NULL = 0
-"""Stands for the remaining time to live of a value that is null, or expired by now."""
+"""Stands for the expiry of a value that is null, or has expired by now."""
 
 
-def _columns_by_ttl(row: Row, now_s: int) -> dict[int | None, list[int]]:
-    """Column indexes grouped by remaining seconds, None for values that do not expire.
+def _columns_by_expiry(row: Row, now_s: int) -> dict[int | None, list[int]]:
+    """Column indexes grouped by the second of their expiry, None for values that do not expire.
 
     Each column is in exactly one group: of a null and a value at one timestamp the null would win.
     """
     groups: dict[int | None, list[int]] = {}
     for index, (value, expiry) in enumerate(zip(row.values, row.expiries, strict=True)):
-        if value is None or (expiry is not None and expiry <= now_s):
-            ttl: int | None = _NULL
-        else:
-            ttl = None if expiry is None else expiry - now_s
-        groups.setdefault(ttl, []).append(index)
+        is_null = value is None or (expiry is not None and expiry <= now_s)
+        groups.setdefault(_NULL if is_null else expiry, []).append(index)
     return groups
 
 
@@ -109,19 +106,19 @@ def _puts(
     columns: tuple[str, ...],
     values: Values,
     timestamp: int,
-    ttl: int | None,
+    expires_at: int | None,
     creates_row: bool,
 ) -> list[Statement]:
     """One statement, or several at one timestamp where there are too many columns for one."""
     if len(columns) <= COLUMNS_PER_STATEMENT:
-        return [Put(clustering, columns, values, timestamp, ttl, creates_row)]
+        return [Put(clustering, columns, values, timestamp, expires_at, creates_row)]
     return [
         Put(
             clustering,
             columns[first : first + COLUMNS_PER_STATEMENT],
             values[first : first + COLUMNS_PER_STATEMENT],
             timestamp,
-            ttl,
+            expires_at,
             creates_row and first == 0,
         )
         for first in range(0, len(columns), COLUMNS_PER_STATEMENT)

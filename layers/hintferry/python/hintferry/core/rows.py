@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
+from hintferry.core.limits import COUNTED_WITHIN_S
 from hintferry.core.schema import Key, Table
 
 Values = tuple[bytes | None, ...]
@@ -27,13 +28,22 @@ class Snapshot:
 
     `read_start` is microseconds since the epoch, taken just before the request was sent; it is
     the timestamp of everything that is written because of this read. Static columns stand under
-    the empty clustering key. `is_last` is false for a page that others follow.
+    the empty clustering key. `is_last` is false for a page that others follow. `arrived_at` is
+    epoch seconds, from which remaining times to live count; 0 where none were told.
     """
 
     table: Table
     read_start: int
     rows: dict[Key, Row]
     is_last: bool = True
+    arrived_at: float = 0.0
+
+    @property
+    def late(self) -> list[Key]:
+        """The rows with times to live that the answer told too late: they would last too long."""
+        if self.arrived_at - self.read_start / 1e6 <= COUNTED_WITHIN_S:
+            return []
+        return [key for key, row in self.rows.items() if any(row.expiries)]
 
 
 class Scanned(NamedTuple):
@@ -95,7 +105,8 @@ class ScanPage:
 
 
 class Put(NamedTuple):
-    """Write these columns at `timestamp`; `ttl` is seconds from now, None for no expiry.
+    """Write these columns at `timestamp`; they expire in the second `expires_at` of the epoch,
+    None where they do not. Seconds to live are counted when it is sent.
 
     With `creates_row` the row itself (its marker) is written too, as CQL's INSERT does;
     `clustering` is None for static columns.
@@ -105,7 +116,7 @@ class Put(NamedTuple):
     columns: tuple[str, ...]
     values: Values
     timestamp: int
-    ttl: int | None
+    expires_at: int | None
     creates_row: bool
 
 

@@ -108,7 +108,7 @@ class ReplicatedSource:
             is_last = len(page) == len(keys) and self._random.random() < 0.7
             after = page[-1] if page else after
             rows = self._rows(table, partition, page, parts, now_s)
-            yield Snapshot(table, start, self._back(rows, sent_us, now_s), is_last)
+            yield self._back(Snapshot(table, start, rows, is_last), sent_us, now_s)
 
     def _send(self, works: Iterable[RowWork | StaticWork]) -> list[_Request]:
         """Requests with their read starts, or why a request could not be sent."""
@@ -142,7 +142,7 @@ class ReplicatedSource:
             rows = self._statics(table, work.partition, parts, now_s)
         else:
             rows = self._rows(table, work.partition, sorted(work.rows), parts, now_s)
-        return Snapshot(table, start, self._back(rows, sent_us, now_s))
+        return self._back(Snapshot(table, start, rows), sent_us, now_s)
 
     def _ask(self, table: Table, partition: Key) -> dict[int, PartitionState]:
         """What each of the replicas that are asked answers, one after the other."""
@@ -157,7 +157,7 @@ class ReplicatedSource:
             parts[replica] = self._cluster.answer(replica, table, partition)
         return parts
 
-    def _back(self, rows: dict[Key, Row], sent_us: int, now_s: int) -> dict[Key, Row]:
+    def _back(self, seen: Snapshot, sent_us: int, now_s: int) -> Snapshot:
         """The answer's way back. What takes too long is given up, unless the worker stood still.
 
         The server tells seconds to live, counted from when it was asked; the reader adds them to
@@ -167,9 +167,11 @@ class ReplicatedSource:
         took_us = self._cluster.time.micros - sent_us
         if took_us > REQUEST_TIMEOUT_S * 1e6 and self._random.random() < 0.5:
             raise Unavailable(Side.SOURCE, "no answer in time")
-        ahead = int(self._clock.now()) - now_s
+        arrived_at = self._clock.now()
+        ahead = int(arrived_at) - now_s
         self._hook(Point.AFTER_READ)
-        return {key: _counted_from(row, ahead) for key, row in rows.items()}
+        rows = {key: _counted_from(row, ahead) for key, row in seen.rows.items()}
+        return replace(seen, rows=rows, arrived_at=arrived_at)
 
     def _some_replicas(self) -> list[int]:
         wanted = REPLICAS if self._at_all else QUORUM

@@ -15,6 +15,8 @@ class MemoryStore:
     def __init__(self, time: SimulatedTime) -> None:
         self.time = time
         self.partitions: dict[tuple[TableId, Key], PartitionState] = {}
+        self.seconds_sent: dict[int, int] = {}
+        """By statement, as whose identity it is on its way: the time to live that it was given."""
 
     def partition(self, table: TableId, partition: Key) -> PartitionState:
         """The state of a partition."""

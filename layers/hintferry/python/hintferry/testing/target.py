@@ -9,14 +9,17 @@ from random import Random
 
 from hintferry.core.errors import (
     HintferryError,
+    LateAnswer,
     LeaseLost,
     Side,
+    StaleRead,
     Throttled,
     Unavailable,
     Unrepresentable,
 )
 from hintferry.core.hint import Slice
-from hintferry.core.rows import Add, Remove, Row, Statement
+from hintferry.core.limits import COUNTED_WITHIN_S
+from hintferry.core.rows import Add, Put, Remove, Row, Statement
 from hintferry.core.schema import Key, Table
 from hintferry.ports import Write
 from hintferry.testing import changes
@@ -102,8 +105,14 @@ class MemoryTarget:
         failure: HintferryError | None = None
         for statement in write.statements:
             self._hook(Point.BEFORE_WRITE)
-            if self._now() > write.write_until:
+            sent_at = self._now()
+            if sent_at > write.write_until:
                 return failure or LeaseLost("the lease ran out before the counters were written")
+            seconds = self._seconds_left(statement)
+            if seconds is not None:
+                if seconds <= 0:
+                    return failure or StaleRead("it expired on its way")
+                self.store.seconds_sent[id(statement)] = seconds
             answer = self._answers(write, statement)
             if answer in _WRITTEN:
                 self.arrive(write, statement)
@@ -111,7 +120,15 @@ class MemoryTarget:
                 self.late.append((write, statement))
             failure = failure or _ERRORS.get(answer)
             self._hook(Point.AFTER_WRITE)
+            if seconds is not None and self._now() - sent_at > COUNTED_WITHIN_S:
+                failure = failure or LateAnswer("target: it answered too late")
         return failure
+
+    def _seconds_left(self, statement: Statement) -> int | None:
+        """To live, counted as it is sent."""
+        if not isinstance(statement, Put) or statement.expires_at is None:
+            return None
+        return statement.expires_at - int(self._now())
 
     def _change(self, write: Write, statement: Statement) -> PartitionState:
         if isinstance(statement, Add):
@@ -123,7 +140,10 @@ class MemoryTarget:
             is_counter = write.table.is_counter
             timestamp = self.store.time.micros if is_counter else statement.timestamp
             return changes.remove_row(statement.clustering, timestamp)
-        expires_at = None if statement.ttl is None else self.store.time.seconds + statement.ttl
+        expires_at = statement.expires_at
+        if expires_at is not None and id(statement) in self.store.seconds_sent:
+            # Its seconds to live count from now on, however long it was on its way.
+            expires_at = self.store.time.seconds + self.store.seconds_sent[id(statement)]
         return changes.put(
             write.table,
             statement.clustering,
