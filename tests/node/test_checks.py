@@ -1,13 +1,12 @@
-"""Each fault of a node or of the schema is named with its mend, and a good node has none."""
+"""Each fault of a node is named with its mend, and a good node has none."""
 
 import ast
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from hintferry.core import checks
-from hintferry.core.checks import Fault, schema_faults, setting_faults
+from hintferry.core.checks import setting_faults
 
 GOOD = {
     "cdc_enabled": "true",
@@ -76,54 +75,6 @@ def test_what_a_version_does_not_have_is_no_fault_of_it() -> None:
 def test_a_default_sync_period_makes_no_write_wait() -> None:
     settings = changed(commitlog_sync_period=None, periodic_commitlog_sync_lag_block=None)
     assert [fault.what for fault in setting_faults(settings)] == ["commitlog_sync_period"]
-
-
-def table(name: str, **options: Any) -> dict[str, Any]:
-    keyspace, _, plain = name.partition(".")
-    return {
-        "keyspace_name": keyspace, "table_name": plain, "cdc": True, "read_repair": "BLOCKING",
-        "memtable": None, **options,
-    }  # fmt: skip
-
-
-def faults(*tables: dict[str, Any], durable: bool = True, kind: str = "int") -> list[Fault]:
-    keyspaces = [{"keyspace_name": "shop", "durable_writes": durable}]
-    columns = [{"keyspace_name": "other", "table_name": "v", "type": kind}]
-    return schema_faults(keyspaces, tables, columns, ["shop.orders"])
-
-
-def test_a_good_schema_has_no_fault() -> None:
-    assert faults(table("shop.orders"), table("shop.rest", cdc=None)) == []
-
-
-@pytest.mark.parametrize(
-    ("found", "mend"),
-    [
-        (faults(table("shop.orders", cdc=None)), "ALTER TABLE shop.orders WITH cdc = true"),
-        (faults(table("shop.orders", read_repair="NONE")), "WITH read_repair = 'BLOCKING'"),
-        (faults(table("shop.orders", memtable="skiplist")), "make sure"),
-        (faults(table("shop.orders", extensions={"DSE_RLACA"})), "UNRESTRICT ROWS ON shop.orders"),
-        (faults(), "Correct its name"),
-        (faults(table("shop.orders"), table("shop.rest")), "shop.rest WITH cdc = false"),
-        (faults(table("shop.orders"), durable=False), "ALTER KEYSPACE shop WITH durable_writes"),
-        (faults(table("shop.orders"), kind="frozen<list<vector<float, 3>>>"), "drop it"),
-    ],
-)  # fmt: skip
-def test_a_fault_of_the_schema_is_named(found: list[Fault], mend: str) -> None:
-    (fault,) = found
-    assert mend in fault.mend
-    assert str(fault).startswith("FAULT" if fault.fatal else "advice")
-
-
-def test_a_statement_quotes_the_names_that_need_it() -> None:
-    (fault,) = schema_faults([], [table("Shop.orders", cdc=None)], [], ["Shop.orders"])
-    assert 'ALTER TABLE "Shop".orders WITH cdc = true' in fault.mend
-
-
-def test_a_table_of_3_11_has_no_read_repair_to_set() -> None:
-    old = table("shop.orders")
-    del old["read_repair"], old["memtable"]
-    assert faults(old) == []
 
 
 def test_it_keeps_to_the_syntax_of_old_nodes() -> None:

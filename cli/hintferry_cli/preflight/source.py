@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 
 from hintferry.adapters.cql import SOURCE_TABLES
 from hintferry.adapters.settings import Migration
-from hintferry.core.checks import Fault, schema_faults, setting_faults
+from hintferry.core.checks import Fault, setting_faults
 from hintferry.core.fit import Misfit, Schema, differences, keyspace_misfits, table_misfits
 from hintferry.core.schema import Table, TableId
+from hintferry.core.schema_checks import schema_faults
 from hintferry.core.source import OURS, SourceFacts, SourceNode
 from hintferry_cli.preflight.finding import Finding, Level
 
@@ -63,16 +64,14 @@ def _node_findings(node: SourceNode) -> Iterator[Finding]:
 
 def schema_findings(migration: Migration, facts: SourceFacts, live: Schema) -> Iterator[Finding]:
     """`live`: the schema as the source has it."""
-    names = [str(table.id) for table in migration.tables]
-    known = {f"{row['keyspace_name']}.{row['table_name']}" for row in facts.tables}
-    ours = [str(MARKERS)] if str(MARKERS) in known else []
-    for fault in schema_faults(
-        map(dict, facts.keyspaces), map(dict, facts.tables), map(dict, facts.columns), names + ours
-    ):
+    known = {TableId(row["keyspace_name"], row["table_name"]) for row in facts.tables}
+    ours = {MARKERS} & known
+    migrated = ours.union(table.id for table in migration.tables)
+    for fault in schema_faults(facts.keyspaces, facts.tables, facts.columns, migrated):
         level = Level.FAULT if fault.fatal else Level.ADVICE
         yield Finding(level, fault.what, fault.found, fault.mend)
     for needed, purpose in _PURPOSES.items():
-        if str(needed) not in known:
+        if needed not in known:
             yield _ours_missing(facts, needed, purpose)
     for settings in migration.tables:
         table = live.tables.get(settings.id)

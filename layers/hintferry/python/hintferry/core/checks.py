@@ -1,11 +1,11 @@
-"""What must hold on a node and in the schema, so that every write is hinted; faults and mends.
+"""What must hold on a node, so that every write is hinted; faults and mends. It runs on the nodes.
 
 Pure: settings are name and text, as in cassandra.yaml or in `system_views.settings` (4.0 and later,
-with the names of either); rows of `system_schema` are dicts.
+with the names of either). What must hold in the schema: `schema_checks.py`.
 """
 
 import re
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional
+from typing import Dict, Iterable, List, NamedTuple, Optional
 
 LONGEST_SYNC_MS = 15000
 LATEST_SYNC_MS = 1000
@@ -121,82 +121,3 @@ def bytes_of(settings: Dict[str, str], name: str) -> int:
         return int(match.group(1)) * _SIZE[match.group(2)]
     old = settings.get(name + "_in_mb") or ""
     return int(old) * MIB if old.isdigit() else 0
-
-
-def schema_faults(
-    keyspaces: Iterable[Dict[str, Any]],
-    tables: Iterable[Dict[str, Any]],
-    columns: Iterable[Dict[str, Any]],
-    migrated: Iterable[str],
-) -> List[Fault]:
-    """The faults of the schema, from the rows of system_schema; `migrated` are `keyspace.table`."""
-    ours = sorted(migrated)
-    rows = {f"{row['keyspace_name']}.{row['table_name']}": row for row in tables}
-    faults = [fault for name in ours for fault in _table_faults(name, rows.get(name))]
-    for name in sorted(set(rows) - set(ours)):
-        if rows[name].get("cdc"):
-            faults.append(
-                Fault(
-                    f"table {name}", "captured, but not in migration.toml",
-                    "Its topic is not there, and sending waits for it for ever: ALTER TABLE "
-                    f"{in_cql(name)} WITH cdc = false, or add it to migration.toml.",
-                )
-            )  # fmt: skip
-    involved = {name.split(".")[0] for name in ours}
-    for row in keyspaces:
-        if row["keyspace_name"] in involved and not row["durable_writes"]:
-            faults.append(
-                Fault(
-                    f"keyspace {row['keyspace_name']}", "durable_writes = false",
-                    "Its writes reach no log: ALTER KEYSPACE "
-                    f"{in_cql(row['keyspace_name'])} WITH durable_writes = true.",
-                )
-            )  # fmt: skip
-    return faults + _vector_faults(columns)
-
-
-def _table_faults(name: str, row: Optional[Dict[str, Any]]) -> Iterable[Fault]:
-    if row is None:
-        yield Fault(f"table {name}", "not there", "Correct its name in migration.toml.")
-        return
-    if not row.get("cdc"):
-        yield Fault(
-            f"table {name}", "cdc = false",
-            f"No write is hinted: ALTER TABLE {in_cql(name)} WITH cdc = true.",
-        )  # fmt: skip
-    # Before 4.0 there is no such option, and reads repair as BLOCKING does.
-    if row.get("read_repair", "BLOCKING") != "BLOCKING":
-        yield Fault(
-            f"table {name}", f"read_repair = {row['read_repair']}",
-            "A write on one replica may be seen by one read and not by the next: ALTER TABLE "
-            f"{in_cql(name)} WITH read_repair = 'BLOCKING'.",
-        )  # fmt: skip
-    # Where DataStax Enterprise keeps which rows a role may see; Apache Cassandra has no such thing.
-    if "DSE_RLACA" in (row.get("extensions") or ()):
-        yield Fault(
-            f"table {name}", "rows restricted by role",
-            "A login that may not see a row deletes it on the target: UNRESTRICT ROWS ON "
-            f"{in_cql(name)}.",
-        )  # fmt: skip
-    if row.get("memtable"):
-        yield Fault(
-            f"table {name}", "a memtable of its own",
-            "One that writes no log hints nothing: make sure that it does.", fatal=False,
-        )  # fmt: skip
-
-
-def in_cql(name: str) -> str:
-    """A keyspace, or `keyspace.table`, with quotes where CQL needs them."""
-    plain = re.compile(r"[a-z][a-z0-9_]*$")
-    return ".".join(part if plain.match(part) else f'"{part}"' for part in name.split(".", 1))
-
-
-def _vector_faults(columns: Iterable[Dict[str, Any]]) -> List[Fault]:
-    tables = {
-        f"{row['keyspace_name']}.{row['table_name']}" for row in columns if "vector<" in row["type"]
-    }
-    mend = (
-        "With one anywhere in the cluster the connector sees no schema change: drop it, or "
-        "restart hintferry-capture on every node after each one."
-    )
-    return [Fault(f"table {name}", "has a vector column", mend) for name in sorted(tables)]

@@ -81,7 +81,7 @@ def table_misfits(schema: Schema, table: Table, with_ttl: bool) -> Iterator[Misf
         where = f"{table.id}.{column.name}"
         if parse(column.cql_type) == EMPTY:
             name = identifier(column.name)
-            choices = f"run on the source: ALTER TABLE {_in_cql(table.id)} DROP {name}"
+            choices = f"run on the source: ALTER TABLE {table.id.cql} DROP {name}"
             what = "is of the type empty, which stays behind when COMPACT STORAGE is dropped"
             yield Misfit(where, what, choices, True)
         yield from _type_misfits(where, column.cql_type, choices)
@@ -92,7 +92,7 @@ def table_misfits(schema: Schema, table: Table, with_ttl: bool) -> Iterator[Misf
                 "is WITH COMPACT STORAGE, which hides columns that Keyspaces would show",
                 "set drop_compact_storage_enabled: true (before 4.1 enable_drop_compact_storage) in"
                 " cassandra.yaml on every node and restart it, then run: ALTER TABLE"
-                f" {_in_cql(table.id)} DROP COMPACT STORAGE; write both files again afterwards, as"
+                f" {table.id.cql} DROP COMPACT STORAGE; write both files again afterwards, as"
                 f" columns show that were hidden; or {_LEAVE_OUT}",
                 True,
             )
@@ -173,10 +173,6 @@ def differences(schema: Schema, live: Table) -> str:
     wrong += [f"column {one.name}" for one in known.columns if one not in live.columns]
     wrong += [f"type {one.name}" for one in live.user_types if types.get(one.name) != one]
     return ", ".join(dict.fromkeys(wrong))
-
-
-def _in_cql(table: TableId) -> str:
-    return f"{identifier(table.keyspace)}.{identifier(table.name)}"
 
 
 def _unsupported(one: CqlType) -> str:

@@ -11,6 +11,7 @@ from enum import Enum
 from functools import cached_property
 from typing import NamedTuple
 
+from hintferry.core.cql_text import identifier
 from hintferry.core.cql_type import NATIVES, parse
 
 Key = tuple[bytes, ...]
@@ -52,6 +53,11 @@ class TableId(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.keyspace}.{self.name}"
+
+    @property
+    def cql(self) -> str:
+        """Return it as a statement has it, with quotes where CQL needs them."""
+        return f"{identifier(self.keyspace)}.{identifier(self.name)}"
 
 
 @dataclass(frozen=True, slots=True)
