@@ -11,6 +11,7 @@ from typing import Any
 
 from confluent_kafka import Consumer
 
+from sandbox.capture import Connector
 from sandbox.endpoints import Capture
 from sandbox.waiting import until
 from tests.capture.hints import topic
@@ -22,8 +23,10 @@ _SENT_FOR_S = (0.0, 0.02, 0.06, 0.15)
 _SECONDS = 60
 # Longer than a producer by default keeps what it cannot send.
 _BROKER_AWAY_S = 130
-# Offsets are written behind the acknowledgement.
-_SETTLED_S = 3
+# The stock one writes them behind the acknowledgement, ours each five seconds.
+_SETTLED_S = 7
+_SOON_S = 8
+_BOTH = ("plain", "other")
 
 
 def killed_in_a_batch(scene: Scene, number: int) -> str:
@@ -65,36 +68,87 @@ def broker_away(scene: Scene, number: int) -> str:
     return ARRIVES if wanted <= seen else f"**lost**: {len(wanted - seen)} of {len(wanted)} rows"
 
 
-FAULTS: dict[str, Callable[[Scene, int], str]] = {
-    "connector killed in a batch of 1,000 rows": killed_in_a_batch,
-    "connector killed when one of a batch's two tables was sent": one_table_of_two_was_sent,
-    "broker away": broker_away,
-}
-_BOTH = ("plain", "other")
-
-
 def _inserts(partition: int) -> str:
     return ";".join(f"INSERT INTO wide (id, a) VALUES ({partition}, {a})" for a in range(_ROWS))
 
 
 def _again(scene: Scene, number: int, table: str) -> bool:
-    """Is the hint of `table` sent again when its offset, alone, was not kept?"""
+    """Is the hint of `table` sent again when it was not known to be acknowledged?"""
     capture = scene.stack.captures[0]
     inserts = ";".join(f"INSERT INTO {name} (id, v) VALUES ({number}, 'v')" for name in _BOTH)
     with topic(scene.stack, KEYSPACE, table) as own:
-        offsets = capture.log.parent / "offsets" / "commitlog_offset.properties"
-        before = _offset(offsets, table)
+        forget = _forgets(scene, table)
         scene.cql.execute(f"BEGIN BATCH {inserts}; APPLY BATCH")
         assert scene.seen_ids(own, _SECONDS, {number}) == {number}
-        until(
-            lambda: _offset(offsets, table) not in ([], before), _SECONDS, "its offset is written"
-        )
+        forget()
+        capture.start()
+        return number in scene.seen_ids(own, _SECONDS / 2, {number})
+
+
+def _forgets(scene: Scene, table: str) -> Callable[[], None]:
+    """To be called later: end the connector as if the table's hint were not acknowledged yet.
+
+    The stock one keeps a place a table; ours one for all, which then is before that hint.
+    """
+    capture = scene.stack.captures[0]
+    folder = capture.log.parent / "offsets"
+    if scene.kind is Capture.STOCK:
+        return _forgets_offset(capture, folder / "commitlog_offset.properties", table)
+    before = capture.state()["acknowledged"]
+
+    def forget() -> None:
+        time.sleep(_SETTLED_S)
+        capture.kill()
+        state = capture.state() | {"acknowledged": before}
+        (folder / "capture_state.json").write_text(json.dumps(state))
+
+    return forget
+
+
+def _forgets_offset(capture: Connector, offsets: Path, table: str) -> Callable[[], None]:
+    before = _offset(offsets, table)
+
+    def forget() -> None:
+        until(lambda: _offset(offsets, table) not in ([], before), _SECONDS, "it is written")
         time.sleep(_SETTLED_S)
         capture.kill()
         lines = offsets.read_text().splitlines(keepends=True)
         offsets.write_text("".join(line for line in lines if line not in _offset(offsets, table)))
-        capture.start()
-        return number in scene.seen_ids(own, _SECONDS / 2, {number})
+
+    return forget
+
+
+def undecodable_without_cdc(scene: Scene, number: int) -> str:
+    """A backlog with writes of a table without cdc that was dropped since."""
+    return _backlog(
+        scene,
+        number,
+        "CREATE TABLE short (id int PRIMARY KEY)",
+        f"INSERT INTO short (id) VALUES ({number})",
+        "DROP TABLE short",
+        f"INSERT INTO plain (id, v) VALUES ({number}, 'v')",
+    )
+
+
+def column_dropped_and_added(scene: Scene, number: int) -> str:
+    """A backlog with writes of a column that was dropped, and added again, since."""
+    return _backlog(
+        scene,
+        number,
+        f"INSERT INTO plain (id, v) VALUES ({number}, 'v')",
+        "ALTER TABLE plain DROP v",
+        "ALTER TABLE plain ADD v text",
+    )
+
+
+def _backlog(scene: Scene, number: int, *statements: str) -> str:
+    """Is partition `number` of plain hinted soon, of what was done while the connector was down?"""
+    with topic(scene.stack, KEYSPACE, "plain") as own:
+        scene.stack.captures[0].kill()
+        for statement in statements:
+            scene.cql.execute(statement)
+        scene.stack.captures[0].start()
+        return ARRIVES if scene.seen_ids(own, _SOON_S, {number}) == {number} else "**lost** or late"
 
 
 def _offset(offsets: Path, table: str) -> list[str]:
@@ -125,3 +179,12 @@ def _row(kind: Capture, key: Any, value: Any, partition: int) -> set[int]:
 
 def _number(part: str) -> int:
     return int.from_bytes(b64decode(part), "big", signed=True)
+
+
+FAULTS: dict[str, Callable[[Scene, int], str]] = {
+    "connector killed in a batch of 1,000 rows": killed_in_a_batch,
+    "connector killed when one of a batch's two tables was sent": one_table_of_two_was_sent,
+    "broker away": broker_away,
+    "backlog with writes of a dropped table without cdc": undecodable_without_cdc,
+    "backlog with writes of a column dropped and added": column_dropped_and_added,
+}

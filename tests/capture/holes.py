@@ -42,19 +42,24 @@ ARRIVES, LOST = "arrives", "**lost**"
 _SOON_SECONDS = 8
 _SECONDS = 60
 _QUIET_SECONDS = 1.0
+_SOON_DDL_S = 3.0
 _ROLL = b"x" * 1_000_000
 _SEGMENT_MB = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Statements on partition `{id}`. `carried` is what carries a change that no log tells of."""
+    """Statements on partition `{id}`. `carried` is what carries a change that no log tells of.
+
+    `only`: the release that knows such statements; empty: each does.
+    """
 
     name: str
     table: str
     statements: tuple[str, ...]
     before: tuple[str, ...] = ()
     carried: str = ""
+    only: str = ""
 
 
 def _inside(change: str) -> tuple[str, ...]:
@@ -64,6 +69,9 @@ def _inside(change: str) -> tuple[str, ...]:
 def _batch(*statements: str) -> tuple[str, ...]:
     return (f"BEGIN BATCH {'; '.join(statements)}; APPLY BATCH",)
 
+
+_SOON = "a moment later"
+"""Instead of a statement: nothing of the case hangs on how soon a change of the schema is seen."""
 
 _PLAIN = "INSERT INTO plain (id, v) VALUES ({id}, 'v')"
 _WIDE = "INSERT INTO wide (id, a, v) VALUES ({id}, 1, 'v')"
@@ -104,6 +112,30 @@ CASES = (
          ("CREATE TYPE mood (name text)",
           "CREATE TABLE typed (id int PRIMARY KEY, m frozen<mood>) WITH cdc = true",
           "INSERT INTO typed (id, m) VALUES ({id}, {{name: 'glad'}})")),
+    Case("batch over tables with and without cdc", "plain",
+         _batch(_PLAIN, "INSERT INTO unwatched (id) VALUES ({id})")),
+    Case("table of a type in a type, names quoted, then altered", "quoted",
+         ('CREATE TYPE "Phone" (n int)', 'CREATE TYPE "Contact" (phone frozen<"Phone">)',
+          'CREATE TABLE quoted (id int PRIMARY KEY, c frozen<"Contact">)',
+          "ALTER TABLE quoted WITH cdc = true", _SOON,
+          "INSERT INTO quoted (id, c) VALUES ({id}, {{phone: {{n: 1}}}})")),
+    Case("table of types named like words of CQL", "worded",
+         ('CREATE TYPE "order" (n int)', 'CREATE TYPE org (o frozen<"order">)',
+          'CREATE TYPE "frozen" (o frozen<org>)',
+          'CREATE TABLE worded (id int PRIMARY KEY, f frozen<"frozen">) WITH cdc = true', _SOON,
+          "INSERT INTO worded (id, f) VALUES ({id}, {{o: {{o: {{n: 1}}}}}})")),
+    Case("table of a view that was just made", "viewed",
+         ("CREATE TABLE viewed (id int PRIMARY KEY, v int) WITH cdc = true",
+          "CREATE MATERIALIZED VIEW by_v AS SELECT * FROM viewed WHERE v IS NOT NULL"
+          " AND id IS NOT NULL PRIMARY KEY (v, id)",
+          "INSERT INTO viewed (id, v) VALUES (0, 0)",
+          "INSERT INTO viewed (id, v) VALUES ({id}, 1)")),
+    Case("keyspace of a user named system_…", "system_shop.t",
+         ("INSERT INTO system_shop.t (id) VALUES ({id})",)),
+    Case("table made beside another's vector column", "beside",
+         ("CREATE TABLE embeddings (id int PRIMARY KEY, v vector<float, 3>)",
+          "CREATE TABLE beside (id int PRIMARY KEY) WITH cdc = true", _SOON,
+          "INSERT INTO beside (id) VALUES ({id})"), only="5.0"),
     Case("TRUNCATE", "plain", ("TRUNCATE plain",), carried="`hintferry verify --repair`"),
     Case("value that expires", "expiring", (), carried="the target's copy has its own TTL",
          before=("INSERT INTO expiring (id, v) VALUES ({id}, 'v') USING TTL 1",)),
@@ -114,7 +146,7 @@ CASES = (
          carried="`hintferry preflight` refuses the keyspace"),
 )  # fmt: skip
 # Topics are there before their tables, as in production.
-_TOPICS = ("fresh", "batched", "typed", "unwatched")
+_TOPICS = ("fresh", "batched", "typed", "unwatched", "quoted", "worded", "viewed", "beside")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +178,17 @@ class Scene:
             topic(self.stack, KEYSPACE, "later") as later,
         ):
             for statement in statements:
-                self.cql.execute(statement.format(id=number))
+                self.execute(statement, number)
             goes_on = self.passes(later, number)
             seen = self.seen_ids(own, _QUIET_SECONDS, {number})
         outcome = ARRIVES if number in seen else "**another key**" if seen else LOST
         return outcome if goes_on else f"{outcome}, **with all that follows in its segment**"
+
+    def execute(self, statement: str, number: int) -> None:
+        if statement == _SOON:
+            time.sleep(_SOON_DDL_S)
+        else:
+            self.cql.execute(statement.format(id=number))
 
     def passes(self, later: Consumer, number: int) -> bool:
         """Write a later row; is its hint there before the next segment's?"""
@@ -187,6 +225,8 @@ def scene(stack: Stack, kind: Capture) -> Iterator[Scene]:
         f"CREATE KEYSPACE undurable WITH replication = {stack.replication}"
         " AND durable_writes = false",
         "CREATE TABLE undurable.t (id int PRIMARY KEY) WITH cdc = true",
+        f"CREATE KEYSPACE system_shop WITH replication = {stack.replication}",
+        "CREATE TABLE system_shop.t (id int PRIMARY KEY) WITH cdc = true",
     )
     create_topics(stack.kafka, [f"{stack.topic_prefix}.{KEYSPACE}.{name}" for name in _TOPICS])
     with tables.session(stack.source) as cql:

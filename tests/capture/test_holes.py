@@ -62,6 +62,8 @@ def test_what_the_log_holds_is_hinted_and_the_stock_connector_loses_some(
         holes.scene(stack, kind) as scene,
     ):
         for number, case in enumerate(holes.CASES, 1):
+            if case.only not in ("", release.version):
+                continue
             outcomes[case.name] = holes.play(scene, case, number)
             print(kind.value, case.name, outcomes[case.name], flush=True)
         for number, (name, fault) in enumerate(FAULTS.items(), 50):

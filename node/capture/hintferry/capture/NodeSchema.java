@@ -153,8 +153,8 @@ record NodeSchema(UUID version, Map<TableId, KnownTable> tables) {
 
     private static Types built(String keyspace, List<OfType> rows) {
         Types.RawBuilder builder = Types.rawBuilder(keyspace);
-        rows.forEach(row -> builder.add(row.name(), row.fields(), row.types()));
         try {
+            rows.forEach(row -> builder.add(row.name(), row.fields(), row.types()));
             return builder.build();
         }
         catch (RuntimeException | AssertionError | LinkageError cause) {
