@@ -95,6 +95,25 @@ def test_a_node_that_is_well_is_seen_to_be(
     assert metrics["HintedUpTo"] > 0
 
 
+def test_lost_capture_is_in_the_next_report(
+    stack: Stack, cql: Any, guard: cdcguard.Settings
+) -> None:
+    """15 s until that pass and 30 s of the alarm: within a minute somebody knows."""
+    guard = guard._replace(tables=(f"{KEYSPACE}.t",))
+    assert one_pass(guard)["metrics"]["TablesNotCaptured"] == 0
+    cql.execute("ALTER TABLE t WITH cdc = false")
+    began = time.monotonic()
+    try:
+        while not (state := one_pass(guard))["metrics"]["TablesNotCaptured"]:
+            assert time.monotonic() - began < 10
+            time.sleep(0.1)
+        print(f"lost capture was counted after {time.monotonic() - began:.2f} s")
+        assert state["not_captured"] == {f"{KEYSPACE}.t": "it has cdc = false, or is not there"}
+    finally:
+        cql.execute("ALTER TABLE t WITH cdc = true")
+        stack.captures[0].wait_for_table(KEYSPACE, "t", 10)
+
+
 @pytest.mark.soak
 def test_writes_go_on_while_nobody_reads_and_what_was_set_aside_arrives(
     stack: Stack, cql: Any, guard: cdcguard.Settings
