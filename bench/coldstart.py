@@ -18,6 +18,7 @@ from bench import machine
 from bench.loads import Load
 from bench.pipeline import prepared
 from sandbox.function import FUNCTIONS, LAYERS
+from sandbox.launch import tied
 from tools import places
 
 TRIES = 7
@@ -71,7 +72,7 @@ def _try(environment: dict[str, str], load: Load) -> tuple[list[list[float]], in
     single = [replace(load, records=[record]) for record in load.records[:2]]
     path = os.pathsep.join(map(str, [*LAYERS, FUNCTIONS / "processor"]))
     run = subprocess.run(
-        [sys.executable, "-c", _SCRIPT],
+        tied(sys.executable, "-c", _SCRIPT),
         input="".join(event.decode() + "\n" for one in single for event in one.events()),
         env={**os.environ, **environment, "PYTHONPATH": path},
         capture_output=True,

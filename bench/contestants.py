@@ -31,6 +31,7 @@ from cassandra.query import tuple_factory
 from bench.loads import Key, Load, Shape, key_of
 from sandbox.endpoints import CqlEndpoint, KeyspacesEndpoint
 from sandbox.function import FUNCTIONS
+from sandbox.launch import tie
 from sandbox.sessions import cassandra_session, keyspaces_session
 
 LONGEST_S = 300.0
@@ -243,6 +244,7 @@ _opened = ExitStack()
 
 def _begin(name: str, setting: Setting, log: Path) -> None:
     global _running, _source
+    tie(os.getppid())
     with log.open("w") as out:
         for stream in (1, 2):
             os.dup2(out.fileno(), stream)

@@ -12,6 +12,8 @@ from typing import Any
 
 import psutil
 
+from sandbox.launch import tied
+
 LONGEST_S = 3600.0
 
 
@@ -56,7 +58,7 @@ def measured(
     began = time.monotonic()
     with log.open("w") as out:
         process = subprocess.Popen(
-            command, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **environment}
+            tied(*command), stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **environment}
         )
         # wait4 tells what the children of the command took, too; so nothing else may wait for it.
         while True:

@@ -6,6 +6,7 @@ Open loop: a write leaves when it is due, however long earlier ones take. Times 
 from __future__ import annotations
 
 import multiprocessing
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from cassandra import ConsistencyLevel
 
 from bench.loads import Key, Shape, filled
 from sandbox.endpoints import CqlEndpoint
+from sandbox.launch import tie
 from sandbox.sessions import cassandra_session
 
 _LONGEST_S = 300.0
@@ -121,6 +123,7 @@ _opened = ExitStack()
 
 def _begin(source: CqlEndpoint, shape: Shape, settled: Synchronized[int]) -> None:
     global _session, _insert, _settled, _values
+    tie(os.getppid())
     _session = _opened.enter_context(cassandra_session(source))
     _insert = _session.prepare(shape.insert)
     _insert.consistency_level = ConsistencyLevel.LOCAL_QUORUM

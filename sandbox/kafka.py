@@ -11,6 +11,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from sandbox import java, templates
 from sandbox.errors import PartFailed
+from sandbox.launch import tied
 from sandbox.process import Part
 from sandbox.waiting import until
 
@@ -54,7 +55,9 @@ class Broker(Part):
     def _format(self) -> None:
         arguments = ["format", "-t", _CLUSTER_ID, "-c", str(self._conf)]
         command = java.command(_JARS, "kafka.tools.StorageTool", *arguments, heap_mb=64)
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            tied(*command), capture_output=True, text=True, timeout=60, check=False
+        )
         if done.returncode != 0:
             raise PartFailed(f"Kafka's storage could not be formatted:\n{done.stdout}{done.stderr}")
 

@@ -8,18 +8,17 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from sandbox.errors import PartFailed, SandboxError
+from sandbox.launch import tied
 from sandbox.reasons import reason
 
 # One thread forks every child: their death signal follows the thread, so it must never end early.
 _forker = ThreadPoolExecutor(1, thread_name_prefix="sandbox-fork")
-_LAUNCHER = Path(__file__).with_name("launch.py")
 _UNWANTED = ("JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "CLASSPATH")
 _POLL = 0.03
 _LAST_LINES = 15
@@ -61,8 +60,7 @@ class Part:
         """Start without waiting; `wait_ready` does."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self._log_start = self.log.stat().st_size if self.log.exists() else 0
-        launcher = [sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid())]
-        command = [*launcher, *self._command]
+        command = tied(*self._command)
         self._process = _forker.submit(_fork, command, self.log, self._environment).result()
 
     def wait_ready(self) -> None:

@@ -1,11 +1,13 @@
 """What every test may use: one running sandbox for all tests marked `stack`."""
 
+import os
 import signal
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
+from sandbox.launch import tie
 from sandbox.release import RELEASES, Release, installed
 from sandbox.stack import Stack
 
@@ -15,6 +17,12 @@ settings.load_profile("steady")
 
 # A shell starts its background jobs with interrupts ignored, and every child would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Processes of a run die with it: those of `-n` die with the one that started them."""
+    if hasattr(config, "workerinput"):
+        tie(os.getppid())
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,6 +1,10 @@
 """The list of verbs."""
 
+import os
+import signal
 import sys
+from threading import Timer
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -23,6 +27,10 @@ from hintferry_cli.size.command import size
 from hintferry_cli.status.command import HELP as STATUS_HELP
 from hintferry_cli.status.command import status
 from hintferry_cli.sweep.command import BACKFILL_HELP, VERIFY_HELP, backfill, verify
+
+ENDS_WITHIN_S = 8.0
+INTERRUPTED = 130
+"""The exit status that shells give to Ctrl-C."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -65,10 +73,23 @@ def options(
     context.obj = Settings(debug=debug)
 
 
+def _interrupted(_number: int, _frame: FrameType | None) -> None:
+    """End in order, as at Ctrl-C; but end, also while the driver waits for a side that is gone."""
+    last = Timer(ENDS_WITHIN_S, os._exit, [INTERRUPTED])
+    last.daemon = True
+    last.start()
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     """Run the command; exits with its status."""
+    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(one, _interrupted)
     try:
         app(prog_name="hintferry")
+    except KeyboardInterrupt:
+        # It came before or after the verb: click answers any other.
+        sys.exit(INTERRUPTED)
     except Exception as error:
         # Whatever it is, an operator in the middle of a migration gets a sentence.
         if "--debug" in sys.argv:

@@ -31,14 +31,13 @@ from sandbox.lambda_runtime.runtime_api import (
     RuntimeApi,
     Taken,
 )
+from sandbox.launch import tied
 
 _INIT_ALLOWANCE_S = 10.0
 """Lambda's limit of the init phase; one that takes longer goes on at the invocation's expense."""
 
 _IDLE_S = 5.0
 """How long a runtime may take, after its answer, to ask for the next event."""
-
-_LAUNCHER = Path(__file__).parents[1] / "launch.py"
 
 # The kernel ties "die with the parent" to the thread that started the child, not to the process:
 # so one thread, which lives as long as the interpreter, starts them all.
@@ -227,10 +226,9 @@ def _ending(returncode: int) -> str:
 def _start(
     handler: str, task_root: Path, environment: dict[str, str], bare: bool
 ) -> subprocess.Popen[bytes]:
-    launcher = [sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid())]
     python = [sys.executable, *(["-S"] if bare else [])]
     return subprocess.Popen(
-        [*launcher, *python, "-m", "awslambdaric", handler],
+        tied(*python, "-m", "awslambdaric", handler),
         cwd=task_root,
         env=environment,
         stdin=subprocess.DEVNULL,

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 from sandbox.cassandra import Node
+from sandbox.launch import tied
 from tools import places
 
 _PROGRAM = """
@@ -81,5 +82,5 @@ def operate(node: Node, home: Path, *what: str) -> None:
 
 
 def _run(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
+    done = subprocess.run(tied(*command), capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -24,6 +24,7 @@ from sandbox.event_source.discard import Condition, Discard
 from sandbox.event_source.on_failure import InvocationRecords, object_key
 from sandbox.event_source.records import PolledRecord
 from sandbox.function import processor_environment
+from sandbox.launch import tied
 from sandbox.queue_source import client
 from sandbox.sessions import cassandra_session, create_keyspaces_tables, keyspaces_session
 from sandbox.stack import Stack
@@ -106,7 +107,7 @@ class Bench:
         """What the command, run as an operator runs it, answers."""
         environment = processor_environment(self.stack, self.folder)
         done = subprocess.run(
-            [str(places.COMMAND), "replay", "--json", *arguments],
+            tied(str(places.COMMAND), "replay", "--json", *arguments),
             env=environment | {"AWS_DEFAULT_REGION": self.stack.aws.region},
             capture_output=True,
             text=True,

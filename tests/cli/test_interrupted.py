@@ -12,6 +12,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from sandbox.launch import tied
 from tests.cli.conftest import REGION
 from tools import places
 
@@ -46,7 +47,7 @@ def _stop_half_way(url: str, stopped_by: signal.Signals) -> None:
     places_of = ["--parked-queue-url", parked, "--replay-queue-url", replay]
     command = [str(places.COMMAND), "replay", "--rate", "2", "--bucket", bucket]
     with subprocess.Popen(
-        [*command, *places_of], env=environment, stderr=subprocess.PIPE, text=True
+        tied(*command, *places_of), env=environment, stderr=subprocess.PIPE, text=True
     ) as run:
         end = time.monotonic() + 60
         while waiting(sqs, replay) < SOME and time.monotonic() < end:

@@ -16,6 +16,7 @@ import pytest
 from hintferry.adapters.settings import migration_from
 from infra.statements import handler
 from sandbox.function import processor_environment
+from sandbox.launch import tied
 from sandbox.sessions import cassandra_session, keyspaces_session
 from sandbox.stack import Stack
 from tools import places
@@ -48,7 +49,7 @@ class Operator:
     def hintferry(self, *arguments: str) -> tuple[int, Any]:
         """Exit status, and the answer in JSON (the text of the error where there is none)."""
         done = subprocess.run(
-            [str(places.COMMAND), *arguments, "--json"],
+            tied(str(places.COMMAND), *arguments, "--json"),
             cwd=self.folder,
             env=self.environment,
             capture_output=True,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from sandbox.launch import tied
 from sandbox.tutorial import FOLDER
 from tests.demo.commands import Command, processes_of
 from tools import places
@@ -48,7 +49,7 @@ def steps() -> list[Step]:
 def first_terminal(command: str) -> Iterator[Command]:
     """bash becomes its last command, so that a signal reaches that."""
     with subprocess.Popen(
-        ["bash", "-c", command],
+        tied("bash", "-c", command),
         cwd=places.ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -66,7 +67,7 @@ def second_terminal(blocks: list[str]) -> tuple[list[str], list[str]]:
     script = "trap 'echo \"failed: $BASH_COMMAND\"' ERR\n"
     script += "".join(f"echo '::'\n{block}\n" for block in blocks)
     done = subprocess.run(
-        ["bash", "-c", script],
+        tied("bash", "-c", script),
         cwd=places.ROOT,
         env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]},
         stdout=subprocess.PIPE,

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sandbox.launch import tied
 from tools.places import ROOT
 
 _READY_S, _ENDS_S = 150.0, 60.0
@@ -44,7 +45,7 @@ class Command:
 @contextmanager
 def running(*command: str) -> Iterator[Command]:
     with subprocess.Popen(
-        [sys.executable, "-m", *command],
+        tied(sys.executable, "-m", *command),
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

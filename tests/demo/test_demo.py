@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
+from sandbox.launch import tied
 from tests.demo.commands import processes_of, running
 from tests.machine import slowness
 from tools.places import BUILD, ROOT
@@ -31,7 +32,7 @@ RATE = 100.0
 
 def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", *COMMAND, *arguments],
+        tied(sys.executable, "-m", *COMMAND, *arguments),
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from sandbox.launch import tied
 from sandbox.waiting import until
 from tests.demo.commands import processes_of, running
 from tools.places import ROOT
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.stack
 def shell(script: str) -> str:
     """What the script prints when it is typed at the top of the checkout."""
     done = subprocess.run(
-        ["bash", "-ec", script],
+        tied("bash", "-ec", script),
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -142,6 +142,9 @@ class EndlessRows:
     def pages(self, work: object) -> Iterator[Snapshot]:
         raise NotImplementedError
 
+    def neighbours(self, work: object) -> list[RowWork]:
+        raise NotImplementedError
+
 
 class Swallower:
     """Acknowledges everything."""

@@ -19,6 +19,7 @@ from cassandra.cluster import Cluster, Session
 from cassandra.concurrent import execute_concurrent_with_args
 
 from keyspaces_local import credentials, tls
+from sandbox.launch import tied
 from tests.keyspaces_local.keyspaces_client import UTCNOW, connected, wait_active
 
 pytestmark = [pytest.mark.stack, pytest.mark.filterwarnings(UTCNOW)]
@@ -54,7 +55,7 @@ def proxy(stack: Any, state: Path, *options: str) -> Iterator[Own]:
     command += ["--backend", f"{stack.behind.hosts[0]}:{stack.behind.port}", "--state", str(state)]
     command += options
     environment = {**os.environ, "PYTHONPATH": str(SOURCES)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+    with subprocess.Popen(tied(*command), stdout=subprocess.PIPE, env=environment) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == b"ready\n"

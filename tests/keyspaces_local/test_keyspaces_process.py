@@ -20,6 +20,7 @@ from keyspaces_local.cli import main
 from keyspaces_local.credentials import CredentialsError
 from keyspaces_local.password import AcceptedUser
 from keyspaces_local.rules import Refusal
+from sandbox.launch import tied
 from tests.keyspaces_local.wire import StubBackend
 
 SOURCES = Path(__file__).parents[2] / "sandbox" / "keyspaces_local" / "src"
@@ -139,7 +140,7 @@ async def _before_a_stub(check: Callable[[str], Awaitable[None]]) -> None:
 
 async def _spawn(port: int, backend: str, state: Path) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "keyspaces_local", "serve"),
+        *tied(sys.executable, "-m", "keyspaces_local", "serve"),
         *("--listen", f"127.0.0.1:{port}", "--backend", backend, "--state", str(state)),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hintferry.core.coalesce import RowWork, SliceWork, StaticWork
+from hintferry.core.coalesce import RowWork, SliceWork, StaticWork, Work
 from hintferry.core.errors import HintferryError, SideFault
 from hintferry.core.hint import Hint, Nothing, Record, Slice
 from hintferry.core.rows import Put, Remove, Row, Snapshot, Statement
@@ -156,6 +156,9 @@ class _SourceAround:
 
     def pages(self, work: SliceWork) -> Iterator[Snapshot]:
         return self._source.pages(work)
+
+    def neighbours(self, work: Work) -> list[RowWork]:
+        return self._source.neighbours(work)
 
 
 class RowsOnly(_SourceAround):

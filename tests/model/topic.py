@@ -9,7 +9,7 @@ from random import Random
 
 from hintferry.adapters import hint_record
 from hintferry.core.followup import Later
-from hintferry.core.hint import Hint, Record
+from hintferry.core.hint import Hint, Record, Trouble
 from hintferry.testing.clock import SimulatedTime
 
 FASTEST_CAPTURE_US = 10_000
@@ -60,7 +60,8 @@ class Topic:
 
     def postponed(self, later: Later) -> None:
         """The pipeline left work for later."""
-        self._send(later.hint, later.delay_s * 1_000_000, self._time.micros)
+        delay_us = later.delay_s * 1_000_000
+        self._send(later.hint, delay_us, self._time.micros, later.trouble)
 
     def poison(self, kind: int) -> None:
         """A record that makes no hint."""
@@ -87,11 +88,14 @@ class Topic:
             taken.append(random.choice(taken))
         return taken
 
-    def _send(self, hint: Hint, delay_us: int, written_us: int) -> None:
+    def _send(
+        self, hint: Hint, delay_us: int, written_us: int, trouble: Trouble | None = None
+    ) -> None:
         value = json.dumps(hint_record.encode(hint) | {"ts_us": written_us}).encode()
         due_us = self._time.micros + delay_us
         stamp = self._stamp(self._time.micros, due_us)
-        delivery = Delivery(self._record(value, stamp), due_us, Kind.HINT, hint)
+        record = self._record(value, stamp)._replace(trouble=trouble)
+        delivery = Delivery(record, due_us, Kind.HINT, hint)
         self.pending.append(delivery)
         self.sent.append(delivery)
 

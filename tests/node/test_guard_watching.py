@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from node.cdcguard import cdcguard
+from sandbox.launch import tied
 from tests.node.guarded import MIB, MadeNode, oldest_python
 
 PROGRAM = Path(cdcguard.__file__)
@@ -325,7 +326,7 @@ def test_the_connectors_process_is_ended_as_its_unit_names_it(
     node: MadeNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By its own user, on a systemd that has no --value; the second time by force."""
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    child = subprocess.Popen(tied(sys.executable, "-c", "import time; time.sleep(60)"))
     program = tmp_path / "systemctl"
     program.write_text(f'#!/bin/sh\ntest "$4" = hintferry-capture && echo MainPID={child.pid}\n')
     program.chmod(0o755)

@@ -12,6 +12,7 @@ import pytest
 
 from sandbox import memory
 from sandbox.errors import PartFailed, SandboxError
+from sandbox.launch import tied
 from sandbox.process import Part
 from sandbox.reasons import reason
 from sandbox.waiting import until
@@ -109,7 +110,7 @@ assert part.alive
 print(part.pid, flush=True)
 time.sleep(60)
 """
-    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    parent = subprocess.Popen(tied(sys.executable, "-c", script), stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     child = int(parent.stdout.readline())
     assert not gone(child)

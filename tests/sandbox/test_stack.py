@@ -15,6 +15,7 @@ from sandbox import tables
 from sandbox.addresses import Block, claim
 from sandbox.chain import Chain
 from sandbox.errors import PartFailed
+from sandbox.launch import tied
 from sandbox.sessions import create_keyspaces_tables
 from sandbox.stack import Stack
 from sandbox.waiting import until
@@ -90,7 +91,7 @@ def test_two_sandboxes_run_side_by_side_and_a_killed_one_leaves_no_process(
         "print(stack.source.hosts[0], flush=True); time.sleep(100)"
     )
     other = subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=places.ROOT
+        tied(sys.executable, "-c", script), stdout=subprocess.PIPE, text=True, cwd=places.ROOT
     )
     try:
         assert other.stdout is not None

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.launch import tied
 from sandbox.stack import Stack
 from tests.keyspaces_local.wire import StubBackend
 from tools import places, wheels
@@ -153,7 +154,8 @@ def test_a_test_elsewhere_gets_the_endpoint_as_a_fixture(tester: Path, tmp_path:
         backend = f"127.0.0.1:{await stub.start('127.0.0.1', 0)}"
         try:
             process = await asyncio.create_subprocess_exec(
-                tester / "pytest", "-q", "-W", "error", "-o", f"keyspaces_local_backend={backend}",
+                *tied(str(tester / "pytest"), "-q", "-W", "error"),
+                "-o", f"keyspaces_local_backend={backend}",
                 cwd=tmp_path, env={}, stdout=subprocess.PIPE,
             )  # fmt: skip
             said, _ = await asyncio.wait_for(process.communicate(), WITHIN_S)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.function import processor_environment
+from sandbox.launch import tied
 from sandbox.stack import Stack
 from tools import places
 
@@ -27,7 +28,7 @@ class Operator:
     def command(self, *arguments: str) -> list[str]:
         """The command line, with its bookmarks in the folder."""
         bookmarks = "--bookmarks", str(self.folder / "bookmarks")
-        return [str(places.COMMAND), *arguments, *bookmarks, "--processes", "2", "--json"]
+        return tied(str(places.COMMAND), *arguments, *bookmarks, "--processes", "2", "--json")
 
     @property
     def environment(self) -> dict[str, str]:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
+from cassandra import OperationTimedOut, ReadFailure
+from cassandra.protocol import ServerError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hintferry.core.errors import HintferryError, Overwhelmed, Side, Unavailable
+from hintferry.adapters.scan import TokenScan
+from hintferry.adapters.session import CqlSession
+from hintferry.core.errors import HintferryError, Overwhelmed, Side, Troubled, Unavailable
 from hintferry.core.tokens import HIGHEST, LOWEST, WHOLE_RING, TokenRange, gaps, plan_ranges
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
 from hintferry.walk import ATTEMPTS, walk
@@ -66,6 +72,51 @@ def test_a_fault_is_waited_out_and_one_that_stays_is_told() -> None:
     assert walked(set(), part, faults=ATTEMPTS - 1) == ([part], [])
     with pytest.raises(HintferryError):
         walked(set(), part, faults=ATTEMPTS)
+
+
+@given(st.sets(TOKENS.filter(lambda token: token > LOWEST), max_size=2))
+def test_what_fails_without_a_cause_is_cut_down_within_minutes(bad: set[int]) -> None:
+    time = SimulatedTime()
+    began, unread, served = time.micros, list[int](), list[TokenRange]()
+
+    def step(rest: TokenRange) -> Iterator[int]:
+        if any(rest.after < token <= rest.upto for token in bad):
+            raise Troubled(Side.SOURCE, "ServerError")
+        served.append(rest)
+        yield rest.upto
+
+    for _ in walk(WHOLE_RING, step, unread.append, ScriptedClock(time)):
+        pass
+    assert unread == sorted(bad)
+    assert (time.micros - began) / 1e6 < 240 * len(bad) + 1
+
+
+def test_a_failure_that_passes_leaves_nothing_unread() -> None:
+    left, unread = [ATTEMPTS - 1], list[int]()
+
+    def step(rest: TokenRange) -> Iterator[int]:
+        if left[0]:
+            left[0] -= 1
+            raise Troubled(Side.SOURCE, "ReadFailure: UNKNOWN")
+        yield rest.upto
+
+    assert len(list(walk(WHOLE_RING, step, unread.append, ScriptedClock(SimulatedTime())))) == 1
+    assert unread == []
+
+
+@pytest.mark.parametrize("serves", [True, False])
+def test_a_scan_blames_the_tokens_only_while_its_side_serves(serves: bool) -> None:
+    session = SimpleNamespace(
+        side=Side.SOURCE, doubt=lambda _: None, still_serves=lambda: serves, pace=None
+    )
+    scan = TokenScan(cast(CqlSession, session), lambda: 0)
+    silent, failed = OperationTimedOut(), ServerError(0, "NullPointerException", None)
+    many = ReadFailure("1 failures: READ_TOO_MANY_TOMBSTONES from /10.0.0.1")
+    kinds = [type(scan._failure(error)) for error in (silent, failed, many)]
+    if serves:
+        assert kinds == [Overwhelmed, Troubled, Overwhelmed]
+    else:
+        assert kinds == [Unavailable, Unavailable, Overwhelmed]
 
 
 def test_a_walk_goes_on_from_where_it_had_come_to() -> None:

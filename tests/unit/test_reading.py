@@ -1,17 +1,16 @@
-"""Pages grow with what rows allow and shrink where a side fails; whose fault a failure is."""
+"""Pages grow with what rows allow and shrink where a side fails; what a refusal speaks of."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from struct import pack
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from cassandra import InvalidRequest, OperationTimedOut, ReadFailure, ReadTimeout
+from cassandra import InvalidRequest, OperationTimedOut
 
-from hintferry.adapters import patience
 from hintferry.adapters.cassandra import CassandraSource
 from hintferry.adapters.clock import WallClock
 from hintferry.adapters.faults import translate
@@ -20,8 +19,8 @@ from hintferry.adapters.paging import FIRST_ROWS, PAGE_BYTES, pages
 from hintferry.adapters.rawcql import RawRows
 from hintferry.adapters.session import PAGE_ROWS, CqlSession
 from hintferry.core.coalesce import RowWork, SliceWork
-from hintferry.core.errors import Overwhelmed, Side, SideFault, Unavailable, Unrepresentable
-from hintferry.core.hint import WHOLE_PARTITION, Bound, Slice
+from hintferry.core.errors import Side, SideFault, Unrepresentable
+from hintferry.core.hint import Bound, Slice
 from hintferry.core.schema import Column, ColumnKind, Table, TableId
 
 TABLE = Table(
@@ -30,7 +29,6 @@ TABLE = Table(
     (Column("ck", "text", ColumnKind.CLUSTERING),),
     regulars=(Column("v", "text", ColumnKind.REGULAR),),
 )
-SLICE = SliceWork(TABLE.id, (b"p",), WHOLE_PARTITION, (0,))
 NO_ANSWER = OperationTimedOut()
 
 
@@ -153,69 +151,6 @@ def test_a_page_that_fails_is_asked_for_again_a_row_at_a_time_with_a_new_stamp()
 def test_a_row_that_fails_alone_is_an_error() -> None:
     with pytest.raises(OperationTimedOut):
         paged(Server([NO_ANSWER, NO_ANSWER]))
-
-
-def failing(
-    server: Server, monkeypatch: pytest.MonkeyPatch, waits_s: Sequence[float]
-) -> Iterator[Exception]:
-    """What each of several deliveries of one slice ends with, that long after the first."""
-    made = source(server, monkeypatch)
-    for wait_s in waits_s:
-        monkeypatch.setattr(
-            patience, "time", SimpleNamespace(monotonic=lambda wait_s=wait_s: 1_000 + wait_s)
-        )
-        try:
-            list(made.pages(SLICE))
-        except Exception as error:  # noqa: BLE001 - what it is is what the test asks
-            yield error
-
-
-@pytest.mark.parametrize("error", [NO_ANSWER, ReadTimeout("", received_responses=1)])
-def test_a_slice_that_is_never_answered_is_its_own_trouble_only_after_minutes(
-    error: Exception, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    server = Server([error] * 20)
-    late = patience.STUCK_AFTER_S + 1
-    ends = list(failing(server, monkeypatch, [0, 1, late - 2, late]))
-    assert [type(end) for end in ends] == [Unavailable] * 3 + [Overwhelmed]
-
-
-def test_a_slice_is_not_blamed_while_its_side_answers_nothing(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    server = Server([NO_ANSWER] * 20, serves=False)
-    (early, late) = failing(server, monkeypatch, [0, patience.STUCK_AFTER_S + 1])
-    assert {type(early), type(late)} == {Unavailable}
-
-
-def test_a_slice_that_was_answered_in_between_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    late = patience.STUCK_AFTER_S + 1
-    server = Server([NO_ANSWER, NO_ANSWER, ([], None), NO_ANSWER, NO_ANSWER])
-    (first, second) = failing(server, monkeypatch, [0, 10, late])
-    assert {type(first), type(second)} == {Unavailable}
-
-
-def test_too_many_tombstones_are_the_slices_own_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    server = Server([ReadFailure("")] * 20)
-    (end,) = failing(server, monkeypatch, [0])
-    assert isinstance(end, Overwhelmed)
-
-
-@dataclass(slots=True)
-class Unanswered(Server):
-    def execute_async(self, bound: Any, timeout: None) -> Any:
-        raise NO_ANSWER
-
-
-def test_rows_that_are_not_answered_together_are_asked_for_alone(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    made = source(Unanswered([]), monkeypatch)
-    both = RowWork(TABLE.id, (b"p",), {(b"1",): (0,), (b"2",): (1,)})
-    ((_, together),) = made.read([both])
-    ((_, alone),) = made.read([both.split()[0]])
-    assert isinstance(together, Overwhelmed)
-    assert isinstance(alone, Unavailable)
 
 
 def test_pieces_of_a_slice_lend_their_time_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:

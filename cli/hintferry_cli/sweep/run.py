@@ -24,6 +24,9 @@ LONGEST_S = 7 * 24 * 3600.0
 
 LOOK_EVERY_S = 1.0
 END_WITHIN_S = 10.0
+LEAVE_WITHIN_S = 2.0
+"""After they were told to end."""
+
 LEAST_SHARE = 0.001
 """Of the ring; the ends of the nodes' ranges cut pieces that are much smaller."""
 
@@ -126,10 +129,7 @@ class Run:
                     self.state.unfinished = f"it ended after {LONGEST_S / 86400:.0f} days"
         finally:
             self.bookmark.save()
-            for pipe, process in workers.items():
-                pipe.close()
-                process.terminate()
-                _died(process)
+            _end(workers)
         if self.bookmark.left and not self.state.unfinished:
             count = len(self.bookmark.left)
             self.state.unfinished = f"{count} range{' is' if count == 1 else 's are'} not done"
@@ -142,7 +142,7 @@ class Run:
             end = theirs.fileno()
             # Its own program: a child of multiprocessing would run this one's main again.
             workers[ours] = subprocess.Popen(
-                [sys.executable, "-m", worker.__name__, str(end)],
+                [sys.executable, "-m", worker.__name__, str(end), str(os.getpid())],
                 env=os.environ | {"PYTHONPATH": search},
                 pass_fds=[end],
             )
@@ -169,6 +169,20 @@ class Run:
             self.state.fail(answer.error or "")
             self.state.failures[answer.part] = answer.error or ""
         return True
+
+
+def _end(workers: dict[Connection, subprocess.Popen[bytes]]) -> None:
+    """Ask all of them at once, then end what does not: none may outlive the command."""
+    for pipe, process in workers.items():
+        pipe.close()
+        process.terminate()
+    end = time.monotonic() + LEAVE_WITHIN_S
+    for process in workers.values():
+        try:
+            process.wait(max(0.0, end - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _died(process: subprocess.Popen[bytes]) -> bool:

@@ -1,14 +1,18 @@
 """One worker process: takes ranges from its parent and tells it how they end.
 
-It ends when its parent does, however that ends: the pipe between them is then closed.
+It ends when its parent does, however that ends and whatever it waits for: it looks who its parent
+is, and a parent that is gone has left it to another.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
+from threading import Thread
 
 from hintferry import wiring
 from hintferry.adapters.cassandra import CassandraSource
@@ -20,11 +24,15 @@ from hintferry.core.tokens import TokenRange
 from hintferry.report import Finished
 from hintferry_cli.sweep.task import Advanced, Ended, Order, Refused, Wanted, as_numbers
 
+LOOK_EVERY_S = 0.5
+
 
 def main() -> None:
-    """Sweep the ranges that the parent gives; the argument is our end of the pipe."""
+    """Sweep the ranges that the parent gives; the arguments are our end of the pipe, and the
+    parent's process id."""
     # Ctrl-C reaches the whole group: the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with, args=[int(sys.argv[2])], daemon=True).start()
     parent = Connection(int(sys.argv[1]))
     order: Order = parent.recv()
     try:
@@ -34,6 +42,13 @@ def main() -> None:
     except (BrokenPipeError, ConnectionResetError, EOFError):
         # The parent is gone; what is open is walked again by the next run.
         return
+
+
+def _end_with(parent: int) -> None:
+    """End this process soon after its parent: the driver may wait for a side that is gone."""
+    while os.getppid() == parent:
+        time.sleep(LOOK_EVERY_S)
+    os._exit(1)
 
 
 def _work(order: Order, parent: Connection) -> None:

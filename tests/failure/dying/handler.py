@@ -15,7 +15,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from hintferry import wiring
 from hintferry.adapters.invocation import InvocationDeadline
 from hintferry.adapters.kafka_event import batch_response, open_event
-from hintferry.core.coalesce import RowWork, SliceWork, StaticWork
+from hintferry.core.coalesce import RowWork, SliceWork, StaticWork, Work
 from hintferry.core.errors import HintferryError
 from hintferry.core.hint import Hint, Nothing, Record, Slice
 from hintferry.core.rows import Row, Snapshot
@@ -63,6 +63,9 @@ class Reading:
         for page in self.source.pages(work):
             passing("page read")
             yield page
+
+    def neighbours(self, work: Work) -> list[RowWork]:
+        return self.source.neighbours(work)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from hintferry import wiring
 from hintferry.adapters.invocation import InvocationDeadline
 from hintferry.adapters.kafka_event import batch_response, open_event
-from hintferry.core.coalesce import RowWork, SliceWork, StaticWork
+from hintferry.core.coalesce import RowWork, SliceWork, StaticWork, Work
 from hintferry.core.errors import HintferryError
 from hintferry.core.rows import Snapshot
 from hintferry.core.schema import Table, TableId
@@ -43,6 +43,9 @@ class SlowSource:
 
     def pages(self, work: SliceWork) -> Iterator[Snapshot]:
         return self.source.pages(work)
+
+    def neighbours(self, work: Work) -> list[RowWork]:
+        return self.source.neighbours(work)
 
 
 logger, metrics = Logger(), Metrics()

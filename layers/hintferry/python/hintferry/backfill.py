@@ -17,7 +17,7 @@ from hintferry.core import cost
 from hintferry.core.coalesce import ROWS_PER_READ, RowWork, StaticWork
 from hintferry.core.errors import Fenced, HintferryError, Unprocessable
 from hintferry.core.hint import Errand, Hint, Scope
-from hintferry.core.ledger import Outcome, Settled
+from hintferry.core.ledger import Outcome, Settled, SkipReason
 from hintferry.core.rows import Row, Scanned, ScanPage, Snapshot
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.core.tokens import TokenRange
@@ -153,10 +153,12 @@ def _works(
 
 
 def _enter(ends: list[Settled], filled: Filled) -> None:
+    postponed = sum(end.reason is SkipReason.POSTPONED for end in ends)
     for end in ends:
-        if end.outcome in (Outcome.RETURNED, Outcome.SKIPPED):
+        is_open = end.outcome in (Outcome.RETURNED, Outcome.SKIPPED)
+        if is_open and end.reason is not SkipReason.POSTPONED:
             assert end.error is not None
             raise end.error
     outcomes = Counter(end.outcome for end in ends)
     filled.written += outcomes[Outcome.APPLIED]
-    filled.parked += outcomes[Outcome.PARKED]
+    filled.parked += outcomes[Outcome.PARKED] + postponed

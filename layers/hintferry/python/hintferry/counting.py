@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from hintferry.core.coalesce import RowWork, SliceWork, StaticWork, Work
-from hintferry.core.errors import HintferryError, LeaseLost, Unrepresentable
+from hintferry.core.errors import HintferryError, InDoubt, LeaseLost, Troubled, Unrepresentable
 from hintferry.core.hint import Bound, Slice
 from hintferry.core.rows import Row
 from hintferry.core.schema import Key, Table
@@ -36,6 +36,10 @@ def recount(
     try:
         for part in _parts(work):
             rest = Reconciler(source, guarded, clock, deadline).reconcile(part)
+    except Troubled as error:
+        if guarded.unsure:
+            raise InDoubt(error.side, error.text) from error
+        raise
     finally:
         if not guarded.unsure:
             leases.give_back(lease)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from hintferry.core.coalesce import RowWork, SliceWork, StaticWork
+from hintferry.core.coalesce import RowWork, SliceWork, StaticWork, Work
 from hintferry.core.errors import Fenced, HintferryError
 from hintferry.core.rows import ScanPage, Snapshot
 from hintferry.core.schema import Key, Table, TableId
@@ -44,6 +44,10 @@ class FencedSource:
     def pages(self, work: SliceWork) -> Iterator[Snapshot]:
         """The rows of a slice page by page. Raises HintferryError."""
         return _while_open(self.source.pages(work), work.table, self.fences)
+
+    def neighbours(self, work: Work) -> list[RowWork]:
+        """A few other rows of the table. Raises HintferryError."""
+        return self.source.neighbours(work)
 
     def _admitted(
         self, works: Iterable[RowWork | StaticWork], refused: list[Read]

@@ -18,12 +18,14 @@ from hintferry.core.errors import (
     ClockFault,
     Fenced,
     HintferryError,
+    InDoubt,
     LateAnswer,
     NoTimeLeft,
     Overwhelmed,
     SideFault,
     StaleRead,
     Stuck,
+    Troubled,
     Undecodable,
     Unprocessable,
     Unreachable,
@@ -42,6 +44,7 @@ from hintferry.core.plan import plan_rows, plan_statics
 from hintferry.core.rows import Snapshot
 from hintferry.counting import recount
 from hintferry.mend import Mender
+from hintferry.patience import Patience
 from hintferry.ports import (
     Clock,
     Deadline,
@@ -89,7 +92,7 @@ class Pipeline:
         hints = self._decode(records, ledger)
         timely = self._timely(records, hints, ledger)
         self._apply(coalesce(timely.items()), ledger, deadline)
-        ends = self._park(records.__getitem__, hints.get, self._closed(ledger))
+        ends = self._settle(records.__getitem__, hints.get, self._closed(ledger), deadline)
         self.meter.batch(records, hints, ends)
         return ends
 
@@ -111,7 +114,7 @@ class Pipeline:
         snapshots = {next(iter(work.records)): snapshot for work, snapshot in seen}
         ledger = Ledger(keys)
         self._apply([work for work, _ in seen], ledger, deadline, as_scanned)
-        return self._park(_scanned_record, hint_of, self._closed(ledger))
+        return self._settle(_scanned_record, hint_of, self._closed(ledger), deadline)
 
     def _closed(self, ledger: Ledger) -> list[Settled]:
         try:
@@ -296,6 +299,22 @@ class Pipeline:
         except HintferryError as error:
             return error
 
+    def _settle(
+        self,
+        record_of: Callable[[int], Record],
+        hint_of: Callable[[int], Hint | None],
+        ends: list[Settled],
+        deadline: Deadline,
+    ) -> list[Settled]:
+        """Postpone what nobody knows the reason of, then park what can never succeed."""
+
+        def serves(works: list[Work]) -> bool:
+            unsaid = Ledger(0)
+            return len(self._attempt(works, unsaid, deadline, self.source.read)) < len(works)
+
+        patience = Patience(self.source, self.replay, self.clock, deadline, serves)
+        return self._park(record_of, hint_of, patience.settle(record_of, hint_of, ends))
+
     def _park(
         self,
         record_of: Callable[[int], Record],
@@ -337,10 +356,10 @@ def _admitted(
 def _worth_another_try(failures: Failures, ledger: Ledger) -> Iterator[tuple[Work, HintferryError]]:
     """Faults, and rows that must part from a bad neighbour; what is hopeless is settled."""
     for work, error in failures:
-        is_ones_own = isinstance(error, Unprocessable | Overwhelmed)
+        is_ones_own = isinstance(error, Unprocessable | Overwhelmed | Troubled)
         if is_ones_own and isinstance(work, RowWork) and len(work.rows) > 1:
             yield from ((alone, BAD_NEIGHBOUR) for alone in work.split())
-        elif isinstance(error, Unprocessable | Fenced):
+        elif isinstance(error, Unprocessable | Fenced | InDoubt):
             ledger.failed(work.records, error)
         else:
             yield work, error

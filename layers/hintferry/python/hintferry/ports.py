@@ -65,6 +65,10 @@ class Source(Protocol):
     def pages(self, work: SliceWork) -> Iterator[Snapshot]:
         """The rows of a slice page by page, at least one page. Raises HintferryError."""
 
+    def neighbours(self, work: Work) -> list[RowWork]:
+        """A few other rows, found now, of the partitions that follow: most likely of the same
+        replicas. Raises HintferryError."""
+
 
 class Target(Protocol):
     """Keyspaces, written at LOCAL_QUORUM."""

@@ -19,12 +19,13 @@ from hintferry.core.errors import (
     HintferryError,
     LateAnswer,
     Overwhelmed,
+    Side,
     StaleRead,
-    Stuck,
+    Troubled,
     Unrepresentable,
 )
 from hintferry.core.hint import Bound, Slice
-from hintferry.core.limits import RESERVE_S, STALE_AFTER_S
+from hintferry.core.limits import REQUEST_TIMEOUT_S, RESERVE_S, STALE_AFTER_S
 from hintferry.core.plan import plan_row, plan_rows
 from hintferry.core.rows import Remove, Row, Snapshot, Statement
 from hintferry.core.schema import Key
@@ -32,6 +33,9 @@ from hintferry.ports import Clock, Deadline, Source, Target, Write
 
 CUTS = (10_000, 1_000, 100, 10)
 """Rows of the target in a part, where the source fails to read a slice as a whole."""
+
+CUT_RESERVE_S = RESERVE_S + 4 * REQUEST_TIMEOUT_S
+"""A part that is not answered has taken the time of several requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,28 +88,37 @@ class Reconciler:
         """
         try:
             return self._walk(work)
-        except Overwhelmed:
-            for rows in CUTS:
-                cut = Bound(self._target_key(rows, work))
-                part = replace(work, slice=Slice(work.slice.start, cut))
-                try:
-                    rest = self._walk(part)
-                except Overwhelmed:
-                    continue
-                start = replace(cut, inclusive=False) if rest is None else rest.start
-                return Slice(start, work.slice.end)
-        raise Stuck("the source fails to read even a few rows of it")
+        except (Overwhelmed, Troubled) as error:
+            failure: HintferryError = error
+            if isinstance(error, Troubled) and not self._is_served_beside(work, error):
+                raise
+        for rows in CUTS:
+            if isinstance(failure, Troubled) and self.deadline.remaining() < CUT_RESERVE_S:
+                break
+            key = self._target_key(rows, work)
+            if key is None:
+                break
+            part = replace(work, slice=Slice(work.slice.start, Bound(key)))
+            try:
+                rest = self._walk(part)
+            except (Overwhelmed, Troubled) as error:
+                failure = error
+                continue
+            return Slice(rest.start if rest else Bound(key, inclusive=False), work.slice.end)
+        raise failure
 
-    def _target_key(self, rows: int, work: SliceWork) -> Key:
-        """The key of the target's n-th row in the slice, or of its last."""
+    def _is_served_beside(self, work: SliceWork, error: Troubled) -> bool:
+        """Whether the source, where it failed at this slice, serves the rows that follow it."""
+        return error.side is Side.SOURCE and bool(self.source.neighbours(work))
+
+    def _target_key(self, rows: int, work: SliceWork) -> Key | None:
+        """The key of the target's n-th row in the slice, or of its last; None where it has none."""
         table, key = self.source.table(work.table), None
         for page in self.target.rows(table, work.partition, work.slice):
             key = next(islice(page, min(rows, len(page)) - 1, None)) if page else key
             rows -= len(page)
             if rows <= 0:
                 break
-        if key is None:
-            raise Stuck("the source fails to read it, and no rows of the target tell where to cut")
         return key
 
     def _walk(self, work: SliceWork) -> Slice | None:

@@ -1,18 +1,20 @@
 """How a range of tokens is walked, past whatever is in the way.
 
-A side that serves others but fails to read a range (too many tombstones) is asked for its halves,
-down to single tokens; after a fault the walk goes on from where it had come to.
+A side that serves others but fails to read a range is asked for its halves, down to single tokens:
+at once where it says that the range is too much (tombstones), after several attempts where it does
+not say why. After a fault the walk goes on from where it had come to.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from hintferry.core.errors import ClockFault, LeaseLost, Overwhelmed, SideFault, StaleRead
+from hintferry.core.errors import ClockFault, LeaseLost, Overwhelmed, SideFault, StaleRead, Troubled
 from hintferry.core.tokens import TokenRange
 from hintferry.ports import Clock
 
 ATTEMPTS = 6
+ATTEMPTS_WHEN_TROUBLED = 2
 FIRST_PAUSE_S = 0.5
 
 PASSING = (SideFault, StaleRead, ClockFault, LeaseLost)
@@ -30,7 +32,7 @@ def walk(
     `unread` is told of each token that a side fails to read. Raises HintferryError, a passing one
     only after several attempts without progress.
     """
-    todo, failed = [part], 0
+    todo, failed, patience = [part], 0, ATTEMPTS
     while todo:
         rest = todo.pop()
         try:
@@ -38,13 +40,22 @@ def walk(
                 rest, failed = TokenRange(token, rest.upto), 0
                 yield
         except Overwhelmed:
-            if rest.width > 1:
-                todo += reversed(rest.halves())
-            else:
-                unread(rest.upto)
-        except PASSING:
+            _divide(rest, todo, unread)
+        except PASSING as error:
             failed += 1
-            if failed == ATTEMPTS:
+            if failed < patience:
+                clock.sleep(FIRST_PAUSE_S * 2**failed)
+                todo.append(rest)
+            elif not isinstance(error, Troubled):
                 raise
-            clock.sleep(FIRST_PAUSE_S * 2**failed)
-            todo.append(rest)
+            else:
+                # Less is asked for from now on, soon: what fails is a row's own.
+                patience = ATTEMPTS_WHEN_TROUBLED
+                _divide(rest, todo, unread)
+
+
+def _divide(part: TokenRange, todo: list[TokenRange], unread: Callable[[int], None]) -> None:
+    if part.width > 1:
+        todo += reversed(part.halves())
+    else:
+        unread(part.upto)

@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.wait_seconds,
         tuple(options.peers),
         options.control,
+        options.parent,
     )
     try:
         asyncio.run(serve(settings, _announce))
@@ -62,6 +63,9 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="ADDRESS",
         help="also listen on this address, and show it in system.peers; may be repeated",
+    )
+    command.add_argument(
+        "--parent", type=int, metavar="PID", help="end when this process, which started it, has"
     )
     command.add_argument(
         "--control", type=_loopback, metavar="HOST:PORT", help="control port for tests (loopback)"

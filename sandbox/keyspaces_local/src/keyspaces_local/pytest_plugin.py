@@ -4,6 +4,7 @@ Owns the process and its state directory; the Cassandra behind it is the test ru
 """
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -56,6 +57,7 @@ def keyspaces_local(
         *(sys.executable, "-m", "keyspaces_local", "serve", "--state", str(home)),
         *("--listen", f"{_HOST}:{port}", "--control", f"{_HOST}:{control}"),
         *("--backend", str(pytestconfig.getini(BACKEND)), "--region", _REGION),
+        *("--parent", str(os.getpid())),
     ]
     with _running(command, home / "log"):
         keys = json.loads((home / FILE).read_text())

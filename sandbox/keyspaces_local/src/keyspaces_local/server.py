@@ -23,6 +23,7 @@ from keyspaces_local.views import RELEASE, SCHEMA_VERSION, system_views
 
 _POLL = 0.25
 _CLOSING = 2.0
+_LOOK_SECONDS = 0.5
 _COPIES = 3
 
 
@@ -45,6 +46,8 @@ class Settings:
     wait_seconds: float
     peers: tuple[str, ...] = ()
     control: Address | None = None
+    parent: int | None = None
+    """The process that started this one, where it is to end with it."""
 
 
 async def serve(settings: Settings, announce: Callable[[], None]) -> None:
@@ -53,13 +56,22 @@ async def serve(settings: Settings, announce: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    watching = loop.create_task(_end_with(settings.parent, stop))
     admin = AdminSession(settings.backend)
     try:
         starting = loop.create_task(open_endpoint(settings, admin))
         if await _unless_stopped(starting, stop):
             await _run(settings, starting.result(), announce, stop)
     finally:
+        watching.cancel()
         admin.close()
+
+
+async def _end_with(parent: int | None, stop: asyncio.Event) -> None:
+    """However the parent ended: this process then has another."""
+    while parent in (None, os.getppid()):
+        await asyncio.sleep(_LOOK_SECONDS)
+    stop.set()
 
 
 async def _unless_stopped(work: asyncio.Task[Endpoint], stop: asyncio.Event) -> bool:

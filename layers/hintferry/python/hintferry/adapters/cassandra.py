@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from struct import pack
 from typing import Any
@@ -11,22 +11,23 @@ from typing import Any
 from cassandra.query import BoundStatement
 
 from hintferry.adapters import cql
-from hintferry.adapters.faults import NO_ANSWER, translate
-from hintferry.adapters.paging import pages
-from hintferry.adapters.patience import Patience
+from hintferry.adapters.catalog import execute_raw
+from hintferry.adapters.faults import translate
+from hintferry.adapters.paging import FIRST_ROWS, pages
 from hintferry.adapters.rawcql import RawRows
 from hintferry.adapters.rowshape import RowShape, row_shape
 from hintferry.adapters.session import DRIVER_ERRORS, PAGE_ROWS, CqlSession
 from hintferry.adapters.source_catalog import SourceCatalog
 from hintferry.adapters.window import in_flight
 from hintferry.core.coalesce import RowWork, SliceWork, StaticWork, Work
-from hintferry.core.errors import HintferryError, Overwhelmed
+from hintferry.core.errors import HintferryError
 from hintferry.core.rows import Row, Snapshot
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.core.slices import pieces
 from hintferry.ports import Clock
 
 READS_IN_FLIGHT = 96
+NEIGHBOURS = 3
 
 
 @dataclass(slots=True)
@@ -49,7 +50,6 @@ class CassandraSource:
         self._clock = clock
         self._ttl_off = ttl_off
         self._catalog = SourceCatalog(session)
-        self._patience = Patience()
 
     def table(self, table: TableId, altered_us: int = 0) -> Table:
         """The table, altered no earlier than then. Raises UnknownTable, SideFault."""
@@ -69,10 +69,8 @@ class CassandraSource:
             read = answer.item
             self._session.answered(answer.sent_at, answer.arrived_at, answer.error)
             if answer.error is not None:
-                yield read.work, self._failure(answer.error, read.work)
+                yield read.work, translate(self._session, answer.error)
             else:
-                self._session.has_served(read.statement)
-                self._patience.succeeded(_name(read.work))
                 rows = read.shape.rows(answer.rows, answer.arrived_at)
                 seen = Snapshot(read.shape.table, read.start, rows, arrived_at=answer.arrived_at)
                 yield _as_stored(read.work, read.shape.table, rows), seen
@@ -101,11 +99,27 @@ class CassandraSource:
     ) -> Iterator[tuple[int, RawRows, bool]]:
         values = [*work.partition, *bounds]
         try:
-            for page in pages(self._session, text, values, self._clock.read_start):
-                self._patience.succeeded(_name(work))
-                yield page
+            yield from pages(self._session, text, values, self._clock.read_start)
         except DRIVER_ERRORS as error:
-            raise self._failure(error, work) from error
+            raise translate(self._session, error) from error
+
+    def neighbours(self, work: Work) -> list[RowWork]:
+        """A few other rows, found now, of the partitions that follow: most likely of the same
+        replicas; from the ring's start where none follow. Raises HintferryError."""
+        table = self.table(work.table)
+        try:
+            return self._others(table, work)
+        except DRIVER_ERRORS as error:
+            self._session.doubt(error)
+            raise translate(self._session, error) from error
+
+    def _others(self, table: Table, work: Work) -> list[RowWork]:
+        after = execute_raw(self._session, cql.next_rows(table, NEIGHBOURS), list(work.partition))
+        found = list(_rows_beside(table, work, after))
+        if not found:
+            first = execute_raw(self._session, cql.first_rows(table, FIRST_ROWS), [])
+            found = list(_rows_beside(table, work, first))
+        return found[:NEIGHBOURS]
 
     def _reads(
         self,
@@ -145,22 +159,16 @@ class CassandraSource:
     def _with_ttl(self, table: Table) -> bool:
         return table.id not in self._ttl_off and not table.is_counter
 
-    def _failure(self, error: Exception, work: Work) -> HintferryError:
-        if isinstance(error, NO_ANSWER) and self._session.still_serves():
-            is_one_of_many = isinstance(work, RowWork) and len(work.rows) > 1
-            if is_one_of_many or self._patience.is_over(_name(work)):
-                return Overwhelmed("source: does not answer it, though it answers others")
-        return translate(self._session, error)
 
-
-def _name(work: Work) -> Hashable:
-    """What tells a piece of work from others when it comes again."""
-    part: Hashable = None
-    if isinstance(work, SliceWork):
-        part = work.slice
-    elif isinstance(work, RowWork):
-        part = tuple(work.rows)
-    return work.table, work.partition, part
+def _rows_beside(table: Table, work: Work, found: Iterable[Key]) -> Iterator[RowWork]:
+    """Work of each row that was found and that is none of this work's."""
+    width = len(table.partition_key)
+    for row in found:
+        partition, clustering = row[:width], row[width:]
+        is_its_own = isinstance(work, RowWork) and clustering in work.rows
+        # A partition that holds nothing but static columns shows no row.
+        if None not in clustering and not (partition == work.partition and is_its_own):
+            yield RowWork(table.id, partition, {clustering: ()})
 
 
 def _as_stored(

@@ -104,6 +104,18 @@ def scan_partitions(table: Table) -> str:
     return f"SELECT DISTINCT {names} FROM {_name(table)} WHERE {_between_tokens(table)}"
 
 
+def next_rows(table: Table, most: int) -> str:
+    """The first rows of the partitions that follow this one (its key) on the ring."""
+    names, marks = _names(_primary_key(table)), ", ".join("?" * len(table.partition_key))
+    where = f"{_token(table)} > token({marks})"
+    return f"SELECT {names} FROM {_name(table)} WHERE {where} PER PARTITION LIMIT 1 LIMIT {most}"
+
+
+def first_rows(table: Table, most: int) -> str:
+    """The first rows of the ring."""
+    return f"SELECT {_names(_primary_key(table))} FROM {_name(table)} LIMIT {most}"
+
+
 @_once
 def put(
     table: Table, columns: tuple[str, ...], with_row: bool, is_static: bool, with_ttl: bool

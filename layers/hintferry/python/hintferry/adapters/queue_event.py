@@ -14,7 +14,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from hintferry.core.errors import HintferryError, Undecodable
-from hintferry.core.hint import Record
+from hintferry.core.hint import Record, Trouble
 from hintferry.core.ledger import Outcome, Settled
 
 FIRST_WAIT_S = 15
@@ -101,9 +101,15 @@ def _record(body: Mapping[str, Any]) -> Record:
     """When it was appended is left out: how old the hint is says nothing of how fresh we are."""
     where = _position(body)
     if "hint" in body:
-        return Record(*where, None, None, json.dumps(body["hint"]).encode())
+        value = json.dumps(body["hint"]).encode()
+        return Record(*where, None, None, value, trouble=_trouble(body))
     record = body["record"]
     return Record(*where, None, _bytes(record["key"]), _bytes(record["value"]))
+
+
+def _trouble(body: Mapping[str, Any]) -> Trouble | None:
+    seen = body.get("trouble")
+    return seen and Trouble(float(seen["since"]), int(seen["times"]))
 
 
 def _refused(body: Mapping[str, Any], refusal: HintferryError) -> Record:

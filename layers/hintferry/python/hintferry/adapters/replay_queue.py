@@ -73,11 +73,13 @@ def _look(item: Later) -> tuple[Hint, int]:
 
 
 def _entry(index: int, item: Later) -> dict[str, Any]:
-    body = {
+    body: dict[str, Any] = {
         "version": VERSION,
         "reason": item.hint.errand.value,
         "table": str(item.hint.table),
         "hint": hint_record.encode(item.hint),
     }
+    if item.trouble is not None:
+        body["trouble"] = {"since": item.trouble.since, "times": item.trouble.times}
     delay_s = item.delay_s + SHARED_WITHIN_S if item.delay_s else 0
     return {"Id": str(index), "MessageBody": json.dumps(body), "DelaySeconds": delay_s}

@@ -8,7 +8,7 @@ from enum import Enum
 from struct import pack
 from typing import cast
 
-from cassandra import ConsistencyLevel, ReadFailure
+from cassandra import ConsistencyLevel
 
 from hintferry.adapters import cql
 from hintferry.adapters.agreement import Agreement
@@ -18,7 +18,7 @@ from hintferry.adapters.paging import pages
 from hintferry.adapters.rawcql import RawRows
 from hintferry.adapters.rowshape import RowShape
 from hintferry.adapters.session import DRIVER_ERRORS, CqlSession
-from hintferry.core.errors import HintferryError, Overwhelmed, Side
+from hintferry.core.errors import HintferryError, Overwhelmed, Side, Troubled, Unavailable
 from hintferry.core.rows import ScanPage
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.core.tokens import TokenRange
@@ -80,12 +80,17 @@ class TokenScan:
             raise self._failure(error) from error
 
     def _failure(self, error: Exception) -> HintferryError:
-        """Whoever says that it failed is well otherwise; one that says nothing is asked again."""
+        """A side that is well otherwise is asked for less; it decides what more is said of it."""
         self._session.doubt(error)
-        is_unanswered = isinstance(error, NO_ANSWER) and self._session.still_serves()
-        if is_unanswered or isinstance(error, ReadFailure):
-            return Overwhelmed(f"{self._session.side.value}: fails to read these tokens: {error}")
-        return translate(self._session, error)
+        found = translate(self._session, error)
+        is_unanswered = isinstance(error, NO_ANSWER)
+        if not is_unanswered and not isinstance(found, Troubled):
+            return found
+        if not self._session.still_serves():
+            return Unavailable(self._session.side, str(error))
+        if is_unanswered:
+            return Overwhelmed(f"{self._session.side.value}: does not answer these tokens in time")
+        return found
 
     def _with_ttl(self, table: Table) -> bool:
         return table.id not in self._ttl_off and not table.is_counter

@@ -24,7 +24,7 @@ from cassandra import (
 )
 from cassandra.cluster import Cluster, NoHostAvailable
 from cassandra.connection import ConnectionException
-from cassandra.protocol import OverloadedErrorMessage
+from cassandra.protocol import ErrorMessage, OverloadedErrorMessage
 from cassandra.query import BoundStatement
 
 from hintferry.adapters import cql
@@ -50,7 +50,9 @@ LATENCIES = 10_000
 """As many as the largest batch has records."""
 
 
-DRIVER_ERRORS = (DriverException, NoHostAvailable, ConnectionException)
+DRIVER_ERRORS = (DriverException, NoHostAvailable, ConnectionException, ErrorMessage)
+"""What a request raises; an ErrorMessage is a server's answer that the driver has no class for."""
+
 ASKS_FOR_LESS = (OverloadedErrorMessage, ReadTimeout, WriteTimeout, OperationTimedOut)
 """Keyspaces shows throttling as a time-out that no replica answered."""
 

@@ -9,10 +9,12 @@ HintferryError
 │   └── Stuck                  it makes no progress although both sides serve
 ├── SideFault              a whole side cannot serve now: back off, then return the records
 │   ├── Unavailable            down, or too slow
-│   │   └── Unreachable            no connection to it can be made
+│   │   ├── Unreachable            no connection to it can be made
+│   │   └── Troubled               it failed at this and does not say whose fault that is
+│   │       └── InDoubt                counters that may have been written: wait for their lease
 │   ├── Masked                 it shows other values than it stores
 │   └── Throttled              asked for less
-├── Overwhelmed            a side that serves others fails to read this: ask for less, or park it
+├── Overwhelmed            a side says that this is too much to read: ask for less, or park it
 ├── Fenced                 its table was cut over: skip the record
 ├── LeaseLost              another worker counts this partition now: return the records
 ├── StaleRead              too much time passed between read and write: read again
@@ -90,7 +92,7 @@ class SideFault(HintferryError):
 
     def __init__(self, side: Side, text: str) -> None:
         super().__init__(f"{side.value}: {text}")
-        self.side = side
+        self.side, self.text = side, text
 
 
 class Unavailable(SideFault):
@@ -99,6 +101,17 @@ class Unavailable(SideFault):
 
 class Unreachable(Unavailable):
     """No connection to the side can be made."""
+
+
+class Troubled(Unavailable):
+    """The side failed at this key or slice, and does not say whose fault that is.
+
+    Handled as the side's own, until minutes have shown that it is the key's (`hintferry.patience`).
+    """
+
+
+class InDoubt(Troubled):
+    """Counters that may have been written: nothing more of them until their lease has run out."""
 
 
 class Masked(SideFault):
@@ -110,7 +123,7 @@ class Throttled(SideFault):
 
 
 class Overwhelmed(HintferryError):
-    """A side that serves others fails to read this key or slice."""
+    """A side says that this key or slice is too much to read."""
 
 
 class Fenced(HintferryError):

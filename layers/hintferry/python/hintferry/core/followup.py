@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hintferry.core.coalesce import SliceWork, Work
-from hintferry.core.hint import Bound, Errand, Hint, Scope, Slice
+from hintferry.core.hint import Bound, Errand, Hint, Scope, Slice, Trouble
 from hintferry.core.limits import SECOND_LOOK_AFTER_S
 
 
@@ -20,6 +20,7 @@ class Later:
 
     hint: Hint
     delay_s: int
+    trouble: Trouble | None = None
 
 
 def followups(work: Work, rest: Slice | None) -> list[Later]:

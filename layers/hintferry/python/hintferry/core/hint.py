@@ -79,12 +79,21 @@ class Nothing:
     """A record that by design says nothing, such as the null value that follows a delete."""
 
 
+class Trouble(NamedTuple):
+    """Since when (epoch seconds), and at how many deliveries, a side has failed at a hint although
+    it served the neighbours of its key."""
+
+    since: float
+    times: int
+
+
 class Record(NamedTuple):
     """One record as the event source delivered it; topic, partition and offset name it.
 
     `appended_at_ms`: when the broker appended it (milliseconds since the epoch), or None where
     the stamp is a producer's own and so says nothing. `refusal`: why the record itself could not
     be had, where it lies elsewhere; it ends as that says, and `value` is what named it.
+    `trouble`: what was seen of it before it was put into the replay queue.
     """
 
     topic: str
@@ -94,3 +103,4 @@ class Record(NamedTuple):
     key: bytes | None
     value: bytes | None
     refusal: HintferryError | None = None
+    trouble: Trouble | None = None

@@ -25,6 +25,8 @@ class SkipReason(Enum):
     FENCED = "fenced"
     COVERED = "covered"
     """What it speaks of was read and written after it had come to the topic."""
+    POSTPONED = "postponed"
+    """A side failed at it though it served its neighbours: it waits in the replay queue."""
 
 
 class ConservationError(HintferryError):

@@ -45,3 +45,8 @@ since it was measured. No hint is read for before the clock has passed its stamp
 
 NODES_APART_S = 1.0
 """How far apart the clocks of the source's nodes may be: each counts times to live by its own."""
+
+STUCK_AFTER_S = 300.0
+STUCK_AFTER_TIMES = 5
+"""A key that a side has failed at for so long, and at so many deliveries, while it served the
+neighbours each time, is its own trouble."""

@@ -96,7 +96,8 @@ class Filled(Sums):
     """Keys; those of a page that had to be read again count each time."""
 
     parked: int = 0
-    """Keys that the target refuses for what they are."""
+    """Keys that the target refuses for what they are, or at which a side fails and that wait in
+    the replay queue."""
 
     unread: int = 0
     """Single tokens that the source fails to read although it serves others."""

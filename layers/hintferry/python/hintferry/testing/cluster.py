@@ -168,6 +168,10 @@ class ReplicatedCluster:
     ) -> dict[int, PartitionState]:
         return {replica: self._partition(replica, table, partition) for replica in asked}
 
+    def partitions(self, table: Table) -> set[Key]:
+        """The partitions that any replica knows of a table."""
+        return {key for one in self.replicas for name, key in one.partitions if name == table.id}
+
     def _partition(self, replica: int, table: Table, partition: Key) -> PartitionState:
         return self.replicas[replica].partition(table.id, partition)
 

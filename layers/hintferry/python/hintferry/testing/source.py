@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from random import Random
 
-from hintferry.core.coalesce import RowWork, SliceWork, StaticWork
+from hintferry.core.coalesce import RowWork, SliceWork, StaticWork, Work
 from hintferry.core.errors import HintferryError, Overwhelmed, Side, Unavailable
 from hintferry.core.limits import REQUEST_TIMEOUT_S
 from hintferry.core.rows import Row, Snapshot
@@ -21,6 +21,8 @@ from hintferry.testing.cluster import QUORUM, REPLICAS, ReplicatedCluster, known
 from hintferry.testing.partition import PartitionState, lies_in
 from hintferry.testing.points import Hook, Point, nowhere
 from hintferry.testing.rowstate import RowState
+
+NEIGHBOURS = 3
 
 Read = tuple[RowWork | StaticWork, Snapshot | HintferryError]
 
@@ -88,6 +90,17 @@ class ReplicatedSource:
                 yield replace(page, is_last=page.is_last and is_end)
                 if page.rows and page.is_last and not is_end:
                     yield Snapshot(table, page.read_start, {}, is_last=False)
+
+    def neighbours(self, work: Work) -> list[RowWork]:
+        """Rows that any replica knows, of partitions other than this one."""
+        table, asked = self.table(work.table), self._some_replicas()
+        beside = self._cluster.partitions(table) - {work.partition}
+        rows = (
+            RowWork(table.id, partition, {key: ()})
+            for partition in sorted(beside)
+            for key in self._cluster.keys(table, partition, asked)
+        )
+        return list(islice(rows, NEIGHBOURS))
 
     def _pages(self, table: Table, partition: Key, piece: Piece) -> Iterator[Snapshot]:
         after, is_last = None, False
