@@ -250,7 +250,7 @@ def test_a_report_is_matched_by_the_host_id_where_the_guard_knows_it() -> None:
 
 VOIDED = [
     (lambda said: said.since.update({host_of(ADDRESSES[2]): 2}), "lost its capture"),
-    (lambda said: setattr(said, "shape", replace(said.shape, columns="2")), "column was added"),
+    (lambda said: setattr(said, "shape", replace(said.shape, altered_us=2)), "was altered"),
 ]
 
 

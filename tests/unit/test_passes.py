@@ -26,7 +26,7 @@ FILLED = Pass(
 VERIFIED = Pass(
     ORDERS, Verb.VERIFY, 2_000.0, 2_001.0, at_all=True, is_clean=False, sums={"extra": 1}
 )
-PROVED = dataclasses.replace(VERIFIED, began=3_000.0, proof=Proof(Shape("i", "c"), {"host": 7}))
+PROVED = dataclasses.replace(VERIFIED, began=3_000.0, proof=Proof(Shape("i", 5), {"host": 7}))
 
 
 class ControlTable:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from struct import unpack
 from typing import Any
 from uuid import UUID
@@ -90,31 +89,21 @@ class CqlCaptures:
         return [_told(host, answer) for host, answer in asked]
 
     def _ask_states(self) -> dict[str, CaptureState]:
-        states = (
-            (str(UUID(bytes=host)), _capture_state(text))
-            for host, text in self._rows_if_there(cql.CAPTURES, [])
-        )
+        try:
+            rows = self._execute(cql.CAPTURES, [])
+        except InvalidRequest:
+            # The table is not there, so nobody could tell anything.
+            return {}
+        states = ((str(UUID(bytes=host)), _capture_state(text)) for host, text in rows)
         return {host: state for host, state in states if state is not None}
 
     def _shape(self, table: TableId) -> Shape:
         names = [table.keyspace.encode(), table.name.encode()]
-        ids = self._execute(cql.TABLE_ID, names)
-        if not ids:
+        rows = self._execute(cql.TABLE_NOW, names)
+        if not rows:
             raise UnknownTable(f"the source has no table {table}")
-        rows = [
-            [cell.hex() for cell in row if cell is not None]
-            for text in (cql.SHAPE_COLUMNS, cql.DROPPED_COLUMNS, cql.COLUMN_MASKS)
-            for row in sorted(self._rows_if_there(text, names))
-        ]
-        digest = sha256(json.dumps(rows).encode()).hexdigest()
-        return Shape(str(UUID(bytes=ids[0][0])), digest[:16])
-
-    def _rows_if_there(self, text: str, values: list[bytes]) -> list[tuple[bytes, ...]]:
-        """Those of a table that may not be there: `captures`, and what a later Cassandra has."""
-        try:
-            return self._execute(text, values)
-        except InvalidRequest:
-            return []
+        ((ident, altered),) = rows
+        return Shape(str(UUID(bytes=ident)), unpack(">q", altered)[0])
 
     def _execute(self, text: str, values: list[bytes]) -> list[tuple[bytes, ...]]:
         try:
@@ -147,14 +136,14 @@ def as_tree(proved: Proof | None) -> dict[str, Any] | None:
     if proved is None:
         return None
     shape = proved.shape
-    return {"id": shape.table_id, "columns": shape.columns, "since": dict(proved.since)}
+    return {"id": shape.table_id, "altered_us": shape.altered_us, "since": dict(proved.since)}
 
 
 def from_tree(tree: Mapping[str, Any] | None) -> Proof | None:
     """The proof that was written so."""
     if tree is None:
         return None
-    return Proof(Shape(tree["id"], tree["columns"]), tree["since"])
+    return Proof(Shape(tree["id"], tree["altered_us"]), tree["since"])
 
 
 def _told(host: Any, answer: Any) -> _Told:

@@ -240,19 +240,12 @@ connector of each node says that it captures."""
 
 CLUSTER = "SELECT cluster_name, data_center, partitioner FROM system.local"
 SETTINGS = "SELECT name, value FROM system_views.settings"
-TABLE_ID = "SELECT id FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?"
-SHAPE_COLUMNS = (
-    "SELECT column_name, type, kind, position, clustering_order FROM system_schema.columns"
+TABLE_NOW = (
+    "SELECT id, WRITETIME(gc_grace_seconds) FROM system_schema.tables"
     " WHERE keyspace_name = ? AND table_name = ?"
 )
-DROPPED_COLUMNS = (
-    "SELECT column_name, dropped_time FROM system_schema.dropped_columns"
-    " WHERE keyspace_name = ? AND table_name = ?"
-)
-COLUMN_MASKS = (
-    "SELECT column_name, function_keyspace, function_name FROM system_schema.column_masks"
-    " WHERE keyspace_name = ? AND table_name = ?"
-)
+"""The id, and when the table was last altered (microseconds): each ALTER writes this row anew."""
+
 NODE_ITSELF = "SELECT host_id, schema_version, truncated_at FROM system.local"
 CAPTURES = "SELECT host_id, state FROM hintferry.captures"
 SET_MARKER = "INSERT INTO hintferry.markers (name, written) VALUES (?, ?)"

@@ -8,7 +8,7 @@ from hintferry.core.capture import CapturedTable, CaptureState, NodeState, Shape
 from hintferry.core.schema import TableId
 
 ADDRESSES = ("10.0.1.11", "10.0.2.11", "10.0.3.11")
-SHAPE = Shape("id 1", "columns 1")
+SHAPE = Shape("id 1", 1)
 VERSION = "schema 1"
 
 
