@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -19,6 +18,7 @@ from rich.console import Console
 from hintferry.adapters.session import CqlSession
 from hintferry.adapters.sigv4 import sign
 from hintferry.core.errors import Side, UnknownTable, Unreachable
+from hintferry.core.limits import CUT_OVER_WAIT_S
 from hintferry_cli import app
 from hintferry_cli.cost import command
 from hintferry_cli.cutover import command as cutover
@@ -29,6 +29,7 @@ from hintferry_cli.sweep import view
 from tests.cli.sources import LOOK
 from tests.cli.test_schema_command import HEAD
 from tests.cli.test_sweep_command import run_of
+from tests.unit.test_cutover import Scene
 
 
 @pytest.fixture
@@ -129,16 +130,23 @@ def test_a_pass_that_is_stopped_says_how_it_goes_on(
     assert capsys.readouterr().err == "stopped; run it again to go on from here\n"
 
 
-def test_a_cut_over_that_is_stopped_says_that_the_fence_is_set(
+def test_a_cut_over_that_is_stopped_says_what_is_left_of_the_fence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def hand_over() -> Iterator[float]:
-        yield 60.0
+    scene = Scene()
+
+    def stop(seconds: float) -> None:
+        scene.time.advance(6_000_000)
         raise KeyboardInterrupt
 
-    look = SimpleNamespace(standing=Standing.OPEN)
-    monkeypatch.setattr(cutover, "_watched", lambda *_: look)
-    out, keeper = StringIO(), SimpleNamespace(hand_over=hand_over)
+    monkeypatch.setattr(
+        cutover, "_watched", lambda *_: SimpleNamespace(standing=Standing.OPEN, fence=None)
+    )
+    monkeypatch.setattr(scene.clock, "sleep", stop)
+    out = StringIO()
     with pytest.raises(KeyboardInterrupt):
-        cutover._cut_over(keeper, Console(file=out, width=200))  # type: ignore[arg-type]
-    assert "the fence is set, but was not waited out; run it again, or --undo" in out.getvalue()
+        cutover._cut_over(scene.keeper, Console(file=out, width=200))
+    assert "the fence is set, and 44 s of it are not waited out" in out.getvalue()
+    monkeypatch.undo()
+    assert cutover._cut_over(scene.keeper, Console(file=out)).standing is Standing.CUT_OVER
+    assert scene.clock.now() - scene.began >= CUT_OVER_WAIT_S

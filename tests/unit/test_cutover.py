@@ -29,7 +29,8 @@ class Scene:
     """A table that is ready to be cut over."""
 
     def __init__(self) -> None:
-        self.clock = ScriptedClock(SimulatedTime())
+        self.time = SimulatedTime()
+        self.clock = ScriptedClock(self.time)
         self.around, self.fences = ScriptedSurroundings(), MemoryFences()
         self.passes, self.captures = MemoryPasses(), ScriptedCaptures(self.clock.now)
         now = self.began = self.clock.now()
