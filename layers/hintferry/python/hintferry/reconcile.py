@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 
 from hintferry.core.coalesce import RowWork, SliceWork, Work
 from hintferry.core.compare import same
@@ -28,7 +28,8 @@ from hintferry.core.hint import Bound, Slice
 from hintferry.core.limits import REQUEST_TIMEOUT_S, RESERVE_S, STALE_AFTER_S
 from hintferry.core.plan import plan_row, plan_rows
 from hintferry.core.rows import Remove, Row, Snapshot, Statement
-from hintferry.core.schema import Key
+from hintferry.core.schema import Key, Table
+from hintferry.core.slices import bounded
 from hintferry.ports import Clock, Deadline, Source, Target, Write
 
 CUTS = (10_000, 1_000, 100, 10)
@@ -114,7 +115,8 @@ class Reconciler:
     def _target_key(self, rows: int, work: SliceWork) -> Key | None:
         """The key of the target's n-th row in the slice, or of its last; None where it has none."""
         table, key = self.source.table(work.table), None
-        for page in self.target.rows(table, work.partition, work.slice):
+        part = bounded(work.slice, table.clustering) or work.slice
+        for page in self.target.rows(table, work.partition, part):
             key = next(islice(page, min(rows, len(page)) - 1, None)) if page else key
             rows -= len(page)
             if rows <= 0:
@@ -123,6 +125,10 @@ class Reconciler:
 
     def _walk(self, work: SliceWork) -> Slice | None:
         """Page by page as far as it goes; the rest comes back. Raises where it gets nowhere."""
+        table = self.source.table(work.table)
+        around = bounded(work.slice, table.clustering)
+        if around is not None:
+            return self._by_keys(work, table, around)
         start = work.slice.start
         try:
             for seen, part in intervals(self.source.pages(work), work.slice):
@@ -137,6 +143,26 @@ class Reconciler:
             if start == work.slice.start:
                 raise
         return Slice(start, work.slice.end)
+
+    def _by_keys(self, work: SliceWork, table: Table, around: Slice) -> Slice | None:
+        """Ask the source for each row of the target, then write each row of the source.
+
+        So it is done where the target cannot bound the slice. It is shown a slice `around`, and a
+        row outside the slice that is made equal too does no harm.
+        """
+        for found in self.target.rows(table, work.partition, around):
+            self._ask_for(work, found)
+            if self._is_short_of_time():
+                return work.slice
+        for seen, part in intervals(self.source.pages(work), work.slice):
+            rows = seen.rows.items()
+            made = [self._difference(key, row, None, seen) for key, row in rows]
+            self._write(work, seen, list(chain.from_iterable(made)))
+            if seen.is_last:
+                break
+            if self._is_short_of_time():
+                return Slice(Bound(part.end.values, inclusive=False), work.slice.end)
+        return None
 
     def _make_equal(self, work: SliceWork, seen: Snapshot, part: Slice) -> Key | None:
         """None when all is equal, or the target's key up to which it is: the page ages, time runs.

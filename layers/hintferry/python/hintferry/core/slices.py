@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from hintferry.core.cql_type import TypeKind, parse
 from hintferry.core.hint import Bound, Slice
 from hintferry.core.schema import Column, Key
 
@@ -29,6 +30,22 @@ class Piece:
     def values(self) -> list[bytes]:
         """The prefix and the bounds, in the order in which conditions on them are bound."""
         return [*self.prefix, *(bound[1] for bound in (self.after, self.before) if bound)]
+
+
+def bounded(slice_: Slice, clustering: Sequence[Column]) -> Slice | None:
+    """Return the least slice around this one that Keyspaces can bound; None where it can this one.
+
+    It compares a frozen collection, tuple or user type by equality only.
+    """
+    frozen = [parse(column.cql_type).kind is TypeKind.FROZEN for column in clustering]
+    if not any(frozen):
+        return None
+    most = frozen.index(True)
+    start, end = (
+        bound if len(bound.values) <= most else Bound(bound.values[:most])
+        for bound in (slice_.start, slice_.end)
+    )
+    return Slice(start, end)
 
 
 def pieces(slice_: Slice, clustering: Sequence[Column]) -> Iterator[Piece]:
