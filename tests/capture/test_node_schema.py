@@ -1,13 +1,9 @@
 """What capture makes of a node's schema tables: one thing not understood costs only its users."""
 
-import subprocess
-
 import pytest
 
-from sandbox import java
-from sandbox.cassandra import JVM_OPTIONS
 from sandbox.release import Release
-from tools import places
+from tests.capture import programs
 
 pytestmark = pytest.mark.slow
 
@@ -73,22 +69,8 @@ public class TryNodeSchema {
 @pytest.fixture(scope="module")
 def told(release: Release, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     home = tmp_path_factory.mktemp("schema")
-    source = home / "TryNodeSchema.java"
-    source.write_text(PROGRAM)
-    jars = [str(release.capture), *places.classpath(release.connector).read_text().split()]
-    needed = [jar for jar in jars if "cassandra-all" in jar or jar == str(release.capture)]
-    compiler = places.classpath("compiler").read_text().strip()
-    options = ["-17", "-nowarn", "-proc:none", "-cp", ":".join(needed), "-d", str(home)]
-    _run(str(places.java()), "-jar", compiler, *options, str(source))
-    logging = f"-Dlogback.configurationFile=file://{places.ROOT}/sandbox/conf/logback-connector.xml"
-    command = java.command(
-        release.connector,
-        "hintferry.capture.TryNodeSchema",
-        heap_mb=256,
-        options=[*release.agent, JVM_OPTIONS, logging],
-        extra=[home, release.capture],
-    )
-    lines = [line.partition(" ") for line in _run(*command).splitlines() if "." in line]
+    output = programs.run("TryNodeSchema", PROGRAM, release, home)
+    lines = [line.partition(" ") for line in output.splitlines() if "." in line]
     return {name: known for name, _, known in lines}
 
 
@@ -111,9 +93,3 @@ def test_what_is_not_understood_costs_only_itself_and_says_why(told: dict[str, s
 def test_views_and_cassandras_own_tables_are_ignored(told: dict[str, str]) -> None:
     assert (told["shop.by_v"], told["system_auth.roles"]) == ("ignored", "ignored")
     assert told["shop.uncaptured"] == "not wanted"
-
-
-def _run(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
