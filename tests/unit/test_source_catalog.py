@@ -311,3 +311,49 @@ def test_before_cassandra_5_there_are_no_masks(nodes: Cluster, catalog: SourceCa
     for host in nodes.hosts:
         host.has_masks = False
     assert columns(catalog) == ["a"]
+
+
+def test_what_other_nodes_tell_counts_while_one_is_silent(
+    nodes: Cluster, catalog: SourceCatalog
+) -> None:
+    assert columns(catalog) == ["a"]
+    nodes.hosts[0].schema, nodes.hosts[2].is_silent = NEW, True
+    assert columns(catalog, NEW.altered_us) == ["a", "c"]
+
+
+def test_a_table_that_is_dropped_on_one_node_after_the_other_ends_as_unknown(
+    nodes: Cluster, catalog: SourceCatalog
+) -> None:
+    assert columns(catalog) == ["a"]
+    nodes.hosts[0].schema = ABSENT
+    assert looked_at_by(nodes, catalog, 30) == [["a"]] * 30
+    for host in nodes.hosts:
+        host.schema = ABSENT
+    nodes.now += REMEMBER_FAILURE_S
+    with pytest.raises(UnknownTable):
+        catalog.table(ORDERS)
+
+
+def test_a_table_that_one_node_lacks_is_not_asked_for_at_each_look(
+    nodes: Cluster, catalog: SourceCatalog
+) -> None:
+    nodes.hosts[0].schema = ABSENT
+    looked_at_by(nodes, catalog, 3)
+    nodes.asked.clear()
+    looked_at_by(nodes, catalog, 30)
+    questions = [text for _, text in nodes.asked if "system_schema.columns" in text]
+    assert len(questions) < 12
+
+
+def test_a_sweep_of_a_table_that_no_node_tells_of_waits_or_ends(
+    nodes: Cluster, catalog: SourceCatalog
+) -> None:
+    assert columns(catalog) == ["a"]
+    for host in nodes.hosts:
+        host.schema = ABSENT
+    nodes.hosts[0].is_silent = True
+    with pytest.raises(Unavailable, match=r"10\.0\.0\.1 does not say"):
+        catalog.agreed(ORDERS)
+    nodes.hosts[0].is_silent = False
+    with pytest.raises(UnknownTable):
+        catalog.agreed(ORDERS)

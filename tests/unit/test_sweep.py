@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -20,7 +21,7 @@ from hintferry.core.errors import (
 from hintferry.core.hint import Errand, Scope
 from hintferry.core.limits import SECOND_LOOK_AFTER_S
 from hintferry.core.rows import Row
-from hintferry.core.schema import Key, Table
+from hintferry.core.schema import Key, Table, TableId
 from hintferry.core.tokens import WHOLE_RING, TokenRange, plan_ranges
 from hintferry.core.verdict import Tally, Verdict, judge, shown
 from hintferry.report import Finished
@@ -271,3 +272,42 @@ def test_a_row_of_nulls_counts_and_null_statics_do_not() -> None:
     row = Row((None,), (None,))
     assert judge(WIDE, row, None) is Verdict.MISSING
     assert shown(row) is None
+
+
+def equal_rows(sides: Sides, count: int) -> None:
+    for number in range(count):
+        partition = (b"%d" % number,)
+        row = sides.put(PLAIN, partition, (), {"a": b"1"})
+        sides.ours(PLAIN, partition, row)
+        sides.theirs(PLAIN, partition, row)
+
+
+def test_what_was_read_by_an_earlier_table_is_read_again_and_not_counted() -> None:
+    sides = Sides()
+    equal_rows(sides, 30)
+    read: list[TokenRange] = []
+
+    def altered_meanwhile(part: TokenRange) -> HintferryError | None:
+        if not read:
+            sides.cluster._tables[PLAIN.id] = replace(PLAIN, altered_us=1)
+        read.append(part)
+        return None
+
+    sides.target_scan.fails = altered_meanwhile
+    assert sides.verify(PLAIN, ranges=[WHOLE_RING]) == Tally(equal=30)
+    assert read[0] == read[1] == WHOLE_RING
+
+
+def test_no_range_is_swept_while_nodes_have_different_schemas(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sides = Sides()
+    equal_rows(sides, 3)
+
+    def differ(_table: TableId) -> Table:
+        raise Unavailable(Side.SOURCE, "its nodes do not have the same schema")
+
+    monkeypatch.setattr(sides.raw_source, "agreed", differ)
+    (end,) = [one for one in sides.sweep(PLAIN).verify([WHOLE_RING]) if isinstance(one, Finished)]
+    assert isinstance(end.error, Unavailable)
+    assert end.tally.seen == 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +58,8 @@ class SourceCatalog:
         self._nodes, self._masking = NodeSchema(session), Masking(session)
         self._known: dict[TableId, _Known] = {}
         self._failures: dict[TableId, _Failure] = {}
+        self._asked_all: dict[TableId, tuple[float, bytes]] = {}
+        """When all nodes were asked for a table, and at which version of the node in turn."""
         self._looked_at, self._host, self._version = float("-inf"), None, b""
         self._silent: tuple[float, SideFault | None] = (0.0, None)
         self._lock = threading.RLock()
@@ -66,7 +69,7 @@ class SourceCatalog:
         with self._lock:
             self._look()
             known = self._known.get(table)
-            if known is None or self._version not in known.versions:
+            if known is None or not self._is_up_to_date(table, known):
                 known = self._remembered(table, lambda: self._learned(table))
             if known.upto_us < altered_us:
                 known = self._remembered(table, lambda: self._caught_up(table, altered_us))
@@ -77,15 +80,21 @@ class SourceCatalog:
         """Return the table as all nodes have it now that answer."""
         with self._lock:
             self._look()
-            told = self._told_by_all(table, strict=False)
+            told, silent = self._told_by_all(table)
             newest = _newest(told)
             if newest is None:
-                raise UnknownTable(f"the source has no table {table}")
-            if any(one.table != newest for one in told):
-                raise _late(table)
+                self._caught_up(table, 0)
+            if newest is None or any(one.table != newest for one in told):
+                raise _late(table, silent)
             known = self._accept(table, newest, {one.version for one in told}, newest.altered_us)
             self._masking.check(known.table)
             return known.table
+
+    def _is_up_to_date(self, table: TableId, known: _Known) -> bool:
+        """Whether what the node in turn says is known, or all nodes were asked lately."""
+        at, version = self._asked_all.get(table, (float("-inf"), b""))
+        is_asked = version == self._version and time.monotonic() - at < REMEMBER_FAILURE_S
+        return is_asked or self._version in known.versions
 
     def _look(self) -> None:
         now = time.monotonic()
@@ -101,7 +110,7 @@ class SourceCatalog:
             raise
         self._silent, self._looked_at = (0.0, None), now
 
-    def _remembered(self, table: TableId, ask: Any) -> _Known:
+    def _remembered(self, table: TableId, ask: Callable[[], _Known]) -> _Known:
         failed = self._failures.get(table)
         if (
             failed is not None
@@ -110,7 +119,7 @@ class SourceCatalog:
         ):
             raise failed.error
         try:
-            known: _Known = ask()
+            known = ask()
         except (UnknownTable, SideFault) as error:
             self._failures[table] = _Failure(time.monotonic(), self._version, error)
             raise
@@ -126,32 +135,32 @@ class SourceCatalog:
 
     def _caught_up(self, table: TableId, altered_us: int) -> _Known:
         """The latest that any node says; where it is older than wanted, all must agree on it."""
-        told, known = self._told_by_all(table, strict=True), self._known.get(table)
-        newest, versions = _newest(told), {one.version for one in told}
-        if len(versions) == 1:
-            if newest is None:
-                self._known.pop(table, None)
-                raise UnknownTable(f"the source has no table {table}")
+        (told, silent), known = self._told_by_all(table), self._known.get(table)
+        self._asked_all[table] = time.monotonic(), self._version
+        newest = _newest(told)
+        is_agreed = not silent and len({one.version for one in told}) == 1
+        if is_agreed and newest is None:
             self._known.pop(table, None)
-            return self._accept(table, newest, versions, max(altered_us, newest.altered_us))
-        if known is None or (newest and newest.altered_us >= known.table.altered_us):
-            if newest is None:
-                raise _late(table)
-            known = self._accept(table, newest, versions, newest.altered_us)
-        if known.upto_us < altered_us:
-            raise _late(table)
+            raise UnknownTable(f"the source has no table {table}")
+        if newest and (is_agreed or known is None or newest.altered_us >= known.table.altered_us):
+            # A version at which the table is not there may be that of its end.
+            versions = {one.version for one in told if one.table is not None}
+            upto_us = max(newest.altered_us, altered_us if is_agreed else 0)
+            known = self._accept(table, newest, versions, upto_us)
+        if known is None or known.upto_us < altered_us:
+            raise _late(table, silent)
         return known
 
-    def _told_by_all(self, table: TableId, *, strict: bool) -> list[Told]:
-        """What the nodes say, a node a version. With `strict` each must answer."""
+    def _told_by_all(self, table: TableId) -> tuple[list[Told], list[Any]]:
+        """What the nodes say, a node a version; and those that do not answer."""
         by_version: dict[bytes, Any] = {}
+        silent: list[Any] = []
         for host, version in self._nodes.versions(self._host).items():
-            if version is not None:
+            if version is None:
+                silent.append(host)
+            else:
                 by_version.setdefault(version, host)
-            elif strict:
-                text = f"{host.address} does not say which schema it has"
-                raise Unavailable(Side.SOURCE, text)
-        return [self._nodes.told(host, table) for host in by_version.values()]
+        return [self._nodes.told(host, table) for host in by_version.values()], silent
 
     def _accept(self, table: TableId, found: Table, versions: set[bytes], upto_us: int) -> _Known:
         known = self._known.get(table)
@@ -171,6 +180,9 @@ def _newest(told: list[Told]) -> Table | None:
     return max(tables, key=lambda one: one.altered_us, default=None)
 
 
-def _late(table: TableId) -> Unavailable:
+def _late(table: TableId, silent: Sequence[Any]) -> Unavailable:
     text = f"its nodes do not have the same schema of {table} yet"
+    if silent:
+        nodes = ", ".join(str(host.address) for host in silent)
+        text = f"which schema of {table} it has, {nodes} does not say"
     return Unavailable(Side.SOURCE, f"{text}; if it stays so: nodetool describecluster")
