@@ -19,8 +19,9 @@ from hintferry.adapters.paging import FIRST_ROWS, PAGE_BYTES, pages
 from hintferry.adapters.rawcql import RawRows
 from hintferry.adapters.session import PAGE_ROWS, CqlSession
 from hintferry.core.coalesce import RowWork, SliceWork
-from hintferry.core.errors import Side, SideFault, Unrepresentable
+from hintferry.core.errors import Masked, Side, SideFault, Unrepresentable
 from hintferry.core.hint import Bound, Slice
+from hintferry.core.rows import Snapshot
 from hintferry.core.schema import Column, ColumnKind, Table, TableId
 
 TABLE = Table(
@@ -189,3 +190,29 @@ def test_a_refusal_speaks_of_the_row_unless_it_speaks_of_the_deployment(text: st
     error = InvalidRequest(f'Error from server: code=2200 [Invalid query] message="{text}"')
     server = cast(CqlSession, Server([], side=Side.TARGET))
     assert isinstance(translate(server, error), REFUSALS[text])
+
+
+@dataclass(slots=True)
+class Keyed(Server):
+    """Answers each read of keys at once by the next of `script`."""
+
+    def execute_async(self, bound: Any, timeout: None) -> Any:
+        (rows,) = self.script
+
+        def add_callbacks(served: Any, _failed: Any, callback_args: Any, errback_args: Any) -> None:
+            served(as_read(rows), *callback_args)
+
+        return SimpleNamespace(add_callbacks=add_callbacks)
+
+
+@pytest.mark.parametrize("asked", [[b"a@b.c"], [b"a@b.c", b"d@e.f"]])
+def test_a_key_that_was_not_asked_for_is_a_mask_and_removes_nothing(
+    asked: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = source(Keyed([[(b"****", b"v", None)]]), monkeypatch)
+    work = RowWork(TABLE.id, (b"p",), {(key,): (index,) for index, key in enumerate(asked)})
+    ((_, seen),) = made.read([work])
+    assert isinstance(seen, Masked)
+    stored = Keyed([[(b"a@b.c", b"v", None)]])
+    ((_, seen),) = source(stored, monkeypatch).read([work])
+    assert isinstance(seen, Snapshot)

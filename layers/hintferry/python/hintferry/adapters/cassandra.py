@@ -20,7 +20,7 @@ from hintferry.adapters.session import DRIVER_ERRORS, PAGE_ROWS, CqlSession
 from hintferry.adapters.source_catalog import SourceCatalog
 from hintferry.adapters.window import in_flight
 from hintferry.core.coalesce import RowWork, SliceWork, StaticWork, Work
-from hintferry.core.errors import HintferryError
+from hintferry.core.errors import HintferryError, Masked, Side
 from hintferry.core.rows import Row, Snapshot
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.core.slices import pieces
@@ -73,7 +73,12 @@ class CassandraSource:
             else:
                 rows = read.shape.rows(answer.rows, answer.arrived_at)
                 seen = Snapshot(read.shape.table, read.start, rows, arrived_at=answer.arrived_at)
-                yield _as_stored(read.work, read.shape.table, rows), seen
+                try:
+                    work = _as_stored(read.work, read.shape.table, rows)
+                except Masked as error:
+                    yield read.work, error
+                else:
+                    yield work, seen
         yield from refused
 
     def pages(self, work: SliceWork) -> Iterator[Snapshot]:
@@ -174,13 +179,16 @@ def _rows_beside(table: Table, work: Work, found: Iterable[Key]) -> Iterator[Row
 def _as_stored(
     work: RowWork | StaticWork, table: Table, rows: dict[Key, Row]
 ) -> RowWork | StaticWork:
-    """A row may be kept under other bytes than those it was asked for by, if its key's types have
-    several forms of one value."""
-    is_one = isinstance(work, RowWork) and len(work.rows) == len(rows) == 1
-    if isinstance(work, RowWork) and is_one and table.has_synonyms:
+    """Return the work under the bytes by which its row is kept, which may be others than asked for.
+
+    Raises Masked for a key that nobody asked for: it cannot be the stored one.
+    """
+    if not isinstance(work, RowWork) or rows.keys() <= work.rows.keys():
+        return work
+    if table.has_synonyms:
         (stored,) = rows
-        return work if stored in work.rows else work.under(stored)
-    return work
+        return work.under(stored)
+    raise Masked(Side.SOURCE, f"it shows another key of {table.id} than was asked for")
 
 
 def _key_values(keys: list[Key]) -> list[bytes]:
