@@ -3,6 +3,8 @@
 import os
 import signal
 from collections.abc import Iterator
+from threading import Timer
+from types import FrameType
 
 import pytest
 from hypothesis import settings
@@ -15,8 +17,20 @@ from sandbox.stack import Stack
 settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
 
-# A shell starts its background jobs with interrupts ignored, and every child would inherit that.
-signal.signal(signal.SIGINT, signal.default_int_handler)
+ENDS_WITHIN_S = 12.0
+
+
+def _interrupted(_number: int, _frame: FrameType | None) -> None:
+    """End in order; but end, whatever a fixture waits for: what is tied to this run goes too."""
+    last = Timer(ENDS_WITHIN_S, os._exit, [pytest.ExitCode.INTERRUPTED])
+    last.daemon = True
+    last.start()
+    raise KeyboardInterrupt
+
+
+# Set in any case: a shell starts its background jobs with interrupts ignored, and every child would
+# inherit that.
+signal.signal(signal.SIGINT, _interrupted)
 
 
 def pytest_configure(config: pytest.Config) -> None:

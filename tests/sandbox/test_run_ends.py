@@ -91,6 +91,42 @@ def test_nothing_of_a_run_is_left(how: signal.Signals, source: str, tmp_path: Pa
     assert took_s < WITHIN_S, left
 
 
+STUCK = """
+import time
+import pytest
+
+@pytest.fixture
+def stuck():
+    yield
+    time.sleep(600)
+
+def test_that_stands_still(stuck):
+    print("READY", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_waits_for_no_fixture(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text("from tests.conftest import _interrupted")
+    (tmp_path / "test_inner.py").write_text(STUCK)
+    run = subprocess.Popen(
+        tied(sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", str(tmp_path)),
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": f"{places.ROOT}:{places.ROOT / 'cli'}"},
+    )
+    with run:
+        assert run.stdout is not None
+        while "READY" not in run.stdout.readline():
+            assert run.poll() is None
+        began = time.monotonic()
+        run.send_signal(signal.SIGINT)
+        assert run.wait(WITHIN_S) == pytest.ExitCode.INTERRUPTED
+        print(f"a stuck fixture: ended in {time.monotonic() - began:.1f} s")
+
+
 def starts() -> Iterator[tuple[str, ast.Call]]:
     """Every place that starts a process that may last."""
     for folder in ("tests", "sandbox", "bench"):
