@@ -166,7 +166,8 @@ class Watch:
         return self._profile.is_bounded or not self._cluster.table(where[0]).is_counter
 
     def _must_end_so(self, delivery: Delivery, end: Settled, may_be_stuck: bool) -> None:
-        if end.outcome is Outcome.RETURNED or end.reason is SkipReason.COVERED:
+        is_open = end.outcome is Outcome.RETURNED or end.reason is SkipReason.POSTPONED
+        if is_open or end.reason is SkipReason.COVERED:
             return
         expected = {
             Kind.HINT: Outcome.APPLIED,

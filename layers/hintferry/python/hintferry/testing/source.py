@@ -11,7 +11,7 @@ from itertools import islice
 from random import Random
 
 from hintferry.core.coalesce import RowWork, SliceWork, StaticWork, Work
-from hintferry.core.errors import HintferryError, Overwhelmed, Side, Unavailable
+from hintferry.core.errors import HintferryError, Overwhelmed, Side, Troubled, Unavailable
 from hintferry.core.limits import REQUEST_TIMEOUT_S
 from hintferry.core.rows import Row, Snapshot
 from hintferry.core.schema import Key, Table, TableId
@@ -223,7 +223,7 @@ class ReplicatedSource:
 
 def read_failure() -> HintferryError:
     """What a replica's failure means for a key: nothing, for as long as patience lasts."""
-    return Unavailable(Side.SOURCE, "a replica fails to read it")
+    return Troubled(Side.SOURCE, "ReadFailure: UNKNOWN")
 
 
 def _counted_from(row: Row, ahead: int) -> Row:
