@@ -161,7 +161,7 @@ def test_however_many_tables_ask_cloudwatch_is_asked_once_a_look(
     for table in tables:
         seen.reports(NOW - 3_600)
         seen.lag(table)
-    assert cloudwatch.calls == [500, 106, 12], "600 lags, 3 nodes with two figures and four losses"
+    assert cloudwatch.calls == [500, 108, 12], "600 lags, 2 clocks, 3 nodes of 2 figures, 4 losses"
     assert seen.lag(tables[-1]) == Lag(9, NOW - 60), "each answer finds its query again"
     time.advance(int(LOOK_EVERY_S * 1e6))
     seen.reports(NOW)
@@ -175,3 +175,11 @@ def test_the_guard_emits_what_is_looked_for() -> None:
     assert wanted <= set(cdcguard.METRICS)
     assert cdcguard.NAMESPACE == figures.NODES
     assert ["pipeline", "node"] in cdcguard.DIMENSIONS
+
+
+def test_the_worst_clock_of_the_last_minutes_is_told(
+    cloudwatch: CloudWatch, seen: CloudWatchFigures
+) -> None:
+    cloudwatch.values[figures.CLOCK_OF_FUNCTIONS, "hintferry"] = [(200, 3.0), (100, 31.5), (30, 0)]
+    assert seen.clock_of(figures.CLOCK_OF_FUNCTIONS) == 31.5
+    assert seen.clock_of(figures.CLOCK_OF_NODES) is None

@@ -17,7 +17,7 @@ from hintferry.core.errors import ClockFault, Unavailable
 from hintferry.core.hint import Hint, Record, Scope
 from hintferry.core.ledger import Outcome, Settled
 from hintferry.core.limits import CLOCK_MARGIN_S, STAMP_MARGIN_S
-from hintferry.core.offset import Offset
+from hintferry.core.offset import Offset, Offsets
 from hintferry.measured import AGAIN_S, EVERY_S, MeasuredClock
 from hintferry.pipeline import Pipeline
 from hintferry.ports import Clock
@@ -33,6 +33,7 @@ from hintferry.testing.replay import MemoryReplayQueue
 from hintferry.testing.source import ReplicatedSource
 from hintferry.testing.store import MemoryStore
 from hintferry.testing.target import MemoryTarget
+from hintferry_cli.gate import clocks
 from tests.model.tables import PLAIN
 
 MARGIN_US = round(CLOCK_MARGIN_S * 1e6)
@@ -310,3 +311,40 @@ def test_old_records_are_not_waited_for() -> None:
     before = world.time.micros
     world.deliver(worker, records)
     assert world.time.micros - before < 5_000
+
+
+class Told:
+    """What CloudWatch has of the functions' clocks and the nodes'."""
+
+    def __init__(self, **off_ms: float) -> None:
+        self._off_ms = off_ms
+
+    def clock_of(self, name: str) -> float | None:
+        return self._off_ms.get(name)
+
+
+@pytest.mark.parametrize(
+    ("seen", "told", "text"),
+    [
+        (
+            Offsets(Offset(2_000, 6_000), {}),
+            Told(ClockOffsetTarget=1.0, ClockOffsetSource=812.4),
+            "this machine +4 ms (give or take 2), functions 1 ms, nodes 812 ms",
+        ),
+        (
+            Offsets(Offset(-200_000, 10_000), {}),
+            Told(),
+            "this machine -95 ms (give or take 105), functions not told, nodes not told;"
+            " what is more than 50 ms off would not be noticed",
+        ),
+        (
+            Offsets(None, {}),
+            Told(ClockOffsetSource=0.0),
+            "this machine not known (the target does not tell its time), functions not told,"
+            " nodes 0 ms; what is more than 50 ms off would not be noticed",
+        ),
+    ],
+)
+def test_status_tells_the_clocks(seen: Offsets, told: Told, text: str) -> None:
+    tree = clocks.as_tree(seen, told)  # type: ignore[arg-type]
+    assert clocks.told(tree) == f"clocks, from the target's: {text}"

@@ -6,7 +6,7 @@ import json as json_text
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -19,7 +19,7 @@ from hintferry.core.gate import Condition, State
 from hintferry.core.schema import TableId
 from hintferry.cutover import LOOK_EVERY_S, Gatekeeper
 from hintferry_cli.failures import Settings, Status, sentence, told_plainly
-from hintferry_cli.gate import options, view
+from hintferry_cli.gate import clocks, options, view
 from hintferry_cli.gate.view import Look, Standing
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.pages.page import write_migration
@@ -71,12 +71,13 @@ def status(
         answers = options.answers(writes_stopped, repaired, writers_at_quorum)
         tables = _tables(migration, table)
         with options.seat(migration, tables, where) as seat:
-            seat.check_clock()
+            ours = seat.check_clock()
             keepers = [seat.keeper(one, answers) for one in tables]
             looks = _settled(keepers)
             if watch:
                 looks = _watched(keepers, looks, Console(stderr=True))
-    _tell(looks, html, json=json)
+            times = clocks.as_tree(ours, seat.figures)
+    _tell(looks, times, html, json=json)
     if any(look.standing in (Standing.SHUT, Standing.FENCED) for look in looks):
         raise typer.Exit(Status.FAILED)
 
@@ -135,13 +136,14 @@ def _lines(looks: Sequence[Look]) -> Iterator[str]:
         yield from (f"  {one}" for one in view.open_points(look))
 
 
-def _tell(looks: Sequence[Look], html: Path | None, *, json: bool) -> None:
+def _tell(looks: Sequence[Look], times: dict[str, Any], html: Path | None, *, json: bool) -> None:
     trees = [view.as_tree(look) for look in looks]
     if json:
-        typer.echo(json_text.dumps({"tables": trees}))
+        typer.echo(json_text.dumps({"tables": trees, "clocks": times}))
     else:
         out = Console()
         for tree in trees:
             view.show(tree, out)
+        out.print(clocks.told(times), markup=False, highlight=False, soft_wrap=True)
     if html is not None:
         write_migration(html, trees)

@@ -285,7 +285,8 @@ class OtherClocks(Protocol):
         """How far ours is ahead; None where the target does not tell. Raises SideFault."""
 
     def source(self) -> Mapping[str, Offset]:
-        """How far ours is ahead of each node's, of as many as are known. Raises nothing."""
+        """How far ours is ahead of each node's, of as many as are known. Raises SideFault where
+        the source cannot be reached at all."""
 
 
 class Deadline(Protocol):

@@ -298,15 +298,18 @@ class Seat:
             self.clock,
         )
 
-    def check_clock(self) -> None:
-        """Raises ClockFault where this machine's clock is not the target's, SideFault.
+    def check_clock(self) -> Offsets:
+        """How far this machine's clock is from the target's. Raises ClockFault where that is too
+        far, SideFault.
 
         The source is not asked: a table that was cut over may have none any more.
         """
         clocks = CqlClocks(self.near, self.far, self.migration.source.datacenter, WallClock())
-        fault = Offsets(clocks.target(), {}).fault()
+        found = Offsets(clocks.target(), {})
+        fault = found.fault()
         if fault is not None:
             raise fault
+        return found
 
     def late_writes(self) -> LateWrites:
         """What looks for writes on the target."""

@@ -18,6 +18,10 @@ from hintferry.ports import Clock
 NODES = "Hintferry/Nodes"
 """The namespace of the guard on each node (node/cdcguard)."""
 
+OURS = "Hintferry"
+"""That of the functions."""
+
+CLOCK_OF_FUNCTIONS, CLOCK_OF_NODES = "ClockOffsetTarget", "ClockOffsetSource"
 BROKERS = "AWS/Kafka"
 PERIOD_S = 60
 LOSS_PERIOD_S = 300
@@ -88,9 +92,15 @@ class CloudWatchFigures:
         series = self._held.answer().lately[self._lag_of(table)]
         return Lag(int(series[-1][1]), series[-1][0]) if series else None
 
+    def clock_of(self, name: str) -> float | None:
+        """By how many milliseconds the worst clock was off, lately; None where nobody told."""
+        series = self._held.answer().lately[_of_functions(name)]
+        return max((value for _, value in series), default=None)
+
     def _look(self) -> _Look:
         nodes, names = self._nodes(), (HINTED_UPTO, SET_ASIDE)
         wanted = [self._of_node(node, name) for node in nodes for name in names]
+        wanted += map(_of_functions, (CLOCK_OF_FUNCTIONS, CLOCK_OF_NODES))
         wanted += [self._lag_of(table) for table in self._tables]
         return _Look(nodes, self._series(wanted, self._clock.now() - REPORT_HOLDS_S, PERIOD_S), {})
 
@@ -170,6 +180,10 @@ class CloudWatchFigures:
                     series = found[part[int(result["Id"][1:])]]
                     series += zip(stamps, result["Values"], strict=True)
         return {query: sorted(series) for query, series in found.items()}
+
+
+def _of_functions(name: str) -> _Query:
+    return _Query(OURS, name, (("service", "hintferry"),))
 
 
 def _asked(number: int, query: _Query, period_s: int) -> dict[str, Any]:

@@ -1,0 +1,40 @@
+"""How far the clocks are apart, for `status`: this machine asks, the others told CloudWatch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hintferry.adapters.figures import CLOCK_OF_FUNCTIONS, CLOCK_OF_NODES, CloudWatchFigures
+from hintferry.core.limits import CLOCK_MARGIN_S
+from hintferry.core.offset import Offsets
+
+
+def as_tree(ours: Offsets, figures: CloudWatchFigures) -> dict[str, Any]:
+    """Milliseconds from the target's clock: this machine's from least to most, of the functions and
+    of the source's nodes the worst of the last minutes; None where it is not known."""
+    seen = ours.target
+    return {
+        "machine_ms": None if seen is None else [seen.least_us / 1000, seen.most_us / 1000],
+        "is_vague": ours.is_vague,
+        "functions_ms": figures.clock_of(CLOCK_OF_FUNCTIONS),
+        "nodes_ms": figures.clock_of(CLOCK_OF_NODES),
+    }
+
+
+def told(tree: dict[str, Any]) -> str:
+    """For people."""
+    parts = [_machine(tree)]
+    for whose in ("functions", "nodes"):
+        off = tree[f"{whose}_ms"]
+        parts.append(f"{whose} not told" if off is None else f"{whose} {off:.0f} ms")
+    text = f"clocks, from the target's: {', '.join(parts)}"
+    if tree["is_vague"]:
+        text += f"; what is more than {1000 * CLOCK_MARGIN_S:.0f} ms off would not be noticed"
+    return text
+
+
+def _machine(tree: dict[str, Any]) -> str:
+    if tree["machine_ms"] is None:
+        return "this machine not known (the target does not tell its time)"
+    least, most = tree["machine_ms"]
+    return f"this machine {(least + most) / 2:+.0f} ms (give or take {(most - least) / 2:.0f})"
