@@ -64,14 +64,15 @@ class Connector(Part):
         super().__init__(name, command, home / "log", ready, patience=300)
 
     def wait_for_table(self, keyspace: str, table: str, seconds: float) -> None:
-        """Block until the connector captures a table; for the stock one a plain lower-case name.
+        """Block until the connector knows a table; for the stock one a plain lower-case name.
 
-        Ours says so in its state. The stock one overlooks tables that are made together with their
-        keyspace or their types; it knows for sure only what it finds at its start, and lists that.
+        Ours says so in its state: that it captures it, or why not. The stock one overlooks tables
+        that are made together with their keyspace or their types; it knows for sure only what it
+        finds at its start, and lists that.
         """
         if self._kind is Capture.OURS:
-            captures = partial(self.captures, keyspace, table)
-            until(captures, seconds, f"{self.name} captures {keyspace}.{table}")
+            knows = partial(self.knows, keyspace, table)
+            until(knows, seconds, f"{self.name} knows {keyspace}.{table}")
             return
         listed = f"CREATE TABLE {keyspace}.{table} ("
         if listed not in self.output():
@@ -86,12 +87,10 @@ class Connector(Part):
             return {"tables": []}
         return state
 
-    def captures(self, keyspace: str, table: str) -> bool:
-        """Whether ours captures the table now."""
-        return any(
-            (one["keyspace"], one["table"]) == (keyspace, table) and "since" in one
-            for one in self.state()["tables"]
-        )
+    def knows(self, keyspace: str, table: str) -> bool:
+        """Whether ours knows a table with cdc."""
+        listed = self.state()["tables"]
+        return any((one["keyspace"], one["table"]) == (keyspace, table) for one in listed)
 
 
 def _options(node: Node, home: Path) -> list[str]:

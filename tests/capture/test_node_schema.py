@@ -17,6 +17,9 @@ import org.apache.cassandra.config.DatabaseDescriptor;
 import org.apache.cassandra.dht.Murmur3Partitioner;
 
 public class TryNodeSchema {
+    static final List<OfKeyspace> KEYSPACES = List.of(
+            new OfKeyspace("shop", true), new OfKeyspace("system_shop", true),
+            new OfKeyspace("system_auth", true), new OfKeyspace("loose", false));
     static final List<OfTable> TABLES = new ArrayList<>();
     static final List<OfColumn> COLUMNS = new ArrayList<>();
 
@@ -28,6 +31,7 @@ public class TryNodeSchema {
         table("shop", "typed", true, "frozen<fine>", 5);
         table("shop", "broken", true, "frozen<outer>", 5);
         table("shop", "uncaptured", false, "text", 5);
+        table("loose", "unlogged", true, "text", 5);
         table("system_shop", "users", true, "text", 5);
         table("system_auth", "roles", true, "text", 5);
         TABLES.add(new OfTable("shop", "keyless", UUID.randomUUID(), true, Set.of("compound"), 5));
@@ -38,7 +42,7 @@ public class TryNodeSchema {
                 new OfType("shop", "deep", List.of("n"), List.of("int"), 8));
         List<OfView> views = List.of(new OfView("shop", "by_v", UUID.randomUUID()));
         NodeSchema schema = NodeSchema.of(UUID.randomUUID(),
-                new SchemaRows(TABLES, views, COLUMNS, List.of(), types));
+                new SchemaRows(KEYSPACES, TABLES, views, COLUMNS, List.of(), types));
         schema.keyspaces();
         schema.tables().values().stream().map(TryNodeSchema::told).sorted()
                 .forEach(System.out::println);
@@ -88,6 +92,10 @@ def test_what_is_not_understood_costs_only_itself_and_says_why(told: dict[str, s
     assert told["shop.foreign"].startswith("wanted: column v: type 'com.example.Gone' is not under")
     assert told["shop.broken"].startswith("wanted: column v: type frozen<outer> is not understood")
     assert told["shop.keyless"].startswith("wanted: ")
+
+
+def test_a_keyspace_whose_writes_are_not_logged_is_not_captured(told: dict[str, str]) -> None:
+    assert told["loose.unlogged"].startswith("wanted: its keyspace has durable_writes = false")
 
 
 def test_views_and_cassandras_own_tables_are_ignored(told: dict[str, str]) -> None:

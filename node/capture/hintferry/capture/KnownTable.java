@@ -20,6 +20,11 @@ record KnownTable(String keyspace, String name, UUID uuid, TableMetadata metadat
         return new KnownTable(keyspace, name, uuid, null, false, false, 0, null);
     }
 
+    /** A table of the user's whose mutations cannot be hinted, and why. */
+    static KnownTable notCaptured(SchemaRows.OfTable row, String why) {
+        return new KnownTable(row.keyspace(), row.name(), row.id(), null, true, row.cdc(), row.altered(), why);
+    }
+
     TableId id() {
         return TableId.fromUUID(uuid);
     }

@@ -2,6 +2,7 @@ package hintferry.capture;
 
 import hintferry.capture.SchemaRows.OfColumn;
 import hintferry.capture.SchemaRows.OfDropped;
+import hintferry.capture.SchemaRows.OfKeyspace;
 import hintferry.capture.SchemaRows.OfTable;
 import hintferry.capture.SchemaRows.OfType;
 import java.util.ArrayList;
@@ -9,6 +10,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -42,11 +44,13 @@ record NodeSchema(UUID version, Map<TableId, KnownTable> tables) {
         Map<String, List<OfType>> typeRows = by(rows.types(), OfType::keyspace);
         Map<String, Types> types = new HashMap<>();
         typeRows.forEach((keyspace, own) -> types.put(keyspace, types(keyspace, own)));
+        Set<String> durable = rows.keyspaces().stream().filter(OfKeyspace::durable)
+                .map(OfKeyspace::name).collect(Collectors.toSet());
         for (OfTable row : rows.tables()) {
             String path = path(row.keyspace(), row.name());
             KnownTable table = table(row, columns.getOrDefault(path, List.of()),
                     dropped.getOrDefault(path, List.of()), typeRows.getOrDefault(row.keyspace(), List.of()),
-                    types.getOrDefault(row.keyspace(), Types.none()));
+                    types.getOrDefault(row.keyspace(), Types.none()), durable.contains(row.keyspace()));
             tables.put(table.id(), table);
         }
         rows.views().forEach(view -> tables.put(TableId.fromUUID(view.id()),
@@ -68,17 +72,18 @@ record NodeSchema(UUID version, Map<TableId, KnownTable> tables) {
     }
 
     private static KnownTable table(OfTable row, List<OfColumn> columns, List<OfDropped> dropped,
-                                    List<OfType> typeRows, Types types) {
+                                    List<OfType> typeRows, Types types, boolean isDurable) {
         if (SchemaConstants.isSystemKeyspace(row.keyspace()))
             return KnownTable.ignored(row.keyspace(), row.name(), row.id());
+        if (!isDurable)
+            return KnownTable.notCaptured(row, "its keyspace has durable_writes = false: nothing is logged");
         try {
             TableMetadata metadata = metadata(row, columns, dropped, types);
             return new KnownTable(row.keyspace(), row.name(), row.id(), metadata, true, row.cdc(),
                     altered(row, typeRows, metadata), null);
         }
         catch (RuntimeException | AssertionError | LinkageError cause) {
-            return new KnownTable(row.keyspace(), row.name(), row.id(), null, true, row.cdc(), row.altered(),
-                    reason(cause));
+            return KnownTable.notCaptured(row, reason(cause));
         }
     }
 

@@ -8,8 +8,11 @@ import java.util.UUID;
 import java.util.function.Function;
 
 /** What the node's schema tables say; equal as long as nothing was altered. */
-record SchemaRows(List<OfTable> tables, List<OfView> views, List<OfColumn> columns,
+record SchemaRows(List<OfKeyspace> keyspaces, List<OfTable> tables, List<OfView> views, List<OfColumn> columns,
                   List<OfDropped> dropped, List<OfType> types) {
+    record OfKeyspace(String name, boolean durable) {
+    }
+
     record OfTable(String keyspace, String name, UUID id, boolean cdc, Set<String> flags, long altered) {
     }
 
@@ -28,6 +31,8 @@ record SchemaRows(List<OfTable> tables, List<OfView> views, List<OfColumn> colum
 
     static SchemaRows read(OwnNode node) {
         return new SchemaRows(
+                rows(node, "durable_writes", "keyspaces",
+                        row -> new OfKeyspace(row.getString(0), row.getBoolean(1))),
                 rows(node, "table_name, id, cdc, flags, WRITETIME(gc_grace_seconds) AS altered", "tables",
                         row -> new OfTable(row.getString(0), row.getString(1), row.getUuid(2),
                                 row.getBoolean(3), row.getSet(4, String.class), row.getLong(5))),
