@@ -23,6 +23,8 @@ MUST_HAVE_HAPPENED = (
     "applied",
     "failing",
     "unheard",
+    "added",
+    "dropped",
     "swept",
     "unread",
     "repaired",

@@ -32,11 +32,12 @@ def change_of(step: SourceWrite, table: Table, time: SimulatedTime) -> Partition
 
 def _put(step: SourceWrite, table: Table, timestamp: int, time: SimulatedTime) -> PartitionState:
     lists = {column.name for column in table.statics + table.regulars if column.multicell}
+    known = {column.name for column in table.statics + table.regulars}
     values = {
         name: None if number is None else _encoded(number, name in lists)
         for name, number in step.values
         # Elements that expire: their times to live cannot be read, a limit that is documented.
-        if name not in lists or step.ttl is None
+        if name in known and (name not in lists or step.ttl is None)
     }
     return changes.put(
         table,

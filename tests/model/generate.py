@@ -9,10 +9,12 @@ from typing import TypeVar
 from hintferry.core.hint import Bound, Slice
 from tests.model.profiles import Profile
 from tests.model.program import (
+    Alter,
     Batch,
     Deafen,
     Fail,
     HandOver,
+    Hear,
     Poison,
     Program,
     Repair,
@@ -27,7 +29,7 @@ from tests.model.program import (
     Tick,
     Verb,
 )
-from tests.model.tables import CLUSTERINGS, PARTITIONS, TABLES, TOO_LARGE
+from tests.model.tables import CLUSTERINGS, LATER, PARTITIONS, TABLES, TOO_LARGE
 from tests.model.themes import THEMES
 from tests.model.topic import FASTEST_CAPTURE_US
 
@@ -66,6 +68,15 @@ class Generator:
     def hasten(self) -> SetCapture:
         """Capture is quick on all nodes."""
         return SetCapture(2 * FASTEST_CAPTURE_US)
+
+    def alter(self) -> Alter:
+        """A column comes or goes, on some nodes first."""
+        reached = self._random.choice([(0, 1, 2), (0, 1), (1, 2), (0,), (2,)])
+        return Alter(self._table, LATER.name, reached)
+
+    def hear(self) -> Hear:
+        """Nodes learn of it."""
+        return Hear(self._random.choice([(0, 1, 2), (0,), (1,), (2,)]))
 
     def deafen(self) -> Deafen:
         """Capture goes deaf on all nodes or on one, or hears again."""
@@ -186,7 +197,7 @@ class Generator:
         if verb is Verb.SET_STATIC:
             names = table.static_names
         elif verb in (Verb.INSERT, Verb.UPDATE):
-            names = table.regular_names
+            names = (*table.regular_names, *self._theme.later)
         elif verb in (Verb.APPEND, Verb.APPEND_STATIC):
             return ((("l" if verb is Verb.APPEND else "sl"), self._number()),)
         if not names:

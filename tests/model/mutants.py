@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from hintferry import counting, pipeline, reconcile
+from hintferry.adapters.node_schema import Told
+from hintferry.adapters.source_catalog import SourceCatalog
 from hintferry.core import acknowledged, coalesce, followup, ledger, verdict
 from hintferry.core.acknowledged import MARGIN_US, Acknowledged
 from hintferry.core.coalesce import RowWork, SliceWork, Work, _Partition
@@ -16,7 +18,7 @@ from hintferry.core.hint import WHOLE_PARTITION, Errand, Hint, Scope, Slice
 from hintferry.core.ledger import Ledger, Outcome, Settled
 from hintferry.core.plan import plan_rows
 from hintferry.core.rows import Add, Put, Remove, Row, Snapshot, Statement
-from hintferry.core.schema import Key, TableId
+from hintferry.core.schema import Key, Table, TableId
 from hintferry.measured import MeasuredClock
 from hintferry.pipeline import Pipeline
 from hintferry.ports import Write
@@ -221,6 +223,29 @@ def _overwhelmed() -> HintferryError:
     return Overwhelmed("source: fails to read it")
 
 
+_table = SourceCatalog.table
+
+
+def _any_table(self: SourceCatalog, table: TableId, _altered_us: int = 0) -> Table:
+    return _table(self, table, 0)
+
+
+def _as_told(self: SourceCatalog, table: TableId) -> Any:
+    told = self._nodes.told(self._host, table)
+    assert told.table is not None
+    return self._accept(table, told.table, {told.version}, told.table.altered_us)
+
+
+def _by_some(self: SourceCatalog, table: TableId, *, strict: bool) -> list[Told]:
+    """Whichever nodes answer first."""
+    host, _ = self._nodes.any_version()
+    return [self._nodes.told(host, table)]
+
+
+def _is_read_at(self: Acknowledged, hint: Hint, key: Key | None, since: int) -> bool:
+    return self._starts.get((hint.table, hint.partition, key), (0, 0))[0] >= since
+
+
 MUTANTS: tuple[Mutant, ...] = (
     Mutant("skipped by a slow node's stamp", patches=((topic, "appended_at_ms", _by_a_slow_node),)),
     Mutant("skipped before written", patches=((Acknowledged, "covers", _remembers_what_it_sends),)),
@@ -282,6 +307,10 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("hinted before it can be read", patches=((world, "LONGEST_LAG_US", 600_000),)),
     Mutant("replica's failure is a key's own", patches=((source, "read_failure", _overwhelmed),)),
     Mutant("time of the answer", source=StampedOnArrival),
+    Mutant("hints' altered_us ignored", "schema", patches=((SourceCatalog, "table", _any_table),)),
+    Mutant("schema of any node", "schema", patches=((SourceCatalog, "_learned", _as_told),)),
+    Mutant("some nodes agree", "schema", patches=((SourceCatalog, "_told_by_all", _by_some),)),
+    Mutant("skip by an old schema", "schema", patches=((Acknowledged, "_is_read", _is_read_at),)),
     Mutant("reads of one replica", patches=((source, "QUORUM", 1),)),
 )
 """Every one of them must be caught."""

@@ -28,7 +28,9 @@ UNREADABLE = 0.5
 def verify(world: World, table: TableId) -> Tally:
     """Sweep a table, every replica asked, and send a hint of each key that differs."""
     random, clock = world.random, world.workers[0].clock
-    source = ReplicatedSource(world.cluster, clock, random=random, at_all=True)
+    source = ReplicatedSource(
+        world.cluster, clock, random=random, at_all=True, catalog=world.catalog
+    )
     near = scan_of_source(world.cluster, source, clock, random)
     near.fails = _unreadable(world.target, table, random)
     sweep = Sweep(

@@ -143,6 +143,22 @@ class SetCapture:
 
 
 @dataclass(frozen=True, slots=True)
+class Alter:
+    """A column is added to a table, or dropped if it is there; these nodes hear of it at once."""
+
+    table: str
+    column: str
+    reached: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hear:
+    """These nodes learn the latest schema."""
+
+    nodes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Deafen:
     """The capture of these replicas hears nothing from now on; that of all others does."""
 
@@ -162,6 +178,8 @@ Step = (
     | SetClock
     | SetBroker
     | SetCapture
+    | Alter
+    | Hear
     | Deafen
 )
 Program = tuple[Step, ...]

@@ -14,6 +14,8 @@ from unittest.mock import patch
 
 from hintferry import pipeline, reconcile, secondlook
 from hintferry.core.errors import HintferryError
+from hintferry.testing.clock import SimulatedTime
+from tests.model.catalog import in_simulated_time
 from tests.model.generate import generate
 from tests.model.mutant import UNCHANGED, Mutant
 from tests.model.profiles import Profile
@@ -51,7 +53,7 @@ def run(program: Program, profile: Profile, mutant: Mutant = UNCHANGED) -> Resul
     """Run one program to its end, then compare."""
     world = World(profile, mutant)
     random.seed(0)
-    with patched(mutant):
+    with patched(mutant, world.time):
         try:
             world.take(program)
             settle(world)
@@ -67,13 +69,14 @@ def draw(seed: int, number: int, profile: Profile, theme: str | None = None) -> 
 
 
 @contextmanager
-def patched(mutant: Mutant = UNCHANGED) -> Iterator[None]:
-    """What a run needs of the pipeline's modules: no threads, small cuts, the mutant's changes."""
+def patched(mutant: Mutant, time: SimulatedTime) -> Iterator[None]:
+    """What a run needs of the pipeline's modules: no threads, small cuts, the world's time, the
+    mutant's changes."""
     with ExitStack() as stack:
         stack.enter_context(patch.object(pipeline, "ThreadPoolExecutor", SerialExecutor))
         stack.enter_context(patch.object(secondlook, "ThreadPoolExecutor", SerialExecutor))
         stack.enter_context(patch.object(reconcile, "CUTS", SMALL_CUTS))
-        for owner, name, value in mutant.patches:
+        for owner, name, value in (in_simulated_time(time), *mutant.patches):
             stack.enter_context(patch.object(owner, name, value))
         yield
 

@@ -46,6 +46,7 @@ def settle(world: World) -> None:
 def _come_to_rest(world: World) -> None:
     cluster = world.cluster
     cluster.down, cluster.failing, world.deaf = set(), set(), set()
+    cluster.schemas.hear(range(REPLICAS), world.time.micros)
     world.deliver_late()
     while cluster.waiting:
         cluster.hand_off(0)
@@ -147,7 +148,8 @@ def _at_source(world: World, where: Place) -> Row | None:
 
 
 def _all_places(world: World) -> Iterator[tuple[Table, list[Place]]]:
-    for table in TABLES.values():
+    for name in TABLES.values():
+        table = world.cluster.table(name.id)
         places: list[Place] = []
         for partition in PARTITIONS:
             keys = set(world.target.partition(table.id, partition).rows)

@@ -38,6 +38,9 @@ COUNTS = Table(
 )
 """Counters."""
 
+LATER = Column("x", "blob", REGULAR)
+"""A column that ALTER adds, and drops."""
+
 TABLES = {table.id.name: table for table in (WIDE, PLAIN, BARE, COUNTS)}
 
 PARTITIONS: tuple[Key, ...] = ((b"p",), (b"q",))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tests.model.generate import Generator
+from tests.model.mutant import UNCHANGED
 from tests.model.profiles import BEHIND, FAR, NEAR, Profile
 from tests.model.program import Step
 from tests.model.run import patched
@@ -27,9 +28,9 @@ class Machine(RuleBasedStateMachine):
         theme=st.sampled_from(sorted(THEMES)),
     )
     def begin(self, random: Random, profile: Profile, theme: str) -> None:
-        self.open = ExitStack()
-        self.open.enter_context(patched())
         self.world = World(profile)
+        self.open = ExitStack()
+        self.open.enter_context(patched(UNCHANGED, self.world.time))
         self.draw = Generator(random, profile, theme)
         self.take(self.draw.write())
 

@@ -46,6 +46,7 @@ class Theme:
     `stories`: what each program begins with, one of them. `whole`: the share of writes that reach
     every replica; `broker_wrong`: of programs in which the brokers' clocks are behind; `repeated`:
     of values, which are then one of `few`; `clocks`: of steps of time that set a worker's clock.
+    `later`: columns that are written if ALTER has added them.
     `afterwards_s`: how long a worker still stands that was
     overtaken.
     """
@@ -82,6 +83,7 @@ class Theme:
     broker_wrong: float = 0.3
     stories: tuple[tuple[str, ...], ...] = (("write",),)
     clocks: float = 0.2
+    later: tuple[str, ...] = ()
     repeated: float = 0.3
     few: int = 2
 
@@ -216,6 +218,25 @@ CLOCKS = replace(
 )
 """Workers whose clocks differ follow close upon each other."""
 
+SCHEMA = Theme(
+    {"wide": 2, "plain": 3},
+    {
+        "wide": {Verb.INSERT: 4, Verb.UPDATE: 4, Verb.DELETE_ROW: 1, Verb.DELETE_PARTITION: 1},
+        "plain": {Verb.INSERT: 3, Verb.UPDATE: 4, Verb.DELETE_ROW: 1},
+    },
+    lengths=(1, 2, 4, 8),
+    stories=(("write", "batch", "alter", "write", "batch"), ("alter", "write", "batch", "hear")),
+    kinds=(("write", 6), ("batch", 6), ("cluster", 2), ("alter", 1), ("hear", 3), ("time", 1)),
+    stops=((Point.AFTER_DECODE, 1), (Point.BEFORE_READ, 1), (Point.AFTER_READ, 1)),
+    expiring=(0.0,),
+    whole=0.6,
+    faults=(0.0,),
+    ticks_s=(0.001, 0.05, 0.2, 2),
+    pauses_s=(0.001, 0.2, 3),
+    later=("x",),
+)
+"""Columns are added and dropped, and nodes hear of it one after the other."""
+
 LOST = Theme(
     {"wide": 3, "plain": 2, "bare": 1},
     {
@@ -256,6 +277,7 @@ THEMES = {
     "latest": (LATEST, 1),
     "looks": (LOOKS, 1),
     "clocks": (CLOCKS, 2),
+    "schema": (SCHEMA, 3),
     "lost": (LOST, 2),
     "lost expiry": (LOST_EXPIRY, 1),
 }

@@ -49,6 +49,11 @@ class Answered:
     acknowledged: set[Place]
     applied: set[bytes | None]
     may_be_stuck: bool
+    read_by: dict[Place, int]
+    """How late an alteration of the table each row was read by that the worker ever read."""
+
+    known: dict[TableId, int]
+    """The latest alteration that a node knows that answered all the while."""
 
 
 def place(write: Write, statement: Statement) -> Place:
@@ -108,6 +113,8 @@ class Watch:
                 self._must_end_so(delivery, end, answered.may_be_stuck)
             if delivery.hint is not None and end.outcome is Outcome.APPLIED:
                 self._must_be_acknowledged(delivery.hint, answered.acknowledged)
+            if delivery.hint is not None and end.outcome in (Outcome.APPLIED, Outcome.SKIPPED):
+                self._must_know_columns(delivery.hint, answered)
 
     def _see(self, table: Table, partition: Key, clustering: Key | None) -> None:
         where = (table.id, partition, clustering)
@@ -178,6 +185,14 @@ class Watch:
         may_be_parked = is_refused or (may_be_stuck and end.reason is ParkReason.STUCK)
         if end.outcome is not expected and not (may_be_parked and end.outcome is Outcome.PARKED):
             raise Violation(f"P4: {delivery} ended as {end}")
+
+    def _must_know_columns(self, hint: Hint, answered: Answered) -> None:
+        """No read settles a hint that knew more, as long as a node could have told."""
+        if hint.scope is not Scope.ROW or answered.known[hint.table] < hint.altered_us:
+            return
+        read_by = answered.read_by.get((hint.table, hint.partition, hint.clustering), 0)
+        if read_by < hint.altered_us:
+            raise Violation(f"P3: {hint} was settled by a read that knew less")
 
     def _must_be_acknowledged(self, hint: Hint, acknowledged: set[Place]) -> None:
         table = self._cluster.table(hint.table)

@@ -31,6 +31,7 @@ from hintferry.testing.points import Hook, Point
 from hintferry.testing.replay import MemoryReplayQueue
 from hintferry.testing.source import Read, ReplicatedSource
 from hintferry.testing.target import Answer, Answers, MemoryTarget
+from tests.model.catalog import catalog_of
 from tests.model.journey import Journey
 from tests.model.program import Batch
 from tests.model.watch import Place, is_refused, place
@@ -73,10 +74,13 @@ class Worker:
     def __init__(self, world: World, number: int) -> None:
         self.world = world
         self.clock = WatchedClock(world.time, 17 + 31 * number, world.profile.is_measured)
+        self.catalog = catalog_of(world.cluster, world.random)
         self.is_busy = False
         self.remembered = Acknowledged()
         self.acknowledged: set[Place] = set()
         self.on_their_way: list[Journey] = []
+        self.read_by: dict[Place, int] = {}
+        """By how late an alteration of its table each place was read."""
         self._read_at: dict[Place, int] = {}
         self._intervals: list[Interval] = []
 
@@ -91,11 +95,13 @@ class Worker:
         """Until when this worker may be stalled, with writes of its own on their way."""
         return min((journey.latest_us for journey in self.on_their_way), default=None)
 
-    def has_read(self, work: RowWork | StaticWork, read_start: int) -> None:
-        """A key was read; `read_start` is by this worker's clock."""
+    def has_read(self, work: RowWork | StaticWork, seen: Snapshot) -> None:
+        """A key was read; the read start is by this worker's clock."""
         keys: Iterable[Key | None] = [None] if isinstance(work, StaticWork) else work.rows
         for key in keys:
-            self._read_at[work.table, work.partition, key] = self.clock.true[read_start]
+            where = work.table, work.partition, key
+            self._read_at[where] = self.clock.true[seen.read_start]
+            self.read_by[where] = max(seen.table.altered_us, self.read_by.get(where, 0))
 
     def has_read_page(self, interval: Interval) -> None:
         """A page was read that speaks for these rows."""
@@ -166,14 +172,20 @@ class WatchedSource(ReplicatedSource):
         cluster = worker.world.cluster
         faults = step.lookup_faults
         super().__init__(
-            cluster, clock, hook, random, most_rows=step.most_rows, lookup_faults=faults
+            cluster,
+            clock,
+            hook,
+            random,
+            most_rows=step.most_rows,
+            lookup_faults=faults,
+            catalog=worker.catalog,
         )
         self._worker = worker
 
     def read(self, works: Iterable[RowWork | StaticWork]) -> Iterator[Read]:
         for work, seen in super().read(works):
             if isinstance(seen, Snapshot):
-                self._worker.has_read(work, seen.read_start)
+                self._worker.has_read(work, seen)
             yield work, seen
 
     def _rows(

@@ -16,22 +16,25 @@ from hintferry.core.rows import Row, Statement
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.ports import Write
 from hintferry.testing.clock import SimulatedTime
-from hintferry.testing.cluster import ReplicatedCluster
+from hintferry.testing.cluster import REPLICAS, ReplicatedCluster
 from hintferry.testing.leases import LeaseTable
 from hintferry.testing.partition import PartitionState
 from hintferry.testing.points import Hook, Point
 from hintferry.testing.store import MemoryStore
 from hintferry.testing.target import MemoryTarget
+from tests.model.catalog import catalog_of
 from tests.model.client import change_of
 from tests.model.generate import WORKERS
 from tests.model.journey import Journey
 from tests.model.mutant import UNCHANGED, Mutant
 from tests.model.profiles import Profile
 from tests.model.program import (
+    Alter,
     Batch,
     Deafen,
     Fail,
     HandOver,
+    Hear,
     Poison,
     Program,
     Repair,
@@ -44,7 +47,7 @@ from tests.model.program import (
     TakeDown,
     Tick,
 )
-from tests.model.tables import TABLES
+from tests.model.tables import LATER, TABLES
 from tests.model.topic import Delivery, Topic
 from tests.model.watch import Answered, Place, Violation, Watch, place
 from tests.model.worker import Worker
@@ -77,6 +80,7 @@ class World:
         self.target = MemoryStore(self.time)
         self.leases = LeaseTable(self.time)
         self.watch = Watch(profile, self.cluster, self.target)
+        self.catalog = catalog_of(self.cluster, self.random)
         self.workers = [Worker(self, number) for number in range(WORKERS)]
         self.stuck: list[Delivery] = []
         """Parked because the source gave up on them; a person will send them back."""
@@ -93,6 +97,7 @@ class World:
         self.tally: Counter[str] = Counter()
         self.arrivals: dict[Place, int] = {}
         """By how much (microseconds) what a row shows arrived after it was planned."""
+        self._up_since = [0] * REPLICAS
         self._courier = MemoryTarget(self.target)
         self._not_after: int | None = None
 
@@ -130,14 +135,29 @@ class World:
             case SetCapture():
                 self.topic.slowest_capture_us = step.slowest_us
 
-    def _take_of_cluster(self, step: HandOver | Repair | TakeDown | Fail | Deafen) -> None:
+    def _take_of_cluster(
+        self, step: HandOver | Repair | TakeDown | Fail | Alter | Hear | Deafen
+    ) -> None:
         match step:
             case HandOver() if self.cluster.waiting:
                 self.cluster.hand_off(step.index % len(self.cluster.waiting))
             case Repair():
                 self.cluster.repair()
+            case Alter():
+                self._alter(step)
+            case Hear():
+                up = set(step.nodes) - self.cluster.down
+                self.cluster.schemas.hear(up, self.time.micros)
+            case TakeDown() | Fail() | Deafen():
+                self._take_of_nodes(step)
+
+    def _take_of_nodes(self, step: TakeDown | Fail | Deafen) -> None:
+        match step:
             case TakeDown():
+                before = self.cluster.down
                 self.cluster.down = set() if step.replica is None else {step.replica}
+                for node in before - self.cluster.down:
+                    self._up_since[node] = self.time.micros
             case Fail():
                 self.cluster.failing = set() if step.replica is None else {step.replica}
                 self.tally["failing"] += step.replica is not None
@@ -167,7 +187,8 @@ class World:
             self.arrivals[where] = self.time.micros - journey.planned_us
         journey.arrived.add(index)
         parts = {i for i, one in enumerate(write.statements) if place(write, one) == where}
-        if parts <= journey.arrived:
+        is_of_all = write.table.regular_names == self.cluster.table(where[0]).regular_names
+        if parts <= journey.arrived and is_of_all:
             self.watch.complete(where, journey.starts[index])
 
     def shown(self, where: Place) -> Row | None:
@@ -206,9 +227,22 @@ class World:
     def _lag_us(self) -> int:
         return self.random.randint(0, LONGEST_LAG_US)
 
+    def _alter(self, step: Alter) -> None:
+        schemas, table = self.cluster.schemas, TABLES[step.table].id
+        reached = set(step.reached) - self.cluster.down or set(self.cluster.up)
+        if step.column in schemas.table(table).regular_names:
+            schemas.drop(table, step.column, self.time.micros, reached)
+            # What the target shows of it stays, for no hint tells of it.
+            self.has_unheard = True
+            self.tally["dropped"] += 1
+        else:
+            schemas.add(table, LATER, self.time.micros, reached)
+            self.tally["added"] += 1
+
     def _write(self, step: SourceWrite) -> None:
         if not set(step.reached) <= self.cluster.down:
-            table = TABLES[step.table]
+            node = self.random.choice(self.cluster.up)
+            table = self.cluster.schemas.of(node).tables[TABLES[step.table].id]
             self.written.setdefault(table.id)
             change = change_of(step, table, self.time)
             self.cluster.write(table, step.partition, change, step.reached)
@@ -227,6 +261,7 @@ class World:
         latest = max(delivery.due_us for delivery in deliveries)
         self.time.micros = max(self.time.micros, latest)
         self.tally["batches"] += 1
+        began_us = self.time.micros
         records = [delivery.record for delivery in deliveries]
         worker.is_busy = True
         try:
@@ -235,14 +270,34 @@ class World:
             hook(Point.BEFORE_ANSWER)
         except Killed:
             self.tally["crashes"] += 1
-            worker.remembered = Acknowledged()
+            worker.remembered, worker.read_by = Acknowledged(), {}
             self.topic.pending += deliveries
             return
         finally:
             worker.is_busy = False
         gives_up = step.most_rows is not None
-        self.watch.answered(Answered(deliveries, ends, worker.acknowledged, self.applied, gives_up))
+        self.watch.answered(
+            Answered(
+                deliveries,
+                ends,
+                worker.acknowledged,
+                self.applied,
+                gives_up,
+                worker.read_by,
+                self._known_since(began_us),
+            )
+        )
         self._settle(deliveries, ends)
+
+    def _known_since(self, began_us: int) -> dict[TableId, int]:
+        """The latest alteration of each table that a node knew that was up from then on."""
+        schemas = self.cluster.schemas
+        steady = [node for node in self.cluster.up if self._up_since[node] <= began_us]
+
+        def known(table: TableId) -> int:
+            return max((schemas.altered_us(node, table, began_us) for node in steady), default=0)
+
+        return {table.id: known(table.id) for table in TABLES.values()}
 
     def _settle(self, deliveries: list[Delivery], ends: list[Settled]) -> None:
         """What is returned comes again; what is parked is kept for a person."""

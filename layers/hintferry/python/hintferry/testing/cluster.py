@@ -7,14 +7,14 @@ sees it once it is in memory, too, a moment later.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from hintferry.core.errors import UnknownTable
 from hintferry.core.hint import Hint
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.testing.clock import SimulatedTime
 from hintferry.testing.partition import PartitionState
 from hintferry.testing.rowstate import RowState
+from hintferry.testing.schemas import NodeSchemas
 from hintferry.testing.store import MemoryStore
 from hintferry.testing.touched import hints_of
 
@@ -69,7 +69,7 @@ class ReplicatedCluster:
         self.down: set[int] = set()
         self.failing: set[int] = set()
         self.waiting: list[HandOff] = []
-        self._tables = {table.id: table for table in tables}
+        self.schemas = NodeSchemas(tables, REPLICAS)
         self._replicas = tuple(MemoryStore(time) for _ in range(REPLICAS))
         self._logged: list[Logged] = []
         self._captured, self._shown, self._lag_us = captured, shown, lag_us
@@ -91,32 +91,30 @@ class ReplicatedCluster:
         return [replica for replica in range(REPLICAS) if replica not in self.down]
 
     def table(self, table: TableId, altered_us: int = 0) -> Table:
-        """The table; its nodes never differ. Raises UnknownTable."""
-        try:
-            return self._tables[table]
-        except KeyError:
-            raise UnknownTable(f"the source has no table {table}") from None
+        """The table, as the node has it that knows most. Raises UnknownTable."""
+        return self.schemas.table(table)
 
     def write(
         self, table: Table, partition: Key, change: PartitionState, reached: Collection[int]
     ) -> None:
         """A write that reaches those replicas now that are up; it is kept for the others."""
         for replica in range(REPLICAS):
-            if replica in reached and replica not in self.down:
+            if replica in reached and self._takes(replica, table, change):
                 self._deliver(replica, table, partition, change, self._lag_us())
             else:
                 self.waiting.append(HandOff(replica, table, partition, change))
 
     def hand_off(self, index: int) -> None:
-        """Deliver one of the writes that are kept, if its replica is up."""
-        if self.waiting[index].replica not in self.down:
-            late = self.waiting.pop(index)
+        """Deliver one of the writes that are kept, if its replica takes it."""
+        late = self.waiting[index]
+        if self._takes(late.replica, late.table, late.change):
+            del self.waiting[index]
             self._deliver(late.replica, late.table, late.partition, late.change, self._lag_us())
 
     def repair(self) -> None:
         """Make all replicas that are up hold the same; what they lacked passes their logs."""
         for place in sorted({place for replica in self.replicas for place in replica.partitions}):
-            table = self._tables[place[0]]
+            table = self.table(place[0])
             keys = {key for at in self.up for key in self.replicas[at].partition(*place).rows}
             if table.statics:
                 self.merged_statics(table, place[1], self.up)
@@ -172,8 +170,17 @@ class ReplicatedCluster:
         """The partitions that any replica knows of a table."""
         return {key for one in self.replicas for name, key in one.partitions if name == table.id}
 
+    def knows(self, node: int, table: Table) -> bool:
+        """Whether a node can be asked for every column that the table has by this description."""
+        known = {column.name for column in self.schemas.of(node).tables[table.id].regulars}
+        return known.issuperset(table.regular_names)
+
+    def _takes(self, replica: int, table: Table, change: PartitionState) -> bool:
+        return replica not in self.down and self.schemas.of(replica).takes(table.id, change)
+
     def _partition(self, replica: int, table: Table, partition: Key) -> PartitionState:
-        return self.replicas[replica].partition(table.id, partition)
+        part = self.replicas[replica].partition(table.id, partition)
+        return self.schemas.of(replica).shown(table.id, part)
 
     def _deliver(
         self, replica: int, table: Table, partition: Key, change: PartitionState, lag_us: int = 0
@@ -182,8 +189,10 @@ class ReplicatedCluster:
         self._logged.append(logged)
         if not lag_us:
             assert self.replicas
+        altered_us = self.schemas.of(replica).tables[table.id].altered_us
         for hint in hints_of(table, partition, change):
-            self._captured(hint, change.newest, replica)
+            known = replace(hint, altered_us=altered_us) if altered_us else hint
+            self._captured(known, change.newest, replica)
 
 
 def known_keys(parts: Iterable[PartitionState]) -> list[Key]:

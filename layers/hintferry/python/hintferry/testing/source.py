@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from random import Random
+from typing import Protocol
 
 from hintferry.core.coalesce import RowWork, SliceWork, StaticWork, Work
 from hintferry.core.errors import HintferryError, Overwhelmed, Side, Troubled, Unavailable
@@ -23,6 +24,28 @@ from hintferry.testing.points import Hook, Point, nowhere
 from hintferry.testing.rowstate import RowState
 
 NEIGHBOURS = 3
+
+
+class Catalog(Protocol):
+    """What tells of the source's tables."""
+
+    def table(self, table: TableId, altered_us: int = 0) -> Table:
+        """The table, altered no earlier than then. Raises UnknownTable, SideFault."""
+
+    def agreed(self, table: TableId) -> Table:
+        """The table as all nodes have it. Raises UnknownTable, SideFault."""
+
+
+@dataclass(frozen=True, slots=True)
+class _AllAgree:
+    cluster: ReplicatedCluster
+
+    def table(self, table: TableId, altered_us: int = 0) -> Table:
+        return self.cluster.table(table, altered_us)
+
+    def agreed(self, table: TableId) -> Table:
+        return self.cluster.table(table)
+
 
 Read = tuple[RowWork | StaticWork, Snapshot | HintferryError]
 
@@ -55,21 +78,27 @@ class ReplicatedSource:
         most_rows: int | None = None,
         at_all: bool = False,
         lookup_faults: float = 0.0,
+        catalog: Catalog | None = None,
     ) -> None:
         self._cluster, self._clock, self._hook = cluster, clock, hook
         self._random = random or Random(0)
         self._in_flight, self._most_rows = reads_in_flight, most_rows
         self._at_all, self._lookup_faults = at_all, lookup_faults
+        self._catalog: Catalog = catalog or _AllAgree(cluster)
 
     def table(self, table: TableId, altered_us: int = 0) -> Table:
         """The table. Raises UnknownTable, SideFault."""
-        if self._lookup_faults and self._random.random() < self._lookup_faults:
-            raise Unavailable(Side.SOURCE, "does not tell its schema")
-        return self._cluster.table(table, altered_us)
+        self._look()
+        return self._catalog.table(table, altered_us)
 
     def agreed(self, table: TableId) -> Table:
-        """The table. Raises UnknownTable, SideFault."""
-        return self.table(table)
+        """The table as all nodes have it. Raises UnknownTable, SideFault."""
+        self._look()
+        return self._catalog.agreed(table)
+
+    def _look(self) -> None:
+        if self._lookup_faults and self._random.random() < self._lookup_faults:
+            raise Unavailable(Side.SOURCE, "does not tell its schema")
 
     def read(self, works: Iterable[RowWork | StaticWork]) -> Iterator[Read]:
         """Read many keys, some of them together."""
@@ -160,7 +189,11 @@ class ReplicatedSource:
     def _ask(self, table: Table, partition: Key) -> dict[int, PartitionState]:
         """What each of the replicas that are asked answers, one after the other."""
         parts: dict[int, PartitionState] = {}
-        for replica in self._some_replicas():
+        asked = self._some_replicas()
+        coordinator = self._random.choice(self._cluster.up)
+        if not all(self._cluster.knows(node, table) for node in (coordinator, *asked)):
+            raise Unavailable(Side.SOURCE, "undefined column name")
+        for replica in asked:
             if parts:
                 self._hook(Point.REPLICA_ASKED)
             if replica in self._cluster.down:
