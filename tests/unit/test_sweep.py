@@ -294,7 +294,7 @@ def test_what_was_read_by_an_earlier_table_is_read_again_and_not_counted(
     def altered_meanwhile(table: Table, part: TokenRange) -> Iterator[ScanPage]:
         asked.append(table.altered_us)
         for page in rows(table, part):
-            sides.cluster._tables[PLAIN.id] = altered
+            sides.cluster.schemas.alter(altered, range(3))
             yield page
 
     monkeypatch.setattr(sides.source_scan, "rows", altered_meanwhile)

@@ -88,14 +88,14 @@ class NodeSchemas:
         """ALTER TABLE … ADD, heard by these nodes."""
         before = self.table(table)
         regulars = tuple(sorted((*before.regulars, column), key=lambda one: one.name))
-        self._alter(replace(before, regulars=regulars, altered_us=at_us), reached)
+        self.alter(replace(before, regulars=regulars, altered_us=at_us), reached)
 
     def drop(self, table: TableId, column: str, at_us: int, reached: Collection[int]) -> None:
         """ALTER TABLE … DROP, heard by these nodes."""
         before = self.table(table)
         regulars = tuple(one for one in before.regulars if one.name != column)
         dropped = self.latest.dropped.get(table, {}) | {column: at_us}
-        self._alter(replace(before, regulars=regulars, altered_us=at_us), reached, dropped)
+        self.alter(replace(before, regulars=regulars, altered_us=at_us), reached, dropped)
 
     def hear(self, nodes: Iterable[int], at_us: int) -> None:
         """These nodes learn the latest."""
@@ -103,9 +103,10 @@ class NodeSchemas:
             if self._at[node] != len(self._history) - 1:
                 self._at[node], self._heard_us[node] = len(self._history) - 1, at_us
 
-    def _alter(
+    def alter(
         self, table: Table, reached: Collection[int], dropped: dict[str, int] | None = None
     ) -> None:
+        """The table is now so, as these nodes hear."""
         gone = self.latest.dropped | ({} if dropped is None else {table.id: dropped})
         self._history.append(Schema(self.latest.tables | {table.id: table}, gone))
         self.hear(reached, table.altered_us)
