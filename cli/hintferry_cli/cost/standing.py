@@ -17,7 +17,7 @@ ZONES = 3
 MAPPINGS_A_POLLER_GROUP = 100
 """Each mapping keeps one poller."""
 
-ALARMS = 38
+ALARMS = 39
 """That watch one series each; two more where sweeps are scheduled, one where nodes are told."""
 
 ALARMS_A_MAPPING, ALARMS_A_TOPIC, ALARMS_A_BROKER = 3, 3, 1
