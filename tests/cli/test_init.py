@@ -13,8 +13,8 @@ from hintferry.adapters.cqlfile import schema_from
 from hintferry.adapters.settings import migration_from
 from hintferry.adapters.source_settings import Auth, SourceSettings
 from hintferry.core.errors import Side, Unreachable
-from hintferry.core.schema import TableId
-from hintferry.core.source import SourceNode
+from hintferry.core.schema import Column, ColumnKind, TableId
+from hintferry.core.source import KeyspaceText, SourceNode
 from hintferry.testing.inspection import ScriptedInspection, facts_of
 from tests.cli.sources import LOOK, TEXT, answering, run
 
@@ -77,6 +77,23 @@ def test_a_schema_that_would_be_printed_otherwise_is_not_written(
     assert "shop.orders cannot be printed as the source has it: column n, column to_" in (
         result.stderr
     )
+
+
+def test_hidden_columns_of_compact_storage_stop_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compact = KeyspaceText(
+        [], [], {"a": "CREATE TABLE old.a (id int PRIMARY KEY, v int) WITH COMPACT STORAGE;"}
+    )
+    inspection = answering(monkeypatch, facts_of({"old": compact}))
+    a = TableId("old", "a")
+    shown = replace(
+        inspection.table(a), clustering=(Column("column1", "text", ColumnKind.CLUSTERING),)
+    )
+    monkeypatch.setattr(inspection, "_tables", {a: shown})
+    assert run(*init(tmp_path)).exit_code == 0
+    result = run("schema", "--config", str(tmp_path / "migration.toml"))
+    assert "FAULT: old.a is WITH COMPACT STORAGE" in result.stderr
 
 
 @pytest.mark.parametrize("there", ["migration.toml", "schema.cql"])

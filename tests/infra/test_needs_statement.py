@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
+
 import pytest
 
 from hintferry.adapters.cqlfile import schema_of
+from hintferry.core.schema import TableId
 from infra.tables import needs_statement, odd_types
+from tests.infra.synthesised import properties, synthesise
+from tools.places import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("infra")]
 
@@ -38,3 +45,29 @@ def test_types_with_names_of_their_own_and_what_uses_them_are_left_to_cql() -> N
     odd = odd_types(schema.types["shop"])
     assert [one.name for one in odd] == ["Phone", "contact"]
     assert [needs_statement(table, odd) for table in schema.tables.values()] == [True, False]
+
+
+def test_tables_and_types_with_like_names_stay_apart(layer: Path, tmp_path: Path) -> None:
+    names = ["shop.user_logins", "shop.userlogins", "shop.Userlogins", "shop_x.events"]
+    made = [TableId(*name.split(".")).cql for name in names]
+    types = 'CREATE TYPE shop."Phone" (number1 text);\nCREATE TYPE shop.phone (number1 text);\n'
+    tables = [f"CREATE TABLE {name} (id int PRIMARY KEY, v1 text);\n" for name in made]
+    last = 'CREATE TABLE shop.calls (id int PRIMARY KEY, v1 frozen<map<int, "Phone">>);\n'
+    (tmp_path / "schema.cql").write_text(types + "".join(tables) + last)
+    text = (ROOT / "migration.toml").read_text().partition("[tables.")[0]
+    config = tmp_path / "migration.toml"
+    config.write_text(text + "".join(f'[tables."{name}"]\n' for name in [*names, "shop.calls"]))
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "layer").symlink_to(layer)
+    templates = synthesise(config, tmp_path)
+    mapped = properties(templates, "AWS::Lambda::EventSourceMapping")
+    topics = {topic for one in mapped for topic in one.get("Topics", ())}
+    assert topics >= {f"hintferry.{name}" for name in [*names, "shop.calls"]}
+    (run,) = properties(templates, "Custom::KeyspacesStatements")
+    text = json.dumps(run["Create"]).replace('\\"', '"')
+    assert re.findall(r'EXISTS "shop"\."(\w+)"', text) == [
+        "Phone",
+        "Userlogins",
+        "calls",
+    ]
+    assert 'frozen<map<int, frozen<"Phone">>>' in text
