@@ -22,6 +22,7 @@ from hintferry.core.offset import Offset
 from hintferry.core.schema import TableId
 from hintferry.held import HELD_S
 from hintferry_cli.app import app
+from hintferry_cli.cutover import command
 from hintferry_cli.gate import options, view
 from hintferry_cli.gate.view import Look, Standing
 from hintferry_cli.gate.waiting import IN_FLIGHT, QueuesAndBucket
@@ -133,6 +134,17 @@ def test_a_fence_that_is_not_waited_out_is_not_told_as_a_cut_over() -> None:
         "shop.orders: fence set, 44 s left: the application must not write Keyspaces yet\n"
     )
     assert (tree["cut_over"], tree["fenced"], tree["fence_left_seconds"]) == (False, True, 44.0)
+
+
+def test_a_cut_over_tells_since_when_and_the_downtime_until_then(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """O10: also where the run was interrupted, and resumed a day later."""
+    fence = Fence(gates.NOW - 86_400, gates.NOW - 86_530)
+    command._tell(Look(OPEN.table, gates.NOW, fence), Console(width=200), json=False)
+    shown = capsys.readouterr().out
+    assert shown.startswith("shop.orders: cut over since 2025-11-23 16:00:50Z\n")
+    assert "Downtime until then: 3 min 00 s. Let the application write." in shown
 
 
 def test_a_moment_is_now_or_a_time_with_its_zone() -> None:

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from hintferry.adapters.settings import migration_from
 from hintferry.core.errors import ConfigurationError, SideFault
+from hintferry.core.gate import downtime
 from hintferry.core.limits import CUT_OVER_WAIT_S
 from hintferry.cutover import Gatekeeper
 from hintferry_cli.cutover.undo import undone
@@ -128,8 +129,7 @@ def _count_down(steps: Iterator[float], text: str, errors: Console) -> None:
 
 
 def _tell(look: Look, out: Console, *, json: bool) -> None:
-    stopped_at = None if look.fence is None else look.fence.stopped_at
-    downtime_s = None if stopped_at is None else look.now - stopped_at
+    downtime_s = None if look.fence is None else downtime(look.fence)
     if json:
         tree: dict[str, Any] = view.as_tree(look)
         tree["downtime_seconds"] = downtime_s and round(downtime_s, 1)
@@ -137,7 +137,7 @@ def _tell(look: Look, out: Console, *, json: bool) -> None:
         return
     view.show(view.as_tree(look), out)
     if look.standing is Standing.CUT_OVER:
-        took = "" if downtime_s is None else f" Downtime so far: {span(downtime_s)}."
+        took = "" if downtime_s is None else f" Downtime until then: {span(downtime_s)}."
         _say(out, f"Nothing of Hintferry's writes it any more.{took} Let the application write.")
     else:
         _say(out, "Nothing was done.")

@@ -16,7 +16,9 @@ from hintferry.core.gate import (
     PASSES_OF_S,
     Condition,
     State,
+    clock,
     comes_by_itself,
+    cut_over_at,
     expected_downtime_s,
     fence_left_s,
     is_open,
@@ -126,6 +128,7 @@ def as_tree(look: Look) -> dict[str, Any]:
         "fenced": look.fence is not None,
         "fence_left_seconds": round(look.fence_left_s, 1),
         "cut_over": look.standing is Standing.CUT_OVER,
+        "cut_over_at": _cut_over_at(look),
         **_seen(look.facts),
         "conditions": [
             {"name": one.name, "state": one.state.value, "reason": one.reason, "mend": one.mend}
@@ -133,6 +136,13 @@ def as_tree(look: Look) -> dict[str, Any]:
         ],
         "passes": [_pass(one) for one in look.passes if not one.is_fence],
     }
+
+
+def _cut_over_at(look: Look) -> float | None:
+    """None before, and for a fence that was set by hand."""
+    if look.fence is None or not look.fence.set_at or look.fence_left_s:
+        return None
+    return cut_over_at(look.fence)
 
 
 def _seen(facts: Facts | None) -> dict[str, Any]:
@@ -150,7 +160,9 @@ def _seen(facts: Facts | None) -> dict[str, Any]:
 
 def standing(tree: dict[str, Any]) -> str:
     """The verdict in words; `tree` is that of `as_tree`."""
-    if tree["standing"] != Standing.FENCED.value:
+    if tree["cut_over_at"]:
+        return f"cut over since {clock(tree['cut_over_at'])}"
+    if not tree["fenced"]:
         return str(tree["standing"])
     left = span(tree["fence_left_seconds"])
     return f"fence set, {left} left: the application must not write Keyspaces yet"

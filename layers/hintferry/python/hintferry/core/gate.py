@@ -92,7 +92,20 @@ def gate(facts: Facts) -> list[Condition]:
 
 def fence_left_s(fence: Fence, now: float) -> float:
     """How long something older than the fence can still write; 0 when nothing can."""
-    return max(0.0, fence.set_at + CUT_OVER_WAIT_S - now)
+    return max(0.0, cut_over_at(fence) - now)
+
+
+def cut_over_at(fence: Fence) -> float:
+    """When nothing older than the fence can write any more."""
+    return fence.set_at + CUT_OVER_WAIT_S
+
+
+def downtime(fence: Fence) -> float | None:
+    """Seconds from the stop of the writers to the cut-over, where the stop is known.
+
+    However often a cut-over was interrupted: what was later is the application's own time.
+    """
+    return None if fence.stopped_at is None else cut_over_at(fence) - fence.stopped_at
 
 
 def expected_downtime_s(facts: Facts) -> float:
@@ -125,7 +138,7 @@ def _stopped(facts: Facts) -> Condition:
         return Condition(
             name,
             State.FAILS,
-            f"{_clock(stopped_at)} is yet to come",
+            f"{clock(stopped_at)} is yet to come",
             "give the moment at which the last writer stopped",
         )
     untrue = _why_no_stop(facts, stopped_at)
@@ -133,20 +146,20 @@ def _stopped(facts: Facts) -> Condition:
         return Condition(
             name,
             State.FAILS,
-            f"not since {_clock(stopped_at)}: {untrue}",
+            f"not since {clock(stopped_at)}: {untrue}",
             "stop every writer, then give the moment after that, or --writes-stopped now",
         )
-    return Condition(name, State.HOLDS, f"since {_clock(stopped_at)}, as you say")
+    return Condition(name, State.HOLDS, f"since {clock(stopped_at)}, as you say")
 
 
 def _why_no_stop(facts: Facts, stopped_at: float) -> str | None:
     """What shows that the writers had not stopped then, or None."""
     latest = newest(facts.capture)
     if latest is not None and latest[0] > stopped_at + AFTER_STOP_S:
-        return f"{latest[1]} hinted a write of {_clock(latest[0])}"
+        return f"{latest[1]} hinted a write of {clock(latest[0])}"
     backfill = _last_backfill(facts)
     if backfill is not None and stopped_at < backfill.began:
-        return f"the last backfill began {_clock(backfill.began)}"
+        return f"the last backfill began {clock(backfill.began)}"
     return None
 
 
@@ -205,7 +218,7 @@ def _nodes(facts: Facts) -> Condition:
             name,
             State.WAITS,
             f"{_listed(late)}: not yet known to have hinted all that was written by"
-            f" {_clock(_since(facts))}",
+            f" {clock(_since(facts))}",
             "if it does not come: hintferry.markers must be replicated to every node, and its"
             " connector must run (`cdcguard.py status`)",
         )
@@ -238,8 +251,8 @@ def _lag(facts: Facts) -> Condition:
     if lag.records:
         return Condition(name, State.WAITS, f"{_counted(lag.records, 'record')} to go")
     if facts.answers.stopped_at is not None and not _is_after(lag.at, facts.hinted_since):
-        return Condition(name, State.WAITS, f"lag zero at {_clock(lag.at)}, before the last hint")
-    return Condition(name, State.HOLDS, f"lag zero at {_clock(lag.at)}")
+        return Condition(name, State.WAITS, f"lag zero at {clock(lag.at)}, before the last hint")
+    return Condition(name, State.HOLDS, f"lag zero at {clock(lag.at)}")
 
 
 def _is_after(at: float, since: float | None) -> bool:
@@ -295,7 +308,7 @@ def _marker(facts: Facts) -> Condition:
             "no marker row written since has reached the target",
             "if it does not come: see that the topic of hintferry.markers is there and is read",
         )
-    return Condition(name, State.HOLDS, f"that of {_clock(facts.marker_at)} is on the target")
+    return Condition(name, State.HOLDS, f"that of {clock(facts.marker_at)} is on the target")
 
 
 def _pass(facts: Facts) -> Condition:
@@ -320,7 +333,7 @@ def _pass(facts: Facts) -> Condition:
             verify = f"`hintferry verify {facts.table} --repair`, then {verify}"
         return Condition(name, State.FAILS, _why_no_pass(facts, backfill), verify)
     how = "every replica asked" if found.at_all else "after the repair"
-    return Condition(name, State.HOLDS, f"begun {_clock(found.began)}, {how}")
+    return Condition(name, State.HOLDS, f"begun {clock(found.began)}, {how}")
 
 
 def clean_pass(facts: Facts) -> Pass | None:
@@ -341,11 +354,11 @@ def clean_pass(facts: Facts) -> Pass | None:
 def _why_not(facts: Facts, backfill: Pass, one: Pass) -> str | None:
     """Why a clean pass does not count, or None."""
     if one.began > facts.now:
-        return f"the last pass began {_clock(one.began)}, by a clock that was wrong"
+        return f"the last pass began {clock(one.began)}, by a clock that was wrong"
     if one.began <= backfill.ended + LATE_WRITES_S:
         return "the last pass began while writes of the backfill could still arrive"
     if facts.now - one.began >= PASS_HOLDS_S:
-        return f"the last pass began {_clock(one.began)}: too long ago"
+        return f"the last pass began {clock(one.began)}: too long ago"
     broken = void(one.proof, facts.capture)
     if broken is not None:
         return f"the last pass does not count: {broken}"
@@ -385,7 +398,7 @@ def _why_no_pass(facts: Facts, backfill: Pass) -> str:
     if last is None:
         return "no pass since the backfill"
     if last.is_fence:
-        return f"hints were skipped behind a fence until {_clock(last.began)}"
+        return f"hints were skipped behind a fence until {clock(last.began)}"
     if not last.is_clean:
         unequal = {name: last.sums.get(name, 0) for name in UNEQUAL}
         found = ", ".join(f"{count} {name}" for name, count in unequal.items() if count)
@@ -422,22 +435,23 @@ def _pass_after_stop(facts: Facts) -> Condition:
             " node that was down since?"
         )
         return Condition(name, State.ASKS, asked, f"if so add --writers-at-quorum; if not, {after}")
-    return Condition(name, State.HOLDS, f"since the clean pass of {_clock(found.began)}")
+    return Condition(name, State.HOLDS, f"since the clean pass of {clock(found.began)}")
 
 
 def _escaped(facts: Facts, since: float) -> Iterator[str]:
     """What is known to have changed rows without a hint since the pass began, or may have."""
     for report in facts.reports:
         if report.lost_at is not None and report.lost_at > since:
-            yield f"{report.node} lost hints at {_clock(report.lost_at)}"
+            yield f"{report.node} lost hints at {clock(report.lost_at)}"
     for node in facts.capture.nodes:
         if node.schema_version is None:
             yield f"{node.node} does not answer, and may have truncated the table"
         elif node.truncated_at is not None and node.truncated_at > since:
-            yield f"{node.node} truncated the table at {_clock(node.truncated_at)}"
+            yield f"{node.node} truncated the table at {clock(node.truncated_at)}"
 
 
-def _clock(at: float) -> str:
+def clock(at: float) -> str:
+    """A moment for people, in UTC."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
