@@ -282,6 +282,9 @@ def test_losses_are_looked_for_since_the_pass_that_counts_and_not_only_since_the
     older = replace(CLEAN, began=NOW - 9_500)
     found = [quorum, CLEAN, FILLED, unclean, older]
     assert losses_since(found, ANSWERS, NOW) == CLEAN.began
+    # Which of two that may count does is not known here: the earlier one reaches further.
+    later = replace(CLEAN, began=NOW - 50)
+    assert losses_since([later, *found], ANSWERS, NOW) == CLEAN.began
     assert losses_since([quorum, FILLED], ANSWERS, NOW) == NOW
     repaired = replace(ANSWERS, repaired_at=NOW - 200)
     assert losses_since([quorum, FILLED], repaired, NOW) == quorum.began
