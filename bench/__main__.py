@@ -1,4 +1,7 @@
-"""`python -m bench NAME` measures and keeps the figures; without a name it lists what there is."""
+"""`python -m bench NAME` measures and keeps the figures; without a name it lists what there is.
+
+Where the figures hold a verdict, the exit status is 0 only for `equal`.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ def main(arguments: list[str]) -> int:
     figures = BENCHES[chosen.name].measure(chosen.size)
     print("\n".join(results.page_of(chosen.name, figures)))
     results.keep(chosen.name, figures)
-    return 0
+    return int(figures.get("verdict", "equal") != "equal")
 
 
 def _check(name: str) -> int:

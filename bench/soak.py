@@ -11,7 +11,6 @@ from bench import machine
 from sandbox.stack import Stack
 from tests.chaos.run import run
 from tests.chaos.soak import STATEMENTS, soak
-from tests.chaos.verdict import Verdict
 from tools import places
 
 SEED = 20261130
@@ -19,12 +18,10 @@ _FOLDER = places.BUILD / "soak"
 
 
 def measure(size: int | None) -> dict[str, Any]:
-    """Run it with `size` statements. Raises RuntimeError where it does not end as equal."""
+    """Run it with `size` statements."""
     about, commit = machine.described(), _commit()
     with Stack(nodes=1, say=_say) as stack:
-        report = run(soak(SEED, size or STATEMENTS), stack, _FOLDER, _say)
-    if report.verdict is not Verdict.EQUAL:
-        raise RuntimeError(f"{report}\n  not kept; all of it: {_FOLDER}")
+        print(run(soak(SEED, size or STATEMENTS), stack, _FOLDER, _say))
     kept = json.loads((_FOLDER / "report.json").read_text())
     return {"when": f"{datetime.now(UTC):%Y-%m-%d}", "machine": about, "commit": commit, **kept}
 
@@ -53,7 +50,9 @@ def page_of(figures: dict[str, Any]) -> list[str]:
         f" {_batches(figures['operations']):,} batches;"
         f" {figures['kills']} kills and {sum(others.values()):,} other faults in"
         f" {figures['seconds']['load'] / 60:.0f} minutes. Then both sides were compared completely:"
-        f" **{figures['divergent']} rows differ** ({figures['verdict']}).",
+        f" **{figures['divergent']} rows differ**; the verdict: {figures['verdict']}"
+        + "".join(f"; {reason}" for reason in figures["reasons"])
+        + ".",
         "",
         "| killed | times |",
         "|---|---|",
