@@ -22,6 +22,8 @@ MUST_HAVE_HAPPENED = (
     "covered",
     "applied",
     "failing",
+    "handed over",
+    "taken back",
     "unheard",
     "added",
     "dropped",

@@ -7,10 +7,12 @@ from random import Random
 from typing import TypeVar
 
 from hintferry.core.hint import Bound, Slice
+from hintferry.core.limits import CUT_OVER_WAIT_S
 from tests.model.profiles import Profile
 from tests.model.program import (
     Alter,
     Batch,
+    CutOver,
     Deafen,
     Fail,
     HandOver,
@@ -25,6 +27,7 @@ from tests.model.program import (
     SourceWrite,
     Step,
     Stop,
+    TakeBack,
     TakeDown,
     Tick,
     Verb,
@@ -68,6 +71,18 @@ class Generator:
     def hasten(self) -> SetCapture:
         """Capture is quick on all nodes."""
         return SetCapture(2 * FASTEST_CAPTURE_US)
+
+    def cut_over(self) -> CutOver:
+        """The table is cut over."""
+        return CutOver(self._table)
+
+    def wait(self) -> Tick:
+        """A cut-over is waited out."""
+        return _tick(CUT_OVER_WAIT_S)
+
+    def take_back(self) -> TakeBack:
+        """It is taken back."""
+        return TakeBack(self._table)
 
     def alter(self) -> Alter:
         """A column comes or goes, on some nodes first."""
@@ -143,6 +158,8 @@ class Generator:
             return Stop(point, nth, self._overtaking())
         if kind == "pause":
             return Stop(point, nth, (self._pause(),))
+        if kind == "cut over":
+            return Stop(point, nth, (self.cut_over(), self._pause()))
         return Stop(point, nth, tuple(self._step(depth + 1) for _ in range(random.randint(1, 4))))
 
     def _overtaking(self) -> tuple[Step, ...]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from math import inf
 from typing import Any
 
-from hintferry import counting, pipeline, reconcile
+from hintferry import counting, cutover, pipeline, reconcile
 from hintferry.adapters.node_schema import Told
 from hintferry.adapters.source_catalog import SourceCatalog
-from hintferry.core import acknowledged, coalesce, followup, ledger, verdict
+from hintferry.core import acknowledged, coalesce, followup, gate, ledger, verdict
 from hintferry.core.acknowledged import MARGIN_US, Acknowledged
 from hintferry.core.coalesce import RowWork, SliceWork, Work, _Partition
 from hintferry.core.errors import HintferryError, Overwhelmed, ParkReason, SideFault
@@ -22,7 +23,7 @@ from hintferry.core.schema import Key, Table, TableId
 from hintferry.measured import MeasuredClock
 from hintferry.pipeline import Pipeline
 from hintferry.ports import Write
-from hintferry.testing import leases, source
+from hintferry.testing import fences, leases, source
 from hintferry.testing.leases import LeaseTable
 from hintferry.testing.target import MemoryTarget
 from tests.model import topic, world
@@ -307,6 +308,9 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("hinted before it can be read", patches=((world, "LONGEST_LAG_US", 600_000),)),
     Mutant("replica's failure is a key's own", patches=((source, "read_failure", _overwhelmed),)),
     Mutant("time of the answer", source=StampedOnArrival),
+    Mutant("fences read once", "fences", patches=((fences, "FENCE_HOLDS_S", inf),)),
+    Mutant("cut-over waits too little", "fences", patches=((gate, "CUT_OVER_WAIT_S", 30.0),)),
+    Mutant("undo returns at once", "fences", patches=((cutover, "UNDO_WAIT_S", -5.0),)),
     Mutant("hints' altered_us ignored", "schema", patches=((SourceCatalog, "table", _any_table),)),
     Mutant("schema of any node", "schema", patches=((SourceCatalog, "_learned", _as_told),)),
     Mutant("some nodes agree", "schema", patches=((SourceCatalog, "_told_by_all", _by_some),)),

@@ -143,6 +143,20 @@ class SetCapture:
 
 
 @dataclass(frozen=True, slots=True)
+class CutOver:
+    """The fence of a table is set; it is handed over when that is waited out."""
+
+    table: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakeBack:
+    """A table that was handed over is taken back."""
+
+    table: str
+
+
+@dataclass(frozen=True, slots=True)
 class Alter:
     """A column is added to a table, or dropped if it is there; these nodes hear of it at once."""
 
@@ -178,6 +192,8 @@ Step = (
     | SetClock
     | SetBroker
     | SetCapture
+    | CutOver
+    | TakeBack
     | Alter
     | Hear
     | Deafen

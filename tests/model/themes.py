@@ -237,6 +237,32 @@ SCHEMA = Theme(
 )
 """Columns are added and dropped, and nodes hear of it one after the other."""
 
+FENCES = replace(
+    ROWS,
+    stories=(
+        ("write", "batch", "write", "cut_over"),
+        ("write", "batch", "write"),
+        ("write", "cut_over", "wait", "write", "batch", "take_back", "time", "write", "batch"),
+    ),
+    lengths=(1, 2, 4),
+    kinds=(("write", 4), ("batch", 5), ("time", 4), ("cut_over", 1), ("take_back", 2)),
+    stops=(
+        (Point.FENCES_READ, 1),
+        (Point.BEFORE_READ, 2),
+        (Point.AFTER_READ, 3),
+        (Point.BEFORE_WRITE, 2),
+    ),
+    stop_counts=(0, 1, 2, 2),
+    stop_kinds=(("pause", 3), ("anything", 2), ("cut over", 2)),
+    nths=(0, 0, 1),
+    whole=0.8,
+    faults=(0.0, 0.3),
+    pauses_s=(0.5, 4, 8, 26),
+    ticks_s=(0.2, 3, 5, 12, 50),
+    budgets_s=(900.0,),
+)
+"""A table is cut over, and taken back, while workers read and write."""
+
 LOST = Theme(
     {"wide": 3, "plain": 2, "bare": 1},
     {
@@ -278,6 +304,7 @@ THEMES = {
     "looks": (LOOKS, 1),
     "clocks": (CLOCKS, 2),
     "schema": (SCHEMA, 3),
+    "fences": (FENCES, 2),
     "lost": (LOST, 2),
     "lost expiry": (LOST_EXPIRY, 1),
 }

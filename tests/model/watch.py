@@ -21,6 +21,7 @@ from hintferry.testing.partition import PartitionState, holds
 from hintferry.testing.rowstate import RowState
 from hintferry.testing.store import MemoryStore
 from hintferry.testing.touched import hints_of
+from tests.model.handover import HandOvers
 from tests.model.journey import Journey
 from tests.model.profiles import Profile
 from tests.model.tables import TOO_LARGE
@@ -49,6 +50,7 @@ class Answered:
     acknowledged: set[Place]
     applied: set[bytes | None]
     may_be_stuck: bool
+    hand_overs: HandOvers
     read_by: dict[Place, int]
     """How late an alteration of the table each row was read by that the worker ever read."""
 
@@ -109,6 +111,10 @@ class Watch:
         if len(ends) != len(deliveries):
             raise Violation(f"P3: {len(deliveries)} records in, {len(ends)} out")
         for delivery, end in zip(deliveries, ends, strict=True):
+            if delivery.hint is not None and end.reason is SkipReason.FENCED:
+                if not answered.hand_overs.may_skip(delivery.hint.table, delivery.due_us):
+                    raise Violation(f"P3: {delivery} was skipped behind a fence taken back before")
+                continue
             if end.outcome is not Outcome.SKIPPED or delivery.record.value not in answered.applied:
                 self._must_end_so(delivery, end, answered.may_be_stuck)
             if delivery.hint is not None and end.outcome is Outcome.APPLIED:

@@ -16,12 +16,14 @@ from hintferry.core.hint import Hint, Nothing, Record
 from hintferry.core.ledger import Settled
 from hintferry.core.rows import Add, Row, Snapshot, Statement
 from hintferry.core.schema import Key, Table, TableId
+from hintferry.fence import FencedSource
 from hintferry.measured import MeasuredClock
 from hintferry.pipeline import Pipeline
 from hintferry.ports import Write
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
 from hintferry.testing.cluster import merge
 from hintferry.testing.deadline import SimulatedDeadline
+from hintferry.testing.fences import HeldFences
 from hintferry.testing.leases import MemoryLeases
 from hintferry.testing.meter import RecordingMeter
 from hintferry.testing.other_clocks import SimulatedClocks
@@ -75,6 +77,7 @@ class Worker:
         self.world = world
         self.clock = WatchedClock(world.time, 17 + 31 * number, world.profile.is_measured)
         self.catalog = catalog_of(world.cluster, world.random)
+        self.fences = HeldFences(world.hand_overs.fences, self.clock)
         self.is_busy = False
         self.remembered = Acknowledged()
         self.acknowledged: set[Place] = set()
@@ -133,7 +136,8 @@ class Worker:
         parking, replay = MemoryParkingLot(hook), MemoryReplayQueue(world.postponed, hook)
         parking.is_closed, replay.is_closed = step.park_fails, step.replay_fails
         mutant, answers = world.mutant, _answers(step, random)
-        source = mutant.source(WatchedSource(self, step, hook, random), world)
+        watched = mutant.source(WatchedSource(self, step, hook, random), world)
+        source = FencedSource(watched, _Fences(self.fences, hook))
         return Pipeline(
             mutant.decoder(_StoppedDecoder(source.table, hook), world),
             source,
@@ -239,6 +243,15 @@ class WatchedTarget(MemoryTarget):
 
     def arrive(self, write: Write, statement: Statement) -> None:
         self._worker.world.arrive(write, statement, super().arrive)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fences:
+    held: HeldFences
+    hook: Hook
+
+    def is_fenced(self, table: TableId) -> bool:
+        return self.held.is_fenced(table, self.hook)
 
 
 class _StoppedDecoder:

@@ -25,12 +25,14 @@ from hintferry.testing.target import MemoryTarget
 from tests.model.catalog import catalog_of
 from tests.model.client import change_of
 from tests.model.generate import WORKERS
+from tests.model.handover import HandOvers
 from tests.model.journey import Journey
 from tests.model.mutant import UNCHANGED, Mutant
 from tests.model.profiles import Profile
 from tests.model.program import (
     Alter,
     Batch,
+    CutOver,
     Deafen,
     Fail,
     HandOver,
@@ -44,6 +46,7 @@ from tests.model.program import (
     SetClock,
     SourceWrite,
     Step,
+    TakeBack,
     TakeDown,
     Tick,
 )
@@ -80,6 +83,8 @@ class World:
         self.target = MemoryStore(self.time)
         self.leases = LeaseTable(self.time)
         self.watch = Watch(profile, self.cluster, self.target)
+        self.tally: Counter[str] = Counter()
+        self.hand_overs = HandOvers(self.time, self.tally)
         self.catalog = catalog_of(self.cluster, self.random)
         self.workers = [Worker(self, number) for number in range(WORKERS)]
         self.stuck: list[Delivery] = []
@@ -94,7 +99,6 @@ class World:
         """The values of the records that were applied."""
         self.late: list[tuple[Write, Statement]] = []
         self.journeys: dict[int, Journey] = {}
-        self.tally: Counter[str] = Counter()
         self.arrivals: dict[Place, int] = {}
         """By how much (microseconds) what a row shows arrived after it was planned."""
         self._up_since = [0] * REPLICAS
@@ -119,6 +123,11 @@ class World:
                 self._pass_time(step.micros)
             case SetClock():
                 self.workers[step.worker].clock.own.error_us = step.error_us
+            case CutOver():
+                self.hand_overs.cut_over(TABLES[step.table].id)
+            case TakeBack():
+                self.hand_overs.take_back(TABLES[step.table].id)
+                self.has_unheard = True
             case SendAgain() | Poison() | SetBroker() | SetCapture():
                 self._take_of_topic(step)
             case _:
@@ -180,6 +189,8 @@ class World:
         journey, where = self.journeys[id(write)], place(write, statement)
         index = journey.index_of(statement)
         before = self.shown(where)
+        if self.profile.is_bounded and where[0] in self.hand_overs.handed:
+            raise Violation(f"P7: {where} was written after its table was handed over")
         carry(write, statement)
         after = self.shown(where)
         self.watch.arrived(where, journey, statement, (before, after))
@@ -283,6 +294,7 @@ class World:
                 worker.acknowledged,
                 self.applied,
                 gives_up,
+                self.hand_overs,
                 worker.read_by,
                 self._known_since(began_us),
             )
@@ -358,6 +370,7 @@ class World:
     def _deliver_overdue(self) -> None:
         if self.late and self.profile.is_bounded:
             self.deliver_late(self.time.micros)
+        self.hand_overs.go_on()
 
     def _from(self, first: int) -> list[Worker]:
         return self.workers[first % WORKERS :] + self.workers[: first % WORKERS]

@@ -1,9 +1,12 @@
-"""Fences in a dictionary."""
+"""Fences in a dictionary, and a worker's view of them, which may be old."""
 
 from __future__ import annotations
 
 from hintferry.core.facts import Fence
+from hintferry.core.limits import FENCE_HOLDS_S
 from hintferry.core.schema import TableId
+from hintferry.ports import Clock
+from hintferry.testing.points import Hook, Point
 
 FENCE = Fence(0.0, None)
 """One that was waited out long ago."""
@@ -30,3 +33,21 @@ class MemoryFences:
     def lift(self, table: TableId) -> None:
         """It is no longer."""
         self.fenced.pop(table, None)
+
+
+class HeldFences:
+    """What one worker believes of the fences: a reading holds from when it began."""
+
+    def __init__(self, fences: MemoryFences, clock: Clock) -> None:
+        self._fences, self._clock = fences, clock
+        self._fenced: frozenset[TableId] = frozenset()
+        self._read_at = float("-inf")
+
+    def is_fenced(self, table: TableId, hook: Hook) -> bool:
+        """Whether the table was cut over, as of the last reading that still holds."""
+        if not 0 <= self._clock.now() - self._read_at < FENCE_HOLDS_S:
+            began = self._clock.now()
+            self._fenced = frozenset(self._fences.fenced)
+            hook(Point.FENCES_READ)
+            self._read_at = began
+        return table in self._fenced

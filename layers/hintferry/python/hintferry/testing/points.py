@@ -14,6 +14,7 @@ class Point(Enum):
     """Where a worker can be stopped."""
 
     AFTER_DECODE = "after_decode"
+    FENCES_READ = "fences_read"
     BEFORE_READ = "before_read"
     READ_STARTED = "read_started"
     REPLICA_ASKED = "replica_asked"
