@@ -9,13 +9,13 @@ from typing import Any, cast
 from uuid import UUID
 
 import pytest
-from cassandra import InvalidRequest, OperationTimedOut
+from cassandra import InvalidRequest, OperationTimedOut, Unauthorized
 
 from hintferry.adapters import captures, cql
 from hintferry.adapters.captures import CqlCaptures, as_tree, from_tree, settled
 from hintferry.adapters.session import CqlSession
 from hintferry.core.capture import gaps, proof, void
-from hintferry.core.errors import Side, UnknownTable
+from hintferry.core.errors import ConfigurationError, Side, UnknownTable
 from hintferry.core.schema import TableId
 from hintferry.held import HELD_S
 from hintferry.testing.captures import ScriptedCaptures
@@ -35,6 +35,7 @@ class Source:
 
     def __init__(self, now_ms: int) -> None:
         self.down: set[UUID] = set()
+        self.is_refused = False
         self.rows: dict[str, list[tuple[Any, ...]]] = {
             cql.TABLE_NOW: [(TABLE.bytes, pack(">q", ALTERED_US))],
             cql.CAPTURES: [(host.bytes, state_of(host, now_ms)) for host in HOSTS],
@@ -53,6 +54,8 @@ class Source:
         return self
 
     def execute(self, text: str) -> Any:
+        if self.is_refused and text == cql.CAPTURES:
+            raise Unauthorized("no SELECT permission")
         if text not in self.rows:
             raise InvalidRequest("unconfigured table")
         return SimpleNamespace(all=lambda: self.rows[text])
@@ -113,6 +116,14 @@ def test_states_are_read_for_each_node_of_the_datacenter(seen_by: CqlCaptures) -
 def test_a_table_that_is_not_there_is_unknown(source: Source, seen_by: CqlCaptures) -> None:
     source.rows[cql.TABLE_NOW] = []
     with pytest.raises(UnknownTable):
+        seen_by.witness(ORDERS)
+
+
+def test_a_login_that_may_not_read_the_states_is_told_the_grant(
+    source: Source, seen_by: CqlCaptures
+) -> None:
+    source.is_refused = True
+    with pytest.raises(ConfigurationError, match="GRANT SELECT ON TABLE hintferry.captures"):
         seen_by.witness(ORDERS)
 
 

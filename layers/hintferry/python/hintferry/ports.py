@@ -196,7 +196,8 @@ class Captures(Protocol):
     """The nodes of the datacenter that is read, and what their connectors say."""
 
     def witness(self, table: TableId) -> Witness:
-        """What is seen of the table's capture now. Raises SideFault, UnknownTable."""
+        """What is seen of the table's capture now. Raises SideFault, UnknownTable,
+        ConfigurationError."""
 
 
 class Waiting(Protocol):

@@ -13,7 +13,7 @@ from struct import unpack
 from typing import Any
 from uuid import UUID
 
-from cassandra import ConsistencyLevel, InvalidRequest
+from cassandra import ConsistencyLevel, InvalidRequest, Unauthorized
 from cassandra.cqltypes import BytesType, MapType, UUIDType
 from cassandra.query import SimpleStatement
 
@@ -30,7 +30,7 @@ from hintferry.core.capture import (
     Witness,
     gaps,
 )
-from hintferry.core.errors import UnknownTable
+from hintferry.core.errors import ConfigurationError, UnknownTable
 from hintferry.core.schema import TableId
 from hintferry.held import Held
 from hintferry.ports import Captures, Clock
@@ -69,7 +69,7 @@ class CqlCaptures:
         self._states = Held(self._ask_states, clock.now)
 
     def witness(self, table: TableId) -> Witness:
-        """What is seen now. Raises SideFault, UnknownTable."""
+        """What is seen now. Raises SideFault, UnknownTable, ConfigurationError."""
         # The nodes' versions first: of a table that changes in between more is known than is said.
         told = self._nodes.answer()
         states = None if self._stock else self._states.answer()
@@ -94,6 +94,11 @@ class CqlCaptures:
         except InvalidRequest:
             # The table is not there, so nobody could tell anything.
             return {}
+        except Unauthorized as error:
+            raise ConfigurationError(
+                "this login may not read hintferry.captures on the source; run there: GRANT SELECT"
+                " ON TABLE hintferry.captures TO its role"
+            ) from error
         states = ((str(UUID(bytes=host)), _capture_state(text)) for host, text in rows)
         return {host: state for host, state in states if state is not None}
 
@@ -108,7 +113,7 @@ class CqlCaptures:
     def _execute(self, text: str, values: list[bytes]) -> list[tuple[bytes, ...]]:
         try:
             return execute_raw(self._session, text, values)
-        except InvalidRequest:
+        except (InvalidRequest, Unauthorized):
             raise
         except Exception as error:
             self._session.doubt(error)
