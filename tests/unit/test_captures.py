@@ -123,7 +123,7 @@ def test_a_login_that_may_not_read_the_states_is_told_the_grant(
     source: Source, seen_by: CqlCaptures
 ) -> None:
     source.is_refused = True
-    with pytest.raises(ConfigurationError, match="GRANT SELECT ON TABLE hintferry.captures"):
+    with pytest.raises(ConfigurationError, match="GRANT SELECT ON TABLE hintferry"):
         seen_by.witness(ORDERS)
 
 
