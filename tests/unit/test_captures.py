@@ -182,14 +182,22 @@ def test_many_tables_that_ask_in_one_moment_ask_once(
 
 
 @pytest.mark.parametrize(("longest_s", "waits"), [(captures.SETTLES_S, False), (120.0, True)])
-def test_only_a_backfill_waits_for_a_table_that_is_not_captured(
+def test_only_a_backfill_waits_for_connectors_that_may_be_starting(
     clock: ScriptedClock, longest_s: float, waits: bool
 ) -> None:
     said = ScriptedCaptures(clock.now)
-    said.captured_id.clear()
+    said.age_s.clear()
     began = clock.now()
     assert len(gaps(settled(said, ORDERS, clock, longest_s))) == 3
     assert (clock.now() - began > longest_s) is waits
+
+
+def test_nobody_waits_for_a_table_whose_cdc_is_off(clock: ScriptedClock) -> None:
+    said = ScriptedCaptures(clock.now)
+    said.captured_id.clear()
+    began = clock.now()
+    assert len(gaps(settled(said, ORDERS, clock, 120.0))) == 3
+    assert clock.now() == began
 
 
 def test_a_change_of_the_schema_is_waited_for(clock: ScriptedClock) -> None:

@@ -123,14 +123,15 @@ class CqlCaptures:
 def settled(captures: Captures, table: TableId, clock: Clock, longest_s: float) -> Witness:
     """Look until every node captures the table, for so long at most; the last look.
 
-    What is not likely to end by itself is waited for only where `longest_s` is over SETTLES_S.
-    Raises SideFault, UnknownTable.
+    What lasts is not waited for; a connector that is just starting only where `longest_s` is over
+    SETTLES_S. Raises SideFault, UnknownTable, ConfigurationError.
     """
     end = clock.now() + longest_s
     while True:
         seen = captures.witness(table)
         open_gaps = gaps(seen)
-        waits = longest_s > SETTLES_S or all(gap.passes for gap in open_gaps)
+        is_patient = longest_s > SETTLES_S
+        waits = all(gap.passes or (is_patient and not gap.lasts) for gap in open_gaps)
         if not open_gaps or not waits or clock.now() > end:
             return seen
         clock.sleep(LOOK_EVERY_S)

@@ -99,13 +99,15 @@ class Witness:
 class Gap:
     """Why a node does not count as one that captures the table, and what to do about it.
 
-    `passes`: whether it is likely to end by itself within seconds.
+    `passes`: it is likely to end by itself within seconds. `lasts`: it ends only when a person does
+    something. What is neither may be a connector that is just starting.
     """
 
     node: str
     why: str
     mend: str
     passes: bool = False
+    lasts: bool = False
 
     def __str__(self) -> str:
         return f"{self.node}: {self.why}"
@@ -188,12 +190,14 @@ def _table_gap(seen: Witness, node: str, said: CapturedTable | None) -> Gap | No
             node,
             "the table is not captured there: its cdc is off",
             f"run on the source: ALTER TABLE {name} WITH cdc = true",
+            lasts=True,
         )
     if said.since is None:
         return Gap(
             node,
             f"its connector cannot capture the table: {said.why}",
             "change what it names, or see docs/limits.md",
+            lasts=True,
         )
     if said.table_id != seen.shape.table_id:
         why = "its connector captures an earlier table of that name"
