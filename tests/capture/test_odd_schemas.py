@@ -138,6 +138,7 @@ def test_a_write_of_a_table_without_cdc_that_cannot_be_read_costs_nothing(
     stack: Stack, cql: Any
 ) -> None:
     with topic(stack, KEYSPACE, "plain") as hints:
+        settled(stack)
         stack.captures[0].kill()
         cql.execute("CREATE TABLE gone (id int PRIMARY KEY)")
         cql.execute("INSERT INTO gone (id) VALUES (1)")
@@ -157,6 +158,7 @@ def test_writes_of_a_column_that_is_dropped_and_added_meanwhile_are_rows(
 ) -> None:
     """The log still holds its values; the schema tells of what type they were."""
     with topic(stack, KEYSPACE, "plain") as hints:
+        settled(stack)
         stack.captures[0].kill()
         cql.execute("INSERT INTO plain (id, old) VALUES (3, 1)")
         cql.execute("ALTER TABLE plain DROP old")
@@ -213,11 +215,7 @@ def test_the_state_names_the_node_its_schema_and_what_was_acknowledged(
     until(lambda: time.time() * 1000 - state()["at_ms"] < SOON_S * 1000, SOON_S, "it is fresh")
     assert entry(stack, "unwatched") is None
     assert str(state()["acknowledged"]["segment"]) in segments
-    synced = max(
-        (int(idx.stem.split("-")[2].removesuffix("_cdc")), int(idx.read_text().split()[0]))
-        for idx in raw(stack).glob("*_cdc.idx")
-    )
-    until(lambda: tuple(state()["acknowledged"].values()) >= synced, SOON_S, "all is acknowledged")
+    settled(stack)
 
 
 def test_the_state_says_when_the_newest_hinted_write_was_made(stack: Stack, cql: Any) -> None:
@@ -287,6 +285,16 @@ def i32(number: int) -> bytes:
 
 def raw(stack: Stack) -> Any:
     return stack.source_nodes[0].home / "cdc_raw"
+
+
+def settled(stack: Stack) -> None:
+    """All of the log is acknowledged, and the state says so: a restart sends nothing again."""
+    synced = max(
+        (int(idx.stem.split("-")[2].removesuffix("_cdc")), int(idx.read_text().split()[0]))
+        for idx in raw(stack).glob("*_cdc.idx")
+    )
+    state = stack.captures[0].state
+    until(lambda: tuple(state()["acknowledged"].values()) >= synced, SOON_S, "all is acknowledged")
 
 
 def version(cql: Any) -> uuid.UUID:
