@@ -52,7 +52,7 @@ CREATE TABLE odd.keys_only (a int, b ascii, PRIMARY KEY ((a, b)));
 CREATE INDEX ON odd."Events" (v);
 CREATE INDEX "By_Value" ON odd.people (gone);
 CREATE INDEX ON odd.people (values(calls));
-CREATE MATERIALIZED VIEW odd."by_Day" AS SELECT "Day", "primary", v FROM odd."Events"
+CREATE MATERIALIZED VIEW odd."by_Day" AS SELECT "Day", "primary", "static", c, v FROM odd."Events"
     WHERE "primary" IS NOT NULL AND "Day" IS NOT NULL AND "static" IS NOT NULL AND c IS NOT NULL
     PRIMARY KEY ("Day", "primary", "static", c);
 CREATE FUNCTION odd.sum_of (a int, b int) RETURNS NULL ON NULL INPUT RETURNS int LANGUAGE java
