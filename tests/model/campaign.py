@@ -22,6 +22,8 @@ MUST_HAVE_HAPPENED = (
     "covered",
     "applied",
     "failing",
+    "gate open",
+    "gate shut",
     "handed over",
     "taken back",
     "unheard",

@@ -27,10 +27,12 @@ from tests.model.program import (
     SourceWrite,
     Step,
     Stop,
+    Switch,
     TakeBack,
     TakeDown,
     Tick,
     Verb,
+    Verify,
 )
 from tests.model.tables import CLUSTERINGS, LATER, PARTITIONS, TABLES, TOO_LARGE
 from tests.model.themes import THEMES
@@ -62,7 +64,8 @@ class Generator:
         broker = [self.broker()] if random.random() < theme.broker_wrong else []
         story = [self._do(kind, 0) for kind in random.choice(theme.stories)]
         more = [self._step(0) for _ in range(random.choice(theme.lengths))]
-        return (*broker, *story, *more)
+        finale = [self._do(kind, 0) for kind in theme.finale]
+        return (*broker, *story, *more, *finale)
 
     def broker(self) -> SetBroker:
         """The brokers' clocks are behind."""
@@ -80,6 +83,14 @@ class Generator:
         """A cut-over is waited out."""
         return _tick(CUT_OVER_WAIT_S)
 
+    def verify(self) -> Verify:
+        """A pass over the table."""
+        return Verify(self._table)
+
+    def switch(self) -> Switch:
+        """The end of a migration."""
+        return Switch(self._table)
+
     def take_back(self) -> TakeBack:
         """It is taken back."""
         return TakeBack(self._table)
@@ -92,6 +103,14 @@ class Generator:
     def hear(self) -> Hear:
         """Nodes learn of it."""
         return Hear(self._random.choice([(0, 1, 2), (0,), (1,), (2,)]))
+
+    def dawdle(self) -> SetCapture:
+        """Capture is slow on all nodes."""
+        return SetCapture(200_000_000)
+
+    def hearken(self) -> Deafen:
+        """Capture hears everything again."""
+        return Deafen(())
 
     def deafen(self) -> Deafen:
         """Capture goes deaf on all nodes or on one, or hears again."""

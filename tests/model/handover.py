@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from hintferry.core.facts import Answers
+from hintferry.core.passes import Pass, Verb
 from hintferry.core.schema import TableId
 from hintferry.cutover import Gatekeeper
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
@@ -26,6 +27,12 @@ class Unhurried(ScriptedClock):
         """Time passes elsewhere."""
 
 
+def filled_before(table: TableId, time: SimulatedTime) -> Pass:
+    """The record of a backfill that ended before the program begins, of an empty table."""
+    began = time.seconds - 1_000.0
+    return Pass(table, Verb.BACKFILL, began, began, False, True, {"written": 0})
+
+
 class HandOvers:
     """`handed`: the tables that belong to the application; `undone_us`: when an undo returned."""
 
@@ -34,7 +41,7 @@ class HandOvers:
         self.handed: set[TableId] = set()
         self.undone_us: dict[TableId, int] = {}
         self._time, self._tally = time, tally
-        self._passes = MemoryPasses()
+        self.passes = MemoryPasses()
         self._under_way: dict[TableId, Iterator[float]] = {}
 
     def cut_over(self, table: TableId) -> None:
@@ -80,7 +87,7 @@ class HandOvers:
             nothing,
             nothing,
             nothing,
-            self._passes,
+            self.passes,
             self.fences,
             clock,
         )

@@ -10,11 +10,14 @@ from typing import Any
 from hintferry import counting, cutover, pipeline, reconcile
 from hintferry.adapters.node_schema import Told
 from hintferry.adapters.source_catalog import SourceCatalog
-from hintferry.core import acknowledged, coalesce, followup, gate, ledger, verdict
+from hintferry.core import acknowledged, capture, coalesce, followup, gate, ledger, verdict
 from hintferry.core.acknowledged import MARGIN_US, Acknowledged
+from hintferry.core.capture import Proof, Witness
 from hintferry.core.coalesce import RowWork, SliceWork, Work, _Partition
 from hintferry.core.errors import HintferryError, Overwhelmed, ParkReason, SideFault
+from hintferry.core.facts import Facts
 from hintferry.core.followup import Later
+from hintferry.core.gate import Condition, State
 from hintferry.core.hint import WHOLE_PARTITION, Errand, Hint, Scope, Slice
 from hintferry.core.ledger import Ledger, Outcome, Settled
 from hintferry.core.plan import plan_rows
@@ -247,6 +250,21 @@ def _is_read_at(self: Acknowledged, hint: Hint, key: Key | None, since: int) -> 
     return self._starts.get((hint.table, hint.partition, key), (0, 0))[0] >= since
 
 
+_void = capture.void
+
+
+def _whatever_the_shape(proved: Proof | None, seen: Witness) -> str | None:
+    return _void(proved and replace(proved, shape=seen.shape), seen)
+
+
+def _whatever_was_heard(proved: Proof | None, seen: Witness) -> str | None:
+    return _void(proved, replace(seen, states=None))
+
+
+def _holds(_facts: Facts) -> Condition:
+    return Condition("not looked at", State.HOLDS, "")
+
+
 MUTANTS: tuple[Mutant, ...] = (
     Mutant("skipped by a slow node's stamp", patches=((topic, "appended_at_ms", _by_a_slow_node),)),
     Mutant("skipped before written", patches=((Acknowledged, "covers", _remembers_what_it_sends),)),
@@ -311,6 +329,12 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("fences read once", "fences", patches=((fences, "FENCE_HOLDS_S", inf),)),
     Mutant("cut-over waits too little", "fences", patches=((gate, "CUT_OVER_WAIT_S", 30.0),)),
     Mutant("undo returns at once", "fences", patches=((cutover, "UNDO_WAIT_S", -5.0),)),
+    Mutant("pass counts after an ALTER", "gate", patches=((gate, "void", _whatever_the_shape),)),
+    Mutant("pass counts after a gap", "gate", patches=((gate, "void", _whatever_was_heard),)),
+    Mutant("capture is not proved", "gate", patches=((gate, "gaps", lambda _seen: []),)),
+    Mutant("lag is not looked at", "gate", patches=((gate, "_lag", _holds),)),
+    Mutant("nodes are not waited for", "gate", patches=((gate, "_nodes", _holds),)),
+    Mutant("writers below a quorum", "gate", patches=((gate, "_pass_after_stop", _holds),)),
     Mutant("hints' altered_us ignored", "schema", patches=((SourceCatalog, "table", _any_table),)),
     Mutant("schema of any node", "schema", patches=((SourceCatalog, "_learned", _as_told),)),
     Mutant("some nodes agree", "schema", patches=((SourceCatalog, "_told_by_all", _by_some),)),

@@ -150,6 +150,20 @@ class CutOver:
 
 
 @dataclass(frozen=True, slots=True)
+class Verify:
+    """A table is swept, every replica asked, its differences are repaired, and that is recorded."""
+
+    table: str
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """Nobody writes the table any more: in the end it is cut over, if the gate opens."""
+
+    table: str
+
+
+@dataclass(frozen=True, slots=True)
 class TakeBack:
     """A table that was handed over is taken back."""
 
@@ -193,6 +207,8 @@ Step = (
     | SetBroker
     | SetCapture
     | CutOver
+    | Verify
+    | Switch
     | TakeBack
     | Alter
     | Hear

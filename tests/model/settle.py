@@ -7,15 +7,17 @@ source expires at the target, no earlier and at most two seconds later.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from hintferry.core.gate import is_open
 from hintferry.core.hint import Hint, Scope
 from hintferry.core.limits import LEASE_S
 from hintferry.core.rows import Row
-from hintferry.core.schema import Table
+from hintferry.core.schema import Table, TableId
 from hintferry.testing.cluster import REPLICAS
 from tests.model.passes import verify
 from tests.model.program import Batch
+from tests.model.surroundings import Surroundings, gatekeeper
 from tests.model.tables import PARTITIONS, TABLES, TOO_LARGE
 from tests.model.watch import LATE_BY_S, Place, Violation
 from tests.model.world import LONGEST_LAG_US, World
@@ -26,6 +28,8 @@ LONGEST_TTL_S = 600
 
 def settle(world: World) -> None:
     """Bring the world to rest and compare. Raises Violation."""
+    if world.switch is not None and world.profile.is_bounded:
+        switch(world, world.switch)
     for worker in world.workers:
         worker.clock.own.error_us = 0
     # A cut-over, or an undo, that is under way comes to its end.
@@ -45,6 +49,25 @@ def settle(world: World) -> None:
     _compare(world, swept=False)
     _sweep(world)
     _compare(world, swept=True)
+
+
+def switch(world: World, table: TableId) -> None:
+    """Look at the gate until it opens, hand the table over, and compare its two sides then."""
+    around = Surroundings(world, table)
+    keeper = gatekeeper(world, around, table)
+    opened = False
+    for number, (_, conditions) in enumerate(keeper.watch()):
+        opened = is_open(conditions)
+        if not opened:
+            around.work(number)
+    if not opened:
+        world.tally["gate shut"] += 1
+        return
+    world.tally["gate open"] += 1
+    for number, _ in enumerate(keeper.hand_over()):
+        around.work(number)
+    world.hand_overs.handed.add(table)
+    _compare_places(world, _places(world, world.cluster.table(table)), swept=False)
 
 
 def _come_to_rest(world: World) -> None:
@@ -87,7 +110,8 @@ def _hint_everything(world: World) -> None:
 def _sweep(world: World) -> None:
     """Every row that differs becomes a hint, and is worked off."""
     for table in world.written.keys() - world.hand_overs.fences.fenced.keys():
-        verify(world, table)
+        if verify(world, table) is None:
+            raise Violation("P4: a sweep failed")
     _come_to_rest(world)
 
 
@@ -100,16 +124,20 @@ def _hint_of(where: Place) -> Hint:
 
 def _compare(world: World, *, swept: bool) -> None:
     for _, places in _all_places(world):
-        for where in places:
-            if where[2] == TOO_LARGE:
+        _compare_places(world, places, swept=swept)
+
+
+def _compare_places(world: World, places: Iterable[Place], *, swept: bool) -> None:
+    for where in places:
+        if where[2] == TOO_LARGE:
+            continue
+        source, target = _at_source(world, where), world.shown(where)
+        if not _same(world, where, source, target):
+            if not swept and _marker_expires(world, where, source, target):
+                world.tally["left to the sweep"] += 1
                 continue
-            source, target = _at_source(world, where), world.shown(where)
-            if not _same(world, where, source, target):
-                if not swept and _marker_expires(world, where, source, target):
-                    world.tally["left to the sweep"] += 1
-                    continue
-                world.tally["divergent"] += 1
-                raise Violation(f"P1: {where}: source {source}, target {target}")
+            world.tally["divergent"] += 1
+            raise Violation(f"P1: {where}: source {source}, target {target}")
 
 
 def _same(world: World, where: Place, source: Row | None, target: Row | None) -> bool:
@@ -156,11 +184,15 @@ def _all_places(world: World) -> Iterator[tuple[Table, list[Place]]]:
         if name.id in world.hand_overs.fences.fenced:
             continue
         table = world.cluster.table(name.id)
-        places: list[Place] = []
-        for partition in PARTITIONS:
-            keys = set(world.target.partition(table.id, partition).rows)
-            keys.update(world.cluster.keys(table, partition, range(REPLICAS)))
-            places += [(table.id, partition, key) for key in sorted(keys)]
-            if table.statics:
-                places.append((table.id, partition, None))
-        yield table, places
+        yield table, _places(world, table)
+
+
+def _places(world: World, table: Table) -> list[Place]:
+    places: list[Place] = []
+    for partition in PARTITIONS:
+        keys = set(world.target.partition(table.id, partition).rows)
+        keys.update(world.cluster.keys(table, partition, range(REPLICAS)))
+        places += [(table.id, partition, key) for key in sorted(keys)]
+        if table.statics:
+            places.append((table.id, partition, None))
+    return places

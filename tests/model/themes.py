@@ -82,6 +82,7 @@ class Theme:
     afterwards_s: tuple[float, ...] = ()
     broker_wrong: float = 0.3
     stories: tuple[tuple[str, ...], ...] = (("write",),)
+    finale: tuple[str, ...] = ()
     clocks: float = 0.2
     later: tuple[str, ...] = ()
     repeated: float = 0.3
@@ -263,6 +264,31 @@ FENCES = replace(
 )
 """A table is cut over, and taken back, while workers read and write."""
 
+GATE = Theme(
+    {"wide": 1, "plain": 2, "bare": 1},
+    {
+        "wide": {Verb.INSERT: 4, Verb.UPDATE: 3, Verb.DELETE_ROW: 1, Verb.DELETE_PARTITION: 1},
+        "plain": {Verb.INSERT: 3, Verb.UPDATE: 4, Verb.DELETE_ROW: 1},
+        "bare": {Verb.INSERT: 4, Verb.DELETE_ROW: 2, Verb.DELETE_PARTITION: 1},
+    },
+    stories=(
+        ("write", "batch", "verify"),
+        ("write", "batch", "verify", "verify", "write"),
+        ("write", "batch", "wait", "batch", "verify", "deafen", "write", "hearken"),
+        ("write", "batch", "wait", "batch", "verify", "dawdle", "write"),
+        ("alter", "write", "batch", "verify", "verify", "alter", "alter"),
+    ),
+    lengths=(0, 0, 1, 2, 3),
+    kinds=(("write", 6), ("batch", 3), ("deafen", 2), ("verify", 2), ("alter", 1), ("hear", 2)),
+    stop_counts=(0, 0, 1),
+    expiring=(0.0,),
+    whole=0.9,
+    faults=(0.0, 0.2),
+    later=("x",),
+    finale=("switch",),
+)
+"""A table is verified and cut over, if the gate opens."""
+
 LOST = Theme(
     {"wide": 3, "plain": 2, "bare": 1},
     {
@@ -305,6 +331,7 @@ THEMES = {
     "clocks": (CLOCKS, 2),
     "schema": (SCHEMA, 3),
     "fences": (FENCES, 2),
+    "gate": (GATE, 2),
     "lost": (LOST, 2),
     "lost expiry": (LOST_EXPIRY, 1),
 }

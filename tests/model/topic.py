@@ -32,6 +32,10 @@ class Delivery:
     due_us: int
     kind: Kind
     hint: Hint | None = None
+    replica: int | None = None
+    """Whose capture sent it, if any."""
+
+    captured_us: int = 0
 
 
 _POISON: tuple[bytes | None, ...] = (
@@ -53,10 +57,10 @@ class Topic:
         self.slowest_capture_us = SLOWEST_CAPTURE_US
         self._time, self._random = time, random
 
-    def captured(self, hint: Hint, written_us: int) -> None:
+    def captured(self, hint: Hint, written_us: int, replica: int | None = None) -> None:
         """A replica's capture found a change that was written at this time."""
         delay = self._random.randint(FASTEST_CAPTURE_US, self.slowest_capture_us)
-        self._send(hint, delay, written_us)
+        self._send(hint, delay, written_us, replica=replica)
 
     def postponed(self, later: Later) -> None:
         """The pipeline left work for later."""
@@ -89,13 +93,18 @@ class Topic:
         return taken
 
     def _send(
-        self, hint: Hint, delay_us: int, written_us: int, trouble: Trouble | None = None
+        self,
+        hint: Hint,
+        delay_us: int,
+        written_us: int,
+        trouble: Trouble | None = None,
+        replica: int | None = None,
     ) -> None:
         value = json.dumps(hint_record.encode(hint) | {"ts_us": written_us}).encode()
         due_us = self._time.micros + delay_us
         stamp = self._stamp(self._time.micros, due_us)
         record = self._record(value, stamp)._replace(trouble=trouble)
-        delivery = Delivery(record, due_us, Kind.HINT, hint)
+        delivery = Delivery(record, due_us, Kind.HINT, hint, replica, self._time.micros)
         self.pending.append(delivery)
         self.sent.append(delivery)
 

@@ -16,7 +16,7 @@ from hintferry.core.rows import Row, Statement
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.ports import Write
 from hintferry.testing.clock import SimulatedTime
-from hintferry.testing.cluster import REPLICAS, ReplicatedCluster
+from hintferry.testing.cluster import QUORUM, REPLICAS, ReplicatedCluster
 from hintferry.testing.leases import LeaseTable
 from hintferry.testing.partition import PartitionState
 from hintferry.testing.points import Hook, Point
@@ -25,9 +25,10 @@ from hintferry.testing.target import MemoryTarget
 from tests.model.catalog import catalog_of
 from tests.model.client import change_of
 from tests.model.generate import WORKERS
-from tests.model.handover import HandOvers
+from tests.model.handover import HandOvers, filled_before
 from tests.model.journey import Journey
 from tests.model.mutant import UNCHANGED, Mutant
+from tests.model.passes import record
 from tests.model.profiles import Profile
 from tests.model.program import (
     Alter,
@@ -46,9 +47,11 @@ from tests.model.program import (
     SetClock,
     SourceWrite,
     Step,
+    Switch,
     TakeBack,
     TakeDown,
     Tick,
+    Verify,
 )
 from tests.model.tables import LATER, TABLES
 from tests.model.topic import Delivery, Topic
@@ -85,10 +88,18 @@ class World:
         self.watch = Watch(profile, self.cluster, self.target)
         self.tally: Counter[str] = Counter()
         self.hand_overs = HandOvers(self.time, self.tally)
+        for table in TABLES.values():
+            self.hand_overs.passes.enter(filled_before(table.id, self.time))
         self.catalog = catalog_of(self.cluster, self.random)
         self.workers = [Worker(self, number) for number in range(WORKERS)]
         self.stuck: list[Delivery] = []
         """Parked because the source gave up on them; a person will send them back."""
+        self.since: dict[int, int | None] = dict.fromkeys(range(REPLICAS), 1)
+        """Of each connector's state: None where it hears nothing."""
+        self.newest: dict[tuple[TableId, int], float] = {}
+        self.below_quorum: set[TableId] = set()
+        self.switch: TableId | None = None
+        """The table that is cut over in the end."""
         self.deaf: set[int] = set()
         """The replicas whose capture hears nothing."""
         self.written: dict[TableId, None] = {}
@@ -123,15 +134,24 @@ class World:
                 self._pass_time(step.micros)
             case SetClock():
                 self.workers[step.worker].clock.own.error_us = step.error_us
-            case CutOver():
-                self.hand_overs.cut_over(TABLES[step.table].id)
-            case TakeBack():
-                self.hand_overs.take_back(TABLES[step.table].id)
-                self.has_unheard = True
+            case CutOver() | TakeBack() | Verify() | Switch():
+                self._take_of_command(step, TABLES[step.table].id)
             case SendAgain() | Poison() | SetBroker() | SetCapture():
                 self._take_of_topic(step)
             case _:
                 self._take_of_cluster(step)
+
+    def _take_of_command(self, step: CutOver | TakeBack | Verify | Switch, table: TableId) -> None:
+        match step:
+            case CutOver():
+                self.hand_overs.cut_over(table)
+            case TakeBack():
+                self.hand_overs.take_back(table)
+                self.has_unheard = True
+            case Verify() if self._not_after is None and table not in self.hand_overs.fences.fenced:
+                record(self, table)
+            case Switch():
+                self.switch = table
 
     def _take_of_topic(self, step: SendAgain | Poison | SetBroker | SetCapture) -> None:
         match step:
@@ -171,7 +191,15 @@ class World:
                 self.cluster.failing = set() if step.replica is None else {step.replica}
                 self.tally["failing"] += step.replica is not None
             case Deafen():
-                self.deaf = set(step.replicas)
+                self._deafen(set(step.replicas))
+
+    def _deafen(self, deaf: set[int]) -> None:
+        for node in range(REPLICAS):
+            if node in deaf:
+                self.since[node] = None
+            elif self.since[node] is None:
+                self.since[node] = self.time.micros
+        self.deaf = deaf
 
     def set_out(self, write: Write, starts: list[int]) -> Journey:
         """A write leaves a pipeline; it must follow from a read that is not too old."""
@@ -230,7 +258,9 @@ class World:
             self.has_unheard = True
             return
         self.tally["hints"] += 1
-        self.topic.captured(hint, written_us)
+        newest = min(written_us, self.time.micros) / 1e6
+        self.newest[hint.table, replica] = max(newest, self.newest.get((hint.table, replica), 0.0))
+        self.topic.captured(hint, written_us, replica)
 
     def _changed(self, table: Table, partition: Key, change: PartitionState) -> None:
         self.watch.changed(table, partition, change)
@@ -255,6 +285,8 @@ class World:
             node = self.random.choice(self.cluster.up)
             table = self.cluster.schemas.of(node).tables[TABLES[step.table].id]
             self.written.setdefault(table.id)
+            if len(set(step.reached) - self.cluster.down) < QUORUM:
+                self.below_quorum.add(table.id)
             change = change_of(step, table, self.time)
             self.cluster.write(table, step.partition, change, step.reached)
 

@@ -1,0 +1,135 @@
+"""What the gate of a cut-over sees of a world: connectors, guards, lag, queues, markers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from hintferry.core.capture import CapturedTable, CaptureState, NodeState, Shape, Witness
+from hintferry.core.facts import Answers, Lag, NodeReport
+from hintferry.core.schema import TableId
+from hintferry.cutover import Gatekeeper
+from hintferry.testing.clock import ScriptedClock
+from hintferry.testing.cluster import REPLICAS
+from tests.model.program import Batch
+
+if TYPE_CHECKING:
+    from tests.model.world import World
+
+MARKER_TAKES_S = 1.0
+
+OUTAGE_US = 200_000_000
+
+
+def witness(world: World, table: TableId) -> Witness:
+    """What nodes and connectors say of a table's capture now."""
+    schemas, now = world.cluster.schemas, world.time.micros / 1e6
+    nodes = [
+        NodeState(
+            _address(node),
+            _host(node),
+            None if node in world.cluster.down else schemas.version(node).hex(),
+            None,
+        )
+        for node in range(REPLICAS)
+    ]
+    states = {}
+    for node in set(world.cluster.up):
+        said = CapturedTable("1", world.since[node], "deaf", world.newest.get((table, node)))
+        states[_host(node)] = CaptureState(now, schemas.version(node).hex(), {table: said})
+    shape = Shape("1", schemas.table(table).altered_us)
+    return Witness(table, now, nodes, states, shape)
+
+
+class Surroundings:
+    """Every port of the gate but the passes, the fences and the clock.
+
+    Now and then no records are taken for some minutes.
+    """
+
+    def __init__(self, world: World, table: TableId) -> None:
+        self._world, self._table = world, table
+        self._resumes_us = world.time.micros + world.random.choice([0, 0, OUTAGE_US])
+
+    def witness(self, table: TableId) -> Witness:
+        """Of its capture."""
+        return witness(self._world, table)
+
+    def reports(self, _since: float) -> list[NodeReport]:
+        """Of each node's guard: what a connector does not hear is no loss to it."""
+        now_us = self._world.time.micros
+        return [
+            NodeReport(_address(node), now_us / 1e6, self._hinted_upto(node), 0, None, _host(node))
+            for node in range(REPLICAS)
+        ]
+
+    def lag(self, _table: TableId) -> Lag:
+        """Records that are on the topic and not settled."""
+        now_us = self._world.time.micros
+        waiting = [
+            one
+            for one in self._world.topic.pending
+            if one.replica is not None and one.due_us <= now_us
+        ]
+        return Lag(len(waiting), now_us / 1e6)
+
+    def parked(self, _table: TableId) -> Mapping[str, int]:
+        """What waits for a person."""
+        return {"stuck": len(self._world.stuck)} if self._world.stuck else {}
+
+    def given_up(self) -> int:
+        """Payloads in the bucket."""
+        return 0
+
+    def replayed(self) -> int:
+        """What waits in the replay queue."""
+        pending = self._world.topic.pending
+        return sum(one.replica is None and one.hint is not None for one in pending)
+
+    def send(self, _table: TableId) -> bytes:
+        """A marker row."""
+        return str(self._world.time.micros).encode()
+
+    def has_arrived(self, _table: TableId, written: bytes) -> bool:
+        """Whether it is on the target."""
+        return self._world.time.micros - int(written) >= MARKER_TAKES_S * 1e6
+
+    def work(self, number: int) -> None:
+        """Meanwhile the workers go on, and nodes hear of the schema."""
+        world = self._world
+        world.cluster.schemas.hear(world.cluster.up, world.time.micros)
+        if world.time.micros >= self._resumes_us:
+            world.take((Batch(worker=number, size=40, seed=number),))
+
+    def _hinted_upto(self, node: int) -> float:
+        now_us, pending = self._world.time.micros, self._world.topic.pending
+        open_us = [
+            one.captured_us for one in pending if one.replica == node and one.due_us > now_us
+        ]
+        return min([*open_us, now_us]) / 1e6 - 0.001
+
+
+def gatekeeper(world: World, around: Surroundings, table: TableId) -> Gatekeeper:
+    """The real one. The person says what is true."""
+    answers = Answers(world.time.micros / 1e6, None, table not in world.below_quorum)
+    return Gatekeeper(
+        table,
+        answers,
+        world.cluster.table,
+        around,
+        around,
+        around,
+        around,
+        around,
+        world.hand_overs.passes,
+        world.hand_overs.fences,
+        ScriptedClock(world.time),
+    )
+
+
+def _address(node: int) -> str:
+    return f"10.0.0.{node}"
+
+
+def _host(node: int) -> str:
+    return f"host {node}"
