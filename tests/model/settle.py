@@ -66,6 +66,7 @@ def switch(world: World, table: TableId) -> None:
     world.tally["gate open"] += 1
     for number, _ in enumerate(keeper.hand_over()):
         around.work(number)
+    world.deliver_late(world.time.micros)
     world.hand_overs.handed.add(table)
     _compare_places(world, _places(world, world.cluster.table(table)), swept=False)
 

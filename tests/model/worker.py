@@ -11,7 +11,7 @@ from hintferry.adapters.debezium import HintDecoder
 from hintferry.adapters.hint_record import Lookup
 from hintferry.core.acknowledged import Acknowledged
 from hintferry.core.coalesce import RowWork, SliceWork, StaticWork
-from hintferry.core.errors import HintferryError
+from hintferry.core.errors import HintferryError, LateAnswer
 from hintferry.core.hint import Hint, Nothing, Record
 from hintferry.core.ledger import Settled
 from hintferry.core.rows import Add, Row, Snapshot, Statement
@@ -128,7 +128,8 @@ class Worker:
     def has_sent(self, write: Write, error: HintferryError | None) -> None:
         """A write was answered."""
         self.on_their_way = [one for one in self.on_their_way if one.write is not write]
-        if error is None:
+        # A late answer says that all was written.
+        if error is None or isinstance(error, LateAnswer):
             self.acknowledged.update(place(write, one) for one in write.statements)
 
     def _pipeline(self, step: Batch, hook: Hook) -> Pipeline:

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from hintferry.adapters import hint_record, keyspaces
 from hintferry.adapters.cassandra import CassandraSource
 from hintferry.adapters.debezium import HintDecoder
-from hintferry.adapters.keyspaces import STATEMENTS_PER_BATCH, KeyspacesTarget
+from hintferry.adapters.keyspaces import STATEMENTS_PER_BATCH, KeyspacesTarget, _Progress
 from hintferry.adapters.pace import Pace
 from hintferry.core.acknowledged import Acknowledged
 from hintferry.core.coalesce import RowWork, SliceWork
-from hintferry.core.errors import HintferryError, LateAnswer, Side, StaleRead
+from hintferry.core.errors import HintferryError, LateAnswer, Side, StaleRead, Unavailable
 from hintferry.core.hint import WHOLE_PARTITION, Hint, Record
 from hintferry.core.ledger import Outcome
 from hintferry.core.rows import Expiries, Put, Row, Snapshot
@@ -314,3 +314,14 @@ def test_a_source_that_answers_late_says_so(
     assert isinstance(seen, Snapshot)
     assert bool(seen.late) is is_late
     assert seen.rows[()].expiries[0] == 1_010 + int(takes_s)
+
+
+def test_a_fault_of_one_request_counts_more_than_a_late_answer_of_another() -> None:
+    """A late answer says that all was done: at the second attempt it settles the hint."""
+    write = Write(RowWork(WIDE.id, (b"p",), {}), WIDE, [])
+    late, fault = LateAnswer("late"), Unavailable(Side.TARGET, "down")
+    for answers in ([late, fault], [fault, late]):
+        progress = _Progress(write, [], True)
+        for error in answers:
+            progress.failed(error)
+        assert progress.error is fault

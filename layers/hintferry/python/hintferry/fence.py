@@ -38,7 +38,10 @@ class FencedSource:
     def read(self, works: Iterable[RowWork | StaticWork]) -> Iterator[Read]:
         """Read many keys at once, answering in the order in which the answers arrive."""
         refused: list[Read] = []
-        yield from self.source.read(self._admitted(works, refused))
+        for work, seen in self.source.read(self._admitted(works, refused)):
+            # However long it took from the look at the fence to the begin of the read.
+            fault = self._fault(work.table)
+            yield work, seen if fault is None else fault
         yield from refused
 
     def pages(self, work: SliceWork) -> Iterator[Snapshot]:
@@ -53,12 +56,18 @@ class FencedSource:
         self, works: Iterable[RowWork | StaticWork], refused: list[Read]
     ) -> Iterator[RowWork | StaticWork]:
         for work in works:
-            try:
-                _refuse(work.table, self.fences)
-            except HintferryError as error:
-                refused.append((work, error))
-            else:
+            fault = self._fault(work.table)
+            if fault is None:
                 yield work
+            else:
+                refused.append((work, fault))
+
+    def _fault(self, table: TableId) -> HintferryError | None:
+        try:
+            _refuse(table, self.fences)
+        except HintferryError as error:
+            return error
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +95,16 @@ P = TypeVar("P")
 
 
 def _while_open(pages: Iterator[P], table: TableId, fences: Fences) -> Iterator[P]:
-    """Each page, asked for only after a look at the fence."""
+    """Each page, asked for only after a look at the fence, and given out after another.
+
+    Between the first look and the begin of the read any time may pass: a frozen process.
+    """
     while True:
         _refuse(table, fences)
         page = next(pages, None)
         if page is None:
             return
+        _refuse(table, fences)
         yield page
 
 

@@ -55,6 +55,11 @@ class _Progress:
         stamps = (one.timestamp for one in self.write.statements if not isinstance(one, Add))
         self.read_start = min(stamps, default=float("inf"))
 
+    def failed(self, error: HintferryError) -> None:
+        """The first fault counts; a late answer, which says that all was done, only without one."""
+        if self.error is None or isinstance(self.error, LateAnswer):
+            self.error = error
+
 
 class KeyspacesTarget:
     """Writes partitions and reads slices."""
@@ -80,9 +85,9 @@ class KeyspacesTarget:
                 if answer.error is not None:
                     is_unanswered = is_unanswered or isinstance(answer.error, OperationTimedOut)
                     self._doubt(answer.error, progress.write.table)
-                    progress.error = progress.error or translate(self._session, answer.error)
+                    progress.failed(translate(self._session, answer.error))
                 elif progress.expires and answer.arrived_at - answer.sent_at > COUNTED_WITHIN_S:
-                    progress.error = progress.error or LateAnswer("target: it answered too late")
+                    progress.failed(LateAnswer("target: it answered too late"))
                 if not progress.waiting:
                     yield progress.write, progress.error
             yield from settled

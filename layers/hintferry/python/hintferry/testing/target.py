@@ -118,7 +118,8 @@ class MemoryTarget:
                 self.arrive(write, statement)
             elif answer is Answer.TIMED_OUT_LATE:
                 self.late.append((write, statement))
-            failure = failure or _ERRORS.get(answer)
+            fault = _ERRORS.get(answer)
+            failure = (fault or failure) if isinstance(failure, LateAnswer) else failure or fault
             self._hook(Point.AFTER_WRITE)
             if seconds is not None and self._now() - sent_at > COUNTED_WITHIN_S:
                 failure = failure or LateAnswer("target: it answered too late")
