@@ -68,7 +68,7 @@ _MOVING_VALUES: dict[str, Callable[[Draw], object]] = {
     "int": lambda draw: draw.number_below(9999),
     "set<text>": Draw.words,
     "list<int>": lambda draw: [draw.number_below(9999)],
-    "frozen<address>": Draw.address,
+    "frozen<list<int>>": lambda draw: [draw.number_below(9999)],
     "bigint": lambda draw: draw.number_below(2**40),
     "map<text, int>": lambda draw: {draw.word(): 1},
     "blob": Draw.blob,
