@@ -45,8 +45,8 @@ MOVING = {
     "c7": "map<text, int>",
     "c8": "blob",
 }
-"""The columns of `moving` that come and go, with their types; at first there are three. None is of a
-user type: once dropped, Cassandra knows it as a tuple and does not let it back."""
+"""The columns of `moving` that come and go, with their types; at first there are three. None is of
+a user type: once dropped, Cassandra knows it as a tuple and does not let it back."""
 
 UNCAPTURED = (
     "CREATE TABLE IF NOT EXISTS {}.uncaptured (pk int, seq int, v text, PRIMARY KEY (pk, seq))"
