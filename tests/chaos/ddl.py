@@ -110,6 +110,15 @@ class Ddl:
         own, others = self._version(host), set(self._versions().values())
         return own is not None and bool(others) and own not in others
 
+    def is_learned(self, within_s: float) -> bool:
+        """Whether all nodes that answer come to have the same schema."""
+        try:
+            with self._lock:
+                self._agree(within_s)
+        except TimeoutError:
+            return False
+        return True
+
     def learned(self, name: str) -> None:
         """Wait until every node knows of this column."""
         with self._lock:
@@ -161,11 +170,11 @@ class Ddl:
             return self._nodes[host]
         raise NoHostAvailable("no node of the source answers", {})
 
-    def _agree(self) -> None:
-        end = time.monotonic() + _AGREED_S
+    def _agree(self, within_s: float = _AGREED_S) -> None:
+        end = time.monotonic() + within_s
         while len(set(self._versions().values())) != 1:
             if time.monotonic() > end:
-                raise TimeoutError(f"the nodes' schemas differ for more than {_AGREED_S:.0f} s")
+                raise TimeoutError(f"the nodes' schemas differ for more than {within_s:.0f} s")
             time.sleep(_BETWEEN_LOOKS_S)
 
     def _versions(self) -> dict[str, UUID]:

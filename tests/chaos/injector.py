@@ -33,6 +33,7 @@ _OVERTAKING_S, _BETWEEN_LOOKS_S, _NEARLY_NONE = 30.0, 0.5, 500
 _STARTS, _BETWEEN_STARTS_S = 8, 3.0
 _PAYLOAD, _DUPLICATES, _QUEUED = 250, 40, 20
 _MOST_POISON = 3
+_LEARNS_S = 40.0
 THROTTLES = Switch(
     FaultAction.REFUSE, share=0.5, operation=Operation.WRITE, answer=Answer.THROTTLED
 )
@@ -130,7 +131,8 @@ class Injector:
 
     def _miss_ddl(self, order: Order) -> str | None:
         """Its writers go on with the new column, on the other nodes. Where the node has heard of it
-        all the same, nothing was missed."""
+        all the same, nothing was missed. One that does not ask for what it missed is restarted, as
+        an operator does."""
         node = order.random.choice(self._stack.source_nodes)
         with self._ddl.left_out(node.host):
             node.pause()
@@ -142,6 +144,9 @@ class Injector:
             is_late = self._ddl.is_late(node.host)
         if name is None:
             return None
+        if not self._ddl.is_learned(_LEARNS_S):
+            node.stop()
+            _start(node)
         self._ddl.learned(name)
         return f"{name} on {node.name}" if is_late else None
 
