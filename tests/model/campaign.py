@@ -35,6 +35,9 @@ MUST_HAVE_HAPPENED = (
 )
 """A campaign without any one of these says nothing."""
 
+RARE = {"stuck", "gate open", "gate shut"}
+"""Fewer than one run in two hundred has these: a short campaign may lack them."""
+
 
 @dataclass(slots=True)
 class Campaign:

@@ -240,10 +240,10 @@ def _as_told(self: SourceCatalog, table: TableId) -> Any:
     return self._accept(table, told.table, {told.version}, told.table.altered_us)
 
 
-def _by_some(self: SourceCatalog, table: TableId, *, strict: bool) -> list[Told]:
-    """Whichever nodes answer first."""
+def _by_some(self: SourceCatalog, table: TableId) -> tuple[list[Told], list[Any]]:
+    """Return what whichever node answers first says."""
     host, _ = self._nodes.any_version()
-    return [self._nodes.told(host, table)]
+    return [self._nodes.told(host, table)], []
 
 
 def _is_read_at(self: Acknowledged, hint: Hint, key: Key | None, since: int) -> bool:
@@ -327,7 +327,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("replica's failure is a key's own", patches=((source, "read_failure", _overwhelmed),)),
     Mutant("time of the answer", source=StampedOnArrival),
     Mutant("fences read once", "fences", patches=((fences, "FENCE_HOLDS_S", inf),)),
-    Mutant("cut-over waits too little", "fences", patches=((gate, "CUT_OVER_WAIT_S", 30.0),)),
+    Mutant("cut-over waits too little", "fences", patches=((gate, "CUT_OVER_WAIT_S", 10.0),)),
     Mutant("undo returns at once", "fences", patches=((cutover, "UNDO_WAIT_S", -5.0),)),
     Mutant("pass counts after an ALTER", "gate", patches=((gate, "void", _whatever_the_shape),)),
     Mutant("pass counts after a gap", "gate", patches=((gate, "void", _whatever_was_heard),)),
