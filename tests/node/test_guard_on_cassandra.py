@@ -27,6 +27,8 @@ TABLE = (
 )
 ROW = b"x" * 100_000
 SMALL = "cdc_total_space: 48MiB"
+STATE_S = 30.0
+"""The connector tells its state every five seconds, and so what was acknowledged."""
 
 
 @pytest.fixture(scope="module")
@@ -89,10 +91,12 @@ def test_a_node_that_is_well_is_seen_to_be(
     with topic(stack, KEYSPACE, "t") as records:
         cql.execute("INSERT INTO t (id) VALUES (1)")
         assert arrives(records, 1)
-    metrics = one_pass(guard)["metrics"]
+    end = time.monotonic() + STATE_S
+    while not (metrics := one_pass(guard)["metrics"])["HintedUpTo"]:
+        assert time.monotonic() < end, metrics
+        time.sleep(1)
     assert metrics["CaptureUp"] == 1
     assert metrics["GuardFaults"] == 0
-    assert metrics["HintedUpTo"] > 0
 
 
 def test_lost_capture_is_in_the_next_report(
@@ -147,7 +151,7 @@ def test_writes_go_on_while_nobody_reads_and_what_was_set_aside_arrives(
             assert low.index(True) < moved.index(True)
             assert state["metrics"]["WritesRefused"] == 0
             assert "Rejecting mutation" not in node.output()
-            assert list(state["to_sweep"]) == [f"{KEYSPACE}.t"]
+            assert f"{KEYSPACE}.t" in state["to_sweep"]
             node.yaml.write_text(text)
             node.restart()
             guard = guard._replace(cdc_total=1024 * cdcguard.MIB)

@@ -78,7 +78,8 @@ def test_nothing_of_a_run_is_left(how: signal.Signals, source: str, tmp_path: Pa
     until(lambda: (tmp_path / "ready").exists() or run.poll() is not None, 240, "the run stands")
     assert run.poll() is None, said()
     started = psutil.Process(run.pid).children(recursive=True)
-    assert len(started) >= 8, said()
+    # Without the source's node there are seven: the servers, their workers and the command.
+    assert len(started) >= 7, said()
     began = time.monotonic()
     run.send_signal(how)
     _, alive = psutil.wait_procs([psutil.Process(run.pid), *started], timeout=2 * WITHIN_S)

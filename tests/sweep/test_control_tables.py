@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -36,20 +35,29 @@ def bench(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Be
         yield running
 
 
-@pytest.fixture
-def captures(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CqlCaptures:
+@pytest.fixture(autouse=True)
+def environment(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in bench.environment.items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def captures(bench: Bench) -> CqlCaptures:
     source = migration_from(bench.folder / "migration.toml").source
     session = wiring.source_session(source)
     return CqlCaptures(session, source.datacenter, False, WallClock())
 
 
 def captured(captures: CqlCaptures) -> Proof:
-    seen = settled(captures, TABLE, WallClock(), WITHIN_S)
-    proved = proof(seen)
-    assert proved is not None, gaps(seen)
-    return proved
+    end = time.monotonic() + WITHIN_S
+    while True:
+        # What was seen within the last two seconds is not asked for again.
+        seen = settled(captures, TABLE, WallClock(), WITHIN_S)
+        proved = proof(seen)
+        if proved is not None:
+            return proved
+        assert time.monotonic() < end, gaps(seen)
+        time.sleep(0.2)
 
 
 def until_void(captures: CqlCaptures, proved: Proof, says: str) -> Witness:
