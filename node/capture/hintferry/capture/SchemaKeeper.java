@@ -88,6 +88,16 @@ final class SchemaKeeper {
                 .filter(table -> table.accepts(key)).toList();
     }
 
+    /** What the node wrote before this call was written by a schema that is known after it. */
+    void lookBeforeReading() {
+        try {
+            lookIfAltered();
+        }
+        catch (DriverException cause) {
+            unanswered(cause);
+        }
+    }
+
     /** Waits until the node has answered; is the schema another than before? */
     boolean lookAgain() {
         NodeSchema before = known;

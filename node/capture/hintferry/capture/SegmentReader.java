@@ -62,6 +62,7 @@ final class SegmentReader implements CommitLogSegmentReader {
     /** False: try again, the node is just writing there. */
     private boolean isRead(File file) throws IOException {
         Index index = Index.of(file);
+        schema.lookBeforeReading();
         try {
             Pass pass = new Pass(index);
             pass.readCommitLogSegment(pass, new org.apache.cassandra.io.util.File(file),
