@@ -142,13 +142,17 @@ def column_dropped_and_added(scene: Scene, number: int) -> str:
 
 
 def _backlog(scene: Scene, number: int, *statements: str) -> str:
-    """Is partition `number` of plain hinted soon, of what was done while the connector was down?"""
+    """Is partition `number` of plain hinted soon, of what was done while the connector was down?
+
+    Hints of before may come again: their acknowledgement was not written when it died.
+    """
     with topic(scene.stack, KEYSPACE, "plain") as own:
         scene.stack.captures[0].kill()
         for statement in statements:
             scene.cql.execute(statement)
         scene.stack.captures[0].start()
-        return ARRIVES if scene.seen_ids(own, _SOON_S, {number}) == {number} else "**lost** or late"
+        found = scene.seen_ids(own, _SOON_S, {number})
+        return ARRIVES if number in found else "**lost** or late"
 
 
 def _offset(offsets: Path, table: str) -> list[str]:
