@@ -32,6 +32,7 @@ MUST_HAVE_HAPPENED = (
     "swept",
     "unread",
     "repaired",
+    "filled",
 )
 """A campaign without any one of these says nothing."""
 

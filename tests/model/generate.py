@@ -167,6 +167,10 @@ class Generator:
             lookup_faults=random.choice(self._theme.lookup_faults),
         )
 
+    def fill(self) -> Batch:
+        """A worker fills the table, or half of it; others run while it stands still."""
+        return replace(self.batch(0), fills=self._table)
+
     def _stop(self, depth: int) -> Stop:
         random, theme = self._random, self._theme
         point, nth = self._pick(dict(theme.stops)), random.choice(theme.nths)

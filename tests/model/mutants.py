@@ -10,6 +10,7 @@ from typing import Any
 from hintferry import counting, cutover, pipeline, reconcile
 from hintferry.adapters.node_schema import Told
 from hintferry.adapters.source_catalog import SourceCatalog
+from hintferry.backfill import Backfill
 from hintferry.core import acknowledged, capture, coalesce, followup, gate, ledger, verdict
 from hintferry.core.acknowledged import MARGIN_US, Acknowledged
 from hintferry.core.capture import Proof, Witness
@@ -21,7 +22,7 @@ from hintferry.core.gate import Condition, State
 from hintferry.core.hint import WHOLE_PARTITION, Errand, Hint, Scope, Slice
 from hintferry.core.ledger import Ledger, Outcome, Settled
 from hintferry.core.plan import plan_rows
-from hintferry.core.rows import Add, Put, Remove, Row, Snapshot, Statement
+from hintferry.core.rows import Add, Put, Remove, Row, ScanPage, Snapshot, Statement
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.measured import MeasuredClock
 from hintferry.pipeline import Pipeline
@@ -253,6 +254,16 @@ def _is_read_at(self: Acknowledged, hint: Hint, key: Key | None, since: int) -> 
 _void = capture.void
 
 
+_write_page = Backfill._write
+
+
+def _page_stamped_when_written(
+    self: Backfill, table: Table, kind: Scope, scanned: ScanPage, *rest: Any
+) -> None:
+    now = replace(scanned, read_start=self.pipeline.clock.read_start())
+    _write_page(self, table, kind, now, *rest)
+
+
 def _whatever_the_shape(proved: Proof | None, seen: Witness) -> str | None:
     return _void(proved and replace(proved, shape=seen.shape), seen)
 
@@ -339,6 +350,11 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("schema of any node", "schema", patches=((SourceCatalog, "_learned", _as_told),)),
     Mutant("some nodes agree", "schema", patches=((SourceCatalog, "_told_by_all", _by_some),)),
     Mutant("skip by an old schema", "schema", patches=((Acknowledged, "_is_read", _is_read_at),)),
+    Mutant(
+        "page stamped when it is written",
+        "backfill",
+        patches=((Backfill, "_write", _page_stamped_when_written),),
+    ),
     Mutant("reads of one replica", patches=((source, "QUORUM", 1),)),
 )
 """Every one of them must be caught."""

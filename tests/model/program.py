@@ -58,7 +58,7 @@ class Batch:
 
     `faults`: the share of the target's answers that are faults. `budget_s`: until its deadline.
     `most_rows`: as many as the source reads at once, None for any number; `lookup_faults`: the
-    share of its looks at a table that fail.
+    share of its looks at a table that fail. `fills`: the table that the worker fills instead.
     """
 
     worker: int
@@ -71,6 +71,7 @@ class Batch:
     replay_fails: bool = False
     most_rows: int | None = None
     lookup_faults: float = 0.0
+    fills: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -318,6 +318,30 @@ LOST_EXPIRY = replace(
 )
 """What is lost is when a value expires."""
 
+BACKFILL = Theme(
+    {"wide": 4, "plain": 2, "bare": 2, "counts": 1},
+    {
+        "wide": {Verb.INSERT: 9, Verb.UPDATE: 6, Verb.SET_STATIC: 4, Verb.DELETE_ROW: 2},
+        "plain": {Verb.INSERT: 6, Verb.UPDATE: 6, Verb.DELETE_ROW: 2},
+        "bare": {Verb.INSERT: 6, Verb.DELETE_ROW: 2},
+        "counts": {Verb.ADD: 1},
+    },
+    stories=(
+        ("write", "write", "time", "fill"),
+        ("write", "write", "batch", "write", "fill"),
+        ("deafen", "write", "write", "hearken", "time", "fill"),
+    ),
+    lengths=(0, 1, 2, 4, 8),
+    kinds=(("write", 6), ("batch", 5), ("fill", 3), ("time", 1), ("cluster", 2), ("records", 1)),
+    stop_counts=(1, 1, 2, 3),
+    stop_kinds=(("dies", 1), ("overtaken", 8), ("pause", 2), ("anything", 6), ("cut over", 1)),
+    nths=(0, 0, 1, 2, 4, 8),
+    ticks_s=(0.02, 0.2, 2, 16),
+    whole=0.8,
+    faults=(0.0, 0.0, 0.2),
+)
+"""A table is filled while hints go on."""
+
 THEMES = {
     "everything": (EVERYTHING, 12),
     "slices": (SLICES, 3),
@@ -334,5 +358,6 @@ THEMES = {
     "gate": (GATE, 2),
     "lost": (LOST, 2),
     "lost expiry": (LOST_EXPIRY, 1),
+    "backfill": (BACKFILL, 3),
 }
 """Each theme and how often it is taken."""

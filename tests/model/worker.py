@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING
 
 from hintferry.adapters.debezium import HintDecoder
 from hintferry.adapters.hint_record import Lookup
+from hintferry.backfill import Backfill
 from hintferry.core.acknowledged import Acknowledged
 from hintferry.core.coalesce import RowWork, SliceWork, StaticWork
 from hintferry.core.errors import HintferryError, LateAnswer
 from hintferry.core.hint import Hint, Nothing, Record
 from hintferry.core.ledger import Settled
-from hintferry.core.rows import Add, Row, Snapshot, Statement
+from hintferry.core.rows import Add, Row, ScanPage, Snapshot, Statement
 from hintferry.core.schema import Key, Table, TableId
-from hintferry.fence import FencedSource
+from hintferry.core.tokens import TokenRange, plan_ranges
+from hintferry.core.verdict import Filled
+from hintferry.fence import FencedScan, FencedSource
 from hintferry.measured import MeasuredClock
 from hintferry.pipeline import Pipeline
 from hintferry.ports import Write
+from hintferry.report import Report
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
 from hintferry.testing.cluster import merge
-from hintferry.testing.deadline import SimulatedDeadline
+from hintferry.testing.deadline import FixedDeadline, SimulatedDeadline
 from hintferry.testing.fences import HeldFences
 from hintferry.testing.leases import MemoryLeases
 from hintferry.testing.meter import RecordingMeter
@@ -31,6 +35,7 @@ from hintferry.testing.parking import MemoryParkingLot
 from hintferry.testing.partition import PartitionState
 from hintferry.testing.points import Hook, Point
 from hintferry.testing.replay import MemoryReplayQueue
+from hintferry.testing.scan import MemoryScan, scan_of_source
 from hintferry.testing.source import Read, ReplicatedSource
 from hintferry.testing.target import Answer, Answers, MemoryTarget
 from tests.model.catalog import catalog_of
@@ -89,10 +94,24 @@ class Worker:
 
     def run(self, step: Batch, records: list[Record], hook: Hook) -> list[Settled]:
         """Bring a batch to its end."""
-        self.acknowledged, self.on_their_way = set(), []
-        self._read_at, self._intervals = {}, []
+        self._begin()
         deadline = SimulatedDeadline(self.world.time, step.budget_s)
         return self._pipeline(step, hook).process(records, deadline)
+
+    def fill(self, step: Batch, table: TableId, hook: Hook) -> Iterator[Report[Filled]]:
+        """Fill a table, or half of it."""
+        self._begin()
+        pipeline, random = self._pipeline(step, hook), Random(step.seed)
+        source = WatchedSource(self, step, hook, random)
+        near = scan_of_source(self.world.cluster, source, pipeline.clock, random)
+        scan = FencedScan(WatchedScan(near, self), _Fences(self.fences, hook))
+        ranges = plan_ranges([], 2)
+        part = random.choice([ranges, ranges, ranges[:1], ranges[1:]])
+        return Backfill(table, scan, pipeline, FixedDeadline()).fill(part)
+
+    def _begin(self) -> None:
+        self.acknowledged, self.on_their_way = set(), []
+        self._read_at, self._intervals = {}, []
 
     def latest(self) -> int | None:
         """Until when this worker may be stalled, with writes of its own on their way."""
@@ -102,9 +121,12 @@ class Worker:
         """A key was read; the read start is by this worker's clock."""
         keys: Iterable[Key | None] = [None] if isinstance(work, StaticWork) else work.rows
         for key in keys:
-            where = work.table, work.partition, key
-            self._read_at[where] = self.clock.true[seen.read_start]
-            self.read_by[where] = max(seen.table.altered_us, self.read_by.get(where, 0))
+            self.has_seen((work.table, work.partition, key), seen.table, seen.read_start)
+
+    def has_seen(self, where: Place, table: Table, read_start: int) -> None:
+        """A row was read, or scanned."""
+        self._read_at[where] = self.clock.true[read_start]
+        self.read_by[where] = max(table.altered_us, self.read_by.get(where, 0))
 
     def has_read_page(self, interval: Interval) -> None:
         """A page was read that speaks for these rows."""
@@ -227,6 +249,30 @@ class WatchedSource(ReplicatedSource):
                 self._worker.has_read_page(Interval(where, after, last, oldest))
                 after, oldest = last, None
             yield page
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedScan:
+    """Tells the worker when each page was asked for, and the page when it arrived."""
+
+    scan: MemoryScan
+    worker: Worker
+
+    def rows(self, table: Table, part: TokenRange) -> Iterator[ScanPage]:
+        for page in self.scan.rows(table, part):
+            for key in page.keys:
+                where = table.id, key.partition, key.clustering
+                self.worker.has_seen(where, table, page.read_start)
+            yield replace(page, arrived_at=self.worker.clock.now())
+
+    def statics(self, table: Table, part: TokenRange) -> Iterator[ScanPage]:
+        for page in self.scan.statics(table, part):
+            for key in page.keys:
+                self.worker.has_seen((table.id, key.partition, None), table, page.read_start)
+            yield replace(page, arrived_at=self.worker.clock.now())
+
+    def partitions(self, table: Table, token: int) -> list[Key]:
+        return self.scan.partitions(table, token)
 
 
 class WatchedTarget(MemoryTarget):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from random import Random
 
 from hintferry.core.acknowledged import Acknowledged
-from hintferry.core.errors import ParkReason
+from hintferry.core.errors import Fenced, ParkReason
 from hintferry.core.followup import Later
 from hintferry.core.hint import Hint
 from hintferry.core.ledger import Outcome, Settled, SkipReason
@@ -15,6 +15,7 @@ from hintferry.core.limits import STALE_AFTER_S
 from hintferry.core.rows import Row, Statement
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.ports import Write
+from hintferry.report import Finished
 from hintferry.testing.clock import SimulatedTime
 from hintferry.testing.cluster import QUORUM, REPLICAS, ReplicatedCluster
 from hintferry.testing.leases import LeaseTable
@@ -294,10 +295,33 @@ class World:
         worker = next((one for one in self._from(step.worker) if not one.is_busy), None)
         if worker is None or not self._has_room(BATCH_TAKES_US):
             return
+        if step.fills is not None:
+            self._fill(worker, step, TABLES[step.fills].id)
+            return
         random = Random(step.seed)
         deliveries = self.topic.take(step.size, PATIENCE_US, random)
         if deliveries:
             self.run_batch(worker, step, deliveries)
+
+    def _fill(self, worker: Worker, step: Batch, table: TableId) -> None:
+        """One worker fills a table; its pauses are too long for a write that is under way."""
+        if self._not_after is not None:
+            return
+        worker.is_busy = True
+        try:
+            for report in worker.fill(step, table, self._hook(worker, step)):
+                if isinstance(report, Finished):
+                    self.tally["filled"] += report.tally.written
+        except Fenced:
+            self.tally["fill fenced"] += 1
+        except Killed:
+            self._forget(worker)
+        finally:
+            worker.is_busy = False
+
+    def _forget(self, worker: Worker) -> None:
+        self.tally["crashes"] += 1
+        worker.remembered, worker.read_by = Acknowledged(), {}
 
     def run_batch(self, worker: Worker, step: Batch, deliveries: list[Delivery]) -> None:
         """One worker, one batch: what is not settled waits again."""
@@ -312,8 +336,7 @@ class World:
             ends = worker.run(step, records, hook)
             hook(Point.BEFORE_ANSWER)
         except Killed:
-            self.tally["crashes"] += 1
-            worker.remembered, worker.read_by = Acknowledged(), {}
+            self._forget(worker)
             self.topic.pending += deliveries
             return
         finally:
