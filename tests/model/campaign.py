@@ -29,6 +29,7 @@ MUST_HAVE_HAPPENED = (
     "unheard",
     "added",
     "dropped",
+    "recreated",
     "swept",
     "unread",
     "repaired",

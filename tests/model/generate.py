@@ -19,6 +19,7 @@ from tests.model.program import (
     Hear,
     Poison,
     Program,
+    Recreate,
     Repair,
     SendAgain,
     SetBroker,
@@ -99,6 +100,10 @@ class Generator:
         """A column comes or goes, on some nodes first."""
         reached = self._random.choice([(0, 1, 2), (0, 1), (1, 2), (0,), (2,)])
         return Alter(self._table, LATER.name, reached)
+
+    def recreate(self) -> Recreate:
+        """The table is dropped, and created again."""
+        return Recreate(self._table)
 
     def hear(self) -> Hear:
         """Nodes learn of it."""

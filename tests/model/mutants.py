@@ -268,6 +268,11 @@ def _whatever_the_shape(proved: Proof | None, seen: Witness) -> str | None:
     return _void(proved and replace(proved, shape=seen.shape), seen)
 
 
+def _whatever_the_id(proved: Proof | None, seen: Witness) -> str | None:
+    is_other = proved is not None and proved.shape.table_id != seen.shape.table_id
+    return None if is_other else _void(proved, seen)
+
+
 def _whatever_was_heard(proved: Proof | None, seen: Witness) -> str | None:
     return _void(proved, replace(seen, states=None))
 
@@ -341,6 +346,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("cut-over waits too little", "fences", patches=((gate, "CUT_OVER_WAIT_S", 10.0),)),
     Mutant("undo returns at once", "fences", patches=((cutover, "UNDO_WAIT_S", -5.0),)),
     Mutant("pass counts after an ALTER", "gate", patches=((gate, "void", _whatever_the_shape),)),
+    Mutant("pass counts after a DROP", "gate", patches=((gate, "void", _whatever_the_id),)),
     Mutant("pass counts after a gap", "gate", patches=((gate, "void", _whatever_was_heard),)),
     Mutant("capture is not proved", "gate", patches=((gate, "gaps", lambda _seen: []),)),
     Mutant("lag is not looked at", "gate", patches=((gate, "_lag", _holds),)),

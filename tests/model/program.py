@@ -181,6 +181,13 @@ class Alter:
 
 
 @dataclass(frozen=True, slots=True)
+class Recreate:
+    """A table is dropped, and created again: it has another id, the same columns and no rows."""
+
+    table: str
+
+
+@dataclass(frozen=True, slots=True)
 class Hear:
     """These nodes learn the latest schema."""
 
@@ -212,6 +219,7 @@ Step = (
     | Switch
     | TakeBack
     | Alter
+    | Recreate
     | Hear
     | Deafen
 )

@@ -33,11 +33,13 @@ def witness(world: World, table: TableId) -> Witness:
         )
         for node in range(REPLICAS)
     ]
-    states = {}
+    created_us, states = world.created_us.get(table, 1), {}
     for node in set(world.cluster.up):
-        said = CapturedTable("1", world.since[node], "deaf", world.newest.get((table, node)))
+        since = world.since[node]
+        heard = since and max(since, created_us)
+        said = CapturedTable(str(created_us), heard, "deaf", world.newest.get((table, node)))
         states[_host(node)] = CaptureState(now, schemas.version(node).hex(), {table: said})
-    shape = Shape("1", schemas.table(table).altered_us)
+    shape = Shape(str(created_us), schemas.table(table).altered_us)
     return Witness(table, now, nodes, states, shape)
 
 

@@ -277,6 +277,7 @@ GATE = Theme(
         ("write", "batch", "wait", "batch", "verify", "deafen", "write", "hearken"),
         ("write", "batch", "wait", "batch", "verify", "dawdle", "write"),
         ("alter", "write", "batch", "verify", "verify", "alter", "alter"),
+        ("write", "batch", "verify", "recreate", "write"),
     ),
     lengths=(0, 0, 1, 2, 3),
     kinds=(("write", 6), ("batch", 3), ("deafen", 2), ("verify", 2), ("alter", 1), ("hear", 2)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 
 from hintferry.core.acknowledged import Acknowledged
@@ -41,6 +42,7 @@ from tests.model.program import (
     Hear,
     Poison,
     Program,
+    Recreate,
     Repair,
     SendAgain,
     SetBroker,
@@ -97,6 +99,8 @@ class World:
         """Parked because the source gave up on them; a person will send them back."""
         self.since: dict[int, int | None] = dict.fromkeys(range(REPLICAS), 1)
         """Of each connector's state: None where it hears nothing."""
+        self.created_us: dict[TableId, int] = {}
+        """When each table was created that was dropped before; it stands for its id."""
         self.newest: dict[tuple[TableId, int], float] = {}
         self.below_quorum: set[TableId] = set()
         self.switch: TableId | None = None
@@ -166,7 +170,7 @@ class World:
                 self.topic.slowest_capture_us = step.slowest_us
 
     def _take_of_cluster(
-        self, step: HandOver | Repair | TakeDown | Fail | Alter | Hear | Deafen
+        self, step: HandOver | Repair | TakeDown | Fail | Alter | Recreate | Hear | Deafen
     ) -> None:
         match step:
             case HandOver() if self.cluster.waiting:
@@ -175,6 +179,8 @@ class World:
                 self.cluster.repair()
             case Alter():
                 self._alter(step)
+            case Recreate():
+                self._recreate(self.cluster.table(TABLES[step.table].id))
             case Hear():
                 up = set(step.nodes) - self.cluster.down
                 self.cluster.schemas.hear(up, self.time.micros)
@@ -280,6 +286,16 @@ class World:
         else:
             schemas.add(table, LATER, self.time.micros, reached)
             self.tally["added"] += 1
+
+    def _recreate(self, table: Table) -> None:
+        """No hint tells of the rows that went."""
+        self.cluster.empty(table.id)
+        created_us = self.time.micros
+        again = replace(table, altered_us=created_us)
+        self.cluster.schemas.alter(again, range(REPLICAS))
+        self.created_us[table.id] = created_us
+        self.has_unheard = True
+        self.tally["recreated"] += 1
 
     def _write(self, step: SourceWrite) -> None:
         if not set(step.reached) <= self.cluster.down:

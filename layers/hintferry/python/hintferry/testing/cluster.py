@@ -104,6 +104,14 @@ class ReplicatedCluster:
             else:
                 self.waiting.append(HandOff(replica, table, partition, change))
 
+    def empty(self, table: TableId) -> None:
+        """Drop all rows of a table, and what is on its way to any replica."""
+        self.waiting = [one for one in self.waiting if one.table.id != table]
+        for replica in self.replicas:
+            for place in [place for place in replica.partitions if place[0] == table]:
+                del replica.partitions[place]
+        self._logged = [one for one in self._logged if one.table.id != table]
+
     def hand_off(self, index: int) -> None:
         """Deliver one of the writes that are kept, if its replica takes it."""
         late = self.waiting[index]
