@@ -54,7 +54,7 @@ for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     signal.signal(one, app._interrupted)
 folder, config = map(pathlib.Path, sys.argv[1:])
 task = Task(Verb.VERIFY, TableId("shop", "orders"), workers=2)
-mark = bookmark.begun(folder, task, WHOLE_RING.halves())
+mark = bookmark.begun(folder, task, WHOLE_RING.halves(), None)
 for _ in Run(Order(task, config), mark, State(Tally(), None), 2).steps():
     pass
 """
