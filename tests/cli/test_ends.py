@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -37,7 +38,12 @@ region = "us-east-1"
 
 [capture]
 topic_prefix = "hintferry"
+
+[tables."shop.orders"]
 """
+PLACES = (
+    " --parked-queue-url http://127.0.0.1:1/p --replay-queue-url http://127.0.0.1:1/r --bucket b"
+)
 SWEEP = """\
 import pathlib, sys, time
 from hintferry.core.passes import Verb
@@ -123,7 +129,7 @@ def test_the_workers_of_a_sweep_end_with_it(
 
 
 @pytest.mark.parametrize("how", SIGNALS)
-@pytest.mark.parametrize("verb", ["verify shop.orders", "status", "preflight"])
+@pytest.mark.parametrize("verb", ["verify shop.orders", f"status {PLACES}", "preflight"])
 def test_a_command_that_waits_for_its_source_ends(
     verb: str, how: signal.Signals, silence: Silence, tmp_path: Path
 ) -> None:
@@ -132,6 +138,7 @@ def test_a_command_that_waits_for_its_source_ends(
         stderr=subprocess.PIPE,
         text=True,
         cwd=tmp_path,
+        env=os.environ | {"AWS_DEFAULT_REGION": "us-east-1"},
     )
     took_s = ended_after_s(run, how, silence, children=0)
     print(f"{verb}, {how.name}: ended in {took_s:.1f} s")
