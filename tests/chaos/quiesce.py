@@ -24,7 +24,7 @@ from sandbox.stack import Stack
 from sandbox.tables import session
 from tests.chaos.schema import MARKER_TABLE, tables
 
-_ALL_UP_S, _HAND_OFF_S, _MARKER_S = 60.0, 60.0, 60.0
+_ALL_UP_S, _HAND_OFF_S, _MARKER_S = 60.0, 120.0, 60.0
 _TOPICS_S, _QUEUE_S = 120.0, 180.0
 """Without any progress: a slow machine only takes longer."""
 _LONGEST_S = 900.0
