@@ -148,6 +148,7 @@ def _check_consent(task: Task, config: Path) -> None:
     """Raises ConfigurationError where a repair may delete what the application wrote."""
     sweeper = wiring.sweeper(migration_from(config), task.table)
     try:
+        sweeper.check_table()
         found = unfenced(sweeper.passes().of(task.table, time.time() - PASSES_OF_S))
     finally:
         sweeper.close()
