@@ -6,13 +6,13 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from hintferry import wiring
 from hintferry.adapters.invocation import InvocationDeadline, ReturnPace
 from hintferry.adapters.kafka_event import batch_response, open_event
 from hintferry.adapters.settings import return_after_s_from_environment
+from hintferry.wiring import live
 
 logger, metrics = Logger(), Metrics()
-pipeline = wiring.processor(logger, metrics)
+pipeline = live.processor(logger, metrics)
 pace = ReturnPace(return_after_s_from_environment())
 # What was made up to here lasts as long as the process: no batch has the collector walk through it.
 gc.freeze()

@@ -5,12 +5,12 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from hintferry import wiring
 from hintferry.adapters.invocation import InvocationDeadline
+from hintferry.wiring import live
 
 logger, metrics = Logger(), Metrics()
-pipeline = wiring.processor(logger, metrics)
-events = wiring.replay_events()
+pipeline = live.processor(logger, metrics)
+events = live.replay_events()
 
 
 @metrics.log_metrics

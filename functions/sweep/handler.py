@@ -5,11 +5,11 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from hintferry import wiring
 from hintferry.adapters.invocation import InvocationDeadline
+from hintferry.wiring import sweep
 
 logger, metrics = Logger(), Metrics()
-steps = wiring.sweep_steps(logger, metrics)
+steps = sweep.sweep_steps(logger, metrics)
 
 
 @metrics.log_metrics

@@ -17,7 +17,7 @@ from cassandra.protocol import ProtocolHandler
 from hintferry.adapters.ddl import switch_on
 from hintferry.adapters.settings import migration_from_environment
 from hintferry.core.schema import TableId
-from hintferry.wiring import target_session
+from hintferry.wiring.sessions import target_session
 
 AT_ONCE = 40
 POLL_S = 2.0

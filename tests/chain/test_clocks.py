@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from hintferry import wiring
 from hintferry.adapters.clock import WallClock
 from hintferry.adapters.other_clocks import CqlClocks
 from hintferry.adapters.session import CqlSession
 from hintferry.adapters.settings import TargetSettings
 from hintferry.adapters.source_settings import SourceSettings
 from hintferry.measured import MeasuredClock
+from hintferry.wiring import sessions
 from sandbox.stack import Stack
 
 pytestmark = pytest.mark.stack
@@ -37,8 +37,8 @@ def sides(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[CqlSe
     source, target = stack.source, stack.target
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", target.access_key_id)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", target.secret_access_key)
-    near = wiring.source_session(SourceSettings(source.hosts, source.port, source.datacenter))
-    far = wiring.target_session(
+    near = sessions.source_session(SourceSettings(source.hosts, source.port, source.datacenter))
+    far = sessions.target_session(
         TargetSettings(target.host, target.port, target.region, target.ca_file)
     )
     yield near, far

@@ -9,7 +9,6 @@ import pytest
 from cassandra.cluster import Cluster
 from cassandra.policies import DCAwareRoundRobinPolicy
 
-from hintferry import wiring
 from hintferry.adapters.catalog import Catalog
 from hintferry.adapters.cqlfile import schema_of
 from hintferry.adapters.inspection import CqlInspection
@@ -17,6 +16,7 @@ from hintferry.adapters.session import COMMON_OPTIONS, CqlSession
 from hintferry.core.errors import Side
 from hintferry.core.fit import FeatureKind, Schema, differences
 from hintferry.core.schema import TableId
+from hintferry.wiring import sessions
 from sandbox import cassandra
 from sandbox.addresses import claim
 from sandbox.cassandra import Node, Ring
@@ -98,7 +98,7 @@ def cluster(host: str) -> Cluster:
     return Cluster(
         [host],
         port=cassandra.PORT,
-        execution_profiles=wiring._profile(DCAwareRoundRobinPolicy("datacenter1")),
+        execution_profiles=sessions._profile(DCAwareRoundRobinPolicy("datacenter1")),
         **COMMON_OPTIONS,
     )
 

@@ -18,7 +18,6 @@ from cassandra import Unauthorized
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import Cluster, NoHostAvailable, Session
 
-from hintferry import wiring
 from hintferry.adapters.cassandra import CassandraSource
 from hintferry.adapters.clock import WallClock
 from hintferry.adapters.ring import ranges_of
@@ -31,6 +30,7 @@ from hintferry.core.errors import HintferryError, Masked, Side, Unreachable
 from hintferry.core.rows import Snapshot
 from hintferry.core.schema import TableId
 from hintferry.core.tokens import WHOLE_RING
+from hintferry.wiring import sessions
 from sandbox import cassandra
 from sandbox.addresses import claim
 from sandbox.cassandra import Node, Ring
@@ -118,7 +118,7 @@ def near(stack: Stack, node: Node, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     secrets = client(stack.aws, "secretsmanager")
     secret = json.dumps({"username": "hintferry", "password": PASSWORD})
     arn = secrets.create_secret(Name="locked", SecretString=secret)["ARN"]
-    session = wiring.source_session(settings(node, auth=Auth.PASSWORD, secret_arn=arn))
+    session = sessions.source_session(settings(node, auth=Auth.PASSWORD, secret_arn=arn))
     yield session
     session.close()
     secrets.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
@@ -193,7 +193,7 @@ def as_role(node: Node, role: str) -> Iterator[CqlSession]:
 
     def build() -> Cluster:
         login = PlainTextAuthProvider(role, PASSWORD)
-        made = wiring.source_session(settings(node))._build_cluster()
+        made = sessions.source_session(settings(node))._build_cluster()
         made.auth_provider = login
         return made
 
@@ -260,7 +260,7 @@ def test_a_mask_that_appears_holds_the_table_until_every_node_lets_us_see(
 
 
 def test_nobody_is_let_in_without_a_password(node: Node) -> None:
-    session = wiring.source_session(settings(node))
+    session = sessions.source_session(settings(node))
     try:
         with pytest.raises(Unreachable, match="cannot connect") as refused:
             session.current()

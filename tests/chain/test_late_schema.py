@@ -25,7 +25,6 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
 from cassandra.policies import WhiteListRoundRobinPolicy
 from cassandra.query import SimpleStatement
 
-from hintferry import wiring
 from hintferry.adapters.cassandra import CassandraSource
 from hintferry.adapters.clock import WallClock
 from hintferry.adapters.debezium import HintDecoder
@@ -36,6 +35,7 @@ from hintferry.core.errors import HintferryError
 from hintferry.core.hint import Hint, Record
 from hintferry.core.rows import Snapshot
 from hintferry.core.schema import TableId
+from hintferry.wiring import sessions
 from sandbox import cassandra
 from sandbox.addresses import claim
 from sandbox.cassandra import Node, Ring
@@ -139,7 +139,7 @@ def record(table: TableId, altered: int) -> Record:
 def work(nodes: list[Node], records: list[Record], seen: Seen, until_s: float) -> None:
     """A worker like the processor, which begins as a new one again and again."""
     settings = SourceSettings(tuple(node.host for node in nodes), cassandra.PORT, "datacenter1")
-    near = wiring.source_session(settings)
+    near = sessions.source_session(settings)
     while time.time() < until_s:
         source = CassandraSource(near, WallClock())
         decode, born = HintDecoder(source.table), time.time()

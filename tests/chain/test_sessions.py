@@ -10,7 +10,6 @@ from typing import Any
 import psutil
 import pytest
 
-from hintferry import wiring
 from hintferry.adapters.cassandra import CassandraSource
 from hintferry.adapters.clock import WallClock
 from hintferry.adapters.keyspaces import KeyspacesTarget
@@ -23,6 +22,7 @@ from hintferry.core.limits import REQUEST_TIMEOUT_S, STALE_AFTER_S
 from hintferry.core.rows import Put
 from hintferry.core.schema import TableId
 from hintferry.ports import Write
+from hintferry.wiring import sessions
 from sandbox.chain import Chain
 from sandbox.sessions import cassandra_session, create_keyspaces_tables
 from sandbox.stack import Stack
@@ -74,10 +74,10 @@ def sides(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[CqlSe
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", stack.target.access_key_id)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", stack.target.secret_access_key)
     target = stack.target
-    source_session = wiring.source_session(
+    source_session = sessions.source_session(
         SourceSettings(stack.source.hosts, stack.source.port, stack.source.datacenter)
     )
-    target_session = wiring.target_session(
+    target_session = sessions.target_session(
         TargetSettings(target.host, target.port, target.region, target.ca_file)
     )
     yield source_session, target_session

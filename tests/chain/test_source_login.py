@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from hintferry import wiring
 from hintferry.adapters import session, source_login
 from hintferry.adapters.source_settings import Auth, SourceSettings
 from hintferry.core.errors import Unreachable
+from hintferry.wiring import sessions
 from sandbox.queue_source import client
 from sandbox.stack import Stack
 
@@ -70,7 +70,7 @@ def settings(stack: Stack, login: Login) -> SourceSettings:
 
 
 def connected(settings: SourceSettings) -> Any:
-    near = wiring.source_session(settings)
+    near = sessions.source_session(settings)
     try:
         return list(near.current().execute(QUERY))
     finally:
@@ -82,7 +82,7 @@ def test_a_rotated_password_is_read_anew_by_the_session_that_it_refuses(
 ) -> None:
     monkeypatch.setattr(source_login, "LATEST_FOR_S", 0.0)
     monkeypatch.setattr(session, "CONNECT_AGAIN_S", 0.0)
-    near = wiring.source_session(settings)
+    near = sessions.source_session(settings)
     try:
         assert list(near.current().execute(QUERY))
         login.change_at_the_cluster("another")

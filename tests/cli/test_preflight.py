@@ -13,7 +13,6 @@ import pytest
 from botocore.exceptions import NoCredentialsError
 from rich.console import Console
 
-from hintferry import wiring
 from hintferry.adapters.clock import WallClock
 from hintferry.adapters.cqlfile import schema_of
 from hintferry.core.errors import (
@@ -29,6 +28,7 @@ from hintferry.core.schema import TableId, UserType
 from hintferry.core.source import KeyspaceText, SourceFacts, SourceNode
 from hintferry.testing.cutover import ScriptedSurroundings
 from hintferry.testing.inspection import GOOD_SETTINGS, ScriptedInspection, ScriptedTarget, facts_of
+from hintferry.wiring import command
 from hintferry_cli.failures import Status
 from hintferry_cli.preflight import view
 from hintferry_cli.preflight.finding import Finding, Level
@@ -63,11 +63,11 @@ def settled(
     """Both sides as a test wants them, and a report of each node."""
     answering(monkeypatch, facts or facts_of(GOOD), rows)
     target = ScriptedTarget(faults or {}, control, failure)
-    monkeypatch.setattr(wiring, "target_check", lambda settings: target)
+    monkeypatch.setattr(command, "target_check", lambda settings: target)
     around = ScriptedSurroundings()
     now = WallClock().now()
     around.said = [NodeReport(node.address, now, now, 0, None) for node in NODES]
-    monkeypatch.setattr(wiring, "node_reports", lambda migration: around)
+    monkeypatch.setattr(command, "node_reports", lambda migration: around)
     return around
 
 
@@ -197,7 +197,7 @@ def test_a_type_that_has_changed_at_the_source_is_told(
     known = schema_of(PLAIN.tables["orders"], "test").tables[ORDERS]
     live = replace(known, user_types=(UserType("Address", (("street", "text"),)),))
     inspection = ScriptedInspection(facts_of(GOOD), {ORDERS: live}, scan_of({}))
-    monkeypatch.setattr(wiring, "source_inspection", lambda settings: inspection)
+    monkeypatch.setattr(command, "source_inspection", lambda settings: inspection)
     schema = config.parent / "schema.cql"
     (told,) = (one for one in found(config, "--only", "source")[1] if one["level"] == "fault")
     assert "shop.orders not as the source has it: type Address" in told["what"]
@@ -312,7 +312,7 @@ def test_the_switch_for_ttl_is_asked_for_where_it_is_needed(
 ) -> None:
     settled(monkeypatch)
     target = ScriptedTarget({})
-    monkeypatch.setattr(wiring, "target_check", lambda settings: target)
+    monkeypatch.setattr(command, "target_check", lambda settings: target)
     config.write_text(config.read_text() + f"ttl = {str(ttl).lower()}\n")
     assert found(config, "--only", "target")[0] == 0
     assert target.asked == [(ORDERS, ttl)]

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from hintferry import wiring
 from hintferry.adapters.cassandra import NEIGHBOURS, CassandraSource
 from hintferry.adapters.clock import WallClock
 from hintferry.adapters.source_settings import SourceSettings
 from hintferry.core.coalesce import RowWork, StaticWork
 from hintferry.core.schema import TableId
+from hintferry.wiring import sessions
 from keyspaces_local.faults import Answer, Fault, FaultAction, Operation
 from sandbox.sessions import cassandra_session
 from sandbox.stack import Stack
@@ -42,7 +42,7 @@ def source(stack: Stack) -> Iterator[CassandraSource]:
         cql.execute(f"INSERT INTO {BESIDE}.one (a, v) VALUES (1, 'v')")
     where = stack.source
     settings = SourceSettings(tuple(where.hosts), where.port, where.datacenter)
-    session = wiring.source_session(settings)
+    session = sessions.source_session(settings)
     yield CassandraSource(session, WallClock())
     session.close()
 

@@ -62,7 +62,7 @@ def modules(folder: Path) -> set[str]:
 def test_it_fits_and_names_no_machine(layer: Path) -> None:
     files = [path for path in layer.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < UNPACKED_LIMIT / 3
-    assert (layer / "python" / "hintferry" / "wiring.py").exists()
+    assert (layer / "python" / "hintferry" / "wiring" / "live.py").exists()
     assert not [path for path in files if "__pycache__" in path.parts]
     for path in files:
         assert str(ROOT).encode() not in path.read_bytes(), path

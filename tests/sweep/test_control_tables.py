@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from hintferry import wiring
 from hintferry.adapters.captures import CqlCaptures, settled
 from hintferry.adapters.clock import WallClock
 from hintferry.adapters.fences import KeyspacesFences
@@ -18,6 +17,7 @@ from hintferry.core.capture import Proof, Witness, gaps, proof, void
 from hintferry.core.facts import Fence
 from hintferry.core.passes import Pass, Verb
 from hintferry.core.schema import TableId
+from hintferry.wiring import sessions
 from sandbox.stack import Stack
 from tests.sweep.bench import Bench, bench_of
 
@@ -44,7 +44,7 @@ def environment(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def captures(bench: Bench) -> CqlCaptures:
     source = migration_from(bench.folder / "migration.toml").source
-    session = wiring.source_session(source)
+    session = sessions.source_session(source)
     return CqlCaptures(session, source.datacenter, False, WallClock())
 
 
@@ -112,7 +112,7 @@ def test_a_column_that_is_dropped_and_added_again_voids_a_pass(
 
 
 def test_fences_passes_and_write_times_on_keyspaces(bench: Bench) -> None:
-    session = wiring.target_session(migration_from(bench.folder / "migration.toml").target)
+    session = sessions.target_session(migration_from(bench.folder / "migration.toml").target)
     try:
         fences, passes = KeyspacesFences(session, WallClock()), KeyspacesPasses(session)
         now = round(time.time(), 3)

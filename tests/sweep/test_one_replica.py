@@ -11,7 +11,7 @@ from cassandra.concurrent import execute_concurrent_with_args
 from hintferry.adapters.passes import KeyspacesPasses
 from hintferry.adapters.settings import migration_from
 from hintferry.core.schema import TableId
-from hintferry.wiring import target_session
+from hintferry.wiring.sessions import target_session
 from sandbox.stack import Stack
 from tests.sweep.bench import bench_of
 

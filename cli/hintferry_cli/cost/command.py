@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from hintferry import wiring
 from hintferry.adapters.settings import Migration, migration_from
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.prices import prices_of
 from hintferry.sample import sample
+from hintferry.wiring import command
 from hintferry_cli.cost import view
 from hintferry_cli.cost.figures import TableCost, table_cost
 from hintferry_cli.failures import Settings, told_plainly
@@ -61,7 +61,7 @@ def _costs(migration: Migration, names: list[str]) -> list[TableCost]:
             f"migration.toml does not list {', '.join(strangers) or 'any table'}; add it as"
             ' [tables."keyspace.table"]'
         )
-    source, prices = wiring.source_inspection(migration.source), prices_of(migration.target.region)
+    source, prices = command.source_inspection(migration.source), prices_of(migration.target.region)
     costs = []
     try:
         for table in chosen:

@@ -11,11 +11,11 @@ from typing import Annotated
 import boto3
 import typer
 
-from hintferry import wiring
 from hintferry.adapters.settings import Migration, Queues
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.facts import Answers
 from hintferry.core.schema import TableId
+from hintferry.wiring import command
 from hintferry_cli.gate.waiting import QueuesAndBucket
 
 _ANSWERS = "What only you know"
@@ -53,10 +53,10 @@ def answers(stopped: str | None, repaired: str | None, at_quorum: bool) -> Answe
 
 
 @contextmanager
-def seat(migration: Migration, tables: Sequence[TableId], where: Queues) -> Iterator[wiring.Seat]:
+def seat(migration: Migration, tables: Sequence[TableId], where: Queues) -> Iterator[command.Seat]:
     """Everything that is looked at, connected when it is first asked."""
     waiting = QueuesAndBucket(boto3.client("sqs"), boto3.client("s3"), where)
-    found = wiring.seat(migration, tables, waiting)
+    found = command.seat(migration, tables, waiting)
     try:
         yield found
     finally:

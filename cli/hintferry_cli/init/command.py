@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import boto3
 import typer
 
-from hintferry import wiring
 from hintferry.adapters.cqlfile import schema_of
 from hintferry.adapters.source_settings import Auth, source_settings
 from hintferry.core.errors import ConfigurationError
+from hintferry.wiring import command
 from hintferry_cli.failures import Settings, told_plainly
 from hintferry_cli.init.files import (
     chosen_tables,
@@ -93,7 +93,7 @@ def init(
         }
         login = {"tls": tls, "ca_file": ca_file, "auth": auth.value, "secret_arn": secret_arn}
         source |= {key: value for key, value in login.items() if value and value != "none"}
-        inspection = wiring.source_inspection(source_settings(source, config))
+        inspection = command.source_inspection(source_settings(source, config))
         try:
             facts = inspection.facts(with_settings=False)
             chosen = chosen_tables(facts, tables or [])

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from hintferry import wiring
 from hintferry.adapters.clock import WallClock
 from hintferry.adapters.settings import Migration, migration_from
+from hintferry.wiring import command
 from hintferry_cli.failures import Settings, Status, told_plainly
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.preflight import view
@@ -52,10 +52,10 @@ def preflight(
 
 
 def _findings(migration: Migration, parts: list[Part]) -> list[Finding]:
-    source = wiring.source_inspection(migration.source)
-    target = wiring.target_check(migration.target)
+    source = command.source_inspection(migration.source)
+    target = command.target_check(migration.target)
     try:
-        reports = wiring.node_reports(migration)
+        reports = command.node_reports(migration)
         return list(Surroundings(migration, source, target, reports, WallClock()).findings(parts))
     finally:
         source.close()

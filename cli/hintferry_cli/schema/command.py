@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from hintferry import wiring
 from hintferry.adapters.cqlfile import schema_from, schema_of
 from hintferry.adapters.settings import Migration, migration_from
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.fit import Schema
+from hintferry.wiring import command
 from hintferry_cli.failures import Settings, Status, told_plainly
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.schema.mirror import mirror_of
@@ -60,7 +60,7 @@ def schema(
 
 
 def _live(migration: Migration) -> Schema:
-    inspection = wiring.source_inspection(migration.source)
+    inspection = command.source_inspection(migration.source)
     try:
         facts = inspection.facts(with_settings=False)
     finally:

@@ -10,13 +10,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from hintferry import wiring
 from hintferry.adapters.settings import Queues, migration_from
 from hintferry.core.capture import Proof, gaps, proof, void
 from hintferry.core.errors import ConfigurationError, HintferryError
 from hintferry.core.gate import PASSES_OF_S
 from hintferry.core.passes import Pass, Verb, refusal, unfenced
 from hintferry.task import Task
+from hintferry.wiring import sweep
 from hintferry_cli.failures import Settings, Status, told_plainly
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.places import place, places
@@ -146,7 +146,7 @@ def backfill(
 
 def _check_consent(task: Task, config: Path) -> None:
     """Raises ConfigurationError where a repair may delete what the application wrote."""
-    sweeper = wiring.sweeper(migration_from(config), task.table)
+    sweeper = sweep.sweeper(migration_from(config), task.table)
     try:
         sweeper.check_table()
         found = unfenced(sweeper.passes().of(task.table, time.time() - PASSES_OF_S))
@@ -160,7 +160,7 @@ def _begun(order: Order, folder: Path, processes: int) -> Run:
     """Whatever can be wrong with the call shows here, before anything is written."""
     task, migration = order.task, migration_from(order.config)
     bill, errors = bill_of(migration, task.table), Console(stderr=True)
-    sweeper = wiring.sweeper(migration, task.table)
+    sweeper = sweep.sweeper(migration, task.table)
     try:
         sweeper.check_table()
         sweeper.check_clock()
@@ -177,7 +177,7 @@ def _begun(order: Order, folder: Path, processes: int) -> Run:
     return Run(order, mark, State(task.verb.sums, bill), processes)
 
 
-def _proved(sweeper: wiring.Sweeper, task: Task, mark: Bookmark | None) -> Proof | None:
+def _proved(sweeper: sweep.Sweeper, task: Task, mark: Bookmark | None) -> Proof | None:
     """That the table was captured when the pass began. A verify runs without."""
     if task.verb is Verb.BACKFILL:
         return sweeper.check_capture()
@@ -211,7 +211,7 @@ def _finish(run: Run, report: Path | None, *, json: bool) -> None:
 def _recorded(run: Run, errors: Console) -> bool:
     """Whether the finished pass was entered where the gate of cut-over looks for it."""
     task, mark, sums = run.order.task, run.bookmark, run.state.sums
-    sweeper = wiring.sweeper(migration_from(run.order.config), task.table)
+    sweeper = sweep.sweeper(migration_from(run.order.config), task.table)
     one = Pass(
         task.table,
         task.verb,

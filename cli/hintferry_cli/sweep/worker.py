@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from threading import Thread
 
-from hintferry import wiring
 from hintferry.adapters.cassandra import CassandraSource
 from hintferry.adapters.clock import NoDeadline, WallClock
 from hintferry.adapters.keycodec import readable
@@ -22,6 +21,7 @@ from hintferry.adapters.settings import migration_from
 from hintferry.core.errors import HintferryError
 from hintferry.core.tokens import TokenRange
 from hintferry.report import Finished
+from hintferry.wiring import sweep
 from hintferry_cli.sweep.task import Advanced, Ended, Order, Refused, Wanted, as_numbers
 
 LOOK_EVERY_S = 0.5
@@ -52,7 +52,7 @@ def _end_with(parent: int) -> None:
 
 
 def _work(order: Order, parent: Connection) -> None:
-    sweeper = wiring.sweeper(migration_from(order.config), order.task.table, order.queues)
+    sweeper = sweep.sweeper(migration_from(order.config), order.task.table, order.queues)
     try:
         source = CassandraSource(sweeper.near, WallClock())
         for report in sweeper.work(order.task, _ranges(parent), NoDeadline()):

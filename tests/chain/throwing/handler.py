@@ -5,12 +5,12 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from hintferry import wiring
 from hintferry.adapters.invocation import InvocationDeadline
 from hintferry.adapters.kafka_event import batch_response, open_event
+from hintferry.wiring import live
 
 logger, metrics = Logger(), Metrics()
-pipeline = wiring.processor(logger, metrics)
+pipeline = live.processor(logger, metrics)
 
 
 @metrics.log_metrics

@@ -14,7 +14,6 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from hintferry import wiring
 from hintferry.adapters.invocation import InvocationDeadline
 from hintferry.adapters.kafka_event import batch_response, open_event
 from hintferry.core.errors import HintferryError
@@ -22,6 +21,7 @@ from hintferry.core.hint import Slice
 from hintferry.core.rows import Add, Row, Statement
 from hintferry.core.schema import Key, Table
 from hintferry.ports import Clock, Target, Write
+from hintferry.wiring import live
 
 OVERLAP_S, SHARE = 3.0, 0.5
 
@@ -50,7 +50,7 @@ class WritesAtNow:
 
 
 logger, metrics = Logger(), Metrics()
-shipped = wiring.processor(logger, metrics)
+shipped = live.processor(logger, metrics)
 pipeline = replace(shipped, target=WritesAtNow(shipped.target, shipped.clock))
 
 

@@ -12,11 +12,11 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from hintferry import wiring
 from hintferry.adapters.invocation import InvocationDeadline
 from hintferry.adapters.kafka_event import batch_response, open_event
 from hintferry.adapters.source_catalog import SourceCatalog
 from hintferry.core.schema import Table, TableId
+from hintferry.wiring import live
 
 STALE_S = 15.0
 _known: dict[TableId, tuple[float, Table]] = {}
@@ -33,7 +33,7 @@ def _as_it_was(self: SourceCatalog, table: TableId, altered_us: int = 0) -> Tabl
 
 SourceCatalog.table = _as_it_was  # type: ignore[method-assign]
 logger, metrics = Logger(), Metrics()
-pipeline = wiring.processor(logger, metrics)
+pipeline = live.processor(logger, metrics)
 
 
 @metrics.log_metrics

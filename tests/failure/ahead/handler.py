@@ -22,12 +22,12 @@ def time_ns() -> int:
 
 time.time_ns = time_ns
 
-from hintferry import wiring  # noqa: E402 - behind the change of the clock
 from hintferry.adapters.invocation import InvocationDeadline  # noqa: E402
 from hintferry.adapters.kafka_event import batch_response, open_event  # noqa: E402
+from hintferry.wiring import live  # noqa: E402 - behind the change of the clock
 
 logger, metrics = Logger(), Metrics()
-pipeline = wiring.processor(logger, metrics)
+pipeline = live.processor(logger, metrics)
 
 
 @metrics.log_metrics

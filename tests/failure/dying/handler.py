@@ -12,7 +12,6 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from hintferry import wiring
 from hintferry.adapters.invocation import InvocationDeadline
 from hintferry.adapters.kafka_event import batch_response, open_event
 from hintferry.core.coalesce import RowWork, SliceWork, StaticWork, Work
@@ -21,6 +20,7 @@ from hintferry.core.hint import Hint, Nothing, Record, Slice
 from hintferry.core.rows import Row, Snapshot
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.ports import Decoder, Parked, ParkingLot, Source, Target, Write
+from hintferry.wiring import live
 
 ORDER = Path(os.environ["HINTFERRY_CONFIG"]).parent / "die"
 
@@ -98,7 +98,7 @@ class Parking:
 
 
 logger, metrics = Logger(), Metrics()
-shipped = wiring.processor(logger, metrics)
+shipped = live.processor(logger, metrics)
 pipeline = replace(
     shipped,
     decode=Decoding(shipped.decode),

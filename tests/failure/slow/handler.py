@@ -10,7 +10,6 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from hintferry import wiring
 from hintferry.adapters.invocation import InvocationDeadline
 from hintferry.adapters.kafka_event import batch_response, open_event
 from hintferry.core.coalesce import RowWork, SliceWork, StaticWork, Work
@@ -18,6 +17,7 @@ from hintferry.core.errors import HintferryError
 from hintferry.core.rows import Snapshot
 from hintferry.core.schema import Table, TableId
 from hintferry.ports import Source
+from hintferry.wiring import live
 
 PAUSE_S = 2.0
 
@@ -49,7 +49,7 @@ class SlowSource:
 
 
 logger, metrics = Logger(), Metrics()
-shipped = wiring.processor(logger, metrics)
+shipped = live.processor(logger, metrics)
 pipeline = replace(shipped, source=SlowSource(shipped.source))
 
 

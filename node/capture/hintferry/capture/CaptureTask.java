@@ -110,6 +110,8 @@ public final class CaptureTask {
     /** At once: what was not acknowledged is read again by the next run, which systemd starts. */
     static void end(String why, Throwable cause) {
         LOG.error("{}; the process ends, and reads again from what was acknowledged.", why, cause);
+        // The journal has it too, however the logging is set up.
+        System.err.println(why + ": " + cause);
         Runtime.getRuntime().halt(1);
     }
 

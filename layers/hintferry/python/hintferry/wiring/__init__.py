@@ -1,0 +1,1 @@
+"""Composition roots, one for each entry point: here adapters meet the pipeline."""

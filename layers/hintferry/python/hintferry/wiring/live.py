@@ -1,0 +1,46 @@
+"""What the processor and the replay function are made of."""
+
+from __future__ import annotations
+
+from aws_lambda_powertools import Logger, Metrics
+
+from hintferry.adapters.cassandra import CassandraSource
+from hintferry.adapters.debezium import HintDecoder
+from hintferry.adapters.fences import KeyspacesFences
+from hintferry.adapters.keyspaces import KeyspacesTarget
+from hintferry.adapters.leases import KeyspacesLeases
+from hintferry.adapters.meter import PowertoolsMeter
+from hintferry.adapters.parking import SqsParkingLot
+from hintferry.adapters.queue_event import ReplayEvents
+from hintferry.adapters.replay_queue import SqsReplayQueue
+from hintferry.adapters.settings import (
+    migration_from_environment,
+    queues_from_environment,
+)
+from hintferry.fence import FencedSource
+from hintferry.pipeline import Pipeline
+from hintferry.wiring.sessions import client, measured_clock, source_session, target_session
+
+
+def processor(logger: Logger, metrics: Metrics) -> Pipeline:
+    """The pipeline of the processor function, from its environment. Nothing is connected yet."""
+    migration, queues = migration_from_environment(), queues_from_environment()
+    ttl_off = frozenset(table.id for table in migration.tables if not table.ttl)
+    near, far = source_session(migration.source), target_session(migration.target)
+    clock = measured_clock(migration, near, far)
+    source = FencedSource(CassandraSource(near, clock, ttl_off), KeyspacesFences(far, clock))
+    target = KeyspacesTarget(far, ttl_off)
+    leases = KeyspacesLeases(far, clock)
+    sqs = client("sqs")
+    parking = SqsParkingLot(sqs, client("s3"), queues.parked_queue_url, queues.bucket)
+    replay = SqsReplayQueue(sqs, queues.replay_queue_url, clock)
+    meter = PowertoolsMeter(logger, metrics, near, far, clock)
+    return Pipeline(
+        HintDecoder(source.table), source, target, parking, replay, leases, clock, meter
+    )
+
+
+def replay_events() -> ReplayEvents:
+    """What opens and answers the events of the replay queue."""
+    queues = queues_from_environment()
+    return ReplayEvents(client("sqs"), client("s3"), queues.replay_queue_url)

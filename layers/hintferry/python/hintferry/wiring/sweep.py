@@ -1,0 +1,199 @@
+"""What a verify or a backfill of one table is made of, in the function and in the command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from aws_lambda_powertools import Logger, Metrics
+
+from hintferry.adapters.captures import SETTLES_S, CqlCaptures, settled
+from hintferry.adapters.cassandra import CassandraSource
+from hintferry.adapters.debezium import HintDecoder
+from hintferry.adapters.fences import KeyspacesFences
+from hintferry.adapters.keyspaces import KeyspacesTarget
+from hintferry.adapters.leases import KeyspacesLeases
+from hintferry.adapters.marker import check_capture
+from hintferry.adapters.meter import NoMeter
+from hintferry.adapters.pace import Pace
+from hintferry.adapters.parking import SqsParkingLot
+from hintferry.adapters.passes import KeyspacesPasses
+from hintferry.adapters.replay_queue import SqsReplayQueue
+from hintferry.adapters.ring import ranges_of
+from hintferry.adapters.scan import Consistency, TokenScan
+from hintferry.adapters.session import CqlSession
+from hintferry.adapters.settings import (
+    Migration,
+    Queues,
+    TableSettings,
+    migration_from_environment,
+    queues_from_environment,
+)
+from hintferry.adapters.sweep_steps import SweepSteps
+from hintferry.backfill import Backfill
+from hintferry.core.acknowledged import Acknowledged
+from hintferry.core.capture import Proof, Witness
+from hintferry.core.errors import ConfigurationError
+from hintferry.core.passes import Verb
+from hintferry.core.schema import TableId
+from hintferry.core.tokens import TokenRange
+from hintferry.core.verdict import Filled, Tally
+from hintferry.estimate import Estimate, estimate
+from hintferry.fence import FencedScan, FencedSource
+from hintferry.measured import MeasuredClock
+from hintferry.pipeline import Pipeline
+from hintferry.ports import Captures, Clock, Deadline
+from hintferry.repair import Repair
+from hintferry.report import Report
+from hintferry.sweep import Sweep
+from hintferry.task import Task
+from hintferry.wiring.sessions import client, measured_clock, source_session, target_session
+
+
+@dataclass(frozen=True, slots=True)
+class Sweeper:
+    """What works on one table, range by range, from a machine of its own; close it at the end."""
+
+    table: TableSettings
+    near: CqlSession
+    far: CqlSession
+    clock: MeasuredClock
+    captures: Captures
+    queues: Queues | None
+    """Where hints go, and what the target refuses; a verify without repair needs none."""
+
+    def ranges(self) -> list[TokenRange]:
+        """The whole ring, cut for this table. Raises ConfigurationError, SideFault."""
+        return ranges_of(self.table.id, self.near, self.far)
+
+    def check_table(self) -> None:
+        """Raises UnknownTable, SideFault; ConfigurationError for one that was cut over."""
+        CassandraSource(self.near, self.clock).table(self.table.id)
+        if self.fences().is_fenced(self.table.id):
+            raise ConfigurationError(
+                f"{self.table.id} was cut over: its target belongs to the application, and is"
+                " neither read nor changed any more"
+            )
+
+    def check_capture(self) -> Proof:
+        """Raises ConfigurationError unless changes of the table reach the target."""
+        return check_capture(self.table.id, self.captures, self.near, self.far, self.clock)
+
+    def witness(self) -> Witness:
+        """What is seen of the table's capture, once what is about to settle has settled."""
+        return settled(self.captures, self.table.id, self.clock, SETTLES_S)
+
+    def check_clock(self) -> None:
+        """Raises ClockFault where nothing may be read by this machine's clock, SideFault."""
+        self.clock.read_start()
+
+    def work(
+        self, task: Task, ranges: Iterable[TokenRange], deadline: Deadline
+    ) -> Iterator[Report[Tally] | Report[Filled]]:
+        """Sweep the ranges one after the other. Raises Fenced, Unprocessable."""
+        if task.verb is Verb.BACKFILL:
+            return self._backfill(task, deadline).fill(ranges)
+        return self._verify(task).verify(ranges)
+
+    def _verify(self, task: Task) -> Sweep:
+        clock, ttl_off = self.clock, self._ttl_off()
+        fences = self.fences()
+        consistency = Consistency.ALL if task.at_all else Consistency.LOCAL_QUORUM
+        near = TokenScan(self.near, clock.read_start, ttl_off, consistency.value)
+        far = TokenScan(self.far, lambda: 0, ttl_off)
+        repair = None
+        if task.repair_rate is not None:
+            url = self._the_queues().replay_queue_url
+            queue = SqsReplayQueue(client("sqs"), url, clock)
+            repair = Repair(queue, clock, task.repair_rate / task.workers)
+        return Sweep(
+            self.table.id,
+            FencedSource(CassandraSource(self.near, clock, ttl_off), fences),
+            KeyspacesTarget(self.far, ttl_off),
+            FencedScan(near, fences),
+            far,
+            clock,
+            repair,
+        )
+
+    def estimate(self) -> Estimate:
+        """About what a backfill will have to do. Raises HintferryError."""
+        clock, fences = self.clock, self.fences()
+        near = TokenScan(self.near, clock.read_start, self._ttl_off())
+        source = CassandraSource(self.near, clock, self._ttl_off())
+        return estimate(source.table(self.table.id), FencedScan(near, fences), self.table.ttl)
+
+    def _backfill(self, task: Task, deadline: Deadline) -> Backfill:
+        queues = self._the_queues()
+        clock, ttl_off = self.clock, self._ttl_off()
+        fences = self.fences()
+        source = FencedSource(CassandraSource(self.near, clock, ttl_off), fences)
+        sqs = client("sqs")
+        pipeline = Pipeline(
+            HintDecoder(source.table),
+            source,
+            KeyspacesTarget(self.far, ttl_off),
+            SqsParkingLot(sqs, client("s3"), queues.parked_queue_url, queues.bucket),
+            SqsReplayQueue(sqs, queues.replay_queue_url, clock),
+            KeyspacesLeases(self.far, clock),
+            clock,
+            NoMeter(),
+            acknowledged=Acknowledged(0),
+        )
+        scan = FencedScan(TokenScan(self.near, clock.read_start, ttl_off), fences)
+        rate = self.table.capacity.backfill_units_per_s / task.workers
+        return Backfill(self.table.id, scan, pipeline, deadline, self.table.ttl, rate)
+
+    def fences(self) -> KeyspacesFences:
+        """Which tables were cut over."""
+        return KeyspacesFences(self.far, self.clock)
+
+    def passes(self) -> KeyspacesPasses:
+        """Where finished passes are recorded."""
+        return KeyspacesPasses(self.far)
+
+    def close(self) -> None:
+        """End the connections."""
+        self.near.close()
+        self.far.close()
+
+    def _the_queues(self) -> Queues:
+        if self.queues is None:
+            raise ConfigurationError("a backfill and a repair need the queues; name them")
+        return self.queues
+
+    def _ttl_off(self) -> frozenset[TableId]:
+        return frozenset() if self.table.ttl else frozenset({self.table.id})
+
+
+def sweeper(migration: Migration, table: TableId, queues: Queues | None = None) -> Sweeper:
+    """The sweeper of one table. Nothing is connected yet."""
+    near, far = _yielding_sessions(migration)
+    clock = measured_clock(migration, near, far)
+    captures = captures_of(migration, near, clock)
+    return Sweeper(migration.settings_of(table), near, far, clock, captures, queues)
+
+
+def sweep_steps(logger: Logger, metrics: Metrics) -> SweepSteps:
+    """The steps of the sweep function, from its environment. Nothing is connected yet."""
+    migration, queues = migration_from_environment(), queues_from_environment()
+    near, far = _yielding_sessions(migration)
+    clock = measured_clock(migration, near, far)
+
+    captures = captures_of(migration, near, clock)
+
+    def of(table: TableId) -> Sweeper:
+        return Sweeper(migration.settings_of(table), near, far, clock, captures, queues)
+
+    return SweepSteps(of, client("s3"), queues.bucket, logger, metrics)
+
+
+def captures_of(migration: Migration, near: CqlSession, clock: Clock) -> CqlCaptures:
+    return CqlCaptures(near, migration.source.datacenter, migration.stock_connector, clock)
+
+
+def _yielding_sessions(migration: Migration) -> tuple[CqlSession, CqlSession]:
+    """Both sides', at a pace that gives way to live hints."""
+    near, far = source_session(migration.source), target_session(migration.target)
+    near.pace, far.pace = Pace(yields=True), Pace(yields=True)
+    return near, far
