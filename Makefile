@@ -8,7 +8,7 @@ SECONDS ?= 60
 # npm's "latest" is an accident of 2025 that reads none of what is written today.
 CDK := aws-cdk@2.1148.1
 
-.PHONY: help setup demo check test soak bench model chaos bundle synth cdk wheels sbom lock debezium events clean
+.PHONY: help setup demo check test soak bench model chaos bundle synth cdk wheels sbom lock debezium events docs clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -77,6 +77,9 @@ debezium: setup ## another Debezium in the lock, VERSION=3.4.2.Final [LIST=conne
 	@$(PYTHON) -m tools.bootstrap
 	@.venv/bin/pytest -q $(if $(LIST),--cassandra 4.1) -m "stack and not soak" tests/capture
 	@.venv/bin/pytest -q tests/node/test_bundle.py
+
+docs: setup ## the site of the documents, in build/site; its links are checked
+	@$(RUN) -m tools.site
 
 events: setup ## record the files of events/ again, from the real chain
 	@$(RUN) -m sandbox.record

@@ -17,7 +17,7 @@ from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
 from node.bundle import JAR_LISTS, JAVA
-from tools import places
+from tools import mermaid, places
 
 OUT = places.BUILD / "sbom"
 _PINNED = re.compile(r"^([\w.-]+)==([^\s;\\]+)", re.M)
@@ -42,7 +42,7 @@ def parts() -> dict[str, list[Component]]:
         "layer": [*_wheels(root / "layers" / "hintferry" / "requirements.txt")],
         # The lists share jars; the tar has each once.
         "nodes": [*dict.fromkeys(nodes), *javas],
-        "development": [*_wheels(root / "requirements.txt"), _cdk(root / "Makefile")],
+        "development": [*_wheels(root / "requirements.txt"), _cdk(root / "Makefile"), _mermaid()],
     }
 
 
@@ -70,6 +70,10 @@ def _jars(folder: Path, name: str) -> Iterator[Component]:
 def _cdk(makefile: Path) -> Component:
     (pinned,) = _CDK.findall(makefile.read_text())
     return _component(PackageURL("npm", None, *pinned))
+
+
+def _mermaid() -> Component:
+    return _component(PackageURL("npm", None, "mermaid", mermaid.VERSION))
 
 
 def _component(url: PackageURL, sha256: str = "") -> Component:

@@ -1,7 +1,7 @@
 """The steps of set-up, in order. Standard library only; each step is skipped while its stamp holds.
 
-uv -> virtual environment -> Java -> jars -> our capture, compiled; and, for who asks for it, what
-Cassandra 4.1 wants beside: its own Java, jars and capture. What other checkouts of this
+uv -> virtual environment -> Java, Mermaid -> jars -> our capture, compiled; and, for who asks for
+it, what Cassandra 4.1 wants beside: its own Java, jars and capture. What other checkouts of this
 user can share lies in the user's cache folder; the rest under `build/` and `.venv/`.
 """
 
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tools import interpreter, places
+from tools import interpreter, mermaid, places
 from tools.compile_capture import compile_capture
 from tools.steps import SetupError, Step, run, setup_lock
 
@@ -67,6 +67,7 @@ def _steps() -> list[Step]:
             "java", "Java 17", [java_list], [places.java()],
             lambda: _install_java(java_list, places.java()), also=str(places.cache()),
         ),
+        Step("mermaid", "Mermaid, for the diagrams", [], [mermaid.script()], mermaid.fetch),
         _jars("jars", "jars of Cassandra, Kafka and Debezium", JAR_NAMES),
         _capture(5, "connector"),
     ]  # fmt: skip

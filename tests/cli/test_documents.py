@@ -11,17 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_every_verb import VERBS, examples, parsed
-from tools import places
+from tools import places, site
 
-
-def documents() -> list[Path]:
-    """All pages of the checkout, but for what is made in it."""
-    tops = (one for one in places.ROOT.iterdir() if one.name not in ("build", "cdk.out"))
-    folders = [one for one in tops if one.is_dir() and not one.name.startswith(".")]
-    return sorted([*places.ROOT.glob("*.md"), *(p for one in folders for p in one.rglob("*.md"))])
-
-
-DOCUMENTS = documents()
+DOCUMENTS = site.pages()
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]*))?\)")
 

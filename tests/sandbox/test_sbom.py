@@ -46,6 +46,7 @@ def test_it_names_what_is_pinned() -> None:
     assert len(java) == 2  # aarch64 has one of its own
     assert purls("nodes") == jars | java
     assert any(one.startswith("pkg:npm/aws-cdk@") for one in purls("development"))
+    assert any(one.startswith("pkg:npm/mermaid@") for one in purls("development"))
 
 
 def test_every_jar_has_its_hash() -> None:
