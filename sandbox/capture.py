@@ -61,7 +61,7 @@ class Connector(Part):
         )
         name = f"Capture ({kind.value}) on {node.host}"
         ready = "Reading existing commit logs in"
-        super().__init__(name, command, home / "log", ready, patience=300)
+        super().__init__(name, command, home / "log", ready)
 
     def wait_for_table(self, keyspace: str, table: str, seconds: float) -> None:
         """Block until the connector knows a table; for the stock one a plain lower-case name.

@@ -50,12 +50,12 @@ class Node(Part):
         self.classes = java.archive(ring.release.jars) if ring.release.archived else None
         name = f"Cassandra {host} ({ring.name})"
         ready = "Starting listening for CQL clients"
-        super().__init__(name, self._java(), home / "log", ready, patience=300)
+        super().__init__(name, self._java(), home / "log", ready)
 
     def wait_ready(self) -> None:
         super().wait_ready()
         # The line comes just before the port is bound.
-        until(self._listens, 30, f"{self.name} listens")
+        until(self._listens, 120, f"{self.name} listens")
 
     def _listens(self) -> bool:
         with socket.socket() as probe:

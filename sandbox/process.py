@@ -25,7 +25,10 @@ _LAST_LINES = 15
 
 
 class Part:
-    """A handle on one child. Its log is kept over restarts; `ready` is a pattern in that log."""
+    """A handle on one child. Its log is kept over restarts; `ready` is a pattern in that log.
+
+    One that dies is noticed at once; `patience` is for a machine that is busy with other things.
+    """
 
     def __init__(
         self,
@@ -33,7 +36,7 @@ class Part:
         command: Sequence[str],
         log: Path,
         ready: str,
-        patience: float = 60.0,
+        patience: float = 300.0,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name

@@ -15,8 +15,8 @@ from sandbox.endpoints import CqlEndpoint
 from sandbox.kafka import create_topics
 from sandbox.waiting import until
 
-_KNOWN_SECONDS = 120
-_RING_SECONDS = 180
+_KNOWN_SECONDS = 300
+_RING_SECONDS = 300
 _CDC_TABLES = "SELECT keyspace_name, table_name, cdc FROM system_schema.tables"
 
 

@@ -1,43 +1,94 @@
 """Bringing the source to one mind after it refused writes.
 
 A write that timed out may be on one replica only, and the read that its hint causes may ask the
-others. What Cassandra has for that ends it: hand-off, the batch log, and reads at ALL, whose read
-repair is written like any mutation and so is hinted.
+others. What Cassandra has for that ends it: hinted handoff, the batch log, and reads at ALL, whose
+read repair is written like any mutation and so is hinted.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 
 from cassandra import ConsistencyLevel, DriverException
 from cassandra.cluster import NoHostAvailable, Session
 from cassandra.query import SimpleStatement
+from cassandra.util import unix_time_from_uuid1
 
 from sandbox import tables
+from sandbox.cassandra import Node
 from sandbox.sessions import cassandra_session
 from sandbox.stack import Stack
 
-_READ_S, _HAND_OFF_S = 60.0, 60.0
+_READ_S, _LONGEST_S, _BETWEEN_LOOKS_S = 120.0, 600.0, 1.0
 _BUFFER_S = 11.0
-"""A node may keep what it has to hand off in memory for ten seconds before it is in a file."""
+"""A node may keep what it has to hand over in memory for ten seconds before it is in a file."""
+_KEPT_S = 30.0
+"""A node looks every ten seconds for what it has to hand over: what is there so long, it keeps."""
+
+Held = Mapping[Node, frozenset[str]]
+"""What each node has to hand over to others; a node that has nothing is not named."""
 
 
-def settle_source(stack: Stack, names: Iterable[str]) -> Iterator[str]:
-    """Until all replicas hold the same; what could not be waited for, as sentences.
+def settle_source(
+    stack: Stack, names: Iterable[str], say: Callable[[str], None] = lambda line: None
+) -> Iterator[str]:
+    """Wait until all replicas hold the same; give what could not be waited for, as sentences.
 
     `names` are `keyspace.table`. Nothing may be written meanwhile.
     """
-    began = time.monotonic()
-    names = tuple(names)
+    yield from _hand_over(stack, say)
     with cassandra_session(stack.source) as source:
-        while reasons := list(_still_to_hand_off(stack, began)):
-            if time.monotonic() > began + _HAND_OFF_S:
-                yield from reasons
-                break
-            time.sleep(0.5)
         for name in names:
             yield from _read(source, name)
+
+
+def _hand_over(stack: Stack, say: Callable[[str], None]) -> Iterator[str]:
+    """Restart a node that keeps what it has for others, as an operator does.
+
+    Cassandra never looks again at a logged batch that was stored later than the node looked for
+    batches of that time; it does when it is started (see docs/semantics.md).
+    """
+    kept = kept_for_good(lambda: _held(stack.source_nodes, stack))
+    for node, things in kept.items():
+        say(f"{node.name} is restarted: it keeps {', '.join(sorted(things))}")
+        node.restart()
+    for node, things in kept_for_good(lambda: _held(kept, stack)).items() if kept else ():
+        yield f"{node.name} still keeps {', '.join(sorted(things))} after a restart."
+
+
+def kept_for_good(
+    look: Callable[[], Held],
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> Held:
+    """Wait until nothing is held; give what stays the same for too long."""
+    sleep(_BUFFER_S)
+    began = since = clock()
+    held = look()
+    while held and clock() < min(since + _KEPT_S, began + _LONGEST_S):
+        sleep(_BETWEEN_LOOKS_S)
+        if (now := look()) != held:
+            since, held = clock(), now
+    return held
+
+
+def _held(nodes: Iterable[Node], stack: Stack) -> Held:
+    held = {node: frozenset((*_files(node), *_batches(stack, node))) for node in nodes}
+    return {node: things for node, things in held.items() if things}
+
+
+def _files(node: Node) -> Iterator[str]:
+    for path in (node.home / "hints").glob("*.hints"):
+        yield f"the hints {path.name}"
+
+
+def _batches(stack: Stack, node: Node) -> Iterator[str]:
+    with tables.session(stack.source, node.host) as cql:
+        for row in cql.execute("SELECT id FROM system.batches"):
+            made = datetime.fromtimestamp(unix_time_from_uuid1(row.id), UTC)
+            yield f"a logged batch of {made:%H:%M:%S.%f}"
 
 
 def _read(source: Session, table: str) -> Iterator[str]:
@@ -60,17 +111,3 @@ def _attempt(source: Session, read: SimpleStatement) -> str | None:
     except (DriverException, NoHostAvailable) as error:
         return f"{type(error).__name__}: {error}"
     return None
-
-
-def _still_to_hand_off(stack: Stack, since: float) -> Iterator[str]:
-    """What a node still holds for others. Nothing is sure before its buffer must be in a file."""
-    if time.monotonic() < since + _BUFFER_S:
-        yield "A node may still have in memory what it has to hand off."
-        return
-    for node in stack.source_nodes:
-        if files := len(list((node.home / "hints").glob("*.hints"))):
-            yield f"{node.name} has {files} files to hand off."
-        with tables.session(stack.source, node.host) as cql:
-            batches = cql.execute("SELECT count(*) FROM system.batches").one()[0]
-        if batches:
-            yield f"{node.name} has {batches} logged batches to finish."

@@ -28,14 +28,19 @@ class MarkerWatch:
             {"bootstrap.servers": bootstrap, "group.id": "marker-watch", "log_level": 2}
         )
 
-    def nodes(self, marker: str, wanted: int, timeout_s: float) -> int:
-        """Wait for hints of the marker's partition from `wanted` nodes; gives how many sent one."""
+    def nodes(self, marker: str, wanted: int, patience_s: float) -> int:
+        """Wait for hints of the marker's partition from `wanted` nodes; give how many sent one.
+
+        A connector that is behind sends other hints first: `patience_s` is without any.
+        """
         seen: set[str] = set()
-        end = time.monotonic() + timeout_s
+        end = time.monotonic() + patience_s
         while len(seen) < wanted and time.monotonic() < end:
             message = self._consumer.poll(_POLL_S)
-            if message is not None and message.error() is None and _is_of(marker, message):
-                seen.add(_origin(message))
+            if message is not None and message.error() is None:
+                end = time.monotonic() + patience_s
+                if _is_of(marker, message):
+                    seen.add(_origin(message))
         # Records of other topics may be a moment behind the marker's on their way to the broker.
         time.sleep(_SETTLING_S)
         return len(seen)

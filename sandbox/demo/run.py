@@ -158,8 +158,8 @@ def _quiesce(scene: Scene, nodes: int, *, refused: int) -> Iterator[str]:
         seen = watch.nodes(marker, nodes, _LAST_HINT_S)
     if seen < nodes:
         yield (
-            f"Only {seen} of {nodes} nodes' capture delivered the last row's hint in"
-            f" {_LAST_HINT_S:.0f} s; see {stack.home}/capture-*/log."
+            f"Only {seen} of {nodes} nodes' capture delivered the last row's hint, and none came"
+            f" for {_LAST_HINT_S:.0f} s; see {stack.home}/capture-*/log."
         )
     if not chain.drain(_DRAIN_S):
         yield (

@@ -16,7 +16,9 @@ from tests.capture.hints import b64, read, topic
 pytestmark = pytest.mark.stack
 
 KEYSPACE, SYSTEM_LIKE = "odd", "system_shop"
-SOON_S = 10.0
+SOON_S = 60.0
+A_WAIT_S = 10.0
+"""So long capture once waited at each mutation that it could not read."""
 Hinted = Callable[..., list[str]]
 
 
@@ -128,7 +130,7 @@ def test_a_view_that_is_made_meanwhile_holds_nothing_up(
             cql.execute("INSERT INTO viewed (id, v) VALUES (%s, %s)", [number, number])
         cql.execute("INSERT INTO plain (id) VALUES (100)")
         assert [hint.value["pk"] for hint in read(hints, 1)] == [b64(i32(100))]
-        assert time.monotonic() - began < SOON_S / 2
+        assert time.monotonic() - began < A_WAIT_S
     assert scopes == ["row"]
     assert entry(stack, "by_v") is None
     assert "LOST" not in stack.captures[0].output()
@@ -147,7 +149,7 @@ def test_a_write_of_a_table_without_cdc_that_cannot_be_read_costs_nothing(
         stack.captures[0].start()
         began = time.monotonic()
         assert [hint.value["pk"] for hint in read(hints, 1)] == [b64(i32(2))]
-        assert time.monotonic() - began < SOON_S / 2
+        assert time.monotonic() - began < A_WAIT_S
     said = stack.captures[0].output()
     assert "LOST" not in said
     assert "its whole partition" not in said

@@ -250,13 +250,13 @@ def test_a_mask_that_appears_holds_the_table_until_every_node_lets_us_see(
             seen.add(value_of(source, READINGS))
             return b"v" in seen
 
-        until(is_read, 20, "it is read")
+        until(is_read, 60, "it is read")
         assert b"hidden" not in seen
         admin.execute("REVOKE UNMASK ON TABLE shop.readings FROM hintferry")
         time.sleep(1.1)
         assert "GRANT UNMASK" in str(value_of(source, READINGS))
         admin.execute("ALTER TABLE shop.readings ALTER v DROP MASKED")
-        until(lambda: value_of(source, READINGS) == b"v", 20, "it is read without a mask")
+        until(lambda: value_of(source, READINGS) == b"v", 60, "it is read without a mask")
 
 
 def test_nobody_is_let_in_without_a_password(node: Node) -> None:

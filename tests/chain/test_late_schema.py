@@ -178,7 +178,7 @@ def test_no_read_is_settled_without_a_column_that_a_node_is_late_to_know(
     )
     admin.execute("ALTER TABLE shop.orders ADD c text")
     admin.execute("CREATE TABLE shop.late (a int PRIMARY KEY, c text)")
-    until(lambda: is_known(admin, nodes[1]), 30, "the second node has the schema of the first")
+    until(lambda: is_known(admin, nodes[1]), 120, "the second node has the schema of the first")
     for table in (ORDERS, LATE):
         write = f"INSERT INTO shop.{table.name} (a, c) VALUES (1, 'NEW')"
         admin.execute(SimpleStatement(write, consistency_level=ConsistencyLevel.QUORUM))

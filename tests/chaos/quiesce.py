@@ -1,9 +1,4 @@
-"""Nothing is written any more: wait until the source is of one mind and nothing is on its way.
-
-The source is brought to one mind by what Cassandra has for it: hand-off, the batch log, and reads
-at ALL, whose read repair is written like any mutation and so is hinted. Nothing is told to the
-pipeline beside capture.
-"""
+"""Nothing is written any more: wait until nothing is on its way from capture to the target."""
 
 from __future__ import annotations
 
@@ -11,39 +6,20 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from cassandra import ConsistencyLevel, DriverException
-from cassandra.cluster import NoHostAvailable
+from cassandra import ConsistencyLevel
 from cassandra.query import SimpleStatement
 
 from sandbox.chain import Chain
 from sandbox.demo.quiesce import MarkerWatch
 from sandbox.sessions import cassandra_session
 from sandbox.stack import Stack
-from sandbox.tables import session
-from tests.chaos.schema import MARKER_TABLE, tables
+from tests.chaos.schema import MARKER_TABLE
 
-_ALL_UP_S, _HAND_OFF_S, _MARKER_S = 60.0, 120.0, 60.0
-_TOPICS_S, _QUEUE_S = 120.0, 180.0
+_MARKER_S, _TOPICS_S, _QUEUE_S = 60.0, 120.0, 180.0
 """Without any progress: a slow machine only takes longer."""
 _LONGEST_S = 900.0
 _LOST = "LOST HINT"
-_HAND_OFF_BUFFER_S = 11.0
-"""A node may keep what it has to hand off in memory for ten seconds before it is in a file."""
-
-
-def settle_source(stack: Stack, keyspace: str) -> Iterator[str]:
-    """Until all replicas hold the same; what could not be waited for, as sentences."""
-    began = time.monotonic()
-    with cassandra_session(stack.source) as source:
-        yield from _read_all(source, keyspace)
-        while reasons := list(_still_to_hand_off(stack, began)):
-            if time.monotonic() > began + _HAND_OFF_S:
-                yield from reasons
-                break
-            time.sleep(0.5)
-        yield from _read_all(source, keyspace)
 
 
 def lost_hints(stack: Stack, since: Mapping[Path, int]) -> Iterator[str]:
@@ -84,44 +60,6 @@ def _drained(drain: Callable[[float], bool], left: Callable[[], int], patience_s
             return False
         least = now
     return True
-
-
-def _read_all(source: Any, keyspace: str) -> Iterator[str]:
-    """Read everything at ALL, as soon as all nodes answer."""
-    end = time.monotonic() + _ALL_UP_S
-    for table in tables(keyspace):
-        read = SimpleStatement(
-            f"SELECT * FROM {table}", consistency_level=ConsistencyLevel.ALL, fetch_size=500
-        )
-        while error := _attempt(source, read):
-            if time.monotonic() > end:
-                yield f"{table} cannot be read at ALL: {error}"
-                break
-            time.sleep(0.5)
-
-
-def _attempt(source: Any, read: SimpleStatement) -> str | None:
-    try:
-        for _ in source.execute(read, timeout=20):
-            pass
-    except (DriverException, NoHostAvailable) as error:
-        return f"{type(error).__name__}: {error}"
-    return None
-
-
-def _still_to_hand_off(stack: Stack, since: float) -> Iterator[str]:
-    """What a node still holds for others. Nothing is sure before its buffer must be in a file."""
-    if time.monotonic() < since + _HAND_OFF_BUFFER_S:
-        yield "hand-off may still be in memory"
-        return
-    for node in stack.source_nodes:
-        files = len(list((node.home / "hints").glob("*.hints")))
-        if files:
-            yield f"{node.name} has {files} files to hand off"
-        with session(stack.source, node.host) as cql:
-            batches = cql.execute("SELECT count(*) FROM system.batches").one()[0]
-        if batches:
-            yield f"{node.name} has {batches} logged batches to finish"
 
 
 def _marker_seen(stack: Stack, keyspace: str) -> int:

@@ -15,6 +15,7 @@ from typing import Any
 
 from sandbox.chain import Chain
 from sandbox.compare import Difference, compare_table
+from sandbox.demo.one_mind import settle_source
 from sandbox.event_source import EventSourceSettings, PartialRetry
 from sandbox.function import environment_of
 from sandbox.queue_source import client, taken
@@ -29,7 +30,7 @@ from tests.chaos.moved import left_behind
 from tests.chaos.oplog import OperationLog
 from tests.chaos.plan import CHAOS, Lane, Plan, faults
 from tests.chaos.program import WEIGHTS, Weights
-from tests.chaos.quiesce import lost_hints, settle_chain, settle_queues, settle_source
+from tests.chaos.quiesce import lost_hints, settle_chain, settle_queues
 from tests.chaos.recorder import Recorder
 from tests.chaos.replays import Place, Replays
 from tests.chaos.report import Report
@@ -133,7 +134,7 @@ def run(options: Options, stack: Stack, folder: Path, say: Callable[[str], None]
         log_ends = {capture.log: capture.log.stat().st_size for capture in stack.captures}
         past = _load(options, scene, folder, say)
         watch.lap("load")
-        past.obstacles.extend(settle_source(stack, options.keyspace))
+        past.obstacles.extend(settle_source(stack, tables(options.keyspace), say))
         watch.lap("source of one mind")
         past.obstacles.extend(settle_chain(stack, scene.chain, options.keyspace))
         watch.lap("drained")

@@ -193,7 +193,7 @@ def test_no_more_are_sent_in_a_second_than_asked(deployment: Deployment) -> None
     began = time.monotonic()
     result = deployment.run("--rate", "5")
     assert result.exit_code == 0
-    assert 2.0 <= time.monotonic() - began < 10
+    assert time.monotonic() - began >= 2.0
     assert len(deployment.taken(deployment.replay_url)) == 12
 
 

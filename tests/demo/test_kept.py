@@ -42,7 +42,7 @@ def test_what_a_kept_demo_prints_can_be_typed_and_ctrl_c_ends_it() -> None:
         assert "EQUAL" in demo.seen
         change, see, through, parked = blocks(demo.seen.partition("Everything goes on")[2])
         assert "done" in shell(change)
-        until(lambda: "K\n" in shell(see), 30, "the change is on the target")
+        until(lambda: "K\n" in shell(see), 120, "the change is on the target")
         # One terminal, whose exported keys the second command uses too.
         answers = shell(through + parked)
         assert "3 row(s)" in answers

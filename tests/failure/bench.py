@@ -97,13 +97,12 @@ class Bench:
 
     def figures(self) -> Counter[str]:
         """The sums of the processor's metrics."""
-        sums: Counter[str] = Counter()
-        for line in self.said:
-            if line.startswith('{"_aws"'):
-                for name, values in json.loads(line).items():
-                    if isinstance(values, list):
-                        sums[name] += int(sum(values))
-        return sums
+        return sum((figures for _, figures in self.batches()), Counter())
+
+    def batches(self) -> list[tuple[float, Counter[str]]]:
+        """When each batch's metrics were told, in epoch seconds, and they."""
+        told = (json.loads(line) for line in list(self.said) if line.startswith('{"_aws"'))
+        return [(one["_aws"]["Timestamp"] / 1000, _sums(one)) for one in told]
 
     def parked(self) -> list[dict[str, Any]]:
         """What lies in the parked queue, taken out of it."""
@@ -114,6 +113,11 @@ class Bench:
         s3 = client(self.stack.aws, "s3")
         answer = s3.list_objects_v2(Bucket=self.stack.aws.bucket, Prefix="aws/lambda/")
         return [found["Key"] for found in answer.get("Contents", [])]
+
+
+def _sums(told: dict[str, Any]) -> Counter[str]:
+    lists = {name: values for name, values in told.items() if isinstance(values, list)}
+    return Counter({name: int(sum(values)) for name, values in lists.items()})
 
 
 @contextmanager

@@ -31,7 +31,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
 
     def part(script: str) -> Part:
         command = [sys.executable, "-u", "-c", script]
-        made.append(Part("The part", command, tmp_path / "log", r"(?m)^ready$", patience=5))
+        made.append(Part("The part", command, tmp_path / "log", r"(?m)^ready$", patience=60))
         return made[-1]
 
     yield part
@@ -75,7 +75,7 @@ def test_a_paused_part_does_nothing_until_it_is_resumed(make: Make) -> None:
     time.sleep(0.2)
     assert part.output() == frozen
     part.resume()
-    until(lambda: part.output() != frozen, 5, "it writes again")
+    until(lambda: part.output() != frozen, 60, "it writes again")
 
 
 def test_a_paused_part_can_be_stopped(make: Make) -> None:
@@ -116,7 +116,7 @@ time.sleep(60)
     assert not gone(child)
     parent.send_signal(signal.SIGKILL)
     parent.communicate()
-    until(lambda: gone(child), 5, "the child is gone")
+    until(lambda: gone(child), 60, "the child is gone")
 
 
 @pytest.mark.parametrize(

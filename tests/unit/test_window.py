@@ -29,9 +29,13 @@ class Future:
         self.answer = lambda: served([(b"row",)], *callback_args)
 
 
-@pytest.fixture(autouse=True)
+OVERDUE_S = 0.6
+"""A hundred times what an answer takes here: on a machine that is busy none is overdue by it."""
+
+
+@pytest.fixture
 def _soon_overdue(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(window, "REQUEST_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(window, "REQUEST_TIMEOUT_S", OVERDUE_S)
 
 
 def answering_later() -> Future:
@@ -68,6 +72,7 @@ def test_an_item_that_cannot_be_sent_is_answered_by_its_error() -> None:
     assert [item for item, error in errors.items() if error] == [3]
 
 
+@pytest.mark.usefixtures("_soon_overdue")
 def test_silence_becomes_a_time_out_and_what_comes_after_is_not_heard() -> None:
     silent = {0: Future(), 10: Future(), 20: Future()}
 
@@ -80,19 +85,20 @@ def test_silence_becomes_a_time_out_and_what_comes_after_is_not_heard() -> None:
         answers.append(answer)
         if isinstance(answer.error, OperationTimedOut):
             silent[answer.item].answer()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 2.5 * OVERDUE_S, "the three are overdue together"
     assert sorted(one.item for one in answers) == list(range(30))
     assert [one.item for one in answers if one.error] == [0, 10, 20]
-    assert all(one.arrived_at - one.sent_at >= 0.19 for one in answers if one.error)
+    assert all(one.arrived_at - one.sent_at >= 0.95 * OVERDUE_S for one in answers if one.error)
 
 
+@pytest.mark.usefixtures("_soon_overdue")
 def test_silence_is_noticed_while_others_go_on_answering() -> None:
     began = time.monotonic()
     given_up_after: list[float] = []
 
     def items() -> Iterator[int]:
         number = 0
-        while time.monotonic() - began < 1 and not given_up_after:
+        while time.monotonic() - began < 5 * OVERDUE_S and not given_up_after:
             yield number
             number += 1
 
@@ -103,12 +109,13 @@ def test_silence_is_noticed_while_others_go_on_answering() -> None:
         if answer.error is not None:
             given_up_after.append(time.monotonic() - began)
     assert len(given_up_after) == 1
-    assert given_up_after[0] < 0.9
+    assert given_up_after[0] < 4 * OVERDUE_S
 
 
+@pytest.mark.usefixtures("_soon_overdue")
 def test_a_side_that_falls_silent_altogether_costs_one_time_out_a_window() -> None:
     began = time.monotonic()
     answers = list(in_flight(lambda _item: Future(), range(2 * WIDTH), Pace(), WIDTH))
     assert len(answers) == 2 * WIDTH
     assert all(isinstance(one.error, OperationTimedOut) for one in answers)
-    assert 0.4 <= time.monotonic() - began < 1.5
+    assert 2 * OVERDUE_S <= time.monotonic() - began < 5 * OVERDUE_S
