@@ -16,8 +16,10 @@ from rich.text import Text
 from hintferry.adapters.settings import Migration, migration_from
 from hintferry.core.errors import ConfigurationError, SideFault
 from hintferry.core.gate import Condition, State
+from hintferry.core.offset import Offsets
 from hintferry.core.schema import TableId
 from hintferry.cutover import LOOK_EVERY_S, Gatekeeper
+from hintferry.wiring.command import Seat
 from hintferry_cli.failures import Settings, Status, sentence, told_plainly
 from hintferry_cli.gate import clocks, options, view
 from hintferry_cli.gate.view import Look, Standing
@@ -71,7 +73,7 @@ def status(
         answers = options.answers(writes_stopped, repaired, writers_at_quorum)
         tables = _tables(migration, table)
         with options.seat(migration, tables, where) as seat:
-            ours = seat.check_clock()
+            ours = _clock(seat)
             keepers = [seat.keeper(one, answers) for one in tables]
             looks = _settled(keepers)
             if watch:
@@ -89,15 +91,24 @@ def _tables(migration: Migration, table: str) -> list[TableId]:
     return tables
 
 
+def _clock(seat: Seat) -> Offsets:
+    """A target that does not answer is told of each table. Raises ClockFault."""
+    try:
+        return seat.check_clock()
+    except SideFault:
+        return Offsets(None, {})
+
+
 def _look(keeper: Gatekeeper) -> Look:
-    """A side that does not answer is told of the table, and keeps no other from being looked at."""
+    """Of a table with a side that does not answer: that, and what needs neither side."""
     try:
         return view.look_at(keeper)
     except SideFault as fault:
         away = Condition(
             f"the {fault.side.value} answers", State.FAILS, sentence(fault), "run this again"
         )
-        return Look(keeper.table, keeper.clock.now(), None, conditions=[away])
+        around = keeper.look_around()
+        return Look(keeper.table, keeper.clock.now(), None, conditions=[away, *around])
 
 
 def _settled(keepers: Sequence[Gatekeeper]) -> list[Look]:

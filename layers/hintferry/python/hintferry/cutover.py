@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from hintferry.core.capture import Witness
+from hintferry.core.capture import Shape, Witness
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.facts import Answers, Facts, Fence
 from hintferry.core.gate import (
     PASSES_OF_S,
     Condition,
     all_hinted,
+    around,
     comes_by_itself,
     fence_left_s,
     gate,
@@ -65,16 +66,31 @@ class Gatekeeper:
 
     def look(self) -> Look:
         """What is seen now, and how each condition stands. Raises HintferryError."""
-        table, now = self.table, self.clock.now()
-        capture = self.captures.witness(table)
+        now = self.clock.now()
+        capture = self.captures.witness(self.table)
         self._watch_marker(now)
+        facts = self._facts(now, capture, self.passes.of(self.table, now - PASSES_OF_S))
+        if not all_hinted(facts):
+            self._hinted_since = None
+        elif self._hinted_since is None:
+            self._hinted_since = now
+        facts = replace(facts, hinted_since=self._hinted_since)
+        return facts, gate(facts)
+
+    def look_around(self) -> list[Condition]:
+        """How what needs neither side stands, for whoever finds one away. Raises HintferryError."""
+        now = self.clock.now()
+        unseen = Witness(self.table, now, (), {}, Shape("", 0))
+        return around(self._facts(now, unseen, ()))
+
+    def _facts(self, now: float, capture: Witness, passes: Sequence[Pass]) -> Facts:
+        table = self.table
         waiting, parked = self.waiting.replayed(), self.waiting.parked(table)
         if waiting or parked:
             self._quiet_since = None
         elif self._quiet_since is None:
             self._quiet_since = now
-        passes = self.passes.of(table, now - PASSES_OF_S)
-        facts = Facts(
+        return Facts(
             table,
             now,
             self._has_unhinted(capture),
@@ -92,12 +108,6 @@ class Gatekeeper:
             self.answers,
             self._watched_since,
         )
-        if not all_hinted(facts):
-            self._hinted_since = None
-        elif self._hinted_since is None:
-            self._hinted_since = now
-        facts = replace(facts, hinted_since=self._hinted_since)
-        return facts, gate(facts)
 
     def watch(self) -> Iterator[Look]:
         """Look until the gate is open or waiting does not help; for half an hour at most."""

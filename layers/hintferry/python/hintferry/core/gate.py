@@ -80,14 +80,16 @@ def gate(facts: Facts) -> list[Condition]:
         _stopped(facts),
         _captured(facts),
         _nodes(facts),
-        _lag(facts),
-        _parked(facts),
-        _given_up(facts),
-        _replay_queue(facts),
+        *around(facts),
         _marker(facts),
         _pass(facts),
         _pass_after_stop(facts),
     ]
+
+
+def around(facts: Facts) -> list[Condition]:
+    """Those conditions for which neither side is asked, in order."""
+    return [_lag(facts), _parked(facts), _given_up(facts), _replay_queue(facts)]
 
 
 def fence_left_s(fence: Fence, now: float) -> float:

@@ -1,0 +1,122 @@
+"""`hintferry status` and `cutover` where a side does not answer: what can be seen is shown."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from hintferry.adapters.fences import KeyspacesFences
+from hintferry.adapters.figures import CloudWatchFigures
+from hintferry.adapters.other_clocks import CqlClocks
+from hintferry.adapters.passes import KeyspacesPasses
+from hintferry.core.facts import Fence
+from hintferry.core.offset import Offset
+from hintferry.core.schema import TableId
+from hintferry_cli.app import app
+from hintferry_cli.gate.waiting import QueuesAndBucket
+
+QUEUES = ["--parked-queue-url", "p", "--replay-queue-url", "r", "--bucket", "b"]
+CONFIG = """\
+[source]
+contact_points = ["127.0.0.1"]
+port = 1
+datacenter = "d"
+[target]
+endpoint = "127.0.0.1"
+port = 1
+region = "eu-west-1"
+[tables."shop.orders"]
+[tables."shop.users"]
+"""
+CUT_OVER = TableId("shop", "users")
+AROUND = ["topic settled", "nothing parked", "nothing given up", "replay queue empty"]
+
+
+@pytest.fixture(autouse=True)
+def _queues_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two records are parked; CloudWatch knows nothing. Neither side is there."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    answers: list[tuple[type, str, Any]] = [
+        (QueuesAndBucket, "replayed", 0),
+        (QueuesAndBucket, "parked", {"schema": 2}),
+        (QueuesAndBucket, "given_up", 0),
+        (CloudWatchFigures, "reports", []),
+        (CloudWatchFigures, "lag", None),
+        (CloudWatchFigures, "clock_of", None),
+    ]
+    for where, method, answer in answers:
+        monkeypatch.setattr(where, method, lambda self, *_, answer=answer: answer)
+
+
+@pytest.fixture
+def target(monkeypatch: pytest.MonkeyPatch) -> list[TableId]:
+    """The target answers, and one table is cut over; gives the tables whose fence is set."""
+    fenced: list[TableId] = []
+
+    def standing(_: KeyspacesFences, table: TableId) -> Fence | None:
+        return Fence(1.0, None) if table == CUT_OVER else None
+
+    monkeypatch.setattr(CqlClocks, "target", lambda clocks: Offset(-500, 500))
+    monkeypatch.setattr(KeyspacesFences, "standing", standing)
+    monkeypatch.setattr(KeyspacesFences, "set", lambda fences, table, _: fenced.append(table))
+    monkeypatch.setattr(KeyspacesPasses, "of", lambda passes, table, since: [])
+    return fenced
+
+
+def run(tmp_path: Path, *arguments: str) -> Result:
+    config = tmp_path / "migration.toml"
+    config.write_text(CONFIG)
+    call = [*arguments, *QUEUES, "--config", str(config)]
+    return CliRunner().invoke(app, call, env={"COLUMNS": "200"})
+
+
+def conditions(tree: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    return {one["name"]: (one["state"], one["reason"]) for one in tree["conditions"]}
+
+
+def test_without_the_target_status_shows_what_stands_around_it(tmp_path: Path) -> None:
+    result = run(tmp_path, "status")
+    assert result.exit_code == 1, result.output
+    for table in ("shop.orders", "shop.users"):
+        assert f"{table}: not yet" in result.stdout
+    assert re.search(r"✗  the target answers +target: cannot connect: ", result.stdout)
+    assert "2 records parked: schema 2" in result.stdout
+    assert "clocks, from the target's: this machine not known" in result.stdout
+
+
+def test_without_the_source_a_fenced_table_is_shown_as_ever(
+    tmp_path: Path, target: list[TableId]
+) -> None:
+    result = run(tmp_path, "status", "--json")
+    assert result.exit_code == 1, result.output
+    told = json.loads(result.stdout)
+    orders, users = told["tables"]
+    assert users["cut_over"] is True
+    assert list(seen := conditions(orders)) == ["the source answers", *AROUND]
+    assert seen["the source answers"][0] == "fails"
+    assert "cannot connect" in seen["the source answers"][1]
+    assert told["clocks"]["machine_ms"] == [-0.5, 0.5]
+    assert run(tmp_path, "status", "shop.users").exit_code == 0
+
+
+@pytest.mark.parametrize("json_too", [[], ["--json"]])
+def test_without_the_source_no_fence_is_set(
+    json_too: list[str], tmp_path: Path, target: list[TableId]
+) -> None:
+    result = run(tmp_path, "cutover", "shop.orders", "--writes-stopped", "now", *json_too)
+    assert result.exit_code == 2, result.output
+    assert result.stderr.startswith("hintferry: source: cannot connect: ")
+    assert "look at its address and port" in result.stderr
+    assert (result.stdout, target) == ("", [])
+
+
+def test_without_the_target_no_fence_is_judged(tmp_path: Path) -> None:
+    for undo in ([], ["--undo", "--yes"]):
+        result = run(tmp_path, "cutover", "shop.orders", *undo)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "cannot connect" in result.stderr
