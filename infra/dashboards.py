@@ -10,7 +10,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 
 from infra.alarm_rules import Names
 from infra.metrics import NAMESPACE, OUR_DIMENSION, SERVICE
-from node.cdcguard.cdcguard import NAMESPACE as NODE_NAMESPACE
+from node.cdcguard.metrics import NAMESPACE as NODE_NAMESPACE
 
 Widget = dict[str, Any]
 _WIDTH, _HEIGHT = 12, 6

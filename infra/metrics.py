@@ -1,7 +1,7 @@
 """Every metric that an alarm or a dashboard looks at, where it comes from, and its dimensions.
 
 Ours come from `hintferry.adapters.meter`, which a test runs and compares with this list; AWS's own
-name their page. Those of the nodes are `node.cdcguard.cdcguard.METRICS`. No import of the CDK.
+name their page. Those of the nodes are `node.cdcguard.metrics.METRICS`. No import of the CDK.
 """
 
 from __future__ import annotations

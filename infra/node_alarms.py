@@ -7,7 +7,7 @@ what is watched.
 from __future__ import annotations
 
 from infra.rule import MINUTE_S, Rule, Series, Severity
-from node.cdcguard.cdcguard import DIMENSIONS, METRICS, NAMESPACE
+from node.cdcguard.metrics import DIMENSIONS, METRICS, NAMESPACE
 
 _REPORTS = "NodeReports"
 _REPORTS_PERIOD_S = 5 * MINUTE_S
@@ -38,7 +38,7 @@ _ALARMS = (
     (
         "SegmentsSetAside", CRITICAL, "SetAsideSegments", "Maximum", "Segments set aside",
         "A node's guard took segments away unread, so that the source's writes go on.",
-        "Mend the connector, then: cdcguard.py give-back.",
+        "Mend the connector, then: cdcguard.pyz give-back.",
     ),
     (
         "HintsLate", WARNING, "OldestSegmentSeconds", "Maximum", "Silent connectors",
@@ -48,7 +48,7 @@ _ALARMS = (
     (
         "TableNotCaptured", CRITICAL, "TablesNotCaptured", "Maximum", "Tables not captured",
         "A table to migrate is not captured on a node: its changes are not hinted.",
-        "See which and why: cdcguard.py status on the node. Then compare it in full.",
+        "See which and why: cdcguard.pyz status on the node. Then compare it in full.",
     ),
     (
         "ConnectorSilent", CRITICAL, "CaptureUp", "Minimum", "Silent connectors",
@@ -88,7 +88,7 @@ _ALARMS = (
     (
         "TablesUnswept", CRITICAL, "TablesToSweep", "Maximum", "Lost segments",
         "A node's guard waits for tables to be compared whose hints may be lost.",
-        "Compare them in full, then: cdcguard.py swept TABLE.",
+        "Compare them in full, then: cdcguard.pyz swept TABLE.",
     ),
     (
         "AllocationBlocked", WARNING, "WritesWaitedForMemtable", "Sum", "Blocked allocation",

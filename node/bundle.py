@@ -9,6 +9,7 @@ import hashlib
 import shutil
 import sys
 import tarfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +22,7 @@ CURRENT = "/opt/hintferry/current"
 CONNECTORS = {4: "connector4", 5: "connector"}
 JAR_LISTS = (*CONNECTORS.values(), "msk")
 PROGRAMS = (
-    "node/cdcguard/cdcguard.py",
+    "node/cassandra_yaml.py",
     "node/install/install.py",
     "node/units/cdcguard.service",
     "node/units/cdcguard.timer",
@@ -29,13 +30,14 @@ PROGRAMS = (
 )
 # What the installer shares with `hintferry preflight`.
 MODULES = ("hintferry/__init__.py", "hintferry/core/__init__.py", "hintferry/core/checks.py")
+GUARD = places.ROOT / "node" / "cdcguard"
 LIBRARY = places.ROOT / "layers" / "hintferry" / "python"
 # The list of the Java wheel for each machine: of 17 there is none for aarch64.
 JAVA = {"x86_64": "java.txt", "aarch64": "java21.txt"}
 _SAME_TIME = 946_684_800
 # What wheels do not say: these are run.
 _PROGRAM_FOLDERS = ("java/bin/",)
-_PROGRAM_FILES = ("java/lib/jspawnhelper", "node/cdcguard/cdcguard.py")
+_PROGRAM_FILES = ("java/lib/jspawnhelper", "cdcguard.pyz")
 
 
 def build(home: Path, machine: str) -> Path:
@@ -49,8 +51,21 @@ def build(home: Path, machine: str) -> Path:
         for name in names:
             (content / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(home_of / name, content / name)
+    pack_guard(content / "cdcguard.pyz")
     _copy_java(home, machine, content / "java")
     return _pack(content, home / f"hintferry-node-{machine}.tar")
+
+
+def pack_guard(target: Path) -> None:
+    """Write the guard as one file that Python runs: a zip with `__main__.py` at its top."""
+    files = {"node/__init__.py": b"", "__main__.py": (GUARD / "__main__.py").read_bytes()}
+    for path in (GUARD.parent / "cassandra_yaml.py", *GUARD.glob("*.py")):
+        files[str(path.relative_to(places.ROOT))] = path.read_bytes()
+    with target.open("wb") as file:
+        file.write(b"#!/usr/bin/env python3\n")
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name in sorted(files):
+                archive.writestr(zipfile.ZipInfo(name), files[name], zipfile.ZIP_DEFLATED)
 
 
 def _copy_connector(release: int, content: Path) -> None:

@@ -1,7 +1,7 @@
 """The nodes' configuration from `migration.toml`: `python -m node.render --help`.
 
 What differs from node to node (its address, its directories) stays as `@NAME@`, and is filled in on
-the node by `node/hintferry_node.py`; one folder serves all nodes.
+the node by `node/install/install.py`; one folder serves all nodes.
 """
 
 import argparse

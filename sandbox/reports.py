@@ -15,7 +15,9 @@ from typing import Any, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from node.cdcguard import cdcguard
+from node.cdcguard.loop import one_pass
+from node.cdcguard.settings import Settings, load_settings
+from node.cdcguard.world import World
 from sandbox.capture import Connector
 from sandbox.cassandra import Node
 from sandbox.chain import Chain
@@ -45,7 +47,7 @@ class Reports:
         while not self._stopped.wait(EVERY_S):
             try:
                 for settings in self._guards:
-                    _one_pass(settings, _World(settings, self._cloudwatch))
+                    one_pass(settings, _World(settings, self._cloudwatch))
                 self._tell_lags()
             except (BotoCoreError, ClientError) as error:
                 self.last_error = str(error)
@@ -73,10 +75,10 @@ class Reports:
         self._thread.join(timeout=30)
 
 
-class _World(cdcguard.World):
+class _World(World):
     """Sends as the CloudWatch agent of a node does."""
 
-    def __init__(self, settings: cdcguard.Settings, cloudwatch: Any) -> None:
+    def __init__(self, settings: Settings, cloudwatch: Any) -> None:
         super().__init__(settings)
         self._cloudwatch = cloudwatch
 
@@ -89,16 +91,6 @@ class _World(cdcguard.World):
                 self._cloudwatch.put_metric_data(
                     Namespace=wanted["Namespace"], MetricData=data[first : first + _MOST]
                 )
-
-
-def _one_pass(settings: cdcguard.Settings, world: cdcguard.World) -> None:
-    """As `cdcguard run`, which tells the journal of the node what it sees."""
-    with cdcguard.locked(settings):
-        state = cdcguard.load_state(settings)
-        guard = cdcguard.Guard(settings, state, world)
-        guard.run()
-        cdcguard.save_state(settings, state)
-    world.send(cdcguard.emf_document(settings, guard.name, guard.metrics, guard.now))
 
 
 def _data(tree: dict[str, Any], wanted: dict[str, Any], at: datetime) -> Iterator[dict[str, Any]]:
@@ -118,7 +110,7 @@ def _named(dimensions: dict[str, str]) -> list[dict[str, str]]:
     return [{"Name": name, "Value": value} for name, value in dimensions.items()]
 
 
-def _settings(node: Node, capture: Connector, directory: Path) -> cdcguard.Settings:
+def _settings(node: Node, capture: Connector, directory: Path) -> Settings:
     ini = directory / f"{node.host}.ini"
     ini.write_text(
         "[cdcguard]\n"
@@ -128,4 +120,4 @@ def _settings(node: Node, capture: Connector, directory: Path) -> cdcguard.Setti
         f"health_url = http://127.0.0.1:{capture.http_port}/health\n"
         f"pipeline = {PIPELINE}\nnode = {node.host}\n"
     )
-    return cdcguard.load_settings(str(ini))
+    return load_settings(str(ini))

@@ -19,7 +19,7 @@ import sys
 from typing import Dict, List, NamedTuple
 
 from hintferry.core.checks import Fault, setting_faults
-from node.cdcguard.cdcguard import read_yaml
+from node.cassandra_yaml import read_yaml
 
 RELEASE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 UNITS = ("hintferry-capture.service", "cdcguard.service", "cdcguard.timer")

@@ -11,7 +11,7 @@ from hintferry.core import checks
 from hintferry_cli.app import app
 from hintferry_cli.size import arithmetic
 from hintferry_cli.size.arithmetic import MIB, Node, need
-from node.cdcguard import cdcguard
+from node.cdcguard import space
 from tools import places
 
 MEASURED = json.loads((places.ROOT / "bench/results/capture.json").read_text())["kinds"]["ours"]
@@ -69,8 +69,8 @@ def test_what_one_core_cannot_do_is_said() -> None:
 
 
 def test_the_guard_and_the_check_have_the_same_bounds() -> None:
-    source = Path(cdcguard.__file__).read_text()
-    assert f"self.settings.cdc_total // {ceil(1 / arithmetic.GUARD_SHARE)}" in source
+    source = Path(space.__file__).read_text()
+    assert f"guard.settings.cdc_total // {ceil(1 / arithmetic.GUARD_SHARE)}" in source
     assert arithmetic.FEWEST_SEGMENTS == checks.FEWEST_SEGMENTS
 
 

@@ -21,7 +21,8 @@ from hintferry.testing.other_clocks import SimulatedClocks
 from infra import metrics
 from infra.alarm_rules import Names, rules
 from infra.rule import Query, Rule, Series, Severity
-from node.cdcguard import cdcguard
+from node.cdcguard.metrics import METRICS, NAMESPACE
+from node.cdcguard.settings import load_settings
 from node.render import render
 from tests.node.guarded import MadeNode
 from tools.places import ROOT
@@ -110,11 +111,11 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Emitted:
     rendered = (home / "rendered" / "cdcguard.ini").read_text()
     (pipeline,) = re.findall("pipeline = .*", rendered)
     node.ini.write_text(re.sub("pipeline = .*", pipeline, node.ini.read_text()))
-    node.settings = cdcguard.load_settings(str(node.ini))
+    node.settings = load_settings(str(node.ini))
     node.run()
     sent = node.world.sent[-1]
     (directive,) = sent["_aws"]["CloudWatchMetrics"]
-    assert directive["Namespace"] == cdcguard.NAMESPACE
+    assert directive["Namespace"] == NAMESPACE
     return {
         (one["Name"], *((dimension, sent[dimension]) for dimension in dimensions))
         for one in directive["Metrics"]
@@ -129,7 +130,7 @@ def test_an_alarm_watches_what_somebody_emits(rule: Rule, guarded: Emitted) -> N
         assert isinstance(watched, Series)
         assert watched.name in (*metrics.OURS, *metrics.OF_SWEEPS)
         assert dict(watched.dimensions) == {metrics.OUR_DIMENSION: metrics.SERVICE}
-    elif watched.namespace == cdcguard.NAMESPACE:
+    elif watched.namespace == NAMESPACE:
         assert isinstance(watched, Series)
         assert (watched.name, *watched.dimensions.items()) in guarded
     else:
@@ -139,7 +140,7 @@ def test_an_alarm_watches_what_somebody_emits(rule: Rule, guarded: Emitted) -> N
 
 
 def test_whatever_asks_for_attention_on_a_node_is_watched_as_the_guard_has_it() -> None:
-    asking = {name: asks for name, (_, _, asks) in cdcguard.METRICS.items() if asks}
+    asking = {name: asks for name, (_, _, asks) in METRICS.items() if asks}
     watching = {rule.metric.name: rule for rule in RULES if rule.metric.name in asking}
     assert set(watching) == set(asking)
     for name, (comparison, threshold, seconds) in asking.items():

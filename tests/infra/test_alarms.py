@@ -11,7 +11,7 @@ from hintferry.adapters.settings import migration_from
 from infra import metrics
 from infra.alarm_rules import Names, rules
 from infra.rule import Rule
-from node.cdcguard import cdcguard
+from node.cdcguard.metrics import METRICS, NAMESPACE
 from tests.infra.evaluation import ALARM, OK, state
 from tests.infra.synthesised import Template, properties
 from tools.places import ROOT
@@ -60,7 +60,7 @@ ILL = {
 
 EMITTED = {
     metrics.NAMESPACE: (*metrics.OURS, *metrics.OF_SWEEPS),
-    cdcguard.NAMESPACE: tuple(cdcguard.METRICS),
+    NAMESPACE: tuple(METRICS),
 }
 
 

@@ -14,7 +14,8 @@ from hintferry.core import prices
 from hintferry_cli.cost import standing
 from hintferry_cli.cost.standing import Line, standing_cost, told, total
 from infra import figures, metrics
-from node.cdcguard import cdcguard
+from node.cdcguard.metrics import METRICS, emf_document
+from node.cdcguard.settings import Settings
 from tests.infra.synthesised import Template, properties
 from tools.places import ROOT
 
@@ -106,14 +107,14 @@ def test_each_is_paid_as_its_page_says() -> None:
 
 
 def test_our_metrics_and_the_nodes_reports_are_what_is_sent() -> None:
-    sent = len(metrics.OURS), len(metrics.OF_SWEEPS), len(cdcguard.METRICS)
+    sent = len(metrics.OURS), len(metrics.OF_SWEEPS), len(METRICS)
     assert sent == (standing.SERIES, standing.SERIES_OF_SWEEPS, standing.SERIES_OF_A_NODE)
     assert standing.MAPPINGS_A_POLLER_GROUP == figures.MAPPINGS_A_POLLER_GROUP
     timer = (ROOT / "node" / "units" / "cdcguard.timer").read_text()
     assert f"OnUnitActiveSec={3600 // standing.REPORTS_AN_HOUR}" in timer
-    unset = dict.fromkeys(cdcguard.Settings._fields, "")
-    named: Any = cdcguard.Settings(**unset | {"pipeline": "hintferry", "node": "10.0.1.11"})  # type: ignore[arg-type]
-    report = cdcguard.emf_document(named, named.node, dict.fromkeys(cdcguard.METRICS, 1.8e9), 1.8e9)
+    unset = dict.fromkeys(Settings._fields, "")
+    named: Any = Settings(**unset | {"pipeline": "hintferry", "node": "10.0.1.11"})  # type: ignore[arg-type]
+    report = emf_document(named, named.node, dict.fromkeys(METRICS, 1.8e9), 1.8e9)
     assert 0.7 * standing.REPORT_BYTES < len(report) < standing.REPORT_BYTES
 
 

@@ -8,17 +8,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from node.cdcguard import cdcguard
+from node.cdcguard.commands import run
+from node.cdcguard.metrics import METRICS
+from node.cdcguard.settings import Settings, load_settings
+from node.cdcguard.world import World
 
 START = 1_760_000_000.0
 MIB = 1024 * 1024
 HOST_ID = "8d5ed9f4-7764-4dbd-bad8-43fddce94b7c"
 
 
-class FakeWorld(cdcguard.World):
+class FakeWorld(World):
     """What the guard asks beyond the disk; the test says what it hears."""
 
-    def __init__(self, settings: cdcguard.Settings) -> None:
+    def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self.time = START
         self.up = True
@@ -90,7 +93,7 @@ class MadeNode:
             f"tables = {tables}\n"
             "archive_mib = 5\n"
         )
-        self.settings = cdcguard.load_settings(str(self.ini))
+        self.settings = load_settings(str(self.ini))
         self.world = FakeWorld(self.settings)
 
     def segment(
@@ -143,9 +146,9 @@ class MadeNode:
     def run(self, after: float = 0) -> dict[str, float]:
         """One pass `after` seconds; the metrics that it sent."""
         self.world.time += after
-        assert cdcguard.run(self.settings, self.world) == 0
+        assert run(self.settings, self.world) == 0
         sent = self.world.sent[-1]
-        return {name: sent[name] for name in cdcguard.METRICS}
+        return {name: sent[name] for name in METRICS}
 
     @property
     def state(self) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from node.cdcguard import cdcguard
+from node.cdcguard.commands import give_back, status
+from node.cdcguard.metrics import METRICS, emf_metric
+from node.cdcguard.world import HOST_ID as ID_IN_NODETOOL
 from tests.node.guarded import HOST_ID, MIB, START, MadeNode, numbers
 
 
@@ -22,7 +24,7 @@ def test_a_table_that_is_not_captured_is_counted_and_said_with_the_reason(
     node.capture(shop_orders="column c: type x is not understood", shop_readings=None)
     assert node.run()["TablesNotCaptured"] == 1
     assert "CRITICAL: shop.orders is not captured: column c: type x" in node.said
-    assert cdcguard.status(node.settings, node.world) == 1
+    assert status(node.settings, node.world) == 1
     said = capsys.readouterr().out
     assert "not captured    shop.orders (column c: type x is not understood)" in said
 
@@ -46,10 +48,10 @@ def test_the_stock_connector_tells_nothing(node: MadeNode) -> None:
 
 def test_lost_capture_alarms_within_a_minute() -> None:
     """A pass each 15 s, then the agent, then the alarm: CloudWatch must keep it by the second."""
-    _, _, alarm = cdcguard.METRICS["TablesNotCaptured"]
+    _, _, alarm = METRICS["TablesNotCaptured"]
     assert alarm == (">", 0, 30)
-    assert cdcguard.emf_metric("TablesNotCaptured")["StorageResolution"] == 1
-    assert "StorageResolution" not in cdcguard.emf_metric("CaptureUp")
+    assert emf_metric("TablesNotCaptured")["StorageResolution"] == 1
+    assert "StorageResolution" not in emf_metric("CaptureUp")
 
 
 def test_one_table_that_goes_on_does_not_hide_that_another_is_stuck(node: MadeNode) -> None:
@@ -101,7 +103,7 @@ def test_what_is_given_back_is_read_again(node: MadeNode) -> None:
         for path in node.cdc_raw.glob(f"*-{number}[._]*"):
             path.unlink()
     node.world.running = 0
-    assert cdcguard.give_back(node.settings, node.world) == 0
+    assert give_back(node.settings, node.world) == 0
     state = json.loads((node.offsets / "capture_state.json").read_text())
     assert state["acknowledged"] == {"segment": first, "position": 0}
     assert state["tables"][0]["since"] == 1
@@ -128,6 +130,6 @@ def test_with_the_stock_connector_nodetool_tells_the_host_id(node: MadeNode) -> 
 
 def test_the_host_id_is_found_in_what_nodetool_says() -> None:
     said = f"ID                     : {HOST_ID}\nGossip active          : true\n"
-    found = cdcguard.HOST_ID.search(said)
+    found = ID_IN_NODETOOL.search(said)
     assert found is not None
     assert found.group(1) == HOST_ID

@@ -10,7 +10,12 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer
 
-from node.cdcguard import cdcguard
+from node.cassandra_yaml import MIB
+from node.cdcguard.commands import give_back, run
+from node.cdcguard.metrics import METRICS
+from node.cdcguard.settings import Settings, load_settings
+from node.cdcguard.state import load_state
+from node.cdcguard.world import World
 from sandbox import tables
 from sandbox.cassandra import Node
 from sandbox.stack import Stack
@@ -41,7 +46,7 @@ def cql(stack: Stack) -> Iterator[Any]:
 
 
 @pytest.fixture
-def guard(stack: Stack, tmp_path: Path) -> cdcguard.Settings:
+def guard(stack: Stack, tmp_path: Path) -> Settings:
     node, capture = stack.source_nodes[0], stack.captures[0]
     home = capture.log.parent
     ini = tmp_path / "cdcguard.ini"
@@ -52,13 +57,13 @@ def guard(stack: Stack, tmp_path: Path) -> cdcguard.Settings:
         f"health_url = http://127.0.0.1:{capture.http_port}/health\n"
         "emf = 127.0.0.1:9\npipeline = sandbox\n"
     )
-    return cdcguard.load_settings(str(ini))
+    return load_settings(str(ini))
 
 
-def one_pass(guard: cdcguard.Settings) -> dict[str, Any]:
+def one_pass(guard: Settings) -> dict[str, Any]:
     """The state after a pass, metrics and all."""
-    assert cdcguard.run(guard, cdcguard.World(guard)) == 0
-    return cdcguard.load_state(guard)
+    assert run(guard, World(guard)) == 0
+    return load_state(guard)
 
 
 def keys(records: Consumer, count: int, seconds: float = 60) -> set[int]:
@@ -85,9 +90,7 @@ def row_id(key: Any) -> int:
     return int.from_bytes(b64decode(json.loads(key)["pk"][0]), "big")
 
 
-def test_a_node_that_is_well_is_seen_to_be(
-    stack: Stack, cql: Any, guard: cdcguard.Settings
-) -> None:
+def test_a_node_that_is_well_is_seen_to_be(stack: Stack, cql: Any, guard: Settings) -> None:
     with topic(stack, KEYSPACE, "t") as records:
         cql.execute("INSERT INTO t (id) VALUES (1)")
         assert arrives(records, 1)
@@ -99,9 +102,7 @@ def test_a_node_that_is_well_is_seen_to_be(
     assert metrics["GuardFaults"] == 0
 
 
-def test_lost_capture_is_in_the_next_report(
-    stack: Stack, cql: Any, guard: cdcguard.Settings
-) -> None:
+def test_lost_capture_is_in_the_next_report(stack: Stack, cql: Any, guard: Settings) -> None:
     """15 s until that pass and 30 s of the alarm: within a minute somebody knows."""
     guard = guard._replace(tables=(f"{KEYSPACE}.t",))
     assert one_pass(guard)["metrics"]["TablesNotCaptured"] == 0
@@ -120,7 +121,7 @@ def test_lost_capture_is_in_the_next_report(
 
 @pytest.mark.soak
 def test_writes_go_on_while_nobody_reads_and_what_was_set_aside_arrives(
-    stack: Stack, cql: Any, guard: cdcguard.Settings
+    stack: Stack, cql: Any, guard: Settings
 ) -> None:
     """The connector is dead, 80 MB are written, 48 MiB of cdc_raw are allowed."""
     node, capture = stack.source_nodes[0], stack.captures[0]
@@ -131,7 +132,7 @@ def test_writes_go_on_while_nobody_reads_and_what_was_set_aside_arrives(
     text = node.yaml.read_text()
     node.yaml.write_text(text.replace("cdc_total_space: 1024MiB", SMALL))
     node.restart()
-    guard = guard._replace(cdc_total=48 * cdcguard.MIB)
+    guard = guard._replace(cdc_total=48 * MIB)
     try:
         with topic(stack, KEYSPACE, "t") as records:
             capture.kill()
@@ -144,7 +145,7 @@ def test_writes_go_on_while_nobody_reads_and_what_was_set_aside_arrives(
                         state = one_pass(guard)
                         passes.append(state["metrics"])
             assert state["metrics"]["SetAsideSegments"] > 5
-            alarm = cdcguard.METRICS["CdcFreePercent"][2]
+            alarm = METRICS["CdcFreePercent"][2]
             assert alarm
             low = [metrics["CdcFreePercent"] < alarm[1] for metrics in passes]
             moved = [metrics["SetAsideSegments"] > 0 for metrics in passes]
@@ -154,8 +155,8 @@ def test_writes_go_on_while_nobody_reads_and_what_was_set_aside_arrives(
             assert f"{KEYSPACE}.t" in state["to_sweep"]
             node.yaml.write_text(text)
             node.restart()
-            guard = guard._replace(cdc_total=1024 * cdcguard.MIB)
-            assert cdcguard.give_back(guard, cdcguard.World(guard)) == 0
+            guard = guard._replace(cdc_total=1024 * MIB)
+            assert give_back(guard, World(guard)) == 0
             capture.start()
             assert keys(records, 800) == set(range(1000, 1800))
     finally:
@@ -182,7 +183,7 @@ def test_a_node_that_crashes_after_a_flush_closes_its_segment_itself(
 
 @pytest.mark.soak
 def test_a_segment_that_a_crash_left_open_is_closed_and_later_hints_come(
-    stack: Stack, cql: Any, guard: cdcguard.Settings
+    stack: Stack, cql: Any, guard: Settings
 ) -> None:
     """The node's own closing of the replayed segment is undone: some crash may leave it so."""
     node, capture = stack.source_nodes[0], stack.captures[0]

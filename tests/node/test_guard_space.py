@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from node.cdcguard import cdcguard
+from node.cdcguard.commands import give_back
+from node.cdcguard.progress import Offset, read_offsets
+from node.cdcguard.settings import GuardError
+from node.cdcguard.space import NEVER
 from tests.node.guarded import MIB, MadeNode, numbers
 
 
@@ -23,7 +26,7 @@ def test_free_space_and_the_time_until_it_is_full(node: MadeNode) -> None:
     closed(node, *range(1, 11))
     first = node.run()
     assert first["CdcFreePercent"] == 75.0
-    assert first["CdcSecondsToFull"] == cdcguard.NEVER
+    assert first["CdcSecondsToFull"] == NEVER
     closed(node, *range(11, 13))
     second = node.run(20)
     # 2 MiB in 20 s, and 28 MiB left.
@@ -39,7 +42,7 @@ def test_the_outage_that_is_left_is_told_while_all_is_read(node: MadeNode) -> No
         path.unlink()
     node.segment(110, "10", in_commitlog=True)
     metrics = node.run(100)
-    assert metrics["CdcSecondsToFull"] == cdcguard.NEVER
+    assert metrics["CdcSecondsToFull"] == NEVER
     assert metrics["CdcOutageSecondsLeft"] == pytest.approx(390, abs=1)
 
 
@@ -102,12 +105,10 @@ def test_what_was_set_aside_is_given_back_and_read_from_before_it(
             path.unlink()
     node.offset(shop_orders="40:1000", shop_readings="3:500")
     node.world.running = 0
-    assert cdcguard.give_back(node.settings, node.world) == 0
+    assert give_back(node.settings, node.world) == 0
     assert node.in_cdc_raw() == aside
     assert node.set_aside() == []
-    assert cdcguard.read_offsets(node.settings.offsets) == {
-        "shop.readings": cdcguard.Offset(3, 500)
-    }
+    assert read_offsets(node.settings.offsets) == {"shop.readings": Offset(3, 500)}
     assert "systemctl start" in capsys.readouterr().out
 
 
@@ -116,11 +117,11 @@ def test_nothing_is_given_back_while_the_connector_runs_or_into_a_full_directory
 ) -> None:
     closed(node, *range(1, 38))
     node.run()
-    with pytest.raises(cdcguard.GuardError, match="Stop the connector first"):
-        cdcguard.give_back(node.settings, node.world)
+    with pytest.raises(GuardError, match="Stop the connector first"):
+        give_back(node.settings, node.world)
     node.world.running = 0
-    with pytest.raises(cdcguard.GuardError, match="no room"):
-        cdcguard.give_back(node.settings, node.world)
+    with pytest.raises(GuardError, match="no room"):
+        give_back(node.settings, node.world)
     assert len(node.set_aside()) == 6
 
 

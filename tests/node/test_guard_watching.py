@@ -7,15 +7,23 @@ import signal
 import socket
 import subprocess
 import sys
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from node.cdcguard import cdcguard
+from node.bundle import pack_guard
+from node.cassandra_yaml import size
+from node.cdcguard.commands import main, status, swept
+from node.cdcguard.metrics import metrics_table
+from node.cdcguard.space import LONGEST_STEP
+from node.cdcguard.state import locked
+from node.cdcguard.waits import WAITS
+from node.cdcguard.world import World
 from sandbox.launch import tied
 from tests.node.guarded import MIB, MadeNode, oldest_python
 
-PROGRAM = Path(cdcguard.__file__)
 LOST = "12:00:00.000 ERROR SegmentReader LOST HINTS: CommitLog-7-7.log could not be read from 1 on"
 TABLE = "12:00:00.000 ERROR KafkaRecordEmitter Failed to emit record hintferry.shop.orders"
 PARTITION = "12:00:00.000 ERROR HintWriter The mutation at CommitLog-7-7.log:100 of shop.orders is"
@@ -33,6 +41,14 @@ REFUSED = (
 @pytest.fixture
 def node(tmp_path: Path) -> MadeNode:
     return MadeNode(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The one file that a node runs."""
+    target = tmp_path_factory.mktemp("program") / "cdcguard.pyz"
+    pack_guard(target)
+    return target
 
 
 def say(log: Path, text: str) -> None:
@@ -153,7 +169,7 @@ def test_a_log_is_read_on_over_rotation_and_half_a_line_waits(node: MadeNode) ->
 def test_a_segment_in_the_error_folder_is_a_loss_once(node: MadeNode) -> None:
     node.segment(7, f"{MIB}\nCOMPLETED", where=node.relocated / "error")
     assert node.run()["ErrorSegments"] == 1
-    assert cdcguard.swept(node.settings, "all") == 0
+    assert swept(node.settings, "all") == 0
     metrics = node.run(15)
     assert (metrics["ErrorSegments"], metrics["TablesToSweep"]) == (1, 0)
 
@@ -164,8 +180,8 @@ def test_a_table_stays_named_until_it_was_swept(
     say(node.connector_log, TABLE + "\n")
     node.run()
     assert node.run(15)["TablesToSweep"] == 1
-    assert cdcguard.swept(node.settings, "shop.other") == 2
-    assert cdcguard.swept(node.settings, "shop.orders") == 0
+    assert swept(node.settings, "shop.other") == 2
+    assert swept(node.settings, "shop.orders") == 0
     assert node.run(15)["TablesToSweep"] == 0
     assert "is not in the list: shop.orders" in capsys.readouterr().out
 
@@ -178,7 +194,7 @@ def test_refused_writes_and_slow_syncs_are_found_in_cassandras_log(node: MadeNod
 
 
 def test_writes_that_waited_between_log_and_memtable_are_counted(node: MadeNode) -> None:
-    log, memtable = cdcguard.WAITS["WritesWaitedForLog"], cdcguard.WAITS["WritesWaitedForMemtable"]
+    log, memtable = WAITS["WritesWaitedForLog"], WAITS["WritesWaitedForMemtable"]
     node.world.counts = {log: 100, memtable: 7}
     assert node.run()["WritesWaitedForLog"] == 0
     node.world.counts = {log: 103, memtable: 2}
@@ -203,25 +219,25 @@ def test_a_step_that_fails_does_not_keep_the_others_from_their_work(node: MadeNo
 def test_status_says_what_is_wrong_and_is_quiet_when_nothing_is(
     node: MadeNode, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cdcguard.status(node.settings, node.world) == 1
+    assert status(node.settings, node.world) == 1
     node.run()
-    assert cdcguard.status(node.settings, node.world) == 0
+    assert status(node.settings, node.world) == 0
     say(node.connector_log, TABLE + "\n")
     node.run(15)
     capsys.readouterr()
-    assert cdcguard.status(node.settings, node.world) == 1
+    assert status(node.settings, node.world) == 1
     out = capsys.readouterr().out
     assert "sweep           shop.orders (since 2025-10-09" in out
     assert "100.0 % free" in out
     node.world.time += 121
-    assert cdcguard.status(node.settings, node.world) == 1
+    assert status(node.settings, node.world) == 1
     assert "the guard itself does not run" in capsys.readouterr().out
 
 
 def test_metrics_go_out_in_the_embedded_format_under_the_names_of_the_table(
     node: MadeNode,
 ) -> None:
-    table = json.loads(cdcguard.metrics_table())
+    table = json.loads(metrics_table())
     node.run()
     sent = node.world.sent[-1]
     (directive,) = sent["_aws"]["CloudWatchMetrics"]
@@ -236,33 +252,40 @@ def test_metrics_go_out_in_the_embedded_format_under_the_names_of_the_table(
 
 def test_a_node_counts_once_a_minute_however_often_the_guard_looks(node: MadeNode) -> None:
     """So that the sum of a period tells how many nodes reported in it."""
-    node.world.time = cdcguard.LONGEST_STEP * 1000.0
+    node.world.time = LONGEST_STEP * 1000.0
     assert [node.run(15)["NodeReports"] for _ in range(8)] == [1, 0, 0, 1, 0, 0, 0, 1]
 
 
 def test_the_sizes_of_older_versions_are_understood() -> None:
-    assert (
-        cdcguard.size({"cdc_total_space_in_mb": "2048"}, "x", "cdc_total_space_in_mb", 0) == 2**31
-    )
-    assert cdcguard.size({"x": "1GiB"}, "x", "", 0) == 2**30
+    assert size({"cdc_total_space_in_mb": "2048"}, "x", "cdc_total_space_in_mb", 0) == 2**31
+    assert size({"x": "1GiB"}, "x", "", 0) == 2**30
     with pytest.raises(ValueError, match="is not a size"):
-        cdcguard.size({"x": "1 apple"}, "x", "", 0)
+        size({"x": "1 apple"}, "x", "", 0)
 
 
-def test_the_program_keeps_to_the_syntax_of_3_6_and_to_the_standard_library() -> None:
-    tree = ast.parse(PROGRAM.read_text(), feature_version=(3, 6))
-    imported = set()
+def imported(tree: ast.AST) -> Iterator[str]:
     for one in ast.walk(tree):
         if isinstance(one, ast.Import):
-            imported |= {name.name.split(".")[0] for name in one.names}
+            yield from (name.name for name in one.names)
         elif isinstance(one, ast.ImportFrom):
-            imported.add(str(one.module).split(".")[0])
-    assert imported <= sys.stdlib_module_names - {"dataclasses", "zoneinfo", "tomllib", "graphlib"}
+            yield str(one.module)
+
+
+def test_the_program_keeps_to_the_syntax_of_3_6_and_to_the_standard_library(program: Path) -> None:
+    stdlib = sys.stdlib_module_names - {"dataclasses", "zoneinfo", "tomllib", "graphlib"}
+    with zipfile.ZipFile(program) as archive:
+        names = {name.removesuffix(".py").replace("/", ".") for name in archive.namelist()}
+        own = names | {name.removesuffix(".__init__") for name in names}
+        for name in archive.namelist():
+            tree = ast.parse(archive.read(name), name, feature_version=(3, 6))
+            modules = set(imported(tree))
+            assert {one for one in modules if one.split(".")[0] not in stdlib} <= own, name
+    assert {"node.cdcguard.loop", "node.cdcguard.space", "node.cassandra_yaml"} <= own
     with pytest.raises(SyntaxError):
         ast.parse("if (n := 1): pass", feature_version=(3, 6))
 
 
-def test_a_pass_as_systemd_runs_it(node: MadeNode) -> None:
+def test_a_pass_as_systemd_runs_it(node: MadeNode, program: Path) -> None:
     """On the oldest Python of this machine, with the metrics received by a real socket."""
     node.segment(7, "4096")
     node.segment(9, "100", in_commitlog=True)
@@ -271,7 +294,7 @@ def test_a_pass_as_systemd_runs_it(node: MadeNode) -> None:
         agent.settimeout(10)
         say(node.ini, f"emf = 127.0.0.1:{agent.getsockname()[1]}\n")
         environment = {**os.environ, "CDCGUARD_CONFIG": str(node.ini)}
-        command = [oldest_python(), "-I", str(PROGRAM)]
+        command = [oldest_python(), "-I", str(program)]
         done = subprocess.run(
             [*command, "run"], env=environment, capture_output=True, text=True, timeout=60
         )
@@ -295,7 +318,7 @@ def test_a_wrong_configuration_is_a_sentence(
         node.ini.write_text(node.ini.read_text().replace("pipeline =", "pipelime ="))
     else:
         node.yaml.unlink()
-    assert cdcguard.main(["run"]) == 2
+    assert main(["run"]) == 2
     assert capsys.readouterr().err.startswith("cdcguard: ")
 
 
@@ -303,8 +326,8 @@ def test_two_passes_never_run_at_once(
     node: MadeNode, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CDCGUARD_CONFIG", str(node.ini))
-    with cdcguard.locked(node.settings):
-        assert cdcguard.main(["run"]) == 3
+    with locked(node.settings):
+        assert main(["run"]) == 3
     assert "still running" in capsys.readouterr().err
 
 
@@ -316,9 +339,9 @@ def test_another_user_may_look_and_not_touch(
     monkeypatch.setenv("CDCGUARD_CONFIG", str(node.ini))
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
     for command in (["run"], ["swept", "all"]):
-        assert cdcguard.main(command) == 2
+        assert main(command) == 2
         assert "Run it as the owner" in capsys.readouterr().err
-    cdcguard.main(["status"])
+    main(["status"])
     assert "10.0.1.11" in capsys.readouterr().out
 
 
@@ -331,7 +354,7 @@ def test_the_connectors_process_is_ended_as_its_unit_names_it(
     program.write_text(f'#!/bin/sh\ntest "$4" = hintferry-capture && echo MainPID={child.pid}\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    world = cdcguard.World(node.settings)
+    world = World(node.settings)
     assert world.pid() == child.pid
     assert world.restart(hard=False)
     assert child.wait(10) == -signal.SIGTERM
@@ -348,9 +371,9 @@ def test_counts_are_read_as_nodetool_prints_them(node: MadeNode, tmp_path: Path)
         'echo "$4"\necho 42\n'
     )
     nodetool.chmod(0o755)
-    bean = cdcguard.WAITS["WritesWaitedForLog"]
-    world = cdcguard.World(node.settings._replace(nodetool=str(nodetool)))
+    bean = WAITS["WritesWaitedForLog"]
+    world = World(node.settings._replace(nodetool=str(nodetool)))
     assert world.count(bean) == 42
     nodetool.write_text("#!/bin/sh\necho 'nodetool: Unknown command sjk'\nexit 1\n")
     assert world.count(bean) is None
-    assert cdcguard.World(node.settings).count(bean) is None
+    assert World(node.settings).count(bean) is None

@@ -10,7 +10,7 @@ import pytest
 
 from hintferry.adapters.settings import migration_from
 from node import render
-from node.cdcguard import cdcguard
+from node.cdcguard.settings import load_settings
 from node.install import install
 from sandbox import templates
 from tools import places
@@ -109,7 +109,7 @@ def test_a_node_is_set_up_and_set_up_again(node: Path, config: Path) -> None:
 
 def test_what_was_set_up_is_what_the_guard_reads(node: Path, config: Path) -> None:
     assert call(node, "apply", config) == 0
-    settings = cdcguard.load_settings(str(node / "etc/hintferry/cdcguard.ini"))
+    settings = load_settings(str(node / "etc/hintferry/cdcguard.ini"))
     written = properties((node / "etc/hintferry/capture.properties").read_text())
     assert settings.cdc_raw == f"{node}/data/cdc_raw"
     assert settings.offsets == written["offset.backing.store.dir"]
@@ -178,7 +178,7 @@ def test_units_name_what_the_bundle_and_the_configuration_hold(config: Path) -> 
     names = {part.rsplit("/", 1)[1] for part in text.split() if "/etc/hintferry/" in part}
     assert names == {"jvm.options", "capture.properties"}
     assert names <= {path.name for path in config.iterdir()}
-    assert "/opt/hintferry/current/node/cdcguard/cdcguard.py" in text
+    assert "/opt/hintferry/current/cdcguard.pyz" in text
 
 
 def test_a_command_renders_for_a_broker_without_login(tmp_path: Path) -> None:

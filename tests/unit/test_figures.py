@@ -17,7 +17,7 @@ from hintferry.core.schema import TableId
 from hintferry.cutover import LOOK_EVERY_S
 from hintferry.held import HELD_S
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
-from node.cdcguard import cdcguard
+from node.cdcguard.metrics import DIMENSIONS, METRICS, NAMESPACE
 
 NOW = 1_760_000_000.0
 ORDERS = TableId("shop", "orders")
@@ -172,9 +172,9 @@ def test_however_many_tables_ask_cloudwatch_is_asked_once_a_look(
 
 def test_the_guard_emits_what_is_looked_for() -> None:
     wanted = {figures.HINTED_UPTO, figures.SET_ASIDE, *figures.LOSSES, *figures.GROWING_LOSSES}
-    assert wanted <= set(cdcguard.METRICS)
-    assert cdcguard.NAMESPACE == figures.NODES
-    assert ["pipeline", "node"] in cdcguard.DIMENSIONS
+    assert wanted <= set(METRICS)
+    assert NAMESPACE == figures.NODES
+    assert ["pipeline", "node"] in DIMENSIONS
 
 
 def test_the_worst_clock_of_the_last_minutes_is_told(

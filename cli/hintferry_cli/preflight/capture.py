@@ -38,5 +38,5 @@ def capture_findings(
                 Level.FAULT,
                 address,
                 f"has {aside} unread segments set aside",
-                f"run cdcguard.py give-back on {address}",
+                f"run cdcguard.pyz give-back on {address}",
             )

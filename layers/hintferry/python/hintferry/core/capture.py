@@ -163,7 +163,7 @@ def _gap(seen: Witness, node: NodeState) -> Gap | None:
     state = (seen.states or {}).get(node.host_id)
     if node.schema_version is None:
         return Gap(node.node, "does not answer", "start it, or remove it from the cluster")
-    runs = f"see that the connector runs on {node.node} (`cdcguard.py status`)"
+    runs = f"see that the connector runs on {node.node} (`cdcguard.pyz status`)"
     if state is None:
         why = "its connector has told no state"
         return Gap(node.node, why, f"{runs} and that it may write hintferry.captures")

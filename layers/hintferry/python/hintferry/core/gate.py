@@ -209,7 +209,7 @@ def _nodes(facts: Facts) -> Condition:
                 name,
                 State.FAILS,
                 f"{one.node} has {one.set_aside} unread segments set aside",
-                f"run `cdcguard.py give-back` on {one.node}",
+                f"run `cdcguard.pyz give-back` on {one.node}",
             )
     due = _since(facts) + LOG_SYNC_S
     late = [
@@ -222,7 +222,7 @@ def _nodes(facts: Facts) -> Condition:
             f"{_listed(late)}: not yet known to have hinted all that was written by"
             f" {clock(_since(facts))}",
             "if it does not come: hintferry.markers must be replicated to every node, and its"
-            " connector must run (`cdcguard.py status`)",
+            " connector must run (`cdcguard.pyz status`)",
         )
     return Condition(name, State.HOLDS, f"{_counted(len(reports), 'node')}, all read")
 

@@ -1,0 +1,95 @@
+"""Step: see whether the connector moves, and which tables it captures."""
+
+import json
+from typing import Any, Dict
+
+from node.cdcguard.guard import Guard
+from node.cdcguard.progress import table_name
+from node.cdcguard.settings import Settings
+
+RESTART_AT_MOST_EVERY = 3600
+# The connector tells its state each 5 s; one so old says nothing any more.
+STATE_HOLDS_S = 60
+# So many times the time after which a standstill is one.
+LATE_AFTER = 3
+
+
+def know_host_id(guard: Guard) -> None:
+    """From the connector, which asks its node; else by nodetool, now and then: it is slow."""
+    if guard.capture is not None:
+        guard.state["host_id"] = guard.capture["host_id"]
+    elif guard.now - guard.state.get("host_id_at", 0) >= guard.settings.waits_every:
+        guard.state["host_id"] = guard.world.host_id() or guard.state.get("host_id", "")
+        guard.state["host_id_at"] = guard.now
+
+
+def watch_connector(guard: Guard) -> None:
+    """Its health is good as long as its threads run, so go by whether anything moves."""
+    up = guard.world.healthy()
+    guard.metrics["CaptureUp"] = int(up)
+    if not up:
+        guard.say("CRITICAL", "The connector's health does not answer well.")
+    waiting = guard.waiting()
+    guard.metrics["ClosedSegments"] = len(waiting)
+    if waiting:
+        guard.metrics["OldestSegmentSeconds"] = max(0.0, guard.now - waiting[0].changed)
+    mark = [sorted(guard.offsets.items()), guard.sent, waiting[0].number if waiting else 0]
+    mark = json.loads(json.dumps(mark))
+    seen = guard.state.get("progress", {})
+    if not waiting or seen.get("mark") != mark:
+        guard.state["progress"] = {"mark": mark, "since": guard.now, "restarts": 0}
+        late(guard)
+        return
+    if guard.now - seen["since"] >= guard.settings.stuck_seconds:
+        stuck(guard, seen)
+
+
+def watch_tables(guard: Guard) -> None:
+    """Which tables to migrate are not captured now, and why. The stock one does not tell."""
+    missing = {} if guard.capture is None else uncaptured(guard.capture, guard.settings, guard.now)
+    guard.state["not_captured"] = missing
+    guard.metrics["TablesNotCaptured"] = len(missing)
+    for table, why in sorted(missing.items()):
+        guard.say("CRITICAL", f"{table} is not captured: {why}.")
+
+
+def late(guard: Guard) -> None:
+    """It sends, but too slowly: releases before 3.6 do after some hours, until a restart."""
+    if guard.metrics["OldestSegmentSeconds"] < LATE_AFTER * guard.settings.stuck_seconds:
+        return
+    guard.say("CRITICAL", "Capture falls behind what the node writes.")
+    if guard.now - guard.state.get("late_restart", 0) < RESTART_AT_MOST_EVERY:
+        return
+    if guard.world.restart(hard=False):
+        guard.state["late_restart"] = guard.now
+        guard.metrics["CaptureRestarts"] = 1
+
+
+def stuck(guard: Guard, seen: Dict[str, Any]) -> None:
+    guard.metrics["CaptureStuck"] = 1
+    still = int(guard.now - seen["since"])
+    guard.say("CRITICAL", f"Closed segments wait and nothing was sent for {still} s.")
+    patience = guard.settings.stuck_seconds * 2 ** min(seen["restarts"], 10)
+    if guard.now - seen.get("restarted", 0) < min(patience, RESTART_AT_MOST_EVERY):
+        return
+    if guard.world.restart(hard=seen["restarts"] > 0):
+        seen["restarts"] += 1
+        seen["restarted"] = guard.now
+        guard.metrics["CaptureRestarts"] = 1
+        guard.say("CRITICAL", f"The connector was restarted (attempt {seen['restarts']}).")
+
+
+def uncaptured(capture: Dict[str, Any], settings: Settings, now: float) -> Dict[str, str]:
+    """The tables to migrate that are not captured, with the reason."""
+    age = now - capture["at_ms"] / 1000.0
+    if age > STATE_HOLDS_S:
+        why = f"the connector last knew its node's schema {age:.0f} s ago"
+        return dict.fromkeys(settings.tables, why)
+    told = {table_name(one): one for one in capture["tables"]}
+    return {
+        table: told[table].get("why", "its connector does not say why")
+        if table in told
+        else "it has cdc = false, or is not there"
+        for table in settings.tables
+        if "since" not in told.get(table, {})
+    }

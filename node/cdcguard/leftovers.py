@@ -1,0 +1,42 @@
+"""Step: close and count the segments that a crash or a fault left."""
+
+from node.cdcguard.guard import Guard
+from node.cdcguard.segments import SEGMENT, close, listed, read_segments
+
+
+def mend_stuck(guard: Guard) -> None:
+    """Close what a crash left open: capture reads in order and would wait for it for ever.
+
+    Such a segment has an index without COMPLETED, a newer one has an index too, and Cassandra
+    has let go of its log. What Cassandra still holds is never touched.
+    """
+    segments = guard.segments()
+    newest = max([one.number for one in segments if one.idx] or [0])
+    if not any(SEGMENT.match(name) for name in listed(guard.settings.commitlog)):
+        # A node that runs has a log: this one is down, or its log lies elsewhere.
+        return
+    for one in segments:
+        if not one.idx or not one.log or one.completed or one.in_commitlog:
+            continue
+        if one.number < newest:
+            close(one)
+            guard.metrics["StuckSegmentsMended"] += 1
+            guard.say("WARNING", f"{one.idx} was left open by a crash; it is closed now.")
+    orphans = [one for one in segments if not one.idx and not one.in_commitlog]
+    orphans = [one for one in orphans if one.number < newest]
+    guard.metrics["OrphanSegments"] = len(orphans)
+    for one in orphans[:5]:
+        guard.say("WARNING", f"{one.log} has no index and no writer: a crash left it.")
+
+
+def count_leftovers(guard: Guard) -> None:
+    """By what lies there, not by what this pass did: a pass may be cut short."""
+    for metric, directory, why in (
+        ("ErrorSegments", guard.settings.errors, "their segment is in error/"),
+        ("SetAsideSegments", guard.settings.aside, "their segment is set aside"),
+    ):
+        left = [one.number for one in read_segments(directory, guard.settings.commitlog)]
+        guard.metrics[metric] = len(left)
+        if set(left) - set(guard.state.get(metric, [])):
+            guard.may_be_lost(why, guard.known_tables())
+        guard.state[metric] = left

@@ -1,0 +1,73 @@
+"""How far the connector sent hints, and what it tells of itself."""
+
+import json
+import os
+import re
+from typing import Any, Dict, Iterator, NamedTuple, Optional, Tuple
+
+from node.cdcguard.state import replace_file
+
+CAPTURE_STATE = "capture_state.json"
+
+
+class Offset(NamedTuple):
+    """How far hints were sent: one table's, or all."""
+
+    number: int
+    position: int
+
+
+def read_offsets(directory: str) -> Dict[str, Offset]:
+    """How far each table's hints were sent, from Debezium's properties file."""
+    offsets = {}
+    for table, value in offset_lines(directory):
+        match = re.match(r"CommitLog-(?:\d+-)?(\d+)\.log:(\d+)$", value)
+        if match:
+            offsets[table] = Offset(int(match.group(1)), int(match.group(2)))
+    return offsets
+
+
+def read_capture(directory: str) -> Optional[Dict[str, Any]]:
+    """What our connector tells of itself; None where there is another one, which tells nothing."""
+    try:
+        with open(os.path.join(directory, CAPTURE_STATE), encoding="utf-8") as file:
+            state: Dict[str, Any] = json.load(file)
+    except FileNotFoundError:
+        return None
+    return state
+
+
+def table_name(entry: Dict[str, Any]) -> str:
+    return "{keyspace}.{table}".format(**entry)
+
+
+def offset_lines(directory: str) -> Iterator[Tuple[str, str]]:
+    try:
+        with open(offset_file(directory), encoding="latin-1") as lines:
+            for line in lines:
+                if not line.startswith("#") and "=" in line:
+                    table, _, value = line.strip().partition("=")
+                    yield table, value.replace("\\:", ":")
+    except FileNotFoundError:
+        return
+
+
+def offset_file(directory: str) -> str:
+    return os.path.join(directory, "commitlog_offset.properties")
+
+
+def rewind(directory: str, number: int) -> None:
+    """Forget what was sent at or behind a segment: it is read again from there on."""
+    capture = read_capture(directory)
+    if capture and capture["acknowledged"] and capture["acknowledged"]["segment"] >= number:
+        capture["acknowledged"] = {"segment": number, "position": 0}
+        replace_file(os.path.join(directory, CAPTURE_STATE), json.dumps(capture))
+    kept = {
+        table: offset for table, offset in read_offsets(directory).items() if offset.number < number
+    }
+    lines = [
+        "{}={}\n".format(table, value.replace(":", "\\:"))
+        for table, value in offset_lines(directory)
+        if table in kept
+    ]
+    replace_file(offset_file(directory), "".join(lines))

@@ -1,0 +1,92 @@
+"""What the guard asks and does beyond the disk."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from typing import Optional
+
+from node.cdcguard.settings import Settings
+
+# `Count = 12` of `nodetool sjk mx`.
+COUNT = re.compile(r"^\s*(?:Count\s*[:=]?\s*)?(\d+)\s*$", re.M)
+# `ID                     : 8d5ed9f4-...` of `nodetool info`.
+HOST_ID = re.compile(r"^ID\s*:\s*([0-9a-f-]{36})\s*$", re.M)
+
+
+class World:
+    """Clock, connector, nodetool and metrics' receiver; the tests have their own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def now(self) -> float:
+        return time.time()
+
+    def healthy(self) -> bool:
+        try:
+            with contextlib.closing(
+                urllib.request.urlopen(self._settings.health_url, timeout=5)
+            ) as answer:
+                return bool(answer.getcode() == 200)
+        except (urllib.error.URLError, OSError, ValueError):
+            return False
+
+    def pid(self) -> int:
+        """The connector's main process; 0 when it does not run."""
+        text = self._output("systemctl", "show", "-p", "MainPID", self._settings.connector_unit)
+        match = re.search(r"MainPID=(\d+)", text)
+        return int(match.group(1)) if match else 0
+
+    def restart(self, hard: bool) -> bool:
+        """End it, at once where it did not end when asked; systemd starts it again. That needs no
+        rights beyond its own user's. False when it does not run."""
+        pid = self.pid()
+        if not pid:
+            return False
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL if hard else signal.SIGTERM)
+        return True
+
+    def host_id(self) -> str:
+        """The node's id in its cluster; empty where nodetool cannot tell."""
+        if not self._settings.nodetool:
+            return ""
+        match = HOST_ID.search(self._output(*self._settings.nodetool.split(), "info"))
+        return match.group(1) if match else ""
+
+    def count(self, bean: str) -> Optional[int]:
+        """The count of one of Cassandra's metrics; None where nodetool cannot tell (before 4.0)."""
+        if not self._settings.nodetool:
+            return None
+        command = self._settings.nodetool.split()
+        match = COUNT.search(self._output(*command, "sjk", "mx", "-b", bean, "-mg", "-f", "Count"))
+        return int(match.group(1)) if match else None
+
+    def send(self, document: str) -> None:
+        """To the CloudWatch agent on this node, which need not be there."""
+        host, _, port = self._settings.emf.rpartition(":")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+            try:
+                out.sendto(document.encode(), (host, int(port)))
+            except OSError as error:
+                print(f"WARNING: the metrics were not sent: {error}")
+
+    def volume_free(self) -> int:
+        volume = os.statvfs(self._settings.cdc_raw)
+        return int(volume.f_bavail * volume.f_frsize)
+
+    @staticmethod
+    def _output(*command: str) -> str:
+        try:
+            done = subprocess.run(
+                command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=30, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return ""
+        return done.stdout.decode(errors="replace")
