@@ -1,6 +1,6 @@
 """What so many changes a second need, and what stops first: derived from the kept figures.
 
-`python -m bench.scale` puts its tables into docs/tuning.md.
+`python -m bench.scale` puts its tables into docs/how-to/tuning.md.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from hintferry.core.schema import Column, ColumnKind, Table, TableId
 from infra import figures
 from tools import places
 
-PAGE = places.ROOT / "docs" / "tuning.md"
+PAGE = places.ROOT / "docs" / "how-to" / "tuning.md"
 BEGIN, END = "<!-- Made by `python -m bench.scale`. -->", "<!-- end -->"
 
 RATES = (1_000, 10_000, 100_000, 1_000_000)
@@ -233,7 +233,7 @@ def limits(found: Measured) -> list[tuple[float, str, str]]:
 
 
 def page() -> str:
-    """The part of docs/tuning.md that stands between BEGIN and END."""
+    """The part of docs/how-to/tuning.md that stands between BEGIN and END."""
     return "\n".join([BEGIN, "", *_lines(measured()), "", END])
 
 

@@ -1,6 +1,6 @@
 """Our connector and the stock one beside each other, at every hole.
 
-What each was last seen to do is kept in docs/capture-holes.json, of which the page is made.
+What each was last seen to do is kept in docs/reference/capture-holes.json; the page is made of it.
 """
 
 import json
@@ -16,8 +16,8 @@ from tests.capture import holes
 from tests.capture.faults import FAULTS
 from tools import places
 
-KEPT = places.ROOT / "docs" / "capture-holes.json"
-PAGE = places.ROOT / "docs" / "capture-holes.md"
+KEPT = places.ROOT / "docs" / "reference" / "capture-holes.json"
+PAGE = places.ROOT / "docs" / "reference" / "capture-holes.md"
 CARRIED = {case.name: case.carried for case in holes.CASES}
 HEAD = """# Capture, beside the stock connector
 

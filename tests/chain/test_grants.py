@@ -1,4 +1,6 @@
-"""A real Cassandra that asks for a password gives our role what `docs/security.md` grants, no more.
+"""A real Cassandra that asks for a password gives our role what the page grants, no more.
+
+The page is `docs/explanation/security.md`.
 
 The statements are taken from that page as they stand.
 """
@@ -56,7 +58,7 @@ FIRST_ROLE_S = 60.0
 
 def granted() -> list[str]:
     """The statements of the page, with a password in place of its dots."""
-    page = (ROOT / "docs" / "security.md").read_text()
+    page = (ROOT / "docs" / "explanation" / "security.md").read_text()
     (block,) = re.findall(r"```\n(CREATE ROLE.*?)```", page, flags=re.DOTALL)
     code = re.sub(r"--.*", "", block).replace("'...'", f"'{PASSWORD}'")
     return [statement.strip() for statement in code.split(";") if statement.strip()]

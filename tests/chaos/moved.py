@@ -1,8 +1,9 @@
 """What a column that was dropped and added again leaves behind: told apart from what is wrong.
 
 The source forgets the old values, and no hint tells of it: the target shows them until the row is
-written again, or repaired by a sweep (see docs/limits.md). So a row may differ in such a column as
-long as the source has not written it since every node had the column back; nothing else may.
+written again, or repaired by a sweep (docs/reference/limits.md). So a row may differ in such a
+column as long as the source has not written it since every node had the column back; nothing
+else may.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ _TABLES = {
 MOVING_TABLE = "moving"
 _FLUSH_MS = 2000
 """A write that races with DROP of its column leaves the column in the memtable: until that is
-flushed Cassandra fails to read the row (see docs/semantics.md)."""
+flushed Cassandra fails to read the row (see docs/explanation/semantics.md)."""
 
 MOVING = {
     "c0": "text",

@@ -2,7 +2,7 @@
 
 A row of `mortal` always has its marker and `base` written together and equally long-lived, so that
 it has a marker of its own only while it has a value: a marker's time to live cannot be read, and a
-row that is nothing but an immortal marker is left to the sweep (see docs/limits.md).
+row that is nothing but an immortal marker is left to the sweep (see docs/reference/limits.md).
 
 A row of `moving` has `base` written with every column that comes and goes: no row vanishes with its
 last column, and when a row was last written can be asked of `base` (`moved.py`).

@@ -38,7 +38,7 @@ def test_a_page_that_would_fetch_something_is_seen() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("link", ["nowhere.md", "docs/tour.md#nowhere", "docs/"])
+@pytest.mark.parametrize("link", ["nowhere.md", "docs/explanation/tour.md#nowhere", "docs/"])
 def test_a_link_that_leads_nowhere_is_refused(tmp_path: Path, link: str) -> None:
     site.lay_out(tmp_path / "laid out")
     page = tmp_path / "laid out" / "README.md"

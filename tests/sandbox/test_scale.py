@@ -1,4 +1,4 @@
-"""The tables of docs/tuning.md are what the kept figures come to."""
+"""The tables of docs/how-to/tuning.md are what the kept figures come to."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Our own record, version 1: a key as wire bytes in base64, and how much of it may have changed.
 
 Written by the capture handler in `node/capture`, and by us where a hint waits in a queue; the
-format is described in `docs/hint-record.md`.
+format is described in `docs/reference/records.md`.
 """
 
 from __future__ import annotations

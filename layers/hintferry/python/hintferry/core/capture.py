@@ -196,7 +196,7 @@ def _table_gap(seen: Witness, node: str, said: CapturedTable | None) -> Gap | No
         return Gap(
             node,
             f"its connector cannot capture the table: {said.why}",
-            "change what it names, or see docs/limits.md",
+            "change what it names, or see docs/reference/limits.md",
             lasts=True,
         )
     if said.table_id != seen.shape.table_id:
