@@ -128,7 +128,7 @@ def _of_hints() -> list[Rule]:
         ),
         Rule(
             "ClockOfFunctionOff", CRITICAL, _ours("ClockOffsetTarget"), "Maximum", 20,
-            "A function's clock is over 20 ms from the target's; from 50 ms on it returns hints.",
+            "A function's clock is over 20 ms from the target's; from 50 ms on it refuses to read.",
             "Nobody can set Lambda's clocks: report it to AWS, and see whether hints are returned.",
             "Clocks", MINUTE_S, 5, 3,
         ),

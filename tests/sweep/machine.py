@@ -10,17 +10,21 @@ from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 
+from hintferry.adapters.meter import ClockMeter
 from hintferry.adapters.sweep_steps import SweepSteps
 from hintferry.core.capture import Proof, Witness, proof
 from hintferry.core.errors import HintferryError
 from hintferry.core.schema import TableId
 from hintferry.core.tokens import TokenRange, plan_ranges
 from hintferry.core.verdict import Filled, Tally
+from hintferry.measured import MeasuredClock
 from hintferry.ports import Deadline
 from hintferry.report import Finished, Report
 from hintferry.task import Task
 from hintferry.testing.captures import ScriptedCaptures
+from hintferry.testing.clock import ScriptedClock, SimulatedTime
 from hintferry.testing.deadline import FixedDeadline
+from hintferry.testing.other_clocks import SimulatedClocks
 from hintferry.testing.passes import MemoryPasses
 from sandbox.step_functions import Ended, StateMachines
 from tests.model.tables import PLAIN, TABLES
@@ -46,6 +50,11 @@ class Worker:
     before: Callable[[TokenRange], None] = lambda part: None
     ranges_now: list[TokenRange] = field(default_factory=lambda: RANGES)
     captures: ScriptedCaptures = field(default_factory=ScriptedCaptures)
+    own_clock: ScriptedClock = field(default_factory=lambda: ScriptedClock(SimulatedTime()))
+    clock: MeasuredClock = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.clock = MeasuredClock(self.own_clock, SimulatedClocks(self.own_clock))
 
     def fences(self) -> Any:
         return self.sides.fences
@@ -118,9 +127,9 @@ class Steps:
 
     def invoke(self, name: str, event: bytes) -> tuple[bytes, bool]:
         assert name == FUNCTION
-        steps = SweepSteps(
-            lambda table: self.worker, self.s3, BUCKET, Logger(level="CRITICAL"), Metrics("t", "t")
-        )
+        logger, metrics = Logger(level="CRITICAL"), Metrics("t", "t")
+        clocks = ClockMeter(metrics, self.worker.clock)
+        steps = SweepSteps(lambda table: self.worker, self.s3, BUCKET, logger, metrics, clocks)
         with self._lock:
             try:
                 answer = steps.run(json.loads(event), self.deadline)

@@ -12,9 +12,10 @@ import pytest
 from aws_lambda_powertools import Logger, Metrics
 from moto import mock_aws
 
+from hintferry.adapters.meter import ClockMeter
 from hintferry.adapters.pass_files import PassFiles
 from hintferry.adapters.sweep_steps import SweepSteps
-from hintferry.core.errors import ConfigurationError, Side, Unavailable
+from hintferry.core.errors import ClockFault, ConfigurationError, Side, Unavailable
 from hintferry.core.ledger import ConservationError
 from hintferry.core.passes import Pass
 from hintferry.core.tokens import TokenRange
@@ -56,7 +57,14 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Metrics]:
 
 @pytest.fixture
 def steps(s3: Any, worker: Worker, collector: Metrics) -> SweepSteps:
-    return SweepSteps(lambda table: worker, s3, BUCKET, Logger(level="CRITICAL"), collector)
+    return SweepSteps(
+        lambda table: worker,
+        s3,
+        BUCKET,
+        Logger(level="CRITICAL"),
+        collector,
+        ClockMeter(collector, worker.clock),
+    )
 
 
 def plan(steps: SweepSteps, execution: str, **others: Any) -> dict[str, Any]:
@@ -89,6 +97,21 @@ def test_the_metrics_of_sweeps_are_those_that_the_steps_emit(
     assert part["Namespace"] == metrics.NAMESPACE
     assert part["Dimensions"] == [[metrics.OUR_DIMENSION]]
     assert (blob["SweepDivergence"], sum(blob["SweepRangesDone"])) == ([0.0], len(RANGES))
+
+
+def test_a_sweep_that_refuses_by_its_clock_tells_how_far_it_is_off(
+    steps: SweepSteps, s3: Any, worker: Worker, collector: Metrics, capsys: Any
+) -> None:
+    """By the metric of the functions that read, and so by their alarm."""
+    worker.own_clock.error_us = 300_000
+    worker.before = lambda part: (worker.clock.read_start(), None)[1]
+    event, *_ = work_of(s3, plan(steps, ONE))
+    with pytest.raises(ClockFault):
+        steps.run(event, LONG)
+    collector.flush_metrics()
+    blob = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert blob["ClockOffsetTarget"] == [pytest.approx(300, abs=2)]
+    assert "ClockOffsetTarget" in metrics.OURS
 
 
 def test_a_table_is_held_until_its_holder_is_known_to_be_gone(steps: SweepSteps) -> None:

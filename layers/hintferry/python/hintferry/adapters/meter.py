@@ -29,6 +29,28 @@ _COUNTS = {
 }
 
 
+class ClockMeter:
+    """Tells how far the clocks are apart, as a process that reads by them has seen."""
+
+    def __init__(self, metrics: Metrics, clock: MeasuredClock) -> None:
+        self._metrics, self._clock = metrics, clock
+        self._told: Offsets | None = None
+
+    def tell(self) -> None:
+        """What is certain of it, once for each time that they were compared."""
+        seen = self._clock.offsets
+        if seen is None or seen is self._told:
+            return
+        self._told = seen
+        if seen.target is not None:
+            self._milliseconds("ClockOffsetTarget", abs(seen.target.known_us) / 1000)
+        if seen.nodes:
+            self._milliseconds("ClockOffsetSource", seen.worst_node_us / 1000)
+
+    def _milliseconds(self, name: str, value: float) -> None:
+        self._metrics.add_metric(name, MetricUnit.Milliseconds, value)
+
+
 class PowertoolsMeter:
     """Adds up per batch: nothing is logged or emitted per record but what was parked.
 
@@ -45,8 +67,8 @@ class PowertoolsMeter:
         clock: MeasuredClock,
     ) -> None:
         self._logger, self._metrics = logger, metrics
-        self._source, self._target, self._clock = source, target, clock
-        self._offsets: Offsets | None = None
+        self._source, self._target = source, target
+        self._clocks = ClockMeter(metrics, clock)
         self._throttles = self._rebuilds = 0
 
     def batch(
@@ -65,7 +87,7 @@ class PowertoolsMeter:
         self._milliseconds("Freshness", freshness)
         self._milliseconds("ClockSkew", [_behind_the_broker(records)])
         self._sides()
-        self._clocks()
+        self._clocks.tell()
         self._logger.info(
             "batch",
             extra={"tables": _by_table(hints, ends), "freshness_ms": freshness, **_errors(ends)},
@@ -90,17 +112,6 @@ class PowertoolsMeter:
         self._count("Throttles", throttles - self._throttles)
         self._count("SessionRebuilds", rebuilds - self._rebuilds)
         self._throttles, self._rebuilds = throttles, rebuilds
-
-    def _clocks(self) -> None:
-        """How far the clocks are apart for certain, each time that they were compared."""
-        seen = self._clock.offsets
-        if seen is None or seen is self._offsets:
-            return
-        self._offsets = seen
-        if seen.target is not None:
-            self._milliseconds("ClockOffsetTarget", [abs(seen.target.known_us) / 1000])
-        if seen.nodes:
-            self._milliseconds("ClockOffsetSource", [seen.worst_node_us / 1000])
 
     def _count(self, name: str, count: int) -> None:
         self._metrics.add_metric(name, MetricUnit.Count, count)

@@ -15,6 +15,7 @@ from typing import Any, Protocol, cast
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
+from hintferry.adapters.meter import ClockMeter
 from hintferry.adapters.pass_files import Batch, Current, PassFiles, part_of, written
 from hintferry.core.capture import Proof, Witness, proof
 from hintferry.core.errors import ConfigurationError
@@ -50,7 +51,7 @@ class Sweeping(Protocol):
 
 
 class SweepSteps:
-    """`sweeper` makes what works on a table; `s3` is a boto3 client."""
+    """`sweeper` makes what works on a table, by the clock of `clocks`; `s3` is a boto3 client."""
 
     def __init__(
         self,
@@ -59,9 +60,10 @@ class SweepSteps:
         bucket: str,
         logger: Logger,
         metrics: Metrics,
+        clocks: ClockMeter,
     ) -> None:
         self._sweeper, self._s3, self._bucket = sweeper, s3, bucket
-        self._logger, self._metrics = logger, metrics
+        self._logger, self._metrics, self._clocks = logger, metrics, clocks
 
     def run(self, event: Mapping[str, Any], deadline: Deadline) -> dict[str, Any]:
         """One step; the answer is what the state machine goes on with. Raises HintferryError."""
@@ -129,6 +131,7 @@ class SweepSteps:
             )
             content.failed.update((part, str(error)) for part, error in turn.failed)
         finally:
+            self._clocks.tell()
             files.put_batch(name, batch, content)
             done = len(content.done) - before
             self._metrics.add_metric("SweepRangesDone", MetricUnit.Count, done)

@@ -14,7 +14,7 @@ from hintferry.adapters.fences import KeyspacesFences
 from hintferry.adapters.keyspaces import KeyspacesTarget
 from hintferry.adapters.leases import KeyspacesLeases
 from hintferry.adapters.marker import check_capture
-from hintferry.adapters.meter import NoMeter
+from hintferry.adapters.meter import ClockMeter, NoMeter
 from hintferry.adapters.pace import Pace
 from hintferry.adapters.parking import SqsParkingLot
 from hintferry.adapters.passes import KeyspacesPasses
@@ -179,13 +179,13 @@ def sweep_steps(logger: Logger, metrics: Metrics) -> SweepSteps:
     migration, queues = migration_from_environment(), queues_from_environment()
     near, far = _yielding_sessions(migration)
     clock = measured_clock(migration, near, far)
-
     captures = captures_of(migration, near, clock)
 
     def of(table: TableId) -> Sweeper:
         return Sweeper(migration.settings_of(table), near, far, clock, captures, queues)
 
-    return SweepSteps(of, client("s3"), queues.bucket, logger, metrics)
+    clocks = ClockMeter(metrics, clock)
+    return SweepSteps(of, client("s3"), queues.bucket, logger, metrics, clocks)
 
 
 def captures_of(migration: Migration, near: CqlSession, clock: Clock) -> CqlCaptures:
