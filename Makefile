@@ -8,7 +8,7 @@ SECONDS ?= 60
 # npm's "latest" is an accident of 2025 that reads none of what is written today.
 CDK := aws-cdk@2.1148.1
 
-.PHONY: help setup demo check test soak bench model chaos bundle synth cdk wheels sbom lock debezium events docs clean
+.PHONY: help setup demo check test soak bench model chaos fuzz bundle synth cdk wheels sbom lock debezium events docs clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -45,6 +45,9 @@ model: setup ## random programs over the real pipeline; ARGS="--runs N --seed S"
 
 chaos: setup ## every fault and statement kind on three nodes, then the verdict; SECONDS=N SEED=S
 	@$(RUN) -m tests.chaos --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+fuzz: setup ## random schemas and statements on a user's way, then the verdict; SEED=S RUNS=N
+	@$(RUN) -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(RUNS),--runs $(RUNS)) $(ARGS)
 
 bundle: setup ## the tars for the Cassandra nodes, in build/bundle
 	@$(RUN) -m node.bundle

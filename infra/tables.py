@@ -43,11 +43,11 @@ class TablesStack(cdk.Stack):
     ) -> None:
         super().__init__(scope, name, **options)
         self._key_arn = network.key.key_arn
-        self._schema = schema_from(migration.target.schema)
+        schema = schema_from(migration.target.schema)
         self._capacity = {table.id: table.capacity for table in migration.tables}
-        tables = _checked(migration, self._schema)
-        keyspaces = sorted({table.id.keyspace for table in tables})
-        odd = {name: odd_types(self._schema.types.get(name, ())) for name in keyspaces}
+        tables = _checked(migration, schema)
+        self._types = dict(sorted(schema.types_of(tables).items()))
+        odd = {name: odd_types(types) for name, types in self._types.items()}
         made = self._make_keyspaces(odd)
         by_cql = [table for table in tables if needs_statement(table, odd[table.id.keyspace])]
         last = made + self._make_tables([one for one in tables if one not in by_cql], made)
@@ -70,8 +70,7 @@ class TablesStack(cdk.Stack):
                 self, f"Keyspace-{told_apart(name)}", keyspace_name=name
             )
             chain = [last]
-            types = self._schema.types.get(name, ())
-            for user_type in (one for one in types if one not in by_cql):
+            for user_type in (one for one in self._types[name] if one not in by_cql):
                 one = cassandra.CfnType(
                     self,
                     f"Type-{told_apart(f'{name}.{user_type.name}')}",

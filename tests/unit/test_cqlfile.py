@@ -170,7 +170,7 @@ def test_what_keyspaces_has_no_counterpart_for_is_found(tmp_path: Path) -> None:
     assert schema.default_ttls == {old: 86400}
     said = [str(misfit) for misfit in keyspace_misfits(schema, {"shop"})]
     assert [one.partition(" ")[0] for one in said] == [
-        f"shop.{name}" for name in ("span.length", "by_v", "By", "by_v", "twice", "most", "audit")
+        f"shop.{name}" for name in ("by_v", "By", "by_v", "twice", "most", "audit")
     ]
     assert list(keyspace_misfits(schema, {"other"})) == []
 
@@ -336,9 +336,29 @@ def test_what_compact_storage_leaves_behind_is_dropped_likewise(tmp_path: Path) 
 
 
 def test_a_user_type_that_cassandra_prints_like_its_own_is_refused(tmp_path: Path) -> None:
-    schema = read(tmp_path, 'CREATE TYPE shop."int" (x text)')
-    (misfit,) = keyspace_misfits(schema, {"shop"})
+    text = 'CREATE TYPE shop."int" (x text); CREATE TABLE shop.t (id text PRIMARY KEY, n int);'
+    text += "CREATE TABLE shop.other (id text PRIMARY KEY, n bigint)"
+    schema = read(tmp_path, text)
+    taken, other = schema.tables.values()
+    (misfit,) = table_misfits(schema, taken, with_ttl=True)
     assert (misfit.fatal, misfit.where) == (True, "shop.int")
+    assert list(table_misfits(schema, other, with_ttl=True)) == []
+
+
+def test_a_type_is_in_the_way_of_the_tables_that_use_it_and_of_no_other(tmp_path: Path) -> None:
+    """Keyspaces makes no type that it does not know, and nobody has to drop one that is unused."""
+    text = """CREATE TYPE shop.span (length duration);
+    CREATE TYPE shop.trip (way list<text>, took frozen<span>);
+    CREATE TABLE shop.trips (id int PRIMARY KEY, t frozen<map<int, frozen<trip>>>);
+    CREATE TABLE shop.spanless (id int PRIMARY KEY, span text)"""
+    schema = read(tmp_path, text)
+    trips, spanless = schema.tables.values()
+    (misfit,) = table_misfits(schema, trips, with_ttl=True)
+    assert (misfit.fatal, misfit.where) == (True, "shop.span.length")
+    assert "shop.trips" in misfit.choices
+    assert list(table_misfits(schema, spanless, with_ttl=True)) == []
+    assert schema.types_of([spanless]) == {"shop": ()}
+    assert [one.name for one in schema.types_of([trips])["shop"]] == ["span", "trip"]
 
 
 def test_options_are_passed_over_up_to_their_end(tmp_path: Path) -> None:

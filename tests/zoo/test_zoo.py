@@ -65,10 +65,9 @@ def test_its_schema_is_carried_exactly_or_refused_in_words(folder: Path, tmp_pat
     }
     assert all(any(what.startswith(said) for _, what in fatal) for _, said in expected)
     made = schema_of(mirror.as_cql(), "printed")
-    for table in known.tables.values():
-        if str(table.id) not in {where for where, _ in fatal}:
-            assert made.tables[table.id] == table
-    assert made.types == known.types
+    fit = [one for one in known.tables.values() if str(one.id) not in {where for where, _ in fatal}]
+    assert made.tables.items() >= {one.id: one for one in fit}.items()
+    assert made.types == {name: types for name, types in known.types_of(fit).items() if types}
 
 
 @pytest.mark.parametrize("folder", APPLICATIONS, ids=lambda folder: folder.name)

@@ -60,6 +60,7 @@ class Mirror:
 def mirror_of(migration: Migration, schema: Schema, key_arn: str) -> Mirror:
     """Raises ConfigurationError for a table that the schema does not define."""
     tables: list[Table] = []
+    made: list[Table] = []
     statements: list[str] = []
     switches: list[str] = []
     misfits: list[Misfit] = []
@@ -75,18 +76,19 @@ def mirror_of(migration: Migration, schema: Schema, key_arn: str) -> Mirror:
         misfits += found
         if any(misfit.fatal for misfit in found):
             continue
+        made.append(table)
         statements.append(ddl.create_table(table, key_arn, settings.capacity))
         if settings.ttl and not table.is_counter:
             switches.append(ddl.switch_on(table.id, "ttl"))
     keyspaces = {table.id.keyspace for table in tables}
     misfits += keyspace_misfits(schema, keyspaces)
     before: list[str] = []
-    for keyspace in sorted(keyspaces):
+    for keyspace, types in sorted(schema.types_of(made).items()):
         before.append(ddl.create_keyspace(keyspace))
-        before += [ddl.create_type(keyspace, one) for one in schema.types.get(keyspace, ())]
+        before += [ddl.create_type(keyspace, one) for one in types]
     after = [
         ddl.set_default_ttl(table.id, schema.default_ttls[table.id])
-        for table in tables
+        for table in made
         if table.id in schema.default_ttls
     ]
     return Mirror([*before, *statements, *switches], CONTROL_TABLES, after, misfits)

@@ -18,7 +18,7 @@ from hintferry.adapters.faults import translate
 from hintferry.adapters.session import CqlSession
 from hintferry.core.cql_type import parse
 from hintferry.core.errors import HintferryError, SideFault, UnknownTable
-from hintferry.core.schema import Column, ColumnKind, Table, TableId, UserType
+from hintferry.core.schema import Column, ColumnKind, Table, TableId, UserType, used_types
 
 VERSION_CHECK_S = 0.1
 """Protocol v4 never tells of a new column, so the schema's version is asked for. A hint takes
@@ -149,7 +149,7 @@ def table_of(
         chosen = (column for column in columns if column.kind is kind)
         return tuple(sorted(chosen, key=lambda column: (column.position, column.name)))
 
-    used = _used_types([column.cql_type for column in columns], known)
+    used = used_types(columns, known)
     return Table(
         table,
         of(ColumnKind.PARTITION_KEY),
@@ -160,16 +160,3 @@ def table_of(
         masked,
         altered_us,
     )
-
-
-def _used_types(texts: list[str], known: dict[str, UserType]) -> set[UserType]:
-    """The user types that these type texts name, and those that their fields name in turn."""
-    used: set[UserType] = set()
-    open_texts = list(texts)
-    while open_texts:
-        for name in parse(open_texts.pop()).user_types():
-            user_type = known.get(name)
-            if user_type is not None and user_type not in used:
-                used.add(user_type)
-                open_texts += [text for _, text in user_type.fields]
-    return used

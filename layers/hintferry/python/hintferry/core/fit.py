@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
 from hintferry.core.cql_text import identifier
 from hintferry.core.cql_type import DURATION, EMPTY, NATIVES, CqlType, TypeKind, parse
-from hintferry.core.schema import ColumnKind, Table, TableId, UserType
+from hintferry.core.schema import ColumnKind, Table, TableId, UserType, used_types
 
 MOST_COLUMNS, MOST_COLUMNS_WITH_TTL = 225, 166
 """Regular columns that a statement of Keyspaces may write."""
@@ -19,7 +19,6 @@ DEEPEST_FROZEN = 8
 
 _NAME = re.compile(r"\w{1,48}", re.ASCII)
 _LEAVE_OUT = "leave the table out of migration.toml"
-_LEAVE_OUT_TYPE = "leave out the tables that use the type"
 
 
 class FeatureKind(Enum):
@@ -57,6 +56,17 @@ class Schema:
 
     features: list[Feature] = field(default_factory=list)
 
+    def types_of(self, tables: Iterable[Table]) -> dict[str, tuple[UserType, ...]]:
+        """Return by keyspace the user types that these tables use, as they may be made."""
+        used: dict[str, set[UserType]] = {}
+        for table in tables:
+            known = {one.name: one for one in self.types.get(table.id.keyspace, ())}
+            used.setdefault(table.id.keyspace, set()).update(used_types(table.columns, known))
+        return {
+            keyspace: tuple(one for one in self.types.get(keyspace, ()) if one in chosen)
+            for keyspace, chosen in used.items()
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Misfit:
@@ -73,7 +83,7 @@ class Misfit:
 
 
 def table_misfits(schema: Schema, table: Table, with_ttl: bool) -> Iterator[Misfit]:
-    """Those of one table. `with_ttl`: its times to live are carried."""
+    """Yield those of one table and of its types. `with_ttl`: its times to live are carried."""
     yield from _name_misfits(table)
     for column in table.columns:
         in_key = column.kind in (ColumnKind.PARTITION_KEY, ColumnKind.CLUSTERING)
@@ -85,6 +95,7 @@ def table_misfits(schema: Schema, table: Table, with_ttl: bool) -> Iterator[Misf
             what = "is of the type empty, which stays behind when COMPACT STORAGE is dropped"
             yield Misfit(where, what, choices, True)
         yield from _type_misfits(where, column.cql_type, choices)
+    yield from _user_type_misfits(schema, table)
     for feature in schema.features:
         if feature.kind is FeatureKind.COMPACT and feature.table == table.id:
             yield Misfit(
@@ -105,15 +116,6 @@ def table_misfits(schema: Schema, table: Table, with_ttl: bool) -> Iterator[Misf
 
 def keyspace_misfits(schema: Schema, keyspaces: set[str]) -> Iterator[Misfit]:
     """Those of what stands beside the tables of these keyspaces."""
-    for keyspace in sorted(keyspaces):
-        for user_type in schema.types.get(keyspace, ()):
-            if user_type.name in NATIVES:
-                what = "is a user type with the name of a type of CQL's own, for which it is taken"
-                choices = f"rename it, or {_LEAVE_OUT_TYPE}"
-                yield Misfit(f"{keyspace}.{user_type.name}", what, choices, True)
-            for name, cql_type in user_type.fields:
-                where = f"{keyspace}.{user_type.name}.{name}"
-                yield from _type_misfits(where, cql_type, _LEAVE_OUT_TYPE)
     for feature in schema.features:
         if feature.keyspace in keyspaces and feature.kind in _CHOICES:
             where = f"{feature.keyspace}.{feature.name}"
@@ -152,6 +154,25 @@ def _name_misfits(table: Table) -> Iterator[Misfit]:
                 _LEAVE_OUT,
                 True,
             )
+
+
+def _user_type_misfits(schema: Schema, table: Table) -> Iterator[Misfit]:
+    """Yield those of the user types of the table, without which it cannot be made."""
+    choices = f"leave {table.id}, which uses the type, out of migration.toml"
+    types = schema.types_of([table])[table.id.keyspace]
+    texts = [column.cql_type for column in table.columns]
+    texts += [cql_type for one in types for _, cql_type in one.fields]
+    named = {part.name for text in texts for part in parse(text).parts()}
+    for one in schema.types.get(table.id.keyspace, ()):
+        # The source prints both alike, so that a column of either may be of the other.
+        if one.name in named & NATIVES:
+            what = "is a user type with the name of a type of CQL's own, for which it is taken"
+            where = f"{table.id.keyspace}.{one.name}"
+            yield Misfit(where, what, f"rename it, or {choices}", True)
+    for one in types:
+        for name, cql_type in one.fields:
+            where = f"{table.id.keyspace}.{one.name}.{name}"
+            yield from _type_misfits(where, cql_type, choices)
 
 
 def _type_misfits(where: str, cql_type: str, choices: str) -> Iterator[Misfit]:

@@ -6,6 +6,7 @@ questions: may a key component have this length, and can the TTL of this column 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -132,3 +133,16 @@ class Table:
     def has_synonyms(self) -> bool:
         """Whether clustering keys of different bytes may be one row, as decimals 1.0 and 1.00."""
         return any(column.cql_type not in _ONE_FORM for column in self.clustering)
+
+
+def used_types(columns: Iterable[Column], known: Mapping[str, UserType]) -> set[UserType]:
+    """Return the user types that the columns name, and those that their fields name in turn."""
+    used: set[UserType] = set()
+    open_texts = [column.cql_type for column in columns]
+    while open_texts:
+        for name in parse(open_texts.pop()).user_types():
+            user_type = known.get(name)
+            if user_type is not None and user_type not in used:
+                used.add(user_type)
+                open_texts += [text for _, text in user_type.fields]
+    return used

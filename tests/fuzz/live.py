@@ -1,0 +1,250 @@
+"""One round on the real chain: a drawn schema on the user's way, its writes live, then compared."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from cassandra import ConsistencyLevel, InvalidRequest
+from cassandra.protocol import ConfigurationException, ServerError, SyntaxException
+from cassandra.query import SimpleStatement
+
+from hintferry.core.cql_text import quoted
+from hintferry.core.schema import TableId
+from infra.statements import handler
+from sandbox.chain import Chain
+from sandbox.compare import compare_table
+from sandbox.errors import SandboxError
+from sandbox.sessions import cassandra_session, keyspaces_session
+from sandbox.stack import Stack
+from tests.fuzz.case import Case, OneTable, OneType, Spelling, ddl, renamed
+from tests.fuzz.draw import draw_case
+from tests.fuzz.faults import Fault, FaultKind, unfit
+from tests.fuzz.statements import statements
+from tests.fuzz.user import Operator
+
+_REFUSED = (InvalidRequest, SyntaxException, ConfigurationException, ServerError)
+_ROUNDS_OF_ADVICE = 4
+_EQUAL_S, _CAPTURED_S, _MADE_S = 60.0, 60.0, 60.0
+_BETWEEN_LOOKS_S = 0.3
+
+
+def live_case(seed: int, number: int, *, tables: int, writes: int, vectors: bool) -> Case:
+    """Return the schema and the writes of one run; its keyspaces are no other run's."""
+    random = Random(f"live/{seed}/{number}")
+    names = (f"fz{seed}_{number}", f"Fz{seed}_{number}")
+    keyspaces = random.sample(names, random.randint(1, 2))
+    drawn = f"live/{seed}/{number}"
+    return draw_case(drawn, keyspaces, tables=tables, writes=writes, vectors=vectors, masks=False)
+
+
+@dataclass(slots=True)
+class Round:
+    """What was done, and what was found."""
+
+    faults: list[Fault] = field(default_factory=list)
+    tables: int = 0
+    left_out: dict[TableId, str] = field(default_factory=dict)
+    written: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    """what Cassandra itself did not take, by its words"""
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+class Bench:
+    """A sandbox on which rounds run one after the other."""
+
+    def __init__(self, stack: Stack, folder: Path) -> None:
+        self._stack, self._folder = stack, folder
+        handler.POLL_S, handler.UNKNOWN_S = 0.1, 1.0
+
+    def run(self, case: Case, name: str, *, verified: int) -> Round:
+        """Run a case; `verified`: so many of its tables are verified by the command too."""
+        done, operator = Round(), Operator(self._stack, self._folder / name)
+        try:
+            with cassandra_session(self._stack.source) as source:
+                self._run(case, done, operator, source, verified)
+        except Exception as error:
+            if isinstance(error, SandboxError):
+                raise
+            done.faults.append(Fault(FaultKind.DEFECT, None, f"{type(error).__name__}: {error}"))
+        finally:
+            self._forget(case)
+        return done
+
+    def _run(self, case: Case, done: Round, operator: Operator, source: Any, verified: int) -> None:
+        lap = _laps(done.seconds)
+        made = self._made(source, case, done)
+        lap("made")
+        fit = self._advised(made, operator, source, done)
+        lap("advised")
+        fit = self._mirrored(fit, operator, done)
+        lap("mirrored")
+        fit = replace(fit, tables=tuple(self._captured(fit.tables, done)))
+        done.tables = len(fit.tables)
+        lap("captured")
+        if not fit.tables:
+            return
+        said: list[str] = []
+        ids = [table.id for table in fit.tables]
+        chain = Chain(
+            self._stack, map(str, ids), operator.folder / "functions", on_line=said.append
+        )
+        (operator.folder / "functions" / "migration.toml").write_text(operator.config.read_text())
+        with chain:
+            lap("started")
+            self._write(fit, source, done)
+            lap("written")
+            done.faults += self._differing(ids, source, chain)
+            lap("equal")
+        done.faults += _parked(ids, said)
+        done.faults += operator.verify(ids[:verified])
+        lap("verified")
+
+    def _made(self, source: Any, case: Case, done: Round) -> Case:
+        """Make it on the source; without what Cassandra refuses."""
+        for keyspace in case.keyspaces:
+            source.execute(
+                f"CREATE KEYSPACE {quoted(keyspace)} WITH replication = {self._stack.replication}"
+            )
+        made = [one for one, text in ddl(case, Spelling(bare=True)) if _taken(source, text, done)]
+        tables = tuple(one for one in made if isinstance(one, OneTable))
+        return Case(tuple(one for one in made if isinstance(one, OneType)), tables)
+
+    def _advised(self, case: Case, operator: Operator, source: Any, done: Round) -> Case:
+        """Follow what the commands say until they find nothing; return what is migrated."""
+        answer = operator.init(case.keyspaces)
+        if answer.status:
+            done.faults.append(Fault(FaultKind.NEEDLESS, None, answer.words))
+            return Case()
+        expected = unfit(case)
+        others: tuple[str, ...] = ()
+        for _ in range(_ROUNDS_OF_ADVICE):
+            advice = operator.advice([table.id for table in case.tables])
+            others = advice.others
+            for table, reason in advice.left_out.items():
+                operator.leave_out(table)
+                done.left_out[table] = reason
+                if table not in expected:
+                    done.faults.append(Fault(FaultKind.NEEDLESS, table, reason))
+            case = replace(
+                case, tables=tuple(one for one in case.tables if one.id not in done.left_out)
+            )
+            for statement in advice.statements:
+                source.execute(statement)
+            if not advice.statements and not advice.left_out:
+                break
+        done.faults += [Fault(FaultKind.ADVICE, None, what) for what in others]
+        return case
+
+    def _mirrored(self, case: Case, operator: Operator, done: Round) -> Case:
+        """Make on the target what `schema` prints."""
+        if not case.tables:
+            return case
+        answer = operator.run("schema")
+        if answer.status:
+            done.faults.append(Fault(FaultKind.ADVICE, None, f"schema: {answer.words}"))
+            return Case()
+        with keyspaces_session(self._stack.target) as far:
+            for text in (*answer.told["control"], *answer.told["tables"]):
+                try:
+                    handler.run(far, [text], [], time.monotonic() + _MADE_S)
+                except (*_REFUSED, TimeoutError) as error:
+                    done.faults.append(Fault(FaultKind.NOT_MADE, None, f"{error}: {text}"))
+                    return Case()
+        answer = operator.run("preflight", "--only", "target")
+        if answer.status:
+            found = str(answer.told["findings"]) if answer.told else answer.words
+            done.faults.append(Fault(FaultKind.ADVICE, None, f"the target: {found}"))
+            return Case()
+        return case
+
+    def _captured(self, tables: Sequence[OneTable], done: Round) -> Iterator[OneTable]:
+        try:
+            self._stack.create_tables()
+        except SandboxError as error:
+            done.faults.append(Fault(FaultKind.NOT_CAPTURED, None, str(error)))
+            return
+        yield from tables
+
+    def _write(self, case: Case, source: Any, done: Round) -> None:
+        """Run the writes of all tables, one of each in turn."""
+        left = [statements(case, table) for table in case.tables]
+        while left:
+            for writes in list(left):
+                text = next(writes, None)
+                if text is None:
+                    left.remove(writes)
+                else:
+                    done.written += _taken(source, text, done)
+
+    def _differing(self, tables: Sequence[TableId], source: Any, chain: Chain) -> Iterator[Fault]:
+        """Wait until all are equal; yield what then still is not."""
+        end = time.monotonic() + _EQUAL_S
+        with cassandra_session(self._stack.behind) as behind:
+            for table in tables:
+                while found := compare_table(source, behind, str(table)).differences:
+                    if time.monotonic() > end:
+                        said = f"{len(found)} rows: {found[0]}; {chain.last_error}"
+                        yield Fault(FaultKind.DIFFERS, table, said)
+                        break
+                    time.sleep(_BETWEEN_LOOKS_S)
+
+    def _forget(self, case: Case) -> None:
+        with cassandra_session(self._stack.source) as source:
+            for keyspace in case.keyspaces:
+                source.execute(f"DROP KEYSPACE IF EXISTS {quoted(keyspace)}")
+        with keyspaces_session(self._stack.target) as far:
+            for keyspace in case.keyspaces:
+                far.execute(f"DROP KEYSPACE IF EXISTS {quoted(keyspace)}")
+
+
+def _taken(source: Any, text: str, done: Round) -> bool:
+    """Whether Cassandra takes the statement."""
+    try:
+        source.execute(SimpleStatement(text, consistency_level=ConsistencyLevel.QUORUM), timeout=60)
+    except _REFUSED as error:
+        done.refused[f"{error}"[:160]] += 1
+        return False
+    return True
+
+
+def _parked(tables: Sequence[TableId], said: Sequence[str]) -> Iterator[Fault]:
+    for line in said:
+        if "Traceback" in line:
+            yield Fault(FaultKind.DEFECT, None, line[:1000])
+        if '"parked"' in line and "HintsParked" not in line:
+            where = next((one for one in tables if f'"{one}"' in line), None)
+            yield Fault(FaultKind.PARKED, where, line[:1000])
+
+
+def _laps(seconds: dict[str, float]) -> Any:
+    last = [time.monotonic()]
+
+    def lap(name: str) -> None:
+        now = time.monotonic()
+        seconds[name], last[0] = round(now - last[0], 1), now
+
+    return lap
+
+
+def together(bench: Bench, cases: Sequence[Case], name: str) -> list[list[Fault]]:
+    """Run several cases in one round, each in keyspaces of its own; return the faults of each.
+
+    A fault of no single table is that of all of them, so they are run one by one then.
+    """
+    apart = [renamed(case, f"{number}_{name[-20:]}") for number, case in enumerate(cases)]
+    types = tuple(one for case in apart for one in case.types)
+    tables = tuple(one for case in apart for one in case.tables)
+    found = bench.run(Case(types, tables), name, verified=len(tables)).faults
+    if len(cases) > 1 and any(fault.where is None for fault in found):
+        return [together(bench, [case], f"{name}-{number}")[0] for number, case in enumerate(cases)]
+    return [
+        [one for one in found if one.where is None or one.where.keyspace in case.keyspaces]
+        for case in apart
+    ]

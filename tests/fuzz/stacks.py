@@ -1,0 +1,105 @@
+"""Many drawn schemas in one synthesis: what the stacks make has to be what the source has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hintferry.adapters.cqlfile import schema_of
+from hintferry.core.cql_type import parse
+from hintferry.core.errors import ConfigurationError
+from hintferry.core.schema import Column, ColumnKind, Table, TableId, UserType
+from tests.fuzz.case import KEY, Case, renamed
+from tests.fuzz.faults import Fault, FaultKind, unfit
+from tests.fuzz.offline import initialised
+from tests.infra.synthesised import Template, properties, synthesise
+
+
+def merged(cases: Sequence[Case]) -> Case:
+    """Return all that is fit in one case, each schema in keyspaces of its own."""
+    apart = [renamed(_fit(case), f"n{number}") for number, case in enumerate(cases)]
+    types = tuple(one for case in apart for one in case.types)
+    return Case(types, tuple(one for case in apart for one in case.tables))
+
+
+def stack_faults(case: Case, folder: Path) -> Iterator[Fault]:
+    """Yield what the stacks have otherwise; the layer lies in `folder`/assets/layer."""
+    try:
+        initialised(case, folder)
+        templates = synthesise(folder / "migration.toml", folder)
+    except (ConfigurationError, RuntimeError) as error:
+        yield Fault(FaultKind.NOT_MADE, None, f"{type(error).__name__}: {error}")
+        return
+    tables, types = _made(templates)
+    for table in case.tables:
+        if tables.get(table.id) != table.known:
+            yield Fault(FaultKind.NOT_MADE, table.id, f"made as {tables.get(table.id)}")
+        for one in case.used_types(table):
+            if one.known not in types.get(one.keyspace, []):
+                yield Fault(FaultKind.NOT_MADE, table.id, f"its type {one.name} is not made")
+    topics = [
+        topic
+        for one in properties(templates, "AWS::Lambda::EventSourceMapping")
+        for topic in one.get("Topics", ())
+    ]
+    expected = {f"hintferry.{table.id}" for table in case.tables}
+    if missing := expected - set(topics):
+        yield Fault(FaultKind.NOT_MADE, None, f"nothing follows {sorted(missing)}")
+
+
+def _fit(case: Case) -> Case:
+    wrong = unfit(case)
+    topics: dict[str, TableId] = {}
+    for table in case.tables:
+        # Of two topics that Kafka takes for one, the second waits.
+        topics.setdefault(str(table.id).replace(".", "_"), table.id)
+    fit = (one for one in case.tables if one.id not in wrong and one.id in topics.values())
+    return replace(case, tables=tuple(fit))
+
+
+def _made(
+    templates: Mapping[str, Template],
+) -> tuple[dict[TableId, Table], dict[str, list[UserType]]]:
+    """All tables and user types: by CloudFormation, and by statements."""
+    (run,) = properties(templates, "Custom::KeyspacesStatements")
+    by_cql = schema_of(";\n".join(map(_text, run["Create"])), "the stack")
+    types = {keyspace: list(made) for keyspace, made in by_cql.types.items()}
+    for one in properties(templates, "AWS::Cassandra::Type"):
+        fields = tuple((part["FieldName"], part["FieldType"]) for part in one["Fields"])
+        types.setdefault(one["KeyspaceName"], []).append(UserType(one["TypeName"], fields))
+    by_template = map(_table, properties(templates, "AWS::Cassandra::Table"))
+    return by_cql.tables | {table.id: table for table in by_template}, types
+
+
+def _text(written: str | Mapping[str, Any]) -> str:
+    """Of a statement that names the key, whose name is known when it is there."""
+    if isinstance(written, str):
+        return written
+    return "".join(part if isinstance(part, str) else "key" for part in written["Fn::Join"][1])
+
+
+def _table(one: Mapping[str, Any]) -> Table:
+    keys = [key["Column"] for key in one.get("ClusteringKeyColumns", ())]
+    orders = [key["OrderBy"] == "DESC" for key in one.get("ClusteringKeyColumns", ())]
+    return Table(
+        TableId(one["KeyspaceName"], one["TableName"]),
+        _columns(ColumnKind.PARTITION_KEY, one["PartitionKeyColumns"]),
+        tuple(
+            replace(column, descending=descending)
+            for column, descending in zip(
+                _columns(ColumnKind.CLUSTERING, keys), orders, strict=True
+            )
+        ),
+        (),
+        _columns(ColumnKind.REGULAR, one.get("RegularColumns", ())),
+    )
+
+
+def _columns(kind: ColumnKind, listed: Sequence[Mapping[str, str]]) -> tuple[Column, ...]:
+    in_key = kind in KEY
+    return tuple(
+        Column(one["ColumnName"], str(parse(one["ColumnType"])), kind, place * in_key)
+        for place, one in enumerate(listed)
+    )
