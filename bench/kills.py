@@ -21,7 +21,7 @@ from hintferry.core.schema import TableId
 from hintferry.core.tokens import plan_ranges
 from hintferry.task import Task
 from hintferry_cli.sweep.bookmark import begun
-from tests.sweep.bench import Bench
+from sandbox.workbench import Workbench
 from tools import places
 
 KILLS, RANGES = 20, 600
@@ -38,7 +38,7 @@ def measure(size: int | None) -> dict[str, Any]:
     return {"when": f"{datetime.now(UTC):%Y-%m-%d}", "machine": about, "rows": rows, **killed}
 
 
-def _killed(bench: Bench, rows: int) -> dict[str, Any]:
+def _killed(bench: Workbench, rows: int) -> dict[str, Any]:
     """Kill a verify again and again; what the last run then says of all rows."""
     random = Random(11)
     lost = random.sample(range(rows // ROWS_PER_PARTITION), DAMAGED)
@@ -57,7 +57,7 @@ def _killed(bench: Bench, rows: int) -> dict[str, Any]:
     return {"times": KILLS, "ranges_done_at_kills": done, "found": found, "rows_missed": 0}
 
 
-def _kill(bench: Bench, number: int, random: Random) -> int:
+def _kill(bench: Workbench, number: int, random: Random) -> int:
     """One run, killed (-9) while ranges are left; how many were done by then."""
     bookmark = bench.folder / "bookmarks" / f"verify-{KEYSPACE}.orders.json"
     before, total = _progress(bookmark)

@@ -19,7 +19,7 @@ from bench import dsbulk, machine
 from bench.measure import Measured, measured
 from hintferry.core.capacity import ON_DEMAND
 from sandbox.stack import Stack
-from tests.sweep.bench import Bench, bench_of
+from sandbox.workbench import Workbench, workbench
 from tools import places
 
 ROWS = 1_000_000
@@ -49,7 +49,7 @@ def measure(size: int | None) -> dict[str, Any]:
 
 
 @contextmanager
-def filled(folder: Path, rows: int) -> Iterator[tuple[Stack, Bench, int]]:
+def filled(folder: Path, rows: int) -> Iterator[tuple[Stack, Workbench, int]]:
     """A running chain whose source holds so many rows, and how many bytes of values each has."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -57,14 +57,14 @@ def filled(folder: Path, rows: int) -> Iterator[tuple[Stack, Bench, int]]:
     tables = {"orders": COLUMNS}
     with (
         Stack(say=print) as stack,
-        bench_of(stack, KEYSPACE, tables, folder, uncaptured=["orders"]) as bench,
+        workbench(stack, KEYSPACE, tables, folder, uncaptured=["orders"]) as bench,
     ):
         bytes_per_row = _fill(stack, folder, rows)
         stack.create_tables(f"ALTER TABLE {KEYSPACE}.orders WITH cdc = true")
         yield stack, bench, bytes_per_row
 
 
-def _runs(stack: Stack, bench: Bench, folder: Path) -> dict[str, Measured]:
+def _runs(stack: Stack, bench: Workbench, folder: Path) -> dict[str, Measured]:
     servers = {
         "source": stack.source_nodes[0].pid,
         "target": stack.target_node.pid,

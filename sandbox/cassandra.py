@@ -7,8 +7,8 @@ from pathlib import Path
 from sandbox import java, templates
 from sandbox.addresses import free_port
 from sandbox.process import Part
-from sandbox.release import CASSANDRA_5, Release
 from sandbox.waiting import until
+from tools.releases import CASSANDRA_5, Release
 
 PORT = 9042
 STORAGE_PORT = 7000
@@ -89,7 +89,7 @@ class Node(Part):
             heap_mb=_HEAP_MB,
             options=options,
             classes=self.classes,
-            version=self.release.java,
+            java=self.release.java,
         )
 
 

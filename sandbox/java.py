@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sandbox.errors import SandboxError
 from tools import places
+from tools.releases import DEFAULT
 
 # Of each jar list: ours and stock, in a checkout or two. Each takes about 70 MB.
 _ARCHIVES_KEPT = 4
@@ -58,12 +59,12 @@ def command(
     options: Sequence[str] = (),
     extra: Sequence[Path] = (),
     classes: Archive | None = None,
-    version: str = places.JAVA,
+    java: str = DEFAULT.java,
 ) -> list[str]:
     """How to run `main` with the jar list `jars`; `extra` jars come first on the class path."""
     path = ":".join([*map(str, extra), *_list(jars).split()])
     return [
-        str(places.java(version)),
+        str(places.java(java)),
         f"-Xmx{heap_mb}m",
         "-Xms64m",
         "-XX:+UseSerialGC",

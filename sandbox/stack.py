@@ -22,8 +22,8 @@ from sandbox.endpoints import AwsEndpoint, Capture, CqlEndpoint, KeyspacesEndpoi
 from sandbox.kafka import Broker
 from sandbox.keyspaces import Keyspaces
 from sandbox.process import Part
-from sandbox.release import CASSANDRA_5, Release
 from tools import places
+from tools.releases import CASSANDRA_5, Release
 
 REGION = "us-east-1"
 _KAFKA, _AWS, _TARGET, _KEYSPACES, _SOURCE = 1, 2, 3, 4, 11

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import settings
 
 from sandbox.launch import tie
-from sandbox.release import RELEASES, Release, installed
+from sandbox.release import installed
 from sandbox.stack import Stack
+from tools.releases import DEFAULT, RELEASES, Release
 
 # How long one example takes says nothing on a machine that runs other things beside it.
 settings.register_profile("steady", deadline=None)
@@ -40,7 +41,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--cassandra", choices=sorted(RELEASES), default="5.0", help="the source's")
+    parser.addoption(
+        "--cassandra", choices=sorted(RELEASES), default=DEFAULT.version, help="the source's"
+    )
 
 
 @pytest.fixture(scope="session")

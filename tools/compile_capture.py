@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 from tools import places
+from tools.releases import Release
 from tools.steps import run
 
 # Some of the other jars hold copies of packages that the JDK's modules own; the compiler refuses.
@@ -17,17 +18,16 @@ _NEEDED = re.compile(
 _SAME_DATE = (2000, 1, 1, 0, 0, 0)
 
 
-def compile_capture(release: int, jar_list: str) -> None:
-    """For Cassandra 4 or 5; SetupError with the compiler's messages when a source is wrong."""
-    classes = places.BUILD / f"capture{release}"
+def compile_capture(release: Release) -> None:
+    """Compile it for a release; SetupError with the compiler's messages when a source is wrong."""
+    classes = release.capture.with_suffix("")
     shutil.rmtree(classes, ignore_errors=True)
-    jars = places.classpath(jar_list).read_text().split()
+    jars = places.classpath(release.connector).read_text().split()
     path = ":".join(jar for jar in jars if _NEEDED.search(jar))
     compiler = places.classpath("compiler").read_text().strip()
     options = ["-17", "-proc:none", "-nowarn", "-cp", path, "-d", str(classes)]
-    sources = [places.CAPTURE_SOURCES / name for name in ("hintferry", f"cassandra{release}")]
-    run([str(places.java()), "-jar", compiler, *options, *map(str, sources)])
-    _pack(classes, places.capture_jar(release))
+    run([str(places.java()), "-jar", compiler, *options, *map(str, release.capture_sources)])
+    _pack(classes, release.capture)
 
 
 def _pack(classes: Path, jar: Path) -> None:

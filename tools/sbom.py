@@ -16,8 +16,8 @@ from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
-from node.bundle import JAR_LISTS, JAVA
 from tools import mermaid, places
+from tools.releases import NODE_JARS, NODE_JAVA
 
 OUT = places.BUILD / "sbom"
 _PINNED = re.compile(r"^([\w.-]+)==([^\s;\\]+)", re.M)
@@ -36,8 +36,8 @@ def main() -> int:
 def parts() -> dict[str, list[Component]]:
     """The components of each part, by its name."""
     root = places.ROOT
-    nodes = [jar for name in JAR_LISTS for jar in _jars(root / "tools" / "jars", name)]
-    javas = [wheel for name in JAVA.values() for wheel in _wheels(root / "tools" / name)]
+    nodes = [jar for name in NODE_JARS for jar in _jars(root / "tools" / "jars", name)]
+    javas = [wheel for name in NODE_JAVA.values() for wheel in _wheels(places.java_list(name))]
     return {
         "layer": [*_wheels(root / "layers" / "hintferry" / "requirements.txt")],
         # The lists share jars; the tar has each once.

@@ -1,8 +1,9 @@
 """The steps of set-up, in order. Standard library only; each step is skipped while its stamp holds.
 
 uv -> virtual environment -> Java, Mermaid -> jars -> our capture, compiled; and, for who asks for
-it, what Cassandra 4.1 wants beside: its own Java, jars and capture. What other checkouts of this
-user can share lies in the user's cache folder; the rest under `build/` and `.venv/`.
+it, what another release of Cassandra wants beside: its own Java, jars and capture. What other
+checkouts of this user can share lies in the user's cache folder; the rest under `build/` and
+`.venv/`.
 """
 
 import shutil
@@ -12,11 +13,11 @@ from pathlib import Path
 
 from tools import interpreter, mermaid, places
 from tools.compile_capture import compile_capture
+from tools.releases import DEFAULT, Release
 from tools.steps import SetupError, Step, run, setup_lock
 
-JAR_NAMES = ("compiler", "cassandra", "kafka", "connector")
+JAR_NAMES = ("compiler", DEFAULT.jars, "kafka", DEFAULT.connector)
 SOURCES = (".", "layers/hintferry/python", "cli", "sandbox/keyspaces_local/src")
-JAR_NAMES_4 = ("cassandra4", "connector4")
 COMMAND = "from hintferry_cli.app import main\n\nmain()\n"
 UV_ENVIRONMENT = {"UV_PYTHON_DOWNLOADS": "never"}
 
@@ -38,9 +39,10 @@ def set_up() -> None:
     _bring_up_to_date(_steps)
 
 
-def set_up_cassandra4() -> None:
-    """What Cassandra 4.1 wants beside the rest, which is there; SetupError as above."""
-    _bring_up_to_date(_steps_4)
+def set_up_release(release: Release) -> None:
+    """Fetch what a release wants beside the rest, which is there; SetupError as above."""
+    if release is not DEFAULT:
+        _bring_up_to_date(lambda: _steps_of(release))
 
 
 def _bring_up_to_date(steps: Callable[[], list[Step]]) -> None:
@@ -54,7 +56,7 @@ def _bring_up_to_date(steps: Callable[[], list[Step]]) -> None:
 
 def _steps() -> list[Step]:
     python = interpreter.recorded() or interpreter.choose()
-    uv_list, java_list = (places.ROOT / "tools" / f"{name}.txt" for name in ("uv", "java"))
+    uv_list = places.ROOT / "tools" / "uv.txt"
     requirements = places.ROOT / "requirements.txt"
     return [
         Step("uv", "uv", [uv_list], [places.UV], lambda: _install_uv(uv_list)),
@@ -63,27 +65,28 @@ def _steps() -> list[Step]:
             [places.VENV_PYTHON, places.COMMAND],
             lambda: _make_venv(python, requirements), also=f"{python.label} {SOURCES} {COMMAND}",
         ),
-        Step(
-            "java", "Java 17", [java_list], [places.java()],
-            lambda: _install_java(java_list, places.java()), also=str(places.cache()),
-        ),
+        _java(DEFAULT),
         Step("mermaid", "Mermaid, for the diagrams", [], [mermaid.script()], mermaid.fetch),
         _jars("jars", "jars of Cassandra, Kafka and Debezium", JAR_NAMES),
-        _capture(5, "connector"),
+        _capture(DEFAULT),
     ]  # fmt: skip
 
 
-def _steps_4() -> list[Step]:
-    java_list = places.ROOT / "tools" / "java11.txt"
-    java = places.java(places.JAVA_11)
+def _steps_of(release: Release) -> list[Step]:
+    label = f"jars of Cassandra {release.version} and its Debezium"
     return [
-        Step(
-            "java11", "Java 11", [java_list], [java],
-            lambda: _install_java(java_list, java), also=str(places.cache()),
-        ),
-        _jars("jars4", "jars of Cassandra 4.1 and its Debezium", JAR_NAMES_4),
-        _capture(4, "connector4"),
-    ]  # fmt: skip
+        _java(release),
+        _jars(f"jars{release.major}", label, (release.jars, release.connector)),
+        _capture(release),
+    ]
+
+
+def _java(release: Release) -> Step:
+    wanted, launcher = places.java_list(release.java), places.java(release.java)
+    return Step(
+        release.java, f"Java for Cassandra {release.version}", [wanted], [launcher],
+        lambda: _install_java(wanted, launcher), also=str(places.cache()),
+    )  # fmt: skip
 
 
 def _jars(stamp: str, label: str, names: Sequence[str]) -> Step:
@@ -91,11 +94,12 @@ def _jars(stamp: str, label: str, names: Sequence[str]) -> Step:
     return Step(stamp, label, _locks(names), makes, lambda: _fetch_jars(names), str(places.cache()))
 
 
-def _capture(release: int, jar_list: str) -> Step:
-    inputs = [*sorted(places.CAPTURE_SOURCES.rglob("*.java")), *_locks(["compiler", jar_list])]
+def _capture(release: Release) -> Step:
+    sources = sorted(places.CAPTURE_SOURCES.rglob("*.java"))
     return Step(
-        f"capture{release}", f"capture for Cassandra {release}", inputs,
-        [places.capture_jar(release)], lambda: compile_capture(release, jar_list),
+        release.capture.stem, f"capture for Cassandra {release.major}",
+        [*sources, *_locks(["compiler", release.connector])],
+        [release.capture], lambda: compile_capture(release),
     )  # fmt: skip
 
 

@@ -26,6 +26,8 @@ UNITS = ("hintferry-capture.service", "cdcguard.service", "cdcguard.timer")
 # Started and stopped in this order; the guard's service is the timer's business.
 RUNNING = ("cdcguard.timer", "hintferry-capture.service")
 RELEASES_KEPT = 2
+# Of Cassandra; tools/releases.py has their table.
+SERVED = ("4.0", "4.1", "5.0")
 CONFIGURATION = ("capture.properties", "cdcguard.ini", "driver.conf", "jvm.options", "logback.xml")
 
 
@@ -135,9 +137,9 @@ def make_folder(path: str, account: "pwd.struct_passwd") -> None:
 def connector(node: Node) -> int:
     """Which of the bundle's two it is: 4 or 5."""
     major = int(re.findall(r"\d+", node.version)[0])
-    if major not in (4, 5):
+    if major not in {int(version[0]) for version in SERVED}:
         raise InstallError(
-            f"There is no connector for Cassandra {node.version}, only for 4.0, 4.1 and 5.0: "
+            f"There is no connector for Cassandra {node.version}, only for {', '.join(SERVED)}: "
             "upgrade the node first."
         )
     return major

@@ -20,7 +20,8 @@ from sandbox.endpoints import Capture
 from sandbox.errors import SandboxError
 from sandbox.event_source import EventSourceError
 from sandbox.lambda_runtime import FunctionInitError
-from sandbox.release import RELEASES, installed
+from sandbox.release import installed
+from tools.releases import DEFAULT, RELEASES
 
 _REPORT = FOLDER / "report.json"
 _INTERRUPTED = 130
@@ -98,7 +99,10 @@ def _options(console: Console) -> Options:
         help="the connector on the source nodes; the stock one loses some kinds of change",
     )
     parser.add_argument(
-        "--cassandra", choices=sorted(RELEASES), default="5.0", help="the source's release"
+        "--cassandra",
+        choices=sorted(RELEASES),
+        default=DEFAULT.version,
+        help="the source's release",
     )
     given = parser.parse_args()
     return Options(

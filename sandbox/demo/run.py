@@ -27,11 +27,11 @@ from sandbox.demo.report import Result
 from sandbox.demo.view import Moment, make_view
 from sandbox.endpoints import Capture
 from sandbox.errors import SandboxError
-from sandbox.release import Release
 from sandbox.sessions import cassandra_session, create_keyspaces_tables
 from sandbox.stack import Stack
 from sandbox.workload import KEYSPACE, TABLES, Load, source_ddl, target_ddl
 from tools import places
+from tools.releases import Release
 
 FOLDER = places.BUILD / "demo"
 

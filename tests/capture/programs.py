@@ -5,8 +5,9 @@ from pathlib import Path
 
 from sandbox import java
 from sandbox.cassandra import JVM_OPTIONS
-from sandbox.release import Release
+from sandbox.release import agent_options
 from tools import places
+from tools.releases import Release
 
 
 def run(name: str, program: str, release: Release, home: Path) -> str:
@@ -23,7 +24,7 @@ def run(name: str, program: str, release: Release, home: Path) -> str:
         release.connector,
         f"hintferry.capture.{name}",
         heap_mb=256,
-        options=[*release.agent, JVM_OPTIONS, logging],
+        options=[*agent_options(release), JVM_OPTIONS, logging],
         extra=[home, release.capture],
     )
     return _output(*command)

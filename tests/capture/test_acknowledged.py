@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.release import Release
 from tests.capture import programs
+from tools.releases import Release
 
 pytestmark = pytest.mark.slow
 

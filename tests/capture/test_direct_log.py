@@ -9,9 +9,9 @@ import pytest
 from cassandra.concurrent import execute_concurrent_with_args
 
 from sandbox import tables
-from sandbox.release import CASSANDRA_4, Release
 from sandbox.stack import Stack
 from tests.capture.hints import b64, read, topic
+from tools.releases import CASSANDRA_4, Release
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 

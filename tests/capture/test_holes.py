@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from sandbox.endpoints import Capture
-from sandbox.release import RELEASES, Release
 from sandbox.stack import Stack
 from tests.capture import holes
 from tests.capture.faults import FAULTS
 from tools import places
+from tools.releases import RELEASES, Release
 
 KEPT = places.ROOT / "docs" / "reference" / "capture-holes.json"
 PAGE = places.ROOT / "docs" / "reference" / "capture-holes.md"

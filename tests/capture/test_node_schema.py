@@ -2,8 +2,8 @@
 
 import pytest
 
-from sandbox.release import Release
 from tests.capture import programs
+from tools.releases import Release
 
 pytestmark = pytest.mark.slow
 

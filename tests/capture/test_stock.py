@@ -6,9 +6,9 @@ import pytest
 
 from sandbox import tables
 from sandbox.endpoints import Capture
-from sandbox.release import Release
 from sandbox.stack import Stack
 from tests.capture.hints import read, topic
+from tools.releases import Release
 
 pytestmark = pytest.mark.stack
 

@@ -16,11 +16,11 @@ from confluent_kafka import Consumer
 
 from sandbox import tables
 from sandbox.cassandra import Node
-from sandbox.release import Release
 from sandbox.stack import Stack
 from sandbox.waiting import until
 from tests.capture.hints import topic
 from tests.capture.nodetool import operate
+from tools.releases import Release
 
 pytestmark = [pytest.mark.stack, pytest.mark.soak, pytest.mark.timeout(900)]
 

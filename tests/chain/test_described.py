@@ -20,8 +20,8 @@ from hintferry.wiring import sessions
 from sandbox import cassandra
 from sandbox.addresses import claim
 from sandbox.cassandra import Node, Ring
-from sandbox.release import CASSANDRA_5, Release
 from sandbox.sessions import any_cassandra_session
+from tools.releases import CASSANDRA_5, Release
 
 pytestmark = pytest.mark.stack
 

@@ -37,10 +37,10 @@ from sandbox import cassandra
 from sandbox.addresses import claim
 from sandbox.cassandra import Node, Ring
 from sandbox.queue_source import client
-from sandbox.release import CASSANDRA_5
 from sandbox.stack import Stack
 from sandbox.waiting import until
 from tools.places import ROOT
+from tools.releases import CASSANDRA_5
 
 pytestmark = pytest.mark.stack
 

@@ -39,8 +39,8 @@ from hintferry.wiring import sessions
 from sandbox import cassandra
 from sandbox.addresses import claim
 from sandbox.cassandra import Node, Ring
-from sandbox.release import CASSANDRA_5
 from sandbox.waiting import until
+from tools.releases import CASSANDRA_5
 
 pytestmark = [pytest.mark.stack, pytest.mark.soak, pytest.mark.timeout(400)]
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sandbox.stack import Stack
-from tests.sweep.bench import Bench, bench_of
+from sandbox.workbench import Workbench, workbench
 
 pytestmark = pytest.mark.stack
 
@@ -22,13 +22,13 @@ UNHEARD_S = 3.0
 
 
 @pytest.fixture(scope="module")
-def bench(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with bench_of(stack, "no_hint", TABLES, tmp_path_factory.mktemp("no-hint")) as running:
+def bench(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+    with workbench(stack, "no_hint", TABLES, tmp_path_factory.mktemp("no-hint")) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def found(bench: Bench) -> dict[str, dict[str, Any]]:
+def found(bench: Workbench) -> dict[str, dict[str, Any]]:
     """What `verify --repair` finds after a TRUNCATE, and after a collection has expired."""
     for key in range(ROWS):
         bench.source.execute("INSERT INTO no_hint.truncated (a, v) VALUES (%s, 'v')", (key,))
@@ -43,14 +43,16 @@ def found(bench: Bench) -> dict[str, dict[str, Any]]:
     return bench.run_all([f"no_hint.{name}" for name in TABLES], "verify", "--repair")
 
 
-def test_truncate(bench: Bench, found: dict[str, dict[str, Any]]) -> None:
+def test_truncate(bench: Workbench, found: dict[str, dict[str, Any]]) -> None:
     """TRUNCATE writes nothing to the commit log."""
     answer = found["no_hint.truncated"]
     assert (answer["exit"], answer["equal"], answer["extra"]) == (1, 1, ROWS)
     bench.wait_until_equal("no_hint.truncated")
 
 
-def test_expiry_of_a_collections_elements(bench: Bench, found: dict[str, dict[str, Any]]) -> None:
+def test_expiry_of_a_collections_elements(
+    bench: Workbench, found: dict[str, dict[str, Any]]
+) -> None:
     """The times to live of a collection's elements are not kept."""
     answer = found["no_hint.mortal"]
     assert (answer["exit"], answer["equal"], answer["extra"]) == (1, 0, 1)

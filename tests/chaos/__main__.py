@@ -11,13 +11,14 @@ import sys
 import time
 
 from sandbox.errors import SandboxError
-from sandbox.release import RELEASES, installed
+from sandbox.release import installed
 from sandbox.stack import Stack
 from tests.chaos.control import Rule, control
 from tests.chaos.run import Options, run
 from tests.chaos.soak import STATEMENTS, soak
 from tests.chaos.verdict import Verdict
 from tools import places
+from tools.releases import RELEASES
 
 
 def main() -> int:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sandbox.command_line import Operator
 from sandbox.stack import Stack
 from tests.chaos.schema import tables
-from tests.sweep.command_line import Operator
 
 _UNEQUAL = ("missing", "different", "extra")
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.release import Release
 from sandbox.stack import Stack
 from tests.chaos.control import Rule, control
 from tests.chaos.plan import CHAOS, Lane, Pace
@@ -14,6 +13,7 @@ from tests.chaos.run import RATE, Options, run
 from tests.chaos.verdict import Verdict
 from tests.machine import slowness
 from tools import places
+from tools.releases import Release
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(2400)]
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from hintferry.adapters import standing_cost as standing
 from hintferry.adapters.settings import Migration, migration_from
+from hintferry.adapters.standing_cost import Line, standing_cost, told, total
 from hintferry.core import prices
-from hintferry_cli.cost import standing
-from hintferry_cli.cost.standing import Line, standing_cost, told, total
 from infra import figures, metrics
 from node.cdcguard.metrics import METRICS, emf_document
 from node.cdcguard.settings import Settings

@@ -13,7 +13,8 @@ from hintferry.adapters.settings import migration_from
 from node import bundle, render
 from tests.node.guarded import oldest_python
 from tools import places
-from tools.setup import set_up_cassandra4
+from tools.releases import CASSANDRA_4, NODE_JAVA, RELEASES
+from tools.setup import set_up_release
 from tools.steps import run
 
 pytestmark = pytest.mark.slow
@@ -49,10 +50,10 @@ MACHINE = platform.machine()
 
 @pytest.fixture(scope="module")
 def tars(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    set_up_cassandra4()
+    set_up_release(CASSANDRA_4)
     run([str(places.VENV_PYTHON), "-m", "tools.jars", "fetch", "msk"])
     home = tmp_path_factory.mktemp("bundle")
-    return {machine: bundle.build(home, machine) for machine in bundle.JAVA}
+    return {machine: bundle.build(home, machine) for machine in NODE_JAVA}
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +114,7 @@ def test_the_manifest_names_every_file_by_its_hash(tar: Path) -> None:
         }
 
 
-@pytest.mark.parametrize("machine", bundle.JAVA)
+@pytest.mark.parametrize("machine", NODE_JAVA)
 def test_every_program_and_library_of_the_java_is_of_the_bundles_machine(
     machine: str, tars: dict[str, Path]
 ) -> None:
@@ -147,7 +148,7 @@ def class_path(release: Path, major: int) -> list[str]:
     return (release / f"classpath{major}").read_text().split()[-1].split(":")
 
 
-@pytest.mark.parametrize("major", bundle.CONNECTORS)
+@pytest.mark.parametrize("major", [release.major for release in RELEASES.values()])
 def test_capture_starts_on_the_java_of_the_bundle(
     major: int, release: Path, tmp_path: Path
 ) -> None:
@@ -176,7 +177,7 @@ def test_capture_starts_on_the_java_of_the_bundle(
     assert "/nowhere" in done.stderr + done.stdout
 
 
-@pytest.mark.parametrize("major", bundle.CONNECTORS)
+@pytest.mark.parametrize("major", [release.major for release in RELEASES.values()])
 def test_the_producer_takes_the_rendered_login_to_msk(
     major: int, release: Path, tmp_path: Path
 ) -> None:

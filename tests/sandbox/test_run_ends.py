@@ -29,7 +29,7 @@ from sandbox.chain import Chain
 from sandbox.launch import tied
 from sandbox.sessions import cassandra_session, create_keyspaces_tables
 from sandbox.stack import Stack
-from tests.sweep.command_line import Operator
+from sandbox.command_line import Operator
 
 HERE = Path(__file__).parent
 T = "CREATE TABLE ends.t (a int PRIMARY KEY, v text)"

@@ -9,9 +9,9 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from node.bundle import JAR_LISTS
 from tools import sbom
 from tools.places import ROOT
+from tools.releases import NODE_JARS
 
 pytestmark = pytest.mark.slow
 
@@ -36,7 +36,7 @@ def test_it_names_what_is_pinned() -> None:
     assert purls("layer") == {f"pkg:pypi/{one.replace('==', '@')}" for one in pinned}
     jars = {
         f"pkg:maven/{one['groupId']}/{one['artifactId']}@{one['version']}"
-        for name in JAR_LISTS
+        for name in NODE_JARS
         for one in tomllib.loads((ROOT / "tools" / "jars" / f"{name}.lock.toml").read_text())[
             "dependencies"
         ]

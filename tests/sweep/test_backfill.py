@@ -18,7 +18,7 @@ from cassandra.concurrent import execute_concurrent_with_args
 
 from sandbox.stack import Stack
 from sandbox.waiting import until
-from tests.sweep.bench import Bench, bench_of
+from sandbox.workbench import Workbench, workbench
 from tools import places
 
 pytestmark = pytest.mark.stack
@@ -32,22 +32,22 @@ REPORT = places.ROOT / "bench" / "results" / "backfill-beside-writes.json"
 
 
 @pytest.fixture(scope="module")
-def bench(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+def bench(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
     folder = tmp_path_factory.mktemp("backfill")
-    with bench_of(
+    with workbench(
         stack, "filled", TABLES, folder, unheard=["killed"], uncaptured=["live", "soaked"]
     ) as running:
         yield running
 
 
-def load(bench: Bench, table: str, partitions: int) -> None:
+def load(bench: Workbench, table: str, partitions: int) -> None:
     insert = bench.source.prepare(f"INSERT INTO filled.{table} (a, b, s, v) VALUES (?, ?, ?, ?)")
     rows = [(a, b, "s" * 20, f"{a}-{b}" * 40) for a in range(partitions) for b in range(ROWS)]
     execute_concurrent_with_args(bench.source, insert, rows)
 
 
 def write_beside(
-    bench: Bench, stop: threading.Event, table: str, partitions: int, written: Counter[str]
+    bench: Workbench, stop: threading.Event, table: str, partitions: int, written: Counter[str]
 ) -> None:
     """Every kind of change, at random keys, for as long as the backfill runs."""
     random = Random(7)
@@ -71,7 +71,7 @@ def write_beside(
 
 
 def test_a_table_that_is_not_captured_is_refused_until_its_marker_comes_through(
-    bench: Bench,
+    bench: Workbench,
 ) -> None:
     load(bench, "live", LIVE_PARTITIONS)
     refused = subprocess.run(
@@ -86,7 +86,7 @@ def test_a_table_that_is_not_captured_is_refused_until_its_marker_comes_through(
     assert bench.behind.execute("SELECT count(*) FROM filled.live").one()[0] == 0
 
 
-def test_a_backfill_and_live_writes_never_undo_each_other(bench: Bench) -> None:
+def test_a_backfill_and_live_writes_never_undo_each_other(bench: Workbench) -> None:
     answer, written = filled_beside_writes(bench, "live", LIVE_PARTITIONS)
     assert answer["written"] > LIVE_PARTITIONS * ROWS / 2
     assert len(written) == 3
@@ -94,7 +94,7 @@ def test_a_backfill_and_live_writes_never_undo_each_other(bench: Bench) -> None:
 
 
 def filled_beside_writes(
-    bench: Bench, table: str, partitions: int
+    bench: Workbench, table: str, partitions: int
 ) -> tuple[dict[str, Any], Counter[str]]:
     """What the command answers, and the writes by verb."""
     bench.stack.create_tables(f"ALTER TABLE filled.{table} WITH cdc = true")
@@ -112,7 +112,7 @@ def filled_beside_writes(
 
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
-def test_a_large_backfill_and_live_writes_never_undo_each_other(bench: Bench) -> None:
+def test_a_large_backfill_and_live_writes_never_undo_each_other(bench: Workbench) -> None:
     load(bench, "soaked", SOAKED_PARTITIONS)
     answer, written = filled_beside_writes(bench, "soaked", SOAKED_PARTITIONS)
     # Partitions may be deleted before they are read, but few.
@@ -138,7 +138,7 @@ def is_done(bookmark: Path) -> tuple[int, bool]:
     return len(tree["done"]), tree["finished"] is not None
 
 
-def killed_once(bench: Bench, bookmark: Path, before: int) -> int:
+def killed_once(bench: Workbench, bookmark: Path, before: int) -> int:
     """Run until more ranges than `before` are done, and kill it; how many are done then."""
     run = subprocess.Popen(
         bench.command("backfill", "filled.killed"),
@@ -159,7 +159,7 @@ def killed_once(bench: Bench, bookmark: Path, before: int) -> int:
     return done
 
 
-def test_a_backfill_that_is_killed_goes_on_where_it_was(bench: Bench) -> None:
+def test_a_backfill_that_is_killed_goes_on_where_it_was(bench: Workbench) -> None:
     load(bench, "killed", PARTITIONS)
     bookmark = bench.folder / "bookmarks" / "backfill-filled.killed.json"
     done = 0

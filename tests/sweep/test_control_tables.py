@@ -19,7 +19,7 @@ from hintferry.core.passes import Pass, Verb
 from hintferry.core.schema import TableId
 from hintferry.wiring import sessions
 from sandbox.stack import Stack
-from tests.sweep.bench import Bench, bench_of
+from sandbox.workbench import Workbench, workbench
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -29,20 +29,20 @@ WITHIN_S = 60.0
 
 
 @pytest.fixture(scope="module")
-def bench(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+def bench(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
     folder = tmp_path_factory.mktemp("control")
-    with bench_of(stack, "control", {"t": COLUMNS}, folder) as running:
+    with workbench(stack, "control", {"t": COLUMNS}, folder) as running:
         yield running
 
 
 @pytest.fixture(autouse=True)
-def environment(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def environment(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in bench.environment.items():
         monkeypatch.setenv(name, value)
 
 
 @pytest.fixture
-def captures(bench: Bench) -> CqlCaptures:
+def captures(bench: Workbench) -> CqlCaptures:
     source = migration_from(bench.folder / "migration.toml").source
     session = sessions.source_session(source)
     return CqlCaptures(session, source.datacenter, False, WallClock())
@@ -73,7 +73,7 @@ def until_void(captures: CqlCaptures, proved: Proof, says: str) -> Witness:
 
 
 def test_a_table_that_loses_its_capture_is_seen_within_seconds_and_its_passes_count_no_longer(
-    bench: Bench, captures: CqlCaptures
+    bench: Workbench, captures: CqlCaptures
 ) -> None:
     """C12: cdc off and on again leaves a hole that no figure shows."""
     proved = captured(captures)
@@ -90,7 +90,7 @@ def test_a_table_that_loses_its_capture_is_seen_within_seconds_and_its_passes_co
 
 
 def test_capture_that_is_off_for_an_instant_voids_a_pass(
-    bench: Bench, captures: CqlCaptures
+    bench: Workbench, captures: CqlCaptures
 ) -> None:
     """Shorter than the time between two looks of the connector."""
     proved = captured(captures)
@@ -100,7 +100,7 @@ def test_capture_that_is_off_for_an_instant_voids_a_pass(
 
 
 def test_a_column_that_is_dropped_and_added_again_voids_a_pass(
-    bench: Bench, captures: CqlCaptures
+    bench: Workbench, captures: CqlCaptures
 ) -> None:
     """C6."""
     proved = captured(captures)
@@ -111,7 +111,7 @@ def test_a_column_that_is_dropped_and_added_again_voids_a_pass(
     assert again.since == proved.since, "a column costs no capture"
 
 
-def test_fences_passes_and_write_times_on_keyspaces(bench: Bench) -> None:
+def test_fences_passes_and_write_times_on_keyspaces(bench: Workbench) -> None:
     session = sessions.target_session(migration_from(bench.folder / "migration.toml").target)
     try:
         fences, passes = KeyspacesFences(session, WallClock()), KeyspacesPasses(session)

@@ -18,10 +18,10 @@ from hintferry import cutover
 from hintferry.adapters import figures
 from hintferry.core import gate
 from hintferry_cli.app import app
+from sandbox.command_line import COMMAND_S
 from sandbox.reports import Reports
 from sandbox.stack import Stack
-from tests.sweep.bench import Bench, bench_of
-from tests.sweep.command_line import COMMAND_S
+from sandbox.workbench import Workbench, workbench
 from tools import places
 
 pytestmark = [pytest.mark.stack, pytest.mark.soak]
@@ -49,10 +49,10 @@ Typed = Callable[[str], Result]
 
 
 @pytest.fixture(scope="module")
-def bench(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+def bench(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
     folder = tmp_path_factory.mktemp("cutover")
     with (
-        bench_of(stack, "shop", TABLES, folder) as running,
+        workbench(stack, "shop", TABLES, folder) as running,
         Reports(stack, running.chain, folder / "guards"),
     ):
         for name in TABLES:
@@ -64,7 +64,7 @@ def bench(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Be
 
 
 @pytest.fixture
-def typed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Typed:
+def typed(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> Typed:
     """Runs a command line in this process, in the bench's folder and environment."""
     for module, name, seconds in QUICK:
         monkeypatch.setattr(module, name, seconds)
@@ -77,13 +77,13 @@ def typed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Typed:
     return run
 
 
-def load(bench: Bench, table: str) -> None:
+def load(bench: Workbench, table: str) -> None:
     insert = bench.source.prepare(f"INSERT INTO shop.{table} (a, b, s, v) VALUES (?, ?, 's', 'v')")
     rows = [(a, b) for a in range(PARTITIONS) for b in range(ROWS)]
     execute_concurrent_with_args(bench.source, insert, rows)
 
 
-def target(bench: Bench, table: str) -> list[Any]:
+def target(bench: Workbench, table: str) -> list[Any]:
     return sorted(bench.behind.execute(f"SELECT * FROM shop.{table}").all())
 
 
@@ -104,7 +104,7 @@ def standing(typed: Typed, table: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def sweep(bench: Bench) -> Iterator[subprocess.Popen[str]]:
+def sweep(bench: Workbench) -> Iterator[subprocess.Popen[str]]:
     """A repair of the table that the first test truncates; it takes 45 s, so others run beside."""
     with subprocess.Popen(
         bench.command("verify", "shop.emptied", "--repair"),
@@ -116,7 +116,9 @@ def sweep(bench: Bench) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
-def test_a_truncated_table_is_known_to_have_escaped_the_hints(bench: Bench, typed: Typed) -> None:
+def test_a_truncated_table_is_known_to_have_escaped_the_hints(
+    bench: Workbench, typed: Typed
+) -> None:
     for command in ("backfill", "verify --consistency all"):
         answer = typed(f"hintferry {command} shop.emptied")
         assert answer.exit_code == 0, answer.output
@@ -130,7 +132,7 @@ def test_a_truncated_table_is_known_to_have_escaped_the_hints(bench: Bench, type
 
 
 def test_the_manual_leads_from_the_first_backfill_to_the_fence(
-    bench: Bench, typed: Typed, sweep: subprocess.Popen[str]
+    bench: Workbench, typed: Typed, sweep: subprocess.Popen[str]
 ) -> None:
     backfill, verify, status, cut_over = manual()
     bench.behind.execute("TRUNCATE shop.orders")
@@ -156,7 +158,7 @@ def test_the_manual_leads_from_the_first_backfill_to_the_fence(
     assert (again.exit_code, "cut over since" in again.stdout) == (0, True), again.output
 
 
-def test_behind_the_fence_nothing_changes_the_target(bench: Bench, typed: Typed) -> None:
+def test_behind_the_fence_nothing_changes_the_target(bench: Workbench, typed: Typed) -> None:
     bench.behind.execute("INSERT INTO shop.orders (a, b, v) VALUES (900, 1, 'application')")
     bench.behind.execute("UPDATE shop.orders SET v = 'application' WHERE a = 2 AND b = 2")
     held = target(bench, "orders")
@@ -173,7 +175,7 @@ def test_behind_the_fence_nothing_changes_the_target(bench: Bench, typed: Typed)
     assert "cut over" in typed("hintferry status shop.orders").stdout
 
 
-def test_a_fence_that_is_taken_back_asks_for_a_sweep(bench: Bench, typed: Typed) -> None:
+def test_a_fence_that_is_taken_back_asks_for_a_sweep(bench: Workbench, typed: Typed) -> None:
     refused = typed("hintferry cutover shop.orders --undo")
     assert (refused.exit_code, "add --yes" in refused.stderr) == (2, True), refused.output
     undone = typed("hintferry cutover shop.orders --undo --yes")
@@ -186,7 +188,7 @@ def test_a_fence_that_is_taken_back_asks_for_a_sweep(bench: Bench, typed: Typed)
     assert (refused.exit_code, "count it first" in refused.stderr) == (2, True), refused.output
 
 
-def test_a_sweep_empties_what_was_truncated(bench: Bench, sweep: subprocess.Popen[str]) -> None:
+def test_a_sweep_empties_what_was_truncated(bench: Workbench, sweep: subprocess.Popen[str]) -> None:
     answer = json.loads(sweep.communicate(timeout=COMMAND_S)[0])
     assert (answer["extra"], answer["hinted"]) == (KEYS, KEYS)
     bench.wait_until_equal("shop.emptied", within_s=60)

@@ -13,7 +13,7 @@ from hintferry.adapters.settings import migration_from
 from hintferry.core.schema import TableId
 from hintferry.wiring.sessions import target_session
 from sandbox.stack import Stack
-from tests.sweep.bench import bench_of
+from sandbox.workbench import workbench
 
 pytestmark = [pytest.mark.stack, pytest.mark.soak, pytest.mark.timeout(900)]
 
@@ -36,7 +36,7 @@ def test_what_one_replica_alone_holds_is_missed_by_a_quorum_and_found_at_all(
 ) -> None:
     """As after a change of the replication without a repair; nobody reads the topic meanwhile."""
     tables = {"t": "(a int PRIMARY KEY, v text)"}
-    with bench_of(three_nodes, "lonely", tables, tmp_path, unheard=["t"]) as bench:
+    with workbench(three_nodes, "lonely", tables, tmp_path, unheard=["t"]) as bench:
         bench.source.execute(ONE)
         insert = bench.source.prepare("INSERT INTO lonely.t (a, v) VALUES (?, 'v')")
         execute_concurrent_with_args(bench.source, insert, [(a,) for a in range(ROWS)])

@@ -18,7 +18,7 @@ from sandbox.lambda_runtime import LambdaFunction
 from sandbox.queue_source import client
 from sandbox.stack import Stack
 from sandbox.step_functions import StateMachines, invoke_of
-from tests.sweep.bench import Bench, bench_of
+from sandbox.workbench import Workbench, workbench
 from tests.sweep.machine import hurried
 
 pytestmark = [pytest.mark.stack, pytest.mark.soak]
@@ -31,9 +31,9 @@ LONG_S = 3.0
 
 
 @pytest.fixture(scope="module")
-def bench(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+def bench(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
     folder = tmp_path_factory.mktemp("machine")
-    with bench_of(stack, "machine", TABLES, folder) as running:
+    with workbench(stack, "machine", TABLES, folder) as running:
         insert = running.source.prepare("INSERT INTO machine.wide (a, b, v) VALUES (?, ?, 'v')")
         execute_concurrent_with_args(running.source, insert, KEYS)
         running.wait_until_equal("machine.wide", within_s=60)
@@ -73,7 +73,7 @@ class Killing:
 
 
 def test_a_sweep_survives_the_death_of_a_worker_and_mends_what_it_finds(
-    bench: Bench, tmp_path: Path
+    bench: Workbench, tmp_path: Path
 ) -> None:
     s3 = client(bench.stack.aws, "s3")
     with function(bench.stack, tmp_path, FUNCTION, timeout_s=SWEEP_TIMEOUT_S) as sweep:

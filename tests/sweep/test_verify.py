@@ -10,7 +10,7 @@ from cassandra.concurrent import execute_concurrent_with_args
 
 from sandbox.compare import compare_table
 from sandbox.stack import Stack
-from tests.sweep.bench import Bench, bench_of
+from sandbox.workbench import Workbench, workbench
 
 pytestmark = pytest.mark.stack
 
@@ -23,13 +23,13 @@ LARGE = 3_000
 
 
 @pytest.fixture(scope="module")
-def bench(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with bench_of(stack, "swept", TABLES, tmp_path_factory.mktemp("verify")) as running:
+def bench(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+    with workbench(stack, "swept", TABLES, tmp_path_factory.mktemp("verify")) as running:
         fill(running)
         yield running
 
 
-def fill(bench: Bench) -> None:
+def fill(bench: Workbench) -> None:
     """Rows that reach the target by their hints; then damage that has none."""
     source, behind = bench.source, bench.behind
     insert = source.prepare("INSERT INTO swept.wide (a, b, s, v) VALUES (?, ?, 's', 'v')")
@@ -61,7 +61,7 @@ def verdicts(answer: dict[str, Any]) -> tuple[int, ...]:
     return tuple(answer[name] for name in names)
 
 
-def test_what_no_hint_brought_is_found_and_mended(bench: Bench) -> None:
+def test_what_no_hint_brought_is_found_and_mended(bench: Workbench) -> None:
     """All tables at once: most of the time is the grace period of the second look."""
     found = bench.run_all([f"swept.{name}" for name in TABLES], "verify", "--repair")
     rows = 19 * 5 + LARGE
@@ -74,7 +74,7 @@ def test_what_no_hint_brought_is_found_and_mended(bench: Bench) -> None:
         bench.wait_until_equal(f"swept.{name}")
 
 
-def test_a_second_pass_is_clean_at_all_replicas(bench: Bench) -> None:
+def test_a_second_pass_is_clean_at_all_replicas(bench: Workbench) -> None:
     answer = bench.run("verify", "swept.wide", "--consistency", "all")
     assert verdicts(answer) == (0, 19 * 5 + LARGE + 21, 0, 0, 0, 0, 0)
     assert answer["consistency"] == "all"

@@ -12,9 +12,9 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from hintferry.adapters.settings import Migration
+from hintferry.adapters.standing_cost import Line, standing_cost, told, total
 from hintferry.core.prices import HOURS_A_MONTH, STANDING_DATED, STANDING_REGION, Prices
 from hintferry_cli.cost.figures import Figures, TableCost, together
-from hintferry_cli.cost.standing import Line, standing_cost, told, total
 
 NOT_HERE = "Not here: Lambda's time, traffic between zones, and the logs that use makes."
 

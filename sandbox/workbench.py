@@ -11,11 +11,11 @@ from typing import Any
 
 from hintferry.adapters.cql import SOURCE_TABLES
 from sandbox.chain import Chain
+from sandbox.command_line import Operator
 from sandbox.compare import Difference, compare_table
 from sandbox.kafka import create_topics
 from sandbox.sessions import cassandra_session, create_keyspaces_tables
 from sandbox.stack import Stack
-from tests.sweep.command_line import Operator
 
 SWITCHES = """CUSTOM_PROPERTIES = {
     'client_side_timestamps': {'status': 'enabled'}, 'ttl': {'status': 'enabled'}}"""
@@ -23,7 +23,7 @@ WAIT_S = 120.0
 
 
 @dataclass(frozen=True)
-class Bench(Operator):
+class Workbench(Operator):
     """Plain sessions of both clusters, and the chain."""
 
     source: Any
@@ -43,14 +43,14 @@ class Bench(Operator):
 
 
 @contextmanager
-def bench_of(
+def workbench(
     stack: Stack,
     keyspace: str,
     tables: Mapping[str, str],
     folder: Path,
     unheard: Collection[str] = (),
     uncaptured: Collection[str] = (),
-) -> Iterator[Bench]:
+) -> Iterator[Workbench]:
     """Tables that are captured but for `uncaptured`, beside that of markers; nobody reads the
     topics of `unheard`.
     """
@@ -70,7 +70,7 @@ def bench_of(
         cassandra_session(stack.behind) as behind,
         Chain(stack, ["hintferry.markers", *heard], folder) as chain,
     ):
-        yield Bench(stack, folder / "command", source, behind, chain)
+        yield Workbench(stack, folder / "command", source, behind, chain)
 
 
 def _with(ddl: str, option: str) -> str:

@@ -1,0 +1,63 @@
+"""Which part of the house imports which: an arrow that is not in the table needs a reason."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tools.places import ROOT
+
+ROOMS = {
+    "hintferry": "layers/hintferry/python/hintferry",
+    "hintferry_cli": "cli/hintferry_cli",
+    "keyspaces_local": "sandbox/keyspaces_local/src/keyspaces_local",
+    "functions": "functions",
+    "node": "node",
+    "infra": "infra",
+    "tools": "tools",
+    "sandbox": "sandbox",
+    "bench": "bench",
+}
+ARROWS: dict[str, set[str]] = {
+    "hintferry": set(),
+    "hintferry_cli": {"hintferry"},
+    "keyspaces_local": set(),
+    "functions": {"hintferry"},
+    "tools": set(),
+    "node": {"hintferry", "tools"},
+    "infra": {"hintferry", "node", "tools"},
+    "sandbox": {"hintferry", "hintferry_cli", "infra", "keyspaces_local", "node", "tools"},
+    "bench": {"hintferry", "hintferry_cli", "infra", "sandbox", "tools"},
+}
+
+
+def files(room: str) -> Iterator[Path]:
+    """The Python files of a room but for those of a room inside it."""
+    inner = [ROOT / other for name, other in ROOMS.items() if name != room]
+    home = ROOT / ROOMS[room]
+    for path in sorted(home.rglob("*.py")):
+        if not any(path.is_relative_to(other) for other in inner if other.is_relative_to(home)):
+            yield path
+
+
+def imported(path: Path) -> set[str]:
+    """The top-level names that a file imports, at its top or anywhere."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found.add(str(node.module).partition(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_arrow_between_rooms_is_in_the_table(room: str) -> None:
+    names = {*ROOMS, "tests"} - {room}
+    reached = {name: path for path in files(room) for name in imported(path) & names}
+    unknown = {name: str(path) for name, path in reached.items() if name not in ARROWS[room]}
+    assert unknown == {}
+    assert set(reached) == ARROWS[room], "an arrow of the table is gone: take it out"
