@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sandbox.errors import SandboxError
-from sandbox.release import RELEASES, installed
+from sandbox.release import installed
 from sandbox.stack import Stack
 from tests.fuzz.case import Case
 from tests.fuzz.faults import Fault
@@ -25,6 +25,7 @@ from tests.fuzz.offline import offline_case, offline_faults
 from tests.fuzz.report import as_text, keep
 from tests.fuzz.shrink import shrunk
 from tools import places
+from tools.releases import RELEASES
 
 OFFLINE = 50
 """Schemas without a server for each live one: they take as long."""
