@@ -205,6 +205,17 @@ def test_a_type_that_has_changed_at_the_source_is_told(
     assert found(config, "--only", "source")[0] == 0
 
 
+def test_a_vector_of_another_table_is_in_the_way_of_the_stock_connector_alone(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    column = {"keyspace_name": "other", "table_name": "v", "type": "vector<float, 3>"}
+    settled(monkeypatch, replace(facts_of(GOOD), columns=[column]))
+    assert found(config, "--only", "source")[0] == 0
+    config.write_text(config.read_text() + "\n[capture]\nstock = true\n")
+    (told,) = (one for one in found(config, "--only", "source")[1] if one["level"] == "fault")
+    assert (told["where"], told["what"]) == ("table other.v", "has a vector column")
+
+
 def held(*values: bytes | None, expiry: int | None = None) -> Row:
     return Row(values, (expiry,) * len(values))
 

@@ -30,7 +30,7 @@ from tests.fuzz.user import Operator
 
 _REFUSED = (InvalidRequest, SyntaxException, ConfigurationException, ServerError)
 _ROUNDS_OF_ADVICE = 4
-_EQUAL_S, _CAPTURED_S, _MADE_S = 60.0, 60.0, 60.0
+_EQUAL_S, _MADE_S = 60.0, 10.0
 _BETWEEN_LOOKS_S = 0.3
 
 
@@ -61,7 +61,6 @@ class Bench:
 
     def __init__(self, stack: Stack, folder: Path) -> None:
         self._stack, self._folder = stack, folder
-        handler.POLL_S, handler.UNKNOWN_S = 0.1, 1.0
 
     def run(self, case: Case, name: str, *, verified: int) -> Round:
         """Run a case; `verified`: so many of its tables are verified by the command too."""

@@ -16,6 +16,7 @@ from typing import Any
 from typer.testing import CliRunner
 
 from hintferry.core.schema import TableId
+from hintferry.core.source import OURS
 from hintferry_cli.app import app
 from sandbox.function import processor_environment
 from sandbox.launch import tied
@@ -71,19 +72,20 @@ class Operator:
         return answer
 
     def advice(self, tables: Sequence[TableId]) -> Advice:
-        """Look at the source."""
+        """Look at the source; what is said of tables that are others' is left alone."""
         answer = self.run("preflight", "--only", "source")
         if answer.told is None:
             return Advice((), {}, (answer.words,))
         statements: list[str] = []
         left_out: dict[TableId, str] = {}
         others: list[str] = []
+        mine = (OURS, *{table.keyspace for table in tables})
         for finding in answer.told["findings"]:
             if finding["level"] not in ("fault", "unknown"):
                 continue
             text = f"{finding['where']}: {finding['what']}; {finding['mend']}"
             if found := _statements(finding["mend"]):
-                statements += found
+                statements += [one for one in found if any(name in one for name in mine)]
             elif table := _to_leave_out(finding, tables):
                 left_out[table] = text
             else:

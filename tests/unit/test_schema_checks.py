@@ -8,7 +8,7 @@ import pytest
 
 from hintferry.core.checks import Fault
 from hintferry.core.schema import TableId
-from hintferry.core.schema_checks import schema_faults
+from hintferry.core.schema_checks import schema_faults, vector_faults
 
 
 def table(name: str, **options: Any) -> dict[str, Any]:
@@ -19,10 +19,14 @@ def table(name: str, **options: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def faults(*tables: dict[str, Any], durable: bool = True, kind: str = "int") -> list[Fault]:
+def faults(*tables: dict[str, Any], durable: bool = True) -> list[Fault]:
     keyspaces = [{"keyspace_name": "shop", "durable_writes": durable}]
+    return list(schema_faults(keyspaces, tables, [TableId("shop", "orders")]))
+
+
+def vectors(kind: str) -> list[Fault]:
     columns = [{"keyspace_name": "other", "table_name": "v", "type": kind}]
-    return list(schema_faults(keyspaces, tables, columns, [TableId("shop", "orders")]))
+    return list(vector_faults(columns))
 
 
 def test_a_good_schema_has_no_fault() -> None:
@@ -39,7 +43,7 @@ def test_a_good_schema_has_no_fault() -> None:
         (faults(), "Correct its name"),
         (faults(table("shop.orders"), table("shop.rest")), "shop.rest WITH cdc = false"),
         (faults(table("shop.orders"), durable=False), "ALTER KEYSPACE shop WITH durable_writes"),
-        (faults(table("shop.orders"), kind="frozen<list<vector<float, 3>>>"), "drop it"),
+        (vectors("frozen<list<vector<float, 3>>>"), "drop it"),
     ],
 )  # fmt: skip
 def test_a_fault_of_the_schema_is_named(found: list[Fault], mend: str) -> None:
@@ -50,13 +54,13 @@ def test_a_fault_of_the_schema_is_named(found: list[Fault], mend: str) -> None:
 
 def test_a_statement_quotes_the_names_that_need_it() -> None:
     row = table("Shop.order", cdc=None)
-    (fault,) = schema_faults([], [row], [], [TableId("Shop", "order")])
+    (fault,) = schema_faults([], [row], [TableId("Shop", "order")])
     assert 'ALTER TABLE "Shop"."order" WITH cdc = true' in fault.mend
 
 
 @pytest.mark.parametrize("kind", ["frozen<vector>", '"vector<float, 3>"', "'vector<'"])
 def test_only_a_vector_is_one(kind: str) -> None:
-    assert faults(table("shop.orders"), kind=kind) == []
+    assert vectors(kind) == []
 
 
 def test_a_table_of_3_11_has_no_read_repair_to_set() -> None:

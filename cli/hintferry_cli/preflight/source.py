@@ -9,7 +9,7 @@ from hintferry.adapters.settings import Migration
 from hintferry.core.checks import Fault, setting_faults
 from hintferry.core.fit import Misfit, Schema, differences, keyspace_misfits, table_misfits
 from hintferry.core.schema import Table, TableId
-from hintferry.core.schema_checks import schema_faults
+from hintferry.core.schema_checks import schema_faults, vector_faults
 from hintferry.core.source import OURS, SourceFacts, SourceNode
 from hintferry_cli.preflight.finding import Finding, Level
 
@@ -67,7 +67,10 @@ def schema_findings(migration: Migration, facts: SourceFacts, live: Schema) -> I
     known = {TableId(row["keyspace_name"], row["table_name"]) for row in facts.tables}
     ours = {MARKERS} & known
     migrated = ours.union(table.id for table in migration.tables)
-    for fault in schema_faults(facts.keyspaces, facts.tables, facts.columns, migrated):
+    faults = list(schema_faults(facts.keyspaces, facts.tables, migrated))
+    if migration.stock_connector:
+        faults += vector_faults(facts.columns)
+    for fault in faults:
         level = Level.FAULT if fault.fatal else Level.ADVICE
         yield Finding(level, fault.what, fault.found, fault.mend)
     for needed, purpose in _PURPOSES.items():
