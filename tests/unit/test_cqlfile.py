@@ -361,6 +361,17 @@ def test_a_type_is_in_the_way_of_the_tables_that_use_it_and_of_no_other(tmp_path
     assert [one.name for one in schema.types_of([trips])["shop"]] == ["span", "trip"]
 
 
+def test_types_are_made_after_those_that_they_use(tmp_path: Path) -> None:
+    """The driver sorts quoted names by the alphabet."""
+    text = """CREATE TYPE shop."Address" (p frozen<"Phone">);
+    CREATE TYPE shop."Order" (at frozen<list<frozen<"Address">>>);
+    CREATE TYPE shop."Phone" (n text);
+    CREATE TABLE shop.t (id int PRIMARY KEY, o frozen<"Order">)"""
+    schema = read(tmp_path, text)
+    made = schema.types_of(schema.tables.values())["shop"]
+    assert [one.name for one in made] == ["Phone", "Address", "Order"]
+
+
 def test_options_are_passed_over_up_to_their_end(tmp_path: Path) -> None:
     text = """CREATE TABLE shop.a (id int PRIMARY KEY)
     WITH ID = 5a1c395e-b41f-11e5-9f22-ba0be0483c18

@@ -45,7 +45,7 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What a piece of CQL defines; user types in the order in which they may be made."""
+    """What a piece of CQL defines; user types in the order of the text."""
 
     tables: dict[TableId, Table] = field(default_factory=dict)
     types: dict[str, tuple[UserType, ...]] = field(default_factory=dict)
@@ -62,10 +62,25 @@ class Schema:
         for table in tables:
             known = {one.name: one for one in self.types.get(table.id.keyspace, ())}
             used.setdefault(table.id.keyspace, set()).update(used_types(table.columns, known))
-        return {
-            keyspace: tuple(one for one in self.types.get(keyspace, ()) if one in chosen)
-            for keyspace, chosen in used.items()
-        }
+        return {keyspace: _in_order(chosen) for keyspace, chosen in used.items()}
+
+
+def _in_order(types: Iterable[UserType]) -> tuple[UserType, ...]:
+    """Return the types, each after those that it uses: neither people nor drivers sort them so."""
+    open_types = {one.name: one for one in sorted(types, key=lambda one: one.name)}
+    made: list[UserType] = []
+
+    def make(name: str) -> None:
+        one = open_types.pop(name, None)
+        if one is not None:
+            for _, cql_type in one.fields:
+                for inner in parse(cql_type).user_types():
+                    make(inner)
+            made.append(one)
+
+    while open_types:
+        make(next(iter(open_types)))
+    return tuple(made)
 
 
 @dataclass(frozen=True, slots=True)
