@@ -14,9 +14,7 @@ Rows = Iterable[Mapping[str, Any]]
 """Rows of a table of `system_schema`, by column name."""
 
 
-def schema_faults(
-    keyspaces: Rows, tables: Rows, migrated: Iterable[TableId]
-) -> Iterator[Fault]:
+def schema_faults(keyspaces: Rows, tables: Rows, migrated: Iterable[TableId]) -> Iterator[Fault]:
     """Yield the faults of the schema, whatever connector captures it."""
     ours = sorted(migrated)
     rows = {_table_of(row): row for row in tables}
