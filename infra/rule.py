@@ -61,7 +61,7 @@ class Rule:
     meaning: str
     action: str
     section: str
-    """the heading of docs/operations.md that says more"""
+    """the heading of docs/how-to/alarms.md that says more"""
     period_s: int = MINUTE_S
     periods: int = 1
     breaches: int = 1
@@ -73,4 +73,4 @@ class Rule:
     @property
     def description(self) -> str:
         """What is read at three in the morning."""
-        return f"{self.meaning} {self.action} docs/operations.md: {self.section}."
+        return f"{self.meaning} {self.action} docs/how-to/alarms.md: {self.section}."

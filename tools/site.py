@@ -1,5 +1,7 @@
 """The site of the documents, in build/site, from the Markdown of the checkout: `make docs`.
 
+The pages that are made of the code (tools/reference.py) are written first.
+
 Pages link to each other across folders, as they lie in the checkout. So they are laid out below
 build/docs in the same places, with nothing else beside them, and mkdocs builds from there.
 """
@@ -9,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools import mermaid, places
+from tools import mermaid, places, reference
 from tools.steps import SetupError, run
 
 LAID_OUT = places.BUILD / "docs"
@@ -31,6 +33,7 @@ def build(laid_out: Path = LAID_OUT, site: Path = SITE) -> None:
 
 
 def main() -> int:
+    reference.write()
     try:
         lay_out()
         build()

@@ -43,7 +43,7 @@ def test_the_examples_of_the_help_and_of_the_documents_are_accepted(
     deployment: Deployment,
 ) -> None:
     text = CliRunner().invoke(app, ["replay", "--help"]).stdout
-    text += (places.ROOT / "docs" / "operations.md").read_text()
+    text += (places.ROOT / "docs" / "how-to" / "replay.md").read_text()
     examples = re.findall(r"^ *hintferry replay *([^#\n]*)", text, re.MULTILINE)
     assert len(examples) == 3 + 4
     for example in examples:
@@ -58,7 +58,7 @@ def test_the_result_shown_in_the_documents_is_what_is_shown() -> None:
         tally.left("stuck")
     view.show(tally, Console(file=out), Console(file=out), dry_run=False)
     shown = "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
-    assert f"```\n{shown}```" in (places.ROOT / "docs" / "operations.md").read_text()
+    assert f"```\n{shown}```" in (places.ROOT / "docs" / "how-to" / "replay.md").read_text()
 
 
 @pytest.mark.parametrize(

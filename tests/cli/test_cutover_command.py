@@ -232,7 +232,8 @@ def test_while_one_record_goes_and_another_comes_the_new_one_is_seen() -> None:
 
 
 def test_the_examples_of_the_help_and_of_the_documents_name_known_options() -> None:
-    text = (places.ROOT / "docs" / "operations.md").read_text()
+    pages = (places.ROOT / "docs" / "how-to").glob("*.md")
+    text = "".join(page.read_text() for page in pages)
     for verb in ("status", "cutover"):
         shown = CliRunner().invoke(app, [verb, "--help"], env={"COLUMNS": "200"}).stdout
         examples = re.findall(rf"hintferry {verb} ([^#\n`]*)", shown + text)

@@ -239,7 +239,8 @@ def test_a_backfill_says_beforehand_what_it_takes() -> None:
 
 
 def test_the_examples_of_the_help_and_of_the_documents_name_known_options() -> None:
-    text = (places.ROOT / "docs" / "operations.md").read_text()
+    pages = (places.ROOT / "docs" / "how-to").glob("*.md")
+    text = "".join(page.read_text() for page in pages)
     for verb in ("verify", "backfill"):
         shown = CliRunner().invoke(app, [verb, "--help"], env={"COLUMNS": "200"}).stdout
         examples = re.findall(rf"^ *hintferry {verb} ([^#\n]*)", shown + text, re.MULTILINE)

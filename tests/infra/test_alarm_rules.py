@@ -151,7 +151,7 @@ def test_whatever_asks_for_attention_on_a_node_is_watched_as_the_guard_has_it() 
 
 
 def headings() -> Iterator[str]:
-    for line in (ROOT / "docs" / "operations.md").read_text().splitlines():
+    for line in (ROOT / "docs" / "how-to" / "alarms.md").read_text().splitlines():
         if line.startswith("#"):
             yield line.lstrip("#").strip()
 
@@ -161,7 +161,7 @@ def test_an_alarm_says_what_to_do_and_where_it_is_told(rule: Rule) -> None:
     assert rule.section in set(headings())
     assert rule.action.endswith(".")
     assert len(rule.description) <= 1024
-    assert f"docs/operations.md: {rule.section}" in rule.description
+    assert f"docs/how-to/alarms.md: {rule.section}" in rule.description
 
 
 def test_queries_are_written_as_metrics_insights_reads_them() -> None:

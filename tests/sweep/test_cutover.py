@@ -89,10 +89,10 @@ def target(bench: Workbench, table: str) -> list[Any]:
 
 def manual() -> list[str]:
     """The commands of the section about cutting over, in order."""
-    text = (places.ROOT / "docs" / "operations.md").read_text()
+    text = (places.ROOT / "docs" / "how-to" / "cut-over.md").read_text()
     section = text.partition("## Cutting over")[2].partition("\n## ")[0]
-    blocks = re.findall(r"^```\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
-    return [line for block in blocks for line in block.splitlines()]
+    blocks = re.findall(r"^ *```\n(.*?)^ *```", section, re.MULTILINE | re.DOTALL)
+    return [line.strip() for block in blocks for line in block.splitlines()]
 
 
 def standing(typed: Typed, table: str) -> dict[str, Any]:

@@ -47,14 +47,18 @@ def init(
         list[str], typer.Option(metavar="HOST", help="A node of the source; may be repeated.")
     ],
     tables: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEYSPACE | KEYSPACE.TABLE]...", help="Which.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[KEYSPACE | KEYSPACE.TABLE]...",
+            help="Tables or whole keyspaces to migrate. Default: all but Cassandra's own.",
+        ),
     ] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Its port for CQL.")] = 9042,
     datacenter: Annotated[
         str, typer.Option(help="The datacenter to read.", show_default="the node's own")
     ] = "",
     tls: Annotated[
-        bool, typer.Option("--tls", help="Its nodes want TLS.", rich_help_panel=_LOGIN)
+        bool, typer.Option("--tls", help="Connect with TLS.", rich_help_panel=_LOGIN)
     ] = False,
     ca_file: Annotated[
         str,
@@ -64,7 +68,7 @@ def init(
             rich_help_panel=_LOGIN,
         ),
     ] = "",
-    auth: Annotated[Auth, typer.Option(help="How it lets us in.", rich_help_panel=_LOGIN)] = (
+    auth: Annotated[Auth, typer.Option(help="How to log in.", rich_help_panel=_LOGIN)] = (
         Auth.NONE
     ),
     secret_arn: Annotated[
@@ -76,7 +80,10 @@ def init(
         ),
     ] = "",
     region: Annotated[
-        str, typer.Option(help="Of Keyspaces.", show_default="that of the AWS tools")
+        str,
+        typer.Option(
+            help="AWS Region of the target Keyspaces.", show_default="that of the AWS tools"
+        ),
     ] = "",
     force: Annotated[bool, typer.Option("--force", help="Overwrite the files.")] = False,
     json: Json = False,

@@ -117,7 +117,7 @@ def _table_text(table: TableId, schema: Schema) -> str:
 
 _HEAD = """\
 # The one file that you edit: the functions, the stacks and the command line all read it.
-# Written by `hintferry init`; docs/operations.md tells all keys.
+# Written by `hintferry init`; docs/reference/migration-toml.md lists all keys.
 
 [source]
 # A few nodes of the datacenter that is read; the rest are found through them.

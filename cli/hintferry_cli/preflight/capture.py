@@ -9,7 +9,7 @@ from hintferry.core.gate import REPORT_HOLDS_S
 from hintferry.core.source import SourceFacts
 from hintferry_cli.preflight.finding import Finding, Level
 
-_INSTALL = "install the connector and the guard there: docs/operations.md#installing"
+_INSTALL = "install the connector and the guard there: docs/how-to/install-on-nodes.md"
 
 
 def capture_findings(

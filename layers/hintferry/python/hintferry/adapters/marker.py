@@ -82,7 +82,7 @@ def _execute(session: CqlSession, text: str, values: list[bytes]) -> list[tuple[
     except InvalidRequest as error:
         raise ConfigurationError(
             f"the {session.side.value} has no table hintferry.markers; create it as"
-            f" docs/operations.md says ({error})"
+            f" docs/how-to/backfill.md says ({error})"
         ) from error
     except Exception as error:
         raise translate(session, error) from error

@@ -2,7 +2,7 @@
 
 A message holds the key and nothing of the row; only a record that could not be decoded is kept
 whole. What a queue message cannot hold lies in the bucket, named by the message. The format is
-described in `docs/operations.md`.
+described in `docs/reference/records.md`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Lambda's event for the replay queue: records out of its messages, and the response back.
 
 A message holds a hint, or the whole record of one that could not be decoded, or names an object of
-the bucket that does. `docs/operations.md` describes the format.
+the bucket that does. `docs/reference/records.md` describes the format.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The replay queue: hints that wait for their time, and parked ones that a person sent back.
 
-The format of a message is that of a parked one with a hint; `docs/operations.md` describes it.
+The format of a message is that of a parked one with a hint; see
+`docs/reference/records.md`.
 """
 
 from __future__ import annotations
