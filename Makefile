@@ -80,8 +80,8 @@ debezium: setup ## another Debezium in the lock, VERSION=3.4.2.Final [LIST=conne
 	@.venv/bin/pytest -q $(if $(LIST),--cassandra 4.1) -m "stack and not soak" tests/capture
 	@.venv/bin/pytest -q tests/node/test_bundle.py
 
-docs: setup ## the site of the documents, in build/site; its links are checked
-	@$(RUN) -m tools.site
+docs: setup ## the pages made of the code, and the site in build/site; its links are checked
+	@$(RUN) -m docs.site
 
 events: setup ## record the files of events/ again, from the real chain
 	@$(RUN) -m sandbox.record

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from docs.site.build import pages
 from tests.cli.test_every_verb import VERBS, examples, parsed
-from tools import places, site
+from tools import places
 
-DOCUMENTS = site.pages()
+DOCUMENTS = pages()
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]*))?\)")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tools import reference
+from docs.site import reference
 
 
 def test_no_page_is_stale() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import site
+from docs.site import build as site
 from tools.steps import SetupError
 
 # What a browser fetches by itself; a link that a person follows is none.

@@ -20,6 +20,7 @@ ROOMS = {
     "tools": "tools",
     "sandbox": "sandbox",
     "bench": "bench",
+    "docs": "docs",
 }
 ARROWS: dict[str, set[str]] = {
     "hintferry": set(),
@@ -31,6 +32,7 @@ ARROWS: dict[str, set[str]] = {
     "infra": {"hintferry", "node", "tools"},
     "sandbox": {"hintferry", "hintferry_cli", "infra", "keyspaces_local", "node", "tools"},
     "bench": {"hintferry", "hintferry_cli", "infra", "sandbox", "tools"},
+    "docs": {"hintferry", "hintferry_cli", "infra", "node", "tools"},
 }
 
 

@@ -1,18 +1,15 @@
-"""The site of the documents, in build/site, from the Markdown of the checkout: `make docs`.
-
-The pages that are made of the code (tools/reference.py) are written first.
+"""Build the site in build/site from the Markdown of the checkout.
 
 Pages link to each other across folders, as they lie in the checkout. So they are laid out below
 build/docs in the same places, with nothing else beside them, and mkdocs builds from there.
 """
 
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools import mermaid, places, reference
-from tools.steps import SetupError, run
+from tools import mermaid, places
+from tools.steps import run
 
 LAID_OUT = places.BUILD / "docs"
 SITE = places.BUILD / "site"
@@ -32,18 +29,6 @@ def build(laid_out: Path = LAID_OUT, site: Path = SITE) -> None:
     run(command, {"NO_MKDOCS_2_WARNING": "1", "LAID_OUT": str(laid_out)})
 
 
-def main() -> int:
-    reference.write()
-    try:
-        lay_out()
-        build()
-    except SetupError as error:
-        print(f"docs: {error}", file=sys.stderr)
-        return 1
-    print(f"{SITE / 'index.html'} (search needs a server: python3 -m http.server -d {SITE})")
-    return 0
-
-
 def lay_out(home: Path = LAID_OUT) -> None:
     """Copy the pages, and what they show, into `home`."""
     shutil.rmtree(home, ignore_errors=True)
@@ -58,7 +43,3 @@ def _shown() -> Iterator[Path]:
     yield places.ROOT / "LICENSE"
     yield from pages()
     yield from (one for one in (places.ROOT / "docs").rglob("*") if one.suffix in _SHOWN)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
