@@ -22,6 +22,7 @@ demo: setup ## the whole chain under load, and the verdict; ARGS="--seconds N --
 check: setup ## lint, types and the fast tests
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
+	@.venv/bin/rumdl check .
 	@.venv/bin/mypy
 	@.venv/bin/pytest -q -n 2 -m "not stack and not slow"
 
