@@ -14,7 +14,8 @@ from hintferry_cli.cost.command import HELP as COST_HELP
 from hintferry_cli.cost.command import cost
 from hintferry_cli.cutover.command import HELP as CUTOVER_HELP
 from hintferry_cli.cutover.command import cutover
-from hintferry_cli.failures import Settings, Status, unexpected
+from hintferry_cli.exits import INTERRUPTED, Status
+from hintferry_cli.failures import Settings, unexpected
 from hintferry_cli.init.command import HELP as INIT_HELP
 from hintferry_cli.init.command import init
 from hintferry_cli.preflight.command import HELP as PREFLIGHT_HELP
@@ -29,8 +30,6 @@ from hintferry_cli.status.command import status
 from hintferry_cli.sweep.command import BACKFILL_HELP, VERIFY_HELP, backfill, verify
 
 ENDS_WITHIN_S = 8.0
-INTERRUPTED = 130
-"""The exit status that shells give to Ctrl-C."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -95,4 +94,4 @@ def main() -> None:
         if "--debug" in sys.argv:
             raise
         print(f"hintferry: {unexpected(error)}", file=sys.stderr)
-        sys.exit(Status.FAILED)
+        sys.exit(Status.UNFINISHED)

@@ -1,4 +1,4 @@
-"""Exit statuses, and errors told in one sentence that says what to do."""
+"""Errors, told in one sentence that says what to do."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import IntEnum
 
 import typer
 from botocore.exceptions import (
@@ -18,16 +17,7 @@ from botocore.exceptions import (
 )
 
 from hintferry.core.errors import HintferryError, UnknownTable, Unreachable
-
-
-class Status(IntEnum):
-    """What the command exits with."""
-
-    DONE = 0
-    FAILED = 1
-    """Something was left undone; run it again."""
-    UNUSABLE = 2
-    """The call or the configuration is wrong; nothing was done."""
+from hintferry_cli.exits import refuses_login, status_of_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +36,7 @@ def told_plainly(settings: Settings) -> Iterator[None]:
         if settings.debug:
             raise
         print(f"hintferry: {sentence(error)}", file=sys.stderr)
-        raise typer.Exit(Status.UNUSABLE) from None
+        raise typer.Exit(status_of_error(error)) from None
 
 
 def sentence(error: Exception) -> str:
@@ -71,7 +61,7 @@ def _look(said: str) -> str:
     """Where to look when a side lets nobody in."""
     if "no aws credentials" in said:
         return "set AWS_PROFILE, or log in"
-    if any(word in said for word in ("authenticat", "credential", "password", "token")):
+    if refuses_login(said):
         return "look at the login"
     return "look at its address and port, and at the network in between"
 

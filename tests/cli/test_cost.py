@@ -167,7 +167,7 @@ def test_a_source_that_does_not_answer_is_told(
     monkeypatch.setattr(inspection, "table", away)
     result = run("cost", "--config", str(config))
     assert (result.exit_code, result.stderr) == (
-        2,
+        3,
         f"hintferry: source: cannot connect; {LOOK}\n",
     )
     assert inspection.closed

@@ -15,6 +15,7 @@ import typer
 from typer.testing import CliRunner
 
 from hintferry_cli.app import app
+from hintferry_cli.exits import Status
 from tools import places
 
 COMMAND: Any = typer.main.get_command(app)
@@ -44,6 +45,11 @@ def test_the_help_has_examples_that_are_accepted_and_the_exit_statuses(verb: str
     for example in found:
         assert parsed(example) == verb, example
     assert "Exit status: 0" in text
+    # The same numbers for every verb; only `size` asks nobody.
+    numbers = re.findall(r"(?:Exit status: |; )(\d) ", text)
+    assert numbers == sorted(numbers)
+    assert set(numbers) <= {str(one.value) for one in Status}
+    assert {"2", "3"} - set(numbers) == ({"3"} if verb == "size" else set())
 
 
 @pytest.mark.parametrize("verb", sorted(VERBS))

@@ -186,7 +186,7 @@ def test_a_source_that_does_not_answer_is_told_in_one_sentence(
 ) -> None:
     inspection = answering(monkeypatch, Unreachable(Side.SOURCE, "cannot connect: refused"))
     result = run(*init(tmp_path))
-    assert (result.exit_code, inspection.closed) == (2, True)
+    assert (result.exit_code, inspection.closed) == (3, True)
     assert result.stderr == f"hintferry: source: cannot connect: refused; {LOOK}\n"
 
 

@@ -29,7 +29,7 @@ from hintferry.core.source import KeyspaceText, SourceFacts, SourceNode
 from hintferry.testing.cutover import ScriptedSurroundings
 from hintferry.testing.inspection import GOOD_SETTINGS, ScriptedInspection, ScriptedTarget, facts_of
 from hintferry.wiring import command
-from hintferry_cli.failures import Status
+from hintferry_cli.exits import Status
 from hintferry_cli.preflight import view
 from hintferry_cli.preflight.finding import Finding, Level
 from tests.cli.sources import LOOK, TEXT, Rows, answering, run, scan_of
@@ -98,7 +98,7 @@ def test_a_table_that_is_shown_masked_is_a_fault_with_the_grant(
     assert status == 1
     assert [one["mend"] for one in findings if one["level"] == "fault"] == [grant]
     status, findings = found(config, "--only", "target")
-    assert (status, [one["level"] for one in findings]) == (2, ["unknown"])
+    assert (status, [one["level"] for one in findings]) == (3, ["unknown"])
 
 
 def changed(facts: SourceFacts, kind: str, name: str, **values: Any) -> SourceFacts:
@@ -182,7 +182,7 @@ def test_each_finding_of_the_source_comes_with_its_mend(
 ) -> None:
     settled(monkeypatch, facts)
     status, findings = found(config, "--only", "source")
-    expected = {"fault": 1, "unknown": 2}.get(level, 0)
+    expected = {"fault": 1, "unknown": 3}.get(level, 0)
     told = [one for one in findings if what in one["what"] and one["where"].endswith(where)]
     assert len(told) == 1, findings
     assert (told[0]["level"], mend in told[0]["mend"]) == (level, True), told
@@ -340,7 +340,7 @@ def test_what_cannot_be_looked_at_is_told_and_is_no_fault(
 
     monkeypatch.setattr(around, "reports", refused)
     status, findings = found(config)
-    assert status == 2
+    assert status == 3
     unseen = [one for one in findings if one["level"] == "unknown"]
     assert [one["where"] for one in unseen] == ["capture", "target"]
     assert "AWS_PROFILE" in unseen[0]["what"]
@@ -353,7 +353,7 @@ def test_a_source_that_does_not_answer_ends_the_look(
     settled(monkeypatch, Unreachable(Side.SOURCE, "cannot connect: refused"))
     status, findings = found(config)
     (one,) = findings
-    assert (status, one["where"], one["what"]) == (2, "source", "cannot connect: refused")
+    assert (status, one["where"], one["what"]) == (3, "source", "cannot connect: refused")
     assert one["mend"] == LOOK
 
 
@@ -376,7 +376,7 @@ FINDINGS = [
 def shown(is_terminal: bool) -> str:
     out = StringIO()
     console = Console(file=out, force_terminal=is_terminal, width=80)
-    view.show(FINDINGS, Status.FAILED, console)
+    view.show(FINDINGS, Status.NEGATIVE, console)
     return out.getvalue()
 
 
@@ -399,7 +399,7 @@ def test_findings_of_one_kind_are_one_with_a_list() -> None:
         Finding(Level.ADVICE, "shop.b", "is an index", "do without"),
         *(Finding(Level.FAULT, one, "cdc = false", f"ALTER {one} WITH ...") for one in tables),
     ]
-    view.show(findings, Status.FAILED, Console(file=out, width=80))
+    view.show(findings, Status.NEGATIVE, Console(file=out, width=80))
     assert out.getvalue().splitlines() == [
         "FAULT in 40 places: cdc = false",
         f"  {', '.join(tables)}",
@@ -410,7 +410,7 @@ def test_findings_of_one_kind_are_one_with_a_list() -> None:
         "  do without",
         "not fit: FAULT 1, advice 1",
     ]
-    assert len(json.loads(view.as_json(findings, Status.FAILED))["findings"]) == 42
+    assert len(json.loads(view.as_json(findings, Status.NEGATIVE))["findings"]) == 42
 
 
 def test_colours_are_for_terminals_that_want_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,7 +123,7 @@ def test_an_object_stays_where_one_record_of_it_was_not_sent(
     put(deployment, *(record(offset) for offset in range(15)))
     refuse(monkeypatch, "SendMessageBatch", after=1)
     result = deployment.run("--json")
-    assert result.exit_code == 1
+    assert result.exit_code == 4
     assert json.loads(result.stdout)["total"] == {"sent": 10, "left": 0, "failed": 5}
     assert len(objects(deployment)) == 1
 
@@ -134,7 +134,7 @@ def test_a_run_that_died_before_the_object_was_deleted_is_made_good(
     put(deployment, record(1))
     with monkeypatch.context() as dying:
         refuse(dying, "DeleteObject")
-        assert deployment.run().exit_code == 1
+        assert deployment.run().exit_code == 4
     assert deployment.run().exit_code == 0
     assert objects(deployment) == []
     assert [one.offset for one in opened(deployment)] == [1, 1]
@@ -147,7 +147,7 @@ def test_an_object_that_the_service_did_not_write_is_named_and_stays(
     odd = put(deployment, record(1)) + "-odd"
     deployment.s3.put_object(Bucket=deployment.bucket, Key=odd, Body=body)
     result = deployment.run()
-    assert result.exit_code == 1
+    assert result.exit_code == 4
     assert odd in result.stderr
     assert objects(deployment) == [odd]
     assert len(deployment.taken(deployment.replay_url)) == 1

@@ -142,7 +142,7 @@ def test_what_the_replay_queue_does_not_take_stays_parked(
     body = deployment.park()
     refuse(monkeypatch, "SendMessageBatch")
     result = deployment.run("--json")
-    assert result.exit_code == 1
+    assert result.exit_code == 4
     answer = json.loads(result.stdout)
     assert answer["total"] == {"sent": 0, "left": 0, "failed": 1}
     assert "out of order" in next(iter(answer["errors"]))
@@ -156,7 +156,7 @@ def test_a_message_is_deleted_only_after_it_was_sent(
     body = deployment.park()
     refuse(monkeypatch, "DeleteMessageBatch")
     result = deployment.run()
-    assert result.exit_code == 1
+    assert result.exit_code == 4
     assert "sent, but not deleted" in result.stderr
     assert deployment.taken(deployment.replay_url) == [body]
     assert deployment.taken(deployment.parked_url) == [body]
@@ -169,7 +169,7 @@ def test_a_fault_on_the_way_ends_the_run_and_leaves_the_rest_visible(
         deployment.park(reason="stuck")
     refuse(monkeypatch, "ReceiveMessage", after=2)
     result = deployment.run("--reason", "schema")
-    assert result.exit_code == 1
+    assert result.exit_code == 4
     assert "run it again" in result.stderr
     assert "Traceback" not in result.output
     monkeypatch.undo()
@@ -182,7 +182,7 @@ def test_a_run_that_takes_too_long_ends_and_says_so(
     deployment.park()
     monkeypatch.setattr(command, "LONGEST_S", -1.0)
     result = deployment.run()
-    assert result.exit_code == 1
+    assert result.exit_code == 4
     assert "run it again" in result.stderr
     assert len(deployment.taken(deployment.parked_url)) == 1
 

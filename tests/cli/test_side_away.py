@@ -109,7 +109,7 @@ def test_without_the_source_no_fence_is_set(
     json_too: list[str], tmp_path: Path, target: list[TableId]
 ) -> None:
     result = run(tmp_path, "cutover", "shop.orders", "--writes-stopped", "now", *json_too)
-    assert result.exit_code == 2, result.output
+    assert result.exit_code == 3, result.output
     assert result.stderr.startswith("hintferry: source: cannot connect: ")
     assert "look at its address and port" in result.stderr
     assert (result.stdout, target) == ("", [])
@@ -118,5 +118,5 @@ def test_without_the_source_no_fence_is_set(
 def test_without_the_target_no_fence_is_judged(tmp_path: Path) -> None:
     for undo in ([], ["--undo", "--yes"]):
         result = run(tmp_path, "cutover", "shop.orders", *undo)
-        assert (result.exit_code, result.stdout) == (2, "")
+        assert (result.exit_code, result.stdout) == (3, "")
         assert "cannot connect" in result.stderr

@@ -75,7 +75,7 @@ def test_a_side_that_is_away_is_told_in_one_sentence(
     )
     call = ["verify", "shop.orders", "--config", str(config), "--bookmarks", str(tmp_path / "b")]
     result = CliRunner().invoke(app, call)
-    assert result.exit_code == 2
+    assert result.exit_code == 3
     assert "cannot connect" in result.stderr
     assert "Traceback" not in result.output
 

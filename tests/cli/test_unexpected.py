@@ -68,7 +68,7 @@ def test_what_nobody_foresaw_is_told_in_a_sentence(
     with pytest.raises(SystemExit) as ended:
         broken(error, monkeypatch, "cost", "--config", str(config))
     told = capsys.readouterr()
-    assert (ended.value.code, told.out) == (1, "")
+    assert (ended.value.code, told.out) == (4, "")
     (line,) = told.err.splitlines()
     assert line.startswith(f"hintferry: {says}")
     with pytest.raises(type(error)):

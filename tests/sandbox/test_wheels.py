@@ -125,11 +125,11 @@ def test_what_asks_a_cluster_says_that_it_is_not_there(operator: Path, tmp_path:
     """`init` and `cost` go as far as connecting: all that they import is there."""
     source = ("--contact-point", "127.0.0.1", "--port", "1", "--region", "eu-west-1")
     done = called(operator / "hintferry", "init", "shop", *source, cwd=tmp_path)
-    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done
+    assert (done.returncode, len(done.stderr.splitlines())) == (3, 1), done
     (tmp_path / "schema.cql").write_bytes((places.ROOT / "schema.cql").read_bytes())
     (tmp_path / "migration.toml").write_bytes((places.ROOT / "migration.toml").read_bytes())
     done = called(operator / "hintferry", "cost", cwd=tmp_path)
-    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done
+    assert (done.returncode, len(done.stderr.splitlines())) == (3, 1), done
 
 
 def test_the_types_of_both_are_seen(operator: Path, tester: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from hintferry.sample import sample
 from hintferry.wiring import command
 from hintferry_cli.cost import view
 from hintferry_cli.cost.figures import TableCost, table_cost
+from hintferry_cli.exits import statuses
 from hintferry_cli.failures import Settings, told_plainly
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.tables import table_id
@@ -28,8 +29,7 @@ HELP = "\n\n".join(
         "[bold]Examples[/bold]",
         "  hintferry cost",
         "  hintferry cost shop.orders --json",
-        "Exit status: 0 the figures are given, 2 the call or the configuration is wrong, or the"
-        " source did not answer.",
+        statuses("the figures are given"),
     )
 )
 

@@ -15,7 +15,8 @@ from hintferry.core.gate import downtime
 from hintferry.core.limits import CUT_OVER_WAIT_S
 from hintferry.cutover import Gatekeeper
 from hintferry_cli.cutover.undo import undone
-from hintferry_cli.failures import Settings, Status, told_plainly
+from hintferry_cli.exits import Status, Unfinished, statuses
+from hintferry_cli.failures import Settings, told_plainly
 from hintferry_cli.gate import options, view
 from hintferry_cli.gate.view import Look, Standing
 from hintferry_cli.options import CONFIG, Config, Json
@@ -38,8 +39,11 @@ HELP = "\n\n".join(
         "  hintferry cutover shop.orders --writes-stopped 2026-11-26T14:03:20Z --json",
         "  hintferry cutover shop.orders --undo",
         "  hintferry cutover shop.orders --undo --yes",
-        "Exit status: 0 it is cut over (or taken back), 1 the gate is shut and nothing was done,"
-        " 2 the call or the configuration is wrong.",
+        statuses(
+            "it is cut over (or taken back)",
+            negative="the gate is shut, and nothing was done",
+            unfinished="the fence may be set, and is not waited out: run it again, or with --undo",
+        ),
     )
 )
 
@@ -79,7 +83,7 @@ def cutover(
             look = _cut_over(keeper, errors)
     _tell(look, out, json=json)
     if look.standing is not Standing.CUT_OVER:
-        raise typer.Exit(Status.FAILED)
+        raise typer.Exit(Status.NEGATIVE if look.fence is None else Status.UNFINISHED)
 
 
 def _cut_over(keeper: Gatekeeper, errors: Console) -> Look:
@@ -92,6 +96,7 @@ def _cut_over(keeper: Gatekeeper, errors: Console) -> Look:
         # The last run may have ended before all of it was waited out, or written down.
         steps = keeper.hand_over() if look.fence is None else keeper.wait_out(look.fence)
         _count_down(steps, "nothing older than the fence can write in", errors)
+        return view.look_at(keeper)
     except KeyboardInterrupt:
         left = view.look_at(keeper).fence_left_s
         _say(
@@ -101,10 +106,11 @@ def _cut_over(keeper: Gatekeeper, errors: Console) -> Look:
         )
         raise
     except SideFault as error:
-        raise ConfigurationError(
+        raise Unfinished(
             f"the fence may be set, but was not waited out: run it again, or with --undo ({error})"
         ) from error
-    return view.look_at(keeper)
+    except ConfigurationError as error:
+        raise Unfinished(str(error)) from error
 
 
 def _watched(keeper: Gatekeeper, errors: Console) -> Look:
@@ -139,8 +145,10 @@ def _tell(look: Look, out: Console, *, json: bool) -> None:
     if look.standing is Standing.CUT_OVER:
         took = "" if downtime_s is None else f" Downtime until then: {span(downtime_s)}."
         _say(out, f"Nothing of Hintferry's writes it any more.{took} Let the application write.")
-    else:
+    elif look.fence is None:
         _say(out, "Nothing was done.")
+    else:
+        _say(out, "The fence is set, and not waited out: run this again, or with --undo.")
 
 
 def _tell_undone(table: str, out: Console, *, json: bool) -> None:

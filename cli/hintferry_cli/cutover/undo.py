@@ -8,12 +8,13 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from hintferry.core.errors import ConfigurationError
+from hintferry.core.errors import ConfigurationError, SideFault
 from hintferry.core.facts import Fence
 from hintferry.core.limits import UNDO_WAIT_S
 from hintferry.core.schema import TableId
 from hintferry.cutover import Gatekeeper
 from hintferry.ports import LateWrites
+from hintferry_cli.exits import Unfinished
 
 _UNSEEN = "Deletes cannot be seen this way"
 
@@ -30,9 +31,16 @@ def undone(keeper: Gatekeeper, writes: LateWrites, errors: Console, *, yes: bool
         typed = typer.prompt("To take the fence away type the table's name", err=True)
         if typed.strip() != str(table):
             raise ConfigurationError(f"that is not {table}: nothing was changed")
-    with errors.status("") as shown:
-        for left in keeper.take_back():
-            shown.update(f"workers may go by the fence for {left:.0f} s more")
+    try:
+        with errors.status("") as shown:
+            for left in keeper.take_back():
+                shown.update(f"workers may go by the fence for {left:.0f} s more")
+    except SideFault as error:
+        raise Unfinished(
+            f"the fence may be gone, but was not waited out: look with `hintferry status {table}`;"
+            f" while it stands, run this again; once it is gone, wait {UNDO_WAIT_S:.0f} s and"
+            f" verify ({error})"
+        ) from error
 
 
 def _found(table: TableId, fence: Fence, writes: LateWrites, errors: Console) -> str:

@@ -67,6 +67,11 @@ class Look:
         return 0.0 if self.fence is None else fence_left_s(self.fence, self.now)
 
     @property
+    def is_seen(self) -> bool:
+        """False where a side did not answer: then only what needs neither side was looked at."""
+        return self.fence is not None or self.facts is not None
+
+    @property
     def standing(self) -> Standing:
         """Where it stands on its way."""
         if self.fence is not None:

@@ -12,6 +12,7 @@ from hintferry.adapters.cqlfile import schema_of
 from hintferry.adapters.source_settings import Auth, source_settings
 from hintferry.core.errors import ConfigurationError
 from hintferry.wiring import command
+from hintferry_cli.exits import statuses
 from hintferry_cli.failures import Settings, told_plainly
 from hintferry_cli.init.files import (
     chosen_tables,
@@ -35,8 +36,7 @@ HELP = "\n\n".join(
         "  hintferry init shop --contact-point 10.0.1.11 --datacenter dc1 --force --json",
         "  hintferry init --contact-point 10.0.1.11 --tls --auth password --secret-arn"
         " arn:aws:secretsmanager:eu-west-1:123456789012:secret:cassandra-AbCdEf",
-        "Exit status: 0 both files are written, 2 the call is wrong or the source did not answer,"
-        " and nothing was written.",
+        statuses("both files are written"),
     )
 )
 

@@ -10,7 +10,8 @@ from rich.console import Console
 from hintferry.adapters.clock import WallClock
 from hintferry.adapters.settings import Migration, migration_from
 from hintferry.wiring import command
-from hintferry_cli.failures import Settings, Status, told_plainly
+from hintferry_cli.exits import Status, statuses
+from hintferry_cli.failures import Settings, told_plainly
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.preflight import view
 from hintferry_cli.preflight.finding import Finding, status_of
@@ -26,8 +27,11 @@ HELP = "\n\n".join(
         "  hintferry preflight --only source",
         "  hintferry preflight --only capture --only target",
         "  hintferry preflight --json",
-        "Exit status: 0 fit, 1 there is a fault, 2 something could not be looked at, or the call or"
-        " the configuration is wrong.",
+        statuses(
+            "fit",
+            negative="there is a fault",
+            unavailable="no fault was seen, but something could not be looked at",
+        ),
     )
 )
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from hintferry_cli.failures import Status, sentence
+from hintferry_cli.exits import Status
+from hintferry_cli.failures import sentence
 
 
 class Level(Enum):
@@ -64,8 +65,8 @@ def status_of(findings: Iterable[Finding]) -> Status:
     """A fault outweighs what could not be seen."""
     levels = {finding.level for finding in findings}
     if Level.FAULT in levels:
-        return Status.FAILED
-    return Status.UNUSABLE if Level.UNKNOWN in levels else Status.DONE
+        return Status.NEGATIVE
+    return Status.UNAVAILABLE if Level.UNKNOWN in levels else Status.DONE
 
 
 def from_error(level: Level, where: str, error: Exception) -> Finding:

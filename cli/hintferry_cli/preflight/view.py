@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.text import Text
 
-from hintferry_cli.failures import Status
+from hintferry_cli.exits import Status
 from hintferry_cli.preflight.finding import Finding, Kind, Level, by_kind
 
 _STYLES = {
@@ -20,8 +20,8 @@ _STYLES = {
 }
 _FIT = {
     Status.DONE: ("fit", "bold green"),
-    Status.FAILED: ("not fit", "bold red"),
-    Status.UNUSABLE: ("not seen in full", "bold yellow"),
+    Status.NEGATIVE: ("not fit", "bold red"),
+    Status.UNAVAILABLE: ("not seen in full", "bold yellow"),
 }
 
 

@@ -12,7 +12,8 @@ import typer
 from rich.console import Console
 
 from hintferry.adapters.settings import Queues
-from hintferry_cli.failures import Settings, Status, told_plainly
+from hintferry_cli.exits import Status, statuses
+from hintferry_cli.failures import Settings, told_plainly
 from hintferry_cli.options import Json
 from hintferry_cli.places import place, places
 from hintferry_cli.replay import view
@@ -36,8 +37,10 @@ HELP = "\n\n".join(
         "  hintferry replay --dry-run",
         "  hintferry replay --table shop.orders --reason schema",
         "  hintferry replay --rate 50 --json",
-        "Exit status: 0 all that was meant is sent, 1 something failed or is unfinished,"
-        " 2 the call or the configuration is wrong and nothing was done.",
+        statuses(
+            "all that was meant is sent",
+            unfinished="something is left where it was: the result says what; run it again",
+        ),
     )
 )
 
@@ -73,7 +76,7 @@ def replay(
     else:
         view.show(run.tally, out, errors, dry_run=dry_run)
     if run.tally.total.failed or run.tally.unfinished:
-        raise typer.Exit(Status.FAILED)
+        raise typer.Exit(Status.UNFINISHED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from hintferry.adapters.settings import Migration, migration_from
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.fit import Schema
 from hintferry.wiring import command
-from hintferry_cli.failures import Settings, Status, told_plainly
+from hintferry_cli.exits import Status, statuses
+from hintferry_cli.failures import Settings, told_plainly
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.schema.mirror import mirror_of
 
@@ -25,8 +26,7 @@ HELP = "\n\n".join(
         "  hintferry schema > keyspaces.cql",
         "  hintferry schema --from-source --json",
         "  hintferry schema --kms-key arn:aws:kms:eu-west-1:123456789012:key/my-key",
-        "Exit status: 0 every table can be migrated, 1 one of them cannot be as it is, 2 the call"
-        " or the configuration is wrong, or the source did not answer.",
+        statuses("every table can be migrated", negative="one of them cannot be as it is"),
     )
 )
 
@@ -56,7 +56,7 @@ def schema(
         for misfit in mirror.misfits:
             typer.echo(f"{'FAULT' if misfit.fatal else 'choose'}: {misfit}", err=True)
     if not mirror.is_complete:
-        raise typer.Exit(Status.FAILED)
+        raise typer.Exit(Status.NEGATIVE)
 
 
 def _live(migration: Migration) -> Schema:

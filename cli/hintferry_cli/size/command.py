@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from hintferry_cli.exits import statuses
 from hintferry_cli.size.arithmetic import Need, Node, need
 
 HELP = "\n\n".join(
@@ -19,7 +20,7 @@ HELP = "\n\n".join(
         "[bold]Examples[/bold]",
         "  hintferry size --writes-per-second 3000 --row-bytes 400 --outage-hours 6",
         "  hintferry size --writes-per-second 3000 --row-bytes 400 --outage-hours 6 --json",
-        "Exit status: 0 it is told, 2 the call is wrong.",
+        statuses("the figures are given", unavailable=""),
     )
 )
 

@@ -20,7 +20,8 @@ from hintferry.core.offset import Offsets
 from hintferry.core.schema import TableId
 from hintferry.cutover import LOOK_EVERY_S, Gatekeeper
 from hintferry.wiring.command import Seat
-from hintferry_cli.failures import Settings, Status, sentence, told_plainly
+from hintferry_cli.exits import Status, statuses
+from hintferry_cli.failures import Settings, sentence, told_plainly
 from hintferry_cli.gate import clocks, options, view
 from hintferry_cli.gate.view import Look, Standing
 from hintferry_cli.options import CONFIG, Config, Json
@@ -42,9 +43,11 @@ HELP = "\n\n".join(
         "  hintferry status shop.orders --watch",
         "  hintferry status shop.orders --writes-stopped now --writers-at-quorum --json",
         "  hintferry status --html migration.html",
-        "Exit status: 0 nothing is in the way of any of them but the writers and the time that"
-        " things take, 1 something is, or a fence is not waited out yet, 2 the call or the"
-        " configuration is wrong.",
+        statuses(
+            "nothing is in the way of any of them but the writers and the time that things take",
+            negative="something is, or a fence is not waited out yet",
+            unavailable="nothing else is, but a side or AWS did not answer: try again",
+        ),
     )
 )
 
@@ -80,8 +83,23 @@ def status(
                 looks = _watched(keepers, looks, Console(stderr=True))
             times = clocks.as_tree(ours, seat.figures)
     _tell(looks, times, html, json=json)
-    if any(look.standing in (Standing.SHUT, Standing.FENCED) for look in looks):
-        raise typer.Exit(Status.FAILED)
+    ended = _ended(looks)
+    if ended is not Status.DONE:
+        raise typer.Exit(ended)
+
+
+def _ended(looks: Sequence[Look]) -> Status:
+    """Return the worst of all: what is in the way outweighs what could not be seen."""
+    if any(map(_is_in_the_way, looks)):
+        return Status.NEGATIVE
+    return Status.DONE if all(look.is_seen for look in looks) else Status.UNAVAILABLE
+
+
+def _is_in_the_way(look: Look) -> bool:
+    if look.is_seen:
+        return look.standing in (Standing.SHUT, Standing.FENCED)
+    # The first says that a side is away.
+    return any(one.state is State.FAILS for one in look.conditions[1:])
 
 
 def _tables(migration: Migration, table: str) -> list[TableId]:

@@ -17,7 +17,8 @@ from hintferry.core.gate import PASSES_OF_S
 from hintferry.core.passes import Pass, Verb, refusal, unfenced
 from hintferry.task import Task
 from hintferry.wiring import sweep
-from hintferry_cli.failures import Settings, Status, told_plainly
+from hintferry_cli.exits import Status, statuses
+from hintferry_cli.failures import Settings, told_plainly
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.places import place, places
 from hintferry_cli.sweep import bookmark, view
@@ -35,6 +36,8 @@ _RESUME = (
     " finished, or one with other options, begins anew."
 )
 
+_UNFINISHED = "the pass is not finished, or not recorded: run it again to go on"
+
 VERIFY_HELP = "\n\n".join(
     (
         "Compare a table completely, and with --repair mend what differs.",
@@ -49,8 +52,7 @@ VERIFY_HELP = "\n\n".join(
         "  hintferry verify shop.orders --repair --yes",
         "  hintferry verify shop.orders --consistency all --json",
         "  hintferry verify shop.orders --report reports",
-        "Exit status: 0 all is equal, 1 something is not, or is unfinished, 2 the call or the"
-        " configuration is wrong and nothing was done.",
+        statuses("all is equal", negative="something was not", unfinished=_UNFINISHED),
     )
 )
 
@@ -63,8 +65,11 @@ BACKFILL_HELP = "\n\n".join(
         "[bold]Examples[/bold]",
         "  hintferry backfill shop.orders",
         "  hintferry backfill shop.orders --processes 8 --json",
-        "Exit status: 0 all is written, 1 something is parked, or is unfinished, 2 the call or the"
-        " configuration is wrong and nothing was done.",
+        statuses(
+            "all is written",
+            negative="something is parked, or could not be read",
+            unfinished=_UNFINISHED,
+        ),
     )
 )
 
@@ -204,12 +209,33 @@ def _finish(run: Run, report: Path | None, *, json: bool) -> None:
     if report is not None:
         report_files.write(report, run)
     is_recorded = not state.unfinished and _recorded(run, errors)
-    if not is_recorded or not state.sums.is_clean:
-        raise typer.Exit(Status.FAILED)
+    ended = _ended(state, is_recorded=is_recorded)
+    if ended is not Status.DONE:
+        raise typer.Exit(ended)
+
+
+def _ended(state: State, *, is_recorded: bool) -> Status:
+    if state.is_refused and not state.keys:
+        return Status.UNUSABLE
+    if not is_recorded:
+        return Status.UNFINISHED
+    return Status.DONE if state.sums.is_clean else Status.NEGATIVE
 
 
 def _recorded(run: Run, errors: Console) -> bool:
-    """Whether the finished pass was entered where the gate of cut-over looks for it."""
+    """Return whether the finished pass was entered where the gate of cut-over looks for it."""
+    try:
+        broken = _entered(run)
+    except HintferryError as error:
+        view.say(errors, f"the pass was not recorded: {error}; run it again")
+        return False
+    if broken is not None:
+        view.say(errors, f"this pass does not count for a cut-over: {broken}")
+    return True
+
+
+def _entered(run: Run) -> str | None:
+    """Enter the pass; return why it does not count for a cut-over, if it does not."""
     task, mark, sums = run.order.task, run.bookmark, run.state.sums
     sweeper = sweep.sweeper(migration_from(run.order.config), task.table)
     one = Pass(
@@ -224,12 +250,6 @@ def _recorded(run: Run, errors: Console) -> bool:
     )
     try:
         sweeper.passes().enter(one)
-        broken = void(mark.proof, sweeper.witness())
-    except HintferryError as error:
-        view.say(errors, f"the pass was not recorded: {error}; run it again")
-        return False
+        return void(mark.proof, sweeper.witness())
     finally:
         sweeper.close()
-    if broken is not None:
-        view.say(errors, f"this pass does not count for a cut-over: {broken}")
-    return True

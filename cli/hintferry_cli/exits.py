@@ -1,0 +1,94 @@
+"""What every verb exits with: the same number for the same end."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+)
+from botocore.exceptions import ConnectionError as AwsConnectionError
+
+from hintferry.core.errors import (
+    HintferryError,
+    Masked,
+    Overwhelmed,
+    SideFault,
+    Unreachable,
+)
+
+INTERRUPTED = 130
+"""The exit status that shells give to Ctrl-C."""
+
+
+class Status(IntEnum):
+    """How a verb ended, by what its caller does next."""
+
+    DONE = 0
+    """All of it is done, and the answer is yes."""
+
+    NEGATIVE = 1
+    """All of it was looked at, and the answer is no: read which, and why."""
+
+    UNUSABLE = 2
+    """The call or the configuration is wrong, and nothing was done: correct it."""
+
+    UNAVAILABLE = 3
+    """A side or AWS did not answer, and nothing was done: try again."""
+
+    UNFINISHED = 4
+    """Something was changed, and not all of it: the message says how to go on."""
+
+
+class Unfinished(HintferryError):
+    """Something was changed, and not all of it; the text says how to go on."""
+
+
+def statuses(
+    done: str,
+    *,
+    negative: str = "",
+    unavailable: str = "a side or AWS did not answer, and nothing was done: try again",
+    unfinished: str = "",
+) -> str:
+    """Return the sentence of a verb's help that lists how it can end."""
+    meanings = {
+        Status.DONE: done,
+        Status.NEGATIVE: negative,
+        Status.UNUSABLE: "the call or the configuration is wrong, and nothing was done",
+        Status.UNAVAILABLE: unavailable,
+        Status.UNFINISHED: unfinished,
+    }
+    told = [f"{status.value} {meaning}" for status, meaning in meanings.items() if meaning]
+    return f"Exit status: {'; '.join(told)}."
+
+
+def status_of_error(error: HintferryError | BotoCoreError | ClientError) -> Status:
+    """Return what a verb ends with that this error ended."""
+    if isinstance(error, Unfinished):
+        return Status.UNFINISHED
+    return Status.UNAVAILABLE if _comes_back(error) else Status.UNUSABLE
+
+
+def _comes_back(error: Exception) -> bool:
+    """Return whether the same call may succeed later, with nothing changed by the caller."""
+    if isinstance(error, ClientError):
+        code, answer = error.response["Error"].get("Code", ""), error.response
+        status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return status >= 500 or "throttl" in code.lower() or code in _LATER
+    if isinstance(error, Unreachable):
+        return not refuses_login(str(error))
+    if isinstance(error, Masked):
+        return False
+    return isinstance(error, _TRANSIENT)
+
+
+def refuses_login(said: str) -> bool:
+    """Return whether a side that lets nobody in speaks of who asks."""
+    return any(word in said.lower() for word in ("authenticat", "credential", "password", "token"))
+
+
+_TRANSIENT = (SideFault, Overwhelmed, AwsConnectionError, HTTPClientError)
+_LATER = {"RequestLimitExceeded", "SlowDown", "ServiceUnavailable", "InternalError"}
