@@ -22,6 +22,7 @@ from hintferry.core.errors import ParkReason
 from hintferry.core.hint import Errand
 from hintferry.core.ledger import Outcome, SkipReason
 from hintferry_cli.app import app
+from hintferry_cli.exits import INTERRUPTED, Status
 from infra import metrics
 from infra.alarm_rules import Names, rules
 from infra.rule import Rule
@@ -167,21 +168,38 @@ def _command() -> Iterator[str]:
     )
     yield from ("", "## Exit statuses")
     verbs: dict[str, Any] = command.commands
-    rows = [(f"`{name}`", *statuses(verb.help)) for name, verb in verbs.items()]
-    yield from _table(("verb", "0", "1", "2"), rows)
-    yield ""
-    yield "Every verb ends with 130 at Ctrl-C, SIGTERM and SIGHUP."
-    yield "An error that nobody foresaw ends it with 1."
+    yield from _exits(verbs)
     for name, verb in verbs.items():
         yield from _verb(name, verb)
 
 
-def statuses(text: str) -> tuple[str, str, str]:
-    """Return what the exit statuses 0, 1 and 2 mean, from the help of a verb."""
+def _exits(verbs: dict[str, Any]) -> Iterator[str]:
+    words = _told("exits", [one.name.lower() for one in Status])
+    yield from ("", "Every verb ends with the same numbers.")
+    rows = [(str(one.value), words[one.name.lower()]) for one in Status]
+    yield from _table(("status", "what happened, and what to do"), rows)
+    yield ""
+    yield f"At Ctrl-C, SIGTERM and SIGHUP it ends with {INTERRUPTED}."
+    yield "A refused login is 2, not 3: to try again would not help."
+    yield "An error that nobody foresaw is 4, because something may have been done."
+    yield "A script may repeat a command by itself only after 3."
+    yield from ("", "What they mean for each verb (2 is the same for all):")
+    numbers = [str(one.value) for one in Status if one is not Status.UNUSABLE]
+    told = {name: statuses(verb.help) for name, verb in verbs.items()}
+    yield from _table(
+        ("verb", *numbers),
+        [
+            (f"`{name}`", *(one.get(number, "–") for number in numbers))
+            for name, one in told.items()
+        ],
+    )
+
+
+def statuses(text: str) -> dict[str, str]:
+    """Return what each exit status means, from the help of a verb."""
     (told,) = re.findall(r"^Exit status: (.*)\.$", text, re.M)
-    found = re.split(r"(?:^|, )([012]) ", told)
-    meaning = dict(zip(found[1::2], found[2::2], strict=True))
-    return meaning["0"], meaning.get("1", "–"), meaning["2"]
+    found = re.split(r"(?:^|; )(\d) ", told)
+    return dict(zip(found[1::2], found[2::2], strict=True))
 
 
 def _verb(name: str, verb: Any) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
@@ -39,7 +40,7 @@ from hintferry.core.verdict import Tally
 from hintferry.wiring import sweep as sweepers
 from hintferry_cli.cutover import command as cutover
 from hintferry_cli.cutover.undo import undone
-from hintferry_cli.exits import Status, Unfinished, status_of_error
+from hintferry_cli.exits import INTERRUPTED, Status, Unfinished, status_of_error
 from hintferry_cli.failures import Settings, told_plainly
 from hintferry_cli.gate import view
 from hintferry_cli.gate.view import Look
@@ -48,6 +49,7 @@ from hintferry_cli.sweep import command as sweep
 from hintferry_cli.sweep.run import State as Progress
 from tests.cli.test_sweep_command import BILL, run_of
 from tests.unit.test_cutover import Scene
+from tools import places
 
 URL = {"endpoint_url": "https://sqs"}
 
@@ -228,3 +230,11 @@ def test_every_error_of_ours_has_an_end() -> None:
         error.args = ("x",)
         ends.add(status_of_error(error))
     assert ends == {Status.UNUSABLE, Status.UNAVAILABLE, Status.UNFINISHED}
+
+
+def test_the_page_lists_every_exit_status() -> None:
+    page = (places.ROOT / "docs" / "reference" / "command.md").read_text()
+    section = page.partition("## Exit statuses\n")[2].partition("\n## ")[0]
+    listed = re.findall(r"^\| (\d) \|", section, re.M)
+    assert listed == [str(one.value) for one in Status]
+    assert f"ends with {INTERRUPTED}" in section

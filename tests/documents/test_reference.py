@@ -21,8 +21,10 @@ def test_a_key_without_words_and_words_without_a_key_are_refused(
 
 
 def test_every_exit_status_of_a_help_is_found() -> None:
-    text = "Do it.\n\nExit status: 0 done, 1 one, or more, is left, 2 the call is wrong."
-    assert reference.statuses(text) == ("done", "one, or more, is left", "the call is wrong")
+    text = "Do it.\n\nExit status: 0 done; 1 one, or more, is left; 2 the call is wrong."
+    assert reference.statuses(text) == {
+        "0": "done", "1": "one, or more, is left", "2": "the call is wrong",
+    }  # fmt: skip
 
 
 def test_keys_of_every_section_are_found() -> None:
