@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 from sandbox.errors import SandboxError
@@ -98,25 +99,30 @@ def _live(bench: Bench, stack: Stack, seed: int, numbers: Sequence[int], end: fl
         )
         if done.faults:
             failed += 1
-            small, found = _cut_down(bench, case, done, f"{seed}-{number}")
+            small, found = _cut_down(bench, case, done, f"{seed}-{number}", end)
             _tell(small, found, f"make fuzz SEED={seed}, run {number}", f"{seed}-{number}")
     _say(f"live: {dict(sums)}, {failed} runs with faults")
     return failed
 
 
-def _cut_down(bench: Bench, case: Case, done: Round, name: str) -> tuple[Case, list[Fault]]:
+def _cut_down(
+    bench: Bench, case: Case, done: Round, name: str, end: float
+) -> tuple[Case, list[Fault]]:
     """The least that shows one of the faults, and what it shows."""
     kinds = {fault.kind for fault in done.faults}
     tables = {fault.where for fault in done.faults}
     if None not in tables:
         case = replace(case, tables=tuple(one for one in case.tables if one.id in tables))
-    kept, rounds = done.faults, iter(range(1000))
+    found, rounds = {case: done.faults}, count()
 
     def shows(cases: Sequence[Case]) -> list[bool]:
-        found = together(bench, cases, f"{name}-{next(rounds)}")
-        return [any(fault.kind in kinds for fault in one) for one in found]
+        if time.monotonic() > end:
+            return [False] * len(cases)
+        found.update(zip(cases, together(bench, cases, f"{name}-{next(rounds)}"), strict=True))
+        return [any(fault.kind in kinds for fault in found[one]) for one in cases]
 
-    return shrunk(case, shows, _LIVE_ROUNDS), kept
+    small = shrunk(case, shows, _LIVE_ROUNDS)
+    return small, found[small]
 
 
 def _tell_round(number: int, done: Round) -> None:
@@ -125,6 +131,8 @@ def _tell_round(number: int, done: Round) -> None:
         f"run {number}: {done.tables} tables, {len(done.left_out)} left out, {done.written}"
         f" statements, {refused} not CQL, {all_of_it:.0f} s"
     )
+    for limit, rows in done.limits.items():
+        _say(f"  {rows} rows: {limit.value}")
 
 
 def _tell(case: Case, faults: list[Fault], how: str, name: str) -> None:

@@ -94,6 +94,9 @@ class OneTable:
     default_ttl: int = 0
     is_captured: bool = True
     compact: bool = False
+    expires: bool = False
+    """Some values are written with a TTL that ends before both sides are compared."""
+
     writes: tuple[Write, ...] = ()
 
     @property
@@ -225,7 +228,8 @@ QUOTED = Spelling()
 
 def create_type(one: OneType, spelling: Spelling = QUOTED) -> str:
     """Return CREATE TYPE."""
-    made = f"{spelling.name(one.keyspace)}.{spelling.name(one.name)}"
+    name = spelling.type(CqlType(TypeKind.USER, one.name))
+    made = f"{spelling.name(one.keyspace)}.{name}"
     fields = [f"{spelling.name(name)} {spelling.type(kind)}" for name, kind in one.fields]
     return f"CREATE TYPE {made} ({', '.join(fields)})"
 

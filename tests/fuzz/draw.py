@@ -30,7 +30,9 @@ _TYPE_NAMES = ("Phone", "phone", "address", "list<int>", "org", "vector", "froze
 _OF_KEYS = sorted(NATIVES - {"counter", "duration", "empty", "varchar"})
 _ONE_FORM = sorted(set(_OF_KEYS) - {"boolean", "decimal", "double", "float", "varint"})
 _CUSTOM = "org.apache.cassandra.db.marshal.LexicalUUIDType"
-_DEEPEST = 3
+_DEEPEST, _WIDE = 3, 230
+"""levels of a type, and columns that are too many for one statement of Keyspaces"""
+
 _OPTIONS = (
     "comment = 'it''s; -- a /* comment'",
     "comment = 'WITH cdc = false AND x'",
@@ -42,7 +44,7 @@ _OPTIONS = (
     "bloom_filter_fp_chance = 0.1",
     "read_repair = 'NONE'",
 )
-_LONG_TTL_S = 86_400
+_LONG_TTL_S, SHORT_TTL_S = 86_400, 4
 
 
 class Drawer:
@@ -68,11 +70,13 @@ class Drawer:
             return self._counters(name)
         columns = list(self._columns())
         table = OneTable(self._keyspace, name, tuple(columns))
+        expires = not table.of(ColumnKind.STATIC) and self._chance(0.3)
         return replace(
             table,
             options=tuple(self._options()),
             beside=tuple(self._beside(table)),
-            default_ttl=_LONG_TTL_S * self._chance(0.15),
+            default_ttl=(SHORT_TTL_S if expires else _LONG_TTL_S) * self._chance(0.15),
+            expires=expires,
             is_captured=self._chance(0.8),
         )
 
@@ -88,6 +92,8 @@ class Drawer:
             yield self._value(next(names), ColumnKind.STATIC)
         for _ in range(self._one([0, 1, 2, 3, 5])):
             yield self._value(next(names), ColumnKind.REGULAR)
+        for number in range(_WIDE if self._chance(0.02) else 0):
+            yield OneColumn(f"w{number}", self._native(_OF_KEYS), ColumnKind.REGULAR)
 
     def _value(self, name: str, kind: ColumnKind) -> OneColumn:
         masked = self._masks and self._chance(0.05)
@@ -210,10 +216,18 @@ def draw_case(
         random = Random(f"{seed}/{keyspace}")
         drawer = Drawer(random, keyspace, vectors=vectors, masks=masks)
         types += drawer.types(4)
-        for name in random.sample([*_TABLE_NAMES, *_WORDS[:12]], random.randint(1, tables)):
+        for name in random.sample(
+            [*_TABLE_NAMES, *_WORDS[:12]], random.randint(tables // 2, tables)
+        ):
             table = drawer.table(name)
             made.append(replace(table, writes=tuple(draw_writes(random, table, writes))))
     return Case(tuple(types), tuple(made))
+
+
+def draw_keyspaces(random: Random, mark: str) -> list[str]:
+    """Return one or two names that bear the mark: siblings, words of CQL, long ones."""
+    names = [f"fz{mark}", f"Fz{mark}", f"{mark}_order", f"{'k' * 48}{mark}"[-48:], f"Select{mark}"]
+    return random.sample(names, random.randint(1, 2))
 
 
 def draw_writes(random: Random, table: OneTable, count: int) -> Iterator[Write]:

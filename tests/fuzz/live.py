@@ -18,28 +18,30 @@ from hintferry.core.cql_text import quoted
 from hintferry.core.schema import TableId
 from infra.statements import handler
 from sandbox.chain import Chain
-from sandbox.compare import compare_table
+from sandbox.compare import Difference, compare_table
 from sandbox.errors import SandboxError
 from sandbox.sessions import cassandra_session, keyspaces_session
 from sandbox.stack import Stack
 from tests.fuzz.case import Case, OneTable, OneType, Spelling, ddl, renamed
-from tests.fuzz.draw import draw_case
+from tests.fuzz.draw import SHORT_TTL_S, draw_case, draw_keyspaces
 from tests.fuzz.faults import Fault, FaultKind, unfit
+from tests.fuzz.limits import Limit, limit_of
 from tests.fuzz.statements import statements
 from tests.fuzz.user import Operator
 
 _REFUSED = (InvalidRequest, SyntaxException, ConfigurationException, ServerError)
 _ROUNDS_OF_ADVICE = 4
 _EQUAL_S, _MADE_S = 60.0, 10.0
+_LATE_S = 3.0
+"""A value may expire on the target so much later than on the source."""
+
 _BETWEEN_LOOKS_S = 0.3
 
 
 def live_case(seed: int, number: int, *, tables: int, writes: int, vectors: bool) -> Case:
     """Return the schema and the writes of one run; its keyspaces are no other run's."""
-    random = Random(f"live/{seed}/{number}")
-    names = (f"fz{seed}_{number}", f"Fz{seed}_{number}")
-    keyspaces = random.sample(names, random.randint(1, 2))
     drawn = f"live/{seed}/{number}"
+    keyspaces = draw_keyspaces(Random(drawn), f"{seed}_{number}")
     return draw_case(drawn, keyspaces, tables=tables, writes=writes, vectors=vectors, masks=False)
 
 
@@ -53,6 +55,8 @@ class Round:
     written: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     """what Cassandra itself did not take, by its words"""
+    limits: Counter[Limit] = field(default_factory=Counter)
+    """of the rows that differed by one"""
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -99,11 +103,15 @@ class Bench:
             lap("started")
             self._write(fit, source, done)
             lap("written")
-            done.faults += self._differing(ids, source, chain)
+            limited = self._compare(fit, source, chain, done)
             lap("equal")
+            done.faults += operator.verify(
+                [one.id for one in fit.tables if one not in limited][:verified]
+            )
+            lap("verified")
+            self._repair(limited, operator, source, chain, done)
+            lap("repaired")
         done.faults += _parked(ids, said)
-        done.faults += operator.verify(ids[:verified])
-        lap("verified")
 
     def _made(self, source: Any, case: Case, done: Round) -> Case:
         """Make it on the source; without what Cassandra refuses."""
@@ -182,17 +190,42 @@ class Bench:
                 else:
                     done.written += _taken(source, text, done)
 
-    def _differing(self, tables: Sequence[TableId], source: Any, chain: Chain) -> Iterator[Fault]:
-        """Wait until all are equal; yield what then still is not."""
+    def _compare(self, case: Case, source: Any, chain: Chain, done: Round) -> list[OneTable]:
+        """Wait until all are equal; return the tables that a known limit keeps from it."""
+        if any(table.expires for table in case.tables):
+            time.sleep(SHORT_TTL_S + _LATE_S)
+        limited = []
+        for table in case.tables:
+            found = self._differences(table, source, with_limits=True)
+            limits = [limit_of(table, one) for one in found]
+            done.limits.update(filter(None, limits))
+            if None in limits:
+                done.faults.append(_differs(table.id, found, chain))
+            elif found:
+                limited.append(table)
+        return limited
+
+    def _repair(
+        self, limited: list[OneTable], operator: Operator, source: Any, chain: Chain, done: Round
+    ) -> None:
+        """What carries a limit, by the words of limits.md, must do so."""
+        operator.repair([table.id for table in limited])
+        for table in limited:
+            if found := self._differences(table, source, with_limits=False):
+                done.faults.append(_differs(table.id, found, chain))
+
+    def _differences(
+        self, table: OneTable, source: Any, *, with_limits: bool
+    ) -> Sequence[Difference]:
+        """What differs still after a while; where limits are allowed, what they do not explain."""
         end = time.monotonic() + _EQUAL_S
         with cassandra_session(self._stack.behind) as behind:
-            for table in tables:
-                while found := compare_table(source, behind, str(table)).differences:
-                    if time.monotonic() > end:
-                        said = f"{len(found)} rows: {found[0]}; {chain.last_error}"
-                        yield Fault(FaultKind.DIFFERS, table, said)
-                        break
-                    time.sleep(_BETWEEN_LOOKS_S)
+            while True:
+                found = compare_table(source, behind, str(table.id)).differences
+                explained = with_limits and all(limit_of(table, one) for one in found)
+                if not found or explained or time.monotonic() > end:
+                    return found
+                time.sleep(_BETWEEN_LOOKS_S)
 
     def _forget(self, case: Case) -> None:
         with cassandra_session(self._stack.source) as source:
@@ -211,6 +244,11 @@ def _taken(source: Any, text: str, done: Round) -> bool:
         done.refused[f"{error}"[:160]] += 1
         return False
     return True
+
+
+def _differs(table: TableId, found: Sequence[Difference], chain: Chain) -> Fault:
+    said = f"{len(found)} rows: {'; '.join(map(str, found[:3]))}; {chain.last_error}"
+    return Fault(FaultKind.DIFFERS, table, said)
 
 
 def _parked(tables: Sequence[TableId], said: Sequence[str]) -> Iterator[Fault]:

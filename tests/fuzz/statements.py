@@ -10,6 +10,7 @@ from hintferry.core.cql_text import quoted
 from hintferry.core.cql_type import TypeKind
 from hintferry.core.schema import ColumnKind
 from tests.fuzz.case import KEY, Case, OneColumn, OneTable, OneType, Write, WriteKind
+from tests.fuzz.draw import SHORT_TTL_S
 from tests.fuzz.values import element, literal, maybe_empty
 
 _PARTITIONS, _ROWS = 3, 4
@@ -76,10 +77,12 @@ class _Writer:
         return chosen or there[:1]
 
     def using(self) -> str:
-        """Return USING with a TTL that outlasts the run, a time of the past, or nothing."""
+        """Return USING with a TTL that outlasts the run or not, a time of the past, or nothing."""
         parts: list[str] = []
         if self.random.random() < 0.2:
             parts.append(f"TTL {self.random.randint(*_LONG_TTL_S)}")
+        elif self.table.expires and self.random.random() < 0.4:
+            parts.append(f"TTL {self.random.randint(1, SHORT_TTL_S)}")
         if self.random.random() < 0.1:
             parts.append(f"TIMESTAMP {_PAST_US + self.random.randrange(1000)}")
         return f" USING {' AND '.join(parts)}" if parts else ""

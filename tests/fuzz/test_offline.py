@@ -13,12 +13,14 @@ from hintferry.core.cql_type import TypeKind
 from hintferry.core.schema import ColumnKind
 from tests.fuzz.case import Case, WriteKind
 from tests.fuzz.faults import FaultKind, unfit
+from tests.fuzz.limits import Limit
 from tests.fuzz.live import live_case
 from tests.fuzz.offline import offline_case, offline_faults, script
 from tests.fuzz.report import as_text, keep
 from tests.fuzz.shrink import shrunk
 from tests.fuzz.statements import statements
 from tests.scenarios.script import load
+from tools.places import ROOT
 
 SEED, RUNS = 20261201, 120
 
@@ -81,6 +83,11 @@ def test_a_defect_is_found_and_cut_down_to_what_shows_it(
     assert kinds == ["clustering", "partition_key", "static"]
     assert {str(column.type) for column in table.columns} == {"int"}
     assert (table.options, table.beside, table.writes) == ((), (), ())
+
+
+def test_each_limit_is_one_that_is_told() -> None:
+    told = (ROOT / "docs" / "reference" / "limits.md").read_text()
+    assert all(f"| {limit.value}" in told for limit in Limit)
 
 
 def test_a_kept_case_is_a_scenario(tmp_path: Path) -> None:

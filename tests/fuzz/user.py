@@ -117,17 +117,25 @@ class Operator:
                 if said:
                     yield Fault(FaultKind.VERIFY, table, said)
 
+    def repair(self, tables: Sequence[TableId]) -> None:
+        """Let the command repair these tables; what it says of them is not wanted."""
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda table: self._swept(table, "--repair", "--yes"), tables))
+
     def _verified(self, table: TableId) -> str:
+        done = self._swept(table)
+        return "" if done.returncode == 0 else (done.stdout + done.stderr)[:1000]
+
+    def _swept(self, table: TableId, *options: str) -> subprocess.CompletedProcess[str]:
         bookmarks = str(self.folder / "bookmarks")
-        line = [str(places.COMMAND), "verify", str(table), "--bookmarks", bookmarks]
-        done = subprocess.run(
+        line = [str(places.COMMAND), "verify", str(table), "--bookmarks", bookmarks, *options]
+        return subprocess.run(
             tied(*line, "--processes", "1", "--json", "--config", str(self.config)),
             env={"PATH": os.environ["PATH"], **self._environment},
             capture_output=True,
             text=True,
             timeout=VERIFY_S,
         )
-        return "" if done.returncode == 0 else (done.stdout + done.stderr)[:1000]
 
 
 @contextmanager
