@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -16,7 +15,7 @@ from hintferry.core.cql_type import parse
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.fit import FeatureKind, Misfit, Schema
 from hintferry.core.names import told_apart
-from hintferry.core.schema import ColumnKind, Table, TableId
+from hintferry.core.schema import Table, TableId
 from hintferry.core.source import KeyspaceText
 from hintferry.testing.inspection import facts_of
 from hintferry_cli.init.files import chosen_tables, migration_text, schema_text
@@ -27,18 +26,10 @@ from keyspaces_local.options import with_clause
 from keyspaces_local.rules import Refusal
 from keyspaces_local.statement import Kind
 from keyspaces_local.tokens import CqlSyntaxError
-from tests.fuzz.case import (
-    BesideKind,
-    Case,
-    OneTable,
-    OneType,
-    Spelling,
-    create_table,
-    ddl,
-    define,
-)
+from tests.fuzz.case import BesideKind, Case, OneTable, OneType, ddl
 from tests.fuzz.draw import draw_case
 from tests.fuzz.faults import Fault, FaultKind, unfit
+from tests.fuzz.handwritten import script
 
 KEYSPACES = ("shop", "Shop", "shop_x")
 _SOURCE = {"contact_points": ["10.0.1.11"], "port": 9042, "datacenter": "dc1"}
@@ -80,30 +71,6 @@ def _faults(case: Case, home: Path, random: Random) -> Iterator[Fault]:
     yield from _met(migration)
     for table in filed.tables.values():
         yield from _unreadable(table)
-
-
-def script(case: Case, random: Random) -> str:
-    """Return the schema as people write it: their spelling, comments, and what was added later."""
-    spelling = Spelling(*(random.random() < 0.5 for _ in range(3)))
-    text = ""
-    for made, statement in ddl(case, spelling):
-        if isinstance(made, OneTable) and random.random() < 0.3:
-            statement = _altered(made, spelling)
-        if isinstance(made, OneTable | OneType) and random.random() < 0.3:
-            statement = re.sub("^(CREATE [A-Z]+)", r"create \1 if not exists", statement)
-            statement = statement.replace("create CREATE", "CREATE", 1)
-        text += random.choice(("", "-- it's; a comment\n", '/* CREATE TABLE \n" */ ', "// '\n"))
-        text += statement + random.choice((";\n", " ;\n\n", "\n;"))
-    return text
-
-
-def _altered(table: OneTable, spelling: Spelling) -> str:
-    """Return CREATE TABLE and what gives it its last regular column afterwards."""
-    last = table.columns[-1]
-    if last.kind is not ColumnKind.REGULAR:
-        return create_table(table, spelling)
-    first = create_table(replace(table, columns=table.columns[:-1]), spelling)
-    return f"{first};\nALTER TABLE {spelling.of(table)} ADD {define(last, spelling)}"
 
 
 def _misread(case: Case, known: Schema) -> Iterator[Fault]:

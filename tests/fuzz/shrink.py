@@ -57,8 +57,18 @@ def _smaller_tables(table: OneTable) -> Iterator[OneTable]:
         yield replace(table, writes=writes)
     if table.beside:
         yield replace(table, beside=())
+    if table.expires:
+        yield replace(table, expires=False)
     if table.options or table.default_ttl:
         yield replace(table, options=(), default_ttl=0)
+    yield from _smaller_columns(table)
+    for place, write in enumerate(table.writes):
+        for parts in _parts(write.parts):
+            smaller = replace(write, parts=parts)
+            yield replace(table, writes=_with(table.writes, place, smaller))
+
+
+def _smaller_columns(table: OneTable) -> Iterator[OneTable]:
     for place, column in enumerate(table.columns):
         if _may_go(table, column):
             columns = _with(table.columns, place)
@@ -69,10 +79,6 @@ def _smaller_tables(table: OneTable) -> Iterator[OneTable]:
         plain = replace(column, name=f"c{place}", descending=False)
         if plain != column and column.name not in {one.column for one in table.beside}:
             yield replace(table, columns=_with(table.columns, place, plain))
-    for place, write in enumerate(table.writes):
-        for parts in _parts(write.parts):
-            smaller = replace(write, parts=parts)
-            yield replace(table, writes=_with(table.writes, place, smaller))
 
 
 def _may_go(table: OneTable, column: OneColumn) -> bool:

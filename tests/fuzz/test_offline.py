@@ -13,9 +13,10 @@ from hintferry.core.cql_type import TypeKind
 from hintferry.core.schema import ColumnKind
 from tests.fuzz.case import Case, WriteKind
 from tests.fuzz.faults import FaultKind, unfit
+from tests.fuzz.handwritten import script
 from tests.fuzz.limits import Limit
 from tests.fuzz.live import live_case
-from tests.fuzz.offline import offline_case, offline_faults, script
+from tests.fuzz.offline import offline_case, offline_faults
 from tests.fuzz.report import as_text, keep
 from tests.fuzz.shrink import shrunk
 from tests.fuzz.statements import statements
