@@ -244,7 +244,7 @@ def _lines(found: Measured) -> Iterator[str]:
         f" the published arithmetic, {found.row_units} write unit"
         f"{'s' if found.row_units > 1 else ''}); measured: {found.cpu_us:.0f} us of the processor's"
         f" CPU a key, {found.hints:.2f} hints and {found.reads:.2f} reads, and as many full writes,"
-        f" a change with batches gathered for {figures.BATCH_WINDOW_S} s, {found.hint_bytes:.0f}"
+        f" a change with batches collected for {figures.BATCH_WINDOW_S} s, {found.hint_bytes:.0f}"
         f" bytes a hint on the topic. Functions of {MEMORY_MB:,} MB, one core, planned for"
         f" {LOAD:.0%} load; {SPREAD} partitions for each of them. USD as of {PRICES[0].dated},"
         f" {PRICES[0].region}; brokers, storage and traffic come on top."
@@ -273,7 +273,7 @@ def _lines(found: Measured) -> Iterator[str]:
     yield (
         f"A connection to Keyspaces takes {CONNECTION_REQUESTS:,} requests a second: never"
         f" reached, since a whole core does {_rounded(whole)} keys, each one request or less."
-        " Where times to live are not asked for (`ttl = false`), a key takes"
+        " Where TTLs are not asked for (`ttl = false`), a key takes"
         f" {found.plain_cpu_us:.0f} us instead of {found.single_cpu_us:.0f}."
     )
     yield ""

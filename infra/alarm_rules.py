@@ -63,13 +63,13 @@ def _of_the_stream(names: Names) -> list[Rule]:
         Rule(
             "LagGrows", CRITICAL, lag, "MAX", HOUR_S,
             "Hints of a table wait for over an hour, and longer all the time.",
-            "Find out which side is away.",
+            "Check whether Cassandra or Keyspaces is unavailable.",
             "Lag", 5 * MINUTE_S, 6, 6,
         ),
         Rule(
             "RetentionRunsOut", CRITICAL, lag, "MAX", TOPIC_RETENTION_S / 2,
             "Hints that nobody applied have used half of the topic's retention.",
-            "Lengthen retention.ms of the topic now, then mend the cause.",
+            "Lengthen retention.ms of the topic now, then fix the cause.",
             "Topic retention runs out", 5 * MINUTE_S,
         ),
         Rule(
@@ -81,13 +81,13 @@ def _of_the_stream(names: Names) -> list[Rule]:
         Rule(
             "EventsGivenUp", CRITICAL, _mappings(given_up), "SUM", 0,
             "An event source mapping gave up hints and put them into the bucket.",
-            "Mend the cause and run: hintferry replay.",
+            "Fix the cause and run: hintferry replay.",
             "Given-up events",
         ),
         Rule(
             "PollingFails", CRITICAL, _mappings("PollingErrorCount"), "SUM", 0,
             "A mapping cannot read its topic.",
-            "Check the role's rights, the brokers' security group and the topic.",
+            "Check the role's permissions, the brokers' security group and the topic.",
             "Polling errors", 5 * MINUTE_S, 3, 3,
         ),
         Rule(
@@ -111,13 +111,13 @@ def _of_hints() -> list[Rule]:
         Rule(
             "HintsParked", CRITICAL, _ours("HintsParked"), "Sum", 0,
             "Hints can never succeed as they are; their rows stay different.",
-            "Read the reason in the log line `parked`, mend it, run: hintferry replay.",
+            "Read the reason in the log line `parked`, fix it, run: hintferry replay.",
             "Parked records",
         ),
         Rule(
             "ConservationFails", CRITICAL, _ours("ConservationFailures"), "Sum", 0,
-            "The books of a batch did not add up: a defect of Hintferry.",
-            "Keep the logs and report it; the batch comes again until it is mended.",
+            "A batch lost or double-counted a record: a bug in Hintferry.",
+            "Keep the logs and report it; the batch comes again until it is fixed.",
             "Conservation failures",
         ),
         Rule(
@@ -140,13 +140,13 @@ def _of_hints() -> list[Rule]:
         ),
         Rule(
             "FreshnessPoor", WARNING, _ours("Freshness"), "p99", 60_000,
-            "Of a hundred hints one takes over a minute from the broker to the target.",
+            "p99 of the time from the broker to the target is over a minute.",
             "Look for what slows the pipeline.",
             "Lag", MINUTE_S, 5, 5,
         ),
         Rule(
             "HintsReturned", WARNING, _ours("HintsReturned"), "Sum", 0,
-            "Hints go back to the event source all the time: a side is away or throttles.",
+            "Hints go back to the event source all the time: a side is down or throttles.",
             "Read `returned_because` in the log line `batch`.",
             "Returned records", MINUTE_S, 15, 15,
         ),
@@ -172,7 +172,7 @@ def _of_the_functions(names: Names) -> list[Rule]:
         made += [
             Rule(
                 f"{title}Fails", CRITICAL, Series("AWS/Lambda", "Errors", dimensions), "Sum", 0,
-                "Invocations die; what they held comes again, halved.",
+                "Invocations fail; Lambda splits the batch and retries each half.",
                 "Read the log of the function from that minute on.",
                 "Failing functions", MINUTE_S, 5, 3,
             ),
@@ -201,20 +201,20 @@ def _of_the_queues(names: Names) -> list[Rule]:
         Rule(
             "ParkedWaits", WARNING, Series("AWS/SQS", visible, parked), "Maximum", 0,
             "Records lie in the parked queue.",
-            "Mend what parked them and run: hintferry replay.",
+            "Fix what parked them and run: hintferry replay.",
             "Parked records", 5 * MINUTE_S,
         ),
         Rule(
             "ParkedExpires", CRITICAL, Series("AWS/SQS", age, parked), "Maximum",
             QUEUE_RETENTION_S - 4 * DAY_S,
             "A parked record is lost in four days.",
-            "Replay it now, whether its cause is mended or not.",
+            "Replay it now, whether its cause is fixed or not.",
             "Parked records", 5 * MINUTE_S,
         ),
         Rule(
             "ReplayStands", WARNING, Series("AWS/SQS", age, replay), "Maximum", 6 * HOUR_S,
             "A message has been in the replay queue for six hours.",
-            "A side is away for its table; see the log of the replay function.",
+            "A side is down for its table; see the log of the replay function.",
             "The replay queue", 5 * MINUTE_S, 3, 3,
         ),
     ]  # fmt: skip
@@ -242,13 +242,13 @@ def _of_the_sweeps(names: Names, every_hours: int) -> list[Rule]:
         found += [
             Rule(
                 "SweepOverdue", WARNING, _ours("SweepAge"), "Maximum", overdue_s,
-                "Over a table no sweep came to its end for more than two of its turns.",
+                "A table has had no completed verify pass for more than two schedule intervals.",
                 "Find what keeps its sweeps from finishing.",
                 "Overdue sweeps", HOUR_S,
             ),
             Rule(
                 "SweepsStop", WARNING, _ours("SweepsBegun"), "Sum", 1,
-                "No sweep of any table has begun for more than two of their turns.",
+                "No verify pass of any table began for more than two schedule intervals.",
                 "Look at the schedules of the sweep.",
                 "Overdue sweeps", DAY_S, days, days,
                 below=True, silence_breaches=True,

@@ -16,23 +16,23 @@ CRITICAL, WARNING = Severity.CRITICAL, Severity.WARNING
 
 _ALARMS = (
     (
-        "CdcSpaceLow", WARNING, "CdcFreePercent", "Minimum", "Change logs fill",
-        "A node's change log is over 60 % full.",
+        "CdcSpaceLow", WARNING, "CdcFreePercent", "Minimum", "cdc_raw fills",
+        "cdc_raw on a node is over 60 % full.",
         "See whether its connector reads.",
     ),
     (
-        "CdcFullSoon", CRITICAL, "CdcSecondsToFull", "Minimum", "Change logs fill",
-        "In four hours a node refuses writes to the migrated tables.",
-        "Mend its connector, or enlarge cdc_total_space.",
+        "CdcFullSoon", CRITICAL, "CdcSecondsToFull", "Minimum", "cdc_raw fills",
+        "cdc_raw fills within 4 hours; then the node refuses writes to captured tables.",
+        "Fix its connector, or enlarge cdc_total_space.",
     ),
     (
-        "CdcOutageShort", WARNING, "CdcOutageSecondsLeft", "Minimum", "Change logs fill",
-        "A node's change log would not last half an hour of a connector's outage.",
+        "CdcOutageShort", WARNING, "CdcOutageSecondsLeft", "Minimum", "cdc_raw fills",
+        "cdc_raw on a node is full within 30 minutes if capture stops.",
         "Enlarge cdc_total_space.",
     ),
     (
-        "SourceRefusesWrites", CRITICAL, "WritesRefused", "Sum", "Change logs fill",
-        "A node refuses writes to the migrated tables: its change log is full.",
+        "SourceRefusesWrites", CRITICAL, "WritesRefused", "Sum", "cdc_raw fills",
+        "A node refuses writes to captured tables: its cdc_raw is full.",
         "Enlarge cdc_total_space and restart the node.",
     ),
     (
@@ -42,7 +42,7 @@ _ALARMS = (
     ),
     (
         "HintsLate", WARNING, "OldestSegmentSeconds", "Maximum", "Silent connectors",
-        "A node's closed segments wait for over five minutes.",
+        "Capture lag on a node is over five minutes (oldest unread commit log segment).",
         "See whether its connector keeps up.",
     ),
     (
@@ -63,12 +63,12 @@ _ALARMS = (
     (
         "SegmentStuck", CRITICAL, "CaptureStuck", "Maximum", "Stuck segments",
         "A node's connector does not get past a segment; newer hints wait behind it.",
-        "Follow the runbook of the stuck segment.",
+        "Find which cause the connector's log names.",
     ),
     (
         "SegmentsOrphaned", WARNING, "OrphanSegments", "Maximum", "Stuck segments",
         "A crash left segments that nobody reads and that take space.",
-        "Follow the runbook of the stuck segment.",
+        "Find which cause the connector's log names.",
     ),
     (
         "ConnectorLoses", CRITICAL, "HintsLost", "Sum", "Lost segments",
@@ -102,7 +102,7 @@ _ALARMS = (
     ),
     (
         "GuardFails", WARNING, "GuardFaults", "Sum", "Failing guards",
-        "A step of a node's guard fails, and what it watches is not watched.",
+        "A cdcguard check fails on a node, so that check is not being monitored there.",
         "Read: journalctl -u cdcguard.",
     ),
 )  # fmt: skip

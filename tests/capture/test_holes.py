@@ -21,9 +21,10 @@ PAGE = places.ROOT / "docs" / "reference" / "capture-holes.md"
 CARRIED = {case.name: case.carried for case in holes.CASES}
 HEAD = """# Capture, beside the stock connector
 
-What became of the hint of each kind of change, as runs on the real connectors saw it
-(`tests/capture/test_holes.py`); empty: not seen. *Arrives*: with the right key. Where a change
-passes no commit log there is no hint, and the last column says what carries it.
+The table says what became of the hint of each kind of change, in runs on the real connectors.
+An empty cell was not run (`tests/capture/test_holes.py`).
+*Arrives* means with the right key.
+If a change passes no commit log, there is no hint, and the last column says what carries it.
 
 """
 Seen = dict[str, dict[str, dict[str, str]]]

@@ -24,7 +24,7 @@ HELP = "\n\n".join(
         "Say what the migration will cost, in USD, with dated prices.",
         "For each table, from a sample of its rows: the backfill, a pass of the sweep, a million"
         " changes (and what client-side timestamps take of that), and storage with recovery a"
-        " month. Then what stands while nothing happens: brokers, pollers, endpoints, alarms,"
+        " month. Then the fixed monthly cost with no traffic: brokers, pollers, endpoints, alarms,"
         " metrics, logs and keys. A few pages of the source are read, and nothing is changed.",
         "[bold]Examples[/bold]",
         "  hintferry cost",

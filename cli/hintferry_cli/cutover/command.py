@@ -26,14 +26,15 @@ from hintferry_cli.tables import table_id
 
 HELP = "\n\n".join(
     (
-        "Hand a table over: from then on nothing of Hintferry's writes it.",
+        "Cut a table over to Keyspaces. After this, Hintferry never writes to it again.",
         "Stop the writers, then run it. It watches the gate until it opens (as `hintferry status`"
         f" shows it), sets the table's fence, and returns {CUT_OVER_WAIT_S:.0f} s later, when"
         " nothing that began before can still write. Where something is in the way it changes"
-        " nothing and says what. A run that was ended can be run again.",
-        "--undo takes the fence away, for as long as the application has not written the target:"
-        " what was skipped meanwhile has then to be swept. It first looks for such writes (by their"
-        " write times, over a scan of the target), and asks for the table's name; --yes answers.",
+        " nothing and says what. After an interruption run it again.",
+        "--undo removes the fence, as long as the application has not written the target. It first"
+        " looks for such writes (by their write times, over a scan of the target), and asks for the"
+        " table's name; --yes answers. Afterwards run `hintferry verify --repair` to copy the"
+        " changes that were skipped.",
         "[bold]Examples[/bold]",
         "  hintferry cutover shop.orders --writes-stopped now --writers-at-quorum",
         "  hintferry cutover shop.orders --writes-stopped 2026-11-26T14:03:20Z --json",
@@ -54,7 +55,7 @@ def cutover(
     writes_stopped: options.WritesStopped = None,
     repaired: options.Repaired = None,
     writers_at_quorum: options.WritersAtQuorum = False,
-    undo: Annotated[bool, typer.Option("--undo", help="Take the fence away again.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Remove the fence.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="With --undo: do not ask.")] = False,
     json: Json = False,
     config: Config = CONFIG,

@@ -32,7 +32,8 @@ Repaired = Annotated[
     str | None,
     typer.Option(
         metavar="TIME",
-        help="When a full repair of the table on the source ended; then a pass at a quorum does.",
+        help="End time of the last full nodetool repair of the table; then a pass at a quorum"
+        " counts.",
         rich_help_panel=_ANSWERS,
     ),
 ]
@@ -40,8 +41,8 @@ WritersAtQuorum = Annotated[
     bool,
     typer.Option(
         "--writers-at-quorum",
-        help="Every writer writes at a quorum of the datacenter that is read, and hand-off reached"
-        " every node that was down.",
+        help="Every writer writes at a quorum of the datacenter that is read, and hinted handoff"
+        " reached every node that was down.",
         rich_help_panel=_ANSWERS,
     ),
 ]

@@ -20,7 +20,7 @@ from hintferry_cli.preflight.look import Part, Surroundings
 HELP = "\n\n".join(
     (
         "Look whether the source, its connectors and the target are fit for the migration.",
-        "Every finding comes with the statement or the choice that mends it. A FAULT loses changes"
+        "Every finding comes with the statement or the choice that fixes it. A FAULT loses changes"
         " or stops the migration; a question is one that only you can answer. Nothing is changed."
         " Before the stacks and the connectors are there, look at the source alone.",
         "[bold]Examples[/bold]",

@@ -30,7 +30,7 @@ HELP = "\n\n".join(
     (
         "Try parked records again, and those that the event source gave up.",
         "Each is sent to the replay queue and only then taken from where it waits. The key is read"
-        " anew, so replaying twice, or late, changes nothing. What can still not succeed is parked"
+        " again, so replaying twice, or late, changes nothing. What can still not succeed is parked"
         " again.",
         f"Reasons: {', '.join(REASONS)}.",
         "[bold]Examples[/bold]",

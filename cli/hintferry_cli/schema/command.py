@@ -19,8 +19,8 @@ from hintferry_cli.schema.mirror import mirror_of
 HELP = "\n\n".join(
     (
         "Print the statements that make the tables of migration.toml on Keyspaces.",
-        "With the switches that Hintferry needs (client-side timestamps, times to live), with its"
-        " control tables, and with what is to be set after the cut-over. The stacks of `make synth`"
+        "With the custom properties that Hintferry needs (client-side timestamps, TTL), with its"
+        " control tables, and with what is to be set after the cutover. The stacks of `make synth`"
         " make the same tables. What cannot be mirrored is named with the choices, on stderr.",
         "[bold]Examples[/bold]",
         "  hintferry schema > keyspaces.cql",

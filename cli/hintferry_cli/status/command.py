@@ -36,16 +36,16 @@ MARKER_LOOK_S = 0.25
 HELP = "\n\n".join(
     (
         "Say of each table whether it can be cut over, why not, and what to type.",
-        "It looks at the nodes' reports, the topic's lag, the queues, the bucket and the recorded"
-        " passes, and sends a marker row the way of every change. It changes nothing else.",
+        "It checks the nodes' reports, the topic's lag, the queues, the bucket and the recorded"
+        " passes, and sends a marker row through capture. It changes nothing else.",
         "[bold]Examples[/bold]",
         "  hintferry status",
         "  hintferry status shop.orders --watch",
         "  hintferry status shop.orders --writes-stopped now --writers-at-quorum --json",
         "  hintferry status --html migration.html",
         statuses(
-            "nothing is in the way of any of them but the writers and the time that things take",
-            negative="something is, or a fence is not waited out yet",
+            "every table is ready for its cutover once writes stop (or only needs to wait)",
+            negative="a condition does not hold, or a fence is not waited out yet",
             unavailable="nothing else is, but a side or AWS did not answer: try again",
         ),
     )

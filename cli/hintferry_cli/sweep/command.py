@@ -32,19 +32,19 @@ from hintferry_cli.tables import table_id
 MOST_PROCESSES = 64
 
 _RESUME = (
-    "A run that ended early, or was killed, is gone on with by the next one; a pass that is"
-    " finished, or one with other options, begins anew."
+    "If a run is interrupted, run the same command again to resume it. After a finished pass, or"
+    " with other options, a new pass begins."
 )
 
 _UNFINISHED = "the pass is not finished, or not recorded: run it again to go on"
 
 VERIFY_HELP = "\n\n".join(
     (
-        "Compare a table completely, and with --repair mend what differs.",
+        "Compare a table completely, and with --repair repair what differs.",
         "Every row and every static column of both sides is judged equal, missing, different or"
         " extra (only the target has it). What does not look equal is looked at again after the"
         " time that any change needs to arrive, and counts as what it is then. --repair sends a"
-        " hint of each key that is unequal to the replay queue; the replay function mends it.",
+        " hint of each key that is unequal to the replay queue; the replay function repairs it.",
         _RESUME,
         "[bold]Examples[/bold]",
         "  hintferry verify shop.orders",
@@ -98,7 +98,7 @@ def verify(
     ] = False,
     yes: Annotated[
         bool,
-        typer.Option("--yes", help="With --repair: also where a cut-over was taken back."),
+        typer.Option("--yes", help="With --repair: also where a cutover was undone."),
     ] = False,
     rate: Annotated[int, typer.Option(min=1, help="Hints a second at most.")] = 100,
     consistency: Annotated[
@@ -172,7 +172,7 @@ def _begun(order: Order, folder: Path, processes: int) -> Run:
         mark = bookmark.opened(folder, task)
         proved = _proved(sweeper, task, mark)
         if proved is None:
-            view.say(errors, "this pass does not count for a cut-over")
+            view.say(errors, "this pass does not count for a cutover")
         if task.verb is Verb.BACKFILL:
             view.announce(task, bill.plan(sweeper.estimate()), errors)
         if mark is None:

@@ -1,0 +1,53 @@
+"""The documents keep to the field's words: one word for one thing (docs/glossary.md)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from docs.site.build import pages
+from tools import places
+
+INSTEAD = {
+    r"anew": "again",
+    r"of late": "recently",
+    r"whoever": "the person who, a role that",
+    r"mend(?:s|ed|ing)?": "fix (a cause), repair (data)",
+    r"time-outs?": "timeout",
+    r"times? to live": "TTL",
+    r"cut-overs?": "cutover (noun), cut over (verb)",
+    r"hand-off": "hinted handoff",
+    r"change logs?": "commit log, cdc_raw",
+    r"superfluous": "extra",
+    r"gather(?:s|ed|ing)?": "batch, linger",
+    r"(?:is|are) told": "who says it, in the active voice",
+    r"is seen to": "who sees it, in the active voice",
+}
+BANNED = re.compile(rf"\b(?:{'|'.join(INSTEAD)})\b", re.IGNORECASE)
+# Code keeps its names, and so do the addresses of pages.
+CODE = re.compile(r"^ *```.*?^ *```|`[^`\n]*`|\]\([^)]*\)|\w+=\"[^\"]*\"", re.MULTILINE | re.DOTALL)
+# One is made by long runs of bench; the glossary says what a word replaces.
+MADE = ("RESULTS.md", "glossary.md")
+WRITTEN = [one for one in pages() if one.name not in MADE]
+
+
+def banned(text: str) -> list[str]:
+    """Return the words of a page that have a better one."""
+    return BANNED.findall(CODE.sub("", text))
+
+
+def named(page: Path) -> str:
+    return str(page.relative_to(places.ROOT))
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=named)
+def test_a_page_says_nothing_for_which_the_glossary_has_a_word(page: Path) -> None:
+    assert banned(page.read_text()) == [], INSTEAD
+
+
+def test_words_are_found_in_sentences_and_not_in_code() -> None:
+    found = banned("The row is read Anew after a\ntime-out; `mend` it.\n```\nhand-off\n```\n")
+    assert found == ["Anew", "time-out"]
+    assert banned("[why](0005-whose-failure-a-time-out-is.md) amended") == []
