@@ -178,7 +178,7 @@ def _wait(stack: Stack, size: int, sent: int) -> None:
 
 def _sent(stack: Stack, size: int) -> int:
     """How many hints the topic of a table ever got."""
-    name = f"{stack.topic_prefix}.bench.r{size}"
+    name = stack.topic(f"bench.r{size}")
     consumer = Consumer({"bootstrap.servers": stack.kafka, "group.id": "bench"})
     try:
         partitions = consumer.list_topics(name, timeout=20).topics[name].partitions
@@ -192,7 +192,7 @@ def _sent(stack: Stack, size: int) -> int:
 
 
 def _topic_bytes(stack: Stack, size: int) -> int:
-    folders = stack.home.glob(f"kafka/data/{stack.topic_prefix}.bench.r{size}-*")
+    folders = stack.home.glob(f"kafka/data/{stack.topic(f'bench.r{size}')}-*")
     return sum(log.stat().st_size for folder in folders for log in folder.glob("*.log"))
 
 

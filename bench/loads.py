@@ -236,4 +236,4 @@ def distinct(records: list[PolledRecord]) -> list[Key]:
 
 def topic_of(stack: Stack, shape: Shape) -> str:
     """Its table's."""
-    return f"{stack.topic_prefix}.{shape.table}"
+    return stack.topic(shape.table)

@@ -81,7 +81,7 @@ class Chain:
         self.sources = tuple(
             EventSource(
                 bootstrap=stack.kafka,
-                topic=f"{stack.topic_prefix}.{table}",
+                topic=stack.topic(table),
                 group=f"hintferry-{table}-v1",
                 function=self.function,
                 settings=settings,

@@ -16,7 +16,7 @@ def parts(stack: Stack) -> str:
               TLS, CA {target.ca_file},
               key {target.access_key_id} / {target.secret_access_key}
   Behind it   Cassandra at {_places(stack.behind)}
-  Hints       Kafka at {stack.kafka}, topics {stack.topic_prefix}.KEYSPACE.TABLE
+  Hints       Kafka at {stack.kafka}, topics {stack.topic("KEYSPACE.TABLE")}
   AWS         {aws.url} ({aws.region}), any key
     parked      {aws.parked_queue_url}
     replay      {aws.replay_queue_url}

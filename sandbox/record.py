@@ -123,7 +123,7 @@ def _frame(stack: Stack, table: str) -> EventFrame:
 
 
 def _topic(stack: Stack, table: str) -> str:
-    return f"{stack.topic_prefix}.shop.{table}"
+    return stack.topic(f"shop.{table}")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from hintferry.adapters.topics import stock_topic_of, topic_of
+from hintferry.core.schema import TableId
 from sandbox import aws as aws_part
 from sandbox import cassandra, kafka, keyspaces, memory, tables
 from sandbox.addresses import Block, claim
@@ -80,12 +82,18 @@ class Stack:
         """The replication of a source keyspace with a copy on every node, as CQL."""
         return f"{{'class': 'NetworkTopologyStrategy', '{self.source.datacenter}': {self._nodes}}}"
 
+    def topic(self, table: str) -> str:
+        """The topic of a table, `keyspace.table`, as this capture names it."""
+        keyspace, _, name = table.partition(".")
+        named = topic_of if self._capture is Capture.OURS else stock_topic_of
+        return named(self.topic_prefix, TableId(keyspace, name))
+
     def create_tables(self, *ddl: str) -> None:
         """Run DDL on the source; return when no write to its captured tables can be missed.
 
         Captured are the tables WITH cdc = true: each gets its topic, and every connector knows it.
         """
-        tables.create(self.source, self.kafka, self.topic_prefix, self.captures, ddl)
+        tables.create(self.source, self.kafka, self.topic, self.captures, ddl)
 
     def memory(self) -> dict[str, int]:
         """Resident bytes by the name of the part."""

@@ -1,6 +1,6 @@
 """Tables on the source, made so that no write to them can be missed: DDL, topics, capture."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -36,16 +36,23 @@ def session(endpoint: CqlEndpoint, host: str | None = None) -> Iterator[Any]:
 
 
 def create(
-    source: CqlEndpoint, kafka: str, prefix: str, captures: Iterable[Connector], ddl: Iterable[str]
+    source: CqlEndpoint,
+    kafka: str,
+    topic: Callable[[str], str],
+    captures: Iterable[Connector],
+    ddl: Iterable[str],
 ) -> None:
-    """Run `ddl`, create the topics of every captured table, wait until each connector knows it."""
+    """Run `ddl`, create the topics of every captured table, wait until each connector knows it.
+
+    `topic` gives the topic of a table, `keyspace.table`.
+    """
     with session(source) as cql:
         for statement in ddl:
             cql.execute(statement)
         tables = [
             (row.keyspace_name, row.table_name) for row in cql.execute(_CDC_TABLES) if row.cdc
         ]
-    create_topics(kafka, [f"{prefix}.{keyspace}.{table}" for keyspace, table in tables])
+    create_topics(kafka, [topic(f"{keyspace}.{table}") for keyspace, table in tables])
     for keyspace, table in tables:
         _wait_for_replicas(source, keyspace, table)
         for capture in captures:

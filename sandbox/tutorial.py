@@ -79,7 +79,7 @@ def _running() -> Iterator[Stack]:
     with Stack(say=print) as stack:
         with cassandra_session(stack.source) as cql:
             _open_shop(cql, stack.replication)
-        create_topics(stack.kafka, [f"{stack.topic_prefix}.{table}" for table in _FOLLOWED])
+        create_topics(stack.kafka, map(stack.topic, _FOLLOWED))
         with (
             Chain(stack, _FOLLOWED, stack.home / "functions", on_failure=True) as chain,
             Reports(stack, chain, stack.home / "guards"),

@@ -59,7 +59,7 @@ def workbench(
     markers = [one.format(replication=stack.replication) for one in SOURCE_TABLES]
     theirs = [_with(d, f"cdc = {str(name not in uncaptured).lower()}") for name, d in ddl.items()]
     stack.create_tables(create + stack.replication, *theirs, *markers)
-    create_topics(stack.kafka, [f"{stack.topic_prefix}.{keyspace}.{name}" for name in tables])
+    create_topics(stack.kafka, [stack.topic(f"{keyspace}.{name}") for name in tables])
     single = create + "{'class': 'SingleRegionStrategy'}"
     create_keyspaces_tables(
         stack.target, keyspace, [single, *(_with(d, SWITCHES) for d in ddl.values())]

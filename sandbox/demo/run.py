@@ -153,7 +153,7 @@ def _quiesce(scene: Scene, nodes: int, *, refused: int) -> Iterator[str]:
     if refused and nodes > 1:
         yield from settle_source(stack, TABLES)
     marker = f"marker-{time.time_ns()}"
-    with MarkerWatch(stack.kafka, f"{stack.topic_prefix}.shop.readings") as watch:
+    with MarkerWatch(stack.kafka, stack.topic("shop.readings")) as watch:
         scene.probe.write(marker, datetime.now(UTC))
         seen = watch.nodes(marker, nodes, _LAST_HINT_S)
     if seen < nodes:

@@ -34,7 +34,7 @@ class Raw:
 @contextmanager
 def topic(stack: Stack, keyspace: str, table: str) -> Iterator[Consumer]:
     """A consumer at the present end of the table's topic."""
-    name = f"{stack.topic_prefix}.{keyspace}.{table}"
+    name = stack.topic(f"{keyspace}.{table}")
     consumer = Consumer({"bootstrap.servers": stack.kafka, "group.id": "tests"})
     try:
         partitions = consumer.list_topics(name, timeout=10).topics[name].partitions

@@ -228,7 +228,7 @@ def scene(stack: Stack, kind: Capture) -> Iterator[Scene]:
         f"CREATE KEYSPACE system_shop WITH replication = {stack.replication}",
         "CREATE TABLE system_shop.t (id int PRIMARY KEY) WITH cdc = true",
     )
-    create_topics(stack.kafka, [f"{stack.topic_prefix}.{KEYSPACE}.{name}" for name in _TOPICS])
+    create_topics(stack.kafka, [stack.topic(f"{KEYSPACE}.{name}") for name in _TOPICS])
     with tables.session(stack.source) as cql:
         cql.set_keyspace(KEYSPACE)
         yield Scene(stack, kind, cql)

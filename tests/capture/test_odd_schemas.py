@@ -1,5 +1,6 @@
 """Whatever names, types, views and keyspaces people make, what has cdc is captured, and says so."""
 
+import json
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -40,7 +41,7 @@ def hinted(stack: Stack, cql: Any) -> Hinted:
     """Run DDL, wait until the table is captured, write its row 1; the scopes that were hinted."""
 
     def run(table: str, insert: str, *ddl: str, keyspace: str = KEYSPACE) -> list[str]:
-        create_topics(stack.kafka, [f"{stack.topic_prefix}.{keyspace}.{table}"])
+        create_topics(stack.kafka, [stack.topic(f"{keyspace}.{table}")])
         for statement in ddl:
             cql.execute(statement)
         stack.captures[0].wait_for_table(keyspace, table, SOON_S)
@@ -104,6 +105,19 @@ def test_a_vector_of_another_table_costs_nothing(stack: Stack, hinted: Hinted) -
         "CREATE TABLE embeddings (id int PRIMARY KEY, v vector<float, 3>)",
         "CREATE TABLE beside (id int PRIMARY KEY) WITH cdc = true",
     ) == ["row"]
+
+
+def test_tables_whose_names_kafka_would_take_for_one_have_topics_of_their_own(
+    stack: Stack, hinted: Hinted, cql: Any
+) -> None:
+    """`odd.x_events` and `odd_x.events`: to Kafka the first dot of a name is a `_`."""
+    cql.execute(f"CREATE KEYSPACE {KEYSPACE}_x WITH replication = {stack.replication}")
+    create = "CREATE TABLE {} (id int PRIMARY KEY) WITH cdc = true"
+    for keyspace, table in ((KEYSPACE, "x_events"), (f"{KEYSPACE}_x", "events")):
+        name = f"{keyspace}.{table}"
+        insert = f"INSERT INTO {name} (id) VALUES (1)"
+        assert hinted(table, insert, create.format(name), keyspace=keyspace) == ["row"]
+        assert (entry(stack, table, keyspace) or {})["topic"] == stack.topic(name)
 
 
 def test_a_keyspace_that_is_named_like_cassandras_own_is_a_users(hinted: Hinted) -> None:
@@ -187,7 +201,7 @@ def test_a_hint_says_when_its_table_or_a_type_of_it_was_altered(stack: Stack, cq
         )
         return int(cql.execute(query).one()[0])
 
-    create_topics(stack.kafka, [f"{stack.topic_prefix}.{KEYSPACE}.mooded"])
+    create_topics(stack.kafka, [stack.topic(f"{KEYSPACE}.mooded")])
     cql.execute("CREATE TYPE mood (name text)")
     cql.execute("CREATE TABLE mooded (id int PRIMARY KEY, m frozen<mood>) WITH cdc = true")
     assert altered() == told("gc_grace_seconds", "table", "mooded")
@@ -281,6 +295,27 @@ def test_since_begins_again_after_any_time_without_capture(stack: Stack, cql: An
     seen.append(since(stack))
     assert len(set(seen)) == 5
     assert seen == sorted(seen)
+
+
+def test_since_begins_again_where_hints_went_to_another_topic(stack: Stack, cql: Any) -> None:
+    """An earlier release named no topic in its state, and `_` of a keyspace was nothing to it."""
+
+    def both() -> list[int]:
+        found = entry(stack, "plain"), entry(stack, "events", f"{KEYSPACE}_x")
+        return [one["since"] for one in found if one is not None]
+
+    capture = stack.captures[0]
+    before = both()
+    capture.kill()
+    path = capture.log.parent / "offsets" / "capture_state.json"
+    state = json.loads(path.read_text())
+    assert [table.pop("topic") for table in state["tables"]]
+    path.write_text(json.dumps(state))
+    capture.start()
+    until(lambda: fresh(stack), SOON_S, "it tells its state again")
+    after = both()
+    assert after[0] == before[0]
+    assert after[1] > before[1]
 
 
 def i32(number: int) -> bytes:

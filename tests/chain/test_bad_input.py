@@ -21,7 +21,7 @@ pytestmark = pytest.mark.stack
 
 TABLE = "CREATE TABLE bad_input.t (a int, b int, v text, PRIMARY KEY (a, b))"
 SWITCHES = "CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'}}"
-TOPIC = "hintferry.bad_input.t"
+TOPIC = "hintferry.bad_input-t"
 WAIT_S = 120.0
 
 

@@ -17,6 +17,7 @@ from hintferry.core.errors import Side
 from hintferry.core.fit import FeatureKind, Schema, differences
 from hintferry.core.schema import TableId
 from hintferry.wiring import sessions
+from hintferry_cli.init.files import masks_text
 from sandbox import cassandra
 from sandbox.addresses import claim
 from sandbox.cassandra import Node, Ring
@@ -143,9 +144,16 @@ def test_what_cassandra_prints_says_what_its_schema_tables_say(
     compare(schema, near)
 
 
-def test_what_init_writes_says_what_the_schema_tables_say(near: CqlSession) -> None:
-    facts = CqlInspection(near).facts(with_settings=False)
-    schema = schema_of(facts.cql(facts.own_tables), "init")
+def test_what_init_writes_says_what_the_schema_tables_say(
+    near: CqlSession, release: Release
+) -> None:
+    inspection = CqlInspection(near)
+    facts = inspection.facts(with_settings=False)
+    live = [inspection.table(table) for table in facts.own_tables]
+    schema = schema_of(facts.cql(facts.own_tables) + masks_text(live), "init")
+    newer = release is CASSANDRA_5
+    masked = {(one.kind, one.name) for one in schema.features if one.kind is FeatureKind.MASK}
+    assert masked == (MASKED if newer else set())
     assert set(facts.own_tables) == set(schema.tables)
     assert {table.name for table in schema.tables} >= COMPACT
     compare(schema, near)

@@ -78,7 +78,7 @@ class Bench:
 
     @property
     def topic(self) -> str:
-        return f"{self.stack.topic_prefix}.{UNFED}"
+        return self.stack.topic(UNFED)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def bench(stack: Stack) -> Iterator[Bench]:
     single = keyspace + "{'class': 'SingleRegionStrategy'}"
     theirs = [f"{table} WITH {SWITCHES}" for table in TABLES.values()]
     create_keyspaces_tables(stack.target, "conduct", [single, *theirs])
-    create_topics(stack.kafka, [f"{stack.topic_prefix}.{UNFED}"])
+    create_topics(stack.kafka, [stack.topic(UNFED)])
     with cassandra_session(stack.source) as source, cassandra_session(stack.behind) as behind:
         yield Bench(source, behind, stack)
         stack.keyspaces.control.reset()

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from cassandra import Unauthorized
@@ -27,8 +27,9 @@ from hintferry.adapters.scan import Consistency, TokenScan
 from hintferry.adapters.session import CqlSession
 from hintferry.adapters.source_catalog import VERSION_CHECK_S
 from hintferry.adapters.source_settings import Auth, SourceSettings
-from hintferry.core.coalesce import RowWork
+from hintferry.core.coalesce import RowWork, SliceWork
 from hintferry.core.errors import HintferryError, Masked, Side, Unreachable
+from hintferry.core.hint import Slice
 from hintferry.core.rows import Snapshot
 from hintferry.core.schema import TableId
 from hintferry.core.tokens import WHOLE_RING
@@ -45,6 +46,7 @@ from tools.releases import CASSANDRA_5
 pytestmark = pytest.mark.stack
 
 ORDERS, READINGS, SALARIES = (TableId("shop", name) for name in ("orders", "readings", "salaries"))
+WIDE = TableId("shop", "wide")
 MASK = {ORDERS: " MASKED WITH DEFAULT", READINGS: "", SALARIES: ""}
 """The page grants UNMASK on the first."""
 
@@ -52,8 +54,13 @@ PASSWORD = "not that of the page"
 ASKS = """authenticator: PasswordAuthenticator
 authorizer: CassandraAuthorizer
 dynamic_data_masking_enabled: true
+in_select_cartesian_product_fail_threshold: 7
+page_size_warn_threshold: 20
+page_size_fail_threshold: 40
+partition_keys_in_select_fail_threshold: 1
 """
 FIRST_ROLE_S = 60.0
+ROWS = 150
 
 
 def granted() -> list[str]:
@@ -88,7 +95,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
             until(lambda: is_open(host), FIRST_ROLE_S, "the first role is made")
             with logged_in(host, "cassandra", "cassandra") as admin:
                 fill(admin)
-                for statement in granted():
+                for statement in (*granted(), "GRANT SELECT ON TABLE shop.wide TO hintferry"):
                     admin.execute(statement)
             yield one
         finally:
@@ -109,6 +116,9 @@ def fill(admin: Session) -> None:
     for table in (ORDERS, READINGS, SALARIES):
         admin.execute(f"CREATE TABLE shop.{table.name} (a int PRIMARY KEY, v text{MASK[table]})")
         admin.execute(f"INSERT INTO shop.{table.name} (a, v) VALUES (1, 'v')")
+    admin.execute("CREATE TABLE shop.wide (a int, b int, c int, v int, PRIMARY KEY (a, b, c))")
+    for row in range(ROWS):
+        admin.execute(f"INSERT INTO shop.wide (a, b, c, v) VALUES (1, {row}, {row}, {row})")
 
 
 @pytest.fixture
@@ -145,6 +155,34 @@ def test_the_role_reads_the_tables_that_are_granted_as_hints_and_as_a_sweep(
         assert sum(page.count for page in pages) == 1
     # Both sides of it: the ring is all that is asked of either.
     assert ranges_of(ORDERS, near, near)
+
+
+def test_guardrails_of_the_node_are_kept_to_without_a_flood_of_warnings(
+    near: CqlSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    """S13: of keys in a list, and of pages, of which each row by itself was the last resort."""
+    clock = WallClock()
+    source = CassandraSource(near, clock)
+    keys = [(row.to_bytes(4), row.to_bytes(4)) for row in range(ROWS)]
+    partition = (1).to_bytes(4)
+    works = [
+        RowWork(WIDE, (partition,), {key: (i,) for i, key in enumerate(keys[at : at + 30])})
+        for at in range(0, ROWS, 30)
+    ]
+    seen = [snapshot for _, snapshot in source.read(works)]
+    assert all(isinstance(one, Snapshot) for one in seen), seen
+    assert sorted(key for one in seen for key in cast(Snapshot, one).rows) == keys
+    assert (near.guardrails.listed_keys, near.guardrails.page_rows) == (7, 20)
+    asked = len(list(source.read(works)))
+    assert asked == len(works) * -(-30 // 7)
+    slice_ = SliceWork(WIDE, (partition,), Slice(), ())
+    pages = list(source.pages(slice_))
+    assert sorted(key for page in pages for key in page.rows) == keys
+    assert max(len(page.rows) for page in pages) == 20
+    scan = TokenScan(near, clock.read_start, frozenset(), Consistency.LOCAL_QUORUM.value)
+    assert sum(page.count for page in scan.rows(source.table(WIDE), WHOLE_RING)) == ROWS
+    warned = [record for record in caplog.records if "Guardrail" in record.getMessage()]
+    assert len(warned) <= 3
 
 
 def test_the_role_reads_no_other_table_and_writes_none(node: Node, near: CqlSession) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from hintferry.adapters.topics import table_of
 from sandbox.chain import Chain
 from sandbox.compare import compare_table
 from sandbox.queue_source import client
@@ -37,7 +38,7 @@ TABLES = {
 
 
 def topic_table(topic: str) -> str:
-    return topic.partition(".")[2]
+    return table_of(topic)
 
 
 @dataclass(frozen=True, slots=True)

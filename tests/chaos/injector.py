@@ -13,6 +13,7 @@ from dataclasses import replace
 from queue import SimpleQueue
 from random import Random
 
+from hintferry.adapters.topics import table_of
 from keyspaces_local.faults import Answer, FaultAction, Operation
 from keyspaces_local.faults import Fault as Switch
 from sandbox.chain import Chain
@@ -228,7 +229,7 @@ class Injector:
     def _payload(self, order: Order, but: str = "") -> list[Recorded]:
         """What one invocation can hold: the latest records of one topic."""
         records = self._recorder.recent(_RECENT, _RECENT, order.random)
-        topics = [record.topic for record in records if record.topic.split(".")[-1] != but]
+        topics = [one.topic for one in records if table_of(one.topic).split(".")[1] != but]
         if not topics:
             return []
         topic = order.random.choice(topics)

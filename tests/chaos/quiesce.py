@@ -67,7 +67,7 @@ def _marker_seen(stack: Stack, keyspace: str) -> int:
     marker = f"marker-{datetime.now(UTC).timestamp()}"
     table = f"{keyspace}.{MARKER_TABLE}"
     with (
-        MarkerWatch(stack.kafka, f"{stack.topic_prefix}.{table}") as watch,
+        MarkerWatch(stack.kafka, stack.topic(table)) as watch,
         cassandra_session(stack.source) as source,
     ):
         insert = SimpleStatement(

@@ -200,7 +200,7 @@ def _started(options: Options, conduct: _Conduct, stack: Stack, folder: Path) ->
     keyspace, root = options.keyspace, options.task_root
     stack.create_tables(*source_ddl(keyspace, stack.replication))
     create_keyspaces_tables(stack.target, keyspace, target_ddl(keyspace))
-    topics = [f"{stack.topic_prefix}.{table}" for table in tables(keyspace)]
+    topics = [stack.topic(table) for table in tables(keyspace)]
     sqs = client(stack.aws, "sqs")
     replays = Replays(stack.kafka, sqs, stack.aws.replay_queue_url)
 

@@ -79,6 +79,22 @@ def test_a_schema_that_would_be_printed_otherwise_is_not_written(
     )
 
 
+def test_masks_are_written_and_are_no_news_to_schema(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver prints a column without its mask."""
+    inspection = answering(monkeypatch)
+    readings = TableId("other", "Readings")
+    masked = replace(inspection.table(readings), masked=("v",))
+    monkeypatch.setattr(inspection, "_tables", {**inspection._tables, readings: masked})
+    assert run(*init(tmp_path)).exit_code == 0
+    text = (tmp_path / "schema.cql").read_text()
+    assert 'ALTER TABLE other."Readings" ALTER v MASKED WITH DEFAULT;' in text
+    told = run("schema", "--config", str(tmp_path / "migration.toml")).output
+    assert "other.Readings.v" in told
+    assert "Keyspaces masks nothing" in told
+
+
 def test_hidden_columns_of_compact_storage_stop_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

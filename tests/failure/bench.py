@@ -75,7 +75,7 @@ class Bench:
             self.send(json.dumps(value | {"ck": []}).encode())
 
     def send(self, value: bytes) -> None:
-        self.producer.produce(f"hintferry.{self.table}", value=value, partition=0)
+        self.producer.produce(self.stack.topic(self.table), value=value, partition=0)
         self.producer.poll(0)
 
     def wait_until_equal(self, seconds: float = WAIT_S) -> None:

@@ -49,6 +49,7 @@ def test_types_with_names_of_their_own_and_what_uses_them_are_left_to_cql() -> N
 
 def test_tables_and_types_with_like_names_stay_apart(layer: Path, tmp_path: Path) -> None:
     names = ["shop.user_logins", "shop.userlogins", "shop.Userlogins", "shop_x.events"]
+    names.append("shop.x_events")
     made = [TableId(*name.split(".")).cql for name in names]
     types = 'CREATE TYPE shop."Phone" (number1 text);\nCREATE TYPE shop.phone (number1 text);\n'
     tables = [f"CREATE TABLE {name} (id int PRIMARY KEY, v1 text);\n" for name in made]
@@ -62,7 +63,14 @@ def test_tables_and_types_with_like_names_stay_apart(layer: Path, tmp_path: Path
     templates = synthesise(config, tmp_path)
     mapped = properties(templates, "AWS::Lambda::EventSourceMapping")
     topics = {topic for one in mapped for topic in one.get("Topics", ())}
-    assert topics >= {f"hintferry.{name}" for name in [*names, "shop.calls"]}
+    assert topics == {
+        *(f"hintferry.{name}" for name in [*names, "shop.calls"] if name != "shop_x.events"),
+        "hintferry.shop_x-events",
+        "hintferry.hintferry.markers",
+    }
+    assert {one["TopicName"] for one in properties(templates, "AWS::MSK::Topic")} == topics
+    allowed = json.dumps(templates)
+    assert all(f"/{topic}" in allowed for topic in topics)
     (run,) = properties(templates, "Custom::KeyspacesStatements")
     text = json.dumps(run["Create"]).replace('\\"', '"')
     assert re.findall(r'EXISTS "shop"\."(\w+)"', text) == [

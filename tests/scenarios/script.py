@@ -65,25 +65,26 @@ def load(folder: Path) -> Scenario:
         folder.name,
         hazard.removeprefix("-- Hazard: "),
         tuple(line.rstrip(";") for line in ddl),
-        tuple(_steps(writes)),
+        tuple(steps(writes)),
         tomllib.loads(expect.read_text()) if expect.exists() else {},
     )
 
 
-def _steps(text: str) -> list[Step]:
-    steps: list[Step] = []
+def steps(text: str) -> list[Step]:
+    """Read the lines of a `writes.cql`."""
+    found: list[Step] = []
     kind, times = Kind.EXECUTE, 1
     for line in text.splitlines():
         if line.startswith("-- @"):
             directive, _, number = line.removeprefix("-- @").partition(" ")
             if directive == "drain":
-                steps.append(Step(Kind.DRAIN))
+                found.append(Step(Kind.DRAIN))
             else:
                 kind = {"times": Kind.EXECUTE, "batch": Kind.BATCH}[directive]
                 times = int(number)
         elif line:
             statement = _LETTERS.sub(lambda found: "x" * int(found[1]), line.rstrip(";"))
             repeated = tuple(statement.replace("$i", str(i)) for i in range(times))
-            steps.append(Step(kind, repeated))
+            found.append(Step(kind, repeated))
             kind, times = Kind.EXECUTE, 1
-    return steps
+    return found

@@ -43,9 +43,10 @@ def environment(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def captures(bench: Workbench) -> CqlCaptures:
-    source = migration_from(bench.folder / "migration.toml").source
+    migration = migration_from(bench.folder / "migration.toml")
+    source = migration.source
     session = sessions.source_session(source)
-    return CqlCaptures(session, source.datacenter, False, WallClock())
+    return CqlCaptures(session, source.datacenter, False, WallClock(), migration.topic)
 
 
 def captured(captures: CqlCaptures) -> Proof:

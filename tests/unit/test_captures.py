@@ -75,6 +75,7 @@ class Source:
 def state_of(host: UUID, now_ms: int, **changes: Any) -> bytes:
     """As the connector writes it."""
     table = {"keyspace": "shop", "table": "orders", "id": str(TABLE), "since": 5, "altered_us": 1}
+    table["topic"] = "p.shop.orders"
     state = {
         "version": 1,
         "host_id": str(host),
@@ -99,7 +100,7 @@ def source(clock: ScriptedClock) -> Source:
 
 @pytest.fixture
 def seen_by(source: Source, clock: ScriptedClock) -> CqlCaptures:
-    return CqlCaptures(cast(CqlSession, source), "dc1", False, clock)
+    return CqlCaptures(cast(CqlSession, source), "dc1", False, clock, lambda table: f"p.{table}")
 
 
 def test_states_are_read_for_each_node_of_the_datacenter(seen_by: CqlCaptures) -> None:
@@ -152,6 +153,22 @@ def test_what_is_not_said_in_so_many_words_is_no_capture(
     found = gaps(seen_by.witness(ORDERS))
     assert len(found) == (2 if what == "no table" else 1)
     assert ("column c: its type" in found[-1].why) is (what == "why")
+
+
+@pytest.mark.parametrize("sent_to", ["q.shop.orders", "p.shop-orders"])
+def test_hints_that_go_to_a_topic_that_nobody_reads_are_no_capture(
+    source: Source, seen_by: CqlCaptures, clock: ScriptedClock, sent_to: str
+) -> None:
+    now_ms = int(clock.now() * 1000)
+    told = state_of(HOSTS[1], now_ms, topic=sent_to)
+    source.rows[cql.CAPTURES][1] = HOSTS[1].bytes, told
+    (gap,) = gaps(seen_by.witness(ORDERS))
+    assert f"its hints go to the topic {sent_to}, not to p.shop.orders" in gap.why
+    early = told.replace(b'"topic"', b'"other"')
+    source.rows[cql.CAPTURES][1] = HOSTS[1].bytes, early
+    clock.sleep(5)
+    (gap,) = gaps(seen_by.witness(ORDERS))
+    assert "of an earlier release" in gap.why
 
 
 def test_a_table_that_was_altered_is_not_what_a_pass_walked(

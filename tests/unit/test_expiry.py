@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hintferry.adapters import hint_record, keyspaces
 from hintferry.adapters.cassandra import CassandraSource
 from hintferry.adapters.debezium import HintDecoder
+from hintferry.adapters.guardrails import Guardrails
 from hintferry.adapters.keyspaces import STATEMENTS_PER_BATCH, KeyspacesTarget, _Progress
 from hintferry.adapters.pace import Pace
 from hintferry.core.acknowledged import Acknowledged
@@ -292,6 +293,7 @@ class SlowSource(Session):
     def __init__(self, takes_s: float) -> None:
         super().__init__(0.0)
         self._takes_s = takes_s
+        self.guardrails = Guardrails()
 
     def execute_async(self, _request: Any, timeout: float | None) -> Answered:
         self.now += self._takes_s

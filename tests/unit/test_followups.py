@@ -53,6 +53,13 @@ def test_the_rest_of_a_long_slice_goes_on_at_once() -> None:
     assert (again.delay_s, rest.delay_s) == (SECOND_LOOK_AFTER_S, 0)
 
 
+@pytest.mark.parametrize("errand", [Errand.NEWS, Errand.CONTINUATION])
+def test_a_slice_that_is_left_as_a_whole_is_looked_at_again_once_at_its_end(errand: Errand) -> None:
+    """Else each delivery would leave a second look of the whole, and those again."""
+    (rest,) = followups(work(errand), work(errand).slice)
+    assert (rest.hint, rest.delay_s) == (hint(WHOLE_PARTITION, Errand.CONTINUATION), 0)
+
+
 def test_the_rest_of_a_second_look_stays_one() -> None:
     (rest,) = followups(work(Errand.SECOND_LOOK), REST)
     assert (hint(REST, Errand.SECOND_LOOK), 0) == (rest.hint, rest.delay_s)

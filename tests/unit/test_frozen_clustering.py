@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hintferry.core.coalesce import SliceWork
-from hintferry.core.errors import Unrepresentable
+from hintferry.core.errors import NoTimeLeft, Overwhelmed, Unrepresentable
 from hintferry.core.hint import WHOLE_PARTITION, Bound, Slice
+from hintferry.core.limits import RESERVE_S
 from hintferry.core.rows import Row
 from hintferry.core.schema import Column, ColumnKind, Key, Table, TableId
 from hintferry.core.slices import bounded, pieces
@@ -100,6 +102,46 @@ def test_a_slice_becomes_equal_whatever_bounds_it_has(
     inside = sides.cluster.replicas[0].rows(TABLE, PARTITION, part)
     assert sides.store.rows(TABLE, PARTITION, part) == inside
     assert all(sides.source[key] == row for key, row in sides.target.items() if key in inside)
+
+
+class Shrinking(FixedDeadline):
+    """Time for so many pages of the target."""
+
+    def remaining(self) -> float:
+        self._seconds -= 1.0
+        return self._seconds
+
+
+ALL: set[Key] = {(bytes([letter]), number) for letter in b"abc" for number in (b"1", b"2", b"3")}
+
+
+def test_what_is_deleted_is_done_with_where_time_runs_out() -> None:
+    sides = Sides({(b"c", b"3")}, ALL, 1)
+    left, rounds = [len(sides.target)], 0
+    while (rest := in_time(sides, 1)) is not None:
+        assert rest == WHOLE_PARTITION
+        left.append(len(sides.target))
+        rounds += 1
+    assert sides.target == sides.source
+    assert rounds >= 2
+    assert left == sorted(set(left), reverse=True)
+
+
+def test_a_slice_of_which_nothing_is_gone_is_taken_up_by_another_invocation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sides = Sides(ALL, ALL, 1)
+    with pytest.raises(NoTimeLeft):
+        in_time(sides, 2)
+    monkeypatch.setattr("hintferry.reconcile.MOST_BY_KEYS", 0)
+    with pytest.raises(Overwhelmed, match="run hintferry verify"):
+        in_time(sides, 2)
+
+
+def in_time(sides: Sides, pages: int) -> Slice | None:
+    """Reconcile the whole partition, with time for so many pages of the target."""
+    limited = replace(sides.reconciler, deadline=Shrinking(RESERVE_S + pages))
+    return limited.reconcile(SliceWork(TABLE.id, PARTITION, WHOLE_PARTITION, (0,)))
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from struct import pack
+from struct import pack, unpack_from
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -14,10 +15,11 @@ from cassandra import InvalidRequest, OperationTimedOut
 from hintferry.adapters.cassandra import CassandraSource
 from hintferry.adapters.clock import WallClock
 from hintferry.adapters.faults import translate
+from hintferry.adapters.guardrails import PAGE_ROWS, EachOnceAMinute, Guardrails
 from hintferry.adapters.pace import Pace
 from hintferry.adapters.paging import FIRST_ROWS, PAGE_BYTES, pages
 from hintferry.adapters.rawcql import RawRows
-from hintferry.adapters.session import PAGE_ROWS, CqlSession
+from hintferry.adapters.session import CqlSession
 from hintferry.core.coalesce import RowWork, SliceWork
 from hintferry.core.errors import Masked, Side, SideFault, Unrepresentable
 from hintferry.core.hint import Bound, Slice
@@ -45,6 +47,7 @@ class Server:
     side: Side = Side.SOURCE
     asked: list[int] = field(default_factory=list)
     pace: Pace = field(default_factory=Pace)
+    guardrails: Guardrails = field(default_factory=Guardrails)
 
     def bind(self, text: str, values: Any) -> Any:
         return SimpleNamespace(text=text, values=values, fetch_size=None)
@@ -56,6 +59,7 @@ class Server:
         step = self.script[len(self.asked)]
         self.asked.append(bound.fetch_size)
         if isinstance(step, Exception):
+            self.guardrails.hear([str(step)])
             raise step
         rows, state = step
         return SimpleNamespace(current_rows=rows and as_read(rows), paging_state=state)
@@ -101,37 +105,140 @@ def test_only_the_paging_state_ends_a_read_never_an_empty_page() -> None:
     ]
 
 
+@dataclass(frozen=True, slots=True)
 class Answering:
-    """A request that is answered at once, with no rows."""
+    """A request that is answered at once, with no rows or with the error."""
 
-    def add_callbacks(self, callback: Any, errback: Any, callback_args: Any, **_: Any) -> None:
-        callback([], *callback_args)
+    error: Exception | None
+
+    def add_callbacks(
+        self, callback: Any, errback: Any, callback_args: Any, errback_args: Any
+    ) -> None:
+        if self.error is None:
+            callback([], *callback_args)
+        else:
+            errback(self.error, *errback_args)
+
+
+LISTED, PAGED = (
+    "Guardrail in_select_cartesian_product violated: Aborting query because the cartesian product"
+    " of the IN restrictions on clustering key produces {} values, this exceeds fail threshold of"
+    " 7.",
+    "Guardrail page_size violated: Aborting query for table shop.orders, page size {} exceeds fail"
+    " threshold of 7.",
+)
 
 
 @dataclass(slots=True)
 class AsyncServer(Server):
-    """A server of single reads."""
+    """A server of reads by key, which allows so many a request."""
+
+    allowed: int = PAGE_ROWS
+    refusal: str = LISTED
 
     def execute_async(self, bound: Any, timeout: float | None) -> Any:
-        self.asked.append(bound.fetch_size)
-        return Answering()
+        keys = unpack_from(">i", bound.values[1])[0] if " IN ?" in bound.text else 1
+        self.asked.append(keys)
+        if keys <= self.allowed:
+            return Answering(None)
+        text = self.refusal.format(keys)
+        self.guardrails.hear([text])
+        return Answering(InvalidRequest(text))
 
 
-@pytest.mark.parametrize(("rows", "asked"), [(PAGE_ROWS, None), (PAGE_ROWS + 1, PAGE_ROWS + 1)])
+def of_rows(rows: int) -> RowWork:
+    return RowWork(TABLE.id, (b"p",), {(b"%d" % n,): (n,) for n in range(rows)})
+
+
+@pytest.mark.parametrize(("rows", "asked"), [(PAGE_ROWS, [PAGE_ROWS]), (1001, [1000, 1])])
 def test_all_rows_that_are_asked_for_by_key_come_in_one_page(
-    rows: int, asked: int | None, monkeypatch: pytest.MonkeyPatch
+    rows: int, asked: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = AsyncServer([])
-    work = RowWork(TABLE.id, (b"p",), {(b"%d" % n,): (n,) for n in range(rows)})
-    assert len(list(source(server, monkeypatch).read([work]))) == 1
-    assert server.asked == [asked]
+    read = list(source(server, monkeypatch).read([of_rows(rows)]))
+    assert sum(len(cast(RowWork, work).rows) for work, _ in read) == rows
+    assert server.asked == asked
+
+
+@pytest.mark.parametrize("refusal", [LISTED, PAGED])
+def test_one_refusal_of_a_guardrail_tells_how_many_rows_to_ask_for(
+    refusal: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S13: it was split down to single rows, and again for each batch."""
+    server = AsyncServer([], allowed=7, refusal=refusal)
+    reader = source(server, monkeypatch)
+    read = list(reader.read([of_rows(30)]))
+    assert server.asked == [30, 7, 7, 7, 7, 2]
+    assert all(isinstance(seen, Snapshot) for _, seen in read)
+    assert sorted(i for work, _ in read for i in cast(RowWork, work).records) == list(range(30))
+    assert len(list(reader.read([of_rows(14)]))) == 2
+    assert server.asked[6:] == [7, 7]
+
+
+def test_a_refusal_that_names_no_less_is_the_sides_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = AsyncServer([], allowed=0, refusal=LISTED.replace("7", "{}"))
+    ((_, seen),) = source(server, monkeypatch).read([of_rows(1)])
+    assert isinstance(seen, SideFault)
+
+
+def test_pages_keep_to_what_a_refusal_names() -> None:
+    server = Server([InvalidRequest(PAGED.format(64)), ([(b"a", b"v")], b"1"), ([], None)])
+    assert [stamp for stamp, _, _ in paged(server)] == [1, 2]
+    assert server.asked == [FIRST_ROWS, 7, 7]
+
+
+@pytest.mark.parametrize(
+    ("said", "page_rows", "listed_keys"),
+    [
+        ("Guardrail page_size violated: Query for table shop.orders with page size 1000 exceeds"
+         " warning threshold of 500.", 500, PAGE_ROWS),
+        ("Guardrail page_size violated: Aborting query for table shop.orders, page size 1000"
+         " exceeds fail threshold of 0.", 1, PAGE_ROWS),
+        ("Guardrail in_select_cartesian_product violated: The cartesian product of the IN"
+         " restrictions on clustering key produces 30 values, this exceeds warning threshold of"
+         " 20.", PAGE_ROWS, 20),
+        ("Guardrail partition_tombstones violated: Partition p has 9 tombstones, this exceeds the"
+         " warning threshold of 5.", PAGE_ROWS, PAGE_ROWS),
+    ],
+)  # fmt: skip
+def test_what_a_side_says_of_its_guardrails_is_kept_to(
+    said: str, page_rows: int, listed_keys: int
+) -> None:
+    heard = Guardrails()
+    heard.hear(["something else", said])
+    heard.hear([said.replace("of 5", "of 7").replace("of 2", "of 3")])
+    assert (heard.page_rows, heard.listed_keys) == (page_rows, listed_keys)
 
 
 def test_a_session_asks_for_no_larger_pages_than_guardrails_allow() -> None:
-    opened = SimpleNamespace()
+    session = CqlSession(Side.SOURCE, lambda: cast(Any, cluster))
+
+    def execute(text: str, timeout: float) -> None:
+        assert opened.default_fetch_size == PAGE_ROWS
+        session.guardrails.hear([PAGED.format(PAGE_ROWS)])
+        raise InvalidRequest(PAGED.format(PAGE_ROWS))
+
+    opened = SimpleNamespace(execute=execute)
     cluster = SimpleNamespace(connect=lambda: opened)
-    assert CqlSession(Side.SOURCE, lambda: cast(Any, cluster)).current() is opened
-    assert opened.default_fetch_size == PAGE_ROWS
+    assert session.current() is opened
+    session.current()
+    assert opened.default_fetch_size == 7
+
+
+def test_a_warning_at_each_answer_is_said_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("hintferry.adapters.guardrails.time.monotonic", lambda: now)
+    passes = EachOnceAMinute()
+
+    def said(text: str) -> bool:
+        arguments = ("Server warning: %s", (text,), None)
+        return passes.filter(logging.LogRecord("driver", logging.WARNING, "", 1, *arguments))
+
+    assert said("read 17 tombstones")
+    assert not said("read 18 tombstones")
+    assert said("another 1")
+    now += 61
+    assert said("read 19 tombstones")
 
 
 def test_a_page_has_as_many_rows_as_a_megabyte_takes() -> None:

@@ -50,10 +50,15 @@ def test_a_short_file_says_all_there_is_to_say(tmp_path: Path) -> None:
     }
 
 
-def test_two_tables_whose_topics_kafka_takes_for_one_are_refused(tmp_path: Path) -> None:
+def test_the_stock_connector_cannot_carry_topics_that_kafka_takes_for_one(tmp_path: Path) -> None:
     both = '[tables."shop.x_events"]\n[tables."shop_x.events"]\n'
+    ours = migration_from(written(tmp_path, GOOD + both))
+    topics = {str(table.id): ours.topic(table.id) for table in ours.tables}
+    assert topics["shop.x_events"] == "hintferry.shop.x_events"
+    assert topics["shop_x.events"] == "hintferry.shop_x-events"
+    stock = "[capture]\nstock = true\n"
     with pytest.raises(ConfigurationError) as refused:
-        migration_from(written(tmp_path, GOOD + both))
+        migration_from(written(tmp_path, stock + GOOD + both))
     assert "the topics of shop.x_events and shop_x.events for one" in str(refused.value)
     alike = '[tables."shop.user_logins"]\n[tables."shop.userlogins"]\n[tables."Shop.orders"]\n'
     assert len(migration_from(written(tmp_path, GOOD + alike)).tables) == 5
@@ -101,6 +106,9 @@ def test_what_only_the_stacks_read_has_defaults_and_is_read(tmp_path: Path) -> N
         ("[source]", "source = 1\n[elsewhere]", "source must be a table, [source]"),
         ('[tables."shop.orders"]', "[tables.orders]", '"orders": write it as "keyspace.table"'),
         ('[tables."shop.orders"]', '[tables.".orders"]', 'write it as "keyspace.table"'),
+        ('[tables."shop.orders"]', '[tables."shop.a.b"]', 'write it as "keyspace.table"'),
+        ('[tables."shop.orders"]', '[tables."shop.öre"]', 'write it as "keyspace.table"'),
+        ("[source]", "[capture]\ntopic_prefix = 'a b'\n[source]", 'topic_prefix is "a b"; write'),
         ("ttl = false", "ttl = 0", "shop.Visits.ttl is a whole number; write true or false"),
         ("ttl = false", "tll = false", "shop.Visits: unknown key tll"),
         ("[source]", "[extra]\n[source]", "unknown key extra"),

@@ -111,6 +111,8 @@ class Refusing:
             raise ConnectionError("Bad credentials")
         return self
 
+    def execute(self, _text: str, timeout: float) -> None: ...
+
     def shutdown(self) -> None: ...
 
 

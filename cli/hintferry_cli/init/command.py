@@ -16,6 +16,7 @@ from hintferry_cli.exits import statuses
 from hintferry_cli.failures import Settings, told_plainly
 from hintferry_cli.init.files import (
     chosen_tables,
+    masks_text,
     migration_text,
     refuse_misread,
     schema_text,
@@ -104,10 +105,11 @@ def init(
         try:
             facts = inspection.facts(with_settings=False)
             chosen = chosen_tables(facts, tables or [])
-            cql = schema_text(facts, chosen)
+            live = [inspection.table(table) for table in chosen]
+            cql = schema_text(facts, chosen) + masks_text(live)
             known = schema_of(cql, "the source's schema")
-            for table in chosen:
-                refuse_misread(known, inspection.table(table))
+            for table in live:
+                refuse_misread(known, table)
         finally:
             inspection.close()
         schema_file = config.parent / "schema.cql"

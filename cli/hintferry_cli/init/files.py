@@ -8,6 +8,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
+from hintferry.core.cql_text import identifier
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.fit import Schema, differences
 from hintferry.core.schema import Table, TableId
@@ -68,6 +69,18 @@ def schema_text(facts: SourceFacts, tables: Iterable[TableId]) -> str:
     """`schema.cql`."""
     head = "-- Of the source, written by `hintferry init`. Options of storage are not read.\n\n"
     return head + facts.cql(tables)
+
+
+def masks_text(live: Iterable[Table]) -> str:
+    """Return what `schema.cql` says of masked columns, which the driver does not print."""
+    lines = [
+        f"ALTER TABLE {'.'.join(map(identifier, table.id))} ALTER {identifier(name)}"
+        " MASKED WITH DEFAULT;\n"
+        for table in live
+        for name in table.masked
+    ]
+    head = "-- Masked on the source, by whatever function; Keyspaces masks nothing.\n"
+    return "".join([head, *lines]) if lines else ""
 
 
 def refuse_misread(known: Schema, live: Table) -> None:
@@ -135,7 +148,8 @@ region = "{region}"
 schema = "schema.cql"
 
 [capture]
-# Topics are named <topic_prefix>.<keyspace>.<table>.
+# Topics are named <topic_prefix>.<keyspace>.<table>; where the keyspace has a `_`,
+# <topic_prefix>.<keyspace>-<table>.
 topic_prefix = "hintferry"
 
 # From here to the tables: read only by the stacks (`make synth`).

@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from hintferry.adapters.kafka_event import open_event
 from hintferry.adapters.parking import fitted, whole_record
+from hintferry.adapters.topics import table_of
 from hintferry.core.hint import Record
 from hintferry_cli.failures import sentence
 from hintferry_cli.replay.choice import GIVEN_UP, Choice
@@ -48,7 +49,7 @@ class GivenUpObjects:
     def text(self, record: Record, condition: str) -> str:
         """The message for one record; where it is too large, the bucket holds it."""
         error = f"the event source gave it up: {condition}"
-        message = whole_record(record, GIVEN_UP, error, _table(record))
+        message = whole_record(record, GIVEN_UP, error, table_of(record.topic))
         return fitted(message, self._s3, self.bucket)
 
     def delete(self, key: str) -> None:
@@ -77,7 +78,7 @@ def _replay_one(
 ) -> None:
     condition, records = objects.read(key)
     # A payload is of one topic, and so of one table: an object is replayed whole or not at all.
-    if not all(choice.takes(_table(record), GIVEN_UP) for record in records):
+    if not all(choice.takes(table_of(record.topic), GIVEN_UP) for record in records):
         for _ in records:
             tally.left(GIVEN_UP)
         return
@@ -101,8 +102,3 @@ def _send(
         unsent = sender.send(texts)
         errors += [unsent.get(index) for index in range(len(part))]
     return errors
-
-
-def _table(record: Record) -> str:
-    """Topics are named <prefix>.<keyspace>.<table>."""
-    return ".".join(record.topic.split(".")[-2:])

@@ -11,13 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, groupby, islice
+from typing import Never
 
-from hintferry.core.coalesce import RowWork, SliceWork, Work
+from hintferry.core.coalesce import ROWS_PER_READ, RowWork, SliceWork, Work
 from hintferry.core.compare import same
 from hintferry.core.counters import plan_counters
 from hintferry.core.errors import (
     HintferryError,
     LateAnswer,
+    NoTimeLeft,
     Overwhelmed,
     Side,
     StaleRead,
@@ -34,6 +36,9 @@ from hintferry.ports import Clock, Deadline, Source, Target, Write
 
 CUTS = (10_000, 1_000, 100, 10)
 """Rows of the target in a part, where the source fails to read a slice as a whole."""
+
+MOST_BY_KEYS = 100_000
+"""With fewer rows in an invocation the source is slow, and another will come further."""
 
 CUT_RESERVE_S = RESERVE_S + 4 * REQUEST_TIMEOUT_S
 """A part that is not answered has taken the time of several requests."""
@@ -148,12 +153,16 @@ class Reconciler:
         """Ask the source for each row of the target, then write each row of the source.
 
         So it is done where the target cannot bound the slice. It is shown a slice `around`, and a
-        row outside the slice that is made equal too does no harm.
+        row outside the slice that is made equal too does no harm. What was deleted is not asked for
+        again, so the whole slice comes back where time runs out; raises NoTimeLeft where nothing
+        was, or Overwhelmed.
         """
+        asked = gone = 0
         for found in self.target.rows(table, work.partition, around):
-            self._ask_for(work, found)
-            if self._is_short_of_time():
-                return work.slice
+            if asked and self._is_short_of_time():
+                return work.slice if gone else self._refuse(asked)
+            gone += self._ask_for(work, found)
+            asked += len(found)
         for seen, part in intervals(self.source.pages(work), work.slice):
             rows = seen.rows.items()
             made = [self._difference(key, row, None, seen) for key, row in rows]
@@ -163,6 +172,15 @@ class Reconciler:
             if self._is_short_of_time():
                 return Slice(Bound(part.end.values, inclusive=False), work.slice.end)
         return None
+
+    @staticmethod
+    def _refuse(asked: int) -> Never:
+        if asked > MOST_BY_KEYS:
+            raise Overwhelmed(
+                f"its partition has over {asked:,} rows, too many to be asked for by their keys"
+                " within one invocation; run hintferry verify TABLE --repair"
+            )
+        raise NoTimeLeft("the invocation ends before all rows of its slice were asked for")
 
     def _make_equal(self, work: SliceWork, seen: Snapshot, part: Slice) -> Key | None:
         """None when all is equal, or the target's key up to which it is: the page ages, time runs.
@@ -202,15 +220,21 @@ class Reconciler:
         self._write(work, seen, missing)
         return reached
 
-    def _ask_for(self, work: SliceWork, keys: Iterable[Key]) -> None:
-        """Read rows by their keys, and write them: the source may have them under other bytes than
-        the target, or may have told their times to live too late."""
-        asked = [RowWork(work.table, work.partition, {key: ()}) for key in keys]
-        for row, seen in self.source.read(asked):
+    def _ask_for(self, work: SliceWork, keys: Iterable[Key]) -> int:
+        """Read rows by their keys, and write them; how many of them the source does not have.
+
+        It may have them under other bytes than the target, or may have told their times to live
+        too late.
+        """
+        gone = 0
+        asked = RowWork(work.table, work.partition, dict.fromkeys(keys, ()))
+        for row, seen in self.source.read(asked.split(ROWS_PER_READ) if asked.rows else []):
             if isinstance(seen, HintferryError):
                 raise seen
             assert isinstance(row, RowWork)
             self._write(row, seen, plan_rows(row.rows, seen, int(self.clock.now())))
+            gone += len(row.rows.keys() - seen.rows.keys())
+        return gone
 
     def _difference(
         self, clustering: Key, wanted: Row | None, found: Row | None, seen: Snapshot

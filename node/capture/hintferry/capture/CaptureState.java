@@ -43,24 +43,31 @@ record CaptureState(@JsonProperty("version") int version, @JsonProperty("host_id
     /**
      * Captured since then, a token for equality only; or not, and why.
      *
+     * @param topic where its hints go; null in a state from before topics were named by `Topics`
      * @param newestMicros the latest write time that was hinted; null: none was
      */
     @JsonInclude(JsonInclude.Include.NON_NULL)
     record TableState(@JsonProperty("keyspace") String keyspace, @JsonProperty("table") String table,
-                      @JsonProperty("id") UUID id, @JsonProperty("since") Long since,
+                      @JsonProperty("id") UUID id, @JsonProperty("topic") String topic,
+                      @JsonProperty("since") Long since,
                       @JsonProperty("altered_us") Long alteredMicros,
                       @JsonProperty("newest_us") Long newestMicros, @JsonProperty("why") String why) {
-        static TableState of(KnownTable table, Long since, Long newestMicros) {
-            return new TableState(table.keyspace(), table.name(), table.uuid(), since,
+        static TableState of(KnownTable table, String topic, Long since, Long newestMicros) {
+            return new TableState(table.keyspace(), table.name(), table.uuid(), topic, since,
                     table.captured() ? table.alteredMicros() : null, newestMicros, table.why());
+        }
+
+        String sentTo(Topics topics) {
+            return topic == null ? topics.former(keyspace, table) : topic;
         }
     }
 
-    static CaptureState of(OwnNode node, long atMillis, NodeSchema schema, Map<TableId, Long> since,
-                           Map<TableId, Long> newest, Position acknowledged) {
+    static CaptureState of(OwnNode node, Topics topics, long atMillis, NodeSchema schema,
+                           Map<TableId, Long> since, Map<TableId, Long> newest, Position acknowledged) {
         List<TableState> tables = schema.tables().values().stream().filter(KnownTable::wanted)
                 .sorted(Comparator.comparing(KnownTable::keyspace).thenComparing(KnownTable::name))
-                .map(table -> TableState.of(table, since.get(table.id()), newest.get(table.id())))
+                .map(table -> TableState.of(table, topics.of(table.keyspace(), table.name()),
+                        since.get(table.id()), newest.get(table.id())))
                 .toList();
         return new CaptureState(VERSION, node.hostId(), node.address(), atMillis, schema.version(),
                 acknowledged, tables);
@@ -80,11 +87,12 @@ record CaptureState(@JsonProperty("version") int version, @JsonProperty("host_id
         }
     }
 
-    /** Since when this very table is captured, if it was in the state and was not altered since. */
-    Optional<Long> since(KnownTable table) {
+    /** Since when this very table is captured into its topic, if it was so and was not altered since. */
+    Optional<Long> since(KnownTable table, Topics topics) {
         return tables.stream().filter(one -> one.since != null && table.uuid().equals(one.id)
-                && Long.valueOf(table.alteredMicros()).equals(one.alteredMicros)).map(TableState::since)
-                .findFirst();
+                && Long.valueOf(table.alteredMicros()).equals(one.alteredMicros)
+                && one.sentTo(topics).equals(topics.of(table.keyspace(), table.name())))
+                .map(TableState::since).findFirst();
     }
 
     Optional<Long> newest(KnownTable table) {

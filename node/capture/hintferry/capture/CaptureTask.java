@@ -43,21 +43,23 @@ public final class CaptureTask {
 
     private static CassandraConnectorTaskTemplate template(CassandraConnectorConfig config) {
         Acknowledged acknowledged = new Acknowledged();
+        Topics topics = new Topics(config.getLogicalName());
         return new CassandraConnectorTaskTemplate(config, Release.types(), CaptureTask::readYaml,
                 CaptureTask::noListener,
-                context -> new AbstractProcessor[]{ reader(context, acknowledged) },
+                context -> new AbstractProcessor[]{ reader(context, topics, acknowledged) },
                 new ComponentFactoryStandalone() {
                     @Override
                     public Emitter recordEmitter(CassandraConnectorContext context) {
-                        return new HintEmitter(context, acknowledged);
+                        return new HintEmitter(context, topics, acknowledged);
                     }
                 });
     }
 
-    private static AbstractProcessor reader(CassandraConnectorContext context, Acknowledged acknowledged) {
+    private static AbstractProcessor reader(CassandraConnectorContext context, Topics topics,
+                                            Acknowledged acknowledged) {
         refuseWritesThatWait();
         OwnNode node = new OwnNode(context.getCassandraClient(), DatabaseDescriptor.getRawConfig());
-        SchemaKeeper schema = keptSchema(context, node, acknowledged);
+        SchemaKeeper schema = keptSchema(context, node, topics, acknowledged);
         CassandraStreamingMetrics metrics =
                 new CassandraStreamingMetrics((CdcSourceTaskContext) context);
         HintWriter writer = new HintWriter(context, metrics, schema, acknowledged, node.address());
@@ -67,11 +69,11 @@ public final class CaptureTask {
     }
 
     private static SchemaKeeper keptSchema(CassandraConnectorContext context, OwnNode node,
-                                           Acknowledged acknowledged) {
+                                           Topics topics, Acknowledged acknowledged) {
         Path file = StatePublisher.file(context.getCassandraConnectorConfig().offsetBackingStoreDir());
         CaptureState last = CaptureState.read(file, node.hostId());
         acknowledged.startAt(last.acknowledged());
-        SchemaKeeper schema = new SchemaKeeper(node);
+        SchemaKeeper schema = new SchemaKeeper(node, topics);
         StatePublisher publisher =
                 new StatePublisher(schema, acknowledged, context.getCassandraClient(), file);
         schema.start(last, publisher::changed);

@@ -3,8 +3,10 @@ package hintferry.capture;
 import io.debezium.connector.cassandra.CassandraConnectorConfig;
 import io.debezium.connector.cassandra.CassandraConnectorContext;
 import io.debezium.connector.cassandra.KafkaRecordEmitter;
+import io.debezium.connector.cassandra.KeyspaceTable;
 import io.debezium.connector.cassandra.Record;
 import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
 
 /**
  * Sends hints by Debezium's converters and producer. What was acknowledged is counted in the order
@@ -12,19 +14,21 @@ import org.apache.kafka.clients.producer.KafkaProducer;
  */
 final class HintEmitter extends KafkaRecordEmitter {
     private final KafkaProducer<byte[], byte[]> producer;
+    private final Topics topics;
     private final Acknowledged acknowledged;
 
-    HintEmitter(CassandraConnectorContext context, Acknowledged acknowledged) {
-        this(context, context.getCassandraConnectorConfig(), acknowledged,
+    HintEmitter(CassandraConnectorContext context, Topics topics, Acknowledged acknowledged) {
+        this(context, context.getCassandraConnectorConfig(), topics, acknowledged,
                 new KafkaProducer<>(context.getCassandraConnectorConfig().getKafkaConfigs()));
     }
 
-    private HintEmitter(CassandraConnectorContext context, CassandraConnectorConfig config,
+    private HintEmitter(CassandraConnectorContext context, CassandraConnectorConfig config, Topics topics,
                         Acknowledged acknowledged, KafkaProducer<byte[], byte[]> producer) {
         super(config, producer, context.getOffsetWriter(), config.getKeyConverter(),
                 config.getValueConverter(), context.getErroneousCommitLogs(),
                 config.getCommitLogTransfer());
         this.producer = producer;
+        this.topics = topics;
         this.acknowledged = acknowledged;
     }
 
@@ -36,5 +40,13 @@ final class HintEmitter extends KafkaRecordEmitter {
                         + record.getSource().keyspaceTable.name(), failure);
             acknowledged.done(((HintRecord) record).sent());
         });
+    }
+
+    /** By a name of ours, whatever the properties say. */
+    @Override
+    protected ProducerRecord<byte[], byte[]> toProducerRecord(Record record) {
+        ProducerRecord<byte[], byte[]> named = super.toProducerRecord(record);
+        KeyspaceTable table = record.getSource().keyspaceTable;
+        return new ProducerRecord<>(topics.of(table.keyspace, table.table), named.key(), named.value());
     }
 }

@@ -32,6 +32,7 @@ final class SchemaKeeper {
     private static final long SAY_EVERY_MS = 10_000;
 
     private final OwnNode node;
+    private final Topics topics;
     private final Set<TableId> gone = ConcurrentHashMap.newKeySet();
     private final Map<TableId, Long> since = new HashMap<>();
     private final Map<TableId, Long> newest = new ConcurrentHashMap<>();
@@ -43,19 +44,20 @@ final class SchemaKeeper {
     private Runnable whenChanged = () -> { };
     private long saidAt;
 
-    SchemaKeeper(OwnNode node) {
+    SchemaKeeper(OwnNode node, Topics topics) {
         this.node = node;
+        this.topics = topics;
     }
 
     /**
      * Takes the schema over and goes on looking. A table keeps its `since` of the last run unless it
-     * was altered meanwhile.
+     * was altered meanwhile, or its hints went to another topic, which may be read no more.
      */
     void start(CaptureState last, Runnable onChange) {
         awaitLook();
         synchronized (this) {
             for (KnownTable table : known.tables().values()) {
-                last.since(table).ifPresent(kept -> since.replace(table.id(), kept));
+                last.since(table, topics).ifPresent(kept -> since.replace(table.id(), kept));
                 last.newest(table).ifPresent(micros -> newest.put(table.id(), micros));
             }
             whenChanged = onChange;
@@ -124,7 +126,7 @@ final class SchemaKeeper {
     }
 
     synchronized CaptureState state(Acknowledged.Position acknowledged) {
-        return CaptureState.of(node, lookedAt, known, since, newest, acknowledged);
+        return CaptureState.of(node, topics, lookedAt, known, since, newest, acknowledged);
     }
 
     private void awaitLook() {

@@ -7,7 +7,7 @@ connector writes its state, one JSON document, into `hintferry.captures` on the 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from struct import unpack
 from typing import Any
@@ -58,13 +58,21 @@ class _Told:
 class CqlCaptures:
     """Asks through `session`, a session with the source.
 
-    With `stock` no states are read: the stock connector tells none. However many tables ask in one
-    moment, nodes and states are asked once.
+    With `stock` no states are read: the stock connector tells none. A table whose hints go to
+    another topic than `topic` says is not captured. However many tables ask in one moment, nodes
+    and states are asked once.
     """
 
-    def __init__(self, session: CqlSession, datacenter: str, stock: bool, clock: Clock) -> None:
+    def __init__(
+        self,
+        session: CqlSession,
+        datacenter: str,
+        stock: bool,
+        clock: Clock,
+        topic: Callable[[TableId], str],
+    ) -> None:
         self._session, self._datacenter, self._stock = session, datacenter, stock
-        self._clock = clock
+        self._clock, self._topic = clock, topic
         self._nodes = Held(self._ask_nodes, clock.now)
         self._states = Held(self._ask_states, clock.now)
 
@@ -74,7 +82,7 @@ class CqlCaptures:
         told = self._nodes.answer()
         states = None if self._stock else self._states.answer()
         shape = self._shape(table)
-        nodes = [_state(one, UUID(shape.table_id)) for one in told]
+        nodes = [_node_state(one, UUID(shape.table_id)) for one in told]
         return Witness(table, self._clock.now(), nodes, states, shape)
 
     def _ask_nodes(self) -> list[_Told]:
@@ -99,8 +107,17 @@ class CqlCaptures:
                 "this login may not read hintferry.captures on the source; run there: GRANT SELECT"
                 " ON TABLE hintferry.captures TO its role"
             ) from error
-        states = ((str(UUID(bytes=host)), _capture_state(text)) for host, text in rows)
+        states = ((str(UUID(bytes=host)), self._state(text)) for host, text in rows)
         return {host: state for host, state in states if state is not None}
+
+    def _state(self, text: bytes | None) -> CaptureState | None:
+        """None for what this version of Hintferry does not read."""
+        tree = json.loads(text) if text else {}
+        if tree.get("version") != VERSION:
+            return None
+        named = ((TableId(one["keyspace"], one["table"]), one) for one in tree["tables"])
+        tables = {table: _captured(one, self._topic(table)) for table, one in named}
+        return CaptureState(tree["at_ms"] / 1000, tree["schema_version"], tables)
 
     def _shape(self, table: TableId) -> Shape:
         names = [table.keyspace.encode(), table.name.encode()]
@@ -162,7 +179,7 @@ def _told(host: Any, answer: Any) -> _Told:
     return _Told(address, str(UUID(bytes=host_id)), str(UUID(bytes=version)), dict(truncations))
 
 
-def _state(told: _Told, table: UUID) -> NodeState:
+def _node_state(told: _Told, table: UUID) -> NodeState:
     record = told.truncations.get(table)
     truncated_at = None if record is None else _truncated_at(record)
     return NodeState(told.address, told.host_id, told.schema_version, truncated_at)
@@ -173,16 +190,15 @@ def _truncated_at(record: bytes) -> float:
     return float(unpack(">q", record[-8:])[0]) / 1000
 
 
-def _capture_state(text: bytes | None) -> CaptureState | None:
-    """None for what this version of Hintferry does not read."""
-    tree = json.loads(text) if text else {}
-    if tree.get("version") != VERSION:
-        return None
-    tables = {TableId(one["keyspace"], one["table"]): _captured(one) for one in tree["tables"]}
-    return CaptureState(tree["at_ms"] / 1000, tree["schema_version"], tables)
-
-
-def _captured(one: Mapping[str, Any]) -> CapturedTable:
+def _captured(one: Mapping[str, Any], topic: str) -> CapturedTable:
     newest_us = one.get("newest_us")
     newest = None if newest_us is None else newest_us / 1_000_000
-    return CapturedTable(one["id"], one.get("since"), one.get("why", "it does not say why"), newest)
+    since, why = one.get("since"), one.get("why", "it does not say why")
+    sent_to = one.get("topic", "one of an earlier release")
+    if since is not None and sent_to != topic:
+        since = None
+        why = (
+            f"its hints go to the topic {sent_to}, not to {topic}: upgrade the node, or run the"
+            " document `configure`"
+        )
+    return CapturedTable(one["id"], since, why, newest)

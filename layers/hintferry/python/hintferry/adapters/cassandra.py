@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from struct import pack
 from typing import Any
 
+from cassandra import InvalidRequest
 from cassandra.query import BoundStatement
 
 from hintferry.adapters import cql
@@ -16,7 +17,7 @@ from hintferry.adapters.faults import translate
 from hintferry.adapters.paging import FIRST_ROWS, pages
 from hintferry.adapters.rawcql import RawRows
 from hintferry.adapters.rowshape import RowShape, row_shape
-from hintferry.adapters.session import DRIVER_ERRORS, PAGE_ROWS, CqlSession
+from hintferry.adapters.session import DRIVER_ERRORS, CqlSession
 from hintferry.adapters.source_catalog import SourceCatalog
 from hintferry.adapters.window import in_flight
 from hintferry.core.coalesce import RowWork, SliceWork, StaticWork, Work
@@ -62,13 +63,28 @@ class CassandraSource:
     def read(
         self, works: Iterable[RowWork | StaticWork]
     ) -> Iterator[tuple[RowWork | StaticWork, Snapshot | HintferryError]]:
-        """Read many keys at once, answering in the order in which the answers arrive."""
+        """Read many keys at once, answering in the order in which the answers arrive.
+
+        Rows of one partition are asked for together, as many as the side's guardrails allow.
+        """
+        over: list[RowWork | StaticWork] = []
+        yield from self._read(works, over)
+        while over:
+            again, over = over, []
+            yield from self._read(again, over)
+
+    def _read(
+        self, works: Iterable[RowWork | StaticWork], over: list[RowWork | StaticWork]
+    ) -> Iterator[tuple[RowWork | StaticWork, Snapshot | HintferryError]]:
+        """Each once, but for those that turn out to be `over` a guardrail."""
         refused: list[tuple[RowWork | StaticWork, HintferryError]] = []
         reads, pace = self._reads(works, refused), self._session.pace
         for answer in in_flight(self._send, reads, pace, READS_IN_FLIGHT):
             read = answer.item
             self._session.answered(answer.sent_at, answer.arrived_at, answer.error)
-            if answer.error is not None:
+            if isinstance(answer.error, InvalidRequest) and self._is_over(read.work):
+                over.append(read.work)
+            elif answer.error is not None:
                 yield read.work, translate(self._session, answer.error)
             else:
                 rows = read.shape.rows(answer.rows, answer.arrived_at)
@@ -138,11 +154,17 @@ class CassandraSource:
                 refused.append((work, error))
             else:
                 shape = row_shape(table, self._with_ttl(table), isinstance(work, StaticWork))
-                # An answer must tell which of the keys that were asked for it answers.
-                if table.has_synonyms and isinstance(work, RowWork):
-                    yield from (_Read(row, shape) for row in work.split())
-                else:
+                if isinstance(work, StaticWork):
                     yield _Read(work, shape)
+                else:
+                    # An answer must tell which of the keys that were asked for it answers.
+                    most = 1 if table.has_synonyms else self._session.guardrails.rows_by_key
+                    yield from (_Read(part, shape) for part in work.split(most))
+
+    def _is_over(self, work: RowWork | StaticWork) -> bool:
+        """Whether it asks for more rows than the side has said meanwhile that it allows."""
+        most = self._session.guardrails.rows_by_key
+        return isinstance(work, RowWork) and len(work.rows) > most
 
     def _send(self, read: _Read) -> Any:
         table = read.shape.table
@@ -154,9 +176,6 @@ class CassandraSource:
             text = cql.select_rows(table, read.shape.with_ttl, one=len(keys) == 1)
             values = [*read.work.partition, *_key_values(keys)]
         read.statement = self._session.bind(text, values)
-        if isinstance(read.work, RowWork) and len(read.work.rows) > PAGE_ROWS:
-            # Only the first page of the answer is looked at.
-            read.statement.fetch_size = len(read.work.rows)
         session = self._session.current()
         read.start = self._clock.read_start()
         return session.execute_async(read.statement, timeout=None)

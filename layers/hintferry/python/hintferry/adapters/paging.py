@@ -2,7 +2,7 @@
 
 The protocol bounds a page by its number of rows only, and rows are of a few bytes or of a megabyte.
 So a slice begins with a small page, and each page tells how many rows the next may have. A page
-that a side fails to make is asked for again with fewer rows.
+that a side fails to make is asked for again with fewer rows. Guardrails of the side are kept to.
 """
 
 from __future__ import annotations
@@ -10,10 +10,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
-from cassandra import ConsistencyLevel, OperationTimedOut, ReadFailure, ReadTimeout
+from cassandra import (
+    ConsistencyLevel,
+    InvalidRequest,
+    OperationTimedOut,
+    ReadFailure,
+    ReadTimeout,
+)
 
 from hintferry.adapters.rawcql import NO_ROWS, RawRows
-from hintferry.adapters.session import PAGE_ROWS, CqlSession
+from hintferry.adapters.session import CqlSession
 
 FIRST_ROWS = 64
 PAGE_BYTES = 1024 * 1024
@@ -35,12 +41,16 @@ def pages(
     while True:
         bound = session.bind(text, values)
         bound.consistency_level = consistency
-        bound.fetch_size = size
+        bound.fetch_size = size = min(size, session.guardrails.page_rows)
         session.pace.wait()
         driver = session.current()
         sent_at, taken = time.time(), stamp()
         try:
             result = driver.execute(bound, paging_state=state)
+        except InvalidRequest:
+            if size <= session.guardrails.page_rows:
+                raise
+            continue
         except TOO_HEAVY as error:
             session.answered(sent_at, time.time(), error)
             if size == 1:
@@ -55,10 +65,10 @@ def pages(
         yield taken, rows, state is None
         if state is None:
             return
-        size = _rows_of_next(rows, size)
+        size = _rows_of_next(rows, size, session.guardrails.page_rows)
 
 
-def _rows_of_next(rows: RawRows, size: int) -> int:
+def _rows_of_next(rows: RawRows, size: int, most: int) -> int:
     if not rows:
         return size
-    return max(1, min(PAGE_ROWS, 2 * size, PAGE_BYTES * len(rows) // len(rows.body)))
+    return max(1, min(most, 2 * size, PAGE_BYTES * len(rows) // len(rows.body)))

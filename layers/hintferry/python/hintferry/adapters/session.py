@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from cassandra import (
@@ -28,8 +29,8 @@ from cassandra.protocol import ErrorMessage, OverloadedErrorMessage
 from cassandra.query import BoundStatement
 
 from hintferry.adapters import cql
+from hintferry.adapters.guardrails import Guardrails, listening
 from hintferry.adapters.pace import Pace
-from hintferry.adapters.rawcql import RawProtocolHandler
 from hintferry.core.errors import Side, Unavailable, Unreachable
 
 IDLE_S = 10.0
@@ -42,9 +43,6 @@ PROOF_TIMEOUT_S = 0.5
 """A side that is well answers again this soon what it has answered before."""
 
 PROOF_HOLDS_S = 1.0
-
-PAGE_ROWS = 1000
-"""An answer holds no more rows, unless it is asked for them: clusters have a guardrail of pages."""
 
 LATENCIES = 10_000
 """As many as the largest batch has records."""
@@ -75,6 +73,7 @@ class CqlSession:
         self.side = side
         self.rebuilds = 0
         self.pace = Pace()
+        self.guardrails = Guardrails()
         self.latencies_s: deque[float] = deque(maxlen=LATENCIES)
         """Of the latest requests for data since somebody last emptied it; a sweep never does."""
         self._build_cluster, self._login_is_new = build_cluster, login_is_new
@@ -96,6 +95,7 @@ class CqlSession:
             elif self._suspect or time.time() - self._last_used > IDLE_S:
                 self._revive()
             self._last_used = time.time()
+            self._session.default_fetch_size = self.guardrails.page_rows
             return self._session
 
     def doubt(self, error: Exception) -> None:
@@ -172,8 +172,12 @@ class CqlSession:
             failure = Unreachable(self.side, f"cannot connect: {_reason(error)}")
             self._failure = time.monotonic(), failure
             raise failure from error
-        session.client_protocol_handler = RawProtocolHandler
-        session.default_fetch_size = PAGE_ROWS
+        session.client_protocol_handler = listening(self.guardrails.hear)
+        session.default_fetch_size = self.guardrails.page_rows
+        if self.side is Side.SOURCE:
+            # An answer, or a refusal, tells whether pages have a guardrail.
+            with suppress(*DRIVER_ERRORS):
+                session.execute(cql.PING, timeout=PING_TIMEOUT_S)
         self._session, self._suspect = session, False
 
     def _open(self) -> Any:

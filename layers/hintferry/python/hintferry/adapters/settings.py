@@ -10,6 +10,7 @@ from pathlib import Path
 from hintferry.adapters.deployment import Deployment, deployment_of
 from hintferry.adapters.section import Section
 from hintferry.adapters.source_settings import SourceSettings, source_of
+from hintferry.adapters.topics import LONGEST_PREFIX, NAME, PREFIX, stock_topic_of, topic_of
 from hintferry.core.capacity import ON_DEMAND, Capacity, Mode
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.schema import TableId
@@ -78,7 +79,8 @@ class Migration:
 
     def topic(self, table: TableId) -> str:
         """The name that capture gives to the topic of a table."""
-        return f"{self.topic_prefix}.{table}"
+        named = stock_topic_of if self.stock_connector else topic_of
+        return named(self.topic_prefix, table)
 
     def consumer_group(self, table: TableId) -> str:
         """The one in which a table's topic is followed."""
@@ -128,7 +130,7 @@ def migration_from(path: Path) -> Migration:
             target.count("account_quota", ACCOUNT_QUOTA),
             path.parent / target.take("schema", str, "schema.cql"),
         ),
-        capture.take("topic_prefix", str, "hintferry"),
+        _topic_prefix(capture),
         capture.take("stock", bool, False),
         tuple(_table(tables, name) for name in tables.names()),
         deployment,
@@ -176,8 +178,10 @@ def _path(text: str) -> Path | None:
 
 def _table(tables: Section, name: str) -> TableSettings:
     keyspace, dot, table = name.partition(".")
-    if not dot or not keyspace or not table:
-        raise ConfigurationError(f'{tables.where}."{name}": write it as "keyspace.table"')
+    if not dot or not NAME.fullmatch(keyspace) or not NAME.fullmatch(table):
+        raise ConfigurationError(
+            f'{tables.where}."{name}": write it as "keyspace.table", names as Cassandra has them'
+        )
     if keyspace == MARKERS.id.keyspace:
         raise ConfigurationError(f'{tables.where}."{name}" is Hintferry\'s own; take it out')
     section = tables.section(name)
@@ -189,6 +193,16 @@ def _table(tables: Section, name: str) -> TableSettings:
     )
     section.refuse_the_rest()
     return settings
+
+
+def _topic_prefix(capture: Section) -> str:
+    prefix = capture.take("topic_prefix", str, "hintferry")
+    if not PREFIX.fullmatch(prefix):
+        raise ConfigurationError(
+            f'{capture.where}.topic_prefix is "{prefix}"; write up to {LONGEST_PREFIX} letters,'
+            " digits, '.', '_' and '-'"
+        )
+    return prefix
 
 
 def _capacity(section: Section) -> Capacity:
@@ -218,7 +232,10 @@ def _capacity(section: Section) -> Capacity:
 
 
 def _check_topics(path: Path, migration: Migration) -> None:
-    """Raises ConfigurationError for two topics of which Kafka would refuse the second."""
+    """Raises ConfigurationError for two topics of which Kafka would refuse the second.
+
+    The stock connector names them so; names of ours are told apart.
+    """
     taken: dict[str, TableId] = {}
     for table in migration.followed:
         # In the names of Kafka's metrics `.` is `_`.
@@ -226,7 +243,7 @@ def _check_topics(path: Path, migration: Migration) -> None:
         if other != table.id:
             raise ConfigurationError(
                 f"{path}: Kafka takes the names of the topics of {other} and {table.id} for one;"
-                f" take {table.id} out, and migrate it after {other} was cut over"
+                f" take out stock = true, or migrate {table.id} after {other} was cut over"
             )
 
 

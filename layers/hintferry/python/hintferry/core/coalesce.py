@@ -33,11 +33,13 @@ class RowWork:
     def records(self) -> Iterator[int]:
         return (index for indexes in self.rows.values() for index in indexes)
 
-    def split(self) -> list[RowWork]:
-        """The same work a row at a time."""
-        return [
-            replace(self, rows={clustering: indexes}) for clustering, indexes in self.rows.items()
-        ]
+    def split(self, most: int = 1) -> list[RowWork]:
+        """The same work a row, or so many, at a time."""
+        if len(self.rows) <= most:
+            return [self]
+        rows = iter(self.rows.items())
+        parts = iter(lambda: dict(islice(rows, most)), {})
+        return [replace(self, rows=part) for part in parts]
 
     def under(self, clustering: Key) -> RowWork:
         """The same work of one row, named as the source names it."""

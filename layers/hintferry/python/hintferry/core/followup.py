@@ -26,12 +26,14 @@ class Later:
 def followups(work: Work, rest: Slice | None) -> list[Later]:
     """A second look at what was compared, and the rest of the slice where time ran short.
 
+    Where the whole slice is left, though some of it was done, its end brings the second look.
+
     Rows of counters leave none: their lease has seen to it that nothing older is on its way.
     """
     if not isinstance(work, SliceWork):
         return []
     later: list[Later] = []
-    if work.errand is not Errand.SECOND_LOOK:
+    if work.errand is not Errand.SECOND_LOOK and rest != work.slice:
         done = work.slice if rest is None else Slice(work.slice.start, Bound(rest.start.values))
         later.append(Later(_hint(work, done, Errand.SECOND_LOOK), SECOND_LOOK_AFTER_S))
     if rest is not None:

@@ -189,7 +189,9 @@ def sweep_steps(logger: Logger, metrics: Metrics) -> SweepSteps:
 
 
 def captures_of(migration: Migration, near: CqlSession, clock: Clock) -> CqlCaptures:
-    return CqlCaptures(near, migration.source.datacenter, migration.stock_connector, clock)
+    return CqlCaptures(
+        near, migration.source.datacenter, migration.stock_connector, clock, migration.topic
+    )
 
 
 def _yielding_sessions(migration: Migration) -> tuple[CqlSession, CqlSession]:
