@@ -67,10 +67,9 @@ def test_its_schema_is_carried_exactly_or_refused_in_words(
     assert {where for where, _ in fatal} == app.refused.keys()
     assert all(what.startswith(app.refused[where]) for where, what in fatal)
     made = schema_of(mirror.as_cql(), "printed")
-    for table in known.tables.values():
-        if str(table.id) in app.carried:
-            assert made.tables[table.id] == table
-    assert made.types == known.types
+    fit = [table for table in known.tables.values() if str(table.id) in app.carried]
+    assert made.tables.items() >= {table.id: table for table in fit}.items()
+    assert made.types == {name: types for name, types in known.types_of(fit).items() if types}
 
 
 @_EACH
