@@ -18,10 +18,10 @@ from tests.chaos.recorder import AGAIN, Recorded
 Place = tuple[Any, Any, Any]
 """Topic, partition, offset."""
 
-_POISON = b'{"hint": 99}'
+POISON = b'{"hint": 99}'
 _PARTITIONS = 4
 _MESSAGES_A_CALL = 10
-_FLUSH_S = 30.0
+_FLUSH_S = 120.0
 
 
 class Replays:
@@ -45,7 +45,7 @@ class Replays:
         for _ in range(count):
             self._producer.produce(
                 topic,
-                value=_POISON,
+                value=POISON,
                 key=b"poison",
                 partition=random.randrange(_PARTITIONS),
                 headers={AGAIN: b"again"},
