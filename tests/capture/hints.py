@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from sandbox.stack import Stack
 
-_SECONDS = 40
+_SECONDS = 120
 # Longer than capture needs for one more record, so that a surplus one is seen.
 _QUIET_SECONDS = 0.7
 

@@ -31,7 +31,7 @@ def test_the_command_runs_as_a_program_and_as_a_module(command: list[str]) -> No
     search = os.pathsep.join(sys.path)
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": search, "AWS_DEFAULT_REGION": "x"}
     done = subprocess.run(
-        [*command, "replay"], env=environment, capture_output=True, text=True, timeout=60
+        [*command, "replay"], env=environment, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 2
     assert done.stdout == ""

@@ -53,7 +53,7 @@ def _stop_half_way(url: str, stopped_by: signal.Signals) -> None:
         while waiting(sqs, replay) < SOME and time.monotonic() < end:
             time.sleep(0.05)
         run.send_signal(stopped_by)
-        _, errors = run.communicate(timeout=30)
+        _, errors = run.communicate(timeout=120)
     assert run.returncode == (130 if stopped_by is signal.SIGINT else -signal.SIGKILL)
     assert "Traceback" not in errors
     moved = waiting(sqs, replay)

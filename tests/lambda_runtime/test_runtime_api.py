@@ -37,7 +37,7 @@ def api() -> Iterator[RuntimeApi]:
 
 
 def ask(api: RuntimeApi, method: str, path: str, body: bytes | None = None) -> tuple[int, Any]:
-    connection = HTTPConnection(api.address, timeout=10)
+    connection = HTTPConnection(api.address, timeout=60)
     connection.request(method, path, body)
     answer = connection.getresponse()
     found = answer.status, json.loads(answer.read())
@@ -46,7 +46,7 @@ def ask(api: RuntimeApi, method: str, path: str, body: bytes | None = None) -> t
 
 
 def reports(api: RuntimeApi, count: int) -> list[Report]:
-    return [api.reports.get(timeout=5) for _ in range(count)]
+    return [api.reports.get(timeout=60) for _ in range(count)]
 
 
 def test_a_response_of_6_mb_is_accepted(api: RuntimeApi) -> None:

@@ -76,7 +76,7 @@ def release(tar: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def java(release: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(release / "java/bin/java"), *arguments],
-        env={}, capture_output=True, text=True, timeout=60, check=False,
+        env={}, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
 
 
@@ -139,7 +139,7 @@ def test_the_installer_checks_a_node_with_what_the_bundle_holds(
     done = subprocess.run(
         [oldest_python(), "-m", "node.install.install", *arguments],
         cwd=release, env={"PATH": os.environ["PATH"]},
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert (done.returncode, "FAULT: cdc_enabled" in done.stdout) == (1, True), done
 

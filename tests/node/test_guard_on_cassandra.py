@@ -32,7 +32,7 @@ TABLE = (
 )
 ROW = b"x" * 100_000
 SMALL = "cdc_total_space: 48MiB"
-STATE_S = 30.0
+STATE_S = 90.0
 """The connector tells its state every five seconds, and so what was acknowledged."""
 
 

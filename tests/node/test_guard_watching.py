@@ -296,7 +296,7 @@ def test_a_pass_as_systemd_runs_it(node: MadeNode, program: Path) -> None:
         environment = {**os.environ, "CDCGUARD_CONFIG": str(node.ini)}
         command = [oldest_python(), "-I", str(program)]
         done = subprocess.run(
-            [*command, "run"], env=environment, capture_output=True, text=True, timeout=60
+            [*command, "run"], env=environment, capture_output=True, text=True, timeout=300
         )
         assert (done.returncode, done.stderr) == (0, "")
         sent = json.loads(agent.recv(65536))
