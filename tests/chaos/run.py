@@ -272,11 +272,16 @@ def _wait(
             writers.hold(chain.lag() > options.most_behind)
         if time.monotonic() > said + _SAY_S:
             said = time.monotonic()
-            kills = sum(lanes.happened[kill] for kill in KILLS)
-            say(
-                f"{lasted:5.0f} s  {log.statements} statements, {kills} kills, {chain.lag()} behind"
-            )
+            say(f"{lasted:5.0f} s  {_so_far(options, chain, log, lanes)}")
         time.sleep(1.0)
+
+
+def _so_far(options: Options, chain: Chain, log: OperationLog, lanes: Lanes) -> str:
+    happened = lanes.happened
+    kills = sum(happened[kill] for kill in KILLS)
+    missing = list(unmet(log.succeeded, log.statements, happened, options.demands))
+    text = f"{log.statements} statements, {kills} kills, {chain.lag()} behind"
+    return f"{text}; {', '.join(missing)}" if missing else text
 
 
 def _compared(options: Options, stack: Stack) -> tuple[dict[str, list[Difference]], int]:
