@@ -93,7 +93,8 @@ class Stack:
 
         Captured are the tables WITH cdc = true: each gets its topic, and every connector knows it.
         """
-        tables.create(self.source, self.kafka, self.topic, self.captures, ddl)
+        nodes = self.source_nodes
+        tables.create(self.source, nodes, self.kafka, self.topic, self.captures, ddl)
 
     def memory(self) -> dict[str, int]:
         """Resident bytes by the name of the part."""

@@ -1,6 +1,6 @@
 """Tables on the source, made so that no write to them can be missed: DDL, topics, capture."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -10,13 +10,16 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
 from cassandra.policies import WhiteListRoundRobinPolicy
 from cassandra.query import SimpleStatement
 
+from sandbox.agreement import agree
 from sandbox.capture import Connector
+from sandbox.cassandra import Node
 from sandbox.endpoints import CqlEndpoint
 from sandbox.kafka import create_topics
 from sandbox.waiting import until
 
 _KNOWN_SECONDS = 300
 _RING_SECONDS = 300
+_OF_THREE_COPIES = "system_distributed.view_build_status"
 _CDC_TABLES = "SELECT keyspace_name, table_name, cdc FROM system_schema.tables"
 
 
@@ -37,6 +40,7 @@ def session(endpoint: CqlEndpoint, host: str | None = None) -> Iterator[Any]:
 
 def create(
     source: CqlEndpoint,
+    nodes: Sequence[Node],
     kafka: str,
     topic: Callable[[str], str],
     captures: Iterable[Connector],
@@ -52,6 +56,7 @@ def create(
         tables = [
             (row.keyspace_name, row.table_name) for row in cql.execute(_CDC_TABLES) if row.cdc
         ]
+    agree(source, nodes)
     create_topics(kafka, [topic(f"{keyspace}.{table}") for keyspace, table in tables])
     for keyspace, table in tables:
         _wait_for_replicas(source, keyspace, table)
@@ -60,10 +65,12 @@ def create(
 
 
 def wait_for_ring(source: CqlEndpoint) -> None:
-    """Block until every node has met every other."""
+    """Block until every node has met every other, and is answered by it."""
     for host in source.hosts:
         met = partial(_has_met, source, host, len(source.hosts) - 1)
         until(met, _RING_SECONDS, f"{host} has met its peers")
+        answered = partial(_reads_all, source, host, _OF_THREE_COPIES)
+        until(answered, _RING_SECONDS, f"{host} is answered by its peers")
 
 
 def _has_met(source: CqlEndpoint, host: str, peers: int) -> bool:

@@ -34,8 +34,13 @@ T = TypeVar("T")
 _FAULTS = (DriverException, NoHostAvailable, OSError)
 
 
+class NotAgreed(Exception):
+    """A node that answers did not learn in time what was changed; it may later."""
+
+
 class Ddl:
-    """Safe to call from several lanes. Raises what a side answers that does not come back."""
+    """Safe to call from several lanes. Raises what a side answers that does not come back, and
+    NotAgreed."""
 
     def __init__(self, stack: Stack, keyspace: str) -> None:
         self._stack, self._keyspace = stack, keyspace
@@ -46,6 +51,7 @@ class Ddl:
         self._behind: Any = None
         self._left_out: str | None = None
         self._dropped: set[str] = set()
+        self._coming: set[str] = set()
         self.back_at: dict[str, float] = {}
         """When each column that had been dropped was there again on every node, by our clock."""
 
@@ -115,15 +121,9 @@ class Ddl:
         try:
             with self._lock:
                 self._agree(within_s)
-        except TimeoutError:
+        except NotAgreed:
             return False
         return True
-
-    def learned(self, name: str) -> None:
-        """Wait until every node knows of this column."""
-        with self._lock:
-            self._agree()
-            self._is_back(name)
 
     def __enter__(self) -> Self:
         for host in self._stack.source.hosts:
@@ -140,9 +140,9 @@ class Ddl:
         self._open.close()
 
     def _add(self, name: str) -> None:
+        self._coming |= {name} & self._dropped
         _tried(lambda: self._add_on_target(name))
         self._on_source(f"ALTER TABLE {self._table} ADD IF NOT EXISTS {name} {MOVING[name]}")
-        self._is_back(name)
 
     def _add_on_target(self, name: str) -> None:
         """What was cut off may have been done."""
@@ -150,12 +150,9 @@ class Ddl:
             add = f"ALTER TABLE {self._table} ADD {name} {MOVING[name]}"
             create_keyspaces_tables(self._stack.target, self._keyspace, [add])
 
-    def _is_back(self, name: str) -> None:
-        if name in self._dropped:
-            self.back_at[name] = time.time()
-
     def _drop(self, name: str) -> None:
         self._dropped.add(name)
+        self._coming.discard(name)
         self._on_source(f"ALTER TABLE {self._table} DROP IF EXISTS {name}")
 
     def _on_source(self, statement: str) -> None:
@@ -174,8 +171,11 @@ class Ddl:
         end = time.monotonic() + within_s
         while len(set(self._versions().values())) != 1:
             if time.monotonic() > end:
-                raise TimeoutError(f"the nodes' schemas differ for more than {within_s:.0f} s")
+                raise NotAgreed(f"the nodes' schemas differ for more than {within_s:.0f} s")
             time.sleep(_BETWEEN_LOOKS_S)
+        if self._left_out is None:
+            self.back_at |= dict.fromkeys(self._coming, time.time())
+            self._coming.clear()
 
     def _versions(self) -> dict[str, UUID]:
         """Of the nodes that answer, but for the one that is left out."""

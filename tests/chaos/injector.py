@@ -21,7 +21,7 @@ from sandbox.errors import PartFailed
 from sandbox.lambda_runtime import LambdaSandbox
 from sandbox.process import Part
 from sandbox.stack import Stack
-from tests.chaos.ddl import Ddl
+from tests.chaos.ddl import Ddl, NotAgreed
 from tests.chaos.kinds import Fault
 from tests.chaos.plan import Order
 from tests.chaos.recorder import KEPT, Recorded, Recorder
@@ -104,7 +104,11 @@ class Injector:
 
     def perform(self, order: Order) -> str | None:
         """Do it, hold it, undo it. Raises what the part raises that does not come back."""
-        return self._how[order.fault](order)
+        try:
+            return self._how[order.fault](order)
+        except NotAgreed:
+            # What was changed is on its way to the node that is late.
+            return None
 
     def _hold(self, order: Order) -> bool:
         """Whether it lasted: the end of the load cuts it short."""
@@ -148,7 +152,6 @@ class Injector:
         if not self._ddl.is_learned(_LEARNS_S):
             node.stop()
             _start(node)
-        self._ddl.learned(name)
         return f"{name} on {node.name}" if is_late else None
 
     def _set_clocks(self, order: Order) -> str | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from sandbox.agreement import agree
 from sandbox.chain import Chain
 from sandbox.compare import Difference, compare_table
 from sandbox.demo.one_mind import settle_source
@@ -48,6 +49,7 @@ RATE = 85.0
 _WORKERS = 3
 _LONGER = 3.0
 _SAY_S = 60.0
+_LEARNS_S = 60.0
 _LOOK_AGAIN_S = 5.0
 """A value may expire on the target this much later than on the source, and a look takes time."""
 
@@ -135,6 +137,9 @@ def run(options: Options, stack: Stack, folder: Path, say: Callable[[str], None]
         log_ends = {capture.log: capture.log.stat().st_size for capture in stack.captures}
         past = _load(options, scene, folder, say)
         watch.lap("load")
+        agree(stack.source, stack.source_nodes)
+        if not scene.ddl.is_learned(_LEARNS_S):
+            past.obstacles.append("the nodes' schemas differ at the end")
         past.obstacles.extend(settle_source(stack, tables(options.keyspace), say))
         watch.lap("source of one mind")
         past.obstacles.extend(settle_chain(stack, scene.chain, options.keyspace))
