@@ -49,5 +49,5 @@ def test_only_the_node_that_is_late_is_restarted(needed: tuple[int, ...]) -> Non
 
 
 def test_one_that_never_learns_is_named() -> None:
-    with pytest.raises(SandboxError, match="^c: another schema"):
+    with pytest.raises(SandboxError, match=r"^c: another schema"):
         restarts(0, 0, 99)
