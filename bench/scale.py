@@ -11,6 +11,7 @@ from math import ceil
 
 from bench.loads import Shape
 from bench.results import kept
+from hintferry.adapters.deployment import KafkaSettings
 from hintferry.adapters.settings import PARTITIONS, migration_from
 from hintferry.core import cost, prices
 from hintferry.core.capacity import BACKFILL_SHARE, ON_DEMAND_WRITES
@@ -47,6 +48,9 @@ CONNECTION_REQUESTS = 3_000
 """Quotas, as an account has them at first; the last two are fixed."""
 
 _HOUR_S, _DAY_S = 3_600, 86_400
+Limit = tuple[float, str, str]
+"""Changes a second at which it is reached, what it is, and what moves it."""
+
 _SHAPE = Shape("single", "single rows of 13 columns")
 _WIRE = {
     "text": b"x" * 20,
@@ -171,65 +175,79 @@ def need(found: Measured, rate: int) -> Need:
     )
 
 
-def limits(found: Measured) -> list[tuple[float, str, str]]:
+def limits(found: Measured) -> list[Limit]:
     """Changes a second of one table at which each limit is reached, the first one first."""
     deployed = migration_from(places.ROOT / "migration.toml").deployment
-    kafka, concurrency = deployed.kafka, deployed.pipeline.concurrency
     an_invocation = LOAD * 1e6 / (found.cpu_us * found.reads)
+    return sorted(
+        [
+            *_of_the_target(found),
+            *_of_kafka(found, deployed.kafka),
+            *_of_the_pollers(found, an_invocation),
+            *_of_the_functions(deployed.pipeline.concurrency, an_invocation),
+        ]
+    )
+
+
+def _of_the_target(found: Measured) -> Iterator[Limit]:
     units = found.row_units * found.reads
-    hint_bytes = found.hints * found.hint_bytes
-    kept_s = figures.TOPIC_RETENTION_S
+    yield (
+        PARTITION_UNITS / found.row_units,
+        f"one partition of the target takes {PARTITION_UNITS:,} write units a second",
+        "fixed; of rows that change over and over a longer window writes fewer",
+    )
+    yield (
+        ON_DEMAND_WRITES / units,
+        f"a new table on demand takes {ON_DEMAND_WRITES:,} write units a second",
+        "`warm_write_units`",
+    )
+    yield (
+        TABLE_UNITS / units,
+        f"a quota of {TABLE_UNITS:,} write units a second for a table",
+        "ask AWS, then `target.table_quota`",
+    )
+
+
+def _of_kafka(found: Measured, kafka: KafkaSettings) -> Iterator[Limit]:
+    hint_bytes, kept_s = found.hints * found.hint_bytes, figures.TOPIC_RETENTION_S
+    yield (
+        kafka.brokers * kafka.storage_gib * 2**30 / (hint_bytes * kept_s * REPLICAS),
+        f"hints of {kept_s // _DAY_S} days fill {kafka.brokers} brokers of {kafka.storage_gib} GiB",
+        "`kafka.storage_gib`, `kafka.brokers`",
+    )
+
+
+def _of_the_pollers(found: Measured, an_invocation: float) -> Iterator[Limit]:
     pollers = figures.MOST_POLLERS
-    more_pollers = "`MOST_POLLERS` in `infra/figures.py`; 2,000 for the tables of a group"
-    reached = [
-        (
-            kafka.brokers * kafka.storage_gib * 2**30 / (hint_bytes * kept_s * REPLICAS),
-            f"hints of {kept_s // _DAY_S} days fill {kafka.brokers} brokers of"
-            f" {kafka.storage_gib} GiB",
-            "`kafka.storage_gib`, `kafka.brokers`",
-        ),
-        (
-            PARTITION_UNITS / found.row_units,
-            f"one partition of the target takes {PARTITION_UNITS:,} write units a second",
-            "fixed; of rows that change over and over a longer window writes fewer",
-        ),
-        (
-            ON_DEMAND_WRITES / units,
-            f"a new table on demand takes {ON_DEMAND_WRITES:,} write units a second",
-            "`warm_write_units`",
-        ),
-        (
-            PARTITIONS / SPREAD * an_invocation,
-            f"{PARTITIONS} partitions, one batch of each at once",
-            '`tables."k.t".partitions`',
-        ),
-        (
-            concurrency * an_invocation,
-            f"{concurrency} invocations at once",
-            "`pipeline.concurrency`, of all tables together",
-        ),
-        (
-            TABLE_UNITS / units,
-            f"a quota of {TABLE_UNITS:,} write units a second for a table",
-            "ask AWS, then `target.table_quota`",
-        ),
-        (
-            pollers * INVOCATIONS_A_POLLER * an_invocation,
-            f"{pollers} pollers of {INVOCATIONS_A_POLLER} invocations each",
-            more_pollers,
-        ),
-        (
-            pollers * BYTES_A_POLLER / hint_bytes,
-            f"{pollers} pollers of {BYTES_A_POLLER // 10**6} MB/s each",
-            more_pollers,
-        ),
-        (
-            ACCOUNT_CONCURRENCY * an_invocation,
-            f"an account's {ACCOUNT_CONCURRENCY:,} invocations at once in a Region",
-            "ask AWS",
-        ),
-    ]
-    return sorted(reached)
+    more = "`MOST_POLLERS` in `infra/figures.py`; 2,000 for the tables of a group"
+    yield (
+        pollers * INVOCATIONS_A_POLLER * an_invocation,
+        f"{pollers} pollers of {INVOCATIONS_A_POLLER} invocations each",
+        more,
+    )
+    yield (
+        pollers * BYTES_A_POLLER / (found.hints * found.hint_bytes),
+        f"{pollers} pollers of {BYTES_A_POLLER // 10**6} MB/s each",
+        more,
+    )
+
+
+def _of_the_functions(concurrency: int, an_invocation: float) -> Iterator[Limit]:
+    yield (
+        PARTITIONS / SPREAD * an_invocation,
+        f"{PARTITIONS} partitions, one batch of each at once",
+        '`tables."k.t".partitions`',
+    )
+    yield (
+        concurrency * an_invocation,
+        f"{concurrency} invocations at once",
+        "`pipeline.concurrency`, of all tables together",
+    )
+    yield (
+        ACCOUNT_CONCURRENCY * an_invocation,
+        f"an account's {ACCOUNT_CONCURRENCY:,} invocations at once in a Region",
+        "ask AWS",
+    )
 
 
 def page() -> str:
@@ -238,7 +256,11 @@ def page() -> str:
 
 
 def _lines(found: Measured) -> Iterator[str]:
-    whole = 1e6 / found.cpu_us
+    yield from (*_measured_as(found), "", *_by_rate(found), "")
+    yield from (*_by_limit(found), "", *_of_a_backfill(found))
+
+
+def _measured_as(found: Measured) -> Iterator[str]:
     yield (
         f"One table, keys spread evenly, three replicas, rows of 13 columns ({row_size()} bytes by"
         f" the published arithmetic, {found.row_units} write unit"
@@ -249,7 +271,9 @@ def _lines(found: Measured) -> Iterator[str]:
         f" {LOAD:.0%} load; {SPREAD} partitions for each of them. USD as of {PRICES[0].dated},"
         f" {PRICES[0].region}; brokers, storage and traffic come on top."
     )
-    yield ""
+
+
+def _by_rate(found: Measured) -> Iterator[str]:
     yield (
         "| changes/s | invocations at once | partitions | pollers | to Kafka MB/s"
         " | kept in 7 days, three copies | write units/s | USD/h: Keyspaces | Lambda | pollers |"
@@ -262,7 +286,10 @@ def _lines(found: Measured) -> Iterator[str]:
             f" | {one.kafka_mb_per_s:,.1f} | {_size(one.kept_gib)} | {one.units_per_s:,.0f}"
             f" | {one.keyspaces_usd:,.2f} | {one.lambda_usd:,.2f} | {one.pollers_usd:,.2f} |"
         )
-    yield ""
+
+
+def _by_limit(found: Measured) -> Iterator[str]:
+    whole = 1e6 / found.cpu_us
     yield "Which limit comes first, with this row in one table and `migration.toml` as it comes:"
     yield ""
     yield "| at changes/s | limit | what moves it |"
@@ -276,7 +303,9 @@ def _lines(found: Measured) -> Iterator[str]:
         " Where TTLs are not asked for (`ttl = false`), a key takes"
         f" {found.plain_cpu_us:.0f} us instead of {found.single_cpu_us:.0f}."
     )
-    yield ""
+
+
+def _of_a_backfill(found: Measured) -> Iterator[str]:
     rows = BACKFILL_BYTES / found.swept_row_bytes
     units = rows * cost.write_units(found.swept_row_size)
     usd, stored = units * PRICES[0].million_writes / 1e6, rows * found.swept_row_size / 2**30

@@ -34,12 +34,23 @@ class Names:
 CRITICAL, WARNING = Severity.CRITICAL, Severity.WARNING
 
 
+def _ours(name: str) -> Series:
+    return Series(NAMESPACE, name, {OUR_DIMENSION: SERVICE})
+
+
+def _mappings(name: str) -> Query:
+    """Of all mappings of the account and Region: a query cannot list those of one pipeline."""
+    return Query("AWS/Lambda", name, ("EventSourceMappingUUID",), {})
+
+
 def rules(migration: Migration, names: Names) -> list[Rule]:
     """All alarms of a pipeline."""
     pipeline = migration.deployment.pipeline.name
     return [
-        *_of_the_stream(names),
-        *_of_hints(),
+        *_of_the_lag(names),
+        *_OF_THE_MAPPINGS,
+        *_of_the_brokers(names),
+        *_OF_HINTS,
         *_of_the_functions(names),
         *_of_the_queues(names),
         *of_the_nodes(pipeline, migration.deployment.nodes),
@@ -47,12 +58,9 @@ def rules(migration: Migration, names: Names) -> list[Rule]:
     ]
 
 
-def _of_the_stream(names: Names) -> list[Rule]:
+def _of_the_lag(names: Names) -> list[Rule]:
     group = ("Cluster Name", "Consumer Group", "Topic")
-    here = {"Cluster Name": names.cluster}
-    lag = Query("AWS/Kafka", "EstimatedMaxTimeLag", group, here)
-    disk = Query("AWS/Kafka", "KafkaDataLogsDiskUsed", ("Cluster Name", "Broker ID"), here)
-    given_up = "OnFailureDestinationDeliveredEventCount"
+    lag = Query("AWS/Kafka", "EstimatedMaxTimeLag", group, {"Cluster Name": names.cluster})
     return [
         Rule(
             "LagLong", WARNING, lag, "MAX", 600,
@@ -72,24 +80,35 @@ def _of_the_stream(names: Names) -> list[Rule]:
             "Lengthen retention.ms of the topic now, then fix the cause.",
             "Topic retention runs out", 5 * MINUTE_S,
         ),
-        Rule(
-            "EventsDropped", CRITICAL, _mappings("DroppedEventCount"), "SUM", 0,
-            "An event source mapping dropped hints: nothing holds them any more.",
-            "Compare the table in full.",
-            "Dropped events",
-        ),
-        Rule(
-            "EventsGivenUp", CRITICAL, _mappings(given_up), "SUM", 0,
-            "An event source mapping gave up hints and put them into the bucket.",
-            "Fix the cause and run: hintferry replay.",
-            "Given-up events",
-        ),
-        Rule(
-            "PollingFails", CRITICAL, _mappings("PollingErrorCount"), "SUM", 0,
-            "A mapping cannot read its topic.",
-            "Check the role's permissions, the brokers' security group and the topic.",
-            "Polling errors", 5 * MINUTE_S, 3, 3,
-        ),
+    ]  # fmt: skip
+
+
+_OF_THE_MAPPINGS = (
+    Rule(
+        "EventsDropped", CRITICAL, _mappings("DroppedEventCount"), "SUM", 0,
+        "An event source mapping dropped hints: nothing holds them any more.",
+        "Compare the table in full.",
+        "Dropped events",
+    ),
+    Rule(
+        "EventsGivenUp", CRITICAL, _mappings("OnFailureDestinationDeliveredEventCount"), "SUM", 0,
+        "An event source mapping gave up hints and put them into the bucket.",
+        "Fix the cause and run: hintferry replay.",
+        "Given-up events",
+    ),
+    Rule(
+        "PollingFails", CRITICAL, _mappings("PollingErrorCount"), "SUM", 0,
+        "A mapping cannot read its topic.",
+        "Check the role's permissions, the brokers' security group and the topic.",
+        "Polling errors", 5 * MINUTE_S, 3, 3,
+    ),
+)  # fmt: skip
+
+
+def _of_the_brokers(names: Names) -> list[Rule]:
+    here = {"Cluster Name": names.cluster}
+    disk = Query("AWS/Kafka", "KafkaDataLogsDiskUsed", ("Cluster Name", "Broker ID"), here)
+    return [
         Rule(
             "BrokerDiskFills", CRITICAL, disk, "MAX", 80,
             "A broker's disk is over 80 % full; full, it takes no hints and the nodes' logs fill.",
@@ -106,63 +125,62 @@ def _of_the_stream(names: Names) -> list[Rule]:
     ]  # fmt: skip
 
 
-def _of_hints() -> list[Rule]:
-    return [
-        Rule(
-            "HintsParked", CRITICAL, _ours("HintsParked"), "Sum", 0,
-            "Hints can never succeed as they are; their rows stay different.",
-            "Read the reason in the log line `parked`, fix it, run: hintferry replay.",
-            "Parked records",
-        ),
-        Rule(
-            "ConservationFails", CRITICAL, _ours("ConservationFailures"), "Sum", 0,
-            "A batch lost or double-counted a record: a bug in Hintferry.",
-            "Keep the logs and report it; the batch comes again until it is fixed.",
-            "Conservation failures",
-        ),
-        Rule(
-            "ClockSkewed", CRITICAL, _ours("ClockSkew"), "Maximum", 50,
-            "A broker's clock is over 50 ms ahead of the functions'.",
-            "Compare both with a third clock. Until they agree, hints are returned.",
-            "Clocks", MINUTE_S, 5, 3,
-        ),
-        Rule(
-            "ClockOfFunctionOff", CRITICAL, _ours("ClockOffsetTarget"), "Maximum", 20,
-            "A function's clock is over 20 ms from the target's; from 50 ms on it refuses to read.",
-            "Nobody can set Lambda's clocks: report it to AWS, and see whether hints are returned.",
-            "Clocks", MINUTE_S, 5, 3,
-        ),
-        Rule(
-            "ClockOfNodeOff", CRITICAL, _ours("ClockOffsetSource"), "Maximum", 1000,
-            "The clock of a node of the source is over a second from the target's.",
-            "Look at chrony on the nodes; once they are a second apart, hints are returned.",
-            "Clocks", MINUTE_S, 5, 3,
-        ),
-        Rule(
-            "FreshnessPoor", WARNING, _ours("Freshness"), "p99", 60_000,
-            "p99 of the time from the broker to the target is over a minute.",
-            "Look for what slows the pipeline.",
-            "Lag", MINUTE_S, 5, 5,
-        ),
-        Rule(
-            "HintsReturned", WARNING, _ours("HintsReturned"), "Sum", 0,
-            "Hints go back to the event source all the time: a side is down or throttles.",
-            "Read `returned_because` in the log line `batch`.",
-            "Returned records", MINUTE_S, 15, 15,
-        ),
-        Rule(
-            "SidesThrottle", WARNING, _ours("Throttles"), "Sum", 100,
-            "A side asks for less than it is given.",
-            "Raise the table's capacity on Keyspaces, or lower pipeline.concurrency.",
-            "Throttling", MINUTE_S, 15, 15,
-        ),
-        Rule(
-            "SessionsRebuilt", WARNING, _ours("SessionRebuilds"), "Sum", 50,
-            "Connections die often.",
-            "Look for what cuts them between the functions and either side.",
-            "Rebuilt sessions", HOUR_S,
-        ),
-    ]  # fmt: skip
+_OF_HINTS = (
+    Rule(
+        "HintsParked", CRITICAL, _ours("HintsParked"), "Sum", 0,
+        "Hints can never succeed as they are; their rows stay different.",
+        "Read the reason in the log line `parked`, fix it, run: hintferry replay.",
+        "Parked records",
+    ),
+    Rule(
+        "ConservationFails", CRITICAL, _ours("ConservationFailures"), "Sum", 0,
+        "A batch lost or double-counted a record: a bug in Hintferry.",
+        "Keep the logs and report it; the batch comes again until it is fixed.",
+        "Conservation failures",
+    ),
+    Rule(
+        "ClockSkewed", CRITICAL, _ours("ClockSkew"), "Maximum", 50,
+        "A broker's clock is over 50 ms ahead of the functions'.",
+        "Compare both with a third clock. Until they agree, hints are returned.",
+        "Clocks", MINUTE_S, 5, 3,
+    ),
+    Rule(
+        "ClockOfFunctionOff", CRITICAL, _ours("ClockOffsetTarget"), "Maximum", 20,
+        "A function's clock is over 20 ms from the target's; from 50 ms on it refuses to read.",
+        "Nobody can set Lambda's clocks: report it to AWS, and see whether hints are returned.",
+        "Clocks", MINUTE_S, 5, 3,
+    ),
+    Rule(
+        "ClockOfNodeOff", CRITICAL, _ours("ClockOffsetSource"), "Maximum", 1000,
+        "The clock of a node of the source is over a second from the target's.",
+        "Look at chrony on the nodes; once they are a second apart, hints are returned.",
+        "Clocks", MINUTE_S, 5, 3,
+    ),
+    Rule(
+        "FreshnessPoor", WARNING, _ours("Freshness"), "p99", 60_000,
+        "p99 of the time from the broker to the target is over a minute.",
+        "Look for what slows the pipeline.",
+        "Lag", MINUTE_S, 5, 5,
+    ),
+    Rule(
+        "HintsReturned", WARNING, _ours("HintsReturned"), "Sum", 0,
+        "Hints go back to the event source all the time: a side is down or throttles.",
+        "Read `returned_because` in the log line `batch`.",
+        "Returned records", MINUTE_S, 15, 15,
+    ),
+    Rule(
+        "SidesThrottle", WARNING, _ours("Throttles"), "Sum", 100,
+        "A side asks for less than it is given.",
+        "Raise the table's capacity on Keyspaces, or lower pipeline.concurrency.",
+        "Throttling", MINUTE_S, 15, 15,
+    ),
+    Rule(
+        "SessionsRebuilt", WARNING, _ours("SessionRebuilds"), "Sum", 50,
+        "Connections die often.",
+        "Look for what cuts them between the functions and either side.",
+        "Rebuilt sessions", HOUR_S,
+    ),
+)  # fmt: skip
 
 
 def _of_the_functions(names: Names) -> list[Rule]:
@@ -255,12 +273,3 @@ def _of_the_sweeps(names: Names, every_hours: int) -> list[Rule]:
             ),
         ]  # fmt: skip
     return found
-
-
-def _ours(name: str) -> Series:
-    return Series(NAMESPACE, name, {OUR_DIMENSION: SERVICE})
-
-
-def _mappings(name: str) -> Query:
-    """Of all mappings of the account and Region: a query cannot list those of one pipeline."""
-    return Query("AWS/Lambda", name, ("EventSourceMappingUUID",), {})

@@ -13,17 +13,32 @@ from infra.metrics import NAMESPACE, OUR_DIMENSION, SERVICE
 from node.cdcguard.metrics import NAMESPACE as NODE_NAMESPACE
 
 Widget = dict[str, Any]
+Row = tuple[str, list[Any]]
+"""A widget's title and metrics."""
+
 _WIDTH, _HEIGHT = 12, 6
 
 
 def make_dashboards(stack: cdk.Stack, prefix: str, names: Names) -> None:
     """Both, named after the pipeline."""
+    dashboards = (("cut-over", _cut_over(prefix, names)), ("plumbing", _plumbing(prefix, names)))
+    for title, rows in dashboards:
+        body = {"widgets": [_widget(n, *row, stack.region) for n, row in enumerate(rows)]}
+        cloudwatch.CfnDashboard(
+            stack,
+            title.replace("-", "").capitalize(),
+            dashboard_name=f"{prefix}-{title}",
+            dashboard_body=stack.to_json_string(body),
+        )
+
+
+def _cut_over(prefix: str, names: Names) -> list[Row]:
     parked = _queue("ApproximateNumberOfMessagesVisible", names.parked_queue)
     waiting = [
         _queue(f"ApproximateNumberOfMessages{state}", names.replay_queue)
         for state in ("Visible", "Delayed", "NotVisible")
     ]
-    cut_over = [
+    return [
         ("Lag a table, in records: zero", [_by_topic("SumOffsetLag", names.cluster)]),
         ("Lag a table, in seconds", [_by_topic("EstimatedMaxTimeLag", names.cluster)]),
         ("Parked: zero", [parked]),
@@ -39,7 +54,10 @@ def make_dashboards(stack: cdk.Stack, prefix: str, names: Names) -> None:
         ("Sweeps: seconds since the last whole one", [_ours("SweepAge", "Maximum")]),
         ("Hints returned or parked", [_ours("HintsReturned", "Sum"), _ours("HintsParked", "Sum")]),
     ]  # fmt: skip
-    plumbing = [
+
+
+def _plumbing(prefix: str, names: Names) -> list[Row]:
+    return [
         ("Hints", [_ours(f"Hints{end}", "Sum") for end in ("Received", "Applied", "Skipped")]),
         ("Latency of either side, ms", [_ours("ReadLatency", "p99"), _ours("WriteLatency", "p99")]),
         ("Throttles and rebuilt sessions",
@@ -57,14 +75,6 @@ def make_dashboards(stack: cdk.Stack, prefix: str, names: Names) -> None:
         ("Nodes: oldest segment that waits, s", [_node("OldestSegmentSeconds", prefix, "Maximum")]),
         ("Sweeps: ranges done", [_ours("SweepRangesDone", "Sum")]),
     ]  # fmt: skip
-    for title, rows in (("cut-over", cut_over), ("plumbing", plumbing)):
-        body = {"widgets": [_widget(n, *row, stack.region) for n, row in enumerate(rows)]}
-        cloudwatch.CfnDashboard(
-            stack,
-            title.replace("-", "").capitalize(),
-            dashboard_name=f"{prefix}-{title}",
-            dashboard_body=stack.to_json_string(body),
-        )
 
 
 def _widget(number: int, title: str, metrics: list[list[Any]], region: str) -> Widget:

@@ -7,23 +7,17 @@ from pathlib import Path
 import aws_cdk as cdk
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 
 from hintferry.adapters.settings import Migration
 from infra import roles
 from infra.accepted import accept
 from infra.layer import ACCEPTED, ARCHITECTURE, CONFIG_IN_FUNCTION, RUNTIME, Code
+from infra.log_group import log_group
 
 
 def make_ddl_function(stack: cdk.Stack, migration: Migration, key: kms.IKey, code: Code) -> str:
     """Its ARN. It stands outside the VPC: Keyspaces' public endpoint asks for the same login."""
-    group = logs.LogGroup(
-        stack,
-        "StatementsLog",
-        encryption_key=key,
-        retention=logs.RetentionDays.ONE_MONTH,
-        removal_policy=cdk.RemovalPolicy.DESTROY,
-    )
+    group = log_group(stack, "StatementsLog", key)
     role = roles.make_role(stack, "StatementsRole", group)
     tables = [*roles.CONTROL, *(table.id for table in migration.tables)]
     keyspaces = sorted({table.keyspace for table in tables})

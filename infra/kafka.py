@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import aws_cdk as cdk
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_msk as msk
 from constructs import Construct
 
@@ -14,6 +13,7 @@ from hintferry.adapters.deployment import KafkaSettings
 from hintferry.adapters.settings import Migration, TableSettings
 from hintferry.core.names import told_apart
 from infra.figures import TOPIC_RETENTION_S
+from infra.log_group import log_group
 from infra.network import NetworkStack
 
 TOPIC_CONFIGS = {
@@ -63,30 +63,13 @@ class KafkaStack(cdk.Stack):
         configuration = msk.CfnConfiguration(
             self, "Configuration", name=self.cluster_name, server_properties=_SERVER_PROPERTIES
         )
-        group = logs.LogGroup(
-            self,
-            "BrokerLog",
-            encryption_key=network.key,
-            retention=logs.RetentionDays.ONE_MONTH,
-            removal_policy=cdk.RemovalPolicy.DESTROY,
-        )
-        subnets = network.vpc.isolated_subnets
         return msk.CfnCluster(
             self,
             "Cluster",
             cluster_name=self.cluster_name,
             kafka_version=settings.version,
             number_of_broker_nodes=settings.brokers,
-            broker_node_group_info=msk.CfnCluster.BrokerNodeGroupInfoProperty(
-                client_subnets=[subnet.subnet_id for subnet in subnets],
-                instance_type=settings.instance,
-                security_groups=[network.brokers.security_group_id],
-                storage_info=msk.CfnCluster.StorageInfoProperty(
-                    ebs_storage_info=msk.CfnCluster.EBSStorageInfoProperty(
-                        volume_size=settings.storage_gib
-                    )
-                ),
-            ),
+            broker_node_group_info=_brokers(settings, network),
             client_authentication=msk.CfnCluster.ClientAuthenticationProperty(
                 sasl=msk.CfnCluster.SaslProperty(iam=msk.CfnCluster.IamProperty(enabled=True)),
                 unauthenticated=msk.CfnCluster.UnauthenticatedProperty(enabled=False),
@@ -102,14 +85,29 @@ class KafkaStack(cdk.Stack):
                     client_broker="TLS", in_cluster=True
                 ),
             ),
-            logging_info=msk.CfnCluster.LoggingInfoProperty(
-                broker_logs=msk.CfnCluster.BrokerLogsProperty(
-                    cloud_watch_logs=msk.CfnCluster.CloudWatchLogsProperty(
-                        enabled=True, log_group=group.log_group_name
-                    )
-                )
-            ),
+            logging_info=self._logging(network),
         )
+
+    def _logging(self, network: NetworkStack) -> msk.CfnCluster.LoggingInfoProperty:
+        group = log_group(self, "BrokerLog", network.key)
+        to_cloudwatch = msk.CfnCluster.CloudWatchLogsProperty(
+            enabled=True, log_group=group.log_group_name
+        )
+        return msk.CfnCluster.LoggingInfoProperty(
+            broker_logs=msk.CfnCluster.BrokerLogsProperty(cloud_watch_logs=to_cloudwatch)
+        )
+
+
+def _brokers(
+    settings: KafkaSettings, network: NetworkStack
+) -> msk.CfnCluster.BrokerNodeGroupInfoProperty:
+    disk = msk.CfnCluster.EBSStorageInfoProperty(volume_size=settings.storage_gib)
+    return msk.CfnCluster.BrokerNodeGroupInfoProperty(
+        client_subnets=[subnet.subnet_id for subnet in network.vpc.isolated_subnets],
+        instance_type=settings.instance,
+        security_groups=[network.brokers.security_group_id],
+        storage_info=msk.CfnCluster.StorageInfoProperty(ebs_storage_info=disk),
+    )
 
 
 def topic_of(migration: Migration, table: TableSettings) -> str:

@@ -6,7 +6,6 @@ from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from hintferry.adapters.deployment import NetworkSettings
@@ -14,6 +13,7 @@ from hintferry.adapters.settings import Migration
 from hintferry.core.errors import ConfigurationError
 from infra.accepted import accept
 from infra.key import make_key
+from infra.log_group import log_group
 
 BROKER_PORT = 9098
 """Of brokers for clients that sign in with IAM."""
@@ -59,13 +59,7 @@ class NetworkStack(cdk.Stack):
                 )
             ],
         )
-        group = logs.LogGroup(
-            self,
-            "FlowLog",
-            encryption_key=self.key,
-            retention=logs.RetentionDays.ONE_MONTH,
-            removal_policy=cdk.RemovalPolicy.DESTROY,
-        )
+        group = log_group(self, "FlowLog", self.key)
         vpc.add_flow_log("Flow", destination=ec2.FlowLogDestination.to_cloud_watch_logs(group))
         return vpc
 

@@ -16,6 +16,7 @@ from hintferry.adapters.settings import Migration
 from infra import roles
 from infra.accepted import accept
 from infra.kafka import KafkaStack, topic_of
+from infra.log_group import log_group
 from infra.network import NetworkStack
 from infra.pipeline import within
 from tools.places import ROOT
@@ -39,14 +40,7 @@ class NodesStack(cdk.Stack):
     ) -> None:
         super().__init__(scope, name, **options)
         prefix = migration.deployment.pipeline.name
-        group = logs.LogGroup(
-            self,
-            "GuardLog",
-            log_group_name=f"/hintferry/{prefix}/cdcguard",
-            encryption_key=network.key,
-            retention=logs.RetentionDays.ONE_MONTH,
-            removal_policy=cdk.RemovalPolicy.DESTROY,
-        )
+        group = log_group(self, "GuardLog", network.key, f"/hintferry/{prefix}/cdcguard")
         self._allow_hints(migration, kafka)
         self._allow_figures(group)
         for path in sorted(DOCUMENTS.glob("*.json")):

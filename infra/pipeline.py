@@ -8,7 +8,6 @@ import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from hintferry.adapters.settings import Migration
@@ -16,6 +15,7 @@ from infra import figures, roles
 from infra.accepted import accept
 from infra.kafka import KafkaStack, topic_of
 from infra.layer import ACCEPTED, ARCHITECTURE, CONFIG_IN_FUNCTION, RUNTIME, Code
+from infra.log_group import log_group
 from infra.mappings import (
     REPLAYED_AT_ONCE,
     consumer_group,
@@ -74,13 +74,7 @@ class PipelineStack(cdk.Stack):
         self, name: str, concurrency: int, timeout_s: int = figures.FUNCTION_TIMEOUT_S
     ) -> lambda_.Function:
         title = name.capitalize()
-        group = logs.LogGroup(
-            self,
-            f"{title}Log",
-            encryption_key=self._network.key,
-            retention=logs.RetentionDays.ONE_MONTH,
-            removal_policy=cdk.RemovalPolicy.DESTROY,
-        )
+        group = log_group(self, f"{title}Log", self._network.key)
         role = roles.make_role(self, f"{title}Role", group)
         roles.allow_network(role)
         function = lambda_.Function(

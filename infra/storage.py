@@ -28,24 +28,40 @@ class Storage(Construct):
 
     def __init__(self, scope: Construct, name: str, key: kms.IKey) -> None:
         super().__init__(scope, name)
-        common: dict[str, Any] = {
-            "retention_period": cdk.Duration.seconds(QUEUE_RETENTION_S),
-            "encryption": sqs.QueueEncryption.KMS,
-            "encryption_master_key": key,
-            "enforce_ssl": True,
-        }
-        self.parked = sqs.Queue(self, "Parked", **common, removal_policy=cdk.RemovalPolicy.RETAIN)
-        self.replay = sqs.Queue(
-            self,
+        self.parked = self._queue("Parked", key)
+        self.replay = self._queue(
             "Replay",
-            **common,
+            key,
             visibility_timeout=cdk.Duration.seconds(REPLAY_VISIBILITY_S),
             dead_letter_queue=sqs.DeadLetterQueue(
                 queue=self.parked, max_receive_count=REPLAY_RECEIVES
             ),
-            removal_policy=cdk.RemovalPolicy.RETAIN,
         )
-        self.bucket = s3.Bucket(
+        itself = "it is itself the queue of dead letters"
+        accept(self.parked, {"AwsSolutions-SQS3": itself, "Serverless-SQSRedrivePolicy": itself})
+        self.bucket = self._bucket(key)
+        accept(
+            self.bucket,
+            {
+                "AwsSolutions-S1": "only Lambda and the functions write it, and CloudTrail's data"
+                " events tell who read it where that is asked for"
+            },
+        )
+
+    def _queue(self, name: str, key: kms.IKey, **options: Any) -> sqs.Queue:
+        return sqs.Queue(
+            self,
+            name,
+            retention_period=cdk.Duration.seconds(QUEUE_RETENTION_S),
+            encryption=sqs.QueueEncryption.KMS,
+            encryption_master_key=key,
+            enforce_ssl=True,
+            removal_policy=cdk.RemovalPolicy.RETAIN,
+            **options,
+        )
+
+    def _bucket(self, key: kms.IKey) -> s3.Bucket:
+        return s3.Bucket(
             self,
             "Bucket",
             encryption=s3.BucketEncryption.KMS,
@@ -65,13 +81,4 @@ class Storage(Construct):
                 ),
             ],
             removal_policy=cdk.RemovalPolicy.RETAIN,
-        )
-        itself = "it is itself the queue of dead letters"
-        accept(self.parked, {"AwsSolutions-SQS3": itself, "Serverless-SQSRedrivePolicy": itself})
-        accept(
-            self.bucket,
-            {
-                "AwsSolutions-S1": "only Lambda and the functions write it, and CloudTrail's data"
-                " events tell who read it where that is asked for"
-            },
         )

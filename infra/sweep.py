@@ -7,7 +7,6 @@ from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
@@ -18,6 +17,7 @@ from hintferry.core.names import told_apart
 from infra import roles
 from infra.accepted import accept
 from infra.figures import sweep_window_minutes
+from infra.log_group import log_group
 from infra.network import NetworkStack
 from infra.pipeline import PipelineStack
 from infra.sweep_machine import definition
@@ -58,15 +58,8 @@ class SweepStack(cdk.Stack):
     def _make_machine(
         self, settings: SweepSettings, network: NetworkStack, pipeline: PipelineStack
     ) -> None:
-        group = logs.LogGroup(
-            self,
-            "Log",
-            # Names of this kind need no entry in the account's one policy for log deliveries.
-            log_group_name=f"/aws/vendedlogs/states/{self._name}",
-            encryption_key=network.key,
-            retention=logs.RetentionDays.ONE_MONTH,
-            removal_policy=cdk.RemovalPolicy.DESTROY,
-        )
+        # Names of this kind need no entry in the account's one policy for log deliveries.
+        group = log_group(self, "Log", network.key, f"/aws/vendedlogs/states/{self._name}")
         function, bucket = pipeline.sweep, pipeline.storage.bucket
         machine = sfn.CfnStateMachine(
             self,

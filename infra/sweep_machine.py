@@ -34,70 +34,65 @@ def definition(function: str, bucket: str, concurrency: int) -> State:
         "TimeoutSeconds": LONGEST_S,
         "StartAt": "Plan",
         "States": {
-            "Plan": _task(
-                function,
-                {"step": "plan", "task.$": "$", "execution.$": "$$.Execution.Id"},
-                "Planned",
-            ),
-            "Planned": _choice({"held_by": "Holder", "skipped": "Skipped"}, "Sweep"),
-            # Whoever holds the table holds it exactly as long as it runs.
-            "Holder": {
-                "Type": "Task",
-                "Resource": "arn:aws:states:::aws-sdk:sfn:describeExecution",
-                "Parameters": {"ExecutionArn.$": "$.held_by"},
-                "ResultSelector": {"status.$": "$.Status"},
-                "ResultPath": "$.holder",
-                "TimeoutSeconds": 60,
-                "Retry": [_retry(["Sfn.SfnException"], 2, 6, 60)],
-                "Catch": [
-                    {
-                        "ErrorEquals": ["Sfn.ExecutionDoesNotExistException"],
-                        "ResultPath": None,
-                        "Next": "TakeOver",
-                    }
-                ],
-                "Next": "IsHeld",
-            },
-            "IsHeld": {
-                "Type": "Choice",
-                "Choices": [
-                    {
-                        "Or": [
-                            {"Variable": "$.holder.status", "StringEquals": status}
-                            for status in ("RUNNING", "PENDING_REDRIVE")
-                        ],
-                        "Next": "Held",
-                    }
-                ],
-                "Default": "TakeOver",
-            },
-            "TakeOver": _task(
-                function,
-                {
-                    "step": "plan",
-                    "task.$": "$.task",
-                    "execution.$": "$$.Execution.Id",
-                    "gone.$": "$.held_by",
-                },
-                "Taken",
-            ),
-            "Taken": _choice({"held_by": "Held", "skipped": "Skipped"}, "Sweep"),
+            **_planning(function),
             "Sweep": _map(function, bucket, concurrency),
-            "Report": _task(
-                function,
-                {"step": "report", "task.$": "$.task", "pass.$": "$.pass"},
-                "Reported",
-            ),
-            "Reported": _choice({"unfinished": "Unfinished"}, "Finished"),
-            "Unfinished": {
-                "Type": "Fail",
-                "Error": "Unfinished",
-                "CausePath": "$.unfinished",
-            },
-            "Finished": {"Type": "Succeed"},
+            **_reporting(function),
             "Held": {"Type": "Succeed"},
             "Skipped": {"Type": "Succeed"},
         },
+    }
+
+
+def _planning(function: str) -> dict[str, State]:
+    """The table is planned, unless another execution that runs holds it."""
+    plan = {"step": "plan", "execution.$": "$$.Execution.Id"}
+    taken_over = {**plan, "task.$": "$.task", "gone.$": "$.held_by"}
+    return {
+        "Plan": _task(function, {**plan, "task.$": "$"}, "Planned"),
+        "Planned": _choice({"held_by": "Holder", "skipped": "Skipped"}, "Sweep"),
+        # Whoever holds the table holds it exactly as long as it runs.
+        "Holder": _holder(),
+        "IsHeld": {
+            "Type": "Choice",
+            "Choices": [
+                {
+                    "Or": [
+                        {"Variable": "$.holder.status", "StringEquals": status}
+                        for status in ("RUNNING", "PENDING_REDRIVE")
+                    ],
+                    "Next": "Held",
+                }
+            ],
+            "Default": "TakeOver",
+        },
+        "TakeOver": _task(function, taken_over, "Taken"),
+        "Taken": _choice({"held_by": "Held", "skipped": "Skipped"}, "Sweep"),
+    }
+
+
+def _holder() -> State:
+    """How the execution stands that holds the table."""
+    gone = "Sfn.ExecutionDoesNotExistException"
+    return {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::aws-sdk:sfn:describeExecution",
+        "Parameters": {"ExecutionArn.$": "$.held_by"},
+        "ResultSelector": {"status.$": "$.Status"},
+        "ResultPath": "$.holder",
+        "TimeoutSeconds": 60,
+        "Retry": [_retry(["Sfn.SfnException"], 2, 6, 60)],
+        "Catch": [{"ErrorEquals": [gone], "ResultPath": None, "Next": "TakeOver"}],
+        "Next": "IsHeld",
+    }
+
+
+def _reporting(function: str) -> dict[str, State]:
+    event = {"step": "report", "task.$": "$.task", "pass.$": "$.pass"}
+    return {
+        "Report": _task(function, event, "Reported"),
+        "Reported": _choice({"unfinished": "Unfinished"}, "Finished"),
+        "Unfinished": {"Type": "Fail", "Error": "Unfinished", "CausePath": "$.unfinished"},
+        "Finished": {"Type": "Succeed"},
     }
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 
+from keyspaces_local.faults import Answer, Fault, FaultAction, Operation
 from sandbox.chain import Chain
 from sandbox.compare import compare_table
 from sandbox.event_source import EventSourceSettings
@@ -77,6 +78,19 @@ class Bench:
     def send(self, value: bytes) -> None:
         self.producer.produce(self.stack.topic(self.table), value=value, partition=0)
         self.producer.poll(0)
+
+    def refuse(self, share: float, answer: Answer, seed: int) -> None:
+        """The target refuses this share of the writes to the table from now on."""
+        self.stack.keyspaces.control.add_fault(
+            Fault(
+                FaultAction.REFUSE,
+                share=share,
+                table=self.table,
+                operation=Operation.WRITE,
+                answer=answer,
+                seed=seed,
+            )
+        )
 
     def wait_until_equal(self, seconds: float = WAIT_S) -> None:
         self.producer.flush(10)

@@ -84,16 +84,7 @@ def test_a_target_that_throttles_a_share_of_all_writes_gets_them_all_in_the_end(
 ) -> None:
     """One in ten goes by meanwhile; of nine in ten most have to wait until it is over."""
     control = sides.stack.keyspaces.control
-    control.add_fault(
-        Fault(
-            FaultAction.REFUSE,
-            share=share,
-            table=sides.table,
-            operation=Operation.WRITE,
-            answer=Answer.THROTTLED,
-            seed=7,
-        )
-    )
+    sides.refuse(share, Answer.THROTTLED, seed=7)
     first = 100 if share < 0.5 else 200
     began = time.monotonic()
     sides.insert(range(first, first + 100), "throttled")

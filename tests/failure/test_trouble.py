@@ -14,7 +14,7 @@ from hintferry.adapters.source_settings import SourceSettings
 from hintferry.core.coalesce import RowWork, StaticWork
 from hintferry.core.schema import TableId
 from hintferry.wiring import sessions
-from keyspaces_local.faults import Answer, Fault, FaultAction, Operation
+from keyspaces_local.faults import Answer
 from sandbox.sessions import cassandra_session
 from sandbox.stack import Stack
 from tests.failure.bench import Bench, bench, keep
@@ -82,16 +82,7 @@ def test_a_target_that_fails_for_a_while_parks_nothing(share: float, sides: Benc
     sides.insert(range(20))
     sides.wait_until_equal()
     before = sides.figures()
-    control.add_fault(
-        Fault(
-            FaultAction.REFUSE,
-            share=share,
-            table=sides.table,
-            operation=Operation.WRITE,
-            answer=Answer.SERVER_ERROR,
-            seed=3,
-        )
-    )
+    sides.refuse(share, Answer.SERVER_ERROR, seed=3)
     sides.insert(range(100), f"failed {share}")
     time.sleep(10)
     (count,) = control.faults()

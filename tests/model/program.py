@@ -82,10 +82,14 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
-class HandOver:
-    """One of the writes kept for a replica that missed it is delivered."""
+class OfIndex:
+    """A step that happens to one of those that wait, whichever has this place."""
 
     index: int
+
+
+class HandOver(OfIndex):
+    """One of the writes kept for a replica that missed it is delivered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,24 +98,22 @@ class Repair:
 
 
 @dataclass(frozen=True, slots=True)
-class TakeDown:
+class OfReplica:
+    """A step that happens to one replica; None: it is over."""
+
+    replica: int | None
+
+
+class TakeDown(OfReplica):
     """A replica stops answering; the one that did is up again."""
 
-    replica: int | None
 
-
-@dataclass(frozen=True, slots=True)
-class Fail:
+class Fail(OfReplica):
     """A replica answers reads with a failure; the one that did reads again."""
 
-    replica: int | None
 
-
-@dataclass(frozen=True, slots=True)
-class SendAgain:
+class SendAgain(OfIndex):
     """A record that was sent before, however long ago, is delivered again."""
-
-    index: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,31 +146,26 @@ class SetCapture:
 
 
 @dataclass(frozen=True, slots=True)
-class CutOver:
+class OfTable:
+    """A step that happens to a whole table."""
+
+    table: str
+
+
+class CutOver(OfTable):
     """The fence of a table is set; it is handed over when that is waited out."""
 
-    table: str
 
-
-@dataclass(frozen=True, slots=True)
-class Verify:
+class Verify(OfTable):
     """A table is swept, every replica asked, its differences are repaired, and that is recorded."""
 
-    table: str
 
-
-@dataclass(frozen=True, slots=True)
-class Switch:
+class Switch(OfTable):
     """Nobody writes the table any more: in the end it is cut over, if the gate opens."""
 
-    table: str
 
-
-@dataclass(frozen=True, slots=True)
-class TakeBack:
+class TakeBack(OfTable):
     """A table that was handed over is taken back."""
-
-    table: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,11 +177,8 @@ class Alter:
     reached: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Recreate:
+class Recreate(OfTable):
     """A table is dropped, and created again: it has another id, the same columns and no rows."""
-
-    table: str
 
 
 @dataclass(frozen=True, slots=True)

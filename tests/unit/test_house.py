@@ -1,4 +1,4 @@
-"""Which part of the house imports which: an arrow that is not in the table needs a reason."""
+"""Which part of the house imports which, and how long a function may be."""
 
 from __future__ import annotations
 
@@ -35,6 +35,9 @@ ARROWS: dict[str, set[str]] = {
     "docs": {"hintferry", "hintferry_cli", "infra", "node", "tools"},
 }
 
+LONGEST = 40
+"""Lines of a function's body; of tests none: each tells one story."""
+
 
 def files(room: str) -> Iterator[Path]:
     """The Python files of a room but for those of a room inside it."""
@@ -63,3 +66,24 @@ def test_every_arrow_between_rooms_is_in_the_table(room: str) -> None:
     unknown = {name: str(path) for name, path in reached.items() if name not in ARROWS[room]}
     assert unknown == {}
     assert set(reached) == ARROWS[room], "an arrow of the table is gone: take it out"
+
+
+def lengths(path: Path) -> Iterator[tuple[str, int]]:
+    """The lines of each function's body: a verb of the command has a long list of options."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) else node.body
+            if body:
+                yield node.name, (body[-1].end_lineno or 0) - body[0].lineno + 1
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_function_is_longer_than_a_screen(room: str) -> None:
+    """Ruff bounds the branches and the statements; one statement may still be long."""
+    found = [
+        f"{path.relative_to(ROOT)}: {name} has {count} lines, split it by meaning"
+        for path in files(room)
+        for name, count in lengths(path)
+        if count > LONGEST
+    ]
+    assert found == []

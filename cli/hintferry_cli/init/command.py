@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from json import dumps
+from pathlib import Path
 from typing import Annotated, Any
 
 import boto3
 import typer
 
 from hintferry.adapters.cqlfile import schema_of
-from hintferry.adapters.source_settings import Auth, source_settings
+from hintferry.adapters.source_settings import Auth, SourceSettings, source_settings
 from hintferry.core.errors import ConfigurationError
+from hintferry.core.schema import TableId
+from hintferry.core.source import SourceFacts
 from hintferry.wiring import command
 from hintferry_cli.exits import statuses
 from hintferry_cli.failures import Settings, told_plainly
@@ -25,6 +28,7 @@ from hintferry_cli.init.files import (
 from hintferry_cli.options import CONFIG, Config, Json
 
 _LOGIN = "Its login"
+_SCHEMA = "the source's schema"
 
 HELP = "\n\n".join(
     (
@@ -101,26 +105,36 @@ def init(
         }
         login = {"tls": tls, "ca_file": ca_file, "auth": auth.value, "secret_arn": secret_arn}
         source |= {key: value for key, value in login.items() if value and value != "none"}
-        inspection = command.source_inspection(source_settings(source, config))
-        try:
-            facts = inspection.facts(with_settings=False)
-            chosen = chosen_tables(facts, tables or [])
-            live = [inspection.table(table) for table in chosen]
-            cql = schema_text(facts, chosen) + masks_text(live)
-            known = schema_of(cql, "the source's schema")
-            for table in live:
-                refuse_misread(known, table)
-        finally:
-            inspection.close()
+        facts, chosen, cql = _seen(source_settings(source, config), tables or [])
         schema_file = config.parent / "schema.cql"
-        text = migration_text(source, region, facts, chosen, known)
+        text = migration_text(source, region, facts, chosen, schema_of(cql, _SCHEMA))
         write({config: text, schema_file: cql}, force)
-    others = sorted({node.datacenter for node in facts.nodes} - {facts.datacenter})
     if json:
         told = {"config": str(config), "schema": str(schema_file), "datacenter": facts.datacenter}
         typer.echo(dumps(told | {"tables": [str(table) for table in chosen]}))
-        return
-    typer.echo(f"{config}: {_counted(len(chosen))} of {facts.cluster}, read in {facts.datacenter}")
+    else:
+        _tell(facts, len(chosen), config, schema_file)
+
+
+def _seen(settings: SourceSettings, names: list[str]) -> tuple[SourceFacts, list[TableId], str]:
+    """Return what the source is, the tables that are meant, and their definitions."""
+    inspection = command.source_inspection(settings)
+    try:
+        facts = inspection.facts(with_settings=False)
+        chosen = chosen_tables(facts, names)
+        live = [inspection.table(table) for table in chosen]
+        cql = schema_text(facts, chosen) + masks_text(live)
+        known = schema_of(cql, _SCHEMA)
+        for table in live:
+            refuse_misread(known, table)
+    finally:
+        inspection.close()
+    return facts, chosen, cql
+
+
+def _tell(facts: SourceFacts, count: int, config: Path, schema_file: Path) -> None:
+    others = sorted({node.datacenter for node in facts.nodes} - {facts.datacenter})
+    typer.echo(f"{config}: {_counted(count)} of {facts.cluster}, read in {facts.datacenter}")
     typer.echo(f"{schema_file}: their definitions")
     if others:
         typer.echo(f"other datacenters: {', '.join(others)}; choose with --datacenter", err=True)
