@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from cassandra import (
     ConsistencyLevel,
@@ -39,9 +40,8 @@ def pages(
     """
     state, size = None, FIRST_ROWS
     while True:
-        bound = session.bind(text, values)
-        bound.consistency_level = consistency
-        bound.fetch_size = size = min(size, session.guardrails.page_rows)
+        size = min(size, session.guardrails.page_rows)
+        bound = _bound(session, text, values, consistency, size)
         session.pace.wait()
         driver = session.current()
         sent_at, taken = time.time(), stamp()
@@ -66,6 +66,13 @@ def pages(
         if state is None:
             return
         size = _rows_of_next(rows, size, session.guardrails.page_rows)
+
+
+def _bound(session: CqlSession, text: str, values: list[bytes], consistency: int, rows: int) -> Any:
+    bound = session.bind(text, values)
+    bound.consistency_level = consistency
+    bound.fetch_size = rows
+    return bound
 
 
 def _rows_of_next(rows: RawRows, size: int, most: int) -> int:
