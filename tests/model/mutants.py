@@ -22,7 +22,7 @@ from hintferry.core.gate import Condition, State
 from hintferry.core.hint import WHOLE_PARTITION, Errand, Hint, Scope, Slice
 from hintferry.core.ledger import Ledger, Outcome, Settled
 from hintferry.core.plan import plan_rows
-from hintferry.core.rows import Add, Put, Remove, Row, ScanPage, Snapshot, Statement
+from hintferry.core.rows import Add, Expiry, Put, Remove, Row, ScanPage, Snapshot, Statement
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.measured import MeasuredClock
 from hintferry.pipeline import Pipeline
@@ -158,10 +158,14 @@ def _seconds_counted_at_read(_self: MemoryTarget, statement: Statement) -> int |
 
 def _expired_is_immortal(rows: Iterable[Key], seen: Snapshot, now_s: int) -> list[Statement]:
     lasting = {
-        key: Row(row.values, tuple(at if at and at > now_s else None for at in row.expiries))
+        key: Row(row.values, tuple(None if _is_over(at, now_s) else at for at in row.expiries))
         for key, row in seen.rows.items()
     }
     return plan_rows(rows, replace(seen, rows=lasting), now_s)
+
+
+def _is_over(expiry: Expiry, now_s: int) -> bool:
+    return isinstance(expiry, int) and expiry <= now_s
 
 
 def _lend_nothing(value: Any, **changes: Any) -> Any:

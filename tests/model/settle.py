@@ -156,7 +156,8 @@ def _same(world: World, where: Place, source: Row | None, target: Row | None) ->
 def _is_about_to_expire(world: World, row: Row | None) -> bool:
     """Compared again once it has expired on both sides."""
     now_s, soon = world.time.seconds, 20
-    return row is not None and any(at and at - now_s < soon for at in row.expiries)
+    ends = () if row is None else row.expiries
+    return any(isinstance(at, int) and at - now_s < soon for at in ends)
 
 
 def _marker_expires(world: World, where: Place, source: Row | None, target: Row | None) -> bool:

@@ -13,7 +13,7 @@ from itertools import combinations
 from hintferry.core.errors import ParkReason
 from hintferry.core.hint import WHOLE_PARTITION, Hint, Scope
 from hintferry.core.ledger import Outcome, Settled, SkipReason
-from hintferry.core.rows import Put, Remove, Row, Statement
+from hintferry.core.rows import Expiry, Extend, Put, Remove, Row, Statement
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.ports import Write
 from hintferry.testing.cluster import QUORUM, REPLICAS, ReplicatedCluster, merge
@@ -68,7 +68,7 @@ class Watch:
 
     def __init__(self, profile: Profile, cluster: ReplicatedCluster, target: MemoryStore) -> None:
         self._cluster, self._target, self._profile = cluster, target, profile
-        self._visible: dict[tuple[Place, str, bytes | None], set[int | None]] = {}
+        self._visible: dict[tuple[Place, str, bytes | None], set[Expiry]] = {}
         self._newest: dict[Place, int] = {}
 
     def changed(self, table: Table, partition: Key, change: PartitionState) -> None:
@@ -150,7 +150,7 @@ class Watch:
 
     def _must_expire_so(self, where: Place, row: Row, statement: Statement, delay_us: int) -> None:
         """What the statement wrote expires with the same value of the source, or never likewise."""
-        written = () if isinstance(statement, Remove) else statement.columns
+        written = _columns_of(statement)
         cells = zip(self._names(where), row.values, row.expiries, strict=True)
         for name, value, expiry in cells:
             if value is None or name not in written:
@@ -163,14 +163,14 @@ class Watch:
         table = self._cluster.table(where[0])
         return table.static_names if where[2] is None else table.regular_names
 
-    def expire_together(self, source: int | None, target: int | None, delay_us: int) -> bool:
+    def expire_together(self, source: Expiry, target: Expiry, delay_us: int) -> bool:
         """Whether the target's value expires no earlier, and little later, than the source's.
 
         A time to live counts from when the write arrives, so a delay on the way adds to it; and a
         worker's clock that is behind the source's may take one second off.
         """
-        if source is None or target is None:
-            return source is target
+        if not isinstance(source, int) or not isinstance(target, int):
+            return source == target
         early = 1 if self._profile.clock_error_us else 0
         return -early <= target - source <= LATE_BY_S + -(-delay_us // 1_000_000)
 
@@ -207,6 +207,14 @@ class Watch:
             raise Violation(f"P3: {hint} is called applied, but was never acknowledged")
         if hint.statics_due and (hint.table, hint.partition, None) not in acknowledged:
             raise Violation(f"P3: the statics of {hint} were never acknowledged")
+
+
+def _columns_of(statement: Statement) -> set[str]:
+    if isinstance(statement, Remove):
+        return set()
+    if isinstance(statement, Extend):
+        return {place.column for place in statement.columns}
+    return set(statement.columns)
 
 
 def may_meet_refusal(hint: Hint) -> bool:

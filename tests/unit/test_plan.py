@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hintferry.core.plan import COLUMNS_PER_STATEMENT, plan_rows, plan_statics
-from hintferry.core.rows import Add, Put, Remove, Row, Snapshot, Statement
+from hintferry.core.rows import Add, Extend, Put, Remove, Row, Snapshot, Statement
 from hintferry.core.schema import Column, ColumnKind, Key, Table, TableId
 from hintferry.testing import changes
 from hintferry.testing.clock import SimulatedTime
@@ -45,7 +45,7 @@ def rows(draw: st.DrawFn, least: int = 0, most: int = 6) -> Row:
 def at_expiry(row: Row) -> Row:
     """What a reader sees of a row now: expired values are nulls."""
     live = [
-        (None, None) if expiry is not None and expiry <= NOW_S else (value, expiry)
+        (None, None) if isinstance(expiry, int) and expiry <= NOW_S else (value, expiry)
         for value, expiry in zip(row.values, row.expiries, strict=True)
     ]
     return Row(tuple(value for value, _ in live), tuple(expiry for _, expiry in live))
@@ -71,6 +71,10 @@ def _change(table: Table, statement: Statement) -> PartitionState:
     assert not isinstance(statement, Add)
     if isinstance(statement, Remove):
         return changes.remove_row(statement.clustering, statement.timestamp)
+    if isinstance(statement, Extend):
+        parts = zip(statement.columns, statement.values, strict=True)
+        at, expires_at = statement.timestamp, statement.expires_at
+        return changes.extend(table, statement.clustering, parts, at, expires_at)
     values = dict(zip(statement.columns, statement.values, strict=True))
     return changes.put(
         table,

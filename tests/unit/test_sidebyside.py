@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hintferry.adapters.cql import Ttls
 from hintferry.adapters.rawcql import cut
 from hintferry.adapters.rowshape import RowShape
 from hintferry.core.rows import Row, Scanned, ScanPage
@@ -126,7 +127,7 @@ STATIC = Table(
 
 def test_an_answer_of_nulls_is_no_row_and_is_passed_with_the_next() -> None:
     """As a partition that holds nothing but static columns gives."""
-    shape = RowShape(STATIC, with_ttl=False, statics=False)
+    shape = RowShape(STATIC, Ttls.NONE, statics=False)
     token = (7).to_bytes(8)
     nulls, row, last = (
         (token, b"p", None, None),
@@ -140,13 +141,13 @@ def test_an_answer_of_nulls_is_no_row_and_is_passed_with_the_next() -> None:
     assert page.first_token == 7
     assert [key.clustering for key in page.keys] == [(b"c",), (b"d",)]
     assert page.without(1) == ScanPage(1, 0.0, body(last), 1, True, shape)
-    statics = RowShape(STATIC, with_ttl=False, statics=True)
+    statics = RowShape(STATIC, Ttls.NONE, statics=True)
     assert not statics.is_dense(body((token, b"p", None)))
     assert statics.is_dense(body((token, b"p", b"")))
 
 
 def test_sides_that_only_answer_nulls_come_to_their_end() -> None:
-    shape = RowShape(STATIC, with_ttl=False, statics=False)
+    shape = RowShape(STATIC, Ttls.NONE, statics=False)
     nulls = body(((7).to_bytes(8), b"p", None, None))
     both = [ScanPage(1, 0.0, nulls, 1, is_last, shape) for is_last in (False, True)]
     steps = list(SideBySide(iter(both), iter(both), 0, UPTO, True).steps())

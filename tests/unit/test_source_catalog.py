@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -11,6 +13,7 @@ from hintferry.adapters import masking, source_catalog
 from hintferry.adapters.session import CqlSession
 from hintferry.adapters.source_catalog import REMEMBER_FAILURE_S, VERSION_CHECK_S, SourceCatalog
 from hintferry.core.errors import Masked, Unavailable, UnknownTable
+from hintferry.core.schema import TableId
 from tests.unit.three_nodes import KEY, NEW, OLD, ORDERS, Cluster, Host, Schema, column
 
 ABSENT = Schema(b"v0", None)
@@ -26,10 +29,14 @@ def catalog(nodes: Cluster, monkeypatch: pytest.MonkeyPatch) -> SourceCatalog:
     return over(nodes, monkeypatch)
 
 
-def over(nodes: Cluster, monkeypatch: pytest.MonkeyPatch) -> SourceCatalog:
+def over(
+    nodes: Cluster,
+    monkeypatch: pytest.MonkeyPatch,
+    longest_ttls: Mapping[TableId, int] | None = None,
+) -> SourceCatalog:
     monkeypatch.setattr(source_catalog, "time", nodes)
     monkeypatch.setattr(masking, "time", nodes)
-    return SourceCatalog(cast(CqlSession, nodes))
+    return SourceCatalog(cast(CqlSession, nodes), longest_ttls)
 
 
 def columns(catalog: SourceCatalog, altered_us: int = 0) -> list[str]:
@@ -357,3 +364,33 @@ def test_a_sweep_of_a_table_that_no_node_tells_of_waits_or_ends(
     nodes.hosts[0].is_silent = False
     with pytest.raises(UnknownTable):
         catalog.agreed(ORDERS)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"), [(None, 600), ({ORDERS: 60}, 60), ({ORDERS: 0}, 0), ({}, 600)]
+)
+def test_what_the_operator_says_replaces_the_default_time_to_live(
+    said: Mapping[TableId, int] | None, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nodes = Cluster([Host("10.0.0.1", replace(OLD, default_ttl=600))])
+    catalog = over(nodes, monkeypatch, said)
+    assert catalog.table(ORDERS).longest_ttl == expected
+    assert catalog.agreed(ORDERS) is catalog.table(ORDERS)
+
+
+@pytest.mark.parametrize(
+    ("releases", "expected"),
+    [
+        (["5.0.9", "5.0.9"], True),
+        (["5.1", "10.0-SNAPSHOT"], True),
+        (["5.0.9", "4.1.7"], False),
+        (["4.1.7", "4.1.7"], False),
+        (["5.0.9", None], False),
+    ],
+)
+def test_elements_are_asked_only_where_every_node_tells_of_them(
+    releases: list[str | None], expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosts = [Host(str(release), OLD, release_version=release) for release in releases]
+    catalog = over(Cluster(hosts), monkeypatch)
+    assert catalog.table(ORDERS).tells_elements is expected

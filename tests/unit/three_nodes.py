@@ -33,6 +33,7 @@ class Schema:
     altered_us: int = 0
     masked: tuple[str, ...] = ()
     types: tuple[Cells, ...] = ()
+    default_ttl: int = 0
 
 
 OLD = Schema(b"v1", (KEY, column("a")), 100)
@@ -51,6 +52,7 @@ class Host:
     has_masks: bool = True
     unmasks: bool = True
     datacenter: str = "dc1"
+    release_version: str | None = "5.0.9"
 
 
 @dataclass
@@ -133,7 +135,8 @@ class Cluster:
         if "schema_version" in text:
             return [(told.version,)]
         if "system_schema.tables" in text:
-            return [] if told.columns is None else [(pack(">q", told.altered_us),)]
+            of_table = pack(">q", told.altered_us), pack(">i", told.default_ttl)
+            return [] if told.columns is None else [of_table]
         if "system_schema.columns" in text:
             return list(told.columns or ())
         if "system_schema.types" in text:

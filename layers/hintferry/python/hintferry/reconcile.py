@@ -247,7 +247,7 @@ class Reconciler:
         if found is not None and same(wanted, found):
             return []
         now_s = int(self.clock.now())
-        return plan_row(seen.table, clustering, wanted, seen.read_start, now_s)
+        return plan_row(seen, clustering, wanted, now_s)
 
     def _write(self, work: Work, seen: Snapshot, statements: list[Statement]) -> None:
         if not statements:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from struct import pack
 from typing import Any
@@ -42,15 +42,22 @@ class _Read:
 
 
 class CassandraSource:
-    """Reads keys and slices; `ttl_off` names the tables whose times to live are not asked for."""
+    """Reads keys and slices; `ttl_off` names the tables whose times to live are not asked for.
+
+    `longest_ttls`: what the operator says of tables, in place of their default time to live.
+    """
 
     def __init__(
-        self, session: CqlSession, clock: Clock, ttl_off: frozenset[TableId] = frozenset()
+        self,
+        session: CqlSession,
+        clock: Clock,
+        ttl_off: frozenset[TableId] = frozenset(),
+        longest_ttls: Mapping[TableId, int] | None = None,
     ) -> None:
         self._session = session
         self._clock = clock
         self._ttl_off = ttl_off
-        self._catalog = SourceCatalog(session)
+        self._catalog = SourceCatalog(session, longest_ttls)
 
     def table(self, table: TableId, altered_us: int = 0) -> Table:
         """The table, altered no earlier than then. Raises UnknownTable, SideFault."""
@@ -100,12 +107,12 @@ class CassandraSource:
     def pages(self, work: SliceWork) -> Iterator[Snapshot]:
         """The rows of a slice page by page, at least one page. Raises HintferryError."""
         table = self.table(work.table)
-        shape = RowShape(table, self._with_ttl(table), statics=False)
+        shape = RowShape(table, self._ttls(table), statics=False)
         parts = list(pieces(work.slice, table.clustering))
         if not parts:
             yield Snapshot(table, self._clock.read_start(), {})
         for index, piece in enumerate(parts):
-            text = cql.select_piece(table, piece, shape.with_ttl)
+            text = cql.select_piece(table, piece, shape.ttls)
             is_end = index == len(parts) - 1
             for start, rows, is_last in self._pages(work, text, piece.values):
                 arrived_at = time.time()
@@ -153,7 +160,7 @@ class CassandraSource:
             except HintferryError as error:
                 refused.append((work, error))
             else:
-                shape = row_shape(table, self._with_ttl(table), isinstance(work, StaticWork))
+                shape = row_shape(table, self._ttls(table), isinstance(work, StaticWork))
                 if isinstance(work, StaticWork):
                     yield _Read(work, shape)
                 else:
@@ -169,19 +176,21 @@ class CassandraSource:
     def _send(self, read: _Read) -> Any:
         table = read.shape.table
         if isinstance(read.work, StaticWork):
-            text = cql.select_statics(table, read.shape.with_ttl)
+            text = cql.select_statics(table, read.shape.ttls)
             values = list(read.work.partition)
         else:
             keys = list(read.work.rows)
-            text = cql.select_rows(table, read.shape.with_ttl, one=len(keys) == 1)
+            text = cql.select_rows(table, read.shape.ttls, one=len(keys) == 1)
             values = [*read.work.partition, *_key_values(keys)]
         read.statement = self._session.bind(text, values)
         session = self._session.current()
         read.start = self._clock.read_start()
         return session.execute_async(read.statement, timeout=None)
 
-    def _with_ttl(self, table: Table) -> bool:
-        return table.id not in self._ttl_off and not table.is_counter
+    def _ttls(self, table: Table) -> cql.Ttls:
+        if table.id in self._ttl_off or table.is_counter:
+            return cql.Ttls.NONE
+        return cql.Ttls.ELEMENTS if table.tells_elements else cql.Ttls.CELLS
 
 
 def _rows_beside(table: Table, work: Work, found: Iterable[Key]) -> Iterator[RowWork]:

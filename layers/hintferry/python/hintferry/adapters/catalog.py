@@ -142,6 +142,8 @@ def table_of(
     known: dict[str, UserType],
     altered_us: int = 0,
     masked: tuple[str, ...] = (),
+    longest_ttl: int = 0,
+    tells_elements: bool = False,
 ) -> Table:
     """Return the table of these columns, given the user types of its keyspace by name."""
 
@@ -159,4 +161,6 @@ def table_of(
         tuple(sorted(used, key=lambda user_type: user_type.name)),
         masked,
         altered_us,
+        longest_ttl,
+        tells_elements,
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import Enum
 from functools import lru_cache
 
 from hintferry.core.cql_text import quoted
 from hintferry.core.limits import LEASE_S
+from hintferry.core.rows import Place
 from hintferry.core.schema import Column, Table
 from hintferry.core.slices import Piece
 
@@ -14,13 +16,26 @@ _once = lru_cache(1000)
 """A text is made once, and looked up for every further statement."""
 
 
-def ttl_readable(columns: Iterable[Column]) -> list[Column]:
-    """The columns whose remaining time to live the server tells: those of one cell."""
-    return [column for column in columns if not column.multicell and column.cql_type != "counter"]
+class Ttls(Enum):
+    """Of what a read asks the remaining times to live."""
+
+    NONE = "of nothing"
+    CELLS = "of columns of one cell"
+    ELEMENTS = "of those, and of each element of the others"
+    """Cassandra 5.0 tells that; earlier releases, and Keyspaces, refuse the question."""
+
+
+def ttl_readable(columns: Iterable[Column], ttls: Ttls = Ttls.CELLS) -> list[Column]:
+    """The columns whose remaining time to live such a read asks."""
+    if ttls is Ttls.NONE:
+        return []
+    is_of_all = ttls is Ttls.ELEMENTS
+    some = (column for column in columns if column.cql_type != "counter")
+    return [column for column in some if is_of_all or not column.multicell]
 
 
 @_once
-def select_rows(table: Table, with_ttl: bool, one: bool) -> str:
+def select_rows(table: Table, ttls: Ttls, one: bool) -> str:
     """Rows of one partition by clustering key: partition key, then a key or a list of keys."""
     where = _equals(table.partition_key)
     if table.clustering and one:
@@ -29,41 +44,39 @@ def select_rows(table: Table, with_ttl: bool, one: bool) -> str:
         where += f" AND {quoted(table.clustering[0].name)} IN ?"
     elif table.clustering:
         where += f" AND ({_names(table.clustering)}) IN ?"
-    return f"SELECT {_row_selection(table, with_ttl)} FROM {_name(table)} WHERE {where}"
+    return f"SELECT {_row_selection(table, ttls)} FROM {_name(table)} WHERE {where}"
 
 
-def select_piece(table: Table, piece: Piece, with_ttl: bool) -> str:
+def select_piece(table: Table, piece: Piece, ttls: Ttls) -> str:
     """Rows of one piece of a slice: partition key, prefix, then the bounds."""
     fixed = len(piece.prefix)
     where = _equals(table.partition_key + table.clustering[:fixed])
     for bound in (piece.after, piece.before):
         if bound is not None:
             where += f" AND {quoted(table.clustering[fixed].name)} {bound[0]} ?"
-    return f"SELECT {_row_selection(table, with_ttl)} FROM {_name(table)} WHERE {where}"
+    return f"SELECT {_row_selection(table, ttls)} FROM {_name(table)} WHERE {where}"
 
 
 @_once
-def select_statics(table: Table, with_ttl: bool) -> str:
+def select_statics(table: Table, ttls: Ttls) -> str:
     """The static columns of one partition, there even where it holds no rows."""
     columns = _names(table.partition_key + table.statics)
-    if with_ttl:
-        columns += "".join(f", TTL({quoted(c.name)})" for c in ttl_readable(table.statics))
+    columns += "".join(f", {ttl}" for ttl in _ttls(table.statics, ttls))
     return f"SELECT DISTINCT {columns} FROM {_name(table)} WHERE {_equals(table.partition_key)}"
 
 
-def scan_rows(table: Table, with_ttl: bool) -> str:
+def scan_rows(table: Table, ttls: Ttls) -> str:
     """Rows of a token range (its bounds): token, partition key, then as any row."""
     columns = [_token(table), _names(table.partition_key)]
     if table.clustering or table.regulars:
-        columns.append(_row_selection(table, with_ttl))
+        columns.append(_row_selection(table, ttls))
     return f"SELECT {', '.join(columns)} FROM {_name(table)} WHERE {_between_tokens(table)}"
 
 
-def scan_statics(table: Table, with_ttl: bool) -> str:
+def scan_statics(table: Table, ttls: Ttls) -> str:
     """The static columns of the partitions of a token range likewise."""
     columns = [_token(table), _names(table.partition_key + table.statics)]
-    if with_ttl:
-        columns += [f"TTL({quoted(column.name)})" for column in ttl_readable(table.statics)]
+    columns += _ttls(table.statics, ttls)
     return (
         f"SELECT DISTINCT {', '.join(columns)} FROM {_name(table)} WHERE {_between_tokens(table)}"
     )
@@ -135,6 +148,20 @@ def put(
     return f"UPDATE {_name(table)} {using} SET {assignments} WHERE {_equals(keys)}"
 
 
+@_once
+def extend(table: Table, places: tuple[Place, ...], is_static: bool) -> str:
+    """Add elements to collections and set fields: timestamp, TTL, values, keys."""
+    assignments = ", ".join(map(_extension, places))
+    keys = table.partition_key if is_static else _primary_key(table)
+    using = "USING TIMESTAMP ? AND TTL ?"
+    return f"UPDATE {_name(table)} {using} SET {assignments} WHERE {_equals(keys)}"
+
+
+def _extension(place: Place) -> str:
+    name = quoted(place.column)
+    return f"{name} = {name} + ?" if place.field is None else f"{name}.{quoted(place.field)} = ?"
+
+
 def add(table: Table, columns: tuple[str, ...]) -> str:
     """Add to counters: the deltas, then the primary key."""
     changes = ", ".join(f"{quoted(name)} = {quoted(name)} + ?" for name in columns)
@@ -152,12 +179,14 @@ def _primary_key(table: Table) -> tuple[Column, ...]:
     return table.partition_key + table.clustering
 
 
-def _row_selection(table: Table, with_ttl: bool) -> str:
-    columns = _names(table.clustering + table.regulars)
-    if with_ttl:
-        ttls = [f"TTL({quoted(column.name)})" for column in ttl_readable(table.regulars)]
-        columns = ", ".join([columns, *ttls]) if columns else ", ".join(ttls)
-    return columns or _names(table.partition_key)
+def _row_selection(table: Table, ttls: Ttls) -> str:
+    columns = [quoted(column.name) for column in table.clustering + table.regulars]
+    columns += _ttls(table.regulars, ttls)
+    return ", ".join(columns) or _names(table.partition_key)
+
+
+def _ttls(columns: Iterable[Column], ttls: Ttls) -> list[str]:
+    return [f"TTL({quoted(column.name)})" for column in ttl_readable(columns, ttls)]
 
 
 def _token(table: Table) -> str:
@@ -189,11 +218,13 @@ DESCRIBE_TYPES = (
 )
 _OF_TABLE = "WHERE keyspace_name = %s AND table_name = %s"
 TABLE_OF_NODE = (
-    f"SELECT WRITETIME(gc_grace_seconds) FROM system_schema.tables {_OF_TABLE}",
+    "SELECT WRITETIME(gc_grace_seconds), default_time_to_live FROM system_schema.tables"
+    f" {_OF_TABLE}",
     "SELECT column_name, kind, position, clustering_order, type FROM system_schema.columns"
     f" {_OF_TABLE}",
 )
-"""When the table was last altered (microseconds), and its columns: of one node, not prepared."""
+"""When the table was last altered (microseconds) and its default time to live, and its columns: of
+one node, not prepared."""
 
 TYPES_OF_NODE = (
     "SELECT type_name, field_names, field_types, WRITETIME(field_names)"

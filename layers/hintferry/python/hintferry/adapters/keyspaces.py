@@ -21,7 +21,7 @@ from hintferry.adapters.window import in_flight
 from hintferry.core.errors import HintferryError, LateAnswer, LeaseLost, StaleRead
 from hintferry.core.hint import Slice
 from hintferry.core.limits import COUNTED_WITHIN_S, STALE_AFTER_S
-from hintferry.core.rows import Add, Put, Remove, Row, Statement
+from hintferry.core.rows import Add, Extend, Put, Remove, Row, Statement
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.core.slices import pieces
 from hintferry.ports import Write
@@ -99,9 +99,10 @@ class KeyspacesTarget:
     def rows(self, table: Table, partition: Key, part: Slice) -> Iterator[dict[Key, Row]]:
         """The rows of a slice, a page at a time. Raises HintferryError."""
         self._agreement.check(table)
-        shape = RowShape(table, table.id not in self._ttl_off, statics=False)
+        ttls = cql.Ttls.NONE if table.id in self._ttl_off else cql.Ttls.CELLS
+        shape = RowShape(table, ttls, statics=False)
         for piece in pieces(part, table.clustering):
-            text = cql.select_piece(table, piece, shape.with_ttl)
+            text = cql.select_piece(table, piece, shape.ttls)
             try:
                 for _, rows, _ in pages(
                     self._session, text, [*partition, *piece.values], lambda: 0
@@ -116,7 +117,7 @@ class KeyspacesTarget:
     ) -> Iterator[tuple[_Progress, int]]:
         for write in writes:
             try:
-                expires = any(isinstance(one, Put) and one.expires_at for one in write.statements)
+                expires = any(map(_expires, write.statements))
                 self._agreement.check(write.table, expires)
             except Exception as error:  # noqa: BLE001 - preparing raises whatever the driver met
                 self._doubt(error, write.table)
@@ -147,6 +148,8 @@ class KeyspacesTarget:
     def _bind(self, write: Write, statement: Statement) -> BoundStatement:
         if isinstance(statement, Put):
             return self._bind_put(write, statement)
+        if isinstance(statement, Extend):
+            return self._bind_extend(write, statement)
         keys = [*write.work.partition, *statement.clustering]
         if isinstance(statement, Add):
             text = cql.add(write.table, statement.columns)
@@ -164,6 +167,17 @@ class KeyspacesTarget:
         if creates_row:
             return self._session.bind(text, [*partition, *key, *values, using, *expiring])
         return self._session.bind(text, [using, *expiring, *values, *partition, *key])
+
+    def _bind_extend(self, write: Write, statement: Extend) -> BoundStatement:
+        clustering, places, values, timestamp, expires_at = statement
+        text = cql.extend(write.table, places, clustering is None)
+        using = pack(">qi", timestamp, _seconds_left(expires_at))
+        keys = [*write.work.partition, *(clustering or ())]
+        return self._session.bind(text, [using[:8], using[8:], *values, *keys])
+
+
+def _expires(statement: Statement) -> bool:
+    return isinstance(statement, Put | Extend) and statement.expires_at is not None
 
 
 def _parts(write: Write) -> Iterator[list[Statement]]:

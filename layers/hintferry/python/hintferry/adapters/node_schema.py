@@ -22,6 +22,9 @@ from hintferry.core.schema import Table, TableId
 NODE_TIMEOUT_S = 1.0
 """A node answers such a question from memory."""
 
+TELLS_ELEMENTS = 5
+"""The release of Cassandra from which `TTL` of a collection is answered."""
+
 LOOKS = 3
 """As often a table is asked for whose schema changes meanwhile."""
 
@@ -80,14 +83,22 @@ class NodeSchema:
         altered, columns, user_types = (future.result().all() for future in (*asked, types))
         if not altered or not columns:
             return None
-        times = [time for (time,) in altered] + [row[3] for row in user_types]
+        times = [row[0] for row in altered] + [row[3] for row in user_types]
         return table_of(
             table,
             [column_of(row) for row in columns],
             {one.name: one for one in (user_type_of(row[:3]) for row in user_types)},
             altered_us=max(unpack(">q", time)[0] for time in times if time is not None),
             masked=_names(masked),
+            longest_ttl=int.from_bytes(altered[0][1] or b""),
+            tells_elements=self._tell_elements(host),
         )
+
+    def _tell_elements(self, like: Any) -> bool:
+        """Whether each node that may be asked tells the times to live of elements."""
+        hosts = self._session.current().cluster.metadata.all_hosts()
+        releases = [one.release_version for one in hosts if one.datacenter == like.datacenter]
+        return all(_major(release) >= TELLS_ELEMENTS for release in releases)
 
     def _ask(self, host: Any, text: str, values: tuple[str, ...] = ()) -> Any:
         """The answer to come of this host alone."""
@@ -97,6 +108,12 @@ class NodeSchema:
     def _fault(self, error: Exception) -> Exception:
         self._session.doubt(error)
         return translate(self._session, error)
+
+
+def _major(release: str | None) -> int:
+    """The first number of a release; 0 where it is not known."""
+    first = (release or "").partition(".")[0]
+    return int(first) if first.isdecimal() else 0
 
 
 def _version(future: Any) -> bytes | None:

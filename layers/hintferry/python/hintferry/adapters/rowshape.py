@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import cast
 
-from hintferry.adapters.cql import ttl_readable
+from hintferry.adapters.cql import Ttls, ttl_readable
 from hintferry.adapters.rawcql import RawRow, cut
-from hintferry.core.rows import Expiries, Row, Scanned
+from hintferry.core.elements import split
+from hintferry.core.rows import Expiries, Expiry, Row, Scanned
 from hintferry.core.schema import Key, Table
 
 _NULL = b"\xff" * 4
 """The cell that is null."""
+
+_NUMBERS = "list<int>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +24,10 @@ class RowShape:
     """Cuts raw rows of `cql.select_*` into keys and rows; with `statics`, of `select_statics`."""
 
     table: Table
-    with_ttl: bool
+    ttls: Ttls
     statics: bool
-    _ttl_at: tuple[int | None, ...] = field(init=False)
+    _ttl_at: tuple[tuple[int, bool] | None, ...] = field(init=False)
+    """Where that of each column stands, and whether it is a list."""
     _no_expiries: Expiries = field(init=False)
     _lead: int = field(init=False)
     """Cells before the clustering key in a row of a scan."""
@@ -34,8 +38,8 @@ class RowShape:
 
     def __post_init__(self) -> None:
         columns = self.table.statics if self.statics else self.table.regulars
-        readable = ttl_readable(columns) if self.with_ttl else []
-        places = {column: place for place, column in enumerate(readable)}
+        readable = ttl_readable(columns, self.ttls)
+        places = {one: (place, one.multicell) for place, one in enumerate(readable)}
         lead = 1 + len(self.table.partition_key)
         keys = 0 if self.statics else len(self.table.clustering)
         object.__setattr__(self, "_ttl_at", tuple(map(places.get, columns)))
@@ -102,12 +106,24 @@ class RowShape:
         if not any(ttls):
             return self._no_expiries
         return tuple(
-            None if place is None or (ttl := ttls[place]) is None else now_s + int.from_bytes(ttl)
+            None
+            if place is None or (ttl := ttls[place[0]]) is None
+            else _of_elements(ttl, now_s)
+            if place[1]
+            else now_s + int.from_bytes(ttl)
             for place in self._ttl_at
         )
 
 
+def _of_elements(ttls: bytes, now_s: int) -> Expiry:
+    """A list of numbers, nulls for elements that last; None where all do."""
+    found = [cell[4:] for cell in split(_NUMBERS, ttls)]
+    if not any(found):
+        return None
+    return tuple(now_s + int.from_bytes(ttl) if ttl else None for ttl in found)
+
+
 @lru_cache(1000)
-def row_shape(table: Table, with_ttl: bool, statics: bool) -> RowShape:
+def row_shape(table: Table, ttls: Ttls, statics: bool) -> RowShape:
     """The shape, made once a table and looked up for every further read."""
-    return RowShape(table, with_ttl, statics)
+    return RowShape(table, ttls, statics)

@@ -35,6 +35,8 @@ class TokenScan:
     """Scans through `session`; `stamp` gives the read start of each page.
 
     `ttl_off` names the tables whose times to live are not asked for; `consistency` is the driver's.
+    With `elements` those of elements are asked for where the source tells them: what is written
+    needs them, and what is compared with the target's bytes must not have them.
     """
 
     def __init__(
@@ -43,20 +45,21 @@ class TokenScan:
         stamp: Callable[[], int],
         ttl_off: frozenset[TableId] = frozenset(),
         consistency: int = ConsistencyLevel.LOCAL_QUORUM,
+        elements: bool = False,
     ) -> None:
-        self._session, self._stamp = session, stamp
+        self._session, self._stamp, self._elements = session, stamp, elements
         self._ttl_off, self._consistency = ttl_off, consistency
         self._agreement = Agreement(session) if session.side is Side.TARGET else None
 
     def rows(self, table: Table, part: TokenRange) -> Iterator[ScanPage]:
         """The rows of a range page by page. Raises HintferryError."""
-        shape = RowShape(table, self._with_ttl(table), statics=False)
-        return self._pages(shape, cql.scan_rows(table, shape.with_ttl), part)
+        shape = RowShape(table, self._ttls(table), statics=False)
+        return self._pages(shape, cql.scan_rows(table, shape.ttls), part)
 
     def statics(self, table: Table, part: TokenRange) -> Iterator[ScanPage]:
         """The static columns of each partition likewise. Raises HintferryError."""
-        shape = RowShape(table, self._with_ttl(table), statics=True)
-        return self._pages(shape, cql.scan_statics(table, shape.with_ttl), part)
+        shape = RowShape(table, self._ttls(table), statics=True)
+        return self._pages(shape, cql.scan_statics(table, shape.ttls), part)
 
     def partitions(self, table: Table, token: int) -> list[Key]:
         """The partitions of one token. Raises HintferryError."""
@@ -92,8 +95,10 @@ class TokenScan:
             return Overwhelmed(f"{self._session.side.value}: does not answer these tokens in time")
         return found
 
-    def _with_ttl(self, table: Table) -> bool:
-        return table.id not in self._ttl_off and not table.is_counter
+    def _ttls(self, table: Table) -> cql.Ttls:
+        if table.id in self._ttl_off or table.is_counter:
+            return cql.Ttls.NONE
+        return cql.Ttls.ELEMENTS if self._elements and table.tells_elements else cql.Ttls.CELLS
 
 
 def _bounds(part: TokenRange) -> list[bytes]:

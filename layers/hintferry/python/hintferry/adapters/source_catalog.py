@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hintferry.adapters.masking import Masking
@@ -53,8 +53,12 @@ class SourceCatalog:
     where they do not tell or do not agree; Masked for a table that is shown to us masked.
     """
 
-    def __init__(self, session: CqlSession) -> None:
+    def __init__(
+        self, session: CqlSession, longest_ttls: Mapping[TableId, int] | None = None
+    ) -> None:
+        """`longest_ttls`: what the operator says, in place of a table's default time to live."""
         self._session = session
+        self._longest_ttls = longest_ttls or {}
         self._nodes, self._masking = NodeSchema(session), Masking(session)
         self._known: dict[TableId, _Known] = {}
         self._failures: dict[TableId, _Failure] = {}
@@ -164,6 +168,8 @@ class SourceCatalog:
 
     def _accept(self, table: TableId, found: Table, versions: set[bytes], upto_us: int) -> _Known:
         known = self._known.get(table)
+        longest = self._longest_ttls.get(table, found.longest_ttl)
+        found = replace(found, longest_ttl=longest)
         if known is None:
             made = _Known(found, frozenset(versions), upto_us)
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hintferry.core.rows import Expiries, Row
+from hintferry.core.rows import Expiries, Expiry, Row
 
 EXPIRY_TOLERANCE_S = 2
 """Remaining times to live are whole seconds, read on two clocks and counted down on a third."""
@@ -16,8 +16,11 @@ def same(source: Row, target: Row) -> bool:
 def _close(one: Expiries, other: Expiries) -> bool:
     if one == other:
         return True
-    return all(
-        left == right
-        or (left is not None and right is not None and abs(left - right) <= EXPIRY_TOLERANCE_S)
-        for left, right in zip(one, other, strict=True)
-    )
+    return all(_near(left, right) for left, right in zip(one, other, strict=True))
+
+
+def _near(source: Expiry, target: Expiry) -> bool:
+    if isinstance(source, int) and isinstance(target, int):
+        return abs(source - target) <= EXPIRY_TOLERANCE_S
+    # Of elements the target never tells it.
+    return source == target or isinstance(source, tuple)

@@ -2,15 +2,29 @@
 
 Writes are full and unconditional: a row that is there is written with every regular column, nulls
 included; a row that is not there is deleted. Everything carries the read start as its timestamp,
-so the newest read wins on the target, cell by cell, in whatever order the writes arrive.
+so the newest read wins on the target, cell by cell, in whatever order the writes arrive. No cell
+is written by two statements, so those of one read may arrive in any order, too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
-from hintferry.core.rows import Put, Remove, Row, Snapshot, Statement, Values
-from hintferry.core.schema import Key, Table
+from hintferry.core.cql_type import TypeKind, parse
+from hintferry.core.elements import by_expiry, fields_of, longest
+from hintferry.core.rows import (
+    Expiry,
+    Extend,
+    Place,
+    Put,
+    Remove,
+    Row,
+    Snapshot,
+    Statement,
+    Values,
+)
+from hintferry.core.schema import Column, Key, Table
 
 COLUMNS_PER_STATEMENT = 166
 """Keyspaces takes 225 columns in a statement, 166 where the table has TTL; one rule serves both."""
@@ -27,34 +41,27 @@ def plan_rows(rows: Iterable[Key], seen: Snapshot, now_s: int) -> list[Statement
         if row is None:
             statements.append(Remove(clustering, seen.read_start))
         else:
-            statements.extend(plan_row(seen.table, clustering, row, seen.read_start, now_s))
+            statements.extend(plan_row(seen, clustering, row, now_s))
     return statements
 
 
-def plan_row(
-    table: Table, clustering: Key, row: Row, read_start: int, now_s: int
-) -> list[Statement]:
-    """Statements that make the target show this row.
+def plan_row(seen: Snapshot, clustering: Key, row: Row, now_s: int) -> list[Statement]:
+    """Statements that make the target show this row as `seen`.
 
     A row all of whose values expire gets a marker that expires with the last of them; once they
-    all have, the row is gone and is deleted.
+    all have, the row is gone and is deleted. The marker of a row without values expires when
+    markers of its table must have.
     """
-    names = table.regular_names
-    if not any(row.expiries):
-        return _puts(clustering, names, row.values, read_start, None, True)
-    by_expiry = _columns_by_expiry(row, now_s)
-    nulls = by_expiry.pop(_NULL, [])
-    if not by_expiry:
-        return [Remove(clustering, read_start)]
-    marker = None if None in by_expiry else max(at for at in by_expiry if at is not None)
-    by_expiry[marker] = sorted(by_expiry.pop(marker) + nulls)
-    return [
-        put
-        for at, columns in by_expiry.items()
-        for put in _puts(
-            clustering, *_pick(names, row, columns, nulls), read_start, at, at == marker
-        )
-    ]
+    names, bound_at = seen.table.regular_names, seen.bound_at
+    if bound_at is None and not any(row.expiries):
+        return _puts(clustering, names, row.values, seen.read_start, None, True)
+    dealt = _dealt(seen, seen.table.regulars, row, now_s)
+    has_values = any(value is not None for value in row.values)
+    marker = longest(dealt.whole) if has_values else bound_at
+    if (has_values and not dealt.whole) or (marker is not None and marker <= now_s):
+        return [Remove(clustering, seen.read_start)]
+    dealt.enter_nulls(marker)
+    return list(dealt.statements(clustering, seen.read_start, marker))
 
 
 def plan_statics(seen: Snapshot, now_s: int) -> list[Statement]:
@@ -62,43 +69,93 @@ def plan_statics(seen: Snapshot, now_s: int) -> list[Statement]:
 
     A partition that was not there has none: its static columns are all nulls.
     """
-    names = seen.table.static_names
-    row = seen.rows.get((), Row((None,) * len(names), (None,) * len(names)))
-    by_expiry = _columns_by_expiry(row, now_s)
-    nulls = by_expiry.pop(_NULL, [])
-    if nulls:
-        by_expiry[None] = sorted(by_expiry.get(None, []) + nulls)
-    return [
-        put
-        for at, columns in by_expiry.items()
-        for put in _puts(None, *_pick(names, row, columns, nulls), seen.read_start, at, True)
-    ]
+    columns = seen.table.statics
+    row = seen.rows.get((), Row((None,) * len(columns), (None,) * len(columns)))
+    dealt = _dealt(seen, columns, row, now_s)
+    if dealt.nulls:
+        dealt.enter_nulls(None)
+    return list(dealt.statements(None, seen.read_start, None))
 
 
-_NULL = 0
-"""Stands for the expiry of a value that is null, or has expired by now."""
+@dataclass(slots=True)
+class _Dealt:
+    """The values of a row by the second in which they expire, None for those that last.
 
-
-def _columns_by_expiry(row: Row, now_s: int) -> dict[int | None, list[int]]:
-    """Column indexes grouped by the second of their expiry, None for values that do not expire.
-
-    Each column is in exactly one group: of a null and a value at one timestamp the null would win.
+    `whole`: columns, by their index; `further`: elements of columns of which others are there,
+    so that each element is in exactly one group. `nulls`: columns that show nothing by now.
     """
-    groups: dict[int | None, list[int]] = {}
-    for index, (value, expiry) in enumerate(zip(row.values, row.expiries, strict=True)):
-        is_null = value is None or (expiry is not None and expiry <= now_s)
-        groups.setdefault(_NULL if is_null else expiry, []).append(index)
-    return groups
+
+    columns: tuple[Column, ...]
+    whole: dict[int | None, dict[int, bytes | None]] = field(default_factory=dict)
+    further: dict[int, list[tuple[Place, bytes]]] = field(default_factory=dict)
+    nulls: list[int] = field(default_factory=list)
+
+    def enter(self, index: int, value: bytes, expiry: Expiry, now_s: int, table: Table) -> None:
+        """Take in a column that is not null."""
+        if not isinstance(expiry, tuple):
+            is_over = expiry is not None and expiry <= now_s
+            self.nulls.append(index) if is_over else self._whole(index, value, expiry)
+            return
+        groups = by_expiry(self.columns[index].cql_type, value, expiry, now_s)
+        if not groups:
+            self.nulls.append(index)
+            return
+        last = longest(groups)
+        self._whole(index, groups.pop(last), last)
+        for at, part in groups.items():
+            assert at is not None
+            places = self.further.setdefault(at, [])
+            places.extend(_places(table, self.columns[index], part))
+
+    def enter_nulls(self, expires_at: int | None) -> None:
+        """Write them together with what expires then."""
+        self.whole.setdefault(expires_at, {}).update(dict.fromkeys(self.nulls))
+
+    def statements(
+        self, clustering: Key | None, timestamp: int, marker: int | None
+    ) -> Iterator[Statement]:
+        """Yield what writes all; with what expires at `marker` the row is created."""
+        for at, cells in self.whole.items():
+            indexes = sorted(cells)
+            names = tuple(self.columns[index].name for index in indexes)
+            values = tuple(cells[index] for index in indexes)
+            is_insert = clustering is None or at == marker
+            yield from _puts(clustering, names, values, timestamp, at, is_insert)
+        for end, parts in self.further.items():
+            for some in _cut(parts):
+                places, added = zip(*some, strict=True)
+                yield Extend(clustering, places, added, timestamp, end)
+
+    def _whole(self, index: int, value: bytes, expires_at: int | None) -> None:
+        self.whole.setdefault(expires_at, {})[index] = value
 
 
-def _pick(
-    names: tuple[str, ...], row: Row, columns: list[int], nulls: list[int]
-) -> tuple[tuple[str, ...], Values]:
-    gone = set(nulls)
-    return (
-        tuple(names[index] for index in columns),
-        tuple(None if index in gone else row.values[index] for index in columns),
-    )
+def _dealt(seen: Snapshot, columns: tuple[Column, ...], row: Row, now_s: int) -> _Dealt:
+    dealt = _Dealt(columns)
+    cells = zip(columns, row.values, row.expiries, strict=True)
+    for index, (column, value, told) in enumerate(cells):
+        if value is None:
+            dealt.nulls.append(index)
+        else:
+            expiry = seen.bound_at if seen.table.is_bounded(column) else told
+            dealt.enter(index, value, expiry, now_s, seen.table)
+    return dealt
+
+
+def _places(table: Table, column: Column, part: bytes) -> Iterator[tuple[Place, bytes]]:
+    """Yield what a statement names to add these elements."""
+    kind = parse(column.cql_type)
+    if kind.kind is not TypeKind.USER:
+        yield Place(column.name), part
+        return
+    (fields,) = (one.fields for one in table.user_types if one.name == kind.name)
+    for index, value in fields_of(part):
+        yield Place(column.name, fields[index][0]), value
+
+
+def _cut(parts: list[tuple[Place, bytes]]) -> Iterator[list[tuple[Place, bytes]]]:
+    for first in range(0, len(parts), COLUMNS_PER_STATEMENT):
+        yield parts[first : first + COLUMNS_PER_STATEMENT]
 
 
 def _puts(

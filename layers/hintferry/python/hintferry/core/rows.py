@@ -11,8 +11,12 @@ from hintferry.core.schema import Key, Table
 Values = tuple[bytes | None, ...]
 """Wire bytes a column, None for null, in the order of the table's regular or static columns."""
 
-Expiries = tuple[int | None, ...]
-"""Epoch second at which each column's value expires, None where it does not (or cannot be read)."""
+Expiry = int | None | tuple[int | None, ...]
+"""Epoch second at which a value expires, None where it does not (or cannot be read); that of each
+element of a collection whose elements tell it."""
+
+Expiries = tuple[Expiry, ...]
+"""Of each column."""
 
 
 class Row(NamedTuple):
@@ -44,6 +48,12 @@ class Snapshot:
         if self.arrived_at - self.read_start / 1e6 <= COUNTED_WITHIN_S:
             return []
         return [key for key, row in self.rows.items() if any(row.expiries)]
+
+    @property
+    def bound_at(self) -> int | None:
+        """The second at which all is gone that expires and does not tell when; None: not known."""
+        bound = self.table.longest_ttl
+        return int(self.arrived_at) + bound if bound else None
 
 
 class Scanned(NamedTuple):
@@ -120,6 +130,26 @@ class Put(NamedTuple):
     creates_row: bool
 
 
+class Place(NamedTuple):
+    """A column of a collection, or one field of a column of a user type."""
+
+    column: str
+    field: str | None = None
+
+
+class Extend(NamedTuple):
+    """Add these elements to collections, and set these fields, as `Put` writes columns.
+
+    What the columns hold besides stays: a `Put` of the same timestamp overwrites each of them.
+    """
+
+    clustering: Key | None
+    columns: tuple[Place, ...]
+    values: tuple[bytes, ...]
+    timestamp: int
+    expires_at: int
+
+
 class Remove(NamedTuple):
     """Delete this row at `timestamp`."""
 
@@ -135,4 +165,4 @@ class Add(NamedTuple):
     values: Values
 
 
-Statement = Put | Remove | Add
+Statement = Put | Extend | Remove | Add

@@ -73,7 +73,7 @@ class Column:
 
     @property
     def multicell(self) -> bool:
-        """True for a non-frozen collection or user type: many cells, and no readable TTL."""
+        """True for a non-frozen collection or user type: many cells, each with a TTL of its own."""
         return parse(self.cql_type).multicell
 
     def accepts(self, component: bytes) -> bool:
@@ -97,6 +97,9 @@ class Table:
     `user_types` are those that its columns use, by name. `masked`: columns that a login without the
     permission UNMASK is shown masked. `altered_us`: when the table, or a type of its keyspace, was
     last altered, as the node knew it that described it (microseconds; 0: not known).
+    `longest_ttl`: within so many seconds of its write whatever may expire has expired of which the
+    source tells no time to live; 0: not known. `tells_elements`: whether it tells that of each
+    element of a non-frozen collection or user type.
     """
 
     id: TableId
@@ -107,6 +110,8 @@ class Table:
     user_types: tuple[UserType, ...] = ()
     masked: tuple[str, ...] = ()
     altered_us: int = 0
+    longest_ttl: int = 0
+    tells_elements: bool = False
 
     def __hash__(self) -> int:
         # What is made of a table once is looked up for every statement.
@@ -124,6 +129,10 @@ class Table:
     @cached_property
     def static_names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.statics)
+
+    def is_bounded(self, column: Column) -> bool:
+        """Return whether nothing tells when the column's elements expire but `longest_ttl`."""
+        return bool(self.longest_ttl) and column.multicell and not self.tells_elements
 
     @cached_property
     def is_counter(self) -> bool:

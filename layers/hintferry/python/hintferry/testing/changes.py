@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import count
+from collections.abc import Iterable, Iterator, Mapping
 
+from hintferry.core.cql_type import parse
 from hintferry.core.hint import Slice
-from hintferry.core.schema import Key, Table
-from hintferry.testing import wirelist
+from hintferry.core.rows import Place
+from hintferry.core.schema import Column, Key, Table
 from hintferry.testing.cells import Cell
+from hintferry.testing.collections import Path, decode, new_path
 from hintferry.testing.partition import PartitionState
 from hintferry.testing.rowstate import WHOLE, RowState
 
 Values = Mapping[str, bytes | None]
-
-_paths = count(1)
-"""Paths of list elements and additions: never the same twice, always growing."""
 
 
 def put(
@@ -36,7 +34,7 @@ def put(
         if columns[name].multicell:
             # The old elements go at one microsecond less; the new ones never meet them.
             row.overwritten[name] = timestamp - 1
-            row.cells.update(_elements(name, value, timestamp, expires_at))
+            row.cells.update(_elements(columns[name], value, timestamp, expires_at))
         else:
             lives_until = None if value is None else expires_at
             row.cells[name, WHOLE] = Cell(timestamp, value, lives_until)
@@ -45,17 +43,42 @@ def put(
 
 def append(clustering: Key | None, column: str, element: bytes, timestamp: int) -> PartitionState:
     """UPDATE … SET column = column + [element] of a row or of the static columns."""
-    row = RowState(cells={(column, next(_paths)): Cell(timestamp, element)})
+    row = RowState()
+    row.cells[column, new_path()] = Cell(timestamp, element)
     return PartitionState(statics=row) if clustering is None else _of_row(clustering, row)
+
+
+def extend(
+    table: Table,
+    clustering: Key | None,
+    parts: Iterable[tuple[Place, bytes]],
+    timestamp: int,
+    expires_at: int | None = None,
+) -> PartitionState:
+    """UPDATE … SET collection = collection + elements, type.field = value."""
+    row = RowState()
+    columns = {column.name: column for column in table.statics + table.regulars}
+    for (name, field), value in parts:
+        if field is None:
+            row.cells.update(_elements(columns[name], value, timestamp, expires_at))
+        else:
+            place = _place_of(table, columns[name], field)
+            row.cells[name, place] = Cell(timestamp, value, expires_at)
+    return PartitionState(statics=row) if clustering is None else _of_row(clustering, row)
+
+
+def _place_of(table: Table, column: Column, field: str) -> int:
+    kind = parse(column.cql_type).name
+    (fields,) = (one.fields for one in table.user_types if one.name == kind)
+    return [name for name, _ in fields].index(field)
 
 
 def add(clustering: Key, deltas: Mapping[str, int], timestamp: int) -> PartitionState:
     """UPDATE … SET counter = counter + delta of a row."""
-    cells = {
-        (name, next(_paths)): Cell(timestamp, (delta % 2**64).to_bytes(8))
-        for name, delta in deltas.items()
-    }
-    return _of_row(clustering, RowState(cells=cells))
+    row = RowState()
+    for name, delta in deltas.items():
+        row.cells[name, new_path()] = Cell(timestamp, (delta % 2**64).to_bytes(8))
+    return _of_row(clustering, row)
 
 
 def remove_row(clustering: Key, timestamp: int) -> PartitionState:
@@ -78,7 +101,7 @@ def _of_row(clustering: Key, row: RowState) -> PartitionState:
 
 
 def _elements(
-    column: str, value: bytes | None, timestamp: int, expires_at: int | None
-) -> Iterator[tuple[tuple[str, int], Cell]]:
-    for element in wirelist.decode(value) if value is not None else ():
-        yield (column, next(_paths)), Cell(timestamp, element, expires_at)
+    column: Column, value: bytes | None, timestamp: int, expires_at: int | None
+) -> Iterator[tuple[tuple[str, Path], Cell]]:
+    for path, element in decode(column.cql_type, value) if value is not None else ():
+        yield (column.name, path), Cell(timestamp, element, expires_at)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from hintferry.core.rows import Row
+from hintferry.core.rows import Expiry, Row
 from hintferry.core.schema import Column
-from hintferry.testing import wirelist
 from hintferry.testing.cells import Cell, winner
+from hintferry.testing.collections import Path, encode, placed
 
 NEVER = -(2**63)
 """The timestamp of a deletion that did not happen."""
@@ -23,15 +23,15 @@ WHOLE = 0
 
 @dataclass(slots=True)
 class RowState:
-    """`cells` by column and path; a list has a cell for each element, in order of the paths, and a
-    counter one for each addition, which is how additions merge without being counted twice.
+    """`cells` by column and path; a collection has a cell for each element, in order of the paths,
+    and a counter one for each addition, which is how additions merge without being counted twice.
 
-    `overwritten`: up to which timestamp the older elements of a list are gone.
+    `overwritten`: up to which timestamp the older elements of a collection are gone.
     """
 
     deleted_at: int = NEVER
     marker: Cell | None = None
-    cells: dict[tuple[str, int], Cell] = field(default_factory=dict)
+    cells: dict[tuple[str, Path], Cell] = field(default_factory=dict)
     overwritten: dict[str, int] = field(default_factory=dict)
 
     def merge(self, other: RowState) -> None:
@@ -67,27 +67,31 @@ class RowState:
         marks = () if self.marker is None else (self.marker,)
         return any(cell.is_live(now_s) for cell in (*marks, *self.cells.values()))
 
-    def row(self, columns: Iterable[Column], now_s: int) -> Row:
-        """The values a read shows; to be asked of `under`'s answer."""
-        cells = [self._cell(column, now_s) for column in columns]
-        return Row(
-            tuple(None if cell is None else cell.value for cell in cells),
-            tuple(None if cell is None else cell.expires_at for cell in cells),
-        )
+    def row(self, columns: Iterable[Column], now_s: int, elements: bool = False) -> Row:
+        """The values a read shows; to be asked of `under`'s answer. With `elements` it tells when
+        each element of a collection expires."""
+        cells = [self._cell(column, now_s, elements) for column in columns]
+        return Row(tuple(value for value, _ in cells), tuple(expiry for _, expiry in cells))
 
-    def _cell(self, column: Column, now_s: int) -> Cell | None:
-        """The column's live value; one put together of several cells tells no expiry."""
+    def _cell(self, column: Column, now_s: int, elements: bool) -> tuple[bytes | None, Expiry]:
+        """The column's live value, and when it expires."""
         if column.cql_type != "counter" and not column.multicell:
             cell = self.cells.get((column.name, WHOLE))
-            return cell if cell is not None and cell.is_live(now_s) else None
-        parts = [
-            cell.value
-            for (name, _), cell in sorted(self.cells.items())
-            if name == column.name and cell.is_live(now_s) and cell.value is not None
-        ]
-        if not parts:
-            return None
-        return Cell(0, _sum(parts) if column.cql_type == "counter" else wirelist.encode(parts))
+            is_live = cell is not None and cell.is_live(now_s)
+            return (cell.value, cell.expires_at) if cell and is_live else (None, None)
+        live = {
+            path: cell
+            for (name, path), cell in sorted(self.cells.items())
+            if name == column.name and cell.is_live(now_s)
+        }
+        values = {path: cell.value or b"" for path, cell in live.items()}
+        if not values:
+            return None, None
+        if column.cql_type == "counter":
+            return _sum(values.values()), None
+        ends = {path: cell.expires_at for path, cell in live.items()}
+        expiries = placed(column.cql_type, ends) if elements and any(ends.values()) else None
+        return encode(column.cql_type, values), expiries
 
 
 def _sum(additions: Iterable[bytes]) -> bytes:

@@ -66,7 +66,11 @@ _LEAD = 16
 
 
 def page_of(
-    keys: Sequence[Scanned], read_start: int, is_last: bool, statics: bool = False
+    keys: Sequence[Scanned],
+    read_start: int,
+    is_last: bool,
+    statics: bool = False,
+    arrived_at: float = 0.0,
 ) -> ScanPage:
     """A page of these rows."""
     rows = [
@@ -74,7 +78,7 @@ def page_of(
         for key in keys
     ]
     body = b"".join(pack(">iqi", 8, token, len(row)) + row for token, row in rows)
-    return ScanPage(read_start, 0.0, body, len(keys), is_last, Marshalled(statics))
+    return ScanPage(read_start, arrived_at, body, len(keys), is_last, Marshalled(statics))
 
 
 class MemoryScan:
@@ -90,10 +94,11 @@ class MemoryScan:
         statics: Rows,
         stamp: Callable[[], int],
         random: Random,
+        now: Callable[[], float] = lambda: 0.0,
         most: int = 3,
     ) -> None:
         self._partitions, self._rows, self._statics = partitions, rows, statics
-        self._stamp, self._random, self._most = stamp, random, most
+        self._stamp, self._random, self._now, self._most = stamp, random, now, most
         self.fails: Callable[[TokenRange], HintferryError | None] = lambda _: None
 
     def rows(self, table: Table, part: TokenRange) -> Iterator[ScanPage]:
@@ -121,7 +126,7 @@ class MemoryScan:
             ]
             page, is_last = keys[:size], len(keys) < size
             after = page[-1][:3] if page else after
-            yield page_of(page, start, is_last, read is self._statics)
+            yield page_of(page, start, is_last, read is self._statics, self._now())
 
     def _keys(self, table: Table, part: TokenRange, read: Rows) -> list[Scanned]:
         known = sorted((token_of(one), one) for one in self._partitions(table))
@@ -151,7 +156,7 @@ def scan_of_source(
             raise seen
         return seen.rows
 
-    return MemoryScan(partitions, rows, statics, clock.read_start, random)
+    return MemoryScan(partitions, rows, statics, clock.read_start, random, clock.now)
 
 
 def scan_of_target(store: MemoryStore, random: Random) -> MemoryScan:
@@ -163,4 +168,5 @@ def scan_of_target(store: MemoryStore, random: Random) -> MemoryScan:
     def statics(table: Table, partition: Key) -> dict[Key, Row]:
         return {(): store.statics(table, partition)}
 
-    return MemoryScan(partitions, store.rows, statics, lambda: 0, random)
+    now = store.time
+    return MemoryScan(partitions, store.rows, statics, lambda: 0, random, lambda: now.micros / 1e6)

@@ -14,7 +14,7 @@ from typing import Protocol
 from hintferry.core.coalesce import RowWork, SliceWork, StaticWork, Work
 from hintferry.core.errors import HintferryError, Overwhelmed, Side, Troubled, Unavailable
 from hintferry.core.limits import REQUEST_TIMEOUT_S
-from hintferry.core.rows import Row, Snapshot
+from hintferry.core.rows import Expiry, Row, Snapshot
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.core.slices import Piece, pieces
 from hintferry.ports import Clock
@@ -239,7 +239,7 @@ class ReplicatedSource:
     ) -> dict[Key, Row]:
         states = {key: self._cluster.repaired_row(table, partition, key, parts) for key in keys}
         return {
-            key: state.row(table.regulars, now_s)
+            key: state.row(table.regulars, now_s, table.tells_elements)
             for key, state in states.items()
             if state.is_live(now_s)
         }
@@ -251,7 +251,7 @@ class ReplicatedSource:
         exists = state.is_live(now_s) or self._rows(
             table, partition, known_keys(parts.values()), parts, now_s
         )
-        return {(): state.row(table.statics, now_s)} if exists else {}
+        return {(): state.row(table.statics, now_s, table.tells_elements)} if exists else {}
 
 
 def read_failure() -> HintferryError:
@@ -260,5 +260,10 @@ def read_failure() -> HintferryError:
 
 
 def _counted_from(row: Row, ahead: int) -> Row:
-    expiries = (None if expiry is None else expiry + ahead for expiry in row.expiries)
-    return Row(row.values, tuple(expiries))
+    return Row(row.values, tuple(_later(expiry, ahead) for expiry in row.expiries))
+
+
+def _later(expiry: Expiry, by_s: int) -> Expiry:
+    if isinstance(expiry, tuple):
+        return tuple(at and at + by_s for at in expiry)
+    return expiry and expiry + by_s

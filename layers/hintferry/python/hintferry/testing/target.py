@@ -19,7 +19,7 @@ from hintferry.core.errors import (
 )
 from hintferry.core.hint import Slice
 from hintferry.core.limits import COUNTED_WITHIN_S
-from hintferry.core.rows import Add, Put, Remove, Row, Statement
+from hintferry.core.rows import Add, Extend, Put, Remove, Row, Statement
 from hintferry.core.schema import Key, Table
 from hintferry.ports import Write
 from hintferry.testing import changes
@@ -127,7 +127,7 @@ class MemoryTarget:
 
     def _seconds_left(self, statement: Statement) -> int | None:
         """To live, counted as it is sent."""
-        if not isinstance(statement, Put) or statement.expires_at is None:
+        if not isinstance(statement, Put | Extend) or statement.expires_at is None:
             return None
         return statement.expires_at - int(self._now())
 
@@ -145,6 +145,10 @@ class MemoryTarget:
         if expires_at is not None and id(statement) in self.store.seconds_sent:
             # Its seconds to live count from now on, however long it was on its way.
             expires_at = self.store.time.seconds + self.store.seconds_sent[id(statement)]
+        if isinstance(statement, Extend):
+            parts = zip(statement.columns, statement.values, strict=True)
+            clustering, timestamp = statement.clustering, statement.timestamp
+            return changes.extend(write.table, clustering, parts, timestamp, expires_at)
         return changes.put(
             write.table,
             statement.clustering,

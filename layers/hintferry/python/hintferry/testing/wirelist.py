@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from struct import pack, unpack_from
 
 
@@ -14,10 +14,13 @@ def encode(elements: Sequence[bytes]) -> bytes:
 
 def decode(value: bytes) -> list[bytes]:
     """The elements of a list."""
-    (count,) = unpack_from(">i", value)
-    at, elements = 4, []
-    for _ in range(count):
+    return [element or b"" for element in parts(value, 4)]
+
+
+def parts(value: bytes, at: int) -> Iterator[bytes | None]:
+    """What stands there one after the other, each behind its length; None: null."""
+    while at < len(value):
         (length,) = unpack_from(">i", value, at)
-        elements.append(value[at + 4 : at + 4 + length])
-        at += 4 + length
-    return elements
+        at += 4
+        yield None if length < 0 else value[at : at + length]
+        at += max(0, length)
