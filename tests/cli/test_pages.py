@@ -62,15 +62,16 @@ def text_of(html: str) -> str:
 
 def test_a_pass_shows_its_sums_its_books_and_what_is_not_equal(tmp_path: Path) -> None:
     sums = [Tally(equal=1_200 + number) for number in range(7)]
-    sums[2] = Tally(equal=5, missing=4, different=3, extra=2, unread=1, hinted=10)
+    sums[2] = Tally(5, missing=4, different=3, extra=2, expiring=6, unread=1, hinted=10)
     sums[3].read_units = 3_360_000
     tree, text, html = written(tmp_path, ended(tmp_path, Verb.VERIFY, sums))
     equal = 6 * 1_200 + 0 + 1 + 3 + 4 + 5 + 6 + 5
     assert tree["sums"] == as_numbers(sums[2]) | {"equal": equal, "read_units": 3_360_000}
-    assert tree["keys"] == equal + 9
+    assert tree["keys"] == equal + 15
     for name, total in tree["sums"].items():
         assert sum(one.get(name, 0) for one in tree["ranges"]) == total
-    books = f"{equal + 9:,} keys = {equal:,} equal + 4 missing + 3 different + 2 extra."
+    found = "4 missing + 3 different + 2 extra + 6 expiring"
+    books = f"{equal + 15:,} keys = {equal:,} equal + {found}."
     assert books in text
     assert "1 could not be read" in text
     assert f"{equal:,} equal" in text

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from hintferry.core.schema import Column, ColumnKind, Key, Table, TableId
+from dataclasses import replace
+
+from hintferry.core.schema import Column, ColumnKind, Key, Table, TableId, UserType
 
 PK, CK = ColumnKind.PARTITION_KEY, ColumnKind.CLUSTERING
 STATIC, REGULAR = ColumnKind.STATIC, ColumnKind.REGULAR
@@ -38,10 +40,34 @@ COUNTS = Table(
 )
 """Counters."""
 
+ELEMENTS = Table(
+    TableId("model", "elements"),
+    (Column("pk", "blob", PK),),
+    (Column("c1", "blob", CK, 0),),
+    (Column("sm", "map<blob, blob>", STATIC),),
+    (
+        Column("a", "blob", REGULAR),
+        Column("l", "list<blob>", REGULAR),
+        Column("m", "map<blob, blob>", REGULAR),
+        Column("s", "set<blob>", REGULAR),
+        Column("u", "pair", REGULAR),
+    ),
+    (UserType("pair", (("x", "blob"), ("y", "blob"))),),
+    tells_elements=True,
+)
+"""Collections of all kinds, on a source that tells when each element expires."""
+
+LONGEST_TTL_S = 60
+
+BOUNDED = replace(
+    ELEMENTS, id=TableId("model", "bounded"), longest_ttl=LONGEST_TTL_S, tells_elements=False
+)
+"""On one that does not; all that may expire does so within a time that is known."""
+
 LATER = Column("x", "blob", REGULAR)
 """A column that ALTER adds, and drops."""
 
-TABLES = {table.id.name: table for table in (WIDE, PLAIN, BARE, COUNTS)}
+TABLES = {table.id.name: table for table in (WIDE, PLAIN, BARE, COUNTS, ELEMENTS, BOUNDED)}
 
 PARTITIONS: tuple[Key, ...] = ((b"p",), (b"q",))
 
@@ -50,6 +76,8 @@ CLUSTERINGS: dict[str, tuple[Key, ...]] = {
     "plain": ((),),
     "bare": ((b"1",), (b"2",), (b"3",)),
     "counts": ((b"1",), (b"2",)),
+    "elements": ((b"1",), (b"2",)),
+    "bounded": ((b"1",), (b"2",)),
 }
 
 TOO_LARGE: Key = (b"3", b"!")

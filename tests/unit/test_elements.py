@@ -1,4 +1,4 @@
-"""Elements that expire one by one, and what expires without telling when, on a store in any order."""
+"""Elements that expire one by one, and what expires without telling when."""
 
 from __future__ import annotations
 

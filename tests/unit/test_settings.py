@@ -111,6 +111,8 @@ def test_what_only_the_stacks_read_has_defaults_and_is_read(tmp_path: Path) -> N
         ("[source]", "[capture]\ntopic_prefix = 'a b'\n[source]", 'topic_prefix is "a b"; write'),
         ("ttl = false", "ttl = 0", "shop.Visits.ttl is a whole number; write true or false"),
         ("ttl = false", "tll = false", "shop.Visits: unknown key tll"),
+        ("ttl = false", "longest_ttl = -1", "shop.Visits.longest_ttl is -1; write 0 to 630720000"),
+        ("ttl = false", "ttl = false\nlongest_ttl = 9", "longest_ttl has no meaning beside ttl ="),
         ("[source]", "[extra]\n[source]", "unknown key extra"),
         ("ttl = false", "partitions = 0", "shop.Visits.partitions is 0; write a number from 1 on"),
         ("[source]", "[network]\nvpc = 1\n[source]", "network: unknown key vpc"),
@@ -213,3 +215,19 @@ def test_a_variable_that_is_not_set_is_named(name: str, monkeypatch: pytest.Monk
     monkeypatch.setenv(name, "")
     with pytest.raises(ConfigurationError, match=f"{name} is not set; deploy again"):
         queues_from_environment()
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("ttl = false", {"shop.Visits": 0}),
+        ("longest_ttl = 0", {"shop.Visits": 0}),
+        ("longest_ttl = 86400", {"shop.Visits": 86_400}),
+        ("", {}),
+    ],
+)
+def test_what_is_said_of_times_to_live_that_cannot_be_read(
+    said: str, expected: dict[str, int], tmp_path: Path
+) -> None:
+    migration = migration_from(written(tmp_path, GOOD.replace("ttl = false", said)))
+    assert {str(table): longest for table, longest in migration.stated_ttls.items()} == expected

@@ -41,10 +41,11 @@ _UNFINISHED = "the pass is not finished, or not recorded: run it again to go on"
 VERIFY_HELP = "\n\n".join(
     (
         "Compare a table completely, and with --repair repair what differs.",
-        "Every row and every static column of both sides is judged equal, missing, different or"
-        " extra (only the target has it). What does not look equal is looked at again after the"
-        " time that any change needs to arrive, and counts as what it is then. --repair sends a"
-        " hint of each key that is unequal to the replay queue; the replay function repairs it.",
+        "Every row and every static column of both sides is judged equal, missing, different,"
+        " extra (only the target has it) or expiring (only the target has it, no longer than the"
+        " longest_ttl of the table). What does not look equal is looked at again after the time"
+        " that any change needs to arrive, and counts as what it is then. --repair sends a hint"
+        " of each key that is unequal to the replay queue; the replay function repairs it.",
         _RESUME,
         "[bold]Examples[/bold]",
         "  hintferry verify shop.orders",

@@ -47,9 +47,13 @@ class SecondLook:
         return [
             None
             if isinstance(wanted, Overwhelmed) or isinstance(found, Overwhelmed)
-            else judge(self.source.table(suspect.hint.table), wanted, found)
+            else self._judge(suspect.hint, wanted, found)
             for suspect, wanted, found in zip(suspects, ours, theirs, strict=True)
         ]
+
+    def _judge(self, hint: Hint, wanted: Row | None, found: Row | None) -> Verdict:
+        is_static = hint.scope is Scope.STATIC
+        return judge(self.source.table(hint.table), wanted, found, is_static)
 
     def _source_rows(self, suspects: Sequence[Suspect]) -> list[Found]:
         found: dict[int, Found] = {}

@@ -221,10 +221,10 @@ class Sweep:
                 if ours is None and theirs is None:
                     continue
             books.seen += 1
-            if judge(table, ours, theirs) is Verdict.EQUAL:
+            is_static = kind is Scope.STATIC
+            if judge(table, ours, theirs, is_static) is Verdict.EQUAL:
                 books.tally.equal += 1
                 continue
-            is_static = kind is Scope.STATIC
             hint = Hint(
                 table.id,
                 partition,
@@ -320,7 +320,8 @@ class Sweep:
                 books.seen -= 1
             else:
                 books.tally.count(verdict)
-            if verdict not in (None, Verdict.EQUAL) and len(books.examples) < MOST_EXAMPLES:
+            is_harmless = verdict in (None, Verdict.EQUAL, Verdict.EXPIRING)
+            if verdict and not is_harmless and len(books.examples) < MOST_EXAMPLES:
                 books.examples.append((verdict, suspect.hint))
             if self.repair is not None and verdict is not Verdict.EQUAL:
                 books.tally.hinted += 1

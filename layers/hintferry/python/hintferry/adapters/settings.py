@@ -19,6 +19,9 @@ CONFIG_VARIABLE = "HINTFERRY_CONFIG"
 TABLE_QUOTA, ACCOUNT_QUOTA = 40_000, 80_000
 """What AWS allows where nobody has asked for more."""
 
+LONGEST_TTL_S = 630_720_000
+"""As long as Cassandra and Keyspaces take: twenty years."""
+
 PARTITIONS = 6
 """Of a table's topic, where `migration.toml` does not say."""
 
@@ -48,6 +51,16 @@ class TableSettings:
     partitions: int = PARTITIONS
     """of its topic: as many workers can follow it at once"""
     capacity: Capacity = ON_DEMAND
+    longest_ttl: int | None = None
+    """seconds, within which whatever may expire has expired of which the source tells no time to
+    live; 0: nothing does; None: its default time to live counts, if it has one"""
+
+    @property
+    def stated_ttls(self) -> dict[TableId, int]:
+        """What is said in place of the table's default time to live."""
+        if not self.ttl:
+            return {self.id: 0}
+        return {} if self.longest_ttl is None else {self.id: self.longest_ttl}
 
 
 MARKERS = TableSettings(TableId("hintferry", "markers"), partitions=1)
@@ -76,6 +89,11 @@ class Migration:
         """What the file says of a table; the defaults for one that it does not list."""
         known = {one.id: one for one in self.tables}
         return known.get(table, TableSettings(table))
+
+    @property
+    def stated_ttls(self) -> dict[TableId, int]:
+        """What is said of tables in place of their default times to live."""
+        return {table: longest for one in self.tables for table, longest in one.stated_ttls.items()}
 
     def topic(self, table: TableId) -> str:
         """The name that capture gives to the topic of a table."""
@@ -185,11 +203,13 @@ def _table(tables: Section, name: str) -> TableSettings:
     if keyspace == MARKERS.id.keyspace:
         raise ConfigurationError(f'{tables.where}."{name}" is Hintferry\'s own; take it out')
     section = tables.section(name)
+    ttl = section.take("ttl", bool, True)
     settings = TableSettings(
         TableId(keyspace, table),
-        section.take("ttl", bool, True),
+        ttl,
         section.count("partitions", PARTITIONS),
         _capacity(section),
+        _longest_ttl(section, ttl),
     )
     section.refuse_the_rest()
     return settings
@@ -203,6 +223,15 @@ def _topic_prefix(capture: Section) -> str:
             " digits, '.', '_' and '-'"
         )
     return prefix
+
+
+def _longest_ttl(section: Section, ttl: bool) -> int | None:
+    if "longest_ttl" not in section.names():
+        return None
+    longest = section.between("longest_ttl", 0, LONGEST_TTL_S, 0)
+    why = "has no meaning beside ttl = false; take one of the two out"
+    section.refuse_if(not ttl, "longest_ttl", why)
+    return longest
 
 
 def _capacity(section: Section) -> Capacity:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from hintferry.core.elements import holds
 from hintferry.core.rows import Expiries, Expiry, Row
+from hintferry.core.schema import Column, Table
 
 EXPIRY_TOLERANCE_S = 2
 """Remaining times to live are whole seconds, read on two clocks and counted down on a third."""
@@ -11,6 +15,24 @@ EXPIRY_TOLERANCE_S = 2
 def same(source: Row, target: Row) -> bool:
     """Equal bytes in every column, and expiries that a reader could not tell apart."""
     return source.values == target.values and _close(source.expiries, target.expiries)
+
+
+def outlives(table: Table, columns: Sequence[Column], source: Row | None, target: Row) -> bool:
+    """Return whether the target only has more of what tells no time to live, and was given the
+    longest of its table: a row without values, or elements.
+
+    A lost delete of it looks the same, and goes by itself likewise.
+    """
+    if not table.longest_ttl:
+        return False
+    ours = source or Row((None,) * len(columns), (None,) * len(columns))
+    cells = zip(columns, *ours, *target, strict=True)
+    return all(
+        holds(column.cql_type, theirs, mine)
+        if table.is_bounded(column)
+        else mine == theirs and _near(at, end)
+        for column, mine, at, theirs, end in cells
+    )
 
 
 def _close(one: Expiries, other: Expiries) -> bool:

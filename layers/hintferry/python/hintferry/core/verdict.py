@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import Self
 
-from hintferry.core.compare import same
+from hintferry.core.compare import outlives, same
 from hintferry.core.counters import plan_counters
 from hintferry.core.rows import Row
 from hintferry.core.schema import Table
@@ -23,18 +23,27 @@ class Verdict(Enum):
     EXTRA = "extra"
     """Only the target has it."""
 
+    EXPIRING = "expiring"
+    """Only the target has it, or some elements of it, and it goes by itself: its time to live could
+    not be read, so it was given the longest of its table."""
 
-def judge(table: Table, source: Row | None, target: Row | None) -> Verdict:
+
+def judge(table: Table, source: Row | None, target: Row | None, is_static: bool = False) -> Verdict:
     """The verdict over one row, or over the static columns of one partition."""
-    if source is None:
-        return Verdict.EQUAL if target is None else Verdict.EXTRA
+    if source is None and target is None:
+        return Verdict.EQUAL
     if target is None:
         return Verdict.MISSING
+    columns = table.statics if is_static else table.regulars
+    if source is None:
+        return Verdict.EXPIRING if outlives(table, columns, None, target) else Verdict.EXTRA
     if table.is_counter:
         is_equal = not plan_counters(table, (), source, target, 0)
     else:
         is_equal = same(source, target)
-    return Verdict.EQUAL if is_equal else Verdict.DIFFERENT
+    if is_equal:
+        return Verdict.EQUAL
+    return Verdict.EXPIRING if outlives(table, columns, source, target) else Verdict.DIFFERENT
 
 
 def shown(row: Row | None) -> Row | None:
@@ -64,6 +73,9 @@ class Tally(Sums):
     missing: int = 0
     different: int = 0
     extra: int = 0
+    expiring: int = 0
+    """They go from the target by themselves, within the longest time to live of their table."""
+
     unread: int = 0
     """Partitions that a side fails to read although it serves others; not among the keys."""
 
@@ -76,7 +88,7 @@ class Tally(Sums):
     @property
     def seen(self) -> int:
         """Keys that either side showed."""
-        return self.equal + self.missing + self.different + self.extra
+        return self.equal + self.missing + self.different + self.extra + self.expiring
 
     @property
     def is_clean(self) -> bool:

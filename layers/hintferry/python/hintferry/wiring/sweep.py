@@ -108,7 +108,7 @@ class Sweeper:
             repair = Repair(queue, clock, task.repair_rate / task.workers)
         return Sweep(
             self.table.id,
-            FencedSource(CassandraSource(self.near, clock, ttl_off), fences),
+            FencedSource(self._source(), fences),
             KeyspacesTarget(self.far, ttl_off),
             FencedScan(near, fences),
             far,
@@ -119,15 +119,16 @@ class Sweeper:
     def estimate(self) -> Estimate:
         """About what a backfill will have to do. Raises HintferryError."""
         clock, fences = self.clock, self.fences()
-        near = TokenScan(self.near, clock.read_start, self._ttl_off())
-        source = CassandraSource(self.near, clock, self._ttl_off())
-        return estimate(source.table(self.table.id), FencedScan(near, fences), self.table.ttl)
+        near = TokenScan(self.near, clock.read_start, self._ttl_off(), elements=True)
+        return estimate(
+            self._source().table(self.table.id), FencedScan(near, fences), self.table.ttl
+        )
 
     def _backfill(self, task: Task, deadline: Deadline) -> Backfill:
         queues = self._the_queues()
         clock, ttl_off = self.clock, self._ttl_off()
         fences = self.fences()
-        source = FencedSource(CassandraSource(self.near, clock, ttl_off), fences)
+        source = FencedSource(self._source(), fences)
         sqs = client("sqs")
         pipeline = Pipeline(
             HintDecoder(source.table),
@@ -140,7 +141,8 @@ class Sweeper:
             NoMeter(),
             acknowledged=Acknowledged(0),
         )
-        scan = FencedScan(TokenScan(self.near, clock.read_start, ttl_off), fences)
+        near = TokenScan(self.near, clock.read_start, ttl_off, elements=True)
+        scan = FencedScan(near, fences)
         rate = self.table.capacity.backfill_units_per_s / task.workers
         return Backfill(self.table.id, scan, pipeline, deadline, self.table.ttl, rate)
 
@@ -161,6 +163,9 @@ class Sweeper:
         if self.queues is None:
             raise ConfigurationError("a backfill and a repair need the queues; name them")
         return self.queues
+
+    def _source(self) -> CassandraSource:
+        return CassandraSource(self.near, self.clock, self._ttl_off(), self.table.stated_ttls)
 
     def _ttl_off(self) -> frozenset[TableId]:
         return frozenset() if self.table.ttl else frozenset({self.table.id})
