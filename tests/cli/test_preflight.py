@@ -15,6 +15,7 @@ from rich.console import Console
 
 from hintferry.adapters.clock import WallClock
 from hintferry.adapters.cqlfile import schema_of
+from hintferry.adapters.settings import TableSettings
 from hintferry.core.errors import (
     HintferryError,
     Masked,
@@ -24,7 +25,7 @@ from hintferry.core.errors import (
 )
 from hintferry.core.facts import NodeReport
 from hintferry.core.rows import Row
-from hintferry.core.schema import TableId, UserType
+from hintferry.core.schema import Column, ColumnKind, Table, TableId, UserType
 from hintferry.core.source import KeyspaceText, SourceFacts, SourceNode
 from hintferry.testing.cutover import ScriptedSurroundings
 from hintferry.testing.inspection import GOOD_SETTINGS, ScriptedInspection, ScriptedTarget, facts_of
@@ -32,6 +33,7 @@ from hintferry.wiring import command
 from hintferry_cli.exits import Status
 from hintferry_cli.preflight import view
 from hintferry_cli.preflight.finding import Finding, Level
+from hintferry_cli.preflight.source import ttl_findings
 from tests.cli.sources import LOOK, TEXT, Rows, answering, run, scan_of
 from tests.cli.test_schema_command import HEAD
 
@@ -419,3 +421,37 @@ def test_colours_are_for_terminals_that_want_them(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("NO_COLOR", "1")
     assert "\x1b[1;31m" not in shown(True)
     assert "\x1b[31" not in shown(True)
+
+
+LISTED = (Column("l", "list<text>", ColumnKind.REGULAR),)
+PLAIN_COLUMN = (Column("v", "text", ColumnKind.REGULAR),)
+
+
+@pytest.mark.parametrize(
+    ("columns", "default", "tells", "said", "asked"),
+    [
+        ((), 0, True, {}, "does a row of it ever get a time to live?"),
+        ((), 60, True, {}, "does a row of it ever get TTL 0, or more than the table's default?"),
+        (LISTED, 0, False, {}, "does an element of its collections ever get a time to live?"),
+        (LISTED, 60, False, {}, "does an element of its collections ever get TTL 0, or more"),
+        (LISTED, 0, True, {}, None),
+        (PLAIN_COLUMN, 60, False, {}, None),
+        ((), 60, True, {"longest_ttl": 60}, None),
+        ((), 0, True, {"longest_ttl": 0}, None),
+        ((), 0, True, {"ttl": False}, None),
+    ],
+)
+def test_who_knows_how_long_lives_what_tells_no_time_to_live_is_asked(
+    columns: tuple[Column, ...],
+    default: int,
+    tells: bool,
+    said: dict[str, Any],
+    asked: str | None,
+) -> None:
+    key = (Column("id", "text", ColumnKind.PARTITION_KEY),)
+    table = Table(ORDERS, key, regulars=columns, longest_ttl=default, tells_elements=tells)
+    told = list(ttl_findings(replace(TableSettings(ORDERS), **said), table))
+    assert [(one.level, one.where, asked is not None and asked in one.what) for one in told] == (
+        [] if asked is None else [(Level.QUESTION, "shop.orders", True)]
+    )
+    assert all("longest_ttl" in one.mend for one in told)

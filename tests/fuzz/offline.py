@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 
 from hintferry.adapters import cql
+from hintferry.adapters.cql import Ttls
 from hintferry.adapters.cqlfile import schema_of
 from hintferry.adapters.settings import Migration, migration_from
 from hintferry.core.cql_type import parse
@@ -206,10 +207,10 @@ def _met(migration: Migration) -> Iterator[Fault]:
 
 def _unreadable(table: Table) -> Iterator[Fault]:
     """What we ask of the table, or write into it, that is no single statement about it."""
-    texts = [cql.scan_rows(table, True), cql.first_rows(table, 1), cql.remove(table)]
-    texts.append(cql.select_rows(table, True, True))
+    texts = [cql.scan_rows(table, Ttls.ELEMENTS), cql.first_rows(table, 1), cql.remove(table)]
+    texts.append(cql.select_rows(table, Ttls.ELEMENTS, True))
     if table.statics:
-        texts.append(cql.select_statics(table, True))
+        texts.append(cql.select_statics(table, Ttls.ELEMENTS))
     columns = tuple(column.name for column in table.regulars)
     if not table.is_counter:
         texts.append(cql.put(table, columns, True, False, True))

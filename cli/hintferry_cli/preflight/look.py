@@ -24,6 +24,7 @@ from hintferry_cli.preflight.source import (
     file_findings,
     node_findings,
     schema_findings,
+    ttl_findings,
 )
 
 REPORTS_OF_S = 3600.0
@@ -79,6 +80,7 @@ class Surroundings:
     def _table(self, settings: TableSettings, filed: Schema | None) -> Iterator[Finding]:
         try:
             table = self.source.table(settings.id)
+            yield from ttl_findings(settings, table)
             if filed is not None:
                 yield from file_findings(self.migration, filed, table)
             found = sample(table, self.source.scan(), settings.ttl and not table.is_counter)

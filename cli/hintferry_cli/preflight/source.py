@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from hintferry.adapters.cql import SOURCE_TABLES
-from hintferry.adapters.settings import Migration
+from hintferry.adapters.settings import Migration, TableSettings
 from hintferry.core.checks import Fault, setting_faults
 from hintferry.core.fit import Misfit, Schema, differences, keyspace_misfits, table_misfits
 from hintferry.core.schema import Table, TableId
@@ -93,6 +93,33 @@ def file_findings(migration: Migration, filed: Schema, table: Table) -> Iterator
             f"has {table.id} not as the source has it: {wrong}",
             "write both files anew: hintferry init --force, or print the table into it with cqlsh",
         )
+
+
+def ttl_findings(settings: TableSettings, table: Table) -> Iterator[Finding]:
+    """Ask how long may live what tells no time to live, where nobody has said it."""
+    if not settings.ttl or settings.longest_ttl is not None or table.is_counter:
+        return
+    others = table.regulars + table.statics
+    hides_elements = not table.tells_elements and any(column.multicell for column in others)
+    if table.regulars and not hides_elements:
+        return
+    what = "an element of its collections" if hides_elements else "a row of it"
+    of = "elements before 5.0" if hides_elements else "rows without values"
+    if table.longest_ttl:
+        question = f"does {what} ever get TTL 0, or more than the table's default?"
+        mend = (
+            f"Cassandra does not tell it of {of}, so their copies go after the default: if so"
+            " write the most seconds as longest_ttl under the table in migration.toml, or 0"
+            " where some last; else the default"
+        )
+    else:
+        question = f"does {what} ever get a time to live?"
+        mend = (
+            f"Cassandra does not tell it of {of}, so their copies would stay for ever: if so write"
+            " the most seconds that are given as longest_ttl under the table in migration.toml,"
+            " else longest_ttl = 0"
+        )
+    yield Finding(Level.QUESTION, str(table.id), question, mend)
 
 
 def copies_findings(migration: Migration, facts: SourceFacts) -> Iterator[Finding]:
