@@ -132,4 +132,6 @@ def _migration(stack: Stack) -> str:
         "prefix": stack.topic_prefix,
     }
     # A JSON text, number or list of texts is written alike in TOML.
-    return _MIGRATION.format(**{name: json.dumps(value) for name, value in values.items()})
+    text = _MIGRATION.format(**{name: json.dumps(value) for name, value in values.items()})
+    stated = (f'[tables."{table}"]\nlongest_ttl = {s}\n' for table, s in stack.longest_ttls.items())
+    return text + "".join(stated)

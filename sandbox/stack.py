@@ -74,6 +74,8 @@ class Stack:
         self.release = release
         self._root = root or places.BUILD / "sandbox"
         self._say = say
+        self.longest_ttls: dict[str, int] = {}
+        """What a chain that is made is told of tables (`keyspace.table`)."""
         self._block: Block | None = None
         self._parts: tuple[Part, ...] = ()
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from sandbox.sessions import keyspaces_session
 from sandbox.stack import Stack
 from sandbox.tables import session
 from tests.scenarios.script import Scenario, load
+from tools.releases import Release
 
 HERE = Path(__file__).parent
 FOLDERS = sorted(folder for folder in HERE.iterdir() if (folder / "setup.cql").exists())
@@ -29,6 +31,10 @@ class Bench:
     chain: Chain
     said: list[str]
     """what the processor printed"""
+    release: Release
+    """of the source"""
+    lateness_s: dict[str, list[float]] = field(default_factory=dict)
+    """by kind: how much later the target stopped to show what expired at the source"""
 
     @property
     def parked(self) -> list[str]:
@@ -39,6 +45,7 @@ class Bench:
 @pytest.fixture(scope="session")
 def bench(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     scenarios = [load(folder) for folder in FOLDERS]
+    stack.longest_ttls |= {name: s for one in scenarios for name, s in one.longest_ttls.items()}
     stack.create_tables(*(line for one in scenarios for line in _source_ddl(stack, one)))
     with keyspaces_session(stack.target) as keyspaces:
         for line in (line for one in scenarios for line in _target_ddl(one)):
@@ -48,7 +55,10 @@ def bench(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Be
         said: list[str] = []
         logs = tmp_path_factory.mktemp("scenarios")
         with Chain(stack, tables, logs, on_line=said.append) as chain:
-            yield Bench(source, behind, chain, said)
+            running = Bench(source, behind, chain, said, stack.release)
+            yield running
+            for kind, late in sorted(running.lateness_s.items()):
+                print(f"late {kind}: {len(late)}, p50 {median(late):.1f} s, max {max(late):.1f} s")
 
 
 def captured(scenario: Scenario) -> list[str]:

@@ -50,6 +50,12 @@ class Scenario:
     def keyspace(self) -> str:
         return self.name.replace("-", "_")
 
+    @property
+    def longest_ttls(self) -> dict[str, int]:
+        """What is stated of its tables."""
+        stated = self.expect.get("longest_ttl", {})
+        return {f"{self.keyspace}.{table}": seconds for table, seconds in stated.items()}
+
 
 def load(folder: Path) -> Scenario:
     """Read one folder; every file must say what it has to."""
