@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from struct import pack
+
+from hintferry.core.cql_type import TypeKind, parse
+from hintferry.core.rows import Place
 from hintferry.core.schema import Table
 from hintferry.testing import changes, wirelist
 from hintferry.testing.clock import SimulatedTime
@@ -26,18 +30,21 @@ def change_of(step: SourceWrite, table: Table, time: SimulatedTime) -> Partition
             clustering = step.clustering if step.verb is Verb.APPEND else None
             name, number = step.values[0]
             return changes.append(clustering, name, _bytes(number or 0), timestamp)
+        case Verb.EXTEND:
+            return _extend(step, table, timestamp, time)
         case _:
             return _put(step, table, timestamp, time)
 
 
 def _put(step: SourceWrite, table: Table, timestamp: int, time: SimulatedTime) -> PartitionState:
+    known = {column.name: column.cql_type for column in table.statics + table.regulars}
     lists = {column.name for column in table.statics + table.regulars if column.multicell}
-    known = {column.name for column in table.statics + table.regulars}
+    may_expire = table.tells_elements or table.longest_ttl
     values = {
-        name: None if number is None else _encoded(number, name in lists)
+        name: None if number is None else _encoded(number, known[name])
         for name, number in step.values
-        # Elements that expire: their times to live cannot be read, a limit that is documented.
-        if name in known and (name not in lists or step.ttl is None)
+        # Elements that expire and tell nothing, without a bound: a limit that is documented.
+        if name in known and (name not in lists or step.ttl is None or may_expire)
     }
     return changes.put(
         table,
@@ -49,11 +56,42 @@ def _put(step: SourceWrite, table: Table, timestamp: int, time: SimulatedTime) -
     )
 
 
-def _encoded(number: int, is_list: bool) -> bytes:
-    """A list of one or two elements, or the number as text."""
-    if not is_list:
-        return _bytes(number)
-    return wirelist.encode([_bytes(number), b"z"][: 1 + number % 2])
+def _extend(step: SourceWrite, table: Table, timestamp: int, time: SimulatedTime) -> PartitionState:
+    """One element of each collection that is named, or one field."""
+    types = {column.name: column.cql_type for column in table.statics + table.regulars}
+    parts = []
+    for name, number in step.values:
+        kind, number = parse(types[name]).kind, number or 0
+        if kind is TypeKind.USER:
+            parts.append((Place(name, "xy"[number % 2]), _bytes(number)))
+        elif kind in _OF_ONE:
+            parts.append((Place(name), _OF_ONE[kind](number)))
+    expires_at = None if step.ttl is None else time.seconds + step.ttl
+    return changes.extend(table, step.clustering, parts, timestamp, expires_at)
+
+
+def _map_of(number: int) -> bytes:
+    return pack(">i", 1) + wirelist.encode([_bytes(number % 3), _bytes(number)])[4:]
+
+
+_OF_ONE = {
+    TypeKind.LIST: lambda number: wirelist.encode([_bytes(number)]),
+    TypeKind.SET: lambda number: wirelist.encode([_bytes(number % 3)]),
+    TypeKind.MAP: _map_of,
+}
+
+
+def _encoded(number: int, cql_type: str) -> bytes:
+    """A collection of one or two elements, a user type of one or two fields, or the number."""
+    match parse(cql_type).kind:
+        case TypeKind.MAP:
+            return _map_of(number)
+        case TypeKind.LIST | TypeKind.SET:
+            return wirelist.encode([_bytes(number), b"z"][: 1 + number % 2])
+        case TypeKind.USER:
+            return wirelist.encode([_bytes(number), b"z"][: 1 + number % 2])[4:]
+        case _:
+            return _bytes(number)
 
 
 def _bytes(number: int) -> bytes:

@@ -56,6 +56,8 @@ class Generator:
         self._partitions = PARTITIONS[: random.choice([1, 1, 1, 2])]
         self._verbs = self._some_of(self._theme.verbs[self._table])
         self._expiring = random.choice(self._theme.expiring)
+        if TABLES[self._table].longest_ttl:
+            self._expiring = 1.0
         self._key = random.choice(CLUSTERINGS[self._table])
         self._value = 10
 
@@ -231,7 +233,7 @@ class Generator:
         return tuple(sorted(random.sample(range(3), random.randint(1, 2))))
 
     def _may_expire(self, verb: Verb) -> bool:
-        may = verb in (Verb.INSERT, Verb.UPDATE, Verb.SET_STATIC)
+        may = verb in (Verb.INSERT, Verb.UPDATE, Verb.SET_STATIC, Verb.EXTEND)
         return may and self._random.random() < self._expiring
 
     def _values(self, verb: Verb) -> tuple[tuple[str, int | None], ...]:
@@ -243,6 +245,10 @@ class Generator:
             names = table.static_names
         elif verb in (Verb.INSERT, Verb.UPDATE):
             names = (*table.regular_names, *self._theme.later)
+        elif verb is Verb.EXTEND:
+            collections = [one.name for one in table.regulars if one.multicell]
+            names = tuple(self._random.sample(collections, self._random.randint(1, 2)))
+            return tuple((name, self._number()) for name in names)
         elif verb in (Verb.APPEND, Verb.APPEND_STATIC):
             return ((("l" if verb is Verb.APPEND else "sl"), self._number()),)
         if not names:

@@ -11,7 +11,7 @@ from hintferry import counting, cutover, pipeline, reconcile
 from hintferry.adapters.node_schema import Told
 from hintferry.adapters.source_catalog import SourceCatalog
 from hintferry.backfill import Backfill
-from hintferry.core import acknowledged, capture, coalesce, followup, gate, ledger, verdict
+from hintferry.core import acknowledged, capture, coalesce, followup, gate, ledger, plan, verdict
 from hintferry.core.acknowledged import MARGIN_US, Acknowledged
 from hintferry.core.capture import Proof, Witness
 from hintferry.core.coalesce import RowWork, SliceWork, Work, _Partition
@@ -22,7 +22,7 @@ from hintferry.core.gate import Condition, State
 from hintferry.core.hint import WHOLE_PARTITION, Errand, Hint, Scope, Slice
 from hintferry.core.ledger import Ledger, Outcome, Settled
 from hintferry.core.plan import plan_rows
-from hintferry.core.rows import Add, Expiry, Put, Remove, Row, ScanPage, Snapshot, Statement
+from hintferry.core.rows import Add, Expiry, Extend, Put, Remove, Row, ScanPage, Snapshot, Statement
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.measured import MeasuredClock
 from hintferry.pipeline import Pipeline
@@ -50,10 +50,14 @@ NEVER_STALE = 1e9
 SLOW_NODE_MS = 2_000
 
 
-def _rewriting(name: str, rewrite: Callable[[Write, Worker], Sequence[Statement]]) -> Mutant:
+def _rewriting(
+    name: str, rewrite: Callable[[Write, Worker], Sequence[Statement]], theme: str | None = None
+) -> Mutant:
     """A mutant of what is written."""
     return Mutant(
-        name, target=lambda target, worker: Rewritten(target, lambda write: rewrite(write, worker))
+        name,
+        theme,
+        target=lambda target, worker: Rewritten(target, lambda write: rewrite(write, worker)),
     )
 
 
@@ -166,6 +170,24 @@ def _expired_is_immortal(rows: Iterable[Key], seen: Snapshot, now_s: int) -> lis
 
 def _is_over(expiry: Expiry, now_s: int) -> bool:
     return isinstance(expiry, int) and expiry <= now_s
+
+
+def _bounded(times: float) -> property:
+    """As if the longest time to live were so many times what it is; 0: not known."""
+
+    def bound_at(seen: Snapshot) -> int | None:
+        bound = round(seen.table.longest_ttl * times)
+        return int(seen.arrived_at) + bound if bound else None
+
+    return property(bound_at)
+
+
+def _lasting(_cql_type: str, value: bytes, *_: Any) -> dict[int | None, bytes]:
+    return {None: value}
+
+
+def _without_extensions(write: Write, _worker: Worker) -> list[Statement]:
+    return [one for one in write.statements if not isinstance(one, Extend)]
 
 
 def _lend_nothing(value: Any, **changes: Any) -> Any:
@@ -325,6 +347,11 @@ MUTANTS: tuple[Mutant, ...] = (
         "expiry",
         patches=((pipeline, "plan_rows", _expired_is_immortal),),
     ),
+    Mutant("bound ignored", "elements", patches=((Snapshot, "bound_at", _bounded(0)),)),
+    Mutant("bound counted twice", "elements", patches=((Snapshot, "bound_at", _bounded(2)),)),
+    Mutant("bound too short", "elements", patches=((Snapshot, "bound_at", _bounded(0.5)),)),
+    Mutant("TTL of elements dropped", "elements", patches=((plan, "by_expiry", _lasting),)),
+    _rewriting("further elements not written", _without_extensions, "elements"),
     Mutant("counters without a lease", patches=((LeaseTable, "take", _lease_for_all),)),
     Mutant("lease given back in doubt", patches=((counting, "_Guarded", _AlwaysSure),)),
     Mutant(

@@ -16,6 +16,7 @@ class Verb(Enum):
     INSERT = "insert"
     UPDATE = "update"
     APPEND = "append to a list"
+    EXTEND = "add to a collection, or set a field"
     SET_STATIC = "set static columns"
     APPEND_STATIC = "append to a static list"
     ADD = "add to a counter"

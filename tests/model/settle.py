@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from hintferry.core.cql_type import TypeKind, parse
 from hintferry.core.gate import is_open
 from hintferry.core.hint import Hint, Scope
 from hintferry.core.limits import LEASE_S
 from hintferry.core.rows import Row
-from hintferry.core.schema import Table, TableId
+from hintferry.core.schema import Column, Table, TableId
 from hintferry.testing.cluster import REPLICAS
 from tests.model.passes import verify
+from tests.model.pieces import pieces
 from tests.model.program import Batch
 from tests.model.surroundings import Surroundings, gatekeeper
 from tests.model.tables import PARTITIONS, TABLES, TOO_LARGE
@@ -133,7 +135,7 @@ def _compare_places(world: World, places: Iterable[Place], *, swept: bool) -> No
         if where[2] == TOO_LARGE:
             continue
         source, target = _at_source(world, where), world.shown(where)
-        if not _same(world, where, source, target):
+        if not _same(world, where, source, target, swept=swept):
             if not swept and _marker_expires(world, where, source, target):
                 world.tally["left to the sweep"] += 1
                 continue
@@ -141,23 +143,50 @@ def _compare_places(world: World, places: Iterable[Place], *, swept: bool) -> No
             raise Violation(f"P1: {where}: source {source}, target {target}")
 
 
-def _same(world: World, where: Place, source: Row | None, target: Row | None) -> bool:
+def _same(
+    world: World, where: Place, source: Row | None, target: Row | None, *, swept: bool
+) -> bool:
     if _is_about_to_expire(world, source) or _is_about_to_expire(world, target):
         return True
+    table, delay_us = world.cluster.table(where[0]), world.arrivals.get(where, 0)
+    columns = table.statics if where[2] is None else table.regulars
+    if source is None and target is not None and _goes_by_itself(world, where, swept=swept):
+        source = Row((None,) * len(columns), (None,) * len(columns))
     if source is None or target is None:
         return source is target
-    if source.values != target.values:
-        return False
-    delay_us = world.arrivals.get(where, 0)
-    pairs = zip(source.expiries, target.expiries, strict=True)
-    return all(world.watch.expire_together(*pair, delay_us) for pair in pairs)
+    ours, theirs = (dict(pieces(table, columns, row)) for row in (source, target))
+    # What elements of a list, or of what tells nothing, outlive is left to the sweep.
+    kept = {piece.column for piece in theirs.keys() - ours.keys()}
+    may_keep = {one.name for one in columns if _may_keep(table, one)} if not swept else set()
+    cells = zip(columns, source.values, target.values, strict=True)
+    return (
+        ours.keys() <= theirs.keys()
+        and kept <= may_keep
+        and all(one == other for column, one, other in cells if column.name not in kept)
+        and all(world.watch.is_within(ours[one], theirs[one].first, delay_us) for one in ours)
+    )
+
+
+def _goes_by_itself(world: World, where: Place, *, swept: bool) -> bool:
+    """Whether a row's marker on the target ends within what is known to be the longest."""
+    longest_s = world.cluster.table(where[0]).longest_ttl
+    marker = world.target.partition(where[0], where[1]).row(where[2] or ()).marker
+    latest = world.time.seconds + longest_s + LATE_BY_S
+    ends = 0 if marker is None else marker.expires_at
+    return bool(longest_s) and not swept and ends is not None and ends <= latest
+
+
+def _may_keep(table: Table, column: Column) -> bool:
+    is_list = table.tells_elements and parse(column.cql_type).kind is TypeKind.LIST
+    return is_list or table.is_bounded(column)
 
 
 def _is_about_to_expire(world: World, row: Row | None) -> bool:
     """Compared again once it has expired on both sides."""
     now_s, soon = world.time.seconds, 20
     ends = () if row is None else row.expiries
-    return any(isinstance(at, int) and at - now_s < soon for at in ends)
+    each = (at for end in ends for at in (end if isinstance(end, tuple) else (end,)))
+    return any(at and at - now_s < soon for at in each)
 
 
 def _marker_expires(world: World, where: Place, source: Row | None, target: Row | None) -> bool:
@@ -168,7 +197,8 @@ def _marker_expires(world: World, where: Place, source: Row | None, target: Row 
     if target is None and source is not None and not any(source.values):
         return any(cell.expires_at is not None for cell in state.cells.values())
     if source is None and target is not None and not any(target.values):
-        return state.marker is not None and state.marker.expires_at is not None
+        is_bounded = bool(world.cluster.table(where[0]).longest_ttl)
+        return not is_bounded and state.marker is not None and state.marker.expires_at is not None
     return False
 
 
@@ -176,9 +206,10 @@ def _at_source(world: World, where: Place) -> Row | None:
     table, cluster = world.cluster.table(where[0]), world.cluster
     everyone, now_s = range(REPLICAS), world.time.seconds
     if where[2] is None:
-        return cluster.merged_statics(table, where[1], everyone).row(table.statics, now_s)
+        statics = cluster.merged_statics(table, where[1], everyone)
+        return statics.row(table.statics, now_s, elements=True)
     state = cluster.merged_row(table, where[1], where[2], everyone)
-    return state.row(table.regulars, now_s) if state.is_live(now_s) else None
+    return state.row(table.regulars, now_s, elements=True) if state.is_live(now_s) else None
 
 
 def _all_places(world: World) -> Iterator[tuple[Table, list[Place]]]:

@@ -57,7 +57,7 @@ ELEMENTS = Table(
 )
 """Collections of all kinds, on a source that tells when each element expires."""
 
-LONGEST_TTL_S = 60
+LONGEST_TTL_S = 300
 
 BOUNDED = replace(
     ELEMENTS, id=TableId("model", "bounded"), longest_ttl=LONGEST_TTL_S, tells_elements=False

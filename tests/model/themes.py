@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from hintferry.testing.points import Point
 from tests.model.program import Verb
+from tests.model.tables import LONGEST_TTL_S
 
 EVERYWHERE = {
     Point.BEFORE_WRITE: 5,
@@ -145,6 +146,29 @@ EXPIRY = Theme(
     pauses_s=(0.5, 0.8, 2, 3, 9, 20),
 )
 """Values expire while they are on their way."""
+
+ELEMENTS = Theme(
+    {"elements": 3, "bounded": 2},
+    {
+        name: {
+            Verb.INSERT: 4,
+            Verb.UPDATE: 3,
+            Verb.EXTEND: 6,
+            Verb.SET_STATIC: 2,
+            Verb.DELETE_ROW: 1,
+            Verb.DELETE_SLICE: 1,
+        }
+        for name in ("elements", "bounded")
+    },
+    lengths=(1, 2, 4, 8),
+    stops=((Point.AFTER_READ, 3), (Point.BEFORE_WRITE, 3), (Point.READ_STARTED, 1)),
+    expiring=(0.3, 0.7),
+    ttls_s=(2, 10, 60, LONGEST_TTL_S, LONGEST_TTL_S),
+    whole=0.8,
+    pauses_s=(0.5, 2, 9, 20),
+    ticks_s=(0.2, 2, 16, 50),
+)
+"""Elements of collections expire one by one, and rows that are only a key."""
 
 COUNTING = Theme(
     {"counts": 1},
@@ -349,6 +373,7 @@ THEMES = {
     "rows": (ROWS, 1),
     "pages": (PAGES, 2),
     "expiry": (EXPIRY, 2),
+    "elements": (ELEMENTS, 3),
     "counting": (COUNTING, 3),
     "copies": (COPIES, 1),
     "latest": (LATEST, 1),

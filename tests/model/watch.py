@@ -7,13 +7,14 @@ P5: the target shows no value that a quorum of the source did not show before.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
 from hintferry.core.errors import ParkReason
 from hintferry.core.hint import WHOLE_PARTITION, Hint, Scope
 from hintferry.core.ledger import Outcome, Settled, SkipReason
-from hintferry.core.rows import Expiry, Extend, Put, Remove, Row, Statement
+from hintferry.core.rows import Extend, Put, Remove, Row, Statement
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.ports import Write
 from hintferry.testing.cluster import QUORUM, REPLICAS, ReplicatedCluster, merge
@@ -23,6 +24,7 @@ from hintferry.testing.store import MemoryStore
 from hintferry.testing.touched import hints_of
 from tests.model.handover import HandOvers
 from tests.model.journey import Journey
+from tests.model.pieces import Piece, Span, pieces
 from tests.model.profiles import Profile
 from tests.model.tables import TOO_LARGE
 from tests.model.topic import Delivery, Kind
@@ -68,7 +70,7 @@ class Watch:
 
     def __init__(self, profile: Profile, cluster: ReplicatedCluster, target: MemoryStore) -> None:
         self._cluster, self._target, self._profile = cluster, target, profile
-        self._visible: dict[tuple[Place, str, bytes | None], set[Expiry]] = {}
+        self._visible: dict[tuple[Place, Piece | None], set[Span]] = {}
         self._newest: dict[Place, int] = {}
 
     def changed(self, table: Table, partition: Key, change: PartitionState) -> None:
@@ -135,44 +137,55 @@ class Watch:
         now_s = self._cluster.time.seconds
         if not seen.is_live(now_s):
             return
-        self._visible.setdefault((where, "", None), set())
+        ends = self._visible.setdefault((where, None), set())
+        if seen.marker is not None and seen.marker.expires_at is not None:
+            ends.add(Span(seen.marker.expires_at, seen.marker.expires_at + table.longest_ttl))
         columns = table.statics if where[2] is None else table.regulars
-        row = seen.row(columns, now_s)
-        for column, value, expiry in zip(columns, row.values, row.expiries, strict=True):
-            self._visible.setdefault((where, column.name, value), set()).add(expiry)
+        for piece, span in pieces(table, columns, seen.row(columns, now_s, elements=True)):
+            self._visible.setdefault((where, piece), set()).add(span)
 
     def _must_have_been_visible(self, where: Place, row: Row) -> None:
-        if where[2] is not None and (where, "", None) not in self._visible:
+        if where[2] is not None and (where, None) not in self._visible:
             raise Violation(f"P5: the source never showed the row {where}")
-        for name, value in zip(self._names(where), row.values, strict=True):
-            if value is not None and (where, name, value) not in self._visible:
-                raise Violation(f"P5: the source never showed {name} = {value!r} in {where}")
+        for piece, _ in self._pieces(where, row):
+            if (where, piece) not in self._visible:
+                raise Violation(f"P5: the source never showed {piece} in {where}")
 
     def _must_expire_so(self, where: Place, row: Row, statement: Statement, delay_us: int) -> None:
         """What the statement wrote expires with the same value of the source, or never likewise."""
         written = _columns_of(statement)
-        cells = zip(self._names(where), row.values, row.expiries, strict=True)
-        for name, value, expiry in cells:
-            if value is None or name not in written:
-                continue
-            shown = self._visible[where, name, value]
-            if not any(self.expire_together(theirs, expiry, delay_us) for theirs in shown):
-                raise Violation(f"P6: {name} of {where} expires at {expiry}, the source's {shown}")
+        for piece, (expiry, _) in self._pieces(where, row):
+            if piece.column in written:
+                self._must_be_within(where, piece, expiry, delay_us)
+        is_bare = isinstance(statement, Put) and statement.creates_row and not any(row.values)
+        if is_bare and where[2] is not None and self._cluster.table(where[0]).longest_ttl:
+            marker = self._target.partition(where[0], where[1]).row(where[2]).marker
+            self._must_be_within(where, None, marker.expires_at if marker else None, delay_us)
 
-    def _names(self, where: Place) -> tuple[str, ...]:
+    def _must_be_within(
+        self, where: Place, piece: Piece | None, expiry: int | None, delay_us: int
+    ) -> None:
+        shown = self._visible[where, piece]
+        if not any(self.is_within(span, expiry, delay_us) for span in shown):
+            what = piece or "the marker"
+            raise Violation(f"P6: {what} of {where} expires at {expiry}, the source's {shown}")
+
+    def _pieces(self, where: Place, row: Row) -> Iterator[tuple[Piece, Span]]:
         table = self._cluster.table(where[0])
-        return table.static_names if where[2] is None else table.regular_names
+        return pieces(table, table.statics if where[2] is None else table.regulars, row)
 
-    def expire_together(self, source: Expiry, target: Expiry, delay_us: int) -> bool:
-        """Whether the target's value expires no earlier, and little later, than the source's.
+    def is_within(self, span: Span, target: int | None, delay_us: int) -> bool:
+        """Whether the target's copy expires no earlier, and little later, than it may.
 
         A time to live counts from when the write arrives, so a delay on the way adds to it; and a
         worker's clock that is behind the source's may take one second off.
         """
-        if not isinstance(source, int) or not isinstance(target, int):
-            return source == target
+        if target is None:
+            return span.last is None
         early = 1 if self._profile.clock_error_us else 0
-        return -early <= target - source <= LATE_BY_S + -(-delay_us // 1_000_000)
+        late = LATE_BY_S + -(-delay_us // 1_000_000)
+        is_early = span.first is None or target < span.first - early
+        return not is_early and (span.last is None or target <= span.last + late)
 
     def _is_claimed(self, where: Place) -> bool:
         """Past the time limits two workers may count at once; nothing is claimed of that."""

@@ -240,11 +240,11 @@ class World:
     def shown(self, where: Place) -> Row | None:
         """What the target shows of a row, or of static columns."""
         table = self.cluster.table(where[0])
+        part, now_s = self.target.partition(where[0], where[1]), self.time.seconds
         if where[2] is None:
-            return self.target.statics(table, where[1])
-        state = self.target.partition(where[0], where[1]).row(where[2])
-        now_s = self.time.seconds
-        return state.row(table.regulars, now_s) if state.is_live(now_s) else None
+            return part.static_row().row(table.statics, now_s, elements=True)
+        state = part.row(where[2])
+        return state.row(table.regulars, now_s, elements=True) if state.is_live(now_s) else None
 
     def deliver_late(self, until_us: int | None = None) -> None:
         """Statements that timed out arrive: all, or those that may be under way no longer."""
