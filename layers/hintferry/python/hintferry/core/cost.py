@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from hintferry.core.capacity import Capacity, Mode
 from hintferry.core.prices import Prices
-from hintferry.core.rows import Scanned, Values
+from hintferry.core.rows import Expiries, Scanned, Values
 from hintferry.core.schema import Column, Key, Table
 
 WRITE_UNIT, READ_UNIT = 1024, 4096
@@ -27,10 +27,11 @@ _COLUMNS_PER_ID_BYTE = 62
 _WIDEST_NUMBER, _DIGITS_A_BYTE = 64, 2.41
 """Bytes; Python refuses to write out the digits of very large numbers."""
 
-_MOST_OF_A_KEY, _MOST_OF_A_VALUE = 4, 2
+_MOST_OF_A_KEY, _MOST_OF_A_VALUE, _MOST_OF_ELEMENTS = 4, 2, 3
 _MORE_A_KEY, _MORE_A_VALUE = 10, 4
 """What a value counts for is at most so many times its length on the wire, and so much more: of
-numbers half a byte a digit, which is at most one and a half times their length and four."""
+numbers half a byte a digit, which is at most one and a half times their length and four; of
+collections eight bytes more an element, whose length alone takes four on the wire."""
 
 _NOTHING = 1
 """What a null takes."""
@@ -53,6 +54,8 @@ def row_size(table: Table, partition: Key, clustering: Key, values: Values, ttl:
         value = values[place]
         if value is not None:
             size += sized(value) - len(value)
+    if ttl:
+        size += TTL_METADATA * sum(map(_elements, filter(None, map(values.__getitem__, row.many))))
     return size
 
 
@@ -60,14 +63,22 @@ def rows_units(table: Table, keys: Iterable[Scanned], ttl: bool) -> int:
     """Write units of these rows; most are seen to take one by what is at most made of them."""
     row = _row(table)
     spare = WRITE_UNIT - row.most_empty
+    most = _MOST_OF_ELEMENTS if row.many else _MOST_OF_A_VALUE
     units = 0
-    for _, partition, clustering, (values, _) in keys:
+    for _, partition, clustering, (values, expiries) in keys:
         named = sum(map(len, partition)) + sum(map(len, clustering))
-        if _MOST_OF_A_KEY * named + _MOST_OF_A_VALUE * sum(map(len, filter(None, values))) <= spare:
+        if _MOST_OF_A_KEY * named + most * sum(map(len, filter(None, values))) <= spare:
             units += 1
         else:
             units += write_units(row_size(table, partition, clustering, values, ttl))
+        if row.many:
+            units += _further(expiries)
     return units
+
+
+def _further(expiries: Expiries) -> int:
+    """Statements beside the one of the row: elements that expire apart are written apart."""
+    return len({at for one in expiries if isinstance(one, tuple) for at in set(one[1:]) - {one[0]}})
 
 
 def static_size(table: Table, partition: Key, values: Values) -> int:
@@ -114,6 +125,8 @@ class _Row(NamedTuple):
     clustering: tuple[Sized, ...]
     others: tuple[tuple[int, Sized], ...]
     """The regular columns, by place, whose values do not count for their own length."""
+    many: tuple[int, ...]
+    """Those of many cells."""
 
 
 @lru_cache(1000)
@@ -133,6 +146,7 @@ def _row(table: Table) -> _Row:
         tuple(map(_sized, table.partition_key)),
         tuple(map(_sized, table.clustering)),
         tuple((place, sized) for place, sized in regulars if sized is not len),
+        tuple(place for place, one in enumerate(table.regulars) if one.multicell),
     )
 
 
@@ -149,6 +163,11 @@ def _sized(column: Column) -> Sized:
 def _collection(value: bytes) -> int:
     """Every element takes a little less than on the wire."""
     return len(value) + COLLECTION_METADATA
+
+
+def _elements(value: bytes) -> int:
+    """How many there are; of a user type, whose fields are few, about."""
+    return min(int.from_bytes(value[:4]), len(value) // 4)
 
 
 def _number(value: bytes) -> int:
