@@ -111,7 +111,7 @@ def test_what_only_the_stacks_read_has_defaults_and_is_read(tmp_path: Path) -> N
         ("[source]", "[capture]\ntopic_prefix = 'a b'\n[source]", 'topic_prefix is "a b"; write'),
         ("ttl = false", "ttl = 0", "shop.Visits.ttl is a whole number; write true or false"),
         ("ttl = false", "tll = false", "shop.Visits: unknown key tll"),
-        ("ttl = false", "longest_ttl = -1", "shop.Visits.longest_ttl is -1; write 0 to 630720000"),
+        ("ttl = false", "longest_ttl = -2", "shop.Visits.longest_ttl is -2; write -1 to 630720000"),
         ("ttl = false", "ttl = false\nlongest_ttl = 9", "longest_ttl has no meaning beside ttl ="),
         ("[source]", "[extra]\n[source]", "unknown key extra"),
         ("ttl = false", "partitions = 0", "shop.Visits.partitions is 0; write a number from 1 on"),

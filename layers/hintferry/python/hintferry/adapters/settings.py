@@ -22,6 +22,8 @@ TABLE_QUOTA, ACCOUNT_QUOTA = 40_000, 80_000
 LONGEST_TTL_S = 630_720_000
 """As long as Cassandra and Keyspaces take: twenty years."""
 
+NOT_SAID = -1
+
 PARTITIONS = 6
 """Of a table's topic, where `migration.toml` does not say."""
 
@@ -226,9 +228,9 @@ def _topic_prefix(capture: Section) -> str:
 
 
 def _longest_ttl(section: Section, ttl: bool) -> int | None:
-    if "longest_ttl" not in section.names():
+    longest = section.between("longest_ttl", NOT_SAID, LONGEST_TTL_S, NOT_SAID)
+    if longest == NOT_SAID:
         return None
-    longest = section.between("longest_ttl", 0, LONGEST_TTL_S, 0)
     why = "has no meaning beside ttl = false; take one of the two out"
     section.refuse_if(not ttl, "longest_ttl", why)
     return longest
