@@ -13,7 +13,7 @@ class Limit(Enum):
 
     LASTING_MARKER = "the lasting marker of a row all of whose values expire"
     MARKER = "the marker of a row inserted with a TTL"
-    ELEMENTS = "elements of a non-frozen collection with times to live"
+    ELEMENTS = "elements of a non-frozen collection with TTLs"
 
 
 def limit_of(table: OneTable, difference: Difference) -> Limit | None:
