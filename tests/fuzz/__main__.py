@@ -25,6 +25,7 @@ from tests.fuzz.live import Bench, Round, live_case, together
 from tests.fuzz.offline import offline_case, offline_faults
 from tests.fuzz.report import as_text, keep
 from tests.fuzz.shrink import shrunk
+from tests.fuzz.stacks import merged, stack_faults
 from tools import places
 from tools.releases import RELEASES
 
@@ -32,7 +33,8 @@ OFFLINE = 50
 """Schemas without a server for each live one: they take as long."""
 
 _OFFLINE_ROUNDS, _LIVE_ROUNDS = 200, 12
-_TABLES, _WRITES = 4, 25
+_IN_A_SYNTHESIS = 8
+_TABLES, _WRITES = 5, 40
 
 
 def main() -> int:
@@ -43,6 +45,7 @@ def main() -> int:
     _say(f"fuzz: seed {seed}")
     numbers = range(arguments.first, arguments.first + arguments.runs)
     failed = _offline(seed, range(numbers.start * OFFLINE, numbers.stop * OFFLINE), end)
+    failed += _stacks(seed, range(numbers.start * OFFLINE, numbers.stop * OFFLINE, OFFLINE), end)
     if arguments.offline:
         return 1 if failed else 0
     try:
@@ -68,6 +71,30 @@ def _offline(seed: int, numbers: Sequence[int], end: float) -> int:
                 how = f"python -m tests.fuzz --offline --seed {seed}, number {number}"
                 _tell(*shown, how, f"{seed}-o{number}")
     _say(f"without a server: {done} schemas, {failed} with faults")
+    return failed
+
+
+def _stacks(seed: int, numbers: Sequence[int], end: float) -> int:
+    """Synthesise the stacks of many schemas at once: it takes seconds."""
+    # The CDK takes seconds to import.
+    from infra.layer import build_layer
+
+    failed = done = 0
+    with tempfile.TemporaryDirectory() as name:
+        layer = Path(name) / "layer"
+        build_layer(layer)
+        for number in numbers[::_IN_A_SYNTHESIS]:
+            if time.monotonic() > end:
+                break
+            folder = Path(name) / str(number)
+            (folder / "assets").mkdir(parents=True)
+            (folder / "assets" / "layer").symlink_to(layer)
+            cases = [offline_case(seed, number + place) for place in range(_IN_A_SYNTHESIS)]
+            found = list(stack_faults(merged(cases), folder))
+            done, failed = done + 1, failed + bool(found)
+            for fault in found:
+                _say(f"FAULT (the stacks of SEED={seed} numbers {number} and on): {fault}")
+    _say(f"stacks: {done} synthesised, {failed} with faults")
     return failed
 
 
