@@ -34,7 +34,9 @@ OFFLINE = 50
 
 _OFFLINE_ROUNDS, _LIVE_ROUNDS = 200, 12
 _IN_A_SYNTHESIS = 8
-_TABLES, _WRITES = 5, 40
+_TABLES, _WRITES, _VERIFIED = 6, 40, 2
+_SETTLED_S = 150.0
+"""So long after a round nothing of it can be on its way any more."""
 
 
 def main() -> int:
@@ -119,7 +121,7 @@ def _live(bench: Bench, stack: Stack, seed: int, numbers: Sequence[int], end: fl
         if time.monotonic() > end:
             break
         case = live_case(seed, number, tables=_TABLES, writes=_WRITES, vectors=vectors)
-        done = bench.run(case, f"{seed}-{number}", verified=len(case.tables))
+        done = bench.run(case, f"{seed}-{number}", verified=_VERIFIED)
         _tell_round(number, done)
         sums += Counter(
             runs=1, tables=done.tables, left_out=len(done.left_out), statements=done.written
@@ -128,6 +130,13 @@ def _live(bench: Bench, stack: Stack, seed: int, numbers: Sequence[int], end: fl
             failed += 1
             small, found = _cut_down(bench, case, done, f"{seed}-{number}", end)
             _tell(small, found, f"make fuzz SEED={seed}, run {number}", f"{seed}-{number}")
+        for fault in bench.settle(_SETTLED_S):
+            failed += 1
+            _say(f"FAULT (SEED={seed}, after its round): {fault}")
+    faults = bench.finish()
+    for fault in faults:
+        _say(f"FAULT (SEED={seed}, after its round): {fault}")
+    failed += bool(faults)
     _say(f"live: {dict(sums)}, {failed} runs with faults")
     return failed
 
@@ -158,6 +167,8 @@ def _tell_round(number: int, done: Round) -> None:
         f"run {number}: {done.tables} tables, {len(done.left_out)} left out, {done.written}"
         f" statements, {refused} not CQL, {all_of_it:.0f} s"
     )
+    for late in done.late:
+        _say(f"  late: {late}")
     for limit, rows in done.limits.items():
         _say(f"  {rows} rows: {limit.value}")
 

@@ -15,6 +15,7 @@ from cassandra.protocol import ConfigurationException, ServerError, SyntaxExcept
 from cassandra.query import SimpleStatement
 
 from hintferry.core.cql_text import quoted
+from hintferry.core.limits import SECOND_LOOK_AFTER_S
 from hintferry.core.schema import TableId
 from infra.statements import handler
 from sandbox.chain import Chain
@@ -32,7 +33,7 @@ from tests.fuzz.user import Operator
 _REFUSED = (InvalidRequest, SyntaxException, ConfigurationException, ServerError)
 _ROUNDS_OF_ADVICE = 4
 _EQUAL_S, _MADE_S = 60.0, 10.0
-_LATE_S = 3.0
+_SOON_S, _LATE_S = 15.0, 3.0
 """A value may expire on the target so much later than on the source."""
 
 _BETWEEN_LOOKS_S = 0.3
@@ -57,14 +58,29 @@ class Round:
     """what Cassandra itself did not take, by its words"""
     limits: Counter[Limit] = field(default_factory=Counter)
     """of the rows that differed by one"""
+    late: list[str] = field(default_factory=list)
+    """what was equal only after a while, and the last that differed"""
     seconds: dict[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """What a round left behind, and when (monotonic)."""
+
+    ended: float
+    keyspaces: list[str]
+    tables: tuple[OneTable, ...]
+
+
 class Bench:
-    """A sandbox on which rounds run one after the other."""
+    """A sandbox on which rounds run one after the other.
+
+    What was made stays for as long as second looks may come; `settle` looks at it once more.
+    """
 
     def __init__(self, stack: Stack, folder: Path) -> None:
         self._stack, self._folder = stack, folder
+        self._past: list[_Past] = []
 
     def run(self, case: Case, name: str, *, verified: int) -> Round:
         """Run a case; `verified`: so many of its tables are verified by the command too."""
@@ -72,13 +88,33 @@ class Bench:
         try:
             with cassandra_session(self._stack.source) as source:
                 self._run(case, done, operator, source, verified)
-        except Exception as error:
-            if isinstance(error, SandboxError):
-                raise
+        except SandboxError:
+            raise
+        except Exception as error:  # noqa: BLE001 - it is what is looked for
             done.faults.append(Fault(FaultKind.DEFECT, None, f"{type(error).__name__}: {error}"))
-        finally:
-            self._forget(case)
         return done
+
+    def settle(self, older_than_s: float) -> list[Fault]:
+        """Compare what was made so long ago once more, and drop it: nothing may undo it later."""
+        old = [one for one in self._past if time.monotonic() - one.ended > older_than_s]
+        self._past = [one for one in self._past if one not in old]
+        faults: list[Fault] = []
+        far = self._stack.target
+        with cassandra_session(self._stack.source) as source, keyspaces_session(far) as target:
+            for table in (table for one in old for table in one.tables):
+                if found := self._differences(table, source, Round(), with_limits=False):
+                    faults.append(_differs(table.id, found, "all this time after the round"))
+            for keyspace in (keyspace for one in old for keyspace in one.keyspaces):
+                for side in (source, target):
+                    side.execute(f"DROP KEYSPACE IF EXISTS {quoted(keyspace)}")
+        return faults
+
+    def finish(self) -> list[Fault]:
+        """Let the last second looks come, then settle all."""
+        folder = self._folder / "last"
+        with Chain(self._stack, [], folder) as chain:
+            chain.replay.drain(SECOND_LOOK_AFTER_S + _EQUAL_S)
+        return [*self._parked(folder), *self.settle(0.0)]
 
     def _run(self, case: Case, done: Round, operator: Operator, source: Any, verified: int) -> None:
         lap = _laps(done.seconds)
@@ -93,12 +129,9 @@ class Bench:
         lap("captured")
         if not fit.tables:
             return
-        said: list[str] = []
-        ids = [table.id for table in fit.tables]
-        chain = Chain(
-            self._stack, map(str, ids), operator.folder / "functions", on_line=said.append
-        )
-        (operator.folder / "functions" / "migration.toml").write_text(operator.config.read_text())
+        folder = operator.folder / "functions"
+        chain = Chain(self._stack, [str(table.id) for table in fit.tables], folder)
+        (folder / "migration.toml").write_text(operator.config.read_text())
         with chain:
             lap("started")
             self._write(fit, source, done)
@@ -111,7 +144,8 @@ class Bench:
             lap("verified")
             self._repair(limited, operator, source, chain, done)
             lap("repaired")
-        done.faults += _parked(ids, said)
+        self._past.append(_Past(time.monotonic(), case.keyspaces, fit.tables))
+        done.faults += self._parked(folder)
 
     def _made(self, source: Any, case: Case, done: Round) -> Case:
         """Make it on the source; without what Cassandra refuses."""
@@ -196,11 +230,11 @@ class Bench:
             time.sleep(SHORT_TTL_S + _LATE_S)
         limited = []
         for table in case.tables:
-            found = self._differences(table, source, with_limits=True)
+            found = self._differences(table, source, done, with_limits=True)
             limits = [limit_of(table, one) for one in found]
             done.limits.update(filter(None, limits))
             if None in limits:
-                done.faults.append(_differs(table.id, found, chain))
+                done.faults.append(_differs(table.id, found, chain.last_error))
             elif found:
                 limited.append(table)
         return limited
@@ -211,29 +245,35 @@ class Bench:
         """What carries a limit, by the words of limits.md, must do so."""
         operator.repair([table.id for table in limited])
         for table in limited:
-            if found := self._differences(table, source, with_limits=False):
-                done.faults.append(_differs(table.id, found, chain))
+            if found := self._differences(table, source, done, with_limits=False):
+                done.faults.append(_differs(table.id, found, chain.last_error))
 
     def _differences(
-        self, table: OneTable, source: Any, *, with_limits: bool
+        self, table: OneTable, source: Any, done: Round, *, with_limits: bool
     ) -> Sequence[Difference]:
         """What differs still after a while; where limits are allowed, what they do not explain."""
-        end = time.monotonic() + _EQUAL_S
+        began, before = time.monotonic(), ""
         with cassandra_session(self._stack.behind) as behind:
             while True:
                 found = compare_table(source, behind, str(table.id)).differences
                 explained = with_limits and all(limit_of(table, one) for one in found)
-                if not found or explained or time.monotonic() > end:
+                lasted = time.monotonic() - began
+                if not found or explained or lasted > _EQUAL_S:
+                    if lasted > _SOON_S:
+                        done.late.append(f"{table.id} after {lasted:.0f} s: {before}")
                     return found
+                before = str(found[0])
                 time.sleep(_BETWEEN_LOOKS_S)
 
-    def _forget(self, case: Case) -> None:
-        with cassandra_session(self._stack.source) as source:
-            for keyspace in case.keyspaces:
-                source.execute(f"DROP KEYSPACE IF EXISTS {quoted(keyspace)}")
-        with keyspaces_session(self._stack.target) as far:
-            for keyspace in case.keyspaces:
-                far.execute(f"DROP KEYSPACE IF EXISTS {quoted(keyspace)}")
+    def _parked(self, folder: Path) -> Iterator[Fault]:
+        """Yield what the functions of a chain parked, or failed with, of whatever round."""
+        tables = [table.id for one in self._past for table in one.tables]
+        for line in (line for log in folder.glob("*.log") for line in log.open()):
+            if "Traceback" in line:
+                yield Fault(FaultKind.DEFECT, None, line[:1000])
+            if '"message":"parked"' in line:
+                where = next((one for one in tables if str(one) in line), None)
+                yield Fault(FaultKind.PARKED, where, line[:1000])
 
 
 def _taken(source: Any, text: str, done: Round) -> bool:
@@ -246,18 +286,9 @@ def _taken(source: Any, text: str, done: Round) -> bool:
     return True
 
 
-def _differs(table: TableId, found: Sequence[Difference], chain: Chain) -> Fault:
-    said = f"{len(found)} rows: {'; '.join(map(str, found[:3]))}; {chain.last_error}"
+def _differs(table: TableId, found: Sequence[Difference], when: str | None) -> Fault:
+    said = f"{len(found)} rows: {'; '.join(map(str, found[:3]))}; {when}"
     return Fault(FaultKind.DIFFERS, table, said)
-
-
-def _parked(tables: Sequence[TableId], said: Sequence[str]) -> Iterator[Fault]:
-    for line in said:
-        if "Traceback" in line:
-            yield Fault(FaultKind.DEFECT, None, line[:1000])
-        if '"parked"' in line and "HintsParked" not in line:
-            where = next((one for one in tables if f'"{one}"' in line), None)
-            yield Fault(FaultKind.PARKED, where, line[:1000])
 
 
 def _laps(seconds: dict[str, float]) -> Any:
