@@ -75,7 +75,7 @@ class Drawer:
             table,
             options=tuple(self._options()),
             beside=tuple(self._beside(table)),
-            default_ttl=(SHORT_TTL_S if expires else _LONG_TTL_S) * self._chance(0.15),
+            default_ttl=_LONG_TTL_S * self._chance(0.15),
             expires=expires,
             is_captured=self._chance(0.8),
         )

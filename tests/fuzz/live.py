@@ -231,7 +231,7 @@ class Bench:
         limited = []
         for table in case.tables:
             found = self._differences(table, source, done, with_limits=True)
-            limits = [limit_of(table, one) for one in found]
+            limits = [self._limit(table, one) for one in found]
             done.limits.update(filter(None, limits))
             if None in limits:
                 done.faults.append(_differs(table.id, found, chain.last_error))
@@ -256,7 +256,7 @@ class Bench:
         with cassandra_session(self._stack.behind) as behind:
             while True:
                 found = compare_table(source, behind, str(table.id)).differences
-                explained = with_limits and all(limit_of(table, one) for one in found)
+                explained = with_limits and all(self._limit(table, one) for one in found)
                 lasted = time.monotonic() - began
                 if not found or explained or lasted > _EQUAL_S:
                     if lasted > _SOON_S:
@@ -264,6 +264,9 @@ class Bench:
                     return found
                 before = str(found[0])
                 time.sleep(_BETWEEN_LOOKS_S)
+
+    def _limit(self, table: OneTable, difference: Difference) -> Limit | None:
+        return limit_of(table, difference, exact=self._stack.release.version != "4.1")
 
     def _parked(self, folder: Path) -> Iterator[Fault]:
         """Yield what the functions of a chain parked, or failed with, of whatever round."""
