@@ -33,7 +33,7 @@ from hintferry.core.errors import (
     UnknownTable,
     Unreachable,
 )
-from hintferry.core.gate import Condition, State
+from hintferry.core.gate.condition import Condition, State
 from hintferry.core.passes import Pass
 from hintferry.core.schema import TableId
 from hintferry.core.verdict import Tally

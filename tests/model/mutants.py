@@ -11,14 +11,16 @@ from hintferry import counting, cutover, pipeline, reconcile
 from hintferry.adapters.node_schema import Told
 from hintferry.adapters.source_catalog import SourceCatalog
 from hintferry.backfill import Backfill
-from hintferry.core import acknowledged, capture, coalesce, followup, gate, ledger, plan, verdict
+from hintferry.core import acknowledged, capture, coalesce, followup, ledger, plan, verdict
 from hintferry.core.acknowledged import MARGIN_US, Acknowledged
 from hintferry.core.capture import Proof, Witness
 from hintferry.core.coalesce import RowWork, SliceWork, Work, _Partition
 from hintferry.core.errors import HintferryError, Overwhelmed, ParkReason, SideFault
 from hintferry.core.facts import Facts
 from hintferry.core.followup import Later
-from hintferry.core.gate import Condition, State
+from hintferry.core.gate import capture as gate_capture
+from hintferry.core.gate import fence, passes, queues
+from hintferry.core.gate.condition import Condition, State
 from hintferry.core.hint import WHOLE_PARTITION, Errand, Hint, Scope, Slice
 from hintferry.core.ledger import Ledger, Outcome, Settled
 from hintferry.core.plan import plan_rows
@@ -374,15 +376,15 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("replica's failure is a key's own", patches=((source, "read_failure", _overwhelmed),)),
     Mutant("time of the answer", source=StampedOnArrival),
     Mutant("fences read once", "fences", patches=((fences, "FENCE_HOLDS_S", inf),)),
-    Mutant("cut-over waits too little", "fences", patches=((gate, "CUT_OVER_WAIT_S", 10.0),)),
+    Mutant("cut-over waits too little", "fences", patches=((fence, "CUT_OVER_WAIT_S", 10.0),)),
     Mutant("undo returns at once", "fences", patches=((cutover, "UNDO_WAIT_S", -5.0),)),
-    Mutant("pass counts after an ALTER", "gate", patches=((gate, "void", _whatever_the_shape),)),
-    Mutant("pass counts after a DROP", "gate", patches=((gate, "void", _whatever_the_id),)),
-    Mutant("pass counts after a gap", "gate", patches=((gate, "void", _whatever_was_heard),)),
-    Mutant("capture is not proved", "gate", patches=((gate, "gaps", lambda _seen: []),)),
-    Mutant("lag is not looked at", "gate", patches=((gate, "_lag", _holds),)),
-    Mutant("nodes are not waited for", "gate", patches=((gate, "_nodes", _holds),)),
-    Mutant("writers below a quorum", "gate", patches=((gate, "_pass_after_stop", _holds),)),
+    Mutant("pass counts after an ALTER", "gate", patches=((passes, "void", _whatever_the_shape),)),
+    Mutant("pass counts after a DROP", "gate", patches=((passes, "void", _whatever_the_id),)),
+    Mutant("pass counts after a gap", "gate", patches=((passes, "void", _whatever_was_heard),)),
+    Mutant("capture is not proved", "gate", patches=((gate_capture, "gaps", lambda _seen: []),)),
+    Mutant("lag is not looked at", "gate", patches=((queues, "lag", _holds),)),
+    Mutant("nodes are not waited for", "gate", patches=((gate_capture, "hinted", _holds),)),
+    Mutant("writers below a quorum", "gate", patches=((passes, "after_stop", _holds),)),
     Mutant("hints' altered_us ignored", "schema", patches=((SourceCatalog, "table", _any_table),)),
     Mutant("schema of any node", "schema", patches=((SourceCatalog, "_learned", _as_told),)),
     Mutant("some nodes agree", "schema", patches=((SourceCatalog, "_told_by_all", _by_some),)),

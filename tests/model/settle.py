@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from hintferry.core.cql_type import TypeKind, parse
-from hintferry.core.gate import is_open
+from hintferry.core.gate.condition import is_open
 from hintferry.core.hint import Hint, Scope
 from hintferry.core.limits import LEASE_S
 from hintferry.core.rows import Row

@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 
 from hintferry import cutover
 from hintferry.adapters import figures
-from hintferry.core import gate
+from hintferry.core.gate import fence, passes, queues, writers
 from hintferry_cli.app import app
 from sandbox.command_line import COMMAND_S
 from sandbox.reports import Reports
@@ -34,10 +34,10 @@ KEYS = PARTITIONS * ROWS + PARTITIONS
 # What takes minutes for the sake of clocks and of CloudWatch takes seconds here. The waiting out of
 # a fence with a worker that stands still is tests/failure/test_fence.py.
 QUICK = [
-    (gate, "QUIET_S", 3.0),
-    (gate, "LATE_WRITES_S", 1.0),
-    (gate, "LOG_SYNC_S", 1.0),
-    (gate, "CUT_OVER_WAIT_S", 7.0),
+    (queues, "QUIET_S", 3.0),
+    (passes, "LATE_WRITES_S", 1.0),
+    (writers, "LOG_SYNC_S", 1.0),
+    (fence, "CUT_OVER_WAIT_S", 7.0),
     (cutover, "REQUEST_TIMEOUT_S", 0.0),
     (cutover, "MARKER_EVERY_S", 2.0),
     (cutover, "LOOK_EVERY_S", 0.5),
@@ -122,7 +122,7 @@ def test_a_truncated_table_is_known_to_have_escaped_the_hints(
     for command in ("backfill", "verify --consistency all"):
         answer = typed(f"hintferry {command} shop.emptied")
         assert answer.exit_code == 0, answer.output
-        time.sleep(gate.LATE_WRITES_S)
+        time.sleep(passes.LATE_WRITES_S)
     escaped = standing(typed, "shop.emptied")["nothing escaped the hints"]
     assert escaped["state"] == "asks"
     bench.source.execute("TRUNCATE shop.emptied")
@@ -141,7 +141,7 @@ def test_the_manual_leads_from_the_first_backfill_to_the_fence(
     refused = typed(cut_over)
     assert (refused.exit_code, "Nothing was done." in refused.stdout) == (1, True), refused.output
     assert typed(backfill).exit_code == 0
-    time.sleep(gate.LATE_WRITES_S)
+    time.sleep(passes.LATE_WRITES_S)
     assert typed(f"{verify} --report reports").exit_code == 0
     report = json.loads((bench.folder / "reports" / "verify-shop.orders.json").read_text())
     assert (report["clean"], report["keys"], report["sums"]["equal"]) == (True, KEYS, KEYS)

@@ -13,7 +13,8 @@ from hintferry.adapters.session import CqlSession
 from hintferry.core.capture import proof
 from hintferry.core.errors import ConfigurationError, Side
 from hintferry.core.facts import Answers, Fence, Lag, NodeReport
-from hintferry.core.gate import QUIET_S, State, is_open
+from hintferry.core.gate.condition import State, is_open
+from hintferry.core.gate.queues import QUIET_S
 from hintferry.core.limits import CUT_OVER_WAIT_S, FENCE_HOLDS_S
 from hintferry.core.passes import Pass, Verb
 from hintferry.cutover import LONGEST_WATCH_S, Gatekeeper

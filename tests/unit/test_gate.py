@@ -9,21 +9,12 @@ import pytest
 
 from hintferry.core.capture import Witness, proof
 from hintferry.core.facts import Answers, Facts, Lag, NodeReport
-from hintferry.core.gate import (
-    AFTER_STOP_S,
-    LATE_WRITES_S,
-    LOG_SYNC_S,
-    PASS_HOLDS_S,
-    QUIET_S,
-    Condition,
-    State,
-    comes_by_itself,
-    expected_downtime_s,
-    gate,
-    is_open,
-    losses_since,
-)
-from hintferry.core.passes import Pass, Verb
+from hintferry.core.gate import expected_downtime_s, gate
+from hintferry.core.gate.condition import Condition, State, comes_by_itself, is_open
+from hintferry.core.gate.passes import LATE_WRITES_S, losses_since
+from hintferry.core.gate.queues import QUIET_S
+from hintferry.core.gate.writers import AFTER_STOP_S, LOG_SYNC_S
+from hintferry.core.passes import PASS_HOLDS_S, Pass, Verb
 from hintferry.core.schema import TableId
 from hintferry.testing.captures import ADDRESSES, ScriptedCaptures, host_of
 

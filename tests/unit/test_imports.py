@@ -12,7 +12,7 @@ import hintferry
 
 PACKAGE = Path(hintferry.__file__).parent
 
-PURE = [*(PACKAGE / "core").glob("*.py"), *PACKAGE.glob("*.py")]
+PURE = [*(PACKAGE / "core").rglob("*.py"), *PACKAGE.glob("*.py")]
 PURE = sorted(path for path in PURE if path.name != "__init__.py")
 FORBIDDEN = {"cassandra", "boto3", "botocore", "aws_lambda_powertools", "os", "time"}
 
@@ -46,7 +46,7 @@ def test_a_pure_module_knows_no_adapter(path: Path) -> None:
     assert [name for name in imports(path) if name.startswith(outer)] == []
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE / "core").glob("*.py")), ids=named)
+@pytest.mark.parametrize("path", sorted((PACKAGE / "core").rglob("*.py")), ids=named)
 def test_the_core_imports_only_itself_and_the_standard_library(path: Path) -> None:
     ours = [name for name in imports(path) if name.startswith("hintferry")]
     assert [name for name in ours if not name.startswith("hintferry.core")] == []

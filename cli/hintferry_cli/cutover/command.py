@@ -11,7 +11,7 @@ from rich.console import Console
 
 from hintferry.adapters.settings import migration_from
 from hintferry.core.errors import ConfigurationError, SideFault
-from hintferry.core.gate import downtime
+from hintferry.core.gate.fence import downtime
 from hintferry.core.limits import CUT_OVER_WAIT_S
 from hintferry.cutover import Gatekeeper
 from hintferry_cli.cutover.undo import undone

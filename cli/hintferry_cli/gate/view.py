@@ -12,18 +12,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from hintferry.core.facts import Facts, Fence
-from hintferry.core.gate import (
-    PASSES_OF_S,
-    Condition,
-    State,
-    clock,
-    comes_by_itself,
-    cut_over_at,
-    expected_downtime_s,
-    fence_left_s,
-    is_open,
-)
-from hintferry.core.passes import Pass
+from hintferry.core.gate import expected_downtime_s
+from hintferry.core.gate.condition import Condition, State, clock, comes_by_itself, is_open
+from hintferry.core.gate.fence import cut_over_at, fence_left_s
+from hintferry.core.passes import PASSES_OF_S, Pass
 from hintferry.core.schema import TableId
 from hintferry.cutover import Gatekeeper
 from hintferry_cli.spans import span

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from hintferry.core.facts import NodeReport
-from hintferry.core.gate import REPORT_HOLDS_S
+from hintferry.core.gate.capture import REPORT_HOLDS_S
 from hintferry.core.source import SourceFacts
 from hintferry_cli.preflight.finding import Finding, Level
 

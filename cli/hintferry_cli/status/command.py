@@ -15,7 +15,7 @@ from rich.text import Text
 
 from hintferry.adapters.settings import Migration, migration_from
 from hintferry.core.errors import ConfigurationError, SideFault
-from hintferry.core.gate import Condition, State
+from hintferry.core.gate.condition import Condition, State
 from hintferry.core.offset import Offsets
 from hintferry.core.schema import TableId
 from hintferry.cutover import LOOK_EVERY_S, Gatekeeper

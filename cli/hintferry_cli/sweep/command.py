@@ -13,8 +13,7 @@ from rich.console import Console
 from hintferry.adapters.settings import Queues, migration_from
 from hintferry.core.capture import Proof, gaps, proof, void
 from hintferry.core.errors import ConfigurationError, HintferryError
-from hintferry.core.gate import PASSES_OF_S
-from hintferry.core.passes import Pass, Verb, refusal, unfenced
+from hintferry.core.passes import PASSES_OF_S, Pass, Verb, refusal, unfenced
 from hintferry.task import Task
 from hintferry.wiring import sweep
 from hintferry_cli.exits import Status, statuses

@@ -8,19 +8,13 @@ from dataclasses import dataclass, replace
 from hintferry.core.capture import Shape, Witness
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.facts import Answers, Facts, Fence
-from hintferry.core.gate import (
-    PASSES_OF_S,
-    Condition,
-    all_hinted,
-    around,
-    comes_by_itself,
-    fence_left_s,
-    gate,
-    is_open,
-    losses_since,
-)
+from hintferry.core.gate import around, gate
+from hintferry.core.gate.capture import all_hinted
+from hintferry.core.gate.condition import Condition, comes_by_itself, is_open
+from hintferry.core.gate.fence import fence_left_s
+from hintferry.core.gate.passes import losses_since
 from hintferry.core.limits import REQUEST_TIMEOUT_S, UNDO_WAIT_S
-from hintferry.core.passes import Pass
+from hintferry.core.passes import PASSES_OF_S, Pass
 from hintferry.core.schema import Table, TableId
 from hintferry.ports import (
     Captures,

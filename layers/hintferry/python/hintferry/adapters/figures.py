@@ -10,7 +10,8 @@ from typing import Any
 
 from hintferry.adapters.settings import Migration
 from hintferry.core.facts import Lag, NodeReport
-from hintferry.core.gate import PASS_HOLDS_S, REPORT_HOLDS_S
+from hintferry.core.gate.capture import REPORT_HOLDS_S
+from hintferry.core.passes import PASS_HOLDS_S
 from hintferry.core.schema import TableId
 from hintferry.held import Held
 from hintferry.ports import Clock

@@ -19,9 +19,8 @@ from hintferry.adapters.meter import ClockMeter
 from hintferry.adapters.pass_files import Batch, Current, PassFiles, part_of, written
 from hintferry.core.capture import Proof, Witness, proof
 from hintferry.core.errors import ConfigurationError
-from hintferry.core.gate import PASSES_OF_S
 from hintferry.core.ledger import ConservationError
-from hintferry.core.passes import Pass, Verb, refusal, unfenced
+from hintferry.core.passes import PASSES_OF_S, Pass, Verb, refusal, unfenced
 from hintferry.core.schema import TableId
 from hintferry.core.tokens import WHOLE_RING, TokenRange, gaps
 from hintferry.core.verdict import UNEQUAL, Filled, Tally

@@ -10,6 +10,12 @@ from hintferry.core.capture import Proof
 from hintferry.core.schema import TableId
 from hintferry.core.verdict import Filled, Tally
 
+PASS_HOLDS_S = 7 * 24 * 3600.0
+"""As far back as the reports of the nodes are looked through for losses."""
+
+PASSES_OF_S = 30 * 24 * 3600.0
+"""Verify passes that began earlier are not looked at."""
+
 
 class Verb(Enum):
     """The two kinds of pass."""
@@ -63,6 +69,12 @@ class Unfenced:
 
     since: float
     last: Pass | None
+
+
+def last_backfill(passes: Sequence[Pass]) -> Pass | None:
+    """Return the backfill that ended last, or None."""
+    fillings = [one for one in passes if one.verb is Verb.BACKFILL]
+    return max(fillings, key=lambda one: one.ended, default=None)
 
 
 def refusal(table: TableId, found: Unfenced) -> str:

@@ -1,0 +1,54 @@
+"""One condition of the gate, how it stands, and the words for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+
+
+class State(Enum):
+    """How a condition stands."""
+
+    HOLDS = "holds"
+    WAITS = "waits"
+    """Not yet: it comes about by itself."""
+
+    FAILS = "fails"
+    ASKS = "asks"
+    """Only a person knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition, how it stands and why; `mend`: what to type or to do about it."""
+
+    name: str
+    state: State
+    reason: str
+    mend: str = ""
+
+
+def is_open(conditions: Sequence[Condition]) -> bool:
+    """Whether the table can be cut over."""
+    return all(one.state is State.HOLDS for one in conditions)
+
+
+def comes_by_itself(conditions: Sequence[Condition]) -> bool:
+    """Whether waiting is all that is needed."""
+    return all(one.state in (State.HOLDS, State.WAITS) for one in conditions)
+
+
+def clock(at: float) -> str:
+    """A moment for people, in UTC."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def listed(names: Sequence[str]) -> str:
+    some = ", ".join(names[:3])
+    return some if len(names) <= 3 else f"{some} and {len(names) - 3} more"
