@@ -22,7 +22,7 @@ INSTEAD = {
     r"change logs?": "commit log, cdc_raw",
     r"superfluous": "extra",
     r"gather(?:s|ed|ing)?": "batch, linger",
-    r"(?:is|are) told": "who says it, in the active voice",
+    r"(?:is|are) told(?! apart)": "who says it, in the active voice",
     r"is seen to": "who sees it, in the active voice",
 }
 BANNED = re.compile(rf"\b(?:{'|'.join(INSTEAD)})\b", re.IGNORECASE)
