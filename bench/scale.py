@@ -14,7 +14,13 @@ from bench.results import kept
 from hintferry.adapters.deployment import KafkaSettings
 from hintferry.adapters.settings import PARTITIONS, migration_from
 from hintferry.core import cost, prices
-from hintferry.core.capacity import BACKFILL_SHARE, ON_DEMAND_WRITES
+from hintferry.core.capacity import BACKFILL_SHARE
+from hintferry.core.keyspaces_limits import (
+    CONNECTION_REQUESTS,
+    ON_DEMAND_WRITES,
+    PARTITION_UNITS,
+    TABLE_QUOTA,
+)
 from hintferry.core.prices import PRICES
 from hintferry.core.schema import Column, ColumnKind, Table, TableId
 from infra import figures
@@ -42,10 +48,7 @@ REPLICAS = 3
 """Of a topic's records on the brokers."""
 
 ACCOUNT_CONCURRENCY = 1_000
-TABLE_UNITS = 40_000
-PARTITION_UNITS = 1_000
-CONNECTION_REQUESTS = 3_000
-"""Quotas, as an account has them at first; the last two are fixed."""
+"""A quota, as an account has it at first."""
 
 _HOUR_S, _DAY_S = 3_600, 86_400
 Limit = tuple[float, str, str]
@@ -202,8 +205,8 @@ def _of_the_target(found: Measured) -> Iterator[Limit]:
         "`warm_write_units`",
     )
     yield (
-        TABLE_UNITS / units,
-        f"a quota of {TABLE_UNITS:,} write units a second for a table",
+        TABLE_QUOTA / units,
+        f"a quota of {TABLE_QUOTA:,} write units a second for a table",
         "ask AWS, then `target.table_quota`",
     )
 
@@ -324,7 +327,7 @@ def _of_a_backfill(found: Measured) -> Iterator[str]:
     yield ""
     yield "| the table takes, write units/s | of which a backfill | days | cores at work |"
     yield "|---|---|---|---|"
-    for taken in (ON_DEMAND_WRITES, TABLE_UNITS, 10 * TABLE_UNITS):
+    for taken in (ON_DEMAND_WRITES, TABLE_QUOTA, 10 * TABLE_QUOTA):
         used = BACKFILL_SHARE * taken
         cores = used / (units / rows) * found.backfill_us / 1e6
         yield f"| {taken:,} | {used:,.0f} | {units / used / _DAY_S:,.1f} | {cores:,.1f} |"

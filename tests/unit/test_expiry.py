@@ -17,12 +17,13 @@ from hintferry.adapters import hint_record, keyspaces
 from hintferry.adapters.cassandra import CassandraSource
 from hintferry.adapters.debezium import HintDecoder
 from hintferry.adapters.guardrails import Guardrails
-from hintferry.adapters.keyspaces import STATEMENTS_PER_BATCH, KeyspacesTarget, _Progress
+from hintferry.adapters.keyspaces import KeyspacesTarget, _Progress
 from hintferry.adapters.pace import Pace
 from hintferry.core.acknowledged import Acknowledged
 from hintferry.core.coalesce import RowWork, SliceWork
 from hintferry.core.errors import HintferryError, LateAnswer, Side, StaleRead, Unavailable
 from hintferry.core.hint import WHOLE_PARTITION, Hint, Record
+from hintferry.core.keyspaces_limits import STATEMENTS_PER_BATCH
 from hintferry.core.ledger import Outcome
 from hintferry.core.rows import Expiries, Put, Row, Snapshot
 from hintferry.core.schema import Key

@@ -7,12 +7,10 @@ from dataclasses import dataclass, fields
 
 from hintferry.adapters.settings import TableSettings
 from hintferry.core import cost
+from hintferry.core.keyspaces_limits import ROW_METADATA
 from hintferry.core.prices import Prices
 from hintferry.core.schema import TableId
 from hintferry.sample import Part, Sample
-
-ROW_METADATA = 100
-"""Bytes that are stored with each row, and are not counted when it is written."""
 
 GIB = 1024**3
 MILLION = 1_000_000

@@ -7,12 +7,18 @@ from collections.abc import Iterator
 from hintferry.adapters.keycodec import readable
 from hintferry.adapters.settings import TableSettings
 from hintferry.core.hint import Hint, Scope
+from hintferry.core.keyspaces_limits import (
+    CLUSTERING_KEY_BYTES,
+    PARTITION_KEY_BYTES,
+    ROW_BYTES,
+    ROW_METADATA,
+    STATIC_BYTES,
+    VARINT_DIGITS,
+)
 from hintferry.core.schema import Table
 from hintferry.sample import Largest, Sample
 from hintferry_cli.preflight.finding import Finding, Level
 
-ROW_METADATA = 100
-MIB = 1024 * 1024
 NEAR = 0.8
 """Of a limit: what is that large in a sample is larger elsewhere."""
 
@@ -22,16 +28,16 @@ LONGEST_KEY = 200
 def size_findings(settings: TableSettings, table: Table, found: Sample) -> Iterator[Finding]:
     """Those of one table."""
     for name, largest, besides, limit in (
-        ("row", found.rows.largest, ROW_METADATA, MIB),
-        ("static columns of a partition", found.statics.largest, 0, MIB),
-        ("partition key", found.partition_key, 0, 2048),
-        ("clustering key", found.clustering_key, 0, 850),
+        ("row", found.rows.largest, ROW_METADATA, ROW_BYTES),
+        ("static columns of a partition", found.statics.largest, 0, STATIC_BYTES),
+        ("partition key", found.partition_key, 0, PARTITION_KEY_BYTES),
+        ("clustering key", found.clustering_key, 0, CLUSTERING_KEY_BYTES),
     ):
         if largest.size and largest.size + besides > NEAR * limit:
             size = largest.size + besides
             yield _near(table, largest, f"{name} of {size:,} of {limit:,} bytes", size > limit)
-    if found.digits.size > 38:
-        what = f"varint of {found.digits.size} digits, and Keyspaces holds 38"
+    if found.digits.size > VARINT_DIGITS:
+        what = f"varint of {found.digits.size} digits, and Keyspaces holds {VARINT_DIGITS}"
         yield _near(table, found.digits, what, True)
     if not settings.ttl and found.expiring:
         yield Finding(

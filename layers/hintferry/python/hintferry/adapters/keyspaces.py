@@ -20,14 +20,12 @@ from hintferry.adapters.session import DRIVER_ERRORS, CqlSession
 from hintferry.adapters.window import in_flight
 from hintferry.core.errors import HintferryError, LateAnswer, LeaseLost, StaleRead
 from hintferry.core.hint import Slice
+from hintferry.core.keyspaces_limits import STATEMENTS_PER_BATCH
 from hintferry.core.limits import COUNTED_WITHIN_S, STALE_AFTER_S
 from hintferry.core.rows import Add, Extend, Put, Remove, Row, Statement
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.core.slices import pieces
 from hintferry.ports import Write
-
-STATEMENTS_PER_BATCH = 30
-"""As many as Keyspaces takes in an unlogged batch."""
 
 BYTES_PER_BATCH = 40 * 1024
 """Below the size at which an Apache Cassandra would refuse a batch by default."""

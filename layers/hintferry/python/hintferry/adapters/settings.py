@@ -13,11 +13,10 @@ from hintferry.adapters.source_settings import SourceSettings, source_of
 from hintferry.adapters.topics import LONGEST_PREFIX, NAME, PREFIX, stock_topic_of, topic_of
 from hintferry.core.capacity import ON_DEMAND, Capacity, Mode
 from hintferry.core.errors import ConfigurationError
+from hintferry.core.keyspaces_limits import ACCOUNT_QUOTA, TABLE_QUOTA
 from hintferry.core.schema import TableId
 
 CONFIG_VARIABLE = "HINTFERRY_CONFIG"
-TABLE_QUOTA, ACCOUNT_QUOTA = 40_000, 80_000
-"""What AWS allows where nobody has asked for more."""
 
 LONGEST_TTL_S = 630_720_000
 """As long as Cassandra and Keyspaces take: twenty years."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-ON_DEMAND_WRITES, ON_DEMAND_READS = 4_000, 12_000
-"""Units a second that a new table on demand takes at once."""
+from hintferry.core.keyspaces_limits import ON_DEMAND_READS, ON_DEMAND_WRITES
 
 BACKFILL_SHARE = 0.8
 """Of what a table takes; the rest is left to live hints."""

@@ -9,13 +9,8 @@ from enum import Enum
 
 from hintferry.core.cql_text import identifier
 from hintferry.core.cql_type import DURATION, EMPTY, NATIVES, CqlType, TypeKind, parse
+from hintferry.core.keyspaces_limits import COLUMNS, COLUMNS_WITH_TTL, FROZEN_LEVELS
 from hintferry.core.schema import ColumnKind, Table, TableId, UserType, used_types
-
-MOST_COLUMNS, MOST_COLUMNS_WITH_TTL = 225, 166
-"""Regular columns that a statement of Keyspaces may write."""
-
-DEEPEST_FROZEN = 8
-"""Levels of frozen collections within each other."""
 
 _NAME = re.compile(r"\w{1,48}", re.ASCII)
 _LEAVE_OUT = "leave the table out of migration.toml"
@@ -126,7 +121,7 @@ def table_misfits(schema: Schema, table: Table, with_ttl: bool) -> Iterator[Misf
         what = f"has default_time_to_live = {schema.default_ttls[table.id]}, and ttl = false"
         yield Misfit(str(table.id), what, "take ttl = false out of migration.toml", True)
     if table.is_counter:
-        yield from _counter_misfits(table, MOST_COLUMNS_WITH_TTL if with_ttl else MOST_COLUMNS)
+        yield from _counter_misfits(table, COLUMNS_WITH_TTL if with_ttl else COLUMNS)
 
 
 def keyspace_misfits(schema: Schema, keyspaces: set[str]) -> Iterator[Misfit]:
@@ -194,8 +189,8 @@ def _type_misfits(where: str, cql_type: str, choices: str) -> Iterator[Misfit]:
     found = parse(cql_type)
     for why in dict.fromkeys(filter(None, map(_unsupported, found.parts()))):
         yield Misfit(where, f"is a {cql_type}: {why}", choices, True)
-    if found.frozen_depth > DEEPEST_FROZEN:
-        what = f"is a {cql_type}: Keyspaces nests frozen types {DEEPEST_FROZEN} deep"
+    if found.frozen_depth > FROZEN_LEVELS:
+        what = f"is a {cql_type}: Keyspaces nests frozen types {FROZEN_LEVELS} deep"
         yield Misfit(where, what, choices, True)
 
 

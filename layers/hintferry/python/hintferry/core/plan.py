@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from hintferry.core.cql_type import TypeKind, parse
 from hintferry.core.elements import by_expiry, fields_of, longest
+from hintferry.core.keyspaces_limits import COLUMNS_WITH_TTL
 from hintferry.core.rows import (
     Expiry,
     Extend,
@@ -26,8 +27,8 @@ from hintferry.core.rows import (
 )
 from hintferry.core.schema import Column, Key, Table
 
-COLUMNS_PER_STATEMENT = 166
-"""Keyspaces takes 225 columns in a statement, 166 where the table has TTL; one rule serves both."""
+COLUMNS_PER_STATEMENT = COLUMNS_WITH_TTL
+"""One rule serves tables with TTL and without."""
 
 
 def plan_rows(rows: Iterable[Key], seen: Snapshot, now_s: int) -> list[Statement]:
