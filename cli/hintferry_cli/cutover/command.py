@@ -145,7 +145,7 @@ def _tell(look: Look, out: Console, *, json: bool) -> None:
     view.show(view.as_tree(look), out)
     if look.standing is Standing.CUT_OVER:
         took = "" if downtime_s is None else f" Downtime until then: {span(downtime_s)}."
-        _say(out, f"Nothing of Hintferry's writes it any more.{took} Let the application write.")
+        _say(out, f"Hintferry no longer writes to this table.{took} Let the application write.")
     elif look.fence is None:
         _say(out, "Nothing was done.")
     else:
