@@ -48,7 +48,7 @@ def _hand_over(stack: Stack, say: Callable[[str], None]) -> Iterator[str]:
     """Restart a node that keeps what it has for others, as an operator does.
 
     Cassandra never looks again at a logged batch that was stored later than the node looked for
-    batches of that time; it does when it is started (see docs/semantics.md).
+    batches of that time; it does when it is started (see docs/explanation/semantics.md).
     """
     kept = kept_for_good(lambda: _held(stack.source_nodes, stack))
     for node, things in kept.items():
