@@ -28,6 +28,10 @@ pytestmark = [pytest.mark.stack, pytest.mark.soak]
 
 COLUMNS = "(a int, b int, s text static, v text, PRIMARY KEY (a, b))"
 TABLES = {"orders": COLUMNS, "emptied": COLUMNS}
+VISITS = "(a int, b int, PRIMARY KEY (a, b))"
+TTL_S, LONGEST_TTL_S = 25, 120
+"""Of the rows of `visits`, which are only a key, and what is stated of the table."""
+
 PARTITIONS, ROWS = 40, 5
 KEYS = PARTITIONS * ROWS + PARTITIONS
 
@@ -51,8 +55,9 @@ Typed = Callable[[str], Result]
 @pytest.fixture(scope="module")
 def bench(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
     folder = tmp_path_factory.mktemp("cutover")
+    stack.longest_ttls["shop.visits"] = LONGEST_TTL_S
     with (
-        workbench(stack, "shop", TABLES, folder) as running,
+        workbench(stack, "shop", TABLES | {"visits": VISITS}, folder) as running,
         Reports(stack, running.chain, folder / "guards"),
     ):
         for name in TABLES:
@@ -156,6 +161,26 @@ def test_the_manual_leads_from_the_first_backfill_to_the_fence(
     assert ("shop.orders",) in bench.behind.execute("SELECT name FROM hintferry.fences").all()
     again = typed(cut_over)
     assert (again.exit_code, "cut over since" in again.stdout) == (0, True), again.output
+
+
+def test_rows_that_are_only_a_key_expire_behind_the_fence(bench: Workbench, typed: Typed) -> None:
+    for number in range(ROWS):
+        bench.source.execute(
+            f"INSERT INTO shop.visits (a, b) VALUES (1, {number}) USING TTL {TTL_S}"
+        )
+    bench.wait_until_equal("shop.visits")
+    assert typed("hintferry backfill shop.visits").exit_code == 0
+    expire_at = time.monotonic() + LONGEST_TTL_S + 2
+    while list(bench.source.execute("SELECT * FROM shop.visits")):
+        time.sleep(0.5)
+    answer = bench.run("verify", "shop.visits", "--consistency", "all")
+    assert (answer["exit"], answer["expiring"], answer["extra"]) == (0, ROWS, 0)
+    cut_over = manual()[-1].replace("shop.orders", "shop.visits")
+    done = typed(cut_over)
+    assert done.exit_code == 0, done.output
+    while target(bench, "visits"):
+        assert time.monotonic() < expire_at, "rows of the source that expired stay on the target"
+        time.sleep(0.5)
 
 
 def test_behind_the_fence_nothing_changes_the_target(bench: Workbench, typed: Typed) -> None:
