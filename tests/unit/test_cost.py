@@ -159,3 +159,4 @@ def test_elements_that_expire_apart_are_statements_of_their_own() -> None:
         for expiry in (None, (9, 9, 9), (9, 9, None), (9, 8, 7))
     ]
     assert units == [1, 1, 2, 3]
+    assert [cost.further((expiry, 9)) for expiry in (None, (9, 9), (9, None, 7))] == [0, 0, 2]

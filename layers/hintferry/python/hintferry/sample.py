@@ -51,8 +51,9 @@ class Part:
         """One more; `timestamps`: bytes of its size that these take."""
         self.seen += 1
         self.size += size
-        self.write_units += cost.write_units(size)
-        self.bare_units += cost.write_units(size - timestamps)
+        further = cost.further(one.row.expiries)
+        self.write_units += cost.write_units(size) + further
+        self.bare_units += cost.write_units(size - timestamps) + further
         self.largest.see(size, one)
 
     def whole(self, seen: int) -> int:

@@ -75,7 +75,7 @@ class CqlInspection:
 
     def scan(self) -> TokenScan:
         """What reads rows; their read starts tell nothing, as nothing is written of them."""
-        return TokenScan(self._session, lambda: 0)
+        return TokenScan(self._session, lambda: 0, elements=True)
 
     def close(self) -> None:
         """End the connections."""

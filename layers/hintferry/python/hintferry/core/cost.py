@@ -72,12 +72,12 @@ def rows_units(table: Table, keys: Iterable[Scanned], ttl: bool) -> int:
         else:
             units += write_units(row_size(table, partition, clustering, values, ttl))
         if row.many:
-            units += _further(expiries)
+            units += further(expiries)
     return units
 
 
-def _further(expiries: Expiries) -> int:
-    """Statements beside the one of the row: elements that expire apart are written apart."""
+def further(expiries: Expiries) -> int:
+    """Units beside those of the row: elements that expire apart are written apart."""
     return len({at for one in expiries if isinstance(one, tuple) for at in set(one[1:]) - {one[0]}})
 
 
