@@ -24,7 +24,7 @@ from sandbox.sessions import create_keyspaces_tables
 from sandbox.stack import Stack
 from tests.chaos.schema import MOVING, MOVING_TABLE, UNCAPTURED, VIEW, VIEW_NAME
 
-_ANSWER_S, _VERSION_S, _AGREED_S = 10.0, 2.0, 120.0
+_ANSWER_S, _VERSION_S, _AGREED_S = 10.0, 2.0, 60.0
 _TRIES, _BETWEEN_TRIES_S, _BETWEEN_LOOKS_S = 20, 1.0, 0.3
 _FEWEST = 2
 _VERSION = "SELECT schema_version FROM system.local"
@@ -117,13 +117,18 @@ class Ddl:
         return own is not None and bool(others) and own not in others
 
     def is_learned(self, within_s: float) -> bool:
-        """Whether all nodes that answer come to have the same schema."""
-        try:
-            with self._lock:
-                self._agree(within_s)
-        except NotAgreed:
-            return False
+        """Whether all nodes that answer come to have the same schema. Holds nobody up."""
+        end = time.monotonic() + within_s
+        while not self._is_one():
+            if time.monotonic() > end:
+                return False
+            time.sleep(_BETWEEN_LOOKS_S)
         return True
+
+    def settle(self) -> None:
+        """Wait until every node knows of every column."""
+        with self._lock:
+            self._agree()
 
     def __enter__(self) -> Self:
         for host in self._stack.source.hosts:
@@ -167,15 +172,15 @@ class Ddl:
             return self._nodes[host]
         raise NoHostAvailable("no node of the source answers", {})
 
-    def _agree(self, within_s: float = _AGREED_S) -> None:
-        end = time.monotonic() + within_s
-        while len(set(self._versions().values())) != 1:
-            if time.monotonic() > end:
-                raise NotAgreed(f"the nodes' schemas differ for more than {within_s:.0f} s")
-            time.sleep(_BETWEEN_LOOKS_S)
+    def _agree(self) -> None:
+        if not self.is_learned(_AGREED_S):
+            raise NotAgreed(f"the nodes' schemas differ for more than {_AGREED_S:.0f} s")
         if self._left_out is None:
             self.back_at |= dict.fromkeys(self._coming, time.time())
             self._coming.clear()
+
+    def _is_one(self) -> bool:
+        return len(set(self._versions().values())) == 1
 
     def _versions(self) -> dict[str, UUID]:
         """Of the nodes that answer, but for the one that is left out."""

@@ -49,7 +49,6 @@ RATE = 85.0
 _WORKERS = 3
 _LONGER = 3.0
 _SAY_S = 60.0
-_LEARNS_S = 60.0
 _LOOK_AGAIN_S = 5.0
 """A value may expire on the target this much later than on the source, and a look takes time."""
 
@@ -138,8 +137,7 @@ def run(options: Options, stack: Stack, folder: Path, say: Callable[[str], None]
         past = _load(options, scene, folder, say)
         watch.lap("load")
         agree(stack.source, stack.source_nodes)
-        if not scene.ddl.is_learned(_LEARNS_S):
-            past.obstacles.append("the nodes' schemas differ at the end")
+        scene.ddl.settle()
         past.obstacles.extend(settle_source(stack, tables(options.keyspace), say))
         watch.lap("source of one mind")
         past.obstacles.extend(settle_chain(stack, scene.chain, options.keyspace))
