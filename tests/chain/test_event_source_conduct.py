@@ -28,6 +28,7 @@ from sandbox.lambda_runtime import OnTimeout
 from sandbox.queue_source import client
 from sandbox.sessions import cassandra_session, create_keyspaces_tables
 from sandbox.stack import Stack
+from tests.machine import slowness
 
 pytestmark = pytest.mark.stack
 
@@ -147,7 +148,10 @@ def test_both_readings_of_a_partial_failure_end_equal_with_frozen_sandboxes(
 def test_a_zombie_that_goes_on_after_its_timeout_spoils_nothing(
     bench: Bench, tmp_path: Path
 ) -> None:
-    """Frozen in mid-batch until Lambda gives it up, thawed when its successor is done."""
+    """Frozen in mid-batch until Lambda gives it up, thawed when its successor is done.
+
+    On a slow machine a cold start alone would take its time: it would be the one that is frozen.
+    """
     control = bench.stack.keyspaces.control
     settings = EventSourceSettings(window_s=1.0, concurrency=1)
     ended: list[str] = []
@@ -159,7 +163,7 @@ def test_a_zombie_that_goes_on_after_its_timeout_spoils_nothing(
     bench.write(UNFED, 1)
     with Chain(
         bench.stack, [UNFED], tmp_path, settings=settings,
-        concurrency=1, timeout_s=8.0, on_timeout=OnTimeout.LEAVE, on_line=on_line,
+        concurrency=1, timeout_s=8.0 * slowness(), on_timeout=OnTimeout.LEAVE, on_line=on_line,
     ) as chain:  # fmt: skip
         [sandbox] = chain.function.sandboxes
         control.add_fault(

@@ -101,10 +101,10 @@ def test_it_keeps_to_the_figures_that_are_promised_for_two_cores(run: Run) -> No
 
 
 def test_three_nodes_end_equal_too() -> None:
-    """Where every mutation is hinted three times. On a slow machine with fewer of them: what the
-    source itself is too slow for would never be written."""
+    """Where every mutation is hinted three times. On a slow machine with fewer of them at a time:
+    what the source itself is too slow for would never be written."""
     slow = slowness()
-    done = demo("--no-ui", "--nodes", "3", "--seconds", "10", "--rate", str(RATE / slow))
+    done = demo("--no-ui", "--nodes", "3", "--seconds", str(10 * slow), "--rate", str(RATE / slow))
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads(REPORT.read_text())
     assert report["divergent"] == 0
