@@ -9,12 +9,15 @@ from collections import Counter
 from collections.abc import Sequence
 from uuid import UUID
 
+from cassandra import DriverException
+from cassandra.cluster import NoHostAvailable
+
 from sandbox.cassandra import Node
 from sandbox.endpoints import CqlEndpoint
 from sandbox.errors import SandboxError
 from sandbox.sessions import any_cassandra_session
 
-_LEARNS_S, _BETWEEN_LOOKS_S = 45.0, 0.5
+_LEARNS_S, _BETWEEN_LOOKS_S = 60.0, 0.5
 _RESTARTS = 3
 
 
@@ -40,13 +43,17 @@ def _late(source: CqlEndpoint, nodes: Sequence[Node]) -> list[Node]:
     while True:
         versions = {node: _version(source, node) for node in nodes}
         ((common, _),) = Counter(versions.values()).most_common(1)
-        late = [node for node, version in versions.items() if version != common]
+        late = [node for node, version in versions.items() if version is None or version != common]
         if not late or time.monotonic() > end:
             return late
         time.sleep(_BETWEEN_LOOKS_S)
 
 
-def _version(source: CqlEndpoint, node: Node) -> UUID:
-    with any_cassandra_session(node.host, source.port) as cql:
-        found: UUID = cql.execute("SELECT schema_version FROM system.local").one()[0]
+def _version(source: CqlEndpoint, node: Node) -> UUID | None:
+    """None where it does not answer."""
+    try:
+        with any_cassandra_session(node.host, source.port) as cql:
+            found: UUID = cql.execute("SELECT schema_version FROM system.local").one()[0]
+    except (DriverException, NoHostAvailable):
+        return None
     return found
