@@ -13,6 +13,7 @@ from hintferry.core.limits import REQUEST_TIMEOUT_S
 from keyspaces_local.faults import Answer, Fault, FaultAction, Operation
 from sandbox.stack import Stack
 from tests.failure.bench import POISON, WAIT_S, Bench, bench, keep
+from tests.machine import slowness
 
 pytestmark = pytest.mark.stack
 
@@ -110,13 +111,18 @@ def test_a_connection_that_is_cut_at_every_tenth_write_loses_none(sides: Bench) 
 
 
 def test_under_a_hard_throttle_nearly_all_of_it_is_used(sides: Bench) -> None:
-    """200 units a second, or a quarter of what this machine can do without a throttle."""
+    """200 units a second, or a quarter of what this machine can do without a throttle.
+
+    Where answers are slow for want of processors, we send less, too: `test_pace.py` holds the exact
+    figure, this one that a throttle is known as one.
+    """
     free, _ = served(sides, range(1_000, 3_000))
-    rate = min(200.0, free / 4)
+    rate, slow = min(200.0, free / 4), slowness()
     sides.stack.keyspaces.control.set_capacity(sides.table, write=rate)
-    accepted, throttled = served(sides, range(3_000, 3_000 + int(25 * rate)), settling_s=8.0)
+    accepted, throttled = served(sides, range(3_000, 3_000 + int(28 * rate)), settling_s=12.0)
+    slow = max(slow, slowness())
     keep(f"throttle of {rate:.0f}/s of {free:.0f}/s: {accepted:.0f}/s, {throttled:.1%} throttled")
-    assert accepted >= 0.9 * rate
+    assert accepted >= 0.9 * rate / slow
     assert throttled < 0.05
 
 

@@ -172,7 +172,7 @@ def test_a_node_that_crashes_after_a_flush_closes_its_segment_itself(
     """Nothing of the segment is replayed for its tables, and capture goes on all the same."""
     node = stack.source_nodes[0]
     with topic(stack, KEYSPACE, "t") as records:
-        cql.execute("INSERT INTO t (id) VALUES (1)")
+        insert(stack, 1)
         assert keys(records, 1) == {1}
         operate(node, tmp_path, "flush")
         node.kill()
