@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from hintferry.adapters.cassandra import READS_IN_FLIGHT
@@ -35,3 +36,13 @@ def test_as_many_requests_are_in_flight_as_the_pages_say() -> None:
     assert f"At most {READS_IN_FLIGHT} reads and {WRITES_IN_FLIGHT} writes" in decision
     tuning = (ROOT / "docs" / "how-to" / "tuning.md").read_text()
     assert f"{READS_IN_FLIGHT} reads and {WRITES_IN_FLIGHT} writes under way" in tuning
+
+
+def test_the_files_that_the_explanations_name_are_there() -> None:
+    package = ROOT / "layers" / "hintferry" / "python" / "hintferry"
+    homes = (package, package / "adapters", ROOT, ROOT / "tests" / "model")
+    for page in ("tour", "promises"):
+        text = (ROOT / "docs" / "explanation" / f"{page}.md").read_text()
+        named = re.findall(r"`([\w/]+\.py)`", text)
+        assert len(named) > 20
+        assert [one for one in named if not any((home / one).exists() for home in homes)] == []
