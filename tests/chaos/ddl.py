@@ -112,8 +112,12 @@ class Ddl:
             self._left_out = None
 
     def is_late(self, host: str) -> bool:
-        """Whether the node that was left out has another schema than the others."""
-        own, others = self._version(host), set(self._versions().values())
+        """Whether the node that was left out has another schema than the others, as soon as it
+        answers: it asks for what it missed some seconds later."""
+        end = time.monotonic() + _ANSWER_S
+        while (own := self._version(host)) is None and time.monotonic() < end:
+            time.sleep(_BETWEEN_LOOKS_S)
+        others = set(self._versions().values())
         return own is not None and bool(others) and own not in others
 
     def is_learned(self, within_s: float) -> bool:

@@ -16,6 +16,7 @@ from random import Random
 from hintferry.adapters.topics import table_of
 from keyspaces_local.faults import Answer, FaultAction, Operation
 from keyspaces_local.faults import Fault as Switch
+from sandbox.cassandra import Node
 from sandbox.chain import Chain
 from sandbox.errors import PartFailed
 from sandbox.lambda_runtime import LambdaSandbox
@@ -135,10 +136,13 @@ class Injector:
         return part.name
 
     def _miss_ddl(self, order: Order) -> str | None:
-        """Its writers go on with the new column, on the other nodes. Where the node has heard of it
-        all the same, nothing was missed. One that does not ask for what it missed is restarted, as
-        an operator does."""
+        """Where the node has heard of it all the same, nothing was missed: once more."""
         node = order.random.choice(self._stack.source_nodes)
+        return self._miss_ddl_on(node, order) or self._miss_ddl_on(node, order)
+
+    def _miss_ddl_on(self, node: Node, order: Order) -> str | None:
+        """Its writers go on with the new column, on the other nodes. One that does not ask for what
+        it missed is restarted, as an operator does."""
         with self._ddl.left_out(node.host):
             node.pause()
             try:
