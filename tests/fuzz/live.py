@@ -243,7 +243,7 @@ class Bench:
         self, limited: list[OneTable], operator: Operator, source: Any, chain: Chain, done: Round
     ) -> None:
         """What carries a limit, by the words of limits.md, must do so."""
-        operator.repair([table.id for table in limited])
+        done.faults += operator.repair([table.id for table in limited])
         for table in limited:
             if found := self._differences(table, source, done, with_limits=False):
                 done.faults.append(_differs(table.id, found, chain.last_error))

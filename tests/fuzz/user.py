@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from hintferry.core.schema import TableId
 from hintferry.core.source import OURS
 from hintferry_cli.app import app
+from hintferry_cli.exits import Status
 from sandbox.function import processor_environment
 from sandbox.launch import tied
 from sandbox.stack import Stack
@@ -117,10 +118,13 @@ class Operator:
                 if said:
                     yield Fault(FaultKind.VERIFY, table, said)
 
-    def repair(self, tables: Sequence[TableId]) -> None:
-        """Let the command repair these tables; what it says of them is not wanted."""
+    def repair(self, tables: Sequence[TableId]) -> Iterator[Fault]:
+        """Let the command repair these tables; yield where it does not come to its end."""
         with ThreadPoolExecutor(4) as pool:
-            list(pool.map(lambda table: self._swept(table, "--repair", "--yes"), tables))
+            swept = pool.map(lambda table: self._swept(table, "--repair", "--yes"), tables)
+            for table, done in zip(tables, swept, strict=True):
+                if done.returncode not in (Status.DONE, Status.NEGATIVE):
+                    yield Fault(FaultKind.VERIFY, table, (done.stdout + done.stderr)[:1000])
 
     def _verified(self, table: TableId) -> str:
         done = self._swept(table)

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from hintferry.adapters.keycodec import readable
+from hintferry.core.cql_type import NATIVES
 from hintferry.core.hint import Hint, Scope
 from hintferry.core.schema import Column, ColumnKind, Table, TableId
 
@@ -44,10 +45,25 @@ def shown(cql_type: str, value: bytes) -> str:
         ("address", b"\x00\x01", "0x0001"),
         ("uuid", b"\x00\x01", "0x0001"),
         ("text", b"\xff\xfe", "0xfffe"),
+        ("text", b"", "''"),
+        ("varint", b"", "0x"),
     ],
 )
 def test_each_value_is_a_literal_or_a_blob(cql_type: str, value: bytes, text: str) -> None:
     assert shown(cql_type, value) == f"a = 7 AND b = {text}"
+
+
+@pytest.mark.parametrize("cql_type", sorted(NATIVES))
+@pytest.mark.parametrize("length", range(18))
+@pytest.mark.parametrize("byte", [b"\x00", b"\x7f", b"\xff"])
+def test_no_value_ends_who_shows_it(cql_type: str, length: int, byte: bytes) -> None:
+    """An empty inet in a key ended the worker of a sweep."""
+    assert shown(cql_type, byte * length).startswith("a = 7 AND b = ")
+
+
+def test_a_name_stands_in_quotes_where_cql_wants_them() -> None:
+    key = (Column("Case", "int", ColumnKind.PARTITION_KEY, 0),)
+    assert readable(Table(ID, key), Hint(ID, (pack(">i", 7),), Scope.ROW, ())) == '"Case" = 7'
 
 
 def test_a_partition_is_named_by_its_partition_key_alone() -> None:

@@ -16,12 +16,14 @@ from cassandra.cqltypes import _cqltypes
 from cassandra.encoder import Encoder
 from cassandra.util import Date, Time
 
+from hintferry.core.cql_text import identifier
 from hintferry.core.cql_type import CqlType, TypeKind, parse
 from hintferry.core.errors import Undecodable
 from hintferry.core.hint import Hint
 from hintferry.core.schema import Column, Table
 
 _literals = Encoder()
+_TEXTS = frozenset({"ascii", "blob", "text"})
 
 
 def from_json(column: Column, value: Any) -> bytes:
@@ -36,17 +38,22 @@ def readable(table: Table, hint: Hint) -> str:
     """The key as CQL would have it: `a = 7 AND b = 'x'`."""
     columns = [*table.partition_key, *table.clustering]
     named = zip(columns, hint.partition + hint.clustering, strict=False)
-    return " AND ".join(f"{column.name} = {_text_of(column, value)}" for column, value in named)
+    return " AND ".join(
+        f"{identifier(column.name)} = {_text_of(column, value)}" for column, value in named
+    )
 
 
 def _text_of(column: Column, value: bytes) -> str:
-    """A CQL literal; of types with parameters, of user types and of bytes that are none, a blob."""
+    """A CQL literal; of types with parameters, of user types and of bytes that are none, a blob.
+
+    Most types have an empty value, which no literal has, and which the driver knows of few.
+    """
     known = _cqltypes.get(column.cql_type)
-    if known is None:
+    if known is None or not (value or column.cql_type in _TEXTS):
         return f"0x{value.hex()}"
     try:
         return _literal(known.deserialize(value, 4))
-    except (ArithmeticError, LookupError, StructError, TypeError, ValueError):
+    except (ArithmeticError, LookupError, OSError, StructError, TypeError, ValueError):
         return f"0x{value.hex()}"
 
 
