@@ -15,7 +15,6 @@ from hintferry.core.cql_type import TypeKind, parse
 from hintferry.core.elements import by_expiry, fields_of, longest
 from hintferry.core.keyspaces_limits import COLUMNS_WITH_TTL
 from hintferry.core.rows import (
-    Expiry,
     Extend,
     Place,
     Put,
@@ -91,18 +90,16 @@ class _Dealt:
     further: dict[int, list[tuple[Place, bytes]]] = field(default_factory=dict)
     nulls: list[int] = field(default_factory=list)
 
-    def enter(self, index: int, value: bytes, expiry: Expiry, now_s: int, table: Table) -> None:
-        """Take in a column that is not null."""
-        if not isinstance(expiry, tuple):
-            is_over = expiry is not None and expiry <= now_s
-            self.nulls.append(index) if is_over else self._whole(index, value, expiry)
-            return
-        groups = by_expiry(self.columns[index].cql_type, value, expiry, now_s)
+    def enter_elements(
+        self, index: int, value: bytes, expiries: tuple[int | None, ...], now_s: int, table: Table
+    ) -> None:
+        """Take in a column whose elements expire apart."""
+        groups = by_expiry(self.columns[index].cql_type, value, expiries, now_s)
         if not groups:
             self.nulls.append(index)
             return
         last = longest(groups)
-        self._whole(index, groups.pop(last), last)
+        self.whole.setdefault(last, {})[index] = groups.pop(last)
         for at, part in groups.items():
             assert at is not None
             places = self.further.setdefault(at, [])
@@ -127,19 +124,21 @@ class _Dealt:
                 places, added = zip(*some, strict=True)
                 yield Extend(clustering, places, added, timestamp, end)
 
-    def _whole(self, index: int, value: bytes, expires_at: int | None) -> None:
-        self.whole.setdefault(expires_at, {})[index] = value
-
 
 def _dealt(seen: Snapshot, columns: tuple[Column, ...], row: Row, now_s: int) -> _Dealt:
-    dealt = _Dealt(columns)
-    cells = zip(columns, row.values, row.expiries, strict=True)
-    for index, (column, value, told) in enumerate(cells):
+    dealt, table, bound_at = _Dealt(columns), seen.table, seen.bound_at
+    whole, nulls = dealt.whole, dealt.nulls
+    for index, (value, expiry) in enumerate(zip(row.values, row.expiries, strict=True)):
+        if bound_at is not None and table.is_bounded(columns[index]):
+            expiry = bound_at
         if value is None:
-            dealt.nulls.append(index)
+            nulls.append(index)
+        elif isinstance(expiry, tuple):
+            dealt.enter_elements(index, value, expiry, now_s, table)
+        elif expiry is not None and expiry <= now_s:
+            nulls.append(index)
         else:
-            expiry = seen.bound_at if seen.table.is_bounded(column) else told
-            dealt.enter(index, value, expiry, now_s, seen.table)
+            whole.setdefault(expiry, {})[index] = value
     return dealt
 
 
