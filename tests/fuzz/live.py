@@ -271,7 +271,8 @@ class Bench:
     def _parked(self, folder: Path) -> Iterator[Fault]:
         """Yield what the functions of a chain parked, or failed with, of whatever round."""
         tables = [table.id for one in self._past for table in one.tables]
-        for line in (line for log in folder.glob("*.log") for line in log.open()):
+        logs = [log.read_text(errors="replace") for log in sorted(folder.glob("*.log"))]
+        for line in "".join(logs).splitlines():
             if "Traceback" in line:
                 yield Fault(FaultKind.DEFECT, None, line[:1000])
             if '"message":"parked"' in line:

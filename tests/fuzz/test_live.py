@@ -13,7 +13,7 @@ from tests.fuzz.live import Bench, live_case
 
 pytestmark = pytest.mark.stack
 
-SEED = 20261290
+SEED = 20261445
 """It draws tables of each sort, and one that Keyspaces cannot hold."""
 
 
