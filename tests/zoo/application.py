@@ -1,7 +1,8 @@
 """An application of the zoo, read from its folder.
 
 `schema.cql` is made after its published schema. `-- Fatal: TABLE words` says which table cannot be
-migrated, and how the refusal begins. `workload.cql` holds statements that the application is known
+migrated, and how the refusal begins; `-- @off` stands before a statement that Cassandra refuses
+unless cassandra.yaml allows it. `workload.cql` holds statements that the application is known
 for, in the manner of the scenarios (`tests/scenarios/script.py`). `$ks` is its keyspace.
 """
 
@@ -33,8 +34,9 @@ class Application:
 
     @property
     def ddl(self) -> list[str]:
-        """Its statements one by one, in order."""
-        return _REMARK.sub("", self.schema).strip().removesuffix(";").split(";\n")
+        """Its statements one by one, in order, but for what Cassandra has switched off."""
+        texts = self.schema.strip().removesuffix(";").split(";\n")
+        return [_REMARK.sub("", one) for one in texts if not one.startswith("-- @off\n")]
 
     @property
     def known(self) -> Schema:
