@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from cassandra.util import SortedSet
 
 LOOKS_EVERY_S = 0.1
 
@@ -79,7 +81,7 @@ def _elements(value: Any) -> Iterator[str]:
         yield from (repr(pair) for pair in value.items())
     elif hasattr(value, "_asdict"):
         yield from (repr(pair) for pair in value._asdict().items() if pair[1] is not None)
-    elif isinstance(value, list | Set):
+    elif isinstance(value, list | SortedSet):
         yield from map(repr, value)
     else:
         yield repr(value)
