@@ -27,7 +27,7 @@ def merged(cases: Sequence[Case]) -> Case:
 def stack_faults(case: Case, folder: Path) -> Iterator[Fault]:
     """Yield what the stacks have otherwise; the layer lies in `folder`/assets/layer."""
     try:
-        initialised(case, folder)
+        migration, _ = initialised(case, folder)
         templates = synthesise(folder / "migration.toml", folder)
     except (ConfigurationError, RuntimeError) as error:
         yield Fault(FaultKind.NOT_MADE, None, f"{type(error).__name__}: {error}")
@@ -44,7 +44,7 @@ def stack_faults(case: Case, folder: Path) -> Iterator[Fault]:
         for one in properties(templates, "AWS::Lambda::EventSourceMapping")
         for topic in one.get("Topics", ())
     ]
-    expected = {f"hintferry.{table.id}" for table in case.tables}
+    expected = {migration.topic(table.id) for table in case.tables}
     if missing := expected - set(topics):
         yield Fault(FaultKind.NOT_MADE, None, f"nothing follows {sorted(missing)}")
 
