@@ -303,11 +303,11 @@ def test_too_large_a_write_is_refused_however_it_comes(tmp_path: Path) -> None:
 
 def test_a_silent_connection_is_cut_when_it_speaks_again(tmp_path: Path) -> None:
     async def case(scene: Scene) -> None:
-        await scene.control("behave", idle_seconds=0.3)
-        for _ in range(3):
-            await asyncio.sleep(0.15)
+        await scene.control("behave", idle_seconds=1.2)
+        for _ in range(5):
+            await asyncio.sleep(0.3)
             assert (await scene.write()).body == VOID
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(1.4)
         assert not scene.client.reader.at_eof(), "nothing is heard of it before"
         with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
             await scene.write()

@@ -173,7 +173,7 @@ PROPERTY_ONE = _invalid(
 PROPERTY_ONE_WAY = _invalid(
     "one-way-property",
     "{name} cannot be disabled once it is enabled.",
-    "DG: Client-side timestamps; Time to Live",
+    "DG: Client-side timestamps; TTL",
 )
 TABLE_OPTION = _invalid(
     "table-option",
