@@ -78,9 +78,8 @@ def create_topics(bootstrap: str, names: Iterable[str]) -> None:
         for made in admin.create_topics(new, operation_timeout=_ANSWER_SECONDS).values():
             made.result(_ANSWER_SECONDS)
         names = [topic.topic for topic in new]
-        until(
-            lambda: _answer(bootstrap, names), _ANSWER_SECONDS, "all new topics have their leaders"
-        )
+        seconds = _ANSWER_SECONDS + len(names)
+        until(lambda: _answer(bootstrap, names), seconds, "all new topics have their leaders")
 
 
 def _answer(bootstrap: str, topics: Iterable[str]) -> bool:
