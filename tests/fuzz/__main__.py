@@ -128,7 +128,7 @@ def _live(bench: Bench, stack: Stack, seed: int, numbers: Sequence[int], end: fl
         )
         if done.faults:
             failed += 1
-            small, found = _cut_down(bench, case, done, f"{seed}-{number}", end)
+            small, found = cut_down(bench, case, done, f"{seed}-{number}", end)
             _tell(small, found, f"make fuzz SEED={seed}, run {number}", f"{seed}-{number}")
         for fault in bench.settle(_SETTLED_S):
             failed += 1
@@ -141,7 +141,7 @@ def _live(bench: Bench, stack: Stack, seed: int, numbers: Sequence[int], end: fl
     return failed
 
 
-def _cut_down(
+def cut_down(
     bench: Bench, case: Case, done: Round, name: str, end: float
 ) -> tuple[Case, list[Fault]]:
     """The least that shows one of the faults, and what it shows."""

@@ -11,11 +11,12 @@ import pytest
 from hintferry.core.cql_text import TokenReader
 from hintferry.core.cql_type import TypeKind
 from hintferry.core.schema import ColumnKind
+from tests.fuzz.__main__ import cut_down
 from tests.fuzz.case import Case, WriteKind
-from tests.fuzz.faults import FaultKind, unfit
+from tests.fuzz.faults import Fault, FaultKind, unfit
 from tests.fuzz.handwritten import script
 from tests.fuzz.limits import Limit
-from tests.fuzz.live import live_case
+from tests.fuzz.live import Bench, Round, live_case
 from tests.fuzz.offline import offline_case, offline_faults
 from tests.fuzz.report import as_text, keep
 from tests.fuzz.shrink import shrunk
@@ -84,6 +85,32 @@ def test_a_defect_is_found_and_cut_down_to_what_shows_it(
     assert kinds == ["clustering", "partition_key", "static"]
     assert {str(column.type) for column in table.columns} == {"int"}
     assert (table.options, table.beside, table.writes) == ((), (), ())
+
+
+class SetsDiffer(Bench):
+    """A chain on which every table with a set differs."""
+
+    def __init__(self) -> None:
+        self.rounds: list[int] = []
+
+    def run(self, case: Case, name: str, *, verified: int) -> Round:
+        self.rounds.append(len(case.tables))
+        wrong = [one for one in case.tables if any("set<" in str(c.type) for c in one.columns)]
+        return Round([Fault(FaultKind.DIFFERS, one.id, "a row") for one in wrong])
+
+
+def test_what_differs_on_the_chain_is_cut_down_many_cases_a_round() -> None:
+    bench = SetsDiffer()
+    drawn = (live_case(27, number, tables=6, writes=40, vectors=True) for number in range(9))
+    case = next(one for one in drawn if bench.run(one, "", verified=0).faults)
+    first = bench.run(case, "", verified=0)
+    small, faults = cut_down(bench, case, first, "27", float("inf"))
+    (table,) = small.tables
+    assert len(table.writes) < 40
+    assert any("set<" in str(column.type) for column in table.columns)
+    assert [fault.kind for fault in faults] == [FaultKind.DIFFERS]
+    assert len(bench.rounds) < 30
+    assert max(bench.rounds) > len(case.tables)
 
 
 def test_each_limit_is_one_that_is_told() -> None:
