@@ -206,7 +206,8 @@ def test_a_fence_that_is_taken_back_asks_for_a_sweep(bench: Workbench, typed: Ty
     undone = typed("hintferry cutover shop.orders --undo --yes")
     assert undone.exit_code == 0, undone.output
     assert "2 rows of shop.orders were written on the target" in undone.stderr
-    assert bench.behind.execute("SELECT name FROM hintferry.fences").all() == []
+    fenced = {row.name for row in bench.behind.execute("SELECT name FROM hintferry.fences")}
+    assert fenced == {"shop.visits"}
     passed = standing(typed, "shop.orders")["clean pass"]
     assert (passed["state"], "behind a fence" in passed["reason"]) == ("fails", True)
     refused = typed("hintferry verify shop.orders --repair")
