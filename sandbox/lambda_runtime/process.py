@@ -7,6 +7,7 @@ repaired here; `sandbox.py` starts a successor.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -207,7 +208,8 @@ class FunctionProcess:
         assert self.child.stdout is not None
         with self.child.stdout as lines:
             for line in lines:
-                self._on_line(line.decode(errors="replace").rstrip("\n"))
+                for one in _apart(line.decode(errors="replace").rstrip("\n")):
+                    self._on_line(one)
 
     def _watch(self) -> None:
         self._api.reports.put(Exited(self.child.wait()))
@@ -236,3 +238,18 @@ def _start(
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
+
+
+def _apart(line: str) -> list[str]:
+    """Return the line, cut where a record stands behind a text.
+
+    The runtime puts no newline behind the trace of an exception; Lambda frames what it logs.
+    """
+    at = line.find('{"')
+    if at <= 0:
+        return [line]
+    try:
+        json.loads(line[at:])
+    except ValueError:
+        return [line]
+    return [line[:at], line[at:]]

@@ -129,6 +129,15 @@ def test_output_reaches_the_log_and_the_listener(
     assert (tmp_path / "function.log").read_text(encoding="utf-8").splitlines() == lines
 
 
+def test_a_record_behind_a_logged_exception_is_a_line_of_its_own(
+    sandbox: LambdaSandbox, lines: list[str]
+) -> None:
+    ask(sandbox, "stumble")
+    sandbox.close()
+    assert [json.loads(line)["said"] for line in lines if line.startswith("{")] == ["after it"]
+    assert "LookupError: no such thing" in lines
+
+
 def test_an_exception_is_an_error_and_keeps_the_process(sandbox: LambdaSandbox) -> None:
     before = ask(sandbox, "count")["pid"]
     outcome = sandbox.invoke(b'{"do": "fail"}')

@@ -1,6 +1,7 @@
 """Handlers that behave, and misbehave, as functions do."""
 
 import json
+import logging
 import os
 import sys
 import threading
@@ -40,6 +41,14 @@ def describe(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def speak(event: dict[str, Any], context: Any) -> None:
     print(json.dumps({"said": event["text"]}))
     print("to stderr", file=sys.stderr)
+
+
+def stumble(event: dict[str, Any], context: Any) -> None:
+    try:
+        fail(event, context)
+    except LookupError:
+        logging.getLogger().exception("a stumble")
+    print(json.dumps({"said": "after it"}))
 
 
 def fail(event: dict[str, Any], context: Any) -> None:
