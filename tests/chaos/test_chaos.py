@@ -8,6 +8,7 @@ import pytest
 
 from sandbox.stack import Stack
 from tests.chaos.control import Rule, control
+from tests.chaos.plan import CHAOS, Lane, Pace
 from tests.chaos.run import RATE, Options, run
 from tests.chaos.verdict import Verdict
 from tests.machine import slowness
@@ -19,6 +20,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(2400)]
 SEED = 20261123
 STATEMENTS = 6_000
 ATTEMPTS = 2
+WITHOUT_DDL = {lane: pace for lane, pace in CHAOS.items() if lane is not Lane.SCHEMA}
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +29,16 @@ def chaos_stack(release: Release) -> Iterator[Stack]:
         yield stack
 
 
-def test_whatever_is_paused_killed_or_replayed_both_sides_end_up_equal(chaos_stack: Stack) -> None:
+@pytest.mark.parametrize(
+    "plan",
+    [
+        pytest.param(WITHOUT_DDL, id="tables stay"),
+        pytest.param(CHAOS, id="tables change", marks=pytest.mark.soak),
+    ],
+)
+def test_whatever_is_paused_killed_or_replayed_both_sides_end_up_equal(
+    chaos_stack: Stack, plan: dict[Lane, Pace]
+) -> None:
     """A run that is unknown says nothing, as on a machine that is busy with other things: once
     more, then, in tables of its own. One that is divergent is never run again."""
     for attempt in range(ATTEMPTS):
@@ -39,6 +50,7 @@ def test_whatever_is_paused_killed_or_replayed_both_sides_end_up_equal(chaos_sta
             keyspace=f"chaos_{attempt}",
             statements=int(STATEMENTS / slow),
             kills=10,
+            plan=plan,
         )
         report = run(options, chaos_stack, places.BUILD / "chaos", print)
         print(f"the machine is {slow:.1f} times slower than its figures ask for\n{report}")
