@@ -430,9 +430,9 @@ PLAIN_COLUMN = (Column("v", "text", ColumnKind.REGULAR),)
 @pytest.mark.parametrize(
     ("columns", "default", "tells", "said", "asked"),
     [
-        ((), 0, True, {}, "does a row of it ever get a time to live?"),
+        ((), 0, True, {}, "does a row of it ever have a TTL?"),
         ((), 60, True, {}, "does a row of it ever get TTL 0, or more than the table's default?"),
-        (LISTED, 0, False, {}, "does an element of its collections ever get a time to live?"),
+        (LISTED, 0, False, {}, "does an element of its collections ever have a TTL?"),
         (LISTED, 60, False, {}, "does an element of its collections ever get TTL 0, or more"),
         (LISTED, 0, True, {}, None),
         (PLAIN_COLUMN, 60, False, {}, None),

@@ -96,7 +96,7 @@ def file_findings(migration: Migration, filed: Schema, table: Table) -> Iterator
 
 
 def ttl_findings(settings: TableSettings, table: Table) -> Iterator[Finding]:
-    """Ask how long may live what tells no time to live, where nobody has said it."""
+    """Ask for the longest TTL of what has one that cannot be read, unless it is stated."""
     if not settings.ttl or settings.longest_ttl is not None or table.is_counter:
         return
     others = table.regulars + table.statics
@@ -113,7 +113,7 @@ def ttl_findings(settings: TableSettings, table: Table) -> Iterator[Finding]:
             " where some last; else the default"
         )
     else:
-        question = f"does {what} ever get a time to live?"
+        question = f"does {what} ever have a TTL?"
         mend = (
             f"Cassandra does not tell it of {of}, so their copies would stay for ever: if so write"
             " the most seconds that are given as longest_ttl under the table in migration.toml,"

@@ -110,7 +110,7 @@ def _tables(migration: Migration, table: str) -> list[TableId]:
 
 
 def _clock(seat: Seat) -> Offsets:
-    """A target that does not answer is told of each table. Raises ClockFault."""
+    """Return no offsets where the target does not answer: each table says so. Raises ClockFault."""
     try:
         return seat.check_clock()
     except SideFault:

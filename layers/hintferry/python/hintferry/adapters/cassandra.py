@@ -188,9 +188,7 @@ class CassandraSource:
         return session.execute_async(read.statement, timeout=None)
 
     def _ttls(self, table: Table) -> cql.Ttls:
-        if table.id in self._ttl_off or table.is_counter:
-            return cql.Ttls.NONE
-        return cql.Ttls.ELEMENTS if table.tells_elements else cql.Ttls.CELLS
+        return cql.ttls_asked(table, self._ttl_off, elements=True)
 
 
 def _rows_beside(table: Table, work: Work, found: Iterable[Key]) -> Iterator[RowWork]:

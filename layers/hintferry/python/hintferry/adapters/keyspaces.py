@@ -97,7 +97,7 @@ class KeyspacesTarget:
     def rows(self, table: Table, partition: Key, part: Slice) -> Iterator[dict[Key, Row]]:
         """The rows of a slice, a page at a time. Raises HintferryError."""
         self._agreement.check(table)
-        ttls = cql.Ttls.NONE if table.id in self._ttl_off else cql.Ttls.CELLS
+        ttls = cql.ttls_asked(table, self._ttl_off, elements=False)
         shape = RowShape(table, ttls, statics=False)
         for piece in pieces(part, table.clustering):
             text = cql.select_piece(table, piece, shape.ttls)

@@ -96,9 +96,7 @@ class TokenScan:
         return found
 
     def _ttls(self, table: Table) -> cql.Ttls:
-        if table.id in self._ttl_off or table.is_counter:
-            return cql.Ttls.NONE
-        return cql.Ttls.ELEMENTS if self._elements and table.tells_elements else cql.Ttls.CELLS
+        return cql.ttls_asked(table, self._ttl_off, self._elements)
 
 
 def _bounds(part: TokenRange) -> list[bytes]:

@@ -67,10 +67,10 @@ def holds(cql_type: str, whole: bytes | None, part: bytes | None) -> bool:
     """Return whether all of `part` is in `whole`, in its order and with nothing changed."""
     if part is None or whole is None:
         return part is None
-    known = iter(split(cql_type, whole))
     if parse(cql_type).kind is TypeKind.USER:
         fields = dict(fields_of(whole))
         return all(fields.get(place) == one for place, one in fields_of(part))
+    known = iter(split(cql_type, whole))
     return all(one in known for one in split(cql_type, part))
 
 
