@@ -85,7 +85,7 @@ docs: setup ## the pages made of the code, and the site in build/site; its links
 	@$(RUN) -m docs.site
 
 events: setup ## record the files of events/ again, from the real chain
-	@$(RUN) -m sandbox.record
+	@$(RUN) -m sandbox.recording.record
 
 clean: ## remove what set-up and the sandbox made in this checkout
 	@rm -rf build .venv

@@ -19,10 +19,10 @@ from confluent_kafka import Consumer, TopicPartition
 from bench import machine
 from bench.measure import cpu_s
 from sandbox import tables
-from sandbox.endpoints import Capture
-from sandbox.process import Part
+from sandbox.parts.endpoints import Capture
+from sandbox.parts.process import Part
+from sandbox.parts.waiting import until
 from sandbox.stack import Stack
-from sandbox.waiting import until
 from tools import places
 
 WRITES = 30_000

@@ -18,7 +18,7 @@ from bench import machine
 from bench.loads import Load
 from bench.pipeline import prepared
 from sandbox.function import FUNCTIONS, LAYERS
-from sandbox.launch import tied
+from sandbox.parts.launch import tied
 from tools import places
 
 TRIES = 7

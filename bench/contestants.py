@@ -29,9 +29,9 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT
 from cassandra.query import tuple_factory
 
 from bench.loads import Key, Load, Shape, key_of
-from sandbox.endpoints import CqlEndpoint, KeyspacesEndpoint
 from sandbox.function import FUNCTIONS
-from sandbox.launch import tie
+from sandbox.parts.endpoints import CqlEndpoint, KeyspacesEndpoint
+from sandbox.parts.launch import tie
 from sandbox.sessions import cassandra_session, keyspaces_session
 
 LONGEST_S = 300.0

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sandbox.endpoints import CqlEndpoint
+from sandbox.parts.endpoints import CqlEndpoint
 from tools import places
 
 VERSION = "1.10.0"

@@ -25,15 +25,15 @@ from bench.loads import Shape, create, key_of, topic_of
 from bench.measure import cpu_s
 from bench.quickness import QUICKEST, SHIPPED, Quickness
 from bench.writer import Sent, Writer, number_of, writer
-from infra.figures import BATCH_SIZE, BATCH_WINDOW_S
+from infra.constants import BATCH_SIZE, BATCH_WINDOW_S
 from sandbox.compare import compare_table
 from sandbox.demo.freshness import percentile
-from sandbox.event_source import EventSource, EventSourceSettings
 from sandbox.function import create_control_tables, function
-from sandbox.lambda_runtime import Invocation, LambdaFunction
+from sandbox.parts.waiting import until
+from sandbox.services.event_source import EventSource, EventSourceSettings
+from sandbox.services.lambda_runtime import Invocation, LambdaFunction
 from sandbox.sessions import cassandra_session
 from sandbox.stack import Stack
-from sandbox.waiting import until
 from tools import places
 
 SECONDS, ROUNDS = 8, 3

@@ -19,7 +19,7 @@ from bench.sweep import KEYSPACE, ROWS, ROWS_PER_PARTITION, filled
 from hintferry.core.passes import Verb
 from hintferry.core.schema import TableId
 from hintferry.core.tokens import plan_ranges
-from hintferry.task import Task
+from hintferry.sweep.task import Task
 from hintferry_cli.sweep.bookmark import begun
 from sandbox.workbench import Workbench
 from tools import places

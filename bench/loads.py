@@ -15,9 +15,9 @@ from uuid import UUID
 from cassandra.concurrent import execute_concurrent_with_args
 from confluent_kafka import Consumer, TopicPartition
 
-from infra.figures import BATCH_SIZE
-from sandbox.event_source.batch import EventFrame
-from sandbox.event_source.records import PolledRecord, polled
+from infra.constants import BATCH_SIZE
+from sandbox.services.event_source.batch import EventFrame
+from sandbox.services.event_source.records import PolledRecord, polled
 from sandbox.sessions import cassandra_session, create_keyspaces_tables
 from sandbox.stack import Stack
 

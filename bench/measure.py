@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from sandbox.launch import tied
+from sandbox.parts.launch import tied
 
 LONGEST_S = 3600.0
 

@@ -18,7 +18,7 @@ from typing import Any
 from bench import machine
 from bench.contestants import CONTESTANTS, Lane, Pass, Setting, lane
 from bench.loads import SHAPES, Load, Shape, fill, recorded, rows_of
-from hintferry.adapters.cassandra import READS_IN_FLIGHT
+from hintferry.adapters.source.cassandra import READS_IN_FLIGHT
 from sandbox.compare import compare_table
 from sandbox.function import create_control_tables, processor_environment
 from sandbox.sessions import cassandra_session

@@ -11,9 +11,9 @@ from math import ceil
 
 from bench.loads import Shape
 from bench.results import kept
-from hintferry.adapters.deployment import KafkaSettings
-from hintferry.adapters.settings import PARTITIONS, migration_from
-from hintferry.core import cost, prices
+from hintferry.adapters.config.deployment import KafkaSettings
+from hintferry.adapters.config.settings import PARTITIONS, migration_from
+from hintferry.core import metering
 from hintferry.core.capacity import BACKFILL_SHARE
 from hintferry.core.keyspaces_limits import (
     CONNECTION_REQUESTS,
@@ -21,9 +21,10 @@ from hintferry.core.keyspaces_limits import (
     PARTITION_UNITS,
     TABLE_QUOTA,
 )
-from hintferry.core.prices import PRICES
 from hintferry.core.schema import Column, ColumnKind, Table, TableId
-from infra import figures
+from hintferry_ops.cost import prices
+from hintferry_ops.cost.prices import PRICES
+from infra import constants
 from tools import places
 
 PAGE = places.ROOT / "docs" / "how-to" / "tuning.md"
@@ -113,7 +114,7 @@ class Need:
 def measured() -> Measured:
     """The figures of the last run of each bench."""
     pipeline, source, capture, sweep = map(kept, ("pipeline", "source", "capture", "sweep"))
-    window = source["windows"][str(figures.BATCH_WINDOW_S)]
+    window = source["windows"][str(constants.BATCH_WINDOW_S)]
     small = capture["kinds"]["ours"]["rows"]["200"]["live"]
     runs = sweep["runs"]
     return Measured(
@@ -123,7 +124,7 @@ def measured() -> Measured:
         pipeline["loads"]["single"]["ours"]["cpu_us_per_key"],
         window["hints_per_change"],
         small["topic_kb"],
-        cost.write_units(row_size()),
+        metering.write_units(row_size()),
         sweep["bytes_per_row"],
         swept_row_size(sweep["bytes_per_row"]),
         runs["backfill"]["own_cpu_ms_per_1000_rows"],
@@ -137,7 +138,7 @@ def row_size() -> int:
     key = Column("p", "text", ColumnKind.PARTITION_KEY)
     table = Table(TableId("bench", "single"), (key,), regulars=tuple(regulars))
     values = tuple(_WIRE[column.cql_type] for column in regulars)
-    return cost.row_size(table, (_KEY,), (), values, ttl=True)
+    return metering.row_size(table, (_KEY,), (), values, ttl=True)
 
 
 def swept_row_size(values_bytes: int) -> int:
@@ -152,7 +153,7 @@ def swept_row_size(values_bytes: int) -> int:
     table = Table(TableId("bench", "orders"), (keys[0],), (keys[1],), regulars=tuple(regulars))
     others = 4 + 4 + 8 + 12 + 6
     values = bytes(values_bytes - others), bytes(8), bytes(12), bytes(6)
-    return cost.row_size(table, (number,), (number,), values, ttl=True)
+    return metering.row_size(table, (number,), (number,), values, ttl=True)
 
 
 def need(found: Measured, rate: int) -> Need:
@@ -170,7 +171,7 @@ def need(found: Measured, rate: int) -> Need:
         partitions,
         pollers,
         hint_bytes / 1e6,
-        hint_bytes * figures.TOPIC_RETENTION_S * REPLICAS / 2**30,
+        hint_bytes * constants.TOPIC_RETENTION_S * REPLICAS / 2**30,
         units,
         units * _HOUR_S * PRICES[0].million_writes / 1e6,
         cores / LOAD * _HOUR_S * MEMORY_MB / 1024 * prices.GB_SECOND,
@@ -212,7 +213,7 @@ def _of_the_target(found: Measured) -> Iterator[Limit]:
 
 
 def _of_kafka(found: Measured, kafka: KafkaSettings) -> Iterator[Limit]:
-    hint_bytes, kept_s = found.hints * found.hint_bytes, figures.TOPIC_RETENTION_S
+    hint_bytes, kept_s = found.hints * found.hint_bytes, constants.TOPIC_RETENTION_S
     yield (
         kafka.brokers * kafka.storage_gib * 2**30 / (hint_bytes * kept_s * REPLICAS),
         f"hints of {kept_s // _DAY_S} days fill {kafka.brokers} brokers of {kafka.storage_gib} GiB",
@@ -221,8 +222,8 @@ def _of_kafka(found: Measured, kafka: KafkaSettings) -> Iterator[Limit]:
 
 
 def _of_the_pollers(found: Measured, an_invocation: float) -> Iterator[Limit]:
-    pollers = figures.MOST_POLLERS
-    more = "`MOST_POLLERS` in `infra/figures.py`; 2,000 for the tables of a group"
+    pollers = constants.MOST_POLLERS
+    more = "`MOST_POLLERS` in `infra/constants.py`; 2,000 for the tables of a group"
     yield (
         pollers * INVOCATIONS_A_POLLER * an_invocation,
         f"{pollers} pollers of {INVOCATIONS_A_POLLER} invocations each",
@@ -269,7 +270,7 @@ def _measured_as(found: Measured) -> Iterator[str]:
         f" the published arithmetic, {found.row_units} write unit"
         f"{'s' if found.row_units > 1 else ''}); measured: {found.cpu_us:.0f} us of the processor's"
         f" CPU a key, {found.hints:.2f} hints and {found.reads:.2f} reads, and as many full writes,"
-        f" a change with batches collected for {figures.BATCH_WINDOW_S} s, {found.hint_bytes:.0f}"
+        f" a change with batches collected for {constants.BATCH_WINDOW_S} s, {found.hint_bytes:.0f}"
         f" bytes a hint on the topic. Functions of {MEMORY_MB:,} MB, one core, planned for"
         f" {LOAD:.0%} load; {SPREAD} partitions for each of them. USD as of {PRICES[0].dated},"
         f" {PRICES[0].region}; brokers, storage and traffic come on top."
@@ -310,9 +311,9 @@ def _by_limit(found: Measured) -> Iterator[str]:
 
 def _of_a_backfill(found: Measured) -> Iterator[str]:
     rows = BACKFILL_BYTES / found.swept_row_bytes
-    units = rows * cost.write_units(found.swept_row_size)
+    units = rows * metering.write_units(found.swept_row_size)
     usd, stored = units * PRICES[0].million_writes / 1e6, rows * found.swept_row_size / 2**30
-    read_units = BACKFILL_BYTES / cost.READ_UNIT
+    read_units = BACKFILL_BYTES / metering.READ_UNIT
     yield (
         f"**A backfill of 5 TB** in rows of {found.swept_row_bytes} bytes:"
         f" {rows / 1e9:.1f} billion rows, as many write units"

@@ -20,7 +20,7 @@ from bench.loads import create, key_of, topic_of
 from bench.measure import cpu_s
 from bench.quickness import QUICKEST, SHIPPED, Quickness
 from bench.writer import Sent, number_of, writer
-from sandbox.process import Part
+from sandbox.parts.process import Part
 from sandbox.stack import Stack
 from tools import places
 

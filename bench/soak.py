@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bench import machine
-from sandbox.launch import tied
+from sandbox.parts.launch import tied
 from tools import places
 
 SEED = "20261130"

@@ -19,8 +19,8 @@ from typing import Any
 from cassandra import ConsistencyLevel
 
 from bench.loads import Key, Shape, filled
-from sandbox.endpoints import CqlEndpoint
-from sandbox.launch import tie
+from sandbox.parts.endpoints import CqlEndpoint
+from sandbox.parts.launch import tie
 from sandbox.sessions import cassandra_session
 
 _LONGEST_S = 300.0

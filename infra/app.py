@@ -14,17 +14,17 @@ from pathlib import Path
 import aws_cdk as cdk
 import cdk_nag
 
-from hintferry.adapters.settings import Migration, migration_from
-from hintferry.adapters.standing_cost import standing_cost, told
+from hintferry.adapters.config.settings import Migration, migration_from
 from hintferry.core.errors import ConfigurationError
-from infra.alarms import AlarmsStack
-from infra.kafka import KafkaStack
+from hintferry_ops.cost.fixed_cost import standing_cost, told
 from infra.layer import Code, build_layer
-from infra.network import NetworkStack
-from infra.nodes import NodesStack
-from infra.pipeline import PipelineStack
-from infra.sweep import SweepStack
-from infra.tables import TablesStack
+from infra.monitoring.alarms import AlarmsStack
+from infra.stacks.kafka import KafkaStack
+from infra.stacks.network import NetworkStack
+from infra.stacks.nodes import NodesStack
+from infra.stacks.pipeline import PipelineStack
+from infra.stacks.sweep import SweepStack
+from infra.stacks.tables import TablesStack
 from tools.places import BUILD, ROOT
 
 _SETTINGS = ROOT / "cdk.json"

@@ -16,7 +16,7 @@ from pathlib import Path
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from hintferry.adapters.settings import migration_from
+from hintferry.adapters.config.settings import migration_from
 from hintferry.core.errors import ConfigurationError
 from tools.places import ROOT, UV
 

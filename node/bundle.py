@@ -28,9 +28,13 @@ PROGRAMS = (
     "node/units/hintferry-capture.service",
 )
 # What the installer shares with `hintferry preflight`.
-MODULES = ("hintferry/__init__.py", "hintferry/core/__init__.py", "hintferry/core/checks.py")
+MODULES = (
+    "hintferry_ops/__init__.py",
+    "hintferry_ops/fit/__init__.py",
+    "hintferry_ops/fit/node_checks.py",
+)
 GUARD = places.ROOT / "node" / "cdcguard"
-LIBRARY = places.ROOT / "layers" / "hintferry" / "python"
+LIBRARY = places.ROOT / "ops"
 _SAME_TIME = 946_684_800
 # What wheels do not say: these are run.
 _PROGRAM_FOLDERS = ("java/bin/",)

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from string import Template
 
-from hintferry.adapters.settings import Migration, migration_from
+from hintferry.adapters.config.settings import Migration, migration_from
 from hintferry.core.errors import ConfigurationError
 
 TEMPLATES = Path(__file__).with_name("templates")

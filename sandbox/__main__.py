@@ -5,10 +5,10 @@ import signal
 import sys
 from types import FrameType
 
-from sandbox.endpoints import Capture
-from sandbox.errors import SandboxError
+from sandbox.parts.endpoints import Capture
+from sandbox.parts.errors import SandboxError
+from sandbox.parts.release import installed
 from sandbox.reach import parts
-from sandbox.release import installed
 from sandbox.stack import Stack
 from tools.releases import DEFAULT, RELEASES
 

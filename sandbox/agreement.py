@@ -12,9 +12,9 @@ from uuid import UUID
 from cassandra import DriverException
 from cassandra.cluster import NoHostAvailable
 
-from sandbox.cassandra import Node
-from sandbox.endpoints import CqlEndpoint
-from sandbox.errors import SandboxError
+from sandbox.parts.cassandra import Node
+from sandbox.parts.endpoints import CqlEndpoint
+from sandbox.parts.errors import SandboxError
 from sandbox.sessions import any_cassandra_session
 
 _LEARNS_S, _BETWEEN_LOOKS_S = 60.0, 0.5

@@ -17,15 +17,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sandbox.event_source import (
+from sandbox.function import create_control_tables, function
+from sandbox.services.event_source import (
     Counters,
     EventSource,
     EventSourceSettings,
     OnFailureBucket,
 )
-from sandbox.function import create_control_tables, function
-from sandbox.lambda_runtime import OnTimeout
-from sandbox.queue_source import QueueSource, client
+from sandbox.services.lambda_runtime import OnTimeout
+from sandbox.services.queue_source import QueueSource, client
 from sandbox.stack import Stack
 
 _SETTINGS = EventSourceSettings(batch_size=500, window_s=0.0, concurrency=2)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.function import processor_environment
-from sandbox.launch import tied
+from sandbox.parts.launch import tied
 from sandbox.stack import Stack
 from tools import places
 

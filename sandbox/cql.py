@@ -17,7 +17,7 @@ from cassandra import ConsistencyLevel, DriverException
 from cassandra.cluster import NoHostAvailable, Session
 from cassandra.query import SimpleStatement
 
-from sandbox.endpoints import KeyspacesEndpoint
+from sandbox.parts.endpoints import KeyspacesEndpoint
 from sandbox.sessions import any_cassandra_session, keyspaces_session
 
 

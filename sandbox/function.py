@@ -9,8 +9,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from hintferry.adapters.cql import CONTROL_TABLES
-from sandbox.lambda_runtime import LambdaFunction, LambdaSandbox, OnTimeout
+from hintferry.adapters.driver.cql import CONTROL_TABLES
+from sandbox.services.lambda_runtime import LambdaFunction, LambdaSandbox, OnTimeout
 from sandbox.sessions import create_keyspaces_tables
 from sandbox.stack import Stack
 from tools.places import ROOT

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.endpoints import CqlEndpoint
+from sandbox.parts.endpoints import CqlEndpoint
 from sandbox.stack import Stack
 
 

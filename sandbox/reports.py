@@ -18,10 +18,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from node.cdcguard.loop import one_pass
 from node.cdcguard.settings import Settings, load_settings
 from node.cdcguard.world import World
-from sandbox.capture import Connector
-from sandbox.cassandra import Node
 from sandbox.chain import Chain
-from sandbox.queue_source import client
+from sandbox.parts.capture import Connector
+from sandbox.parts.cassandra import Node
+from sandbox.services.queue_source import client
 from sandbox.stack import Stack
 
 EVERY_S = 3.0

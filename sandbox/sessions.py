@@ -18,7 +18,7 @@ from cassandra.cluster import (
 from cassandra.policies import DCAwareRoundRobinPolicy, LoadBalancingPolicy, RoundRobinPolicy
 from cassandra_sigv4.auth import SigV4AuthProvider
 
-from sandbox.endpoints import CqlEndpoint, KeyspacesEndpoint
+from sandbox.parts.endpoints import CqlEndpoint, KeyspacesEndpoint
 
 _REQUEST_S = 20.0
 _DDL_S = 60.0

@@ -13,17 +13,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from hintferry.adapters.topics import stock_topic_of, topic_of
+from hintferry.adapters.records.topics import stock_topic_of, topic_of
 from hintferry.core.schema import TableId
-from sandbox import aws as aws_part
-from sandbox import cassandra, kafka, keyspaces, memory, tables
-from sandbox.addresses import Block, claim
-from sandbox.capture import Connector
-from sandbox.cassandra import Node, Ring
-from sandbox.endpoints import AwsEndpoint, Capture, CqlEndpoint, KeyspacesEndpoint
-from sandbox.kafka import Broker
-from sandbox.keyspaces import Keyspaces
-from sandbox.process import Part
+from sandbox import tables
+from sandbox.parts import aws as aws_part
+from sandbox.parts import cassandra, kafka, keyspaces, memory
+from sandbox.parts.addresses import Block, claim
+from sandbox.parts.capture import Connector
+from sandbox.parts.cassandra import Node, Ring
+from sandbox.parts.endpoints import AwsEndpoint, Capture, CqlEndpoint, KeyspacesEndpoint
+from sandbox.parts.kafka import Broker
+from sandbox.parts.keyspaces import Keyspaces
+from sandbox.parts.process import Part
 from tools import places
 from tools.releases import CASSANDRA_5, Release
 

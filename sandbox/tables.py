@@ -11,11 +11,11 @@ from cassandra.policies import WhiteListRoundRobinPolicy
 from cassandra.query import SimpleStatement
 
 from sandbox.agreement import agree
-from sandbox.capture import Connector
-from sandbox.cassandra import Node
-from sandbox.endpoints import CqlEndpoint
-from sandbox.kafka import create_topics
-from sandbox.waiting import until
+from sandbox.parts.capture import Connector
+from sandbox.parts.cassandra import Node
+from sandbox.parts.endpoints import CqlEndpoint
+from sandbox.parts.kafka import create_topics
+from sandbox.parts.waiting import until
 
 _KNOWN_SECONDS = 300
 _RING_SECONDS = 300

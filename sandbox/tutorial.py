@@ -22,13 +22,13 @@ from uuid import UUID
 from cassandra.concurrent import execute_concurrent_with_args
 
 from sandbox.chain import Chain
-from sandbox.errors import SandboxError
-from sandbox.event_source import EventSourceError
 from sandbox.function import processor_environment
-from sandbox.kafka import create_topics
-from sandbox.lambda_runtime import FunctionInitError
+from sandbox.parts.errors import SandboxError
+from sandbox.parts.kafka import create_topics
 from sandbox.reach import parts
 from sandbox.reports import Reports
+from sandbox.services.event_source import EventSourceError
+from sandbox.services.lambda_runtime import FunctionInitError
 from sandbox.sessions import cassandra_session
 from sandbox.stack import Stack
 from tools import places

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hintferry.adapters.cql import SOURCE_TABLES
+from hintferry.adapters.driver.cql import SOURCE_TABLES
 from sandbox.chain import Chain
 from sandbox.command_line import Operator
 from sandbox.compare import Difference, compare_table
-from sandbox.kafka import create_topics
+from sandbox.parts.kafka import create_topics
 from sandbox.sessions import cassandra_session, create_keyspaces_tables
 from sandbox.stack import Stack
 

@@ -9,8 +9,8 @@ from types import FrameType
 import pytest
 from hypothesis import settings
 
-from sandbox.launch import tie
-from sandbox.release import installed
+from sandbox.parts.launch import tie
+from sandbox.parts.release import installed
 from sandbox.stack import Stack
 from tools.releases import DEFAULT, RELEASES, Release
 

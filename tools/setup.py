@@ -17,7 +17,7 @@ from tools.releases import DEFAULT, Release
 from tools.steps import SetupError, Step, run, setup_lock
 
 JAR_NAMES = ("compiler", DEFAULT.jars, "kafka", DEFAULT.connector)
-SOURCES = (".", "layers/hintferry/python", "cli", "sandbox/keyspaces_local/src")
+SOURCES = (".", "layers/hintferry/python", "ops", "cli", "sandbox/keyspaces_local/src")
 COMMAND = "from hintferry_cli.app import main\n\nmain()\n"
 UV_ENVIRONMENT = {"UV_PYTHON_DOWNLOADS": "never"}
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hintferry.adapters.settings import CONFIG_VARIABLE
+from hintferry.adapters.config.settings import CONFIG_VARIABLE
 
 Config = Annotated[
     Path, typer.Option(envvar=CONFIG_VARIABLE, help="The configuration.", rich_help_panel="Where")

@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from hintferry.adapters.settings import Queues
+from hintferry.adapters.config.settings import Queues
 from hintferry.core.errors import ConfigurationError
 
 PLACES = {

@@ -1,5 +1,5 @@
 # What the pictures show, recorded anew: typed where docs/tutorial.md says "second terminal", with
-# its sandbox running. `python -m sandbox.pictures` then draws them.
+# its sandbox running. `python -m sandbox.recording.pictures` then draws them.
 set -eu
 images=$PWD/docs/images
 cd build/tutorial

@@ -16,16 +16,16 @@ from unittest import mock
 
 import typer
 
-from hintferry.adapters.section import Section
-from hintferry.adapters.settings import migration_from
+from hintferry.adapters.config.settings import migration_from
+from hintferry.adapters.config.toml_section import Section
 from hintferry.core.errors import ParkReason
 from hintferry.core.hint import Errand
-from hintferry.core.ledger import Outcome, SkipReason
+from hintferry.core.outcome import Outcome, SkipReason
 from hintferry_cli.app import app
 from hintferry_cli.exits import INTERRUPTED, Status
-from infra import metrics
-from infra.alarm_rules import Names, rules
-from infra.rule import Rule
+from infra.monitoring import metrics
+from infra.monitoring.alarm_rules import Names, rules
+from infra.monitoring.rule import Rule
 from node.cdcguard import metrics as guard
 from tools import places
 

@@ -6,9 +6,9 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from hintferry.adapters.invocation import InvocationDeadline, ReturnPace
-from hintferry.adapters.kafka_event import batch_response, open_event
-from hintferry.adapters.settings import return_after_s_from_environment
+from hintferry.adapters.aws.invocation import InvocationDeadline, ReturnPace
+from hintferry.adapters.aws.kafka_event import batch_response, open_event
+from hintferry.adapters.config.settings import return_after_s_from_environment
 from hintferry.wiring import live
 
 logger, metrics = Logger(), Metrics()

@@ -5,7 +5,7 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from hintferry.adapters.invocation import InvocationDeadline
+from hintferry.adapters.aws.invocation import InvocationDeadline
 from hintferry.wiring import sweep
 
 logger, metrics = Logger(), Metrics()

@@ -106,7 +106,7 @@ def emf_metric(name: str) -> Dict[str, Any]:
 
 
 def metrics_table() -> str:
-    """METRICS, for people: the alarms (infra/node_alarms.py) are made from it too."""
+    """METRICS, for people: the alarms (infra/monitoring/node_alarms.py) are made from it too."""
     table = []
     for name, (unit, about, alarm) in METRICS.items():
         row: Dict[str, Any] = {"name": name, "unit": unit, "about": about}

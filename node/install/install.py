@@ -18,7 +18,7 @@ import subprocess
 import sys
 from typing import Dict, List, NamedTuple
 
-from hintferry.core.checks import Fault, setting_faults
+from hintferry_ops.fit.node_checks import Fault, setting_faults
 from node.cassandra_yaml import read_yaml
 
 RELEASE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))

@@ -16,11 +16,11 @@ from rich.console import Console
 from sandbox.demo.reach import how_to_reach
 from sandbox.demo.report import Result, explain
 from sandbox.demo.run import FOLDER, Options, play, started
-from sandbox.endpoints import Capture
-from sandbox.errors import SandboxError
-from sandbox.event_source import EventSourceError
-from sandbox.lambda_runtime import FunctionInitError
-from sandbox.release import installed
+from sandbox.parts.endpoints import Capture
+from sandbox.parts.errors import SandboxError
+from sandbox.parts.release import installed
+from sandbox.services.event_source import EventSourceError
+from sandbox.services.lambda_runtime import FunctionInitError
 from tools.releases import DEFAULT, RELEASES
 
 _REPORT = FOLDER / "report.json"

@@ -17,7 +17,7 @@ from cassandra.query import SimpleStatement
 from cassandra.util import unix_time_from_uuid1
 
 from sandbox import tables
-from sandbox.cassandra import Node
+from sandbox.parts.cassandra import Node
 from sandbox.sessions import cassandra_session
 from sandbox.stack import Stack
 

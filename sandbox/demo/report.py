@@ -11,8 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from sandbox.compare import Comparison, Difference
-from sandbox.demo.figures import Totals
 from sandbox.demo.freshness import percentile
+from sandbox.demo.statistics import Totals
 from sandbox.workload import Kind
 from tools import places
 

@@ -19,14 +19,14 @@ from rich.console import Console
 
 from sandbox.chain import Chain
 from sandbox.compare import Comparison, compare_table
-from sandbox.demo.figures import Figures
 from sandbox.demo.freshness import GIVE_UP_S, Freshness, Probe
 from sandbox.demo.one_mind import settle_source
 from sandbox.demo.quiesce import MarkerWatch
 from sandbox.demo.report import Result
+from sandbox.demo.statistics import Figures
 from sandbox.demo.view import Moment, make_view
-from sandbox.endpoints import Capture
-from sandbox.errors import SandboxError
+from sandbox.parts.endpoints import Capture
+from sandbox.parts.errors import SandboxError
 from sandbox.sessions import cassandra_session, create_keyspaces_tables
 from sandbox.stack import Stack
 from sandbox.workload import KEYSPACE, TABLES, Load, source_ddl, target_ddl

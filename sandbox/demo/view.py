@@ -16,8 +16,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from sandbox.demo.figures import OUTCOMES, Totals
 from sandbox.demo.freshness import percentile
+from sandbox.demo.statistics import OUTCOMES, Totals
 
 _RECENT_S = 5.0
 _PLAIN_EVERY_S = 2.0

@@ -11,9 +11,9 @@ from typing import Any
 
 from confluent_kafka import Consumer
 
-from sandbox.capture import Connector
-from sandbox.endpoints import Capture
-from sandbox.waiting import until
+from sandbox.parts.capture import Connector
+from sandbox.parts.endpoints import Capture
+from sandbox.parts.waiting import until
 from tests.capture.hints import topic
 from tests.capture.holes import ARRIVES, KEYSPACE, Scene
 

@@ -19,8 +19,8 @@ from typing import Any
 from confluent_kafka import Consumer
 
 from sandbox import tables
-from sandbox.endpoints import Capture
-from sandbox.kafka import create_topics
+from sandbox.parts.endpoints import Capture
+from sandbox.parts.kafka import create_topics
 from sandbox.stack import Stack
 from tests.capture.hints import topic
 

@@ -6,8 +6,8 @@ nodetool itself needs a module that the sandbox's Java lacks; the stub of its se
 import subprocess
 from pathlib import Path
 
-from sandbox.cassandra import Node
-from sandbox.launch import tied
+from sandbox.parts.cassandra import Node
+from sandbox.parts.launch import tied
 from tools import places
 
 _PROGRAM = """

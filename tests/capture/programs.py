@@ -3,9 +3,9 @@
 import subprocess
 from pathlib import Path
 
-from sandbox import java
-from sandbox.cassandra import JVM_OPTIONS
-from sandbox.release import agent_options
+from sandbox.parts import java
+from sandbox.parts.cassandra import JVM_OPTIONS
+from sandbox.parts.release import agent_options
 from tools import places
 from tools.releases import Release
 
@@ -19,7 +19,9 @@ def run(name: str, program: str, release: Release, home: Path) -> str:
     compiler = places.classpath("compiler").read_text().strip()
     options = ["-17", "-nowarn", "-proc:none", "-cp", ":".join(needed), "-d", str(home)]
     _output(str(places.java()), "-jar", compiler, *options, str(source))
-    logging = f"-Dlogback.configurationFile=file://{places.ROOT}/sandbox/conf/logback-connector.xml"
+    logging = (
+        f"-Dlogback.configurationFile=file://{places.ROOT}/sandbox/parts/conf/logback-connector.xml"
+    )
     command = java.command(
         release.connector,
         f"hintferry.capture.{name}",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.endpoints import Capture
+from sandbox.parts.endpoints import Capture
 from sandbox.stack import Stack
 from tests.capture import holes
 from tests.capture.faults import FAULTS

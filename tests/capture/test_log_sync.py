@@ -10,10 +10,10 @@ from typing import Any, cast
 
 import pytest
 
-from sandbox.capture import Connector
-from sandbox.cassandra import Ring
-from sandbox.endpoints import Capture
-from sandbox.errors import PartFailed
+from sandbox.parts.capture import Connector
+from sandbox.parts.cassandra import Ring
+from sandbox.parts.endpoints import Capture
+from sandbox.parts.errors import PartFailed
 from sandbox.stack import Stack
 
 pytestmark = pytest.mark.stack

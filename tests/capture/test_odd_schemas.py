@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from sandbox import tables
-from sandbox.kafka import create_topics
+from sandbox.parts.kafka import create_topics
+from sandbox.parts.waiting import until
 from sandbox.stack import Stack
-from sandbox.waiting import until
 from tests.capture.hints import b64, read, topic
 
 pytestmark = pytest.mark.stack

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import tables
-from sandbox.endpoints import Capture
+from sandbox.parts.endpoints import Capture
 from sandbox.stack import Stack
 from tests.capture.hints import read, topic
 from tools.releases import Release

@@ -15,9 +15,9 @@ from cassandra.query import SimpleStatement
 from confluent_kafka import Consumer
 
 from sandbox import tables
-from sandbox.cassandra import Node
+from sandbox.parts.cassandra import Node
+from sandbox.parts.waiting import until
 from sandbox.stack import Stack
-from sandbox.waiting import until
 from tests.capture.hints import topic
 from tests.capture.nodetool import operate
 from tools.releases import Release

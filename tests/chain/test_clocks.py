@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from hintferry.adapters.clock import WallClock
-from hintferry.adapters.other_clocks import CqlClocks
-from hintferry.adapters.session import CqlSession
-from hintferry.adapters.settings import TargetSettings
-from hintferry.adapters.source_settings import SourceSettings
-from hintferry.measured import MeasuredClock
+from hintferry.adapters.clocks.both_sides import CqlClocks
+from hintferry.adapters.clocks.measured import MeasuredClock
+from hintferry.adapters.clocks.wall import WallClock
+from hintferry.adapters.config.settings import TargetSettings
+from hintferry.adapters.config.source_settings import SourceSettings
+from hintferry.adapters.driver.session import CqlSession
 from hintferry.wiring import sessions
 from sandbox.stack import Stack
 

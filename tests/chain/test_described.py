@@ -9,18 +9,18 @@ import pytest
 from cassandra.cluster import Cluster
 from cassandra.policies import DCAwareRoundRobinPolicy
 
-from hintferry.adapters.catalog import Catalog
-from hintferry.adapters.cqlfile import schema_of
-from hintferry.adapters.inspection import CqlInspection
-from hintferry.adapters.session import COMMON_OPTIONS, CqlSession
+from hintferry.adapters.driver.catalog import Catalog
+from hintferry.adapters.driver.session import COMMON_OPTIONS, CqlSession
 from hintferry.core.errors import Side
-from hintferry.core.fit import FeatureKind, Schema, differences
 from hintferry.core.schema import TableId
 from hintferry.wiring import sessions
 from hintferry_cli.init.files import masks_text
-from sandbox import cassandra
-from sandbox.addresses import claim
-from sandbox.cassandra import Node, Ring
+from hintferry_ops.fit.inspection import CqlInspection
+from hintferry_ops.fit.misfits import FeatureKind, Schema, differences
+from hintferry_ops.fit.schema_file import schema_of
+from sandbox.parts import cassandra
+from sandbox.parts.addresses import claim
+from sandbox.parts.cassandra import Node, Ring
 from sandbox.sessions import any_cassandra_session
 from tools.releases import CASSANDRA_5, Release
 

@@ -21,11 +21,11 @@ from confluent_kafka import Producer
 from keyspaces_local.faults import Fault, FaultAction, Operation
 from sandbox.chain import Chain
 from sandbox.compare import compare_table
-from sandbox.demo.figures import Figures
-from sandbox.event_source import EventSourceSettings, PartialRetry
-from sandbox.kafka import create_topics
-from sandbox.lambda_runtime import OnTimeout
-from sandbox.queue_source import client
+from sandbox.demo.statistics import Figures
+from sandbox.parts.kafka import create_topics
+from sandbox.services.event_source import EventSourceSettings, PartialRetry
+from sandbox.services.lambda_runtime import OnTimeout
+from sandbox.services.queue_source import client
 from sandbox.sessions import cassandra_session, create_keyspaces_tables
 from sandbox.stack import Stack
 from tests.machine import slowness

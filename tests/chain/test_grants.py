@@ -20,26 +20,26 @@ from cassandra import Unauthorized
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import Cluster, NoHostAvailable, Session
 
-from hintferry.adapters.cassandra import CassandraSource
-from hintferry.adapters.clock import WallClock
-from hintferry.adapters.ring import ranges_of
-from hintferry.adapters.scan import Consistency, TokenScan
-from hintferry.adapters.session import CqlSession
-from hintferry.adapters.source_catalog import VERSION_CHECK_S
-from hintferry.adapters.source_settings import Auth, SourceSettings
-from hintferry.core.coalesce import RowWork, SliceWork
+from hintferry.adapters.clocks.wall import WallClock
+from hintferry.adapters.config.source_settings import Auth, SourceSettings
+from hintferry.adapters.driver.session import CqlSession
+from hintferry.adapters.source.cassandra import CassandraSource
+from hintferry.adapters.source.catalog import VERSION_CHECK_S
+from hintferry.adapters.sweep.ring import ranges_of
+from hintferry.adapters.sweep.scan import Consistency, TokenScan
 from hintferry.core.errors import HintferryError, Masked, Side, Unreachable
 from hintferry.core.hint import Slice
 from hintferry.core.rows import Snapshot
 from hintferry.core.schema import TableId
 from hintferry.core.tokens import WHOLE_RING
+from hintferry.core.work import RowWork, SliceWork
 from hintferry.wiring import sessions
-from sandbox import cassandra
-from sandbox.addresses import claim
-from sandbox.cassandra import Node, Ring
-from sandbox.queue_source import client
+from sandbox.parts import cassandra
+from sandbox.parts.addresses import claim
+from sandbox.parts.cassandra import Node, Ring
+from sandbox.parts.waiting import until
+from sandbox.services.queue_source import client
 from sandbox.stack import Stack
-from sandbox.waiting import until
 from tools.places import ROOT
 from tools.releases import CASSANDRA_5
 

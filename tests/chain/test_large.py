@@ -16,7 +16,7 @@ from cassandra.concurrent import execute_concurrent_with_args
 from confluent_kafka import Producer
 
 from sandbox.chain import Chain
-from sandbox.queue_source import client
+from sandbox.services.queue_source import client
 from sandbox.sessions import cassandra_session, create_keyspaces_tables
 from sandbox.stack import Stack
 

@@ -25,21 +25,21 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
 from cassandra.policies import WhiteListRoundRobinPolicy
 from cassandra.query import SimpleStatement
 
-from hintferry.adapters.cassandra import CassandraSource
-from hintferry.adapters.clock import WallClock
-from hintferry.adapters.debezium import HintDecoder
-from hintferry.adapters.session import CqlSession
-from hintferry.adapters.source_settings import SourceSettings
-from hintferry.core.coalesce import coalesce
+from hintferry.adapters.clocks.wall import WallClock
+from hintferry.adapters.config.source_settings import SourceSettings
+from hintferry.adapters.driver.session import CqlSession
+from hintferry.adapters.records.decoder import HintDecoder
+from hintferry.adapters.source.cassandra import CassandraSource
 from hintferry.core.errors import HintferryError
 from hintferry.core.hint import Hint, Record
 from hintferry.core.rows import Snapshot
 from hintferry.core.schema import TableId
+from hintferry.live.coalesce import coalesce
 from hintferry.wiring import sessions
-from sandbox import cassandra
-from sandbox.addresses import claim
-from sandbox.cassandra import Node, Ring
-from sandbox.waiting import until
+from sandbox.parts import cassandra
+from sandbox.parts.addresses import claim
+from sandbox.parts.cassandra import Node, Ring
+from sandbox.parts.waiting import until
 from tools.releases import CASSANDRA_5
 
 pytestmark = [pytest.mark.stack, pytest.mark.soak, pytest.mark.timeout(400)]

@@ -14,21 +14,21 @@ from typing import Any
 
 import pytest
 
-from hintferry.adapters.agreement import ASK_AGAIN_S
-from hintferry.adapters.queue_event import FIRST_WAIT_S
+from hintferry.adapters.aws.queue_event import FIRST_WAIT_S
+from hintferry.adapters.target.agreement import ASK_AGAIN_S
 from keyspaces_local.faults import Fault, FaultAction, Operation
 from sandbox.chain import Chain
 from sandbox.compare import compare_table
-from sandbox.event_source.batch import Batch, EventFrame
-from sandbox.event_source.discard import Condition, Discard
-from sandbox.event_source.on_failure import InvocationRecords, object_key
-from sandbox.event_source.records import PolledRecord
 from sandbox.function import processor_environment
-from sandbox.launch import tied
-from sandbox.queue_source import client
+from sandbox.parts.launch import tied
+from sandbox.parts.waiting import until
+from sandbox.services.event_source.batch import Batch, EventFrame
+from sandbox.services.event_source.discard import Condition, Discard
+from sandbox.services.event_source.on_failure import InvocationRecords, object_key
+from sandbox.services.event_source.records import PolledRecord
+from sandbox.services.queue_source import client
 from sandbox.sessions import cassandra_session, create_keyspaces_tables, keyspaces_session
 from sandbox.stack import Stack
-from sandbox.waiting import until
 from tools import places
 
 pytestmark = pytest.mark.stack

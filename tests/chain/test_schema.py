@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from hintferry.adapters.topics import table_of
+from hintferry.adapters.records.topics import table_of
 from sandbox.chain import Chain
 from sandbox.compare import compare_table
-from sandbox.queue_source import client
+from sandbox.services.queue_source import client
 from sandbox.sessions import cassandra_session, create_keyspaces_tables, keyspaces_session
 from sandbox.stack import Stack
 

@@ -10,17 +10,17 @@ from typing import Any
 import psutil
 import pytest
 
-from hintferry.adapters.cassandra import CassandraSource
-from hintferry.adapters.clock import WallClock
-from hintferry.adapters.keyspaces import KeyspacesTarget
-from hintferry.adapters.session import IDLE_S, CqlSession
-from hintferry.adapters.settings import TargetSettings
-from hintferry.adapters.source_settings import SourceSettings
-from hintferry.core.coalesce import RowWork
+from hintferry.adapters.clocks.wall import WallClock
+from hintferry.adapters.config.settings import TargetSettings
+from hintferry.adapters.config.source_settings import SourceSettings
+from hintferry.adapters.driver.session import IDLE_S, CqlSession
+from hintferry.adapters.source.cassandra import CassandraSource
+from hintferry.adapters.target.keyspaces import KeyspacesTarget
 from hintferry.core.errors import SideFault, StaleRead
 from hintferry.core.limits import REQUEST_TIMEOUT_S, STALE_AFTER_S
 from hintferry.core.rows import Put
 from hintferry.core.schema import TableId
+from hintferry.core.work import RowWork
 from hintferry.ports import Write
 from hintferry.wiring import sessions
 from sandbox.chain import Chain
@@ -105,7 +105,7 @@ def test_a_frozen_function_whose_connections_died_goes_on_at_once(bench: Bench) 
 def test_a_connection_that_died_idle_is_rebuilt_once(
     bench: Bench, sides: tuple[CqlSession, CqlSession], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hintferry.adapters.session.IDLE_S", 0.2)
+    monkeypatch.setattr("hintferry.adapters.driver.session.IDLE_S", 0.2)
     _, target = sides
     target.current()
     bench.stack.keyspaces.restart()

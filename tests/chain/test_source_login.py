@@ -14,11 +14,12 @@ from typing import Any
 
 import pytest
 
-from hintferry.adapters import session, source_login
-from hintferry.adapters.source_settings import Auth, SourceSettings
+from hintferry.adapters.config.source_settings import Auth, SourceSettings
+from hintferry.adapters.driver import session
+from hintferry.adapters.source import login as login_module
 from hintferry.core.errors import Unreachable
 from hintferry.wiring import sessions
-from sandbox.queue_source import client
+from sandbox.services.queue_source import client
 from sandbox.stack import Stack
 
 pytestmark = pytest.mark.stack
@@ -80,7 +81,7 @@ def connected(settings: SourceSettings) -> Any:
 def test_a_rotated_password_is_read_anew_by_the_session_that_it_refuses(
     settings: SourceSettings, login: Login, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source_login, "LATEST_FOR_S", 0.0)
+    monkeypatch.setattr(login_module, "LATEST_FOR_S", 0.0)
     monkeypatch.setattr(session, "CONNECT_AGAIN_S", 0.0)
     near = sessions.source_session(settings)
     try:

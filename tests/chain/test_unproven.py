@@ -13,7 +13,7 @@ import pytest
 
 from sandbox.chain import Chain
 from sandbox.compare import compare_table
-from sandbox.queue_source import client
+from sandbox.services.queue_source import client
 from sandbox.sessions import cassandra_session, create_keyspaces_tables
 from sandbox.stack import Stack
 

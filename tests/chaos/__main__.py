@@ -10,8 +10,8 @@ import argparse
 import sys
 import time
 
-from sandbox.errors import SandboxError
-from sandbox.release import installed
+from sandbox.parts.errors import SandboxError
+from sandbox.parts.release import installed
 from sandbox.stack import Stack
 from tests.chaos.control import Rule, control
 from tests.chaos.run import Options, run

@@ -19,7 +19,7 @@ from cassandra import DriverException
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable
 from cassandra.policies import ConstantReconnectionPolicy, WhiteListRoundRobinPolicy
 
-from sandbox.endpoints import CqlEndpoint
+from sandbox.parts.endpoints import CqlEndpoint
 from sandbox.sessions import create_keyspaces_tables
 from sandbox.stack import Stack
 from tests.chaos.schema import MOVING, MOVING_TABLE, UNCAPTURED, VIEW, VIEW_NAME

@@ -13,14 +13,14 @@ from dataclasses import replace
 from queue import SimpleQueue
 from random import Random
 
-from hintferry.adapters.topics import table_of
+from hintferry.adapters.records.topics import table_of
 from keyspaces_local.faults import Answer, FaultAction, Operation
 from keyspaces_local.faults import Fault as Switch
-from sandbox.cassandra import Node
 from sandbox.chain import Chain
-from sandbox.errors import PartFailed
-from sandbox.lambda_runtime import LambdaSandbox
-from sandbox.process import Part
+from sandbox.parts.cassandra import Node
+from sandbox.parts.errors import PartFailed
+from sandbox.parts.process import Part
+from sandbox.services.lambda_runtime import LambdaSandbox
 from sandbox.stack import Stack
 from tests.chaos.ddl import Ddl, NotAgreed
 from tests.chaos.kinds import Fault

@@ -19,7 +19,7 @@ from typing import Self
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
-from sandbox.event_source.records import PolledRecord, polled
+from sandbox.services.event_source.records import PolledRecord, polled
 
 AGAIN = "chaos"
 """The header of a record that was sent again."""

@@ -18,9 +18,9 @@ from sandbox.agreement import agree
 from sandbox.chain import Chain
 from sandbox.compare import Difference, compare_table
 from sandbox.demo.one_mind import settle_source
-from sandbox.event_source import EventSourceSettings, PartialRetry
 from sandbox.function import environment_of
-from sandbox.queue_source import client, taken
+from sandbox.services.event_source import EventSourceSettings, PartialRetry
+from sandbox.services.queue_source import client, taken
 from sandbox.sessions import cassandra_session, create_keyspaces_tables
 from sandbox.stack import Stack
 from tests.chaos import books

@@ -23,7 +23,7 @@ from cassandra.policies import (
 )
 from cassandra.query import BatchStatement, PreparedStatement
 
-from sandbox.endpoints import CqlEndpoint
+from sandbox.parts.endpoints import CqlEndpoint
 from sandbox.workload.mutation import Statement
 from tests.chaos.kinds import Kind
 from tests.chaos.oplog import Entry, OperationLog

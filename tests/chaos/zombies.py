@@ -15,8 +15,8 @@ from random import Random
 from types import TracebackType
 from typing import Self
 
-from sandbox.event_source.batch import EventFrame
-from sandbox.lambda_runtime import Invocation, LambdaSandbox
+from sandbox.services.event_source.batch import EventFrame
+from sandbox.services.lambda_runtime import Invocation, LambdaSandbox
 from tests.chaos.recorder import Recorded
 
 _BUSY_S = 5.0

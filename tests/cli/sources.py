@@ -8,14 +8,14 @@ from random import Random
 import pytest
 from typer.testing import CliRunner, Result
 
-from hintferry.adapters.cqlfile import schema_of
 from hintferry.core.rows import Row
 from hintferry.core.schema import Key, TableId
-from hintferry.core.source import KeyspaceText, SourceFacts
-from hintferry.testing.inspection import ScriptedInspection, facts_of
 from hintferry.testing.scan import MemoryScan
-from hintferry.wiring import command
 from hintferry_cli.app import app
+from hintferry_ops import wiring
+from hintferry_ops.fit.schema_file import schema_of
+from hintferry_ops.fit.source_facts import KeyspaceText, SourceFacts
+from hintferry_ops.testing.inspection import ScriptedInspection, facts_of
 
 SHOP = KeyspaceText(
     ["CREATE TYPE shop.address (street text, city text);"],
@@ -67,7 +67,7 @@ def answering(
     held = facts if isinstance(facts, SourceFacts) else facts_of(TEXT)
     tables = schema_of(held.cql(held.own_tables), "the test's").tables
     inspection = ScriptedInspection(facts or held, tables, scan_of(rows or {}))
-    monkeypatch.setattr(command, "source_inspection", lambda settings: inspection)
+    monkeypatch.setattr(wiring, "source_inspection", lambda settings: inspection)
     return inspection
 
 

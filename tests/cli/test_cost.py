@@ -9,18 +9,18 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from hintferry.adapters.settings import TableSettings, migration_from
+from hintferry.adapters.config.settings import TableSettings, migration_from
 from hintferry.core.capacity import Capacity, Mode
-from hintferry.core.cost import TIMESTAMP_METADATA, row_size, write_units
 from hintferry.core.errors import Side, Unreachable
 from hintferry.core.keyspaces_limits import ROW_METADATA
-from hintferry.core.prices import PRICES, Prices
+from hintferry.core.metering import TIMESTAMP_METADATA, row_size, write_units
 from hintferry.core.rows import Row
 from hintferry.core.schema import Column, ColumnKind, Table, TableId
-from hintferry.sample import Sample, sample
-from hintferry.testing.inspection import facts_of
 from hintferry_cli.cost import view
-from hintferry_cli.cost.figures import Figures, TableCost, table_cost, together
+from hintferry_cli.cost.table_cost import Figures, TableCost, table_cost, together
+from hintferry_ops.cost.prices import PRICES, Prices
+from hintferry_ops.cost.sample import Sample, sample
+from hintferry_ops.testing.inspection import facts_of
 from tests.cli.sources import LOOK, Rows, answering, run, scan_of
 from tests.cli.test_preflight import GOOD
 from tests.cli.test_schema_command import HEAD

@@ -12,22 +12,22 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from hintferry.adapters.other_clocks import CqlClocks
-from hintferry.adapters.settings import Queues
+from hintferry.adapters.clocks.both_sides import CqlClocks
+from hintferry.adapters.clocks.held import HELD_S
+from hintferry.adapters.config.settings import Queues
+from hintferry.core.clock_offset import Offset
 from hintferry.core.errors import ConfigurationError
-from hintferry.core.facts import Fence
-from hintferry.core.gate import gate
 from hintferry.core.limits import CUT_OVER_WAIT_S
-from hintferry.core.offset import Offset
 from hintferry.core.schema import TableId
-from hintferry.held import HELD_S
+from hintferry.ports import Fence
 from hintferry_cli.app import app
 from hintferry_cli.cutover import command
 from hintferry_cli.gate import options, view
 from hintferry_cli.gate.view import Look, Standing
 from hintferry_cli.gate.waiting import IN_FLIGHT, QueuesAndBucket
 from hintferry_cli.spans import span
-from tests.unit import test_gate as gates
+from hintferry_ops.cutover.gate import gate
+from tests.unit.ops import test_gate as gates
 from tools import places
 
 QUEUES = ["--parked-queue-url", "p", "--replay-queue-url", "r", "--bucket", "b"]

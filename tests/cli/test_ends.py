@@ -18,8 +18,8 @@ import psutil
 import pytest
 
 from hintferry_cli import app
-from sandbox.launch import tied
-from sandbox.waiting import until
+from sandbox.parts.launch import tied
+from sandbox.parts.waiting import until
 from tools import places
 
 pytestmark = pytest.mark.slow

@@ -33,7 +33,6 @@ from hintferry.core.errors import (
     UnknownTable,
     Unreachable,
 )
-from hintferry.core.gate.condition import Condition, State
 from hintferry.core.passes import Pass
 from hintferry.core.schema import TableId
 from hintferry.core.verdict import Tally
@@ -47,8 +46,9 @@ from hintferry_cli.gate.view import Look
 from hintferry_cli.status import command as status
 from hintferry_cli.sweep import command as sweep
 from hintferry_cli.sweep.run import State as Progress
+from hintferry_ops.cutover.gate.condition import Condition, State
 from tests.cli.test_sweep_command import BILL, run_of
-from tests.unit.test_cutover import Scene
+from tests.unit.ops.test_gatekeeper import Scene
 from tools import places
 
 URL = {"endpoint_url": "https://sqs"}

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from hintferry.adapters.cqlfile import schema_from
-from hintferry.adapters.settings import migration_from
-from hintferry.adapters.source_settings import Auth, SourceSettings
+from hintferry.adapters.config.settings import migration_from
+from hintferry.adapters.config.source_settings import Auth, SourceSettings
 from hintferry.core.errors import Side, Unreachable
 from hintferry.core.schema import Column, ColumnKind, TableId
-from hintferry.core.source import KeyspaceText, SourceNode
-from hintferry.testing.inspection import ScriptedInspection, facts_of
-from hintferry.wiring import command
+from hintferry_ops import wiring
+from hintferry_ops.fit.schema_file import schema_from
+from hintferry_ops.fit.source_facts import KeyspaceText, SourceNode
+from hintferry_ops.testing.inspection import ScriptedInspection, facts_of
 from tests.cli.sources import LOOK, TEXT, answering, run
 
 POINT = ("--contact-point", "10.0.2.11", "--region", "eu-west-1")
@@ -157,7 +157,7 @@ def test_a_login_is_used_and_written(tmp_path: Path, monkeypatch: pytest.MonkeyP
         asked.append(settings)
         return inspection
 
-    monkeypatch.setattr(command, "source_inspection", inspected)
+    monkeypatch.setattr(wiring, "source_inspection", inspected)
     login = ("--tls", "--ca-file", "source.pem", "--auth", "password", "--secret-arn", SECRET)
     result = run(*init(tmp_path, *login))
     assert result.exit_code == 0, result.output

@@ -12,7 +12,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from sandbox.launch import tied
+from sandbox.parts.launch import tied
 from tests.cli.conftest import REGION
 from tools import places
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from hintferry.adapters.settings import migration_from
-from infra.statements import handler
+from hintferry.adapters.config.settings import migration_from
+from infra.stacks.statements import handler
 from sandbox.function import processor_environment
-from sandbox.launch import tied
+from sandbox.parts.launch import tied
 from sandbox.sessions import cassandra_session, keyspaces_session
 from sandbox.stack import Stack
 from tools import places

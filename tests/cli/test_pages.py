@@ -10,15 +10,12 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
-from hintferry.adapters.settings import TableSettings
-from hintferry.core.facts import Lag
-from hintferry.core.gate import gate
+from hintferry.adapters.config.settings import TableSettings
 from hintferry.core.passes import Verb
-from hintferry.core.prices import PRICES
 from hintferry.core.schema import TableId
 from hintferry.core.tokens import plan_ranges
 from hintferry.core.verdict import Filled, Tally
-from hintferry.task import Task
+from hintferry.sweep.task import Task
 from hintferry.testing.fences import FENCE
 from hintferry_cli.gate.view import Look, as_tree, of_gate
 from hintferry_cli.pages import page
@@ -26,7 +23,10 @@ from hintferry_cli.sweep import bookmark, report
 from hintferry_cli.sweep.bill import Bill
 from hintferry_cli.sweep.run import Run, State
 from hintferry_cli.sweep.task import Order, as_numbers
-from tests.unit import test_gate as gates
+from hintferry_ops.cost.prices import PRICES
+from hintferry_ops.cutover.gate import gate
+from hintferry_ops.cutover.gate.facts import Lag
+from tests.unit.ops import test_gate as gates
 
 ORDERS = TableId("shop", "orders")
 RANGES = plan_ranges([], 8)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import pictures
+from sandbox.recording import pictures
 from tests.cli.test_pages import text_of
 from tools import places
 

@@ -13,9 +13,8 @@ import pytest
 from botocore.exceptions import NoCredentialsError
 from rich.console import Console
 
-from hintferry.adapters.clock import WallClock
-from hintferry.adapters.cqlfile import schema_of
-from hintferry.adapters.settings import TableSettings
+from hintferry.adapters.clocks.wall import WallClock
+from hintferry.adapters.config.settings import TableSettings
 from hintferry.core.errors import (
     HintferryError,
     Masked,
@@ -23,17 +22,23 @@ from hintferry.core.errors import (
     Side,
     Unreachable,
 )
-from hintferry.core.facts import NodeReport
 from hintferry.core.rows import Row
 from hintferry.core.schema import Column, ColumnKind, Table, TableId, UserType
-from hintferry.core.source import KeyspaceText, SourceFacts, SourceNode
-from hintferry.testing.cutover import ScriptedSurroundings
-from hintferry.testing.inspection import GOOD_SETTINGS, ScriptedInspection, ScriptedTarget, facts_of
-from hintferry.wiring import command
 from hintferry_cli.exits import Status
 from hintferry_cli.preflight import view
 from hintferry_cli.preflight.finding import Finding, Level
 from hintferry_cli.preflight.source import ttl_findings
+from hintferry_ops import wiring
+from hintferry_ops.cutover.gate.facts import NodeReport
+from hintferry_ops.fit.schema_file import schema_of
+from hintferry_ops.fit.source_facts import KeyspaceText, SourceFacts, SourceNode
+from hintferry_ops.testing.cutover import ScriptedSurroundings
+from hintferry_ops.testing.inspection import (
+    GOOD_SETTINGS,
+    ScriptedInspection,
+    ScriptedTarget,
+    facts_of,
+)
 from tests.cli.sources import LOOK, TEXT, Rows, answering, run, scan_of
 from tests.cli.test_schema_command import HEAD
 
@@ -65,11 +70,11 @@ def settled(
     """Both sides as a test wants them, and a report of each node."""
     answering(monkeypatch, facts or facts_of(GOOD), rows)
     target = ScriptedTarget(faults or {}, control, failure)
-    monkeypatch.setattr(command, "target_check", lambda settings: target)
+    monkeypatch.setattr(wiring, "target_check", lambda settings: target)
     around = ScriptedSurroundings()
     now = WallClock().now()
     around.said = [NodeReport(node.address, now, now, 0, None) for node in NODES]
-    monkeypatch.setattr(command, "node_reports", lambda migration: around)
+    monkeypatch.setattr(wiring, "node_reports", lambda migration: around)
     return around
 
 
@@ -199,7 +204,7 @@ def test_a_type_that_has_changed_at_the_source_is_told(
     known = schema_of(PLAIN.tables["orders"], "test").tables[ORDERS]
     live = replace(known, user_types=(UserType("Address", (("street", "text"),)),))
     inspection = ScriptedInspection(facts_of(GOOD), {ORDERS: live}, scan_of({}))
-    monkeypatch.setattr(command, "source_inspection", lambda settings: inspection)
+    monkeypatch.setattr(wiring, "source_inspection", lambda settings: inspection)
     schema = config.parent / "schema.cql"
     (told,) = (one for one in found(config, "--only", "source")[1] if one["level"] == "fault")
     assert "shop.orders not as the source has it: type Address" in told["what"]
@@ -325,7 +330,7 @@ def test_the_switch_for_ttl_is_asked_for_where_it_is_needed(
 ) -> None:
     settled(monkeypatch)
     target = ScriptedTarget({})
-    monkeypatch.setattr(command, "target_check", lambda settings: target)
+    monkeypatch.setattr(wiring, "target_check", lambda settings: target)
     config.write_text(config.read_text() + f"ttl = {str(ttl).lower()}\n")
     assert found(config, "--only", "target")[0] == 0
     assert target.asked == [(ORDERS, ttl)]

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from hintferry.adapters.queue_event import ReplayEvents
-from sandbox.event_source.batch import Batch, EventFrame
-from sandbox.event_source.discard import Condition, Discard
-from sandbox.event_source.on_failure import InvocationRecords, object_key
-from sandbox.event_source.records import PolledRecord
+from hintferry.adapters.aws.queue_event import ReplayEvents
+from sandbox.services.event_source.batch import Batch, EventFrame
+from sandbox.services.event_source.discard import Condition, Discard
+from sandbox.services.event_source.on_failure import InvocationRecords, object_key
+from sandbox.services.event_source.records import PolledRecord
 from tests.cli.conftest import REGION, Deployment, refuse
 
 TOPIC = "hintferry.shop.orders"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hintferry.adapters.cql import CONTROL_TABLES
-from hintferry.adapters.cqlfile import schema_of
+from hintferry.adapters.driver.cql import CONTROL_TABLES
+from hintferry_ops.fit.schema_file import schema_of
 from tests.cli.sources import TEXT, answering, run
 from tools.places import ROOT
 

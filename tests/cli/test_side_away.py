@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from hintferry.adapters.fences import KeyspacesFences
-from hintferry.adapters.figures import CloudWatchFigures
-from hintferry.adapters.other_clocks import CqlClocks
-from hintferry.adapters.passes import KeyspacesPasses
-from hintferry.core.facts import Fence
-from hintferry.core.offset import Offset
+from hintferry.adapters.clocks.both_sides import CqlClocks
+from hintferry.adapters.target.fences import KeyspacesFences
+from hintferry.adapters.target.passes import KeyspacesPasses
+from hintferry.core.clock_offset import Offset
 from hintferry.core.schema import TableId
+from hintferry.ports import Fence
 from hintferry_cli.app import app
 from hintferry_cli.gate.waiting import QueuesAndBucket
+from hintferry_ops.cutover.cloudwatch import CloudWatchFigures
 
 QUEUES = ["--parked-queue-url", "p", "--replay-queue-url", "r", "--bucket", "b"]
 CONFIG = """\

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from hintferry.core import checks
 from hintferry_cli.app import app
 from hintferry_cli.size import arithmetic
 from hintferry_cli.size.arithmetic import MIB, Node, need
+from hintferry_ops.fit import node_checks
 from node.cdcguard import space
 from tools import places
 
@@ -49,7 +49,7 @@ def test_the_space_holds_the_outage_and_what_the_guard_keeps_free() -> None:
 
 def test_a_quiet_node_still_gets_what_the_check_asks_for() -> None:
     needed = need(Node(writes_per_s=0.1, row_bytes=10, outage_hours=1, segment_mib=32))
-    assert needed.cdc_total_space_mib == checks.FEWEST_SEGMENTS * 32
+    assert needed.cdc_total_space_mib == node_checks.FEWEST_SEGMENTS * 32
     assert needed.archive_mib == 1
 
 
@@ -71,7 +71,7 @@ def test_what_one_core_cannot_do_is_said() -> None:
 def test_the_guard_and_the_check_have_the_same_bounds() -> None:
     source = Path(space.__file__).read_text()
     assert f"guard.settings.cdc_total // {ceil(1 / arithmetic.GUARD_SHARE)}" in source
-    assert arithmetic.FEWEST_SEGMENTS == checks.FEWEST_SEGMENTS
+    assert arithmetic.FEWEST_SEGMENTS == node_checks.FEWEST_SEGMENTS
 
 
 def test_the_command_prints_the_same_for_people_and_for_programs() -> None:

@@ -17,22 +17,22 @@ from hypothesis import strategies as st
 from rich.console import Console
 from typer.testing import CliRunner
 
-from hintferry.adapters.settings import TableSettings
+from hintferry.adapters.config.settings import TableSettings
 from hintferry.core.capacity import Capacity, Mode
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.passes import Verb
-from hintferry.core.prices import PRICES
 from hintferry.core.schema import TableId
 from hintferry.core.tokens import WHOLE_RING, TokenRange, plan_ranges
 from hintferry.core.verdict import Filled, Tally
-from hintferry.estimate import Estimate
-from hintferry.task import Task
+from hintferry.sweep.task import Task
 from hintferry_cli.app import app
 from hintferry_cli.sweep import bookmark, view
 from hintferry_cli.sweep import run as sweep_run
 from hintferry_cli.sweep.bill import Bill, duration
 from hintferry_cli.sweep.run import Run, State
 from hintferry_cli.sweep.task import Order, as_numbers
+from hintferry_ops.cost.estimate import Estimate
+from hintferry_ops.cost.prices import PRICES
 from tools import places
 
 TASK = Task(Verb.VERIFY, TableId("shop", "orders"))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from sandbox.launch import tied
+from sandbox.parts.launch import tied
 from sandbox.tutorial import FOLDER
 from tests.demo.commands import Command, processes_of
 from tools import places

@@ -15,7 +15,7 @@ from hintferry.core.passes import unfenced
 from hintferry.core.schema import TableId
 from hintferry_cli.cutover.undo import undone
 from tests.model.tables import PLAIN
-from tests.unit.test_cutover import Scene
+from tests.unit.ops.test_gatekeeper import Scene
 
 
 class Writes:

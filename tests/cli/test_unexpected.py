@@ -15,8 +15,8 @@ from cassandra import AuthenticationFailed, UnresolvableContactPoints
 from cassandra.cluster import NoHostAvailable
 from rich.console import Console
 
-from hintferry.adapters.session import CqlSession
-from hintferry.adapters.sigv4 import sign
+from hintferry.adapters.driver.session import CqlSession
+from hintferry.adapters.target.sigv4 import sign
 from hintferry.core.errors import Side, UnknownTable, Unreachable
 from hintferry.core.limits import CUT_OVER_WAIT_S
 from hintferry_cli import app
@@ -29,7 +29,7 @@ from hintferry_cli.sweep import view
 from tests.cli.sources import LOOK
 from tests.cli.test_schema_command import HEAD
 from tests.cli.test_sweep_command import run_of
-from tests.unit.test_cutover import Scene
+from tests.unit.ops.test_gatekeeper import Scene
 
 
 @pytest.fixture

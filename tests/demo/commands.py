@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sandbox.launch import tied
+from sandbox.parts.launch import tied
 from tools.places import ROOT
 
 _READY_S, _ENDS_S = 150.0, 60.0

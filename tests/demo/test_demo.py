@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from sandbox.launch import tied
+from sandbox.parts.launch import tied
 from tests.demo.commands import processes_of, running
 from tests.machine import slowness
 from tools.places import BUILD, ROOT

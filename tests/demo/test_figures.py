@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from sandbox.compare import Comparison, Difference
-from sandbox.demo.figures import Figures, Totals
 from sandbox.demo.freshness import percentile
 from sandbox.demo.report import Result, explain
+from sandbox.demo.statistics import Figures, Totals
 from sandbox.workload import Kind
 
 EQUAL = Comparison("shop.orders", 3, 3, ())

@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from sandbox.launch import tied
-from sandbox.waiting import until
+from sandbox.parts.launch import tied
+from sandbox.parts.waiting import until
 from tests.demo.commands import processes_of, running
 from tools.places import ROOT
 

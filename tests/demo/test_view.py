@@ -11,7 +11,7 @@ from rich.console import Console
 
 from sandbox.demo import __main__ as command
 from sandbox.demo import view
-from sandbox.demo.figures import Totals
+from sandbox.demo.statistics import Totals
 from sandbox.demo.view import Moment, make_view
 
 

@@ -6,8 +6,8 @@ import json
 import re
 from typing import Any
 
-from hintferry.adapters.cassandra import READS_IN_FLIGHT
-from hintferry.adapters.keyspaces import WRITES_IN_FLIGHT
+from hintferry.adapters.source.cassandra import READS_IN_FLIGHT
+from hintferry.adapters.target.keyspaces import WRITES_IN_FLIGHT
 from tools.places import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -40,7 +40,7 @@ def test_as_many_requests_are_in_flight_as_the_pages_say() -> None:
 
 def test_the_files_that_the_explanations_name_are_there() -> None:
     package = ROOT / "layers" / "hintferry" / "python" / "hintferry"
-    homes = (package, package / "adapters", ROOT, ROOT / "tests" / "model")
+    homes = (package, ROOT, ROOT / "tests" / "model")
     for page in ("tour", "promises"):
         text = (ROOT / "docs" / "explanation" / f"{page}.md").read_text()
         named = re.findall(r"`([\w/]+\.py)`", text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from infra.sweep_machine import definition
+from infra.stacks.sweep_machine import definition
 from tools.places import ROOT
 
 

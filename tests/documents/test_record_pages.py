@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from hintferry.adapters.hint_record import encode
-from hintferry.adapters.parking import whole_record
+from hintferry.adapters.aws.parked_queue import whole_record
+from hintferry.adapters.records.hint_record import encode
 from hintferry.core.hint import Hint, Record, Scope
 from hintferry.core.schema import TableId
 from tools.places import CAPTURE_SOURCES, ROOT

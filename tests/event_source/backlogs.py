@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.event_source.backlog import Backlog
-from sandbox.event_source.batch import Batch, EventFrame
-from sandbox.event_source.records import PolledRecord
-from sandbox.event_source.settings import EventSourceSettings
+from sandbox.services.event_source.backlog import Backlog
+from sandbox.services.event_source.batch import Batch, EventFrame
+from sandbox.services.event_source.records import PolledRecord
+from sandbox.services.event_source.settings import EventSourceSettings
 
 FRAME = EventFrame("shop.orders", "127.0.0.1:9092", "us-east-1")
 

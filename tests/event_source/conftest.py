@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.addresses import claim
-from sandbox.kafka import CONTROLLER_PORT, PORT, Broker
+from sandbox.parts.addresses import claim
+from sandbox.parts.kafka import CONTROLLER_PORT, PORT, Broker
 
 
 @pytest.fixture(scope="session")

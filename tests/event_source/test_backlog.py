@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.event_source.batch import PAYLOAD_LIMIT_BYTES
-from sandbox.event_source.settings import EventSourceSettings
+from sandbox.services.event_source.batch import PAYLOAD_LIMIT_BYTES
+from sandbox.services.event_source.settings import EventSourceSettings
 from tests.event_source.backlogs import FRAME, backlog, places, record
 
 

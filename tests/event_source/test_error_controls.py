@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from sandbox.event_source.backlog import Backlog
-from sandbox.event_source.batch import PAYLOAD_LIMIT_BYTES, Batch
-from sandbox.event_source.discard import Condition, Discard
-from sandbox.event_source.settings import EventSourceSettings, PartialRetry
+from sandbox.services.event_source.backlog import Backlog
+from sandbox.services.event_source.batch import PAYLOAD_LIMIT_BYTES, Batch
+from sandbox.services.event_source.discard import Condition, Discard
+from sandbox.services.event_source.settings import EventSourceSettings, PartialRetry
 from tests.event_source.backlogs import backlog, named, places, record, taken
 
 AT_ONCE: Any = {"retry_backoff_s": 0.0}

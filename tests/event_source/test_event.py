@@ -7,16 +7,16 @@ from base64 import b64decode
 
 import pytest
 
-from sandbox.event_source import Counters
-from sandbox.event_source.batch import Batch, EventFrame
-from sandbox.event_source.records import PolledRecord
-from sandbox.event_source.response import (
+from sandbox.services.event_source import Counters
+from sandbox.services.event_source.batch import Batch, EventFrame
+from sandbox.services.event_source.records import PolledRecord
+from sandbox.services.event_source.response import (
     MalformedResponseError,
     Verdict,
     failed_records,
     verdict,
 )
-from sandbox.lambda_runtime import Invocation
+from sandbox.services.lambda_runtime import Invocation
 
 TOPIC = "hintferry.shop.orders-by-day"
 BATCH = Batch(
@@ -130,7 +130,7 @@ def test_metrics_carry_the_services_names_and_errors_only_once_there_are_any() -
 
 
 def test_bytes_survive_the_event() -> None:
-    from sandbox.event_source.records import _base64, _signed
+    from sandbox.services.event_source.records import _base64, _signed
 
     data = bytes(range(256))
     assert b64decode(json.loads(_base64(data))) == data

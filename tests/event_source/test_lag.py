@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from sandbox.event_source.lag import OffsetLag
+from sandbox.services.event_source.lag import OffsetLag
 
 
 @pytest.fixture

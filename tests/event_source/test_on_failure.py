@@ -12,10 +12,10 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from sandbox.event_source import DeliveryError, OnFailureBucket
-from sandbox.event_source.batch import Batch
-from sandbox.event_source.discard import Condition, Discard
-from sandbox.event_source.on_failure import InvocationRecords, object_key
+from sandbox.services.event_source import DeliveryError, OnFailureBucket
+from sandbox.services.event_source.batch import Batch
+from sandbox.services.event_source.discard import Condition, Discard
+from sandbox.services.event_source.on_failure import InvocationRecords, object_key
 from tests.event_source.backlogs import FRAME, record
 
 NOW = datetime(2026, 11, 23, 4, 5, 6, 789_000, tzinfo=UTC)

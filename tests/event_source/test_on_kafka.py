@@ -19,15 +19,15 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from moto import mock_aws
 
-from sandbox.event_source import (
+from sandbox.parts.kafka import Broker
+from sandbox.services.event_source import (
     Destination,
     EventSource,
     EventSourceSettings,
     Function,
     OnFailureBucket,
 )
-from sandbox.kafka import Broker
-from sandbox.lambda_runtime import Invocation, LambdaFunction, LambdaSandbox, OnTimeout
+from sandbox.services.lambda_runtime import Invocation, LambdaFunction, LambdaSandbox, OnTimeout
 
 pytestmark = pytest.mark.stack
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.event_source import ProvisionedPollers
+from sandbox.services.event_source import ProvisionedPollers
 from tests.event_source.backlogs import backlog, places, record, taken
 
 

@@ -19,9 +19,9 @@ from confluent_kafka import Producer
 from keyspaces_local.faults import Answer, Fault, FaultAction, Operation
 from sandbox.chain import Chain
 from sandbox.compare import compare_table
-from sandbox.event_source import EventSourceSettings
-from sandbox.lambda_runtime import Invocation
-from sandbox.queue_source import client, taken
+from sandbox.services.event_source import EventSourceSettings
+from sandbox.services.lambda_runtime import Invocation
+from sandbox.services.queue_source import client, taken
 from sandbox.sessions import cassandra_session, create_keyspaces_tables
 from sandbox.stack import Stack
 from tools import places

@@ -14,7 +14,7 @@ from cassandra.query import SimpleStatement
 
 from hintferry.core.limits import CUT_OVER_WAIT_S
 from sandbox.chain import Chain
-from sandbox.queue_source import client
+from sandbox.services.queue_source import client
 from sandbox.sessions import cassandra_session, create_keyspaces_tables, keyspaces_session
 from sandbox.stack import Stack
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from hintferry.adapters.cassandra import NEIGHBOURS, CassandraSource
-from hintferry.adapters.clock import WallClock
-from hintferry.adapters.source_settings import SourceSettings
-from hintferry.core.coalesce import RowWork, StaticWork
+from hintferry.adapters.clocks.wall import WallClock
+from hintferry.adapters.config.source_settings import SourceSettings
+from hintferry.adapters.source.cassandra import NEIGHBOURS, CassandraSource
 from hintferry.core.schema import TableId
+from hintferry.core.work import RowWork, StaticWork
 from hintferry.wiring import sessions
 from keyspaces_local.faults import Answer
 from sandbox.sessions import cassandra_session

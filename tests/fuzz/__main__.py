@@ -16,8 +16,8 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
-from sandbox.errors import SandboxError
-from sandbox.release import installed
+from sandbox.parts.errors import SandboxError
+from sandbox.parts.release import installed
 from sandbox.stack import Stack
 from tests.fuzz.case import Case
 from tests.fuzz.faults import Fault

@@ -17,10 +17,10 @@ from cassandra.query import SimpleStatement
 from hintferry.core.cql_text import quoted
 from hintferry.core.limits import SECOND_LOOK_AFTER_S
 from hintferry.core.schema import TableId
-from infra.statements import handler
+from infra.stacks.statements import handler
 from sandbox.chain import Chain
 from sandbox.compare import Difference, compare_table
-from sandbox.errors import SandboxError
+from sandbox.parts.errors import SandboxError
 from sandbox.sessions import cassandra_session, keyspaces_session
 from sandbox.stack import Stack
 from tests.fuzz.case import Case, OneTable, OneType, Spelling, ddl, renamed

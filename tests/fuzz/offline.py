@@ -8,19 +8,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
-from hintferry.adapters import cql
-from hintferry.adapters.cql import Ttls
-from hintferry.adapters.cqlfile import schema_of
-from hintferry.adapters.settings import Migration, migration_from
+from hintferry.adapters.config.settings import Migration, migration_from
+from hintferry.adapters.driver import cql
+from hintferry.adapters.driver.cql import Ttls
 from hintferry.core.cql_type import parse
 from hintferry.core.errors import ConfigurationError
-from hintferry.core.fit import FeatureKind, Misfit, Schema
-from hintferry.core.names import told_apart
 from hintferry.core.schema import Table, TableId
-from hintferry.core.source import KeyspaceText
-from hintferry.testing.inspection import facts_of
 from hintferry_cli.init.files import chosen_tables, migration_text, schema_text
 from hintferry_cli.schema.mirror import Mirror, mirror_of
+from hintferry_ops.fit.misfits import FeatureKind, Misfit, Schema
+from hintferry_ops.fit.schema_file import schema_of
+from hintferry_ops.fit.source_facts import KeyspaceText
+from hintferry_ops.names import told_apart
+from hintferry_ops.testing.inspection import facts_of
 from keyspaces_local.cql import classify
 from keyspaces_local.ddl import check_types, checked
 from keyspaces_local.options import with_clause

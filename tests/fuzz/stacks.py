@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hintferry.adapters.cqlfile import schema_of
 from hintferry.core.cql_type import parse
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.schema import Column, ColumnKind, Table, TableId, UserType
+from hintferry_ops.fit.schema_file import schema_of
 from tests.fuzz.case import KEY, Case, renamed
 from tests.fuzz.faults import Fault, FaultKind, unfit
 from tests.fuzz.offline import initialised

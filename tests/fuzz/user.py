@@ -16,11 +16,11 @@ from typing import Any
 from typer.testing import CliRunner
 
 from hintferry.core.schema import TableId
-from hintferry.core.source import OURS
 from hintferry_cli.app import app
 from hintferry_cli.exits import Status
+from hintferry_ops.fit.source_facts import OURS
 from sandbox.function import processor_environment
-from sandbox.launch import tied
+from sandbox.parts.launch import tied
 from sandbox.stack import Stack
 from tests.fuzz.faults import Fault, FaultKind
 from tools import places

@@ -9,8 +9,8 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
-from sandbox.lambda_runtime import LambdaSandbox
-from sandbox.queue_source import client
+from sandbox.services.lambda_runtime import LambdaSandbox
+from sandbox.services.queue_source import client
 from sandbox.stack import Stack
 from tests.chain.tls_front import HOST, TlsFront
 from tests.infra.synthesised import Resource, Template, resources

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from hintferry.adapters.settings import migration_from
+from hintferry.adapters.config.settings import migration_from
 
 Template = dict[str, Any]
 Resource = dict[str, Any]

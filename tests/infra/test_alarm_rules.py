@@ -9,18 +9,18 @@ from collections.abc import Iterator
 import pytest
 from aws_lambda_powertools import Logger, Metrics
 
-from hintferry.adapters.meter import PowertoolsMeter
-from hintferry.adapters.pace import Pace
-from hintferry.adapters.settings import migration_from
+from hintferry.adapters.aws.meter import PowertoolsMeter
+from hintferry.adapters.clocks.measured import MeasuredClock
+from hintferry.adapters.config.settings import migration_from
+from hintferry.adapters.driver.rate_limit import Pace
 from hintferry.core.errors import ParkReason, Undecodable
 from hintferry.core.hint import Record
-from hintferry.core.ledger import APPLIED, Outcome, Settled, SkipReason
-from hintferry.measured import MeasuredClock
+from hintferry.core.outcome import APPLIED, Outcome, Settled, SkipReason
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
 from hintferry.testing.other_clocks import SimulatedClocks
-from infra import metrics
-from infra.alarm_rules import Names, rules
-from infra.rule import Query, Rule, Series, Severity
+from infra.monitoring import metrics
+from infra.monitoring.alarm_rules import Names, rules
+from infra.monitoring.rule import Query, Rule, Series, Severity
 from node.cdcguard.metrics import METRICS, NAMESPACE
 from node.cdcguard.settings import load_settings
 from node.render import render

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from hintferry.adapters.settings import migration_from
-from infra import metrics
-from infra.alarm_rules import Names, rules
-from infra.rule import Rule
+from hintferry.adapters.config.settings import migration_from
+from infra.monitoring import metrics
+from infra.monitoring.alarm_rules import Names, rules
+from infra.monitoring.rule import Rule
 from node.cdcguard.metrics import METRICS, NAMESPACE
 from tests.infra.evaluation import ALARM, OK, state
 from tests.infra.synthesised import Template, properties

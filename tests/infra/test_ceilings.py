@@ -14,15 +14,15 @@ from typing import Any
 
 import pytest
 
-from hintferry.adapters.clock import WallClock
-from hintferry.adapters.debezium import HintDecoder
-from hintferry.core.coalesce import RowWork, StaticWork
+from hintferry.adapters.clocks.wall import WallClock
+from hintferry.adapters.records.decoder import HintDecoder
 from hintferry.core.errors import HintferryError
 from hintferry.core.hint import Record
-from hintferry.core.ledger import Outcome
+from hintferry.core.outcome import Outcome
 from hintferry.core.rows import Row, Snapshot
 from hintferry.core.schema import Column, ColumnKind, Table, TableId
-from hintferry.pipeline import Pipeline
+from hintferry.core.work import RowWork, StaticWork
+from hintferry.live.pipeline import Pipeline
 from hintferry.ports import Write
 from hintferry.testing.clock import SimulatedTime
 from hintferry.testing.deadline import FixedDeadline

@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-from infra.figures import CONCURRENT_DDL
+from infra.constants import CONCURRENT_DDL
 from tests.infra.synthesised import (
     Template,
     as_list,
@@ -68,7 +68,7 @@ def test_cfn_lint_would_find_something(templates: dict[str, Template], tmp_path:
 def test_what_cdk_nag_refuses_is_not_synthesised(layer: Path, tmp_path: Path) -> None:
     from aws_cdk import aws_s3 as s3
 
-    from hintferry.adapters.settings import migration_from
+    from hintferry.adapters.config.settings import migration_from
     from infra.app import build
     from infra.layer import Code
 

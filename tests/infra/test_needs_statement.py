@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from hintferry.adapters.cqlfile import schema_of
 from hintferry.core.schema import TableId
-from infra.tables import needs_statement, odd_types
+from hintferry_ops.fit.schema_file import schema_of
+from infra.stacks.tables import needs_statement, odd_types
 from tests.infra.synthesised import properties, synthesise
 from tools.places import ROOT
 

@@ -21,9 +21,9 @@ from typing import Any
 import pytest
 
 from sandbox.compare import compare_table
-from sandbox.lambda_runtime import LambdaSandbox
-from sandbox.queue_source import client, taken
-from sandbox.record import EVENTS, ROW, SCHEMA, WRITES
+from sandbox.recording.record import EVENTS, ROW, SCHEMA, WRITES
+from sandbox.services.lambda_runtime import LambdaSandbox
+from sandbox.services.queue_source import client, taken
 from sandbox.sessions import cassandra_session, create_keyspaces_tables
 from sandbox.stack import Stack
 from tests.chain.tls_front import TlsFront

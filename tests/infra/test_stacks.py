@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from hintferry.adapters.cql import CONTROL_TABLES
-from hintferry.adapters.settings import migration_from
+from hintferry.adapters.config.settings import migration_from
+from hintferry.adapters.driver.cql import CONTROL_TABLES
 from hintferry.core.errors import ConfigurationError
-from infra import figures, roles
+from infra import constants
+from infra.iam import roles
 from tests.infra.imported import CLUSTER, SECRET
 from tests.infra.synthesised import (
     Template,
@@ -99,8 +100,8 @@ def test_the_replay_queue_outlasts_an_outage_too(templates: Templates) -> None:
     queues = properties(templates, "AWS::SQS::Queue")
     (replay,) = (one for one in queues if "RedrivePolicy" in one)
     (parked,) = (one for one in queues if "RedrivePolicy" not in one)
-    assert replay["RedrivePolicy"]["maxReceiveCount"] == figures.REPLAY_RECEIVES
-    assert replay["VisibilityTimeout"] > figures.FUNCTION_TIMEOUT_S
+    assert replay["RedrivePolicy"]["maxReceiveCount"] == constants.REPLAY_RECEIVES
+    assert replay["VisibilityTimeout"] > constants.FUNCTION_TIMEOUT_S
     assert {replay["MessageRetentionPeriod"], parked["MessageRetentionPeriod"]} == {14 * 86400}
 
 
@@ -164,7 +165,7 @@ def test_what_waits_expires(templates: Templates) -> None:
     days = {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "Prefix" in rule}
     # What the nodes are installed from stays; earlier versions of anything go.
     assert set(days) == {"aws/lambda/", "parked/", "sweeps/"}
-    assert min(days.values()) * 86400 > figures.QUEUE_RETENTION_S
+    assert min(days.values()) * 86400 > constants.QUEUE_RETENTION_S
     (everywhere,) = (rule for rule in rules if "Prefix" not in rule)
     assert everywhere["NoncurrentVersionExpiration"]["NoncurrentDays"] == days["parked/"]
     for group in properties(templates, "AWS::Logs::LogGroup"):

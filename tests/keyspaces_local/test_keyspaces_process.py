@@ -20,7 +20,7 @@ from keyspaces_local.cli import main
 from keyspaces_local.credentials import CredentialsError
 from keyspaces_local.password import AcceptedUser
 from keyspaces_local.rules import Refusal
-from sandbox.launch import tied
+from sandbox.parts.launch import tied
 from tests.keyspaces_local.wire import StubBackend
 
 SOURCES = Path(__file__).parents[2] / "sandbox" / "keyspaces_local" / "src"

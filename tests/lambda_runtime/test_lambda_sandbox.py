@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.lambda_runtime import (
+from sandbox.parts.waiting import until
+from sandbox.services.lambda_runtime import (
     MAX_PAYLOAD_BYTES,
     FunctionInitError,
     LambdaFunction,
@@ -23,7 +24,6 @@ from sandbox.lambda_runtime import (
     PayloadTooLargeError,
     ReservedVariableError,
 )
-from sandbox.waiting import until
 from tests.infra.shipped import copy_runtime_client
 
 pytestmark = pytest.mark.slow

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.lambda_runtime import MAX_PAYLOAD_BYTES
-from sandbox.lambda_runtime.runtime_api import (
+from sandbox.services.lambda_runtime import MAX_PAYLOAD_BYTES
+from sandbox.services.lambda_runtime.runtime_api import (
     Answered,
     Event,
     Failed,

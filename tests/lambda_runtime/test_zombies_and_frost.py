@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.lambda_runtime import LambdaSandbox, OnTimeout
+from sandbox.services.lambda_runtime import LambdaSandbox, OnTimeout
 
 pytestmark = pytest.mark.slow
 

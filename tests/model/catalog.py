@@ -7,10 +7,10 @@ from random import Random
 from types import SimpleNamespace
 from typing import Any, cast
 
-from hintferry.adapters import source_catalog
-from hintferry.adapters.node_schema import Told
-from hintferry.adapters.session import CqlSession
-from hintferry.adapters.source_catalog import SourceCatalog
+from hintferry.adapters.driver.session import CqlSession
+from hintferry.adapters.source import catalog
+from hintferry.adapters.source.catalog import SourceCatalog
+from hintferry.adapters.source.node_schema import Told
 from hintferry.core.errors import Side, Unavailable
 from hintferry.core.schema import TableId
 from hintferry.testing.clock import SimulatedTime
@@ -72,4 +72,4 @@ def in_simulated_time(time: SimulatedTime) -> tuple[object, str, Any]:
     def monotonic() -> float:
         return time.micros / 1e6
 
-    return source_catalog, "time", SimpleNamespace(monotonic=monotonic)
+    return catalog, "time", SimpleNamespace(monotonic=monotonic)

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, cast
 
-from hintferry.core.facts import Answers
 from hintferry.core.passes import Pass, Verb
 from hintferry.core.schema import TableId
-from hintferry.cutover import Gatekeeper
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
 from hintferry.testing.fences import MemoryFences
 from hintferry.testing.passes import MemoryPasses
+from hintferry_ops.cutover.gate.facts import Answers
+from hintferry_ops.cutover.gatekeeper import Gatekeeper
 
 
 class Unhurried(ScriptedClock):

@@ -7,31 +7,42 @@ from dataclasses import replace
 from math import inf
 from typing import Any
 
-from hintferry import counting, cutover, pipeline, reconcile
-from hintferry.adapters.node_schema import Told
-from hintferry.adapters.source_catalog import SourceCatalog
-from hintferry.backfill import Backfill
-from hintferry.core import acknowledged, capture, coalesce, followup, ledger, plan, verdict
-from hintferry.core.acknowledged import MARGIN_US, Acknowledged
+from hintferry.adapters.clocks.measured import MeasuredClock
+from hintferry.adapters.source.catalog import SourceCatalog
+from hintferry.adapters.source.node_schema import Told
+from hintferry.core import capture, verdict
 from hintferry.core.capture import Proof, Witness
-from hintferry.core.coalesce import RowWork, SliceWork, Work, _Partition
 from hintferry.core.errors import HintferryError, Overwhelmed, ParkReason, SideFault
-from hintferry.core.facts import Facts
-from hintferry.core.followup import Later
-from hintferry.core.gate import capture as gate_capture
-from hintferry.core.gate import fence, passes, queues
-from hintferry.core.gate.condition import Condition, State
 from hintferry.core.hint import WHOLE_PARTITION, Errand, Hint, Scope, Slice
-from hintferry.core.ledger import Ledger, Outcome, Settled
-from hintferry.core.plan import plan_rows
+from hintferry.core.outcome import Outcome, Settled
 from hintferry.core.rows import Add, Expiry, Extend, Put, Remove, Row, ScanPage, Snapshot, Statement
 from hintferry.core.schema import Key, Table, TableId
-from hintferry.measured import MeasuredClock
-from hintferry.pipeline import Pipeline
+from hintferry.core.work import Later, RowWork, SliceWork, Work
+from hintferry.live import (
+    coalesce,
+    counter_lease,
+    followup,
+    ledger,
+    pipeline,
+    plan,
+    recent_writes,
+    reconcile,
+)
+from hintferry.live.coalesce import _Partition
+from hintferry.live.ledger import Ledger
+from hintferry.live.pipeline import Pipeline
+from hintferry.live.plan import plan_rows
+from hintferry.live.recent_writes import MARGIN_US, Acknowledged
 from hintferry.ports import Write
+from hintferry.sweep.backfill import Backfill
 from hintferry.testing import fences, leases, source
 from hintferry.testing.leases import LeaseTable
 from hintferry.testing.target import MemoryTarget
+from hintferry_ops.cutover import gatekeeper
+from hintferry_ops.cutover.gate import capture as gate_capture
+from hintferry_ops.cutover.gate import fence, passes, queues
+from hintferry_ops.cutover.gate.condition import Condition, State
+from hintferry_ops.cutover.gate.facts import Facts
 from tests.model import topic, world
 from tests.model.mutant import Mutant
 from tests.model.ports import (
@@ -201,7 +212,7 @@ def _lease_for_all(self: LeaseTable, name: bytes) -> str:
     return next(map(str, self._owners))
 
 
-class _AlwaysSure(counting._Guarded):
+class _AlwaysSure(counter_lease._Guarded):
     @property
     def unsure(self) -> int:
         return 0
@@ -216,7 +227,7 @@ def _by_a_slow_node(captured_us: int, _appended_us: int) -> int:
 
 
 def _remembers_what_it_sends(self: Acknowledged, hint: Hint, appended_at_ms: int | None) -> bool:
-    """As if each hint that was decoded were written and acknowledged, too."""
+    """As if each hint that was decoded were written and recent_writes, too."""
     is_covered = _covers(self, hint, appended_at_ms)
     if hint.scope is Scope.ROW and appended_at_ms is not None:
         work = RowWork(hint.table, hint.partition, {hint.clustering: ()})
@@ -355,14 +366,14 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("TTL of elements dropped", "elements", patches=((plan, "by_expiry", _lasting),)),
     _rewriting("further elements not written", _without_extensions, "elements"),
     Mutant("counters without a lease", patches=((LeaseTable, "take", _lease_for_all),)),
-    Mutant("lease given back in doubt", patches=((counting, "_Guarded", _AlwaysSure),)),
+    Mutant("lease given back in doubt", patches=((counter_lease, "_Guarded", _AlwaysSure),)),
     Mutant(
         "counters written after the lease",
         "counting",
         patches=((leases, "COUNT_WITHIN_S", NEVER_STALE),),
     ),
-    Mutant("skip without a margin", "copies", patches=((acknowledged, "MARGIN_US", 0),)),
-    Mutant("skip too early", "copies", patches=((acknowledged, "MARGIN_US", -100_000),)),
+    Mutant("skip without a margin", "copies", patches=((recent_writes, "MARGIN_US", 0),)),
+    Mutant("skip too early", "copies", patches=((recent_writes, "MARGIN_US", -100_000),)),
     Mutant("second look too early", "latest", patches=((followup, "SECOND_LOOK_AFTER_S", 30),)),
     Mutant(
         "second look wins over news", "looks", patches=((_Partition, "work", _second_look_wins),)
@@ -377,7 +388,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("time of the answer", source=StampedOnArrival),
     Mutant("fences read once", "fences", patches=((fences, "FENCE_HOLDS_S", inf),)),
     Mutant("cut-over waits too little", "fences", patches=((fence, "CUT_OVER_WAIT_S", 10.0),)),
-    Mutant("undo returns at once", "fences", patches=((cutover, "UNDO_WAIT_S", -5.0),)),
+    Mutant("undo returns at once", "fences", patches=((gatekeeper, "UNDO_WAIT_S", -5.0),)),
     Mutant("pass counts after an ALTER", "gate", patches=((passes, "void", _whatever_the_shape),)),
     Mutant("pass counts after a DROP", "gate", patches=((passes, "void", _whatever_the_id),)),
     Mutant("pass counts after a gap", "gate", patches=((passes, "void", _whatever_was_heard),)),

@@ -12,9 +12,9 @@ from hintferry.core.passes import Pass, Verb
 from hintferry.core.schema import TableId
 from hintferry.core.tokens import TokenRange, plan_ranges
 from hintferry.core.verdict import Tally
-from hintferry.repair import Repair
-from hintferry.report import Finished
-from hintferry.sweep import Sweep
+from hintferry.sweep.progress import Finished
+from hintferry.sweep.repair_sender import Repair
+from hintferry.sweep.verify import Sweep
 from hintferry.testing.replay import MemoryReplayQueue
 from hintferry.testing.scan import scan_of_source, scan_of_target, token_of
 from hintferry.testing.source import ReplicatedSource

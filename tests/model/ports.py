@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hintferry.core.coalesce import RowWork, SliceWork, StaticWork, Work
 from hintferry.core.errors import HintferryError, SideFault
 from hintferry.core.hint import Hint, Nothing, Record, Slice
 from hintferry.core.rows import Put, Remove, Row, Snapshot, Statement
 from hintferry.core.schema import Key, Table, TableId
+from hintferry.core.work import RowWork, SliceWork, StaticWork, Work
 from hintferry.ports import Decoder, Source, Target, Write
 from hintferry.testing.cluster import REPLICAS
 from hintferry.testing.source import Read

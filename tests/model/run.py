@@ -12,8 +12,9 @@ from random import Random
 from typing import Any
 from unittest.mock import patch
 
-from hintferry import pipeline, reconcile, secondlook
 from hintferry.core.errors import HintferryError
+from hintferry.live import pipeline, reconcile
+from hintferry.sweep import recheck
 from hintferry.testing.clock import SimulatedTime
 from tests.model.catalog import in_simulated_time
 from tests.model.generate import generate
@@ -74,7 +75,7 @@ def patched(mutant: Mutant, time: SimulatedTime) -> Iterator[None]:
     mutant's changes."""
     with ExitStack() as stack:
         stack.enter_context(patch.object(pipeline, "ThreadPoolExecutor", SerialExecutor))
-        stack.enter_context(patch.object(secondlook, "ThreadPoolExecutor", SerialExecutor))
+        stack.enter_context(patch.object(recheck, "ThreadPoolExecutor", SerialExecutor))
         stack.enter_context(patch.object(reconcile, "CUTS", SMALL_CUTS))
         for owner, name, value in (in_simulated_time(time), *mutant.patches):
             stack.enter_context(patch.object(owner, name, value))

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from hintferry.core.cql_type import TypeKind, parse
-from hintferry.core.gate.condition import is_open
 from hintferry.core.hint import Hint, Scope
 from hintferry.core.limits import LEASE_S
 from hintferry.core.rows import Row
 from hintferry.core.schema import Column, Table, TableId
 from hintferry.testing.cluster import REPLICAS
+from hintferry_ops.cutover.gate.condition import is_open
 from tests.model.passes import verify
 from tests.model.pieces import pieces
 from tests.model.program import Batch

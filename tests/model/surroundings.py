@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from hintferry.core.capture import CapturedTable, CaptureState, NodeState, Shape, Witness
-from hintferry.core.facts import Answers, Lag, NodeReport
 from hintferry.core.schema import TableId
-from hintferry.cutover import Gatekeeper
 from hintferry.testing.clock import ScriptedClock
 from hintferry.testing.cluster import REPLICAS
+from hintferry_ops.cutover.gate.facts import Answers, Lag, NodeReport
+from hintferry_ops.cutover.gatekeeper import Gatekeeper
 from tests.model.program import Batch
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import Enum
 from random import Random
 
-from hintferry.adapters import hint_record
-from hintferry.core.followup import Later
+from hintferry.adapters.records import hint_record
 from hintferry.core.hint import Hint, Record, Trouble
+from hintferry.core.work import Later
 from hintferry.testing.clock import SimulatedTime
 
 FASTEST_CAPTURE_US = 10_000

@@ -13,7 +13,7 @@ from itertools import combinations
 
 from hintferry.core.errors import ParkReason
 from hintferry.core.hint import WHOLE_PARTITION, Hint, Scope
-from hintferry.core.ledger import Outcome, Settled, SkipReason
+from hintferry.core.outcome import Outcome, Settled, SkipReason
 from hintferry.core.rows import Extend, Put, Remove, Row, Statement
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.ports import Write

@@ -7,23 +7,23 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING
 
-from hintferry.adapters.debezium import HintDecoder
-from hintferry.adapters.hint_record import Lookup
-from hintferry.backfill import Backfill
-from hintferry.core.acknowledged import Acknowledged
-from hintferry.core.coalesce import RowWork, SliceWork, StaticWork
+from hintferry.adapters.clocks.measured import MeasuredClock
+from hintferry.adapters.records.decoder import HintDecoder
+from hintferry.adapters.records.hint_record import Lookup
 from hintferry.core.errors import HintferryError, LateAnswer
 from hintferry.core.hint import Hint, Nothing, Record
-from hintferry.core.ledger import Settled
+from hintferry.core.outcome import Settled
 from hintferry.core.rows import Add, Row, ScanPage, Snapshot, Statement
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.core.tokens import TokenRange, plan_ranges
 from hintferry.core.verdict import Filled
-from hintferry.fence import FencedScan, FencedSource
-from hintferry.measured import MeasuredClock
-from hintferry.pipeline import Pipeline
+from hintferry.core.work import RowWork, SliceWork, StaticWork
+from hintferry.live.fence import FencedScan, FencedSource
+from hintferry.live.pipeline import Pipeline
+from hintferry.live.recent_writes import Acknowledged
 from hintferry.ports import Write
-from hintferry.report import Report
+from hintferry.sweep.backfill import Backfill
+from hintferry.sweep.progress import Report
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
 from hintferry.testing.cluster import merge
 from hintferry.testing.deadline import FixedDeadline, SimulatedDeadline

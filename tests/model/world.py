@@ -7,16 +7,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
-from hintferry.core.acknowledged import Acknowledged
 from hintferry.core.errors import Fenced, ParkReason
-from hintferry.core.followup import Later
 from hintferry.core.hint import Hint
-from hintferry.core.ledger import Outcome, Settled, SkipReason
 from hintferry.core.limits import STALE_AFTER_S
+from hintferry.core.outcome import Outcome, Settled, SkipReason
 from hintferry.core.rows import Row, Statement
 from hintferry.core.schema import Key, Table, TableId
+from hintferry.core.work import Later
+from hintferry.live.recent_writes import Acknowledged
 from hintferry.ports import Write
-from hintferry.report import Finished
+from hintferry.sweep.progress import Finished
 from hintferry.testing.clock import SimulatedTime
 from hintferry.testing.cluster import QUORUM, REPLICAS, ReplicatedCluster
 from hintferry.testing.leases import LeaseTable

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hintferry.adapters.settings import migration_from
+from hintferry.adapters.config.settings import migration_from
 from node import bundle, render
 from tests.node.guarded import oldest_python
 from tools import places

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from hintferry.core import checks
-from hintferry.core.checks import setting_faults
+from hintferry_ops.fit import node_checks
+from hintferry_ops.fit.node_checks import setting_faults
 
 GOOD = {
     "cdc_enabled": "true",
@@ -79,4 +79,4 @@ def test_a_default_sync_period_makes_no_write_wait() -> None:
 
 def test_it_keeps_to_the_syntax_of_old_nodes() -> None:
     """It lies among modules that need not."""
-    ast.parse(Path(checks.__file__).read_text(), feature_version=(3, 6))
+    ast.parse(Path(node_checks.__file__).read_text(), feature_version=(3, 6))

@@ -17,7 +17,7 @@ from node.cdcguard.settings import Settings, load_settings
 from node.cdcguard.state import load_state
 from node.cdcguard.world import World
 from sandbox import tables
-from sandbox.cassandra import Node
+from sandbox.parts.cassandra import Node
 from sandbox.stack import Stack
 from tests.capture.hints import topic
 from tests.capture.nodetool import operate

@@ -21,7 +21,7 @@ from node.cdcguard.space import LONGEST_STEP
 from node.cdcguard.state import locked
 from node.cdcguard.waits import WAITS
 from node.cdcguard.world import World
-from sandbox.launch import tied
+from sandbox.parts.launch import tied
 from tests.node.guarded import MIB, MadeNode, oldest_python
 
 LOST = "12:00:00.000 ERROR SegmentReader LOST HINTS: CommitLog-7-7.log could not be read from 1 on"

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from hintferry.adapters.settings import migration_from
+from hintferry.adapters.config.settings import migration_from
 from node import render
 from node.cdcguard.settings import load_settings
 from node.install import install
-from sandbox import templates
+from sandbox.parts import templates
 from tools import places
 
 ME = pwd.getpwuid(os.getuid()).pw_name

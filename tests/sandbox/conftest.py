@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox import aws
-from sandbox.addresses import claim
-from sandbox.endpoints import AwsEndpoint
+from sandbox.parts import aws
+from sandbox.parts.addresses import claim
+from sandbox.parts.endpoints import AwsEndpoint
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.addresses import claim, free_port
-from sandbox.errors import SandboxError
+from sandbox.parts.addresses import claim, free_port
+from sandbox.parts.errors import SandboxError
 
 PORT = free_port("127.0.0.1")
 PORTS = ((11, PORT), (1, PORT))
@@ -47,7 +47,7 @@ def test_a_released_block_is_taken_again(tmp_path: Path) -> None:
 
 def test_a_crash_frees_the_block(tmp_path: Path) -> None:
     script = (
-        "import os, sys, pathlib; from sandbox.addresses import claim;"
+        "import os, sys, pathlib; from sandbox.parts.addresses import claim;"
         f"block = claim({PORTS}, pathlib.Path({str(tmp_path)!r})); print(block.number); "
         "sys.stdout.flush(); os.kill(os.getpid(), 9)"
     )

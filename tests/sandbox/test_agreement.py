@@ -9,9 +9,9 @@ import pytest
 
 from sandbox import agreement
 from sandbox.agreement import agree
-from sandbox.cassandra import Node
-from sandbox.endpoints import CqlEndpoint
-from sandbox.errors import SandboxError
+from sandbox.parts.cassandra import Node
+from sandbox.parts.endpoints import CqlEndpoint
+from sandbox.parts.errors import SandboxError
 
 SOURCE = CqlEndpoint(("a", "b", "c"), 9042, "dc")
 OLD, NEW = uuid4(), uuid4()

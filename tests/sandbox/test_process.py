@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import memory
-from sandbox.errors import PartFailed, SandboxError
-from sandbox.launch import tied
-from sandbox.process import Part
-from sandbox.reasons import reason
-from sandbox.waiting import until
+from sandbox.parts import memory
+from sandbox.parts.errors import PartFailed, SandboxError
+from sandbox.parts.launch import tied
+from sandbox.parts.process import Part
+from sandbox.parts.reasons import reason
+from sandbox.parts.waiting import until
 
 pytestmark = pytest.mark.slow
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from sandbox import queue_source
-from sandbox.endpoints import AwsEndpoint
-from sandbox.event_source import EventSourceError
-from sandbox.event_source.batch import PAYLOAD_LIMIT_BYTES
-from sandbox.lambda_runtime import Invocation
-from sandbox.queue_source import QueueSource, client
-from sandbox.waiting import until
+from sandbox.parts.endpoints import AwsEndpoint
+from sandbox.parts.waiting import until
+from sandbox.services import queue_source
+from sandbox.services.event_source import EventSourceError
+from sandbox.services.event_source.batch import PAYLOAD_LIMIT_BYTES
+from sandbox.services.lambda_runtime import Invocation
+from sandbox.services.queue_source import QueueSource, client
 
 pytestmark = pytest.mark.slow
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import record
-from sandbox.errors import SandboxError
-from sandbox.event_source.batch import EventFrame
+from sandbox.parts.errors import SandboxError
+from sandbox.recording import record
+from sandbox.services.event_source.batch import EventFrame
 
 FRAME = EventFrame("hintferry.shop.orders", "127.0.0.1:9092", "us-east-1")
 

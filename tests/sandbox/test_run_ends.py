@@ -14,8 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sandbox.launch import tied
-from sandbox.waiting import until
+from sandbox.parts.launch import tied
+from sandbox.parts.waiting import until
 from tools import places
 
 WITHIN_S = 15.0
@@ -152,4 +152,4 @@ def test_every_process_that_is_started_is_tied_to_its_parent() -> None:
     ]
     # The one that forks the sandbox's parts is given a command line that is tied.
     (forker,) = loose
-    assert forker.startswith("sandbox/process.py:")
+    assert forker.startswith("sandbox/parts/process.py:")

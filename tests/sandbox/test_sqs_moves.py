@@ -9,8 +9,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from sandbox.endpoints import AwsEndpoint
-from sandbox.waiting import until
+from sandbox.parts.endpoints import AwsEndpoint
+from sandbox.parts.waiting import until
 
 pytestmark = pytest.mark.slow
 

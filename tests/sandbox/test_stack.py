@@ -12,13 +12,13 @@ import psutil
 import pytest
 
 from sandbox import tables
-from sandbox.addresses import Block, claim
 from sandbox.chain import Chain
-from sandbox.errors import PartFailed
-from sandbox.launch import tied
+from sandbox.parts.addresses import Block, claim
+from sandbox.parts.errors import PartFailed
+from sandbox.parts.launch import tied
+from sandbox.parts.waiting import until
 from sandbox.sessions import create_keyspaces_tables
 from sandbox.stack import Stack
-from sandbox.waiting import until
 from tests.capture.hints import b64, read, topic
 from tools import places
 

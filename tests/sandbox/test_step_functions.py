@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.step_functions import StateMachines
+from sandbox.services.step_functions import StateMachines
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("machine")]
 

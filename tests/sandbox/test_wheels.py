@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.launch import tied
+from sandbox.parts.launch import tied
 from sandbox.stack import Stack
 from tests.keyspaces_local.wire import StubBackend
 from tools import places, wheels
@@ -97,7 +97,8 @@ def test_each_is_typed_and_carries_the_licence(built: dict[str, Path]) -> None:
             (licence,) = (one for one in names if one.endswith("/licenses/LICENSE"))
             assert content.read(licence) == (places.ROOT / "LICENSE").read_bytes()
         assert packages == {
-            "hintferry": {"hintferry", "hintferry_cli"}, "keyspaces_local": {"keyspaces_local"},
+            "hintferry": {"hintferry", "hintferry_cli", "hintferry_ops"},
+            "keyspaces_local": {"keyspaces_local"},
         }[name]  # fmt: skip
         assert {f"{one}/py.typed" for one in packages} <= set(names)
 
@@ -134,7 +135,11 @@ def test_what_asks_a_cluster_says_that_it_is_not_there(operator: Path, tmp_path:
 
 def test_the_types_of_both_are_seen(operator: Path, tester: Path, tmp_path: Path) -> None:
     for programs, imports, call in (
-        (operator, "from hintferry.core.checks import setting_faults", "setting_faults({'a': 1})"),
+        (
+            operator,
+            "from hintferry_ops.fit.node_checks import setting_faults",
+            "setting_faults({'a': 1})",
+        ),
         (tester, "from keyspaces_local.control import Control", "Control(1)"),
     ):
         (tmp_path / "user.py").write_text(USER.format(imports=imports, call=call))

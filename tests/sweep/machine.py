@@ -10,23 +10,23 @@ from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 
-from hintferry.adapters.meter import ClockMeter
-from hintferry.adapters.sweep_steps import SweepSteps
+from hintferry.adapters.aws.meter import ClockMeter
+from hintferry.adapters.clocks.measured import MeasuredClock
+from hintferry.adapters.sweep.steps import SweepSteps
 from hintferry.core.capture import Proof, Witness, proof
 from hintferry.core.errors import HintferryError
 from hintferry.core.schema import TableId
 from hintferry.core.tokens import TokenRange, plan_ranges
 from hintferry.core.verdict import Filled, Tally
-from hintferry.measured import MeasuredClock
 from hintferry.ports import Deadline
-from hintferry.report import Finished, Report
-from hintferry.task import Task
+from hintferry.sweep.progress import Finished, Report
+from hintferry.sweep.task import Task
 from hintferry.testing.captures import ScriptedCaptures
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
 from hintferry.testing.deadline import FixedDeadline
 from hintferry.testing.other_clocks import SimulatedClocks
 from hintferry.testing.passes import MemoryPasses
-from sandbox.step_functions import Ended, StateMachines
+from sandbox.services.step_functions import Ended, StateMachines
 from tests.model.tables import PLAIN, TABLES
 from tests.unit.sweeping import Sides
 

@@ -16,8 +16,8 @@ import psutil
 import pytest
 from cassandra.concurrent import execute_concurrent_with_args
 
+from sandbox.parts.waiting import until
 from sandbox.stack import Stack
-from sandbox.waiting import until
 from sandbox.workbench import Workbench, workbench
 from tools import places
 

@@ -7,17 +7,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from hintferry.adapters.captures import CqlCaptures, settled
-from hintferry.adapters.clock import WallClock
-from hintferry.adapters.fences import KeyspacesFences
-from hintferry.adapters.late_writes import LateWrites
-from hintferry.adapters.passes import KeyspacesPasses
-from hintferry.adapters.settings import migration_from
+from hintferry.adapters.clocks.wall import WallClock
+from hintferry.adapters.config.settings import migration_from
+from hintferry.adapters.source.captures import CqlCaptures, settled
+from hintferry.adapters.target.fences import KeyspacesFences
+from hintferry.adapters.target.passes import KeyspacesPasses
 from hintferry.core.capture import Proof, Witness, gaps, proof, void
-from hintferry.core.facts import Fence
 from hintferry.core.passes import Pass, Verb
 from hintferry.core.schema import TableId
+from hintferry.ports import Fence
 from hintferry.wiring import sessions
+from hintferry_ops.cutover.late_writes import LateWrites
 from sandbox.stack import Stack
 from sandbox.workbench import Workbench, workbench
 

@@ -14,10 +14,9 @@ import pytest
 from cassandra.concurrent import execute_concurrent_with_args
 from typer.testing import CliRunner, Result
 
-from hintferry import cutover
-from hintferry.adapters import figures
-from hintferry.core.gate import fence, passes, queues, writers
 from hintferry_cli.app import app
+from hintferry_ops.cutover import cloudwatch, gatekeeper
+from hintferry_ops.cutover.gate import fence, passes, queues, writers
 from sandbox.command_line import COMMAND_S
 from sandbox.reports import Reports
 from sandbox.stack import Stack
@@ -42,11 +41,11 @@ QUICK = [
     (passes, "LATE_WRITES_S", 1.0),
     (writers, "LOG_SYNC_S", 1.0),
     (fence, "CUT_OVER_WAIT_S", 7.0),
-    (cutover, "REQUEST_TIMEOUT_S", 0.0),
-    (cutover, "MARKER_EVERY_S", 2.0),
-    (cutover, "LOOK_EVERY_S", 0.5),
-    (figures, "PERIOD_S", 5),
-    (figures, "LOSS_PERIOD_S", 60),
+    (gatekeeper, "REQUEST_TIMEOUT_S", 0.0),
+    (gatekeeper, "MARKER_EVERY_S", 2.0),
+    (gatekeeper, "LOOK_EVERY_S", 0.5),
+    (cloudwatch, "PERIOD_S", 5),
+    (cloudwatch, "LOSS_PERIOD_S", 60),
 ]
 
 Typed = Callable[[str], Result]

@@ -12,8 +12,8 @@ from hintferry.core.passes import Verb
 from hintferry.core.tokens import TokenRange
 from hintferry.testing.deadline import FixedDeadline
 from hintferry.testing.fences import FENCE
-from infra.sweep_machine import definition
-from sandbox.step_functions import StateMachines
+from infra.stacks.sweep_machine import definition
+from sandbox.services.step_functions import StateMachines
 from tests.model.tables import PLAIN
 from tests.sweep.machine import BUCKET, FUNCTION, RANGES, Died, Machine, Steps, Worker, hurried
 from tests.unit.sweeping import Sides

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from cassandra.concurrent import execute_concurrent_with_args
 
-from hintferry.adapters.passes import KeyspacesPasses
-from hintferry.adapters.settings import migration_from
+from hintferry.adapters.config.settings import migration_from
+from hintferry.adapters.target.passes import KeyspacesPasses
 from hintferry.core.schema import TableId
 from hintferry.wiring.sessions import target_session
 from sandbox.stack import Stack

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from cassandra.concurrent import execute_concurrent_with_args
 
-from infra.figures import SWEEP_TIMEOUT_S
-from infra.sweep_machine import definition
-from sandbox.aws_server import BUCKET
+from infra.constants import SWEEP_TIMEOUT_S
+from infra.stacks.sweep_machine import definition
 from sandbox.function import function
-from sandbox.lambda_runtime import LambdaFunction
-from sandbox.queue_source import client
+from sandbox.services.aws_server import BUCKET
+from sandbox.services.lambda_runtime import LambdaFunction
+from sandbox.services.queue_source import client
+from sandbox.services.step_functions import StateMachines, invoke_of
 from sandbox.stack import Stack
-from sandbox.step_functions import StateMachines, invoke_of
 from sandbox.workbench import Workbench, workbench
 from tests.sweep.machine import hurried
 

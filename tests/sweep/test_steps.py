@@ -12,16 +12,16 @@ import pytest
 from aws_lambda_powertools import Logger, Metrics
 from moto import mock_aws
 
-from hintferry.adapters.meter import ClockMeter
-from hintferry.adapters.pass_files import PassFiles
-from hintferry.adapters.sweep_steps import SweepSteps
+from hintferry.adapters.aws.meter import ClockMeter
+from hintferry.adapters.sweep.pass_files import PassFiles
+from hintferry.adapters.sweep.steps import SweepSteps
 from hintferry.core.errors import ClockFault, ConfigurationError, Side, Unavailable
-from hintferry.core.ledger import ConservationError
 from hintferry.core.passes import Pass
 from hintferry.core.tokens import TokenRange
+from hintferry.live.ledger import ConservationError
+from hintferry.sweep.time_slice import BEGIN_UNTIL_S
 from hintferry.testing.deadline import FixedDeadline
-from hintferry.turn import BEGIN_UNTIL_S
-from infra import metrics
+from infra.monitoring import metrics
 from tests.model.tables import PLAIN
 from tests.sweep.machine import BUCKET, RANGES, Worker
 from tests.unit.sweeping import Sides

@@ -6,17 +6,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from random import Random
 
-from hintferry.backfill import Backfill
-from hintferry.core.followup import Later
 from hintferry.core.hint import Hint, Record
 from hintferry.core.schema import Key, Table
 from hintferry.core.tokens import TokenRange, plan_ranges
 from hintferry.core.verdict import Tally
-from hintferry.fence import FencedScan, FencedSource
-from hintferry.pipeline import Pipeline
-from hintferry.repair import Repair
-from hintferry.report import Finished
-from hintferry.sweep import Sweep
+from hintferry.core.work import Later
+from hintferry.live.fence import FencedScan, FencedSource
+from hintferry.live.pipeline import Pipeline
+from hintferry.sweep.backfill import Backfill
+from hintferry.sweep.progress import Finished
+from hintferry.sweep.repair_sender import Repair
+from hintferry.sweep.verify import Sweep
 from hintferry.testing import changes
 from hintferry.testing.changes import Values
 from hintferry.testing.clock import ScriptedClock, SimulatedTime

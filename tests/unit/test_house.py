@@ -12,6 +12,7 @@ from tools.places import ROOT
 
 ROOMS = {
     "hintferry": "layers/hintferry/python/hintferry",
+    "hintferry_ops": "ops/hintferry_ops",
     "hintferry_cli": "cli/hintferry_cli",
     "keyspaces_local": "sandbox/keyspaces_local/src/keyspaces_local",
     "functions": "functions",
@@ -24,14 +25,15 @@ ROOMS = {
 }
 ARROWS: dict[str, set[str]] = {
     "hintferry": set(),
-    "hintferry_cli": {"hintferry"},
+    "hintferry_ops": {"hintferry"},
+    "hintferry_cli": {"hintferry", "hintferry_ops"},
     "keyspaces_local": set(),
     "functions": {"hintferry"},
     "tools": set(),
-    "node": {"hintferry", "tools"},
-    "infra": {"hintferry", "node", "tools"},
+    "node": {"hintferry", "hintferry_ops", "tools"},
+    "infra": {"hintferry", "hintferry_ops", "node", "tools"},
     "sandbox": {"hintferry", "hintferry_cli", "infra", "keyspaces_local", "node", "tools"},
-    "bench": {"hintferry", "hintferry_cli", "infra", "sandbox", "tools"},
+    "bench": {"hintferry", "hintferry_cli", "hintferry_ops", "infra", "sandbox", "tools"},
     "docs": {"hintferry", "hintferry_cli", "infra", "node", "tools"},
 }
 

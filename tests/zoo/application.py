@@ -12,8 +12,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from hintferry.adapters.cqlfile import schema_of
-from hintferry.core.fit import Schema
+from hintferry_ops.fit.misfits import Schema
+from hintferry_ops.fit.schema_file import schema_of
 from tests.scenarios.script import Step, steps
 
 _FATAL = re.compile(r"^-- Fatal: (\w+) (.*)$", re.MULTILINE)

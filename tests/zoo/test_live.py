@@ -21,9 +21,9 @@ from cassandra.query import SimpleStatement
 from hintferry.core.schema import TableId
 from sandbox.chain import Chain
 from sandbox.compare import compare_table
+from sandbox.parts.waiting import until
 from sandbox.sessions import cassandra_session, keyspaces_session
 from sandbox.stack import Stack
-from sandbox.waiting import until
 from tests.fuzz.user import Operator
 from tests.zoo.application import APPLICATIONS, Application
 

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from hintferry.adapters.cqlfile import schema_of
-from hintferry.adapters.settings import Migration, migration_from
+from hintferry.adapters.config.settings import Migration, migration_from
 from hintferry.core.cql_text import tokens_of
-from hintferry.core.fit import Schema
-from hintferry.core.names import told_apart
-from hintferry.core.source import KeyspaceText
-from hintferry.testing.inspection import facts_of
 from hintferry_cli.init.files import chosen_tables, migration_text, schema_text
 from hintferry_cli.schema.mirror import mirror_of
+from hintferry_ops.fit.misfits import Schema
+from hintferry_ops.fit.schema_file import schema_of
+from hintferry_ops.fit.source_facts import KeyspaceText
+from hintferry_ops.names import told_apart
+from hintferry_ops.testing.inspection import facts_of
 from tests.zoo.application import APPLICATIONS, Application
 
 _DIRECTIVE = re.compile(r"^-- @(times \d+|drain)$")

@@ -7,17 +7,17 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from hintferry.adapters.settings import Migration, migration_from
+from hintferry.adapters.config.settings import Migration, migration_from
 from hintferry.core.errors import ConfigurationError
-from hintferry.core.prices import prices_of
-from hintferry.sample import sample
-from hintferry.wiring import command
 from hintferry_cli.cost import view
-from hintferry_cli.cost.figures import TableCost, table_cost
+from hintferry_cli.cost.table_cost import TableCost, table_cost
 from hintferry_cli.exits import statuses
 from hintferry_cli.failures import Settings, told_plainly
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.tables import table_id
+from hintferry_ops import wiring
+from hintferry_ops.cost.prices import prices_of
+from hintferry_ops.cost.sample import sample
 
 HELP = "\n\n".join(
     (
@@ -61,7 +61,7 @@ def _costs(migration: Migration, names: list[str]) -> list[TableCost]:
             f"migration.toml does not list {', '.join(strangers) or 'any table'}; add it as"
             ' [tables."keyspace.table"]'
         )
-    source, prices = command.source_inspection(migration.source), prices_of(migration.target.region)
+    source, prices = wiring.source_inspection(migration.source), prices_of(migration.target.region)
     costs = []
     try:
         for table in chosen:

@@ -11,10 +11,10 @@ from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 
-from hintferry.adapters.settings import Migration
-from hintferry.adapters.standing_cost import Line, standing_cost, told, total
-from hintferry.core.prices import HOURS_A_MONTH, STANDING_DATED, STANDING_REGION, Prices
-from hintferry_cli.cost.figures import Figures, TableCost, together
+from hintferry.adapters.config.settings import Migration
+from hintferry_cli.cost.table_cost import Figures, TableCost, together
+from hintferry_ops.cost.fixed_cost import Line, standing_cost, told, total
+from hintferry_ops.cost.prices import HOURS_A_MONTH, STANDING_DATED, STANDING_REGION, Prices
 
 NOT_HERE = "Not here: Lambda's time, traffic between zones, and the logs that use makes."
 

@@ -9,11 +9,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from hintferry.adapters.settings import migration_from
+from hintferry.adapters.config.settings import migration_from
 from hintferry.core.errors import ConfigurationError, SideFault
-from hintferry.core.gate.fence import downtime
 from hintferry.core.limits import CUT_OVER_WAIT_S
-from hintferry.cutover import Gatekeeper
 from hintferry_cli.cutover.undo import undone
 from hintferry_cli.exits import Status, Unfinished, statuses
 from hintferry_cli.failures import Settings, told_plainly
@@ -23,6 +21,8 @@ from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.places import place, places
 from hintferry_cli.spans import span
 from hintferry_cli.tables import table_id
+from hintferry_ops.cutover.gate.fence import downtime
+from hintferry_ops.cutover.gatekeeper import Gatekeeper
 
 HELP = "\n\n".join(
     (

@@ -9,12 +9,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 from hintferry.core.errors import ConfigurationError, SideFault
-from hintferry.core.facts import Fence
 from hintferry.core.limits import UNDO_WAIT_S
 from hintferry.core.schema import TableId
-from hintferry.cutover import Gatekeeper
-from hintferry.ports import LateWrites
+from hintferry.ports import Fence
 from hintferry_cli.exits import Unfinished
+from hintferry_ops.cutover.gatekeeper import Gatekeeper
+from hintferry_ops.ports import LateWrites
 
 _UNSEEN = "Deletes cannot be seen this way"
 

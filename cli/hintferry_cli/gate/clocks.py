@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from hintferry.adapters.figures import CLOCK_OF_FUNCTIONS, CLOCK_OF_NODES, CloudWatchFigures
+from hintferry.core.clock_offset import Offsets
 from hintferry.core.limits import CLOCK_MARGIN_S
-from hintferry.core.offset import Offsets
+from hintferry_ops.cutover.cloudwatch import CLOCK_OF_FUNCTIONS, CLOCK_OF_NODES, CloudWatchFigures
 
 
 def as_tree(ours: Offsets, figures: CloudWatchFigures) -> dict[str, Any]:

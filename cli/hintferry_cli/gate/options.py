@@ -11,12 +11,12 @@ from typing import Annotated
 import boto3
 import typer
 
-from hintferry.adapters.settings import Migration, Queues
+from hintferry.adapters.config.settings import Migration, Queues
 from hintferry.core.errors import ConfigurationError
-from hintferry.core.facts import Answers
 from hintferry.core.schema import TableId
-from hintferry.wiring import command
 from hintferry_cli.gate.waiting import QueuesAndBucket
+from hintferry_ops import wiring
+from hintferry_ops.cutover.gate.facts import Answers
 
 _ANSWERS = "What only you know"
 
@@ -54,10 +54,10 @@ def answers(stopped: str | None, repaired: str | None, at_quorum: bool) -> Answe
 
 
 @contextmanager
-def seat(migration: Migration, tables: Sequence[TableId], where: Queues) -> Iterator[command.Seat]:
+def seat(migration: Migration, tables: Sequence[TableId], where: Queues) -> Iterator[wiring.Seat]:
     """Everything that is looked at, connected when it is first asked."""
     waiting = QueuesAndBucket(boto3.client("sqs"), boto3.client("s3"), where)
-    found = command.seat(migration, tables, waiting)
+    found = wiring.seat(migration, tables, waiting)
     try:
         yield found
     finally:

@@ -11,14 +11,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from hintferry.core.facts import Facts, Fence
-from hintferry.core.gate import expected_downtime_s
-from hintferry.core.gate.condition import Condition, State, clock, comes_by_itself, is_open
-from hintferry.core.gate.fence import cut_over_at, fence_left_s
 from hintferry.core.passes import PASSES_OF_S, Pass
 from hintferry.core.schema import TableId
-from hintferry.cutover import Gatekeeper
+from hintferry.ports import Fence
 from hintferry_cli.spans import span
+from hintferry_ops.cutover.gate import expected_downtime_s
+from hintferry_ops.cutover.gate.condition import Condition, State, clock, comes_by_itself, is_open
+from hintferry_ops.cutover.gate.facts import Facts
+from hintferry_ops.cutover.gate.fence import cut_over_at, fence_left_s
+from hintferry_ops.cutover.gatekeeper import Gatekeeper
 
 
 class Standing(Enum):

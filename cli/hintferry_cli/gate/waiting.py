@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from hintferry.adapters.settings import Queues
+from hintferry.adapters.clocks.held import Held
+from hintferry.adapters.config.settings import Queues
 from hintferry.core.schema import TableId
-from hintferry.held import Held
 from hintferry_cli.replay.given_up import GivenUpObjects
 from hintferry_cli.replay.parked import ParkedQueue
 

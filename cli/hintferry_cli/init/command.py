@@ -9,12 +9,9 @@ from typing import Annotated, Any
 import boto3
 import typer
 
-from hintferry.adapters.cqlfile import schema_of
-from hintferry.adapters.source_settings import Auth, SourceSettings, source_settings
+from hintferry.adapters.config.source_settings import Auth, SourceSettings, source_settings
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.schema import TableId
-from hintferry.core.source import SourceFacts
-from hintferry.wiring import command
 from hintferry_cli.exits import statuses
 from hintferry_cli.failures import Settings, told_plainly
 from hintferry_cli.init.files import (
@@ -26,6 +23,9 @@ from hintferry_cli.init.files import (
     write,
 )
 from hintferry_cli.options import CONFIG, Config, Json
+from hintferry_ops import wiring
+from hintferry_ops.fit.schema_file import schema_of
+from hintferry_ops.fit.source_facts import SourceFacts
 
 _LOGIN = "Its login"
 _SCHEMA = "the source's schema"
@@ -118,7 +118,7 @@ def init(
 
 def _seen(settings: SourceSettings, names: list[str]) -> tuple[SourceFacts, list[TableId], str]:
     """Return what the source is, the tables that are meant, and their definitions."""
-    inspection = command.source_inspection(settings)
+    inspection = wiring.source_inspection(settings)
     try:
         facts = inspection.facts(with_settings=False)
         chosen = chosen_tables(facts, names)

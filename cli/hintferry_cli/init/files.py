@@ -10,9 +10,9 @@ from typing import Any
 
 from hintferry.core.cql_text import identifier
 from hintferry.core.errors import ConfigurationError
-from hintferry.core.fit import Schema, differences
 from hintferry.core.schema import Table, TableId
-from hintferry.core.source import SourceFacts
+from hintferry_ops.fit.misfits import Schema, differences
+from hintferry_ops.fit.source_facts import SourceFacts
 
 MOST_CONTACT_POINTS = 3
 LOGIN = ("tls", "ca_file", "auth", "secret_arn")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from hintferry.core.facts import NodeReport
-from hintferry.core.gate.capture import REPORT_HOLDS_S
-from hintferry.core.source import SourceFacts
 from hintferry_cli.preflight.finding import Finding, Level
+from hintferry_ops.cutover.gate.capture import REPORT_HOLDS_S
+from hintferry_ops.cutover.gate.facts import NodeReport
+from hintferry_ops.fit.source_facts import SourceFacts
 
 _INSTALL = "install the connector and the guard there: docs/how-to/install-on-nodes.md"
 

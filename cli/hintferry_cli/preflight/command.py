@@ -7,15 +7,15 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from hintferry.adapters.clock import WallClock
-from hintferry.adapters.settings import Migration, migration_from
-from hintferry.wiring import command
+from hintferry.adapters.clocks.wall import WallClock
+from hintferry.adapters.config.settings import Migration, migration_from
 from hintferry_cli.exits import Status, statuses
 from hintferry_cli.failures import Settings, told_plainly
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.preflight import view
 from hintferry_cli.preflight.finding import Finding, status_of
 from hintferry_cli.preflight.look import Part, Surroundings
+from hintferry_ops import wiring
 
 HELP = "\n\n".join(
     (
@@ -56,10 +56,10 @@ def preflight(
 
 
 def _findings(migration: Migration, parts: list[Part]) -> list[Finding]:
-    source = command.source_inspection(migration.source)
-    target = command.target_check(migration.target)
+    source = wiring.source_inspection(migration.source)
+    target = wiring.target_check(migration.target)
     try:
-        reports = command.node_reports(migration)
+        reports = wiring.node_reports(migration)
         return list(Surroundings(migration, source, target, reports, WallClock()).findings(parts))
     finally:
         source.close()

@@ -8,13 +8,9 @@ from enum import Enum
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from hintferry.adapters.cqlfile import schema_from, schema_of
-from hintferry.adapters.settings import Migration, TableSettings
+from hintferry.adapters.config.settings import Migration, TableSettings
 from hintferry.core.errors import ConfigurationError, HintferryError, Masked, UnknownTable
-from hintferry.core.fit import Schema
-from hintferry.core.source import SourceFacts
-from hintferry.ports import Clock, NodeReports, SourceInspection, TargetInspection
-from hintferry.sample import sample
+from hintferry.ports import Clock
 from hintferry_cli.failures import sentence
 from hintferry_cli.preflight.capture import capture_findings
 from hintferry_cli.preflight.finding import Finding, Level, from_error
@@ -26,6 +22,11 @@ from hintferry_cli.preflight.source import (
     schema_findings,
     ttl_findings,
 )
+from hintferry_ops.cost.sample import sample
+from hintferry_ops.fit.misfits import Schema
+from hintferry_ops.fit.schema_file import schema_from, schema_of
+from hintferry_ops.fit.source_facts import SourceFacts
+from hintferry_ops.ports import NodeReports, SourceInspection, TargetInspection
 
 REPORTS_OF_S = 3600.0
 

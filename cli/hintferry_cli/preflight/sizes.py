@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hintferry.adapters.keycodec import readable
-from hintferry.adapters.settings import TableSettings
+from hintferry.adapters.config.settings import TableSettings
+from hintferry.adapters.records.key_codec import readable
 from hintferry.core.hint import Hint, Scope
 from hintferry.core.keyspaces_limits import (
     CLUSTERING_KEY_BYTES,
@@ -16,8 +16,8 @@ from hintferry.core.keyspaces_limits import (
     VARINT_DIGITS,
 )
 from hintferry.core.schema import Table
-from hintferry.sample import Largest, Sample
 from hintferry_cli.preflight.finding import Finding, Level
+from hintferry_ops.cost.sample import Largest, Sample
 
 NEAR = 0.8
 """Of a limit: what is that large in a sample is larger elsewhere."""

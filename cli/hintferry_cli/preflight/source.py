@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from hintferry.adapters.cql import SOURCE_TABLES
-from hintferry.adapters.settings import Migration, TableSettings
-from hintferry.core.checks import Fault, setting_faults
-from hintferry.core.fit import Misfit, Schema, differences, keyspace_misfits, table_misfits
+from hintferry.adapters.config.settings import Migration, TableSettings
+from hintferry.adapters.driver.cql import SOURCE_TABLES
 from hintferry.core.schema import Table, TableId
-from hintferry.core.schema_checks import schema_faults, vector_faults
-from hintferry.core.source import OURS, SourceFacts, SourceNode
 from hintferry_cli.preflight.finding import Finding, Level
+from hintferry_ops.fit.misfits import Misfit, Schema, differences, keyspace_misfits, table_misfits
+from hintferry_ops.fit.node_checks import Fault, setting_faults
+from hintferry_ops.fit.schema_checks import schema_faults, vector_faults
+from hintferry_ops.fit.source_facts import OURS, SourceFacts, SourceNode
 
 MARKERS, CAPTURES = TableId(OURS, "markers"), TableId(OURS, "captures")
 ENOUGH_COPIES = 3

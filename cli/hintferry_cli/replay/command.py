@@ -11,7 +11,7 @@ import boto3
 import typer
 from rich.console import Console
 
-from hintferry.adapters.settings import Queues
+from hintferry.adapters.config.settings import Queues
 from hintferry_cli.exits import Status, statuses
 from hintferry_cli.failures import Settings, told_plainly
 from hintferry_cli.options import Json

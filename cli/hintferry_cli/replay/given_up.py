@@ -13,9 +13,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from hintferry.adapters.kafka_event import open_event
-from hintferry.adapters.parking import fitted, whole_record
-from hintferry.adapters.topics import table_of
+from hintferry.adapters.aws.kafka_event import open_event
+from hintferry.adapters.aws.parked_queue import fitted, whole_record
+from hintferry.adapters.records.topics import table_of
 from hintferry.core.hint import Record
 from hintferry_cli.failures import sentence
 from hintferry_cli.replay.choice import GIVEN_UP, Choice

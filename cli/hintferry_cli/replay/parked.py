@@ -16,7 +16,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from hintferry.adapters.parking import MESSAGES_PER_CALL
+from hintferry.adapters.aws.parked_queue import MESSAGES_PER_CALL
 from hintferry_cli.failures import sentence
 from hintferry_cli.replay.choice import UNKNOWN, Choice
 from hintferry_cli.replay.sender import Sender

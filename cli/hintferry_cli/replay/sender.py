@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from hintferry.adapters.parking import MESSAGES_PER_CALL, send_all
+from hintferry.adapters.aws.parked_queue import MESSAGES_PER_CALL, send_all
 
 
 class Sender:

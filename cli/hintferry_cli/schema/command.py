@@ -6,15 +6,15 @@ from typing import Annotated
 
 import typer
 
-from hintferry.adapters.cqlfile import schema_from, schema_of
-from hintferry.adapters.settings import Migration, migration_from
+from hintferry.adapters.config.settings import Migration, migration_from
 from hintferry.core.errors import ConfigurationError
-from hintferry.core.fit import Schema
-from hintferry.wiring import command
 from hintferry_cli.exits import Status, statuses
 from hintferry_cli.failures import Settings, told_plainly
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.schema.mirror import mirror_of
+from hintferry_ops import wiring
+from hintferry_ops.fit.misfits import Schema
+from hintferry_ops.fit.schema_file import schema_from, schema_of
 
 HELP = "\n\n".join(
     (
@@ -60,7 +60,7 @@ def schema(
 
 
 def _live(migration: Migration) -> Schema:
-    inspection = command.source_inspection(migration.source)
+    inspection = wiring.source_inspection(migration.source)
     try:
         facts = inspection.facts(with_settings=False)
     finally:

@@ -6,12 +6,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from hintferry.adapters import ddl
-from hintferry.adapters.cql import CONTROL_TABLES
-from hintferry.adapters.settings import Migration
+from hintferry.adapters.config.settings import Migration
+from hintferry.adapters.driver.cql import CONTROL_TABLES
+from hintferry.adapters.target import ddl
 from hintferry.core.errors import ConfigurationError
-from hintferry.core.fit import Misfit, Schema, keyspace_misfits, table_misfits
 from hintferry.core.schema import Table
+from hintferry_ops.fit.misfits import Misfit, Schema, keyspace_misfits, table_misfits
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from hintferry.adapters.settings import Migration, migration_from
+from hintferry.adapters.config.settings import Migration, migration_from
+from hintferry.core.clock_offset import Offsets
 from hintferry.core.errors import ConfigurationError, SideFault
-from hintferry.core.gate.condition import Condition, State
-from hintferry.core.offset import Offsets
 from hintferry.core.schema import TableId
-from hintferry.cutover import LOOK_EVERY_S, Gatekeeper
-from hintferry.wiring.command import Seat
 from hintferry_cli.exits import Status, statuses
 from hintferry_cli.failures import Settings, sentence, told_plainly
 from hintferry_cli.gate import clocks, options, view
@@ -28,6 +25,9 @@ from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.pages.page import write_migration
 from hintferry_cli.places import place, places
 from hintferry_cli.tables import table_id
+from hintferry_ops.cutover.gate.condition import Condition, State
+from hintferry_ops.cutover.gatekeeper import LOOK_EVERY_S, Gatekeeper
+from hintferry_ops.wiring import Seat
 
 LONGEST_S = 12 * 3600.0
 MARKER_WITHIN_S = 10.0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hintferry.adapters.settings import Migration, TableSettings
-from hintferry.core import cost
-from hintferry.core.prices import Prices, prices_of
+from hintferry.adapters.config.settings import Migration, TableSettings
 from hintferry.core.schema import TableId
 from hintferry.core.verdict import Filled, Tally
-from hintferry.estimate import Estimate
+from hintferry_ops.cost.estimate import Estimate
+from hintferry_ops.cost.prices import Prices, prices_of
+from hintferry_ops.cost.usd import usd
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +23,15 @@ class Bill:
         """What was read or written so far, in so long a time."""
         writes = sums.write_units if isinstance(sums, Filled) else 0
         reads = sums.read_units if isinstance(sums, Tally) else 0
-        return cost.usd(self.prices, self.table.capacity, writes, reads, seconds)
+        return usd(self.prices, self.table.capacity, writes, reads, seconds)
 
     def plan(self, found: Estimate) -> str:
         """One line for the person who begins a backfill."""
         rate = self.table.capacity.backfill_units_per_s
         seconds = found.write_units / rate
-        usd = cost.usd(self.prices, self.table.capacity, found.write_units, 0, seconds)
+        price = usd(self.prices, self.table.capacity, found.write_units, 0, seconds)
         return (
-            f"about {found.rows:,} rows, {found.write_units:,} write units, {usd:,.2f} USD"
+            f"about {found.rows:,} rows, {found.write_units:,} write units, {price:,.2f} USD"
             f" ({self.prices.region}, {self.prices.dated}), {duration(seconds)} or more at"
             f" {rate:,.0f} units/s"
         )

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hintferry.adapters import captures
+from hintferry.adapters.source import captures
 from hintferry.core.capture import Proof
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.tokens import TokenRange
-from hintferry.task import Task
+from hintferry.sweep.task import Task
 
 VERSION = 3
 MOST_EXAMPLES = 100

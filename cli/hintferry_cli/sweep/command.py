@@ -10,11 +10,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from hintferry.adapters.settings import Queues, migration_from
+from hintferry.adapters.config.settings import Queues, migration_from
 from hintferry.core.capture import Proof, gaps, proof, void
 from hintferry.core.errors import ConfigurationError, HintferryError
 from hintferry.core.passes import PASSES_OF_S, Pass, Verb, refusal, unfenced
-from hintferry.task import Task
+from hintferry.sweep.task import Task
 from hintferry.wiring import sweep
 from hintferry_cli.exits import Status, statuses
 from hintferry_cli.failures import Settings, told_plainly
@@ -27,6 +27,7 @@ from hintferry_cli.sweep.bookmark import Bookmark
 from hintferry_cli.sweep.run import Run, State
 from hintferry_cli.sweep.task import Order, as_numbers
 from hintferry_cli.tables import table_id
+from hintferry_ops.cost.estimate import estimate
 
 MOST_PROCESSES = 64
 
@@ -174,7 +175,8 @@ def _begun(order: Order, folder: Path, processes: int) -> Run:
         if proved is None:
             view.say(errors, "this pass does not count for a cutover")
         if task.verb is Verb.BACKFILL:
-            view.announce(task, bill.plan(sweeper.estimate()), errors)
+            found = estimate(sweeper.source_table(), sweeper.source_scan(), sweeper.table.ttl)
+            view.announce(task, bill.plan(found), errors)
         if mark is None:
             mark = bookmark.begun(folder, task, sweeper.ranges(), proved)
     finally:

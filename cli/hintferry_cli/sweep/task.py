@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from hintferry.adapters.settings import Queues
+from hintferry.adapters.config.settings import Queues
 from hintferry.core.tokens import TokenRange
 from hintferry.core.verdict import Filled, Tally
-from hintferry.task import Task
+from hintferry.sweep.task import Task
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from hintferry.core.tokens import WIDTH_OF_RING
-from hintferry.task import Task
+from hintferry.sweep.task import Task
 from hintferry_cli.sweep.bill import duration
 from hintferry_cli.sweep.run import State
 from hintferry_cli.sweep.task import as_numbers

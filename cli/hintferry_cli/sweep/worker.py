@@ -14,13 +14,13 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from threading import Thread
 
-from hintferry.adapters.cassandra import CassandraSource
-from hintferry.adapters.clock import NoDeadline, WallClock
-from hintferry.adapters.keycodec import readable
-from hintferry.adapters.settings import migration_from
+from hintferry.adapters.clocks.wall import NoDeadline, WallClock
+from hintferry.adapters.config.settings import migration_from
+from hintferry.adapters.records.key_codec import readable
+from hintferry.adapters.source.cassandra import CassandraSource
 from hintferry.core.errors import HintferryError
 from hintferry.core.tokens import TokenRange
-from hintferry.report import Finished
+from hintferry.sweep.progress import Finished
 from hintferry.wiring import sweep
 from hintferry_cli.sweep.task import Advanced, Ended, Order, Refused, Wanted, as_numbers
 

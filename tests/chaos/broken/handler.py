@@ -14,8 +14,8 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from hintferry.adapters.invocation import InvocationDeadline
-from hintferry.adapters.kafka_event import batch_response, open_event
+from hintferry.adapters.aws.invocation import InvocationDeadline
+from hintferry.adapters.aws.kafka_event import batch_response, open_event
 from hintferry.core.errors import HintferryError
 from hintferry.core.hint import Slice
 from hintferry.core.rows import Add, Row, Statement

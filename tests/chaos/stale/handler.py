@@ -12,9 +12,9 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from hintferry.adapters.invocation import InvocationDeadline
-from hintferry.adapters.kafka_event import batch_response, open_event
-from hintferry.adapters.source_catalog import SourceCatalog
+from hintferry.adapters.aws.invocation import InvocationDeadline
+from hintferry.adapters.aws.kafka_event import batch_response, open_event
+from hintferry.adapters.source.catalog import SourceCatalog
 from hintferry.core.schema import Table, TableId
 from hintferry.wiring import live
 

@@ -22,8 +22,8 @@ def time_ns() -> int:
 
 time.time_ns = time_ns
 
-from hintferry.adapters.invocation import InvocationDeadline  # noqa: E402
-from hintferry.adapters.kafka_event import batch_response, open_event  # noqa: E402
+from hintferry.adapters.aws.invocation import InvocationDeadline  # noqa: E402
+from hintferry.adapters.aws.kafka_event import batch_response, open_event  # noqa: E402
 from hintferry.wiring import live  # noqa: E402 - behind the change of the clock
 
 logger, metrics = Logger(), Metrics()

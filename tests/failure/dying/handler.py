@@ -12,13 +12,13 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from hintferry.adapters.invocation import InvocationDeadline
-from hintferry.adapters.kafka_event import batch_response, open_event
-from hintferry.core.coalesce import RowWork, SliceWork, StaticWork, Work
+from hintferry.adapters.aws.invocation import InvocationDeadline
+from hintferry.adapters.aws.kafka_event import batch_response, open_event
 from hintferry.core.errors import HintferryError
 from hintferry.core.hint import Hint, Nothing, Record, Slice
 from hintferry.core.rows import Row, Snapshot
 from hintferry.core.schema import Key, Table, TableId
+from hintferry.core.work import RowWork, SliceWork, StaticWork, Work
 from hintferry.ports import Decoder, Parked, ParkingLot, Source, Target, Write
 from hintferry.wiring import live
 

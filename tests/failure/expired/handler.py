@@ -9,8 +9,8 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from hintferry.adapters.invocation import InvocationDeadline
-from hintferry.adapters.kafka_event import batch_response, open_event
+from hintferry.adapters.aws.invocation import InvocationDeadline
+from hintferry.adapters.aws.kafka_event import batch_response, open_event
 from hintferry.wiring import live
 
 MARK = Path(os.environ["HINTFERRY_CONFIG"]).parent / "expired"

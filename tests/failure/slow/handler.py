@@ -10,12 +10,12 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from hintferry.adapters.invocation import InvocationDeadline
-from hintferry.adapters.kafka_event import batch_response, open_event
-from hintferry.core.coalesce import RowWork, SliceWork, StaticWork, Work
+from hintferry.adapters.aws.invocation import InvocationDeadline
+from hintferry.adapters.aws.kafka_event import batch_response, open_event
 from hintferry.core.errors import HintferryError
 from hintferry.core.rows import Snapshot
 from hintferry.core.schema import Table, TableId
+from hintferry.core.work import RowWork, SliceWork, StaticWork, Work
 from hintferry.ports import Source
 from hintferry.wiring import live
 

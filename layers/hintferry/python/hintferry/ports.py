@@ -8,18 +8,15 @@ from math import inf
 from typing import Protocol
 
 from hintferry.core.capture import Witness
-from hintferry.core.coalesce import RowWork, SliceWork, StaticWork, Work
+from hintferry.core.clock_offset import Offset
 from hintferry.core.errors import HintferryError
-from hintferry.core.facts import Fence, Lag, NodeReport
-from hintferry.core.followup import Later
 from hintferry.core.hint import Hint, Nothing, Record, Slice
-from hintferry.core.ledger import Settled
-from hintferry.core.offset import Offset
+from hintferry.core.outcome import Settled
 from hintferry.core.passes import Pass
 from hintferry.core.rows import Row, ScanPage, Snapshot, Statement
 from hintferry.core.schema import Key, Table, TableId
-from hintferry.core.source import SourceFacts
 from hintferry.core.tokens import TokenRange
+from hintferry.core.work import Later, RowWork, SliceWork, StaticWork, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +132,14 @@ class Leases(Protocol):
         """Let others have it before it runs out by itself."""
 
 
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """A table's fence: when it was set, and since when the writers were said to have stopped."""
+
+    set_at: float
+    stopped_at: float | None
+
+
 class Fences(Protocol):
     """Which tables were cut over."""
 
@@ -155,18 +160,6 @@ class FencePost(Fences, Protocol):
         """It is no longer. Raises SideFault."""
 
 
-class LateWrites(Protocol):
-    """What was written to the target after a moment."""
-
-    def unseen(self, table: TableId) -> list[str]:
-        """The columns whose writes cannot be seen. Raises UnknownTable, SideFault."""
-
-    def rows(self, table: TableId, after: float) -> Iterator[tuple[float, int]]:
-        """How much of the table is looked through (0 to 1), and how many rows were found so far.
-
-        `after`: epoch seconds. Raises UnknownTable, SideFault."""
-
-
 class Passes(Protocol):
     """The record of finished passes over whole tables. Every method raises SideFault."""
 
@@ -178,78 +171,12 @@ class Passes(Protocol):
         one that began last first."""
 
 
-class NodeReports(Protocol):
-    """What the nodes of the source report of their capture."""
-
-    def reports(self, since: float) -> list[NodeReport]:
-        """The latest of each node, with losses since then (epoch s)."""
-
-
-class Topics(Protocol):
-    """What the event sources report."""
-
-    def lag(self, table: TableId) -> Lag | None:
-        """Of the table's topic; None where it is not known."""
-
-
 class Captures(Protocol):
     """The nodes of the datacenter that is read, and what their connectors say."""
 
     def witness(self, table: TableId) -> Witness:
         """What is seen of the table's capture now. Raises SideFault, UnknownTable,
         ConfigurationError."""
-
-
-class Waiting(Protocol):
-    """What waits in queues and bucket."""
-
-    def parked(self, table: TableId) -> Mapping[str, int]:
-        """Records of this table, and of none that is known, by reason."""
-
-    def given_up(self) -> int:
-        """Payloads in the bucket, of any table."""
-
-    def replayed(self) -> int:
-        """Messages in the replay queue: visible, delayed or being worked on; of any table."""
-
-
-class Markers(Protocol):
-    """Marker rows: written on the source, they take the way of every change."""
-
-    def send(self, table: TableId) -> bytes:
-        """Write the table's; gives what to look for. Raises ConfigurationError, SideFault."""
-
-    def has_arrived(self, table: TableId, written: bytes) -> bool:
-        """Whether the target shows it. Raises ConfigurationError, SideFault."""
-
-
-class SourceInspection(Protocol):
-    """The source cluster's own account of itself."""
-
-    def facts(self, with_settings: bool) -> SourceFacts:
-        """Everything at once; with the nodes' settings each is asked. Raises SideFault."""
-
-    def table(self, table: TableId) -> Table:
-        """One table. Raises UnknownTable, SideFault."""
-
-    def scan(self) -> Scan:
-        """What reads rows, with their times to live."""
-
-    def close(self) -> None:
-        """End the connections."""
-
-
-class TargetInspection(Protocol):
-    """Whether the target is ready to be written. Every method raises SideFault."""
-
-    def table_faults(self, table: Table, with_ttl: bool) -> list[HintferryError]:
-        """What forbids to write what the source has as `table`, each with its mend."""
-
-    def control_faults(self) -> list[HintferryError]:
-        """The same of the tables that Hintferry keeps for itself."""
-
-    def close(self) -> None:
-        """End the connections."""
 
 
 class Clock(Protocol):

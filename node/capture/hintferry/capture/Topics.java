@@ -4,7 +4,7 @@ package hintferry.capture;
  * The names of the topics, each table's another one also where `.` and `_` are one letter, as in the
  * names of Kafka's metrics: keyspaces and tables have letters, digits and `_`, never a `-`.
  *
- * Twin of `hintferry/adapters/topics.py`.
+ * Twin of `hintferry/adapters/records/topics.py`.
  */
 record Topics(String prefix) {
     String of(String keyspace, String table) {

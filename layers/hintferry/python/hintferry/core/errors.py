@@ -106,7 +106,8 @@ class Unreachable(Unavailable):
 class Troubled(Unavailable):
     """The side failed at this key or slice, and does not say whose fault that is.
 
-    Handled as the side's own, until minutes have shown that it is the key's (`hintferry.patience`).
+    Handled as the side's own, until minutes have shown that it is the key's: see
+    `hintferry.live.timeout_streaks`.
     """
 
 

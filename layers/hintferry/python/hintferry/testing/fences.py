@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from hintferry.core.facts import Fence
 from hintferry.core.limits import FENCE_HOLDS_S
 from hintferry.core.schema import TableId
-from hintferry.ports import Clock
+from hintferry.ports import Clock, Fence
 from hintferry.testing.points import Hook, Point
 
 FENCE = Fence(0.0, None)

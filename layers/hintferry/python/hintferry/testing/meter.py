@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from hintferry.core.hint import Hint, Record
-from hintferry.core.ledger import Outcome, Settled
+from hintferry.core.outcome import Outcome, Settled
 
 
 class RecordingMeter:

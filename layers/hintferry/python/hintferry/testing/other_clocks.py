@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from hintferry.core.clock_offset import TOLD_TO_US, Offset
 from hintferry.core.errors import Side, Unavailable
-from hintferry.core.offset import TOLD_TO_US, Offset
 from hintferry.testing.clock import ScriptedClock
 
 

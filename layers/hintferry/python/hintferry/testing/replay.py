@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from hintferry.core.errors import HintferryError
-from hintferry.core.followup import Later
+from hintferry.core.work import Later
 from hintferry.testing.points import Hook, Point, nowhere
 
 

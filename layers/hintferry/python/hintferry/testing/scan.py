@@ -9,12 +9,12 @@ from marshal import dumps, loads
 from random import Random
 from struct import pack
 
-from hintferry.core.coalesce import SliceWork, StaticWork
 from hintferry.core.errors import HintferryError
 from hintferry.core.hint import WHOLE_PARTITION
 from hintferry.core.rows import Row, Scanned, ScanPage
 from hintferry.core.schema import Key, Table
 from hintferry.core.tokens import TokenRange
+from hintferry.core.work import SliceWork, StaticWork
 from hintferry.ports import Clock
 from hintferry.testing.cluster import ReplicatedCluster
 from hintferry.testing.source import ReplicatedSource

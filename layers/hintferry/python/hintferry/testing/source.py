@@ -11,12 +11,12 @@ from itertools import islice
 from random import Random
 from typing import Protocol
 
-from hintferry.core.coalesce import RowWork, SliceWork, StaticWork, Work
 from hintferry.core.errors import HintferryError, Overwhelmed, Side, Troubled, Unavailable
 from hintferry.core.limits import REQUEST_TIMEOUT_S
 from hintferry.core.rows import Expiry, Row, Snapshot
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.core.slices import Piece, pieces
+from hintferry.core.work import RowWork, SliceWork, StaticWork, Work
 from hintferry.ports import Clock
 from hintferry.testing.cluster import QUORUM, REPLICAS, ReplicatedCluster, known_keys
 from hintferry.testing.partition import PartitionState, lies_in

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from aws_lambda_powertools import Logger, Metrics
 
-from hintferry.adapters.cassandra import CassandraSource
-from hintferry.adapters.debezium import HintDecoder
-from hintferry.adapters.fences import KeyspacesFences
-from hintferry.adapters.keyspaces import KeyspacesTarget
-from hintferry.adapters.leases import KeyspacesLeases
-from hintferry.adapters.meter import PowertoolsMeter
-from hintferry.adapters.parking import SqsParkingLot
-from hintferry.adapters.queue_event import ReplayEvents
-from hintferry.adapters.replay_queue import SqsReplayQueue
-from hintferry.adapters.settings import (
-    migration_from_environment,
-    queues_from_environment,
-)
-from hintferry.fence import FencedSource
-from hintferry.pipeline import Pipeline
+from hintferry.adapters.aws.meter import PowertoolsMeter
+from hintferry.adapters.aws.parked_queue import SqsParkingLot
+from hintferry.adapters.aws.queue_event import ReplayEvents
+from hintferry.adapters.aws.replay_queue import SqsReplayQueue
+from hintferry.adapters.config.settings import migration_from_environment, queues_from_environment
+from hintferry.adapters.records.decoder import HintDecoder
+from hintferry.adapters.source.cassandra import CassandraSource
+from hintferry.adapters.target.fences import KeyspacesFences
+from hintferry.adapters.target.keyspaces import KeyspacesTarget
+from hintferry.adapters.target.leases import KeyspacesLeases
+from hintferry.live.fence import FencedSource
+from hintferry.live.pipeline import Pipeline
 from hintferry.wiring.sessions import client, measured_clock, source_session, target_session
 
 

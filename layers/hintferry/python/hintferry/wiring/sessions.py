@@ -18,20 +18,17 @@ from cassandra.policies import (
     RoundRobinPolicy,
 )
 
-from hintferry.adapters.clock import WallClock
-from hintferry.adapters.other_clocks import CqlClocks
-from hintferry.adapters.rawcql import rows_as_they_are
-from hintferry.adapters.session import COMMON_OPTIONS, CqlSession
-from hintferry.adapters.settings import (
-    Migration,
-    TargetSettings,
-)
-from hintferry.adapters.sigv4 import KeyspacesAuthProvider
-from hintferry.adapters.source_login import SourceLogin
-from hintferry.adapters.source_settings import SourceSettings
+from hintferry.adapters.clocks.both_sides import CqlClocks
+from hintferry.adapters.clocks.measured import MeasuredClock
+from hintferry.adapters.clocks.wall import WallClock
+from hintferry.adapters.config.settings import Migration, TargetSettings
+from hintferry.adapters.config.source_settings import SourceSettings
+from hintferry.adapters.driver.raw_rows import rows_as_they_are
+from hintferry.adapters.driver.session import COMMON_OPTIONS, CqlSession
+from hintferry.adapters.source.login import SourceLogin
+from hintferry.adapters.target.sigv4 import KeyspacesAuthProvider
 from hintferry.core.errors import Side
 from hintferry.core.limits import REQUEST_TIMEOUT_S
-from hintferry.measured import MeasuredClock
 
 DROP_WHAT_IS_UNSENT = (socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
 """Closing a connection ends what it still had to send."""

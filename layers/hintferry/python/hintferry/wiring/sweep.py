@@ -7,46 +7,45 @@ from dataclasses import dataclass
 
 from aws_lambda_powertools import Logger, Metrics
 
-from hintferry.adapters.captures import SETTLES_S, CqlCaptures, settled
-from hintferry.adapters.cassandra import CassandraSource
-from hintferry.adapters.debezium import HintDecoder
-from hintferry.adapters.fences import KeyspacesFences
-from hintferry.adapters.keyspaces import KeyspacesTarget
-from hintferry.adapters.leases import KeyspacesLeases
-from hintferry.adapters.marker import check_capture
-from hintferry.adapters.meter import ClockMeter, NoMeter
-from hintferry.adapters.pace import Pace
-from hintferry.adapters.parking import SqsParkingLot
-from hintferry.adapters.passes import KeyspacesPasses
-from hintferry.adapters.replay_queue import SqsReplayQueue
-from hintferry.adapters.ring import ranges_of
-from hintferry.adapters.scan import Consistency, TokenScan
-from hintferry.adapters.session import CqlSession
-from hintferry.adapters.settings import (
+from hintferry.adapters.aws.meter import ClockMeter, NoMeter
+from hintferry.adapters.aws.parked_queue import SqsParkingLot
+from hintferry.adapters.aws.replay_queue import SqsReplayQueue
+from hintferry.adapters.clocks.measured import MeasuredClock
+from hintferry.adapters.config.settings import (
     Migration,
     Queues,
     TableSettings,
     migration_from_environment,
     queues_from_environment,
 )
-from hintferry.adapters.sweep_steps import SweepSteps
-from hintferry.backfill import Backfill
-from hintferry.core.acknowledged import Acknowledged
+from hintferry.adapters.driver.rate_limit import Pace
+from hintferry.adapters.driver.session import CqlSession
+from hintferry.adapters.records.decoder import HintDecoder
+from hintferry.adapters.source.captures import SETTLES_S, CqlCaptures, settled
+from hintferry.adapters.source.cassandra import CassandraSource
+from hintferry.adapters.source.marker import check_capture
+from hintferry.adapters.sweep.ring import ranges_of
+from hintferry.adapters.sweep.scan import Consistency, TokenScan
+from hintferry.adapters.sweep.steps import SweepSteps
+from hintferry.adapters.target.fences import KeyspacesFences
+from hintferry.adapters.target.keyspaces import KeyspacesTarget
+from hintferry.adapters.target.leases import KeyspacesLeases
+from hintferry.adapters.target.passes import KeyspacesPasses
 from hintferry.core.capture import Proof, Witness
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.passes import Verb
-from hintferry.core.schema import TableId
+from hintferry.core.schema import Table, TableId
 from hintferry.core.tokens import TokenRange
 from hintferry.core.verdict import Filled, Tally
-from hintferry.estimate import Estimate, estimate
-from hintferry.fence import FencedScan, FencedSource
-from hintferry.measured import MeasuredClock
-from hintferry.pipeline import Pipeline
-from hintferry.ports import Captures, Clock, Deadline
-from hintferry.repair import Repair
-from hintferry.report import Report
-from hintferry.sweep import Sweep
-from hintferry.task import Task
+from hintferry.live.fence import FencedScan, FencedSource
+from hintferry.live.pipeline import Pipeline
+from hintferry.live.recent_writes import Acknowledged
+from hintferry.ports import Captures, Clock, Deadline, Scan
+from hintferry.sweep.backfill import Backfill
+from hintferry.sweep.progress import Report
+from hintferry.sweep.repair_sender import Repair
+from hintferry.sweep.task import Task
+from hintferry.sweep.verify import Sweep
 from hintferry.wiring.sessions import client, measured_clock, source_session, target_session
 
 
@@ -116,13 +115,14 @@ class Sweeper:
             repair,
         )
 
-    def estimate(self) -> Estimate:
-        """About what a backfill will have to do. Raises HintferryError."""
-        clock, fences = self.clock, self.fences()
-        near = TokenScan(self.near, clock.read_start, self._ttl_off(), elements=True)
-        return estimate(
-            self._source().table(self.table.id), FencedScan(near, fences), self.table.ttl
-        )
+    def source_table(self) -> Table:
+        """The table as the source has it. Raises UnknownTable, SideFault."""
+        return self._source().table(self.table.id)
+
+    def source_scan(self) -> Scan:
+        """What reads the source's rows, with the TTL of each element."""
+        near = TokenScan(self.near, self.clock.read_start, self._ttl_off(), elements=True)
+        return FencedScan(near, self.fences())
 
     def _backfill(self, task: Task, deadline: Deadline) -> Backfill:
         queues = self._the_queues()

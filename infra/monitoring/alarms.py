@@ -1,0 +1,112 @@
+"""The alarms of `infra.monitoring.alarm_rules`, and the two topics that they notify."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from hintferry.adapters.config.settings import Migration
+from infra.monitoring.alarm_rules import Names, rules
+from infra.monitoring.dashboards import make_dashboards
+from infra.monitoring.rule import Query, Rule, Series, Severity
+from infra.stacks.kafka import KafkaStack
+from infra.stacks.network import NetworkStack
+from infra.stacks.pipeline import PipelineStack
+from infra.stacks.sweep import SweepStack
+
+
+class AlarmsStack(cdk.Stack):
+    """Alarms and dashboards."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        migration: Migration,
+        network: NetworkStack,
+        kafka: KafkaStack,
+        pipeline: PipelineStack,
+        sweep: SweepStack,
+        **options: Any,
+    ) -> None:
+        super().__init__(scope, name, **options)
+        self._network = network
+        settings = migration.deployment.alarms
+        topics = {
+            Severity.CRITICAL: self._topic("Critical", settings.critical_topic_arn),
+            Severity.WARNING: self._topic("Warning", settings.warning_topic_arn),
+        }
+        names = Names(
+            kafka.cluster_name,
+            pipeline.processor.function_name,
+            pipeline.replay.function_name,
+            pipeline.storage.parked.queue_name,
+            pipeline.storage.replay.queue_name,
+            sweep.machine_arn,
+        )
+        prefix = migration.deployment.pipeline.name
+        for rule in rules(migration, names):
+            self._alarm(prefix, rule, topics[rule.severity])
+        make_dashboards(self, prefix, names)
+
+    def _topic(self, title: str, arn: str) -> sns.ITopic:
+        if arn:
+            return sns.Topic.from_topic_arn(self, title, arn)
+        topic = sns.Topic(self, title, master_key=self._network.key, enforce_ssl=True)
+        topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                actions=["sns:Publish"],
+                resources=[topic.topic_arn],
+                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
+            )
+        )
+        return topic
+
+    def _alarm(self, prefix: str, rule: Rule, topic: sns.ITopic) -> None:
+        comparison = "LessThanThreshold" if rule.below else "GreaterThanThreshold"
+        cloudwatch.CfnAlarm(
+            self,
+            rule.name,
+            alarm_name=f"{prefix}-{rule.severity.value}-{rule.name}",
+            alarm_description=rule.description,
+            alarm_actions=[topic.topic_arn],
+            ok_actions=[topic.topic_arn],
+            comparison_operator=comparison,
+            threshold=rule.threshold,
+            evaluation_periods=rule.periods,
+            datapoints_to_alarm=rule.breaches,
+            treat_missing_data="breaching" if rule.silence_breaches else "notBreaching",
+            **_watched(rule),
+        )
+
+
+def _watched(rule: Rule) -> dict[str, Any]:
+    if isinstance(rule.metric, Query):
+        query = cloudwatch.CfnAlarm.MetricDataQueryProperty(
+            id="worst",
+            expression=rule.metric.text(rule.statistic),
+            period=rule.period_s,
+            return_data=True,
+        )
+        return {"metrics": [query]}
+    kind = "extended_statistic" if rule.statistic.startswith("p") else "statistic"
+    return {
+        "namespace": rule.metric.namespace,
+        "metric_name": rule.metric.name,
+        "dimensions": _dimensions(rule.metric),
+        "period": rule.period_s,
+        kind: rule.statistic,
+    }
+
+
+def _dimensions(series: Series) -> list[cloudwatch.CfnAlarm.DimensionProperty]:
+    return [
+        cloudwatch.CfnAlarm.DimensionProperty(name=name, value=value)
+        for name, value in series.dimensions.items()
+    ]

@@ -1,0 +1,126 @@
+"""Two dashboards: is it safe to cut over, and is the plumbing well."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
+
+from infra.monitoring.alarm_rules import Names
+from infra.monitoring.metrics import NAMESPACE, OUR_DIMENSION, SERVICE
+from node.cdcguard.metrics import NAMESPACE as NODE_NAMESPACE
+
+Widget = dict[str, Any]
+Row = tuple[str, list[Any]]
+"""A widget's title and metrics."""
+
+_WIDTH, _HEIGHT = 12, 6
+
+
+def make_dashboards(stack: cdk.Stack, prefix: str, names: Names) -> None:
+    """Both, named after the pipeline."""
+    dashboards = (("cut-over", _cut_over(prefix, names)), ("plumbing", _plumbing(prefix, names)))
+    for title, rows in dashboards:
+        body = {"widgets": [_widget(n, *row, stack.region) for n, row in enumerate(rows)]}
+        cloudwatch.CfnDashboard(
+            stack,
+            title.replace("-", "").capitalize(),
+            dashboard_name=f"{prefix}-{title}",
+            dashboard_body=stack.to_json_string(body),
+        )
+
+
+def _cut_over(prefix: str, names: Names) -> list[Row]:
+    parked = _queue("ApproximateNumberOfMessagesVisible", names.parked_queue)
+    waiting = [
+        _queue(f"ApproximateNumberOfMessages{state}", names.replay_queue)
+        for state in ("Visible", "Delayed", "NotVisible")
+    ]
+    return [
+        ("Lag a table, in records: zero", [_by_topic("SumOffsetLag", names.cluster)]),
+        ("Lag a table, in seconds", [_by_topic("EstimatedMaxTimeLag", names.cluster)]),
+        ("Parked: zero", [parked]),
+        ("Replay queue: zero, delayed and in flight too", waiting),
+        ("Given up or dropped: zero", [_mappings("OnFailureDestinationDeliveredEventCount"),
+                                       _mappings("DroppedEventCount")]),
+        ("Freshness, ms", [_ours("Freshness", "p50"), _ours("Freshness", "p99")]),
+        ("Nodes: hints lost, segments deleted or set aside: zero",
+         [_node("HintsLost", prefix, "Sum"), _node("SegmentsDeleted", prefix, "Sum"),
+          _node("SetAsideSegments", prefix, "Maximum")]),
+        ("Nodes: tables to compare: zero", [_node("TablesToSweep", prefix, "Maximum")]),
+        ("Sweeps: rows that differ: zero", [_ours("SweepDivergence", "Sum")]),
+        ("Sweeps: seconds since the last whole one", [_ours("SweepAge", "Maximum")]),
+        ("Hints returned or parked", [_ours("HintsReturned", "Sum"), _ours("HintsParked", "Sum")]),
+    ]  # fmt: skip
+
+
+def _plumbing(prefix: str, names: Names) -> list[Row]:
+    return [
+        ("Hints", [_ours(f"Hints{end}", "Sum") for end in ("Received", "Applied", "Skipped")]),
+        ("Latency of either side, ms", [_ours("ReadLatency", "p99"), _ours("WriteLatency", "p99")]),
+        ("Throttles and rebuilt sessions",
+         [_ours("Throttles", "Sum"), _ours("SessionRebuilds", "Sum")]),
+        ("Clocks: ms from the target's, and brokers ahead of functions",
+         [_ours(f"Clock{which}", "Maximum") for which in ("OffsetTarget", "OffsetSource", "Skew")]),
+        ("Functions: duration, ms", _functions(names, "Duration", "p99")),
+        ("Functions: errors and throttles",
+         [*_functions(names, "Errors", "Sum"), *_functions(names, "Throttles", "Sum")]),
+        ("Mappings: polling errors", [_mappings("PollingErrorCount")]),
+        ("Brokers: disk used, %",
+         [_search("AWS/Kafka", "KafkaDataLogsDiskUsed", ("Cluster Name", "Broker ID"),
+                  names.cluster, "Maximum")]),
+        ("Nodes: free part of the change log, %", [_node("CdcFreePercent", prefix, "Minimum")]),
+        ("Nodes: oldest segment that waits, s", [_node("OldestSegmentSeconds", prefix, "Maximum")]),
+        ("Sweeps: ranges done", [_ours("SweepRangesDone", "Sum")]),
+    ]  # fmt: skip
+
+
+def _widget(number: int, title: str, metrics: list[list[Any]], region: str) -> Widget:
+    return {
+        "type": "metric",
+        "x": number % 2 * _WIDTH,
+        "y": number // 2 * _HEIGHT,
+        "width": _WIDTH,
+        "height": _HEIGHT,
+        "properties": {"title": title, "region": region, "period": 60, "metrics": metrics},
+    }
+
+
+def _ours(name: str, statistic: str) -> list[Any]:
+    return [NAMESPACE, name, OUR_DIMENSION, SERVICE, {"stat": statistic}]
+
+
+def _node(name: str, pipeline: str, statistic: str) -> list[Any]:
+    return [NODE_NAMESPACE, name, "pipeline", pipeline, {"stat": statistic}]
+
+
+def _queue(name: str, queue: str) -> list[Any]:
+    return ["AWS/SQS", name, "QueueName", queue, {"stat": "Maximum"}]
+
+
+def _functions(names: Names, metric: str, statistic: str) -> list[list[Any]]:
+    return [
+        ["AWS/Lambda", metric, "FunctionName", function, {"stat": statistic}]
+        for function in (names.processor, names.replay)
+    ]
+
+
+def _by_topic(name: str, cluster: str) -> list[Any]:
+    return _search(
+        "AWS/Kafka", name, ("Cluster Name", "Consumer Group", "Topic"), cluster, "Maximum"
+    )
+
+
+def _mappings(name: str) -> list[Any]:
+    return _search("AWS/Lambda", name, ("EventSourceMappingUUID",), "", "Sum")
+
+
+def _search(
+    namespace: str, name: str, dimensions: tuple[str, ...], cluster: str, statistic: str
+) -> list[Any]:
+    quoted = ",".join(json.dumps(one) for one in dimensions)
+    chosen = f' "Cluster Name"={json.dumps(cluster)}' if cluster else ""
+    schema = f'{{"{namespace}",{quoted}}} MetricName="{name}"{chosen}'
+    return [{"expression": f"SEARCH('{schema}', '{statistic}')"}]

@@ -1,0 +1,74 @@
+"""Every metric that an alarm or a dashboard looks at, where it comes from, and its dimensions.
+
+Ours come from `hintferry.adapters.aws.meter`, which a test runs and compares with this list;
+AWS's own name their page. Those of the nodes are `node.cdcguard.metrics.METRICS`. No import of
+the CDK.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+NAMESPACE = "Hintferry"
+SERVICE = "hintferry"
+
+OURS = (
+    "ClockOffsetSource",
+    "ClockOffsetTarget",
+    "ClockSkew",
+    "ConservationFailures",
+    "Freshness",
+    "HintsApplied",
+    "HintsParked",
+    "HintsReceived",
+    "HintsReturned",
+    "HintsSkipped",
+    "ReadLatency",
+    "SessionRebuilds",
+    "Throttles",
+    "WriteLatency",
+)
+"""In NAMESPACE, with the one dimension `service`, as Powertools emits them."""
+
+OF_SWEEPS = ("SweepAge", "SweepDivergence", "SweepRangesDone", "SweepsBegun")
+"""Likewise, from `hintferry.adapters.sweep.steps`."""
+
+OUR_DIMENSION = "service"
+
+
+@dataclass(frozen=True, slots=True)
+class AwsMetric:
+    """One metric that a service publishes by itself."""
+
+    namespace: str
+    name: str
+    dimensions: tuple[str, ...]
+    page: str
+    """of AWS's documentation, by its name there"""
+
+
+_LAMBDA = "lambda/latest/dg/monitoring-metrics-types.html"
+_SQS = "AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html"
+_MSK = "msk/latest/developerguide/metrics-details.html"
+_STATES = "step-functions/latest/dg/procedure-cw-metrics.html"
+_FUNCTION = ("FunctionName",)
+_MAPPING = ("EventSourceMappingUUID",)
+_QUEUE = ("QueueName",)
+_GROUP = ("Cluster Name", "Consumer Group", "Topic")
+
+AWS = (
+    AwsMetric("AWS/Lambda", "Errors", _FUNCTION, _LAMBDA),
+    AwsMetric("AWS/Lambda", "Throttles", _FUNCTION, _LAMBDA),
+    AwsMetric("AWS/Lambda", "Duration", _FUNCTION, _LAMBDA),
+    AwsMetric("AWS/Lambda", "DroppedEventCount", _MAPPING, _LAMBDA),
+    AwsMetric("AWS/Lambda", "OnFailureDestinationDeliveredEventCount", _MAPPING, _LAMBDA),
+    AwsMetric("AWS/Lambda", "PollingErrorCount", _MAPPING, _LAMBDA),
+    AwsMetric("AWS/Lambda", "MaxOffsetLag", _MAPPING, _LAMBDA),
+    AwsMetric("AWS/SQS", "ApproximateNumberOfMessagesVisible", _QUEUE, _SQS),
+    AwsMetric("AWS/SQS", "ApproximateAgeOfOldestMessage", _QUEUE, _SQS),
+    AwsMetric("AWS/States", "ExecutionsFailed", ("StateMachineArn",), _STATES),
+    AwsMetric("AWS/Kafka", "EstimatedMaxTimeLag", _GROUP, _MSK),
+    AwsMetric("AWS/Kafka", "SumOffsetLag", _GROUP, _MSK),
+    AwsMetric("AWS/Kafka", "KafkaDataLogsDiskUsed", ("Cluster Name", "Broker ID"), _MSK),
+    AwsMetric("AWS/Kafka", "OfflinePartitionsCount", ("Cluster Name",), _MSK),
+)

@@ -1,0 +1,76 @@
+"""What an alarm is made of, as plain data. No import of the CDK.
+
+A rule watches one metric of `infra.monitoring.metrics`, or, where the metric has one series a
+table, mapping or broker, the worst of all series by a Metrics Insights query: so there is one
+alarm a pipeline, and the series tells which table. CloudWatch allows no SEARCH in an alarm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+MINUTE_S = 60
+HOUR_S = 3600
+
+
+class Severity(Enum):
+    """Whom an alarm wakes: critical means that data is at risk now, or soon."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One metric with its dimensions."""
+
+    namespace: str
+    name: str
+    dimensions: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """The worst, or the sum, of all series of a metric that have these dimensions."""
+
+    namespace: str
+    name: str
+    dimensions: tuple[str, ...]
+    where: Mapping[str, str]
+
+    def text(self, statistic: str) -> str:
+        """In the language of Metrics Insights."""
+        schema = ", ".join([f'"{self.namespace}"', *(f'"{one}"' for one in self.dimensions)])
+        where = " AND ".join(f"\"{name}\" = '{value}'" for name, value in self.where.items())
+        chosen = f" WHERE {where}" if where else ""
+        return f'SELECT {statistic}("{self.name}") FROM SCHEMA({schema}){chosen}'
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`breaches` of `periods` data points beyond `threshold` raise the alarm."""
+
+    name: str
+    severity: Severity
+    metric: Series | Query
+    statistic: str
+    """of CloudWatch; of a Query: MAX, MIN or SUM"""
+    threshold: float
+    meaning: str
+    action: str
+    section: str
+    """the heading of docs/how-to/alarms.md that says more"""
+    period_s: int = MINUTE_S
+    periods: int = 1
+    breaches: int = 1
+    below: bool = False
+    """the alarm is raised below the threshold, else above"""
+    silence_breaches: bool = False
+    """missing data raises it too: where silence is the danger"""
+
+    @property
+    def description(self) -> str:
+        """What is read at three in the morning."""
+        return f"{self.meaning} {self.action} docs/how-to/alarms.md: {self.section}."

@@ -1,0 +1,1 @@
+"""What each stack is made of."""

@@ -1,0 +1,48 @@
+"""The function that runs statements of CQL for a stack: `infra/stacks/statements`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import aws_cdk as cdk
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+
+from hintferry.adapters.config.settings import Migration
+from infra.accepted import accept
+from infra.iam import roles
+from infra.layer import ACCEPTED, ARCHITECTURE, CONFIG_IN_FUNCTION, RUNTIME, Code
+from infra.stacks.log_group import log_group
+
+
+def make_ddl_function(stack: cdk.Stack, migration: Migration, key: kms.IKey, code: Code) -> str:
+    """Its ARN. It stands outside the VPC: Keyspaces' public endpoint asks for the same login."""
+    group = log_group(stack, "StatementsLog", key)
+    role = roles.make_role(stack, "StatementsRole", group)
+    tables = [*roles.CONTROL, *(table.id for table in migration.tables)]
+    keyspaces = sorted({table.keyspace for table in tables})
+    arns = [roles.table_arn(stack, table) for table in tables]
+    arns += [roles.keyspace_arn(stack, keyspace) for keyspace in keyspaces]
+    actions = ["cassandra:Alter", "cassandra:Create", "cassandra:Select"]
+    roles.allow_on_many([role], "Statements", actions, arns, roles.TABLES_A_POLICY)
+    roles.allow(role, ["cassandra:Select"], [roles.system_arn(stack)])
+    roles.accept_system(role)
+    key.grant(role, "kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey")
+    function = lambda_.Function(
+        stack,
+        "StatementsFunction",
+        description="Hintferry: statements of CQL for the stack",
+        runtime=RUNTIME,
+        architecture=ARCHITECTURE,
+        handler="handler.lambda_handler",
+        code=code.function(Path(__file__).parent / "statements"),
+        layers=[code.layer(stack)],
+        environment={"HINTFERRY_CONFIG": CONFIG_IN_FUNCTION},
+        memory_size=512,
+        timeout=cdk.Duration.minutes(14),
+        role=role,
+        log_group=group,
+    )
+    accept(function, ACCEPTED)
+    arn: str = function.function_arn
+    return arn

@@ -1,0 +1,128 @@
+"""Where the functions and brokers live: a VPC, own or imported, its endpoints and groups."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_ec2 as ec2
+from constructs import Construct
+
+from hintferry.adapters.config.deployment import NetworkSettings
+from hintferry.adapters.config.settings import Migration
+from hintferry.core.errors import ConfigurationError
+from infra.accepted import accept
+from infra.stacks.key import make_key
+from infra.stacks.log_group import log_group
+
+BROKER_PORT = 9098
+"""Of brokers for clients that sign in with IAM."""
+
+_ENDPOINT_GROUP = {
+    "AwsSolutions-EC23": "the rule cannot resolve the VPC's own addresses, the only ones let in"
+}
+
+
+class NetworkStack(cdk.Stack):
+    """The VPC with the service endpoints, the security groups, and the key."""
+
+    def __init__(self, scope: Construct, name: str, migration: Migration, **options: Any) -> None:
+        super().__init__(scope, name, **options)
+        settings = migration.deployment.network
+        if not settings.source_cidrs:
+            raise ConfigurationError(
+                "network.source_cidrs is missing; list the addresses of the Cassandra nodes, as"
+                ' ["10.0.0.0/16"]'
+            )
+        self.key = make_key(self, migration.deployment.pipeline.name)
+        self.vpc = self._import(settings) if settings.vpc_id else self._make(settings)
+        self.functions = ec2.SecurityGroup(
+            self, "Functions", vpc=self.vpc, allow_all_outbound=False, description="The functions"
+        )
+        self.brokers = ec2.SecurityGroup(
+            self, "Brokers", vpc=self.vpc, allow_all_outbound=False, description="The brokers"
+        )
+        self._open_ways(migration)
+        self._make_endpoints(migration)
+
+    def _make(self, settings: NetworkSettings) -> ec2.IVpc:
+        zones = settings.availability_zones or [self.region + letter for letter in "abc"]
+        vpc = ec2.Vpc(
+            self,
+            "Vpc",
+            ip_addresses=ec2.IpAddresses.cidr(settings.vpc_cidr),
+            availability_zones=list(zones),
+            # No way to the internet: everything that is spoken to is an endpoint or a peer.
+            subnet_configuration=[
+                ec2.SubnetConfiguration(
+                    name="Private", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED, cidr_mask=22
+                )
+            ],
+        )
+        group = log_group(self, "FlowLog", self.key)
+        vpc.add_flow_log("Flow", destination=ec2.FlowLogDestination.to_cloud_watch_logs(group))
+        return vpc
+
+    def _import(self, settings: NetworkSettings) -> ec2.IVpc:
+        wanted = {
+            "subnet_ids": settings.subnet_ids,
+            "route_table_ids": settings.route_table_ids,
+            "availability_zones": settings.availability_zones,
+        }
+        for name, values in wanted.items():
+            if len(values) != len(settings.subnet_ids) or not values:
+                raise ConfigurationError(
+                    f"network.{name} must have one entry a subnet where network.vpc_id is set"
+                )
+        return ec2.Vpc.from_vpc_attributes(
+            self,
+            "Vpc",
+            vpc_id=settings.vpc_id,
+            vpc_cidr_block=settings.vpc_cidr,
+            availability_zones=list(settings.availability_zones),
+            isolated_subnet_ids=list(settings.subnet_ids),
+            isolated_subnet_route_table_ids=list(settings.route_table_ids),
+        )
+
+    def _open_ways(self, migration: Migration) -> None:
+        """Functions to Cassandra; mappings (which use the brokers' group) and nodes to brokers."""
+        broker = ec2.Port.tcp(BROKER_PORT)
+        self.brokers.add_ingress_rule(self.brokers, broker, "event source mappings")
+        self.brokers.add_egress_rule(self.brokers, broker, "event source mappings")
+        for cidr in migration.deployment.network.source_cidrs:
+            nodes = ec2.Peer.ipv4(cidr)
+            self.functions.add_egress_rule(nodes, ec2.Port.tcp(migration.source.port), "Cassandra")
+            self.brokers.add_ingress_rule(nodes, broker, "capture on the nodes")
+        # To S3's addresses, which only its gateway endpoint's prefix list names.
+        https = ec2.Port.tcp(443)
+        self.functions.add_egress_rule(ec2.Peer.any_ipv4(), https, "endpoints of SQS and S3")
+        self.brokers.add_egress_rule(ec2.Peer.any_ipv4(), https, "the bucket, from the mappings")
+
+    def _make_endpoints(self, migration: Migration) -> None:
+        subnets = ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
+        services = {
+            "Keyspaces": (ec2.InterfaceVpcEndpointAwsService.KEYSPACES, migration.target.port),
+            "Sqs": (ec2.InterfaceVpcEndpointAwsService.SQS, 443),
+        }
+        if migration.source.secret_arn:
+            services["Secrets"] = (ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER, 443)
+        for name, (service, port) in services.items():
+            group = ec2.SecurityGroup(
+                self, f"{name}Group", vpc=self.vpc, allow_all_outbound=False, description=name
+            )
+            group.add_ingress_rule(self.functions, ec2.Port.tcp(port), "the functions")
+            self.functions.add_egress_rule(group, ec2.Port.tcp(port), name)
+            ec2.InterfaceVpcEndpoint(
+                self,
+                name,
+                vpc=self.vpc,
+                service=service,
+                subnets=subnets,
+                security_groups=[group],
+                open=False,
+                private_dns_enabled=True,
+            )
+            accept(group, _ENDPOINT_GROUP)
+        ec2.GatewayVpcEndpoint(
+            self, "S3", vpc=self.vpc, service=ec2.GatewayVpcEndpointAwsService.S3, subnets=[subnets]
+        )

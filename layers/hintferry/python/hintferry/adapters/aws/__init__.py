@@ -1,0 +1,1 @@
+"""Events, queues and metrics of AWS."""

@@ -1,0 +1,184 @@
+"""A batch's figures and its one log line, through Powertools."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+from hintferry.adapters.clocks.measured import MeasuredClock
+from hintferry.adapters.driver.session import CqlSession
+from hintferry.core.clock_offset import Offsets
+from hintferry.core.hint import Hint, Record
+from hintferry.core.outcome import Outcome, Settled
+
+N = TypeVar("N", int, float)
+
+SAMPLES = 25
+"""Values of one metric that a batch tells, evenly drawn; each costs as much as half a record."""
+
+_COUNTS = {
+    Outcome.APPLIED: "HintsApplied",
+    Outcome.SKIPPED: "HintsSkipped",
+    Outcome.PARKED: "HintsParked",
+    Outcome.RETURNED: "HintsReturned",
+}
+
+
+class ClockMeter:
+    """Tells how far the clocks are apart, as a process that reads by them has seen."""
+
+    def __init__(self, metrics: Metrics, clock: MeasuredClock) -> None:
+        self._metrics, self._clock = metrics, clock
+        self._told: Offsets | None = None
+
+    def tell(self) -> None:
+        """What is certain of it, once for each time that they were compared."""
+        seen = self._clock.offsets
+        if seen is None or seen is self._told:
+            return
+        self._told = seen
+        if seen.target is not None:
+            self._milliseconds("ClockOffsetTarget", abs(seen.target.known_us) / 1000)
+        if seen.nodes:
+            self._milliseconds("ClockOffsetSource", seen.worst_node_us / 1000)
+
+    def _milliseconds(self, name: str, value: float) -> None:
+        self._metrics.add_metric(name, MetricUnit.Milliseconds, value)
+
+
+class PowertoolsMeter:
+    """Adds up per batch: nothing is logged or emitted per record but what was parked.
+
+    `source`, `target`: the sessions, which count what happens on their connections. `clock` knows
+    how far it is from theirs.
+    """
+
+    def __init__(
+        self,
+        logger: Logger,
+        metrics: Metrics,
+        source: CqlSession,
+        target: CqlSession,
+        clock: MeasuredClock,
+    ) -> None:
+        self._logger, self._metrics = logger, metrics
+        self._source, self._target = source, target
+        self._clocks = ClockMeter(metrics, clock)
+        self._throttles = self._rebuilds = 0
+
+    def batch(
+        self, records: Sequence[Record], hints: Mapping[int, Hint], ends: Sequence[Settled]
+    ) -> None:
+        """One finished batch: its records, their hints by index, and how each record ended."""
+        counts = Counter(end.outcome for end in ends)
+        self._count("HintsReceived", len(records))
+        for outcome, name in _COUNTS.items():
+            self._count(name, counts[outcome])
+        reasons = Counter((end.outcome, end.reason) for end in ends if end.reason)
+        for (outcome, reason), count in reasons.items():
+            assert reason is not None
+            self._count(_COUNTS[outcome] + _camel(reason.value), count)
+        freshness = _freshness(records, ends)
+        self._milliseconds("Freshness", freshness)
+        self._milliseconds("ClockSkew", [_behind_the_broker(records)])
+        self._sides()
+        self._clocks.tell()
+        self._logger.info(
+            "batch",
+            extra={"tables": _by_table(hints, ends), "freshness_ms": freshness, **_errors(ends)},
+        )
+        for record, end in zip(records, ends, strict=True):
+            if end.outcome is Outcome.PARKED:
+                self._parked(record, end)
+
+    def conservation_failed(self) -> None:
+        """The books of a batch do not add up: a defect of ours, and all its records come again."""
+        self._count("ConservationFailures", 1)
+
+    def _sides(self) -> None:
+        """What happened on the connections since the batch before."""
+        sides = self._source, self._target
+        for name, side in zip(("ReadLatency", "WriteLatency"), sides, strict=True):
+            taken = list(side.latencies_s)
+            side.latencies_s.clear()
+            self._milliseconds(name, [round(1000 * one, 1) for one in _sampled(taken)])
+        throttles = sum(side.pace.throttled for side in sides)
+        rebuilds = sum(side.rebuilds for side in sides)
+        self._count("Throttles", throttles - self._throttles)
+        self._count("SessionRebuilds", rebuilds - self._rebuilds)
+        self._throttles, self._rebuilds = throttles, rebuilds
+
+    def _count(self, name: str, count: int) -> None:
+        self._metrics.add_metric(name, MetricUnit.Count, count)
+
+    def _milliseconds(self, name: str, values: Sequence[float]) -> None:
+        for value in values:
+            self._metrics.add_metric(name, MetricUnit.Milliseconds, value)
+
+    def _parked(self, record: Record, end: Settled) -> None:
+        self._logger.warning(
+            "parked",
+            extra={
+                "reason": end.reason.value if end.reason else None,
+                "error": str(end.error),
+                "topic": record.topic,
+                "partition": record.partition,
+                "offset": record.offset,
+            },
+        )
+
+
+class NoMeter:
+    """For a command that shows its own sums."""
+
+    def batch(
+        self, records: Sequence[Record], hints: Mapping[int, Hint], ends: Sequence[Settled]
+    ) -> None:
+        """One finished batch."""
+
+    def conservation_failed(self) -> None:
+        """The books of a batch do not add up; the error that says so ends the command."""
+
+
+def _freshness(records: Sequence[Record], ends: Sequence[Settled]) -> list[int]:
+    """Milliseconds from the broker's append to the acknowledged write, evenly sampled."""
+    now = time.time() * 1000
+    applied = [
+        int(now - record.appended_at_ms)
+        for record, end in zip(records, ends, strict=True)
+        if end.outcome is Outcome.APPLIED and record.appended_at_ms is not None
+    ]
+    return _sampled(applied)
+
+
+def _sampled(values: list[N]) -> list[N]:
+    return values[:: -(-len(values) // SAMPLES) or 1]
+
+
+def _behind_the_broker(records: Sequence[Record]) -> int:
+    """Milliseconds by which the newest record was appended after now, by our clock."""
+    stamps = [one.appended_at_ms for one in records if one.appended_at_ms is not None]
+    return max(0, max(stamps, default=0) - int(time.time() * 1000))
+
+
+def _camel(reason: str) -> str:
+    return "".join(word.capitalize() for word in reason.split("_"))
+
+
+def _by_table(hints: Mapping[int, Hint], ends: Sequence[Settled]) -> dict[str, dict[str, int]]:
+    counts = Counter((hint.table, ends[index].outcome) for index, hint in hints.items())
+    tables: dict[str, dict[str, int]] = {}
+    for (table, outcome), count in counts.items():
+        tables.setdefault(str(table), {})[outcome.value] = count
+    return tables
+
+
+def _errors(ends: Sequence[Settled]) -> dict[str, dict[str, int]]:
+    """Why records were returned, with how many; absent where none was."""
+    returned = Counter(str(end.error) for end in ends if end.outcome is Outcome.RETURNED)
+    return {"returned_because": dict(returned.most_common(5))} if returned else {}

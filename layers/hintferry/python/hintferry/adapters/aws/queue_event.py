@@ -1,0 +1,129 @@
+"""Lambda's event for the replay queue: records out of its messages, and the response back.
+
+A message holds a hint, or the whole record of one that could not be decoded, or names an object of
+the bucket that does. `docs/reference/records.md` describes the format.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+
+from hintferry.core.errors import HintferryError, Undecodable
+from hintferry.core.hint import Record, Trouble
+from hintferry.core.outcome import Outcome, Settled
+
+FIRST_WAIT_S = 15
+LONGEST_WAIT_S = 900
+
+GONE = "NoSuchKey"
+
+
+class BucketFailed(HintferryError):
+    """The bucket did not give an object now: the message that names it is returned."""
+
+
+def wait_after(receives: int) -> int:
+    """Seconds that a message waits after its `receives`-th fault: ever longer, so that the
+    receives which the queue grants outlast a long outage."""
+    return int(min(FIRST_WAIT_S * 2 ** min(receives - 1, 10), LONGEST_WAIT_S))
+
+
+class ReplayEvents:
+    """Opens events and answers them; `sqs` and `s3` are boto3 clients."""
+
+    def __init__(self, sqs: Any, s3: Any, queue_url: str) -> None:
+        self._sqs, self._s3, self._queue_url = sqs, s3, queue_url
+
+    def open(self, event: Mapping[str, Any]) -> list[Record]:
+        """One record a message, in the event's order."""
+        return [self._record(message) for message in event["Records"]]
+
+    def response(self, event: Mapping[str, Any], ends: Sequence[Settled]) -> dict[str, Any]:
+        """The answer that keeps the returned messages in the queue, each for a growing while."""
+        returned = [
+            message
+            for message, end in zip(event["Records"], ends, strict=True)
+            if end.outcome is Outcome.RETURNED
+        ]
+        for message in returned:
+            self._wait_longer(message)
+        return {
+            "batchItemFailures": [{"itemIdentifier": message["messageId"]} for message in returned]
+        }
+
+    def _record(self, message: Mapping[str, Any]) -> Record:
+        try:
+            body = json.loads(message["body"])
+            if "object" not in body:
+                return _record(body)
+            return self._stored(body)
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+            # Not a message of ours: let it be refused as undecodable, and parked as it is.
+            return _stranger(message)
+
+    def _stored(self, body: Mapping[str, Any]) -> Record:
+        """The record that lies in the bucket; one bad object must not hold the other messages."""
+        where = body["object"]
+        name = f"the object {where['key']} of the bucket {where['bucket']}"
+        try:
+            answer = self._s3.get_object(Bucket=where["bucket"], Key=where["key"])
+            content = json.loads(answer["Body"].read())
+        except ParamValidationError as error:
+            raise ValueError("it names no object") from error
+        except ClientError as error:
+            if error.response["Error"]["Code"] == GONE:
+                gone = f"{name} holds its record and is gone; restore it and replay this message"
+                return _refused(body, Undecodable(gone))
+            return _refused(body, BucketFailed(f"{name} could not be read: {error}"))
+        except BotoCoreError as error:
+            return _refused(body, BucketFailed(f"{name} could not be read: {error}"))
+        return _record(content)
+
+    def _wait_longer(self, message: Mapping[str, Any]) -> None:
+        receives = int(message["attributes"]["ApproximateReceiveCount"])
+        try:
+            self._sqs.change_message_visibility(
+                QueueUrl=self._queue_url,
+                ReceiptHandle=message["receiptHandle"],
+                VisibilityTimeout=wait_after(receives),
+            )
+        except (BotoCoreError, ClientError):
+            # The queue's own visibility timeout stands: the message comes back sooner.
+            return
+
+
+def _record(body: Mapping[str, Any]) -> Record:
+    """When it was appended is left out: how old the hint is says nothing of how fresh we are."""
+    where = _position(body)
+    if "hint" in body:
+        value = json.dumps(body["hint"]).encode()
+        return Record(*where, None, None, value, trouble=_trouble(body))
+    record = body["record"]
+    return Record(*where, None, _bytes(record["key"]), _bytes(record["value"]))
+
+
+def _trouble(body: Mapping[str, Any]) -> Trouble | None:
+    seen = body.get("trouble")
+    return seen and Trouble(float(seen["since"]), int(seen["times"]))
+
+
+def _refused(body: Mapping[str, Any], refusal: HintferryError) -> Record:
+    return Record(*_position(body), None, None, json.dumps(body).encode(), refusal)
+
+
+def _position(body: Mapping[str, Any]) -> tuple[str, int, int]:
+    record = body.get("record", {})
+    return record.get("topic", "replay"), record.get("partition", 0), record.get("offset", 0)
+
+
+def _stranger(message: Mapping[str, Any]) -> Record:
+    return Record("replay", 0, 0, None, None, message["body"].encode())
+
+
+def _bytes(text: str | None) -> bytes | None:
+    return None if text is None else b64decode(text)

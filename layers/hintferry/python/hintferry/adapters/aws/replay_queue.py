@@ -1,0 +1,86 @@
+"""The replay queue: hints that wait for their time, and parked ones that a person sent back.
+
+The format of a message is that of a parked one with a hint; see
+`docs/reference/records.md`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from hintferry.adapters.aws.parked_queue import MESSAGES_PER_CALL, VERSION
+from hintferry.adapters.records import hint_record
+from hintferry.core.errors import HintferryError
+from hintferry.core.hint import Hint
+from hintferry.core.work import Later
+from hintferry.ports import Clock
+
+SHARED_WITHIN_S = 15
+"""A second look comes this much later than it must, so that it serves what is asked meanwhile."""
+
+
+class PostponingFailed(HintferryError):
+    """The replay queue did not take a hint: the work that left it is returned."""
+
+
+class SqsReplayQueue:
+    """Sends to the replay queue; `sqs` is a boto3 client.
+
+    Every replica's copy of a range delete asks for a second look of its own, one soon after the
+    other. A look that this process has asked for already, and that comes late enough, serves all.
+    """
+
+    def __init__(self, sqs: Any, queue_url: str, clock: Clock) -> None:
+        self._sqs, self._queue_url, self._clock = sqs, queue_url, clock
+        self._due: dict[tuple[Hint, int], float] = {}
+        """By hint and its `altered_us`, which its copies need not share."""
+
+    def send(self, items: Sequence[Later]) -> list[HintferryError | None]:
+        """Keep the items; for each, None once it is kept, or why it could not be."""
+        now = self._clock.now()
+        self._due = {look: due for look, due in self._due.items() if due > now}
+        needed = [item for item in items if self._due.get(_look(item), 0.0) < now + item.delay_s]
+        errors: dict[tuple[Hint, int], HintferryError | None] = {}
+        for first in range(0, len(needed), MESSAGES_PER_CALL):
+            part = needed[first : first + MESSAGES_PER_CALL]
+            for item, error in zip(part, self._send(part), strict=True):
+                errors[_look(item)] = error
+                if error is None and item.delay_s:
+                    self._due[_look(item)] = now + item.delay_s + SHARED_WITHIN_S
+        return [errors.get(_look(item)) for item in items]
+
+    def _send(self, items: Sequence[Later]) -> list[HintferryError | None]:
+        entries = [_entry(index, item) for index, item in enumerate(items)]
+        try:
+            answer = self._sqs.send_message_batch(QueueUrl=self._queue_url, Entries=entries)
+        except (BotoCoreError, ClientError) as error:
+            failed = dict.fromkeys(range(len(items)), str(error))
+        else:
+            failed = {int(one["Id"]): one.get("Message", "") for one in answer.get("Failed", [])}
+        return [
+            PostponingFailed(f"the replay queue did not take the hint: {failed[index]}")
+            if index in failed
+            else None
+            for index in range(len(items))
+        ]
+
+
+def _look(item: Later) -> tuple[Hint, int]:
+    return item.hint, item.hint.altered_us
+
+
+def _entry(index: int, item: Later) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "version": VERSION,
+        "reason": item.hint.errand.value,
+        "table": str(item.hint.table),
+        "hint": hint_record.encode(item.hint),
+    }
+    if item.trouble is not None:
+        body["trouble"] = {"since": item.trouble.since, "times": item.trouble.times}
+    delay_s = item.delay_s + SHARED_WITHIN_S if item.delay_s else 0
+    return {"Id": str(index), "MessageBody": json.dumps(body), "DelaySeconds": delay_s}

@@ -1,0 +1,1 @@
+"""`migration.toml` and the environment."""

@@ -1,0 +1,127 @@
+"""What only the stacks read of `migration.toml`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from hintferry.adapters.config.toml_section import Section
+
+MOST_HOURS = 120
+"""Between two sweeps of a table: an alarm on silence looks back seven days at most."""
+
+
+class Asked(Enum):
+    """Which replicas of the source a scheduled sweep asks."""
+
+    LOCAL_QUORUM = "local_quorum"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    """Where the functions run: in the VPC `vpc_id`, or, where that is empty, in one of their own.
+
+    `source_cidrs` are the addresses of the Cassandra nodes.
+    """
+
+    source_cidrs: tuple[str, ...]
+    vpc_id: str
+    subnet_ids: tuple[str, ...]
+    route_table_ids: tuple[str, ...]
+    vpc_cidr: str
+    availability_zones: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaSettings:
+    """The MSK cluster `cluster_arn`, or, where that is empty, the size of one of our own."""
+
+    cluster_arn: str
+    version: str
+    instance: str
+    brokers: int
+    storage_gib: int
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSettings:
+    """How much runs at once; a new `consumer_group` reads the topics again from their start."""
+
+    name: str
+    consumer_group: str
+    concurrency: int
+    memory_mb: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmSettings:
+    """SNS topics that are notified; where one is empty, one is made."""
+
+    critical_topic_arn: str
+    warning_topic_arn: str
+
+
+@dataclass(frozen=True, slots=True)
+class SweepSettings:
+    """How often each table is verified by itself, and how; `every_hours` 0: never."""
+
+    every_hours: int
+    concurrency: int
+    consistency: Asked
+    repair_rate: int
+    """hints a second of what is found unequal; 0: none are sent"""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What only the stacks read."""
+
+    network: NetworkSettings
+    kafka: KafkaSettings
+    pipeline: PipelineSettings
+    alarms: AlarmSettings
+    sweep: SweepSettings
+    nodes: int
+    """Cassandra nodes in the datacenter, each of which reports its health; 0: not told"""
+
+
+def deployment_of(file: Section, nodes: int) -> Deployment:
+    names = "network", "kafka", "pipeline", "alarms", "sweep"
+    network, kafka, pipeline, alarms, sweep = sections = [file.section(name) for name in names]
+    deployment = Deployment(
+        NetworkSettings(
+            tuple(network.texts("source_cidrs", [])),
+            network.take("vpc_id", str, ""),
+            tuple(network.texts("subnet_ids", [])),
+            tuple(network.texts("route_table_ids", [])),
+            network.take("vpc_cidr", str, "10.42.0.0/16"),
+            tuple(network.texts("availability_zones", [])),
+        ),
+        KafkaSettings(
+            kafka.take("cluster_arn", str, ""),
+            kafka.take("version", str, "3.9.x"),
+            kafka.take("instance", str, "kafka.m7g.large"),
+            kafka.count("brokers", 3),
+            kafka.count("storage_gib", 250),
+        ),
+        PipelineSettings(
+            pipeline.name("name", "hintferry"),
+            pipeline.name("consumer_group", "v1"),
+            pipeline.count("concurrency", 50),
+            pipeline.count("memory_mb", 1769),
+        ),
+        AlarmSettings(
+            alarms.take("critical_topic_arn", str, ""), alarms.take("warning_topic_arn", str, "")
+        ),
+        SweepSettings(
+            sweep.between("every_hours", 0, MOST_HOURS, 72),
+            sweep.count("concurrency", 8),
+            sweep.choice("consistency", Asked, Asked.LOCAL_QUORUM),
+            sweep.between("repair_rate", 0, 1000, 0),
+        ),
+        nodes,
+    )
+    for section in sections:
+        section.refuse_the_rest()
+    return deployment

@@ -1,0 +1,296 @@
+"""`migration.toml` and the environment, read once and checked before the first event."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from hintferry.adapters.config.deployment import Deployment, deployment_of
+from hintferry.adapters.config.source_settings import SourceSettings, source_of
+from hintferry.adapters.config.toml_section import Section
+from hintferry.adapters.records.topics import LONGEST_PREFIX, NAME, PREFIX, stock_topic_of, topic_of
+from hintferry.core.capacity import ON_DEMAND, Capacity, Mode
+from hintferry.core.errors import ConfigurationError
+from hintferry.core.keyspaces_limits import ACCOUNT_QUOTA, TABLE_QUOTA
+from hintferry.core.schema import TableId
+
+CONFIG_VARIABLE = "HINTFERRY_CONFIG"
+
+LONGEST_TTL_S = 630_720_000
+"""As long as Cassandra and Keyspaces take: twenty years."""
+
+NOT_SAID = -1
+
+PARTITIONS = 6
+"""Of a table's topic, where `migration.toml` does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSettings:
+    """How to reach Keyspaces; `ca_file` None means the certificates that the layer ships."""
+
+    endpoint: str
+    port: int
+    region: str
+    ca_file: Path | None
+    table_quota: int = TABLE_QUOTA
+    """units a second that the account allows a table, reads and writes each"""
+    account_quota: int = ACCOUNT_QUOTA
+    """and all provisioned tables together"""
+    schema: Path = Path("schema.cql")
+    """CQL that describes the tables, as `DESCRIBE KEYSPACE` prints it; read when stacks are made"""
+
+
+@dataclass(frozen=True, slots=True)
+class TableSettings:
+    """One table that is migrated. `ttl` false: it holds no value that expires."""
+
+    id: TableId
+    ttl: bool = True
+    partitions: int = PARTITIONS
+    """of its topic: as many workers can follow it at once"""
+    capacity: Capacity = ON_DEMAND
+    longest_ttl: int | None = None
+    """seconds, within which whatever may expire has expired of which the source tells no time to
+    live; 0: nothing does; None: its default time to live counts, if it has one"""
+
+    @property
+    def stated_ttls(self) -> dict[TableId, int]:
+        """What is said in place of the table's default time to live."""
+        if not self.ttl:
+            return {self.id: 0}
+        return {} if self.longest_ttl is None else {self.id: self.longest_ttl}
+
+
+MARKERS = TableSettings(TableId("hintferry", "markers"), partitions=1)
+"""Where a backfill writes a row that must come through capture before it begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """What `migration.toml` says."""
+
+    source: SourceSettings
+    target: TargetSettings
+    topic_prefix: str
+    stock_connector: bool
+    """Whether Debezium's own handler reads the logs, which hints less than ours."""
+
+    tables: tuple[TableSettings, ...]
+    deployment: Deployment
+
+    @property
+    def followed(self) -> tuple[TableSettings, ...]:
+        """The tables with a topic: those that are migrated, and that of the marker rows."""
+        return (*self.tables, MARKERS)
+
+    def settings_of(self, table: TableId) -> TableSettings:
+        """What the file says of a table; the defaults for one that it does not list."""
+        known = {one.id: one for one in self.tables}
+        return known.get(table, TableSettings(table))
+
+    @property
+    def stated_ttls(self) -> dict[TableId, int]:
+        """What is said of tables in place of their default times to live."""
+        return {table: longest for one in self.tables for table, longest in one.stated_ttls.items()}
+
+    def topic(self, table: TableId) -> str:
+        """The name that capture gives to the topic of a table."""
+        named = stock_topic_of if self.stock_connector else topic_of
+        return named(self.topic_prefix, table)
+
+    def consumer_group(self, table: TableId) -> str:
+        """The one in which a table's topic is followed."""
+        pipeline = self.deployment.pipeline
+        return f"{pipeline.name}-{table}-{pipeline.consumer_group}"
+
+    @property
+    def kafka_cluster(self) -> str:
+        """The name of the MSK cluster."""
+        arn = self.deployment.kafka.cluster_arn
+        return arn.split("/")[1] if arn else self.deployment.pipeline.name
+
+
+@dataclass(frozen=True, slots=True)
+class Queues:
+    """What the stack made: where records are parked, and where work waits."""
+
+    parked_queue_url: str
+    replay_queue_url: str
+    bucket: str
+
+
+def migration_from(path: Path) -> Migration:
+    """Read `migration.toml`. Raises ConfigurationError naming file, key and mend."""
+    try:
+        tree = tomllib.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise ConfigurationError(
+            f"{path} does not exist; write it with `hintferry init`"
+        ) from error
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ConfigurationError(f"{path} is not valid TOML: {error}; correct it there") from error
+    file = Section(str(path), tree)
+    source, target, capture = (file.section(name) for name in ("source", "target", "capture"))
+    tables = file.section("tables")
+    deployment = deployment_of(file, source.take("nodes", int, 0))
+    migration = Migration(
+        source_of(source, path),
+        TargetSettings(
+            target.take("endpoint", str),
+            target.take("port", int, 9142),
+            target.take("region", str),
+            _path(target.take("ca_file", str, "")),
+            target.count("table_quota", TABLE_QUOTA),
+            target.count("account_quota", ACCOUNT_QUOTA),
+            path.parent / target.take("schema", str, "schema.cql"),
+        ),
+        _topic_prefix(capture),
+        capture.take("stock", bool, False),
+        tuple(_table(tables, name) for name in tables.names()),
+        deployment,
+    )
+    for section in (source, target, capture, file):
+        section.refuse_the_rest()
+    _check_quotas(path, migration)
+    _check_topics(path, migration)
+    return migration
+
+
+def migration_from_environment() -> Migration:
+    """The migration that the function was deployed with."""
+    return migration_from(Path(_variable(CONFIG_VARIABLE)))
+
+
+def queues_from_environment() -> Queues:
+    """The queues that the function was deployed with."""
+    return Queues(
+        _variable("HINTFERRY_PARKED_QUEUE_URL"),
+        _variable("HINTFERRY_REPLAY_QUEUE_URL"),
+        _variable("HINTFERRY_BUCKET"),
+    )
+
+
+def return_after_s_from_environment() -> float:
+    """How long an invocation lasts at least that returns records; 0 where nothing is said."""
+    name = "HINTFERRY_RETURN_AFTER_S"
+    try:
+        return float(os.environ.get(name, "0"))
+    except ValueError as error:
+        raise ConfigurationError(f"{name} is not a number of seconds; deploy again") from error
+
+
+def _variable(name: str) -> str:
+    value = os.environ.get(name)
+    if not value:
+        raise ConfigurationError(f"the environment variable {name} is not set; deploy again")
+    return value
+
+
+def _path(text: str) -> Path | None:
+    return Path(text) if text else None
+
+
+def _table(tables: Section, name: str) -> TableSettings:
+    keyspace, dot, table = name.partition(".")
+    if not dot or not NAME.fullmatch(keyspace) or not NAME.fullmatch(table):
+        raise ConfigurationError(
+            f'{tables.where}."{name}": write it as "keyspace.table", names as Cassandra has them'
+        )
+    if keyspace == MARKERS.id.keyspace:
+        raise ConfigurationError(f'{tables.where}."{name}" is Hintferry\'s own; take it out')
+    section = tables.section(name)
+    ttl = section.take("ttl", bool, True)
+    settings = TableSettings(
+        TableId(keyspace, table),
+        ttl,
+        section.count("partitions", PARTITIONS),
+        _capacity(section),
+        _longest_ttl(section, ttl),
+    )
+    section.refuse_the_rest()
+    return settings
+
+
+def _topic_prefix(capture: Section) -> str:
+    prefix = capture.take("topic_prefix", str, "hintferry")
+    if not PREFIX.fullmatch(prefix):
+        raise ConfigurationError(
+            f'{capture.where}.topic_prefix is "{prefix}"; write up to {LONGEST_PREFIX} letters,'
+            " digits, '.', '_' and '-'"
+        )
+    return prefix
+
+
+def _longest_ttl(section: Section, ttl: bool) -> int | None:
+    longest = section.between("longest_ttl", NOT_SAID, LONGEST_TTL_S, NOT_SAID)
+    if longest == NOT_SAID:
+        return None
+    why = "has no meaning beside ttl = false; take one of the two out"
+    section.refuse_if(not ttl, "longest_ttl", why)
+    return longest
+
+
+def _capacity(section: Section) -> Capacity:
+    """How the table's capacity is paid for, and how much of it there is."""
+    mode = section.take("capacity", str, Mode.ON_DEMAND.value)
+    if mode not in [one.value for one in Mode]:
+        raise ConfigurationError(
+            f'{section.where}.capacity is "{mode}"; write "on-demand" or "provisioned"'
+        )
+    names = "read_units", "write_units", "warm_read_units", "warm_write_units"
+    units = [section.take(name, int, 0) for name in names]
+    for name, count in zip(names, units, strict=True):
+        if count < 0:
+            raise ConfigurationError(f"{section.where}.{name} is {count}; write units a second")
+    capacity = Capacity(Mode(mode), *units)
+    is_provisioned = capacity.mode is Mode.PROVISIONED
+    if is_provisioned and not (capacity.read_units and capacity.write_units):
+        raise ConfigurationError(
+            f"{section.where} is provisioned; give it read_units and write_units a second"
+        )
+    if not is_provisioned and (capacity.read_units or capacity.write_units):
+        raise ConfigurationError(
+            f'{section.where} has read_units or write_units; write capacity = "provisioned", or'
+            " warm_read_units and warm_write_units"
+        )
+    return capacity
+
+
+def _check_topics(path: Path, migration: Migration) -> None:
+    """Raises ConfigurationError for two topics of which Kafka would refuse the second.
+
+    The stock connector names them so; names of ours are told apart.
+    """
+    taken: dict[str, TableId] = {}
+    for table in migration.followed:
+        # In the names of Kafka's metrics `.` is `_`.
+        other = taken.setdefault(migration.topic(table.id).replace(".", "_"), table.id)
+        if other != table.id:
+            raise ConfigurationError(
+                f"{path}: Kafka takes the names of the topics of {other} and {table.id} for one;"
+                f" take out stock = true, or migrate {table.id} after {other} was cut over"
+            )
+
+
+def _check_quotas(path: Path, migration: Migration) -> None:
+    """Raises ConfigurationError for what the service would refuse when the tables are made."""
+    target = migration.target
+    for table in migration.tables:
+        if table.capacity.most_units > target.table_quota:
+            raise ConfigurationError(
+                f'{path}: tables."{table.id}" asks for {table.capacity.most_units} units a second,'
+                f" a table may have {target.table_quota}; ask AWS for more, then write it as"
+                " target.table_quota"
+            )
+    for name in ("read_units", "write_units"):
+        units = sum(getattr(table.capacity, name) for table in migration.tables)
+        if units > target.account_quota:
+            raise ConfigurationError(
+                f"{path}: the tables' {name} are {units} together, the account may have"
+                f" {target.account_quota}; ask AWS for more, then write it as target.account_quota"
+            )

@@ -1,0 +1,1 @@
+"""CQL over the driver, alike for both sides."""

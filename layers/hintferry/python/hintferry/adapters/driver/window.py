@@ -1,0 +1,129 @@
+"""Many driver requests in flight at once, never more than a window of them, at a side's pace.
+
+The window keeps their time, too: a timer of the driver's for each request costs a seventh of all
+that a request costs, and requests that were sent in order are due in order.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from cassandra import OperationTimedOut
+
+from hintferry.adapters.driver.rate_limit import Pace
+from hintferry.adapters.driver.raw_rows import RawRow
+from hintferry.core.limits import REQUEST_TIMEOUT_S
+
+T = TypeVar("T")
+
+ANSWERS_AT_ONCE, GATHERED_FOR_S = 32, 0.01
+"""The driver's thread wakes ours for so many answers, or for fewer after so long: a switch between
+the two for each answer costs more than all else that is done with it."""
+
+
+class Answer(NamedTuple, Generic[T]):
+    """What came back for one item: rows or the driver's error, and when (epoch seconds).
+
+    `number`: of the item. `sent_at`: when it was sent.
+    """
+
+    number: int
+    item: T
+    sent_at: float
+    arrived_at: float
+    rows: Sequence[RawRow]
+    error: Exception | None
+
+
+def in_flight(
+    send: Callable[[T], Any], items: Iterable[T], pace: Pace, width: int
+) -> Iterator[Answer[T]]:
+    """Send each item and yield its answer, in the order in which answers arrive.
+
+    `send` starts a request without a time-out and returns the driver's ResponseFuture. Every item
+    is answered, one that the side is silent about by an OperationTimedOut.
+    """
+    window: _Window[T] = _Window()
+    for number, item in enumerate(_paced(items, pace)):
+        sent_at = time.time()
+        try:
+            future = send(item)
+        except Exception as error:  # noqa: BLE001 - the driver raises whatever it met on its way
+            yield Answer(number, item, sent_at, time.time(), [], error)
+            continue
+        window.waits_for(future, number, item, sent_at)
+        if len(window.waiting) >= width:
+            window.gather()
+        yield from window.arrived()
+    while window.waiting:
+        window.gather()
+        yield from window.arrived()
+
+
+def _paced(items: Iterable[T], pace: Pace) -> Iterator[T]:
+    """Each item is taken only when it may be sent: what decides about it is then still true."""
+    source = iter(items)
+    while True:
+        pace.wait()
+        try:
+            yield next(source)
+        except StopIteration:
+            return
+
+
+class _Window(Generic[T]):
+    """`waiting`: what was sent and not answered yet, the oldest first: by number the item, when it
+    was sent, and when it is due by the clock that is never set."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[int, tuple[T, float, float]] = {}
+        self._answers: deque[Answer[T]] = deque()
+        self._enough: SimpleQueue[None] = SimpleQueue()
+
+    def waits_for(self, future: Any, number: int, item: T, sent_at: float) -> None:
+        """The future's answer will arrive."""
+        self.waiting[number] = item, sent_at, time.monotonic() + REQUEST_TIMEOUT_S
+        sent = number, item, sent_at
+        future.add_callbacks(self._served, self._failed, callback_args=sent, errback_args=sent)
+
+    def gather(self) -> None:
+        """Wait for answers: for many, for all that are missing, or for those of a short time."""
+        while True:
+            with suppress(Empty):
+                self._enough.get(timeout=GATHERED_FOR_S)
+            self._give_up()
+            if self._answers:
+                return
+
+    def _give_up(self) -> None:
+        """A time-out for whatever is overdue; an answer that comes later is not heard any more."""
+        now = time.monotonic()
+        for number, (item, sent_at, due) in self.waiting.items():
+            if due > now:
+                return
+            error = OperationTimedOut({"driver": f"no answer within {REQUEST_TIMEOUT_S:.0f} s"})
+            self._answers.append(Answer(number, item, sent_at, time.time(), [], error))
+
+    def arrived(self) -> Iterator[Answer[T]]:
+        """What there is by now."""
+        while self._answers:
+            answer = self._answers.popleft()
+            if self.waiting.pop(answer.number, None) is not None:
+                yield answer
+
+    def _served(self, rows: Sequence[RawRow] | None, number: int, item: T, sent_at: float) -> None:
+        self._arrive(Answer(number, item, sent_at, time.time(), rows or [], None))
+
+    def _failed(self, error: Exception, number: int, item: T, sent_at: float) -> None:
+        self._arrive(Answer(number, item, sent_at, time.time(), [], error))
+
+    def _arrive(self, answer: Answer[T]) -> None:
+        self._answers.append(answer)
+        is_enough = len(self._answers) >= min(ANSWERS_AT_ONCE, len(self.waiting))
+        if is_enough and self._enough.empty():
+            self._enough.put(None)

@@ -1,0 +1,1 @@
+"""What comes in a topic, and the names of topics."""

@@ -1,0 +1,1 @@
+"""Scans by token, and the steps of the state machine."""

@@ -1,0 +1,1 @@
+"""Amazon Keyspaces, which is written."""

@@ -1,0 +1,1 @@
+"""How one batch of hints reaches the target. Start in `pipeline`."""

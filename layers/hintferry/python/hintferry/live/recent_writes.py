@@ -1,0 +1,71 @@
+"""Which keys this process has brought to the target lately, and as of when each was read. Pure.
+
+Every replica sends a copy of a hint, and some come in a later batch. A hint that was on the topic
+before a read of its key began is consumed by the full write that followed from that read, once the
+target has acknowledged it: just as if both had been in one batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hintferry.core.hint import Errand, Hint, Scope
+from hintferry.core.rows import Add, Statement
+from hintferry.core.schema import Key, TableId
+from hintferry.core.work import RowWork, StaticWork
+
+KEYS = 20_000
+"""As many are remembered; copies come soon or, after an outage, are read once more."""
+
+MARGIN_US = 1_000_000
+"""The broker's clock may be behind ours by as much. Longer, too, than a change of the schema goes
+unseen where hints do not tell of it."""
+
+
+class Acknowledged:
+    """Only full writes count: a row that a comparison found equal may still be overtaken."""
+
+    def __init__(self, most: int = KEYS) -> None:
+        """`most` keys are remembered; 0 where no hint ever comes that could be skipped."""
+        self._most = most
+        self._starts: dict[tuple[TableId, Key, Key | None], tuple[int, int]] = {}
+        """When each was read, and how its table was known then (`altered_us`)."""
+
+    def add(
+        self, work: RowWork | StaticWork, statements: Sequence[Statement], altered_us: int
+    ) -> None:
+        """The target acknowledged these statements, all that `work` asks for.
+
+        `altered_us`: of the table by which it was read.
+        """
+        if not self._most:
+            return
+        starts = [one.timestamp for one in statements if not isinstance(one, Add)]
+        if not starts:
+            return
+        start = min(starts)
+        keys: Sequence[Key | None] = [None] if isinstance(work, StaticWork) else [*work.rows]
+        for key in keys:
+            where = work.table, work.partition, key
+            # Taken out first, so that the oldest stays in front.
+            self._starts[where] = max((start, altered_us), self._starts.pop(where, (0, 0)))
+        while len(self._starts) > self._most:
+            del self._starts[next(iter(self._starts))]
+
+    def covers(self, hint: Hint, appended_at_ms: int | None) -> bool:
+        """Whether all that the hint speaks of was read after the broker appended it.
+
+        `appended_at_ms`: epoch milliseconds by the broker; None says nothing, so covers nothing.
+        """
+        if appended_at_ms is None or hint.errand is not Errand.NEWS:
+            return False
+        since = appended_at_ms * 1000 + MARGIN_US
+        if hint.scope is Scope.ROW:
+            is_row_read = self._is_read(hint, hint.clustering, since)
+            return is_row_read and (not hint.statics_due or self._is_read(hint, None, since))
+        return hint.scope is Scope.STATIC and self._is_read(hint, None, since)
+
+    def _is_read(self, hint: Hint, key: Key | None, since: int) -> bool:
+        start, altered_us = self._starts.get((hint.table, hint.partition, key), (0, 0))
+        # What the hint speaks of may be in a column that the read did not know.
+        return start >= since and altered_us >= hint.altered_us

@@ -1,0 +1,1 @@
+"""Verify and backfill: a whole table, by token range."""

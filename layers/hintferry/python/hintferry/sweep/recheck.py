@@ -1,0 +1,113 @@
+"""Keys that did not look equal, looked at again by their keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeGuard
+
+from hintferry.core.errors import HintferryError, Overwhelmed
+from hintferry.core.hint import Bound, Hint, Scope, Slice
+from hintferry.core.rows import Row, Snapshot
+from hintferry.core.schema import Table
+from hintferry.core.tokens import TokenRange
+from hintferry.core.verdict import Verdict, judge, shown
+from hintferry.core.work import RowWork, SliceWork, StaticWork
+from hintferry.live.coalesce import coalesce
+from hintferry.ports import Scan, Source, Target
+
+AT_ONCE = 8
+
+Found = Row | Overwhelmed | None
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """One key, of the range `number`, to be looked at again no earlier than `due` (epoch s)."""
+
+    number: int
+    due: float
+    token: int
+    hint: Hint
+
+
+@dataclass(frozen=True, slots=True)
+class SecondLook:
+    """Reads keys on both sides."""
+
+    source: Source
+    target: Target
+    target_scan: Scan
+
+    def verdicts(self, suspects: Sequence[Suspect]) -> list[Verdict | None]:
+        """One for each suspect, None where a side fails to read it. Raises HintferryError."""
+        ours = self._source_rows(suspects)
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            theirs = list(pool.map(self._target_row, suspects))
+        return [
+            None
+            if isinstance(wanted, Overwhelmed) or isinstance(found, Overwhelmed)
+            else self._judge(suspect.hint, wanted, found)
+            for suspect, wanted, found in zip(suspects, ours, theirs, strict=True)
+        ]
+
+    def _judge(self, hint: Hint, wanted: Row | None, found: Row | None) -> Verdict:
+        is_static = hint.scope is Scope.STATIC
+        return judge(self.source.table(hint.table), wanted, found, is_static)
+
+    def _source_rows(self, suspects: Sequence[Suspect]) -> list[Found]:
+        found: dict[int, Found] = {}
+        works = coalesce(enumerate(suspect.hint for suspect in suspects))
+        todo = [work for work in works if not isinstance(work, SliceWork)]
+        while todo:
+            again: list[RowWork | StaticWork] = []
+            for work, seen in self.source.read(todo):
+                if isinstance(seen, Overwhelmed) and _is_of_many(work):
+                    again += work.split()
+                else:
+                    found |= _by_index(work, seen)
+            todo = again
+        return [found[index] for index in range(len(suspects))]
+
+    def _target_row(self, suspect: Suspect) -> Found:
+        hint = suspect.hint
+        table = self.source.table(hint.table)
+        try:
+            if hint.scope is Scope.STATIC:
+                return self._target_statics(table, suspect)
+            only = Slice(Bound(hint.clustering), Bound(hint.clustering))
+            for page in self.target.rows(table, hint.partition, only):
+                # It may stand there under other bytes, as a decimal does.
+                for row in page.values():
+                    return row
+        except Overwhelmed as error:
+            return error
+        return None
+
+    def _target_statics(self, table: Table, suspect: Suspect) -> Row | None:
+        alone = TokenRange(suspect.token - 1, suspect.token)
+        for page in self.target_scan.statics(table, alone):
+            for key in page.keys:
+                if key.partition == suspect.hint.partition:
+                    return shown(key.row)
+        return None
+
+
+def _is_of_many(work: RowWork | StaticWork) -> TypeGuard[RowWork]:
+    return isinstance(work, RowWork) and len(work.rows) > 1
+
+
+def _by_index(work: RowWork | StaticWork, seen: Snapshot | HintferryError) -> dict[int, Found]:
+    """What was read of each suspect. Raises what is no suspect's own."""
+    if isinstance(seen, Overwhelmed):
+        return dict.fromkeys(work.records, seen)
+    if isinstance(seen, HintferryError):
+        raise seen
+    if isinstance(work, StaticWork):
+        return dict.fromkeys(work.records, shown(seen.rows.get(())))
+    return {
+        index: seen.rows.get(clustering)
+        for clustering, indexes in work.rows.items()
+        for index in indexes
+    }

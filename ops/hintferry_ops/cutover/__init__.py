@@ -1,0 +1,1 @@
+"""Whether a table can be cut over, and the cutover itself."""

@@ -1,0 +1,46 @@
+"""The gate of cut-over: whether a table can be handed over, and for each reason why not, the mend.
+
+Conditions are judged in the order in which a person deals with them. What nobody can tell by
+looking is asked, and what is not told never counts as well. All times are epoch seconds.
+"""
+
+from __future__ import annotations
+
+from hintferry.core.limits import CUT_OVER_WAIT_S
+from hintferry.core.passes import Verb
+from hintferry_ops.cutover.gate import capture, passes, queues, writers
+from hintferry_ops.cutover.gate.condition import Condition, State
+from hintferry_ops.cutover.gate.facts import Facts
+
+
+def gate(facts: Facts) -> list[Condition]:
+    """Every condition, in order."""
+    return [
+        writers.stopped(facts),
+        capture.captured(facts),
+        capture.hinted(facts),
+        *around(facts),
+        queues.marker(facts),
+        passes.clean(facts),
+        passes.after_stop(facts),
+    ]
+
+
+def around(facts: Facts) -> list[Condition]:
+    """Those conditions for which neither side is asked, in order."""
+    return [
+        queues.lag(facts),
+        queues.parked(facts),
+        queues.given_up(facts),
+        queues.replay_queue(facts),
+    ]
+
+
+def expected_downtime_s(facts: Facts) -> float:
+    """From the stop of the writers to the hand-over, at most, as things stand."""
+    passed = 0.0
+    if passes.after_stop(facts).state is not State.HOLDS:
+        swept = (one for one in facts.passes if one.verb is Verb.VERIFY and not one.is_fence)
+        last = next(swept, None)
+        passed = passes.LATE_WRITES_S + (last.ended - last.began if last else 0.0)
+    return writers.LOG_SYNC_S + writers.REPORTS_LATE_S + queues.QUIET_S + passed + CUT_OVER_WAIT_S

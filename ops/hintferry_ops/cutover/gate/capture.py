@@ -1,0 +1,86 @@
+"""Conditions of capture: every node captures the table, and has hinted what was written."""
+
+from __future__ import annotations
+
+from hintferry.core.capture import gaps
+from hintferry_ops.cutover.gate import writers
+from hintferry_ops.cutover.gate.condition import Condition, State, clock, counted, listed
+from hintferry_ops.cutover.gate.facts import Facts, NodeReport
+
+REPORT_HOLDS_S = 300.0
+"""An older report says nothing about a node any more."""
+
+
+def captured(facts: Facts) -> Condition:
+    """Positive proof: each connector says that it captures this very table."""
+    name, seen = "captured on every node", facts.capture
+    if seen.states is None:
+        unknown = "not known: the stock connector does not say what it captures"
+        return Condition(name, State.HOLDS, unknown)
+    if not seen.nodes:
+        return Condition(
+            name,
+            State.FAILS,
+            "the datacenter has no node",
+            "correct source.datacenter in migration.toml",
+        )
+    found = gaps(seen)
+    if found:
+        first = next((gap for gap in found if not gap.passes), found[0])
+        more = f", and {counted(len(found) - 1, 'more node')}" if len(found) > 1 else ""
+        state = State.WAITS if all(gap.passes for gap in found) else State.FAILS
+        return Condition(name, state, f"{first}{more}", first.mend)
+    return Condition(name, State.HOLDS, f"{counted(len(seen.nodes), 'connector')} say so")
+
+
+def all_hinted(facts: Facts) -> bool:
+    """Whether every node is known to have hinted what was written before the stop."""
+    return hinted(facts).state is State.HOLDS
+
+
+def hinted(facts: Facts) -> Condition:
+    name = "nodes have hinted everything"
+    reports = _reports(facts)
+    silent = [one.node for one in facts.capture.nodes if one.node not in reports]
+    if silent or not reports:
+        return Condition(
+            name,
+            State.FAILS,
+            f"{listed(silent) or 'no node'}: no report of its guard",
+            "see that cdcguard and the CloudWatch agent run on each node",
+        )
+    for one in reports.values():
+        if one.set_aside:
+            return Condition(
+                name,
+                State.FAILS,
+                f"{one.node} has {one.set_aside} unread segments set aside",
+                f"run `cdcguard.pyz give-back` on {one.node}",
+            )
+    due = writers.since(facts) + writers.LOG_SYNC_S
+    late = [
+        name for name, one in reports.items() if one.hinted_upto is None or one.hinted_upto < due
+    ]
+    if late:
+        return Condition(
+            name,
+            State.WAITS,
+            f"{listed(late)}: not yet known to have hinted all that was written by"
+            f" {clock(writers.since(facts))}",
+            "if it does not come: hintferry.markers must be replicated to every node, and its"
+            " connector must run (`cdcguard.pyz status`)",
+        )
+    return Condition(name, State.HOLDS, f"{counted(len(reports), 'node')}, all read")
+
+
+def _reports(facts: Facts) -> dict[str, NodeReport]:
+    """The latest report of each node of the datacenter, by its address.
+
+    It is matched by the host id; by the address only where the guard does not know its host id.
+    """
+    fresh = [one for one in facts.reports if facts.now - one.at < REPORT_HOLDS_S]
+    by_host = {one.host_id or one.node: one for one in fresh}
+    found = {
+        node.node: by_host.get(node.host_id, by_host.get(node.node)) for node in facts.capture.nodes
+    }
+    return {name: one for name, one in found.items() if one is not None}

@@ -1,0 +1,96 @@
+"""What was seen of a table and of its surroundings, for the gate of cut-over to judge.
+
+All times are epoch seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hintferry.core.capture import Witness
+from hintferry.core.passes import Pass
+from hintferry.core.schema import TableId
+
+
+@dataclass(frozen=True, slots=True)
+class NodeReport:
+    """What the guard of a node says; `node` is its address.
+
+    `lost_at`: when hints were last lost there, if ever.
+    """
+
+    node: str
+    at: float
+    hinted_upto: float | None
+    """Whatever was in its synced log by then is in the topics; None where it cannot say."""
+
+    set_aside: int
+    """Segments that wait beside the directory, unread."""
+
+    lost_at: float | None
+
+    host_id: str | None = None
+    """Of the node, where its guard knows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """Records of the table's topic that are not settled, as of `at`."""
+
+    records: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What only a person can tell."""
+
+    stopped_at: float | None = None
+    """Since then nobody writes the table."""
+
+    repaired_at: float | None = None
+    """When a full repair of the source's table ended."""
+
+    writers_at_quorum: bool = False
+    """Every writer writes at a quorum of the datacenter that is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What was seen of one table and its surroundings at `now`."""
+
+    table: TableId
+    now: float
+    has_unhinted: bool
+    """It has static columns or counters, and the stock connector sends no hint of those."""
+
+    capture: Witness
+    reports: Sequence[NodeReport]
+    hinted_since: float | None
+    """Since then they have hinted all that was written before the stop, at every look."""
+
+    lag: Lag | None
+    parked: Mapping[str, int]
+    """Records that wait for a person, by reason."""
+
+    given_up: int
+    waiting: int
+    """Messages in the replay queue."""
+
+    quiet_since: float | None
+    """Since then the replay queue was empty, and nothing of the table parked, at every look."""
+
+    marker_at: float | None
+    """When the last marker row was written that is on the target."""
+
+    marker_took_s: float | None
+    """How long it was on its way, at most."""
+
+    passes: Sequence[Pass]
+    """The one that began last first."""
+
+    answers: Answers = Answers()
+
+    watched_since: float = 0.0
+    """What was written before must have come through, whatever is said of the writers."""

@@ -1,0 +1,149 @@
+"""Conditions of passes: one proves both sides equal, and nothing escaped the hints since."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from hintferry.core.capture import void
+from hintferry.core.limits import SECOND_LOOK_AFTER_S
+from hintferry.core.passes import PASS_HOLDS_S, Pass, Verb, last_backfill
+from hintferry.core.verdict import UNEQUAL
+from hintferry_ops.cutover.gate.condition import Condition, State, clock
+from hintferry_ops.cutover.gate.facts import Answers, Facts
+
+LATE_WRITES_S = float(SECOND_LOOK_AFTER_S)
+"""After this no write of ours can still arrive that was under way."""
+
+
+def clean(facts: Facts) -> Condition:
+    name = "clean pass"
+    backfill = last_backfill(facts.passes)
+    if backfill is None:
+        return Condition(
+            name, State.FAILS, "no backfill is recorded", f"`hintferry backfill {facts.table}`"
+        )
+    if not backfill.is_clean:
+        return Condition(
+            name,
+            State.FAILS,
+            "the last backfill left keys unwritten",
+            f"mend the cause, then `hintferry backfill {facts.table}`",
+        )
+    found = clean_pass(facts)
+    if found is None:
+        verify = f"`hintferry verify {facts.table} --consistency all`"
+        last = _last_verify(facts, backfill)
+        if last is not None and not last.is_clean:
+            verify = f"`hintferry verify {facts.table} --repair`, then {verify}"
+        return Condition(name, State.FAILS, _why_no_pass(facts, backfill), verify)
+    how = "every replica asked" if found.at_all else "after the repair"
+    return Condition(name, State.HOLDS, f"begun {clock(found.began)}, {how}")
+
+
+def after_stop(facts: Facts) -> Condition:
+    """A pass that ran beside the writers is enough unless something escapes hints."""
+    name = "nothing escaped the hints"
+    found = clean_pass(facts)
+    if found is None:
+        return Condition(name, State.FAILS, "there is no clean pass yet", "see *clean pass* first")
+    stopped_at = facts.answers.stopped_at
+    if stopped_at is not None and found.began > stopped_at + LATE_WRITES_S:
+        return Condition(name, State.HOLDS, "the clean pass began after the writers stopped")
+    verify = f"`hintferry verify {facts.table} --consistency all`"
+    known = next(_escaped(facts, found.began), None)
+    if known is not None:
+        return Condition(name, State.FAILS, known, verify)
+    after = f"{LATE_WRITES_S:.0f} s after the writers stopped: {verify}"
+    if facts.has_unhinted:
+        return Condition(
+            name,
+            State.WAITS if stopped_at is None else State.FAILS,
+            "the stock connector sends no hint of its static columns or counters",
+            after,
+        )
+    if not facts.answers.writers_at_quorum:
+        asked = (
+            "does every writer write at a quorum of this datacenter, and did hand-off reach every"
+            " node that was down since?"
+        )
+        return Condition(name, State.ASKS, asked, f"if so add --writers-at-quorum; if not, {after}")
+    return Condition(name, State.HOLDS, f"since the clean pass of {clock(found.began)}")
+
+
+def clean_pass(facts: Facts) -> Pass | None:
+    """The latest pass that proves both sides equal, as far as one can, or None."""
+    backfill = last_backfill(facts.passes)
+    if backfill is None or not backfill.is_clean:
+        return None
+    for one in facts.passes:
+        if one.verb is not Verb.VERIFY:
+            continue
+        if not one.is_clean:
+            return None
+        if _why_not(facts, backfill, one) is None:
+            return one
+    return None
+
+
+def _why_not(facts: Facts, backfill: Pass, one: Pass) -> str | None:
+    """Why a clean pass does not count, or None."""
+    if one.began > facts.now:
+        return f"the last pass began {clock(one.began)}, by a clock that was wrong"
+    if one.began <= backfill.ended + LATE_WRITES_S:
+        return "the last pass began while writes of the backfill could still arrive"
+    if facts.now - one.began >= PASS_HOLDS_S:
+        return f"the last pass began {clock(one.began)}: too long ago"
+    broken = void(one.proof, facts.capture)
+    if broken is not None:
+        return f"the last pass does not count: {broken}"
+    if _is_whole(one, facts.answers):
+        return None
+    return "the last pass asked a quorum only, and may have missed what one replica alone holds"
+
+
+def _is_whole(one: Pass, answers: Answers) -> bool:
+    """Whether it saw what one replica alone held."""
+    return one.at_all or (answers.repaired_at is not None and one.began > answers.repaired_at)
+
+
+def losses_since(passes: Sequence[Pass], answers: Answers, now: float) -> float:
+    """From when on a loss takes the clean pass away: the begin of the earliest that may be it."""
+    earliest = now
+    for one in passes:
+        if one.verb is Verb.VERIFY and not one.is_clean:
+            break
+        if one.verb is Verb.VERIFY and _is_whole(one, answers):
+            earliest = min(earliest, one.began)
+    return max(earliest, now - PASS_HOLDS_S)
+
+
+def _last_verify(facts: Facts, backfill: Pass) -> Pass | None:
+    last = next((one for one in facts.passes if one.verb is Verb.VERIFY), None)
+    return None if last is None or last.began < backfill.ended else last
+
+
+def _why_no_pass(facts: Facts, backfill: Pass) -> str:
+    last = _last_verify(facts, backfill)
+    if last is None:
+        return "no pass since the backfill"
+    if last.is_fence:
+        return f"hints were skipped behind a fence until {clock(last.began)}"
+    if not last.is_clean:
+        unequal = {name: last.sums.get(name, 0) for name in UNEQUAL}
+        found = ", ".join(f"{count} {name}" for name, count in unequal.items() if count)
+        return f"the last pass is not clean ({found})"
+    reason = _why_not(facts, backfill, last)
+    assert reason is not None, "else it counts"
+    return reason
+
+
+def _escaped(facts: Facts, since: float) -> Iterator[str]:
+    """What is known to have changed rows without a hint since the pass began, or may have."""
+    for report in facts.reports:
+        if report.lost_at is not None and report.lost_at > since:
+            yield f"{report.node} lost hints at {clock(report.lost_at)}"
+    for node in facts.capture.nodes:
+        if node.schema_version is None:
+            yield f"{node.node} does not answer, and may have truncated the table"
+        elif node.truncated_at is not None and node.truncated_at > since:
+            yield f"{node.node} truncated the table at {clock(node.truncated_at)}"

@@ -1,0 +1,83 @@
+"""Conditions of what is on its way: topic, queues, bucket, and a marker row that went along."""
+
+from __future__ import annotations
+
+from hintferry_ops.cutover.gate.condition import Condition, State, clock, counted
+from hintferry_ops.cutover.gate.facts import Facts
+from hintferry_ops.cutover.gate.writers import since
+
+QUIET_S = 70.0
+"""So long the replay queue must be empty at every look: its counts are approximate."""
+
+
+def lag(facts: Facts) -> Condition:
+    name, lag = "topic settled", facts.lag
+    if lag is None:
+        return Condition(
+            name,
+            State.FAILS,
+            "no lag is known of the table's topic",
+            "see that its event source mapping is enabled; MSK tells none before the first hint, so"
+            " update a row of the table",
+        )
+    if lag.records:
+        return Condition(name, State.WAITS, f"{counted(lag.records, 'record')} to go")
+    if facts.answers.stopped_at is not None and not _is_after(lag.at, facts.hinted_since):
+        return Condition(name, State.WAITS, f"lag zero at {clock(lag.at)}, before the last hint")
+    return Condition(name, State.HOLDS, f"lag zero at {clock(lag.at)}")
+
+
+def _is_after(at: float, since: float | None) -> bool:
+    return since is not None and at >= since
+
+
+def parked(facts: Facts) -> Condition:
+    name = "nothing parked"
+    if not facts.parked:
+        return Condition(name, State.HOLDS, "no record of this table is parked")
+    by_reason = ", ".join(f"{reason} {count}" for reason, count in sorted(facts.parked.items()))
+    return Condition(
+        name,
+        State.FAILS,
+        f"{counted(sum(facts.parked.values()), 'record')} parked: {by_reason}",
+        f"mend the cause, then `hintferry replay --table {facts.table}`",
+    )
+
+
+def given_up(facts: Facts) -> Condition:
+    name = "nothing given up"
+    if not facts.given_up:
+        return Condition(name, State.HOLDS, "no payload lies in the bucket")
+    return Condition(
+        name,
+        State.FAILS,
+        f"{counted(facts.given_up, 'payload')} in the bucket",
+        f"`hintferry replay --table {facts.table} --reason given_up`",
+    )
+
+
+def replay_queue(facts: Facts) -> Condition:
+    name = "replay queue empty"
+    if facts.waiting or facts.quiet_since is None:
+        return Condition(
+            name,
+            State.WAITS,
+            f"{counted(facts.waiting, 'message')} in it, of any table",
+            "if it does not empty: see the log of the replay function",
+        )
+    quiet_s = facts.now - facts.quiet_since
+    if quiet_s < QUIET_S:
+        return Condition(name, State.WAITS, f"for {quiet_s:.0f} s of {QUIET_S:.0f}")
+    return Condition(name, State.HOLDS, f"at every look for {quiet_s:.0f} s")
+
+
+def marker(facts: Facts) -> Condition:
+    name = "marker row through"
+    if facts.marker_at is None or facts.marker_at < since(facts):
+        return Condition(
+            name,
+            State.WAITS,
+            "no marker row written since has reached the target",
+            "if it does not come: see that the topic of hintferry.markers is there and is read",
+        )
+    return Condition(name, State.HOLDS, f"that of {clock(facts.marker_at)} is on the target")

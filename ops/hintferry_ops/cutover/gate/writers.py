@@ -1,0 +1,62 @@
+"""Condition: the writers have stopped; from then on everything has to be through."""
+
+from __future__ import annotations
+
+from hintferry.core.capture import newest
+from hintferry.core.passes import last_backfill
+from hintferry_ops.cutover.gate.condition import Condition, State, clock
+from hintferry_ops.cutover.gate.facts import Facts
+
+LOG_SYNC_S = 10.0
+"""What a node has written is in its synced log after this, whatever its settings."""
+
+REPORTS_LATE_S = 120.0
+"""How long a figure may take from a node, or from Kafka, to whoever looks."""
+
+AFTER_STOP_S = 1.0
+"""So much the clocks of writers may be ahead of the one that told the stop."""
+
+
+def since(facts: Facts) -> float:
+    """What has to be through: before the stop is known, what was written a while ago."""
+    if facts.answers.stopped_at is None:
+        return facts.now - REPORTS_LATE_S - LOG_SYNC_S
+    return max(facts.answers.stopped_at, facts.watched_since)
+
+
+def stopped(facts: Facts) -> Condition:
+    name, stopped_at = "writers stopped", facts.answers.stopped_at
+    if stopped_at is None:
+        return Condition(
+            name,
+            State.ASKS,
+            "has everybody stopped writing the table?",
+            "stop the writers when nothing else is open, then add --writes-stopped now",
+        )
+    if stopped_at > facts.now:
+        return Condition(
+            name,
+            State.FAILS,
+            f"{clock(stopped_at)} is yet to come",
+            "give the moment at which the last writer stopped",
+        )
+    untrue = _why_no_stop(facts, stopped_at)
+    if untrue is not None:
+        return Condition(
+            name,
+            State.FAILS,
+            f"not since {clock(stopped_at)}: {untrue}",
+            "stop every writer, then give the moment after that, or --writes-stopped now",
+        )
+    return Condition(name, State.HOLDS, f"since {clock(stopped_at)}, as you say")
+
+
+def _why_no_stop(facts: Facts, stopped_at: float) -> str | None:
+    """What shows that the writers had not stopped then, or None."""
+    latest = newest(facts.capture)
+    if latest is not None and latest[0] > stopped_at + AFTER_STOP_S:
+        return f"{latest[1]} hinted a write of {clock(latest[0])}"
+    backfill = last_backfill(facts.passes)
+    if backfill is not None and stopped_at < backfill.began:
+        return f"the last backfill began {clock(backfill.began)}"
+    return None

@@ -1,0 +1,168 @@
+"""A cut-over: the gate is looked at until it opens, then the fence is set and waited out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from hintferry.core.capture import Shape, Witness
+from hintferry.core.errors import ConfigurationError
+from hintferry.core.limits import REQUEST_TIMEOUT_S, UNDO_WAIT_S
+from hintferry.core.passes import PASSES_OF_S, Pass
+from hintferry.core.schema import Table, TableId
+from hintferry.ports import Captures, Clock, Fence, FencePost, Passes
+from hintferry_ops.cutover.gate import around, gate
+from hintferry_ops.cutover.gate.capture import all_hinted
+from hintferry_ops.cutover.gate.condition import Condition, comes_by_itself, is_open
+from hintferry_ops.cutover.gate.facts import Answers, Facts
+from hintferry_ops.cutover.gate.fence import fence_left_s
+from hintferry_ops.cutover.gate.passes import losses_since
+from hintferry_ops.ports import Markers, NodeReports, Topics, Waiting
+
+LOOK_EVERY_S = 3.0
+LONGEST_WATCH_S = 1800.0
+
+MARKER_EVERY_S = 20.0
+"""A node is known to have hinted what lies before the marker that it hints next."""
+
+Look = tuple[Facts, list[Condition]]
+
+
+@dataclass(slots=True)
+class Gatekeeper:
+    """Looks at everything that the gate of one table asks for, as often as it is told to."""
+
+    table: TableId
+    answers: Answers
+    describe: Callable[[TableId], Table]
+    captures: Captures
+    reports: NodeReports
+    topics: Topics
+    waiting: Waiting
+    markers: Markers
+    passes: Passes
+    fences: FencePost
+    clock: Clock
+    _quiet_since: float | None = None
+    _sent: tuple[bytes, float] | None = None
+    _hinted_since: float | None = None
+    _watched_since: float = 0.0
+    _marker_at: float | None = None
+    _marker_took_s: float | None = None
+
+    def look(self) -> Look:
+        """What is seen now, and how each condition stands. Raises HintferryError."""
+        now = self.clock.now()
+        capture = self.captures.witness(self.table)
+        self._watch_marker(now)
+        facts = self._facts(now, capture, self.passes.of(self.table, now - PASSES_OF_S))
+        if not all_hinted(facts):
+            self._hinted_since = None
+        elif self._hinted_since is None:
+            self._hinted_since = now
+        facts = replace(facts, hinted_since=self._hinted_since)
+        return facts, gate(facts)
+
+    def look_around(self) -> list[Condition]:
+        """How what needs neither side stands, for whoever finds one away. Raises HintferryError."""
+        now = self.clock.now()
+        unseen = Witness(self.table, now, (), {}, Shape("", 0))
+        return around(self._facts(now, unseen, ()))
+
+    def _facts(self, now: float, capture: Witness, passes: Sequence[Pass]) -> Facts:
+        table = self.table
+        waiting, parked = self.waiting.replayed(), self.waiting.parked(table)
+        if waiting or parked:
+            self._quiet_since = None
+        elif self._quiet_since is None:
+            self._quiet_since = now
+        return Facts(
+            table,
+            now,
+            self._has_unhinted(capture),
+            capture,
+            self.reports.reports(losses_since(passes, self.answers, now)),
+            self._hinted_since,
+            self.topics.lag(table),
+            parked,
+            self.waiting.given_up(),
+            waiting,
+            self._quiet_since,
+            self._marker_at,
+            self._marker_took_s,
+            passes,
+            self.answers,
+            self._watched_since,
+        )
+
+    def watch(self) -> Iterator[Look]:
+        """Look until the gate is open or waiting does not help; for half an hour at most."""
+        self._watched_since = self.clock.now()
+        end = self._watched_since + LONGEST_WATCH_S
+        while True:
+            facts, conditions = self.look()
+            yield facts, conditions
+            is_over = is_open(conditions) or not comes_by_itself(conditions)
+            if is_over or self.clock.now() > end:
+                return
+            self.clock.sleep(LOOK_EVERY_S)
+
+    def hand_over(self) -> Iterator[float]:
+        """Set the fence and wait it out; yields the seconds left. Raises as `wait_out`."""
+        fence = self.fences.set(self.table, Fence(self.clock.now(), self.answers.stopped_at))
+        return self.wait_out(fence)
+
+    def wait_out(self, fence: Fence) -> Iterator[float]:
+        """Wait until nothing older than the fence can still write; yields the seconds left.
+
+        Raises SideFault; ConfigurationError where somebody took the fence away meanwhile.
+        """
+        # Whoever takes the fence away, by whatever way: hints were skipped behind it.
+        self.passes.enter(Pass.behind_fence(self.table, fence.set_at))
+        while left := fence_left_s(fence, self.clock.now()):
+            yield left
+            self.clock.sleep(min(left, 1.0))
+        if self.fences.standing(self.table) != fence:
+            raise ConfigurationError(
+                f"somebody took the fence of {self.table} away meanwhile: it is not cut over"
+            )
+
+    def take_back(self) -> Iterator[float]:
+        """Lift the fence, and wait until no worker believes it any more; yields the seconds left.
+
+        What was skipped behind it has to be swept, so no pass that began before that end counts.
+        Raises SideFault; ConfigurationError where there is no fence.
+        """
+        if self.fences.standing(self.table) is None:
+            raise ConfigurationError(f"{self.table} is not cut over; there is nothing to take back")
+        end = self.clock.now() + REQUEST_TIMEOUT_S + UNDO_WAIT_S
+        self.passes.enter(Pass.behind_fence(self.table, end))
+        self.fences.lift(self.table)
+        lifted = self.clock.now()
+        if lifted + UNDO_WAIT_S > end:
+            end = lifted + UNDO_WAIT_S
+            self.passes.enter(Pass.behind_fence(self.table, end))
+        while (left := end - self.clock.now()) > 0:
+            yield left
+            self.clock.sleep(min(left, 1.0))
+
+    def _has_unhinted(self, capture: Witness) -> bool:
+        """The stock connector sends no hints of some columns."""
+        if capture.states is not None:
+            return False
+        table = self.describe(self.table)
+        return table.is_counter or bool(table.statics)
+
+    def _watch_marker(self, now: float) -> None:
+        """One marker after the other, so that each node has one to hint; one at a time."""
+        if self._sent is None:
+            self._send(now)
+        written, sent_at = self._sent or (b"", now)
+        if self._marker_at == sent_at:
+            if now - sent_at >= MARKER_EVERY_S:
+                self._send(now)
+        elif self.markers.has_arrived(self.table, written):
+            self._marker_at, self._marker_took_s = sent_at, now - sent_at
+
+    def _send(self, now: float) -> None:
+        self._sent = self.markers.send(self.table), now

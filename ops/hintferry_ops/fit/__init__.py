@@ -1,0 +1,1 @@
+"""Whether source, target and nodes are fit for a migration."""

@@ -1,0 +1,90 @@
+"""The edges of the operator's library, beside those of the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+from hintferry.core.errors import HintferryError
+from hintferry.core.schema import Table, TableId
+from hintferry.ports import Scan
+from hintferry_ops.cutover.gate.facts import Lag, NodeReport
+from hintferry_ops.fit.source_facts import SourceFacts
+
+
+class LateWrites(Protocol):
+    """What was written to the target after a moment."""
+
+    def unseen(self, table: TableId) -> list[str]:
+        """The columns whose writes cannot be seen. Raises UnknownTable, SideFault."""
+
+    def rows(self, table: TableId, after: float) -> Iterator[tuple[float, int]]:
+        """How much of the table is looked through (0 to 1), and how many rows were found so far.
+
+        `after`: epoch seconds. Raises UnknownTable, SideFault."""
+
+
+class NodeReports(Protocol):
+    """What the nodes of the source report of their capture."""
+
+    def reports(self, since: float) -> list[NodeReport]:
+        """The latest of each node, with losses since then (epoch s)."""
+
+
+class Topics(Protocol):
+    """What the event sources report."""
+
+    def lag(self, table: TableId) -> Lag | None:
+        """Of the table's topic; None where it is not known."""
+
+
+class Waiting(Protocol):
+    """What waits in queues and bucket."""
+
+    def parked(self, table: TableId) -> Mapping[str, int]:
+        """Records of this table, and of none that is known, by reason."""
+
+    def given_up(self) -> int:
+        """Payloads in the bucket, of any table."""
+
+    def replayed(self) -> int:
+        """Messages in the replay queue: visible, delayed or being worked on; of any table."""
+
+
+class Markers(Protocol):
+    """Marker rows: written on the source, they take the way of every change."""
+
+    def send(self, table: TableId) -> bytes:
+        """Write the table's; gives what to look for. Raises ConfigurationError, SideFault."""
+
+    def has_arrived(self, table: TableId, written: bytes) -> bool:
+        """Whether the target shows it. Raises ConfigurationError, SideFault."""
+
+
+class SourceInspection(Protocol):
+    """The source cluster's own account of itself."""
+
+    def facts(self, with_settings: bool) -> SourceFacts:
+        """Everything at once; with the nodes' settings each is asked. Raises SideFault."""
+
+    def table(self, table: TableId) -> Table:
+        """One table. Raises UnknownTable, SideFault."""
+
+    def scan(self) -> Scan:
+        """What reads rows, with their times to live."""
+
+    def close(self) -> None:
+        """End the connections."""
+
+
+class TargetInspection(Protocol):
+    """Whether the target is ready to be written. Every method raises SideFault."""
+
+    def table_faults(self, table: Table, with_ttl: bool) -> list[HintferryError]:
+        """What forbids to write what the source has as `table`, each with its mend."""
+
+    def control_faults(self) -> list[HintferryError]:
+        """The same of the tables that Hintferry keeps for itself."""
+
+    def close(self) -> None:
+        """End the connections."""

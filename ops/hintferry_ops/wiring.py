@@ -1,0 +1,104 @@
+"""What the command is made of beside its sweeps: inspection, the gate, reports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hintferry.adapters.clocks.both_sides import CqlClocks
+from hintferry.adapters.clocks.measured import MeasuredClock
+from hintferry.adapters.clocks.wall import WallClock
+from hintferry.adapters.config.settings import Migration, TargetSettings
+from hintferry.adapters.config.source_settings import SourceSettings
+from hintferry.adapters.driver.session import CqlSession
+from hintferry.adapters.source.cassandra import CassandraSource
+from hintferry.adapters.source.marker import CapturedMarkers
+from hintferry.adapters.target.fences import KeyspacesFences
+from hintferry.adapters.target.passes import KeyspacesPasses
+from hintferry.core.clock_offset import Offsets
+from hintferry.core.schema import TableId
+from hintferry.ports import Captures
+from hintferry.wiring.sessions import client, measured_clock, source_session, target_session
+from hintferry.wiring.sweep import captures_of
+from hintferry_ops.cutover.cloudwatch import CloudWatchFigures
+from hintferry_ops.cutover.gate.facts import Answers
+from hintferry_ops.cutover.gatekeeper import Gatekeeper
+from hintferry_ops.cutover.late_writes import LateWrites
+from hintferry_ops.fit.inspection import CqlInspection
+from hintferry_ops.fit.target_check import TargetCheck
+from hintferry_ops.ports import NodeReports, Waiting
+
+
+def source_inspection(settings: SourceSettings) -> CqlInspection:
+    """What asks the source cluster of itself. Nothing is connected yet."""
+    return CqlInspection(source_session(settings))
+
+
+def target_check(settings: TargetSettings) -> TargetCheck:
+    """What tells whether the target is ready. Nothing is connected yet."""
+    return TargetCheck(target_session(settings))
+
+
+def node_reports(migration: Migration) -> NodeReports:
+    """What the nodes report; raises errors of boto3 when asked."""
+    return CloudWatchFigures(client("cloudwatch"), migration, (), WallClock())
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """From where tables are watched and cut over; close it at the end."""
+
+    migration: Migration
+    near: CqlSession
+    far: CqlSession
+    clock: MeasuredClock
+    captures: Captures
+    figures: CloudWatchFigures
+    waiting: Waiting
+
+    def keeper(self, table: TableId, answers: Answers) -> Gatekeeper:
+        """Of the gate of one of its tables. Nothing is asked yet."""
+        return Gatekeeper(
+            table,
+            answers,
+            CassandraSource(self.near, self.clock).table,
+            self.captures,
+            self.figures,
+            self.figures,
+            self.waiting,
+            CapturedMarkers(self.near, self.far),
+            KeyspacesPasses(self.far),
+            KeyspacesFences(self.far, self.clock),
+            self.clock,
+        )
+
+    def check_clock(self) -> Offsets:
+        """How far this machine's clock is from the target's. Raises ClockFault where that is too
+        far, SideFault.
+
+        The source is not asked: a table that was cut over may have none any more.
+        """
+        clocks = CqlClocks(self.near, self.far, self.migration.source.datacenter, WallClock())
+        found = Offsets(clocks.target(), {})
+        fault = found.fault()
+        if fault is not None:
+            raise fault
+        return found
+
+    def late_writes(self) -> LateWrites:
+        """What looks for writes on the target."""
+        return LateWrites(self.far)
+
+    def close(self) -> None:
+        """End the connections."""
+        self.near.close()
+        self.far.close()
+
+
+def seat(migration: Migration, tables: Sequence[TableId], waiting: Waiting) -> Seat:
+    """For these tables. Nothing is connected yet."""
+    near, far = source_session(migration.source), target_session(migration.target)
+    clock = measured_clock(migration, near, far)
+    figures = CloudWatchFigures(client("cloudwatch"), migration, tables, clock)
+    captures = captures_of(migration, near, clock)
+    return Seat(migration, near, far, clock, captures, figures, waiting)

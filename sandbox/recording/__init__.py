@@ -1,0 +1,1 @@
+"""Records and pictures made from the running chain."""

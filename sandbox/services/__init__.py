@@ -1,0 +1,1 @@
+"""What AWS runs: event sources, the Lambda runtime, state machines, queues."""

@@ -1,0 +1,125 @@
+"""What is sent to the queues, and what becomes of it where a queue does not take it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from hintferry.adapters.aws.parked_queue import LARGEST_MESSAGE, LONGEST_ERROR, SqsParkingLot
+from hintferry.adapters.aws.replay_queue import SHARED_WITHIN_S, SqsReplayQueue
+from hintferry.core.errors import ParkReason, Undecodable
+from hintferry.core.hint import Errand, Hint, Record, Scope
+from hintferry.core.outcome import Outcome, Settled
+from hintferry.core.schema import TableId
+from hintferry.core.work import Later
+from hintferry.ports import Parked
+from hintferry.testing.clock import ScriptedClock, SimulatedTime
+
+REFUSAL = ClientError({"Error": {"Code": "InternalError", "Message": "no"}}, "SendMessageBatch")
+
+
+class Sqs:
+    """Takes messages but those that hold `refuses`; with `is_down` none."""
+
+    def __init__(self, refuses: str = "\0", is_down: bool = False) -> None:
+        self.refuses, self.is_down = refuses, is_down
+        self.calls: list[list[dict[str, Any]]] = []
+
+    def send_message_batch(self, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:
+        if self.is_down:
+            raise REFUSAL
+        assert len(Entries) <= 10
+        assert sum(len(entry["MessageBody"]) for entry in Entries) <= LARGEST_MESSAGE
+        self.calls.append(Entries)
+        failed = [entry["Id"] for entry in Entries if self.refuses in entry["MessageBody"]]
+        return {"Failed": [{"Id": name, "Message": "no"} for name in failed]}
+
+    @property
+    def bodies(self) -> list[dict[str, Any]]:
+        return [json.loads(entry["MessageBody"]) for call in self.calls for entry in call]
+
+
+class S3:
+    def __init__(self, is_down: bool = False) -> None:
+        self.is_down = is_down
+        self.objects: dict[str, bytes] = {}
+
+    def put_object(self, Bucket: str, Key: str, Body: bytes) -> None:
+        if self.is_down:
+            raise REFUSAL
+        self.objects[Key] = Body
+
+
+def parked(value: bytes, offset: int = 0, error: str = "why") -> Parked:
+    end = Settled(Outcome.PARKED, ParkReason.UNDECODABLE, Undecodable(error))
+    return Parked(Record("topic", 0, offset, None, b"k", value), None, end)
+
+
+def test_a_message_with_a_huge_error_text_and_record_is_one_that_the_queue_takes() -> None:
+    sqs, s3 = Sqs(), S3()
+    lot = SqsParkingLot(sqs, s3, "url", "bucket")
+    assert lot.park([parked(b"x" * 2_000_000, error="e" * 2_000_000)]) == [None]
+    (body,) = sqs.bodies
+    assert len(body["error"]) == LONGEST_ERROR
+    assert body["object"]["key"] in s3.objects
+
+
+def test_each_record_is_told_apart_from_those_that_were_not_taken() -> None:
+    lot = SqsParkingLot(Sqs(refuses='"offset": 13'), S3(), "url", "bucket")
+    errors = lot.park([parked(b"x", offset) for offset in range(25)])
+    assert [index for index, error in enumerate(errors) if error is not None] == [13]
+
+
+def test_with_the_queue_or_the_bucket_away_nothing_counts_as_kept() -> None:
+    small, large = parked(b"x"), parked(b"x" * 2_000_000)
+    away = SqsParkingLot(Sqs(is_down=True), S3(), "url", "bucket").park([small, large])
+    assert None not in away
+    kept, lost = SqsParkingLot(Sqs(), S3(is_down=True), "url", "bucket").park([small, large])
+    assert kept is None
+    assert lost is not None
+
+
+TABLE = TableId("shop", "orders")
+SECOND_LOOK = Hint(TABLE, (b"p",), Scope.SLICE, errand=Errand.SECOND_LOOK)
+REST = Hint(TABLE, (b"p",), Scope.SLICE, errand=Errand.CONTINUATION)
+
+
+def test_one_second_look_serves_all_that_are_asked_for_before_it_is_too_early() -> None:
+    sqs, time = Sqs(), SimulatedTime(1_000_000_000)
+    queue = SqsReplayQueue(sqs, "url", ScriptedClock(time, salt=7))
+    for _ in range(3):
+        assert queue.send([Later(SECOND_LOOK, 45)]) == [None]
+        time.advance(5_000_000)
+    assert len(sqs.bodies) == 1
+    time.advance(5_000_000)
+    assert queue.send([Later(SECOND_LOOK, 45)]) == [None]
+    assert len(sqs.bodies) == 2
+    assert sqs.calls[0][0]["DelaySeconds"] == 45 + SHARED_WITHIN_S
+
+
+def test_a_second_look_that_was_not_taken_is_not_counted_on() -> None:
+    sqs = Sqs(is_down=True)
+    queue = SqsReplayQueue(sqs, "url", ScriptedClock(SimulatedTime(1_000_000_000), salt=7))
+    assert queue.send([Later(SECOND_LOOK, 45)]) != [None]
+    sqs.is_down = False
+    assert queue.send([Later(SECOND_LOOK, 45)]) == [None]
+    assert len(sqs.bodies) == 1
+
+
+def test_every_continuation_is_sent_at_once() -> None:
+    sqs = Sqs()
+    queue = SqsReplayQueue(sqs, "url", ScriptedClock(SimulatedTime(1_000_000_000), salt=7))
+    for _ in range(2):
+        assert queue.send([Later(REST, 0)]) == [None]
+    assert [entry["DelaySeconds"] for (entry,) in sqs.calls] == [0, 0]
+
+
+def test_a_second_look_by_an_earlier_table_does_not_serve_a_later_one() -> None:
+    sqs = Sqs()
+    queue = SqsReplayQueue(sqs, "url", ScriptedClock(SimulatedTime(1_000_000_000), salt=7))
+    for altered_us in (5, 6):
+        assert queue.send([Later(replace(SECOND_LOOK, altered_us=altered_us), 45)]) == [None]
+    assert [body["hint"]["altered_us"] for body in sqs.bodies] == [5, 6]

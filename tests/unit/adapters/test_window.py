@@ -1,0 +1,121 @@
+"""The window of requests in flight: all are answered, in no more than so many at once, in time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from cassandra import OperationTimedOut
+
+from hintferry.adapters.driver import window
+from hintferry.adapters.driver.rate_limit import Pace
+from hintferry.adapters.driver.window import in_flight
+
+WIDTH = 8
+
+
+class Future:
+    """Stands for the driver's; `answer` is called from another thread, as the driver does."""
+
+    def __init__(self) -> None:
+        self.answer: Callable[[], None] = lambda: None
+
+    def add_callbacks(
+        self, served: Any, _failed: Any, callback_args: Any = (), **_errback: Any
+    ) -> None:
+        self.answer = lambda: served([(b"row",)], *callback_args)
+
+
+OVERDUE_S = 0.6
+"""A hundred times what an answer takes here: on a machine that is busy none is overdue by it."""
+
+
+@pytest.fixture
+def _soon_overdue(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(window, "REQUEST_TIMEOUT_S", OVERDUE_S)
+
+
+def answering_later() -> Future:
+    future = Future()
+    threading.Timer(0.005, lambda: future.answer()).start()
+    return future
+
+
+def test_every_item_is_answered_and_no_more_than_the_width_is_out() -> None:
+    out: list[int] = []
+    handed_on = 0
+
+    def send(item: int) -> Future:
+        out.append(item)
+        assert len(out) - handed_on <= WIDTH
+        return answering_later()
+
+    seen = []
+    for answer in in_flight(send, range(100), Pace(), WIDTH):
+        handed_on += 1
+        seen.append(answer.item)
+        assert answer.error is None
+        assert list(answer.rows) == [(b"row",)]
+    assert sorted(seen) == list(range(100))
+
+
+def test_an_item_that_cannot_be_sent_is_answered_by_its_error() -> None:
+    def send(item: int) -> Future:
+        if item == 3:
+            raise OSError("no route")
+        return answering_later()
+
+    errors = {one.item: one.error for one in in_flight(send, range(10), Pace(), WIDTH)}
+    assert [item for item, error in errors.items() if error] == [3]
+
+
+@pytest.mark.usefixtures("_soon_overdue")
+def test_silence_becomes_a_time_out_and_what_comes_after_is_not_heard() -> None:
+    silent = {0: Future(), 10: Future(), 20: Future()}
+
+    def send(item: int) -> Future:
+        return silent.get(item) or answering_later()
+
+    began = time.monotonic()
+    answers = []
+    for answer in in_flight(send, range(30), Pace(), WIDTH):
+        answers.append(answer)
+        if isinstance(answer.error, OperationTimedOut):
+            silent[answer.item].answer()
+    assert time.monotonic() - began < 2.5 * OVERDUE_S, "the three are overdue together"
+    assert sorted(one.item for one in answers) == list(range(30))
+    assert [one.item for one in answers if one.error] == [0, 10, 20]
+    assert all(one.arrived_at - one.sent_at >= 0.95 * OVERDUE_S for one in answers if one.error)
+
+
+@pytest.mark.usefixtures("_soon_overdue")
+def test_silence_is_noticed_while_others_go_on_answering() -> None:
+    began = time.monotonic()
+    given_up_after: list[float] = []
+
+    def items() -> Iterator[int]:
+        number = 0
+        while time.monotonic() - began < 5 * OVERDUE_S and not given_up_after:
+            yield number
+            number += 1
+
+    def send(item: int) -> Future:
+        return answering_later() if item else Future()
+
+    for answer in in_flight(send, items(), Pace(), WIDTH):
+        if answer.error is not None:
+            given_up_after.append(time.monotonic() - began)
+    assert len(given_up_after) == 1
+    assert given_up_after[0] < 4 * OVERDUE_S
+
+
+@pytest.mark.usefixtures("_soon_overdue")
+def test_a_side_that_falls_silent_altogether_costs_one_time_out_a_window() -> None:
+    began = time.monotonic()
+    answers = list(in_flight(lambda _item: Future(), range(2 * WIDTH), Pace(), WIDTH))
+    assert len(answers) == 2 * WIDTH
+    assert all(isinstance(one.error, OperationTimedOut) for one in answers)
+    assert 2 * OVERDUE_S <= time.monotonic() - began < 5 * OVERDUE_S

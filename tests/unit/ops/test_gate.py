@@ -1,0 +1,307 @@
+"""The gate of cut-over: each condition alone keeps it shut, says why, and says what to type."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from hintferry.core.capture import Witness, proof
+from hintferry.core.passes import PASS_HOLDS_S, Pass, Verb
+from hintferry.core.schema import TableId
+from hintferry.testing.captures import ADDRESSES, ScriptedCaptures, host_of
+from hintferry_ops.cutover.gate import expected_downtime_s, gate
+from hintferry_ops.cutover.gate.condition import Condition, State, comes_by_itself, is_open
+from hintferry_ops.cutover.gate.facts import Answers, Facts, Lag, NodeReport
+from hintferry_ops.cutover.gate.passes import LATE_WRITES_S, losses_since
+from hintferry_ops.cutover.gate.queues import QUIET_S
+from hintferry_ops.cutover.gate.writers import AFTER_STOP_S, LOG_SYNC_S
+
+TABLE = TableId("shop", "orders")
+NOW = 1_764_000_000.0
+STOPPED = NOW - 300.0
+FILLED = Pass(TABLE, Verb.BACKFILL, NOW - 9_000, NOW - 8_000, False, True, {"written": 9})
+SEEN = ScriptedCaptures(lambda: NOW).witness(TABLE)
+CLEAN = Pass(TABLE, Verb.VERIFY, NOW - 4_000, NOW - 3_900, True, True, {"equal": 9}, proof(SEEN))
+REPORTS = [NodeReport(one, NOW - 20, STOPPED + LOG_SYNC_S, 0, None) for one in ADDRESSES]
+ANSWERS = Answers(stopped_at=STOPPED, writers_at_quorum=True)
+
+OPEN = Facts(
+    table=TABLE,
+    now=NOW,
+    has_unhinted=False,
+    capture=SEEN,
+    reports=REPORTS,
+    hinted_since=NOW - 200,
+    lag=Lag(0, NOW - 100),
+    parked={},
+    given_up=0,
+    waiting=0,
+    quiet_since=NOW - QUIET_S,
+    marker_at=STOPPED + 1,
+    marker_took_s=0.5,
+    passes=[CLEAN, FILLED],
+    answers=ANSWERS,
+)
+
+
+def node(**changes: Any) -> list[NodeReport]:
+    return [*REPORTS[:2], replace(REPORTS[2], **changes)]
+
+
+def third(**changes: Any) -> Witness:
+    """The third node answers otherwise."""
+    return replace(SEEN, nodes=[*SEEN.nodes[:2], replace(SEEN.nodes[2], **changes)])
+
+
+def passes(**changes: Any) -> list[Pass]:
+    return [replace(CLEAN, **changes), FILLED]
+
+
+def shut(facts: Facts) -> Condition:
+    """The one condition that does not hold."""
+    found = [one for one in gate(facts) if one.state is not State.HOLDS]
+    assert len(found) == 1, found
+    return found[0]
+
+
+def test_the_gate_is_open_when_every_condition_holds() -> None:
+    conditions = gate(OPEN)
+    assert is_open(conditions)
+    assert [one.name for one in conditions] == [
+        "writers stopped",
+        "captured on every node",
+        "nodes have hinted everything",
+        "topic settled",
+        "nothing parked",
+        "nothing given up",
+        "replay queue empty",
+        "marker row through",
+        "clean pass",
+        "nothing escaped the hints",
+    ]
+
+
+BY_ITSELF = [
+    ({"reports": node(hinted_upto=STOPPED + LOG_SYNC_S - 1)}, "nodes", "10.0.3.11"),
+    ({"reports": node(hinted_upto=None)}, "nodes", "10.0.3.11"),
+    ({"lag": Lag(1, NOW)}, "topic", "1 record to go"),
+    ({"lag": Lag(0, NOW - 201)}, "topic", "before the last hint"),
+    ({"hinted_since": None}, "topic", "before the last hint"),
+    ({"waiting": 2, "quiet_since": None}, "replay queue", "2 messages in it"),
+    ({"quiet_since": NOW - QUIET_S + 1}, "replay queue", "for 69 s of 70"),
+    ({"marker_at": None}, "marker", "no marker row"),
+    ({"marker_at": STOPPED - 1}, "marker", "no marker row"),
+]
+
+
+@pytest.mark.parametrize(("changes", "name", "says"), BY_ITSELF)
+def test_what_comes_about_by_itself_is_waited_for(
+    changes: dict[str, Any], name: str, says: str
+) -> None:
+    facts = replace(OPEN, **changes)
+    condition = shut(facts)
+    assert condition.state is State.WAITS
+    assert condition.name.startswith(name)
+    assert says in condition.reason
+    assert comes_by_itself(gate(facts))
+
+
+VERIFY = "hintferry verify shop.orders --consistency all"
+REPAIR = f"`hintferry verify shop.orders --repair`, then `{VERIFY}`"
+FAILING = [
+    ({"reports": REPORTS[:2]}, "nodes", "10.0.3.11: no report", "cdcguard"),
+    ({"reports": node(at=NOW - 301)}, "nodes", "10.0.3.11: no report", "cdcguard"),
+    # The guard of a machine that was decommissioned stands in for none (C5d).
+    ({"reports": node(host_id="another host")}, "nodes", "10.0.3.11: no report", "cdcguard"),
+    ({"reports": node(node="10.0.4.11")}, "nodes", "10.0.3.11: no report", "cdcguard"),
+    ({"reports": node(set_aside=4)}, "nodes", "4 unread segments set aside", "give-back"),
+    ({"lag": None}, "topic", "no lag is known", "event source mapping"),
+    ({"parked": {"schema": 2, "stuck": 1}}, "nothing parked", "3 records", "hintferry replay"),
+    ({"given_up": 1}, "nothing given up", "1 payload", "--reason given_up"),
+    ({"reports": node(lost_at=NOW - 3_000)}, "nothing escaped", "10.0.3.11 lost hints", VERIFY),
+    (
+        {"capture": third(truncated_at=NOW - 3_000)},
+        "nothing escaped",
+        "10.0.3.11 truncated the table",
+        VERIFY,
+    ),
+    ({"has_unhinted": True}, "nothing escaped", "static columns or counters", VERIFY),
+]
+
+
+@pytest.mark.parametrize(("changes", "name", "says", "mend"), FAILING)
+def test_what_stands_in_the_way_is_named_with_its_mend(
+    changes: dict[str, Any], name: str, says: str, mend: str
+) -> None:
+    facts = replace(OPEN, **changes)
+    condition = shut(facts)
+    assert condition.state is State.FAILS
+    assert condition.name.startswith(name)
+    assert says in condition.reason
+    assert mend in condition.mend
+    assert not comes_by_itself(gate(facts))
+
+
+NO_PASS = [
+    ([], "no backfill is recorded", "hintferry backfill shop.orders"),
+    ([CLEAN], "no backfill is recorded", "hintferry backfill shop.orders"),
+    ([CLEAN, replace(FILLED, is_clean=False)], "left keys unwritten", "hintferry backfill"),
+    ([FILLED], "no pass since the backfill", VERIFY),
+    (passes(began=FILLED.began + 1), "no pass since the backfill", VERIFY),
+    (passes(began=FILLED.ended + LATE_WRITES_S), "could still arrive", VERIFY),
+    (passes(at_all=False), "asked a quorum only", VERIFY),
+    (passes(is_clean=False, sums={"equal": 7, "missing": 2}), "2 missing", REPAIR),
+    # One that came later and was not clean takes the earlier one's word away.
+    ([replace(CLEAN, began=NOW - 50, is_clean=False), CLEAN, FILLED], "not clean", REPAIR),
+    # A backfill that came later does too.
+    ([replace(FILLED, began=NOW - 99, ended=NOW - 9), CLEAN, FILLED], "no pass since", VERIFY),
+]
+
+
+@pytest.mark.parametrize(("found", "says", "mend"), NO_PASS)
+def test_without_a_clean_pass_the_gate_stays_shut(found: list[Pass], says: str, mend: str) -> None:
+    conditions = {one.name: one for one in gate(replace(OPEN, passes=found))}
+    condition = conditions["clean pass"]
+    assert condition.state is State.FAILS
+    assert says in condition.reason
+    assert mend in condition.mend
+    assert conditions["nothing escaped the hints"].state is State.FAILS
+
+
+def test_a_pass_of_long_ago_is_no_proof() -> None:
+    old = NOW - PASS_HOLDS_S
+    filled = replace(FILLED, began=old - 9_000, ended=old - 8_000)
+    facts = replace(OPEN, passes=[replace(CLEAN, began=old, ended=old + 9), filled])
+    assert "too long ago" in {one.name: one for one in gate(facts)}["clean pass"].reason
+    facts = replace(OPEN, passes=[replace(CLEAN, began=old + 1, ended=old + 9), filled])
+    assert is_open(gate(facts))
+
+
+@pytest.mark.parametrize(("repaired_at", "opens"), [(CLEAN.began - 1, True), (CLEAN.began, False)])
+def test_a_full_repair_before_the_pass_serves_as_well_as_asking_every_replica(
+    repaired_at: float, opens: bool
+) -> None:
+    answers = replace(ANSWERS, repaired_at=repaired_at)
+    facts = replace(OPEN, passes=passes(at_all=False), answers=answers)
+    assert is_open(gate(facts)) is opens
+
+
+@pytest.mark.parametrize(
+    ("answers", "name", "option"),
+    [
+        (replace(ANSWERS, stopped_at=None), "writers stopped", "--writes-stopped"),
+        (replace(ANSWERS, writers_at_quorum=False), "nothing escaped", "--writers-at-quorum"),
+    ],
+)
+def test_what_nobody_can_see_is_asked_and_not_taken_for_granted(
+    answers: Answers, name: str, option: str
+) -> None:
+    reports = [replace(one, hinted_upto=NOW - 20) for one in REPORTS]
+    facts = replace(OPEN, answers=answers, reports=reports, marker_at=NOW - 20)
+    condition = shut(facts)
+    assert condition.state is State.ASKS
+    assert condition.name.startswith(name)
+    assert condition.reason.endswith("?")
+    assert option in condition.mend
+    assert not comes_by_itself(gate(facts))
+
+
+def test_a_stop_that_is_yet_to_come_is_no_stop() -> None:
+    facts = replace(OPEN, answers=replace(ANSWERS, stopped_at=NOW + 1))
+    assert gate(facts)[0].state is State.FAILS
+
+
+def seen_write(at: float) -> Witness:
+    said = ScriptedCaptures(lambda: NOW)
+    said.newest = {host_of(ADDRESSES[1]): at, host_of(ADDRESSES[0]): STOPPED - 60}
+    return said.witness(TABLE)
+
+
+def test_a_stop_before_a_write_that_was_hinted_is_no_stop() -> None:
+    """O3: somebody writes on, whatever is said."""
+    assert is_open(gate(replace(OPEN, capture=seen_write(STOPPED + AFTER_STOP_S))))
+    condition = shut(replace(OPEN, capture=seen_write(STOPPED + AFTER_STOP_S + 1)))
+    assert condition.state is State.FAILS
+    assert "10.0.2.11 hinted a write of" in condition.reason
+    assert "--writes-stopped now" in condition.mend
+
+
+def test_a_stop_before_the_last_backfill_is_no_stop() -> None:
+    for stopped_at, state in ((FILLED.began, State.HOLDS), (FILLED.began - 1, State.FAILS)):
+        found = gate(replace(OPEN, answers=replace(ANSWERS, stopped_at=stopped_at)))[0]
+        assert (found.name, found.state) == ("writers stopped", state)
+
+
+def test_a_report_is_matched_by_the_host_id_where_the_guard_knows_it() -> None:
+    moved = node(node="10.0.9.9", host_id=host_of(ADDRESSES[2]))
+    assert is_open(gate(replace(OPEN, reports=moved)))
+
+
+VOIDED = [
+    (lambda said: said.since.update({host_of(ADDRESSES[2]): 2}), "lost its capture"),
+    (lambda said: setattr(said, "shape", replace(said.shape, altered_us=2)), "was altered"),
+]
+
+
+@pytest.mark.parametrize(("change", "says"), VOIDED)
+def test_a_pass_over_what_is_no_longer_the_same_does_not_count(change: Any, says: str) -> None:
+    said = ScriptedCaptures(lambda: NOW)
+    change(said)
+    facts = replace(OPEN, capture=said.witness(TABLE))
+    condition = {one.name: one for one in gate(facts)}["clean pass"]
+    assert condition.state is State.FAILS
+    assert says in condition.reason
+    assert VERIFY in condition.mend
+
+
+def test_a_table_that_a_node_does_not_capture_shuts_the_gate() -> None:
+    said = ScriptedCaptures(lambda: NOW)
+    said.captured_id.pop(host_of(ADDRESSES[2]))
+    condition = shut(replace(OPEN, capture=said.witness(TABLE)))
+    assert condition.state is State.FAILS
+    assert condition.reason == "10.0.3.11: the table is not captured there: its cdc is off"
+    said.age_s.clear()
+    reason = gate(replace(OPEN, capture=said.witness(TABLE)))[1].reason
+    assert reason == "10.0.1.11: its connector has told no state, and 2 more nodes"
+
+
+def test_losses_are_looked_for_since_the_pass_that_counts_and_not_only_since_the_last() -> None:
+    quorum = replace(CLEAN, began=NOW - 100, at_all=False)
+    unclean = replace(CLEAN, began=NOW - 9_000, is_clean=False)
+    older = replace(CLEAN, began=NOW - 9_500)
+    found = [quorum, CLEAN, FILLED, unclean, older]
+    assert losses_since(found, ANSWERS, NOW) == CLEAN.began
+    # Which of two that may count does is not known here: the earlier one reaches further.
+    later = replace(CLEAN, began=NOW - 50)
+    assert losses_since([later, *found], ANSWERS, NOW) == CLEAN.began
+    assert losses_since([quorum, FILLED], ANSWERS, NOW) == NOW
+    repaired = replace(ANSWERS, repaired_at=NOW - 200)
+    assert losses_since([quorum, FILLED], repaired, NOW) == quorum.began
+    long_ago = replace(CLEAN, began=NOW - PASS_HOLDS_S - 9)
+    assert losses_since([long_ago], ANSWERS, NOW) == NOW - PASS_HOLDS_S
+
+
+def test_a_pass_of_a_clock_that_was_wrong_does_not_count() -> None:
+    found = {one.name: one for one in gate(replace(OPEN, passes=passes(began=NOW + 9)))}
+    assert "by a clock that was wrong" in found["clean pass"].reason
+
+
+def test_a_pass_after_the_stop_answers_all_that_may_have_escaped() -> None:
+    began = STOPPED + LATE_WRITES_S
+    facts = replace(
+        OPEN,
+        has_unhinted=True,
+        reports=node(lost_at=NOW - 10),
+        capture=third(truncated_at=NOW - 10),
+        answers=Answers(stopped_at=STOPPED),
+    )
+    assert is_open(gate(replace(facts, passes=passes(began=began + 1, ended=NOW))))
+    assert not is_open(gate(replace(facts, passes=passes(began=began, ended=NOW))))
+
+
+def test_the_downtime_grows_by_a_pass_where_one_is_needed() -> None:
+    took = CLEAN.ended - CLEAN.began
+    with_pass = expected_downtime_s(replace(OPEN, has_unhinted=True))
+    assert with_pass - expected_downtime_s(OPEN) == took + LATE_WRITES_S

@@ -1,0 +1,225 @@
+"""A cut-over on fakes: it waits for what comes by itself, refuses the rest, and waits out."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from hintferry.adapters.driver import cql
+from hintferry.adapters.driver.session import CqlSession
+from hintferry.adapters.target.fences import KeyspacesFences
+from hintferry.core.capture import proof
+from hintferry.core.errors import ConfigurationError, Side
+from hintferry.core.limits import CUT_OVER_WAIT_S, FENCE_HOLDS_S
+from hintferry.core.passes import Pass, Verb
+from hintferry.ports import Fence
+from hintferry.testing.captures import ADDRESSES, ScriptedCaptures
+from hintferry.testing.clock import ScriptedClock, SimulatedTime
+from hintferry.testing.fences import MemoryFences
+from hintferry.testing.passes import MemoryPasses
+from hintferry_ops.cutover.gate.condition import State, is_open
+from hintferry_ops.cutover.gate.facts import Answers, Lag, NodeReport
+from hintferry_ops.cutover.gate.queues import QUIET_S
+from hintferry_ops.cutover.gatekeeper import LONGEST_WATCH_S, Gatekeeper
+from hintferry_ops.testing.cutover import ScriptedSurroundings
+from tests.model.tables import PLAIN
+
+
+class Scene:
+    """A table that is ready to be cut over."""
+
+    def __init__(self) -> None:
+        self.time = SimulatedTime()
+        self.clock = ScriptedClock(self.time)
+        self.around, self.fences = ScriptedSurroundings(), MemoryFences()
+        self.passes, self.captures = MemoryPasses(), ScriptedCaptures(self.clock.now)
+        now = self.began = self.clock.now()
+        for verb, ago, at_all in ((Verb.BACKFILL, 900, False), (Verb.VERIFY, 600, True)):
+            began = now - ago
+            proved = proof(self.captures.witness(PLAIN.id))
+            self.passes.enter(Pass(PLAIN.id, verb, began, began + 1, at_all, True, {}, proved))
+        self.around.said = [NodeReport(one, now + 1_800, now + 1_800, 0, None) for one in ADDRESSES]
+        self.around.known_lag = Lag(0, now + 1_000)
+        answers = Answers(stopped_at=now, writers_at_quorum=True)
+        self.keeper = Gatekeeper(
+            table=PLAIN.id,
+            describe=lambda table: PLAIN,
+            answers=answers,
+            captures=self.captures,
+            reports=self.around,
+            topics=self.around,
+            waiting=self.around,
+            markers=self.around,
+            passes=self.passes,
+            fences=self.fences,
+            clock=self.clock,
+        )
+
+
+def test_the_replay_queue_has_to_stay_empty_and_then_the_gate_opens() -> None:
+    scene = Scene()
+    for number, (_, conditions) in enumerate(scene.keeper.watch()):
+        # A message that comes half-way begins the wait anew.
+        scene.around.messages = 1 if number == 9 else 0
+        opens = is_open(conditions)
+    assert opens
+    assert scene.clock.now() - scene.began >= QUIET_S + 10 * 3
+    assert len(scene.around.markers) > 3, "one marker after the other, so that each node has one"
+
+
+def test_what_does_not_mend_itself_ends_the_watch_at_once() -> None:
+    scene = Scene()
+    scene.around.by_reason = {"schema": 1}
+    ((_, conditions),) = scene.keeper.watch()
+    assert [one.name for one in conditions if one.state is State.FAILS] == ["nothing parked"]
+
+
+def test_a_watch_ends_when_nothing_comes_about() -> None:
+    scene = Scene()
+    scene.around.markers_arrive = False
+    looks = [is_open(conditions) for _, conditions in scene.keeper.watch()]
+    assert not any(looks)
+    assert LONGEST_WATCH_S < scene.clock.now() - scene.began < LONGEST_WATCH_S + 60
+    assert len(scene.around.markers) == 1, "none is sent while one is on its way"
+
+
+def test_a_lag_that_was_looked_at_before_the_nodes_were_through_does_not_count() -> None:
+    scene = Scene()
+    scene.around.known_lag = Lag(0, scene.began - 1)
+    _, conditions = scene.keeper.look()
+    assert {one.name: one for one in conditions}["topic settled"].state is State.WAITS
+
+
+def test_the_hand_over_sets_the_fence_first_and_waits_until_nothing_older_can_write() -> None:
+    scene = Scene()
+    for number, left in enumerate(scene.keeper.hand_over()):
+        assert scene.fences.standing(PLAIN.id) == Fence(scene.began, scene.began)
+        assert number or left == CUT_OVER_WAIT_S
+    assert scene.clock.now() - scene.began >= CUT_OVER_WAIT_S
+
+
+def test_a_hand_over_that_was_interrupted_waits_for_what_is_left() -> None:
+    scene = Scene()
+    steps = scene.keeper.hand_over()
+    for _ in range(20):
+        next(steps)
+    fence = scene.fences.standing(PLAIN.id)
+    assert fence is not None
+    first = next(scene.keeper.wait_out(fence))
+    assert first == pytest.approx(CUT_OVER_WAIT_S - (scene.clock.now() - scene.began))
+    assert fence.stopped_at == scene.began, "the stop is kept, for the downtime of both runs"
+
+
+def test_of_two_cut_overs_at_once_both_wait_for_the_first_ones_fence() -> None:
+    scene = Scene()
+    next(scene.keeper.hand_over())
+    scene.clock.sleep(10)
+    assert next(scene.keeper.hand_over()) == pytest.approx(CUT_OVER_WAIT_S - 10)
+
+
+def test_a_fence_that_was_taken_away_meanwhile_is_no_cut_over() -> None:
+    scene = Scene()
+    steps = scene.keeper.hand_over()
+    next(steps)
+    scene.fences.lift(PLAIN.id)
+    with pytest.raises(ConfigurationError, match="took the fence"):
+        list(steps)
+
+
+def test_a_fence_that_was_deleted_by_hand_takes_the_clean_pass_away() -> None:
+    scene = Scene()
+    list(scene.keeper.hand_over())
+    scene.fences.lift(PLAIN.id)
+    assert "hints were skipped behind a fence" in clean_pass(scene)
+
+
+def clean_pass(scene: Scene) -> str:
+    """Why it does not hold."""
+    _, conditions = scene.keeper.look()
+    condition = {one.name: one for one in conditions}["clean pass"]
+    assert condition.state is State.FAILS
+    return condition.reason
+
+
+def verified_now(scene: Scene) -> Pass:
+    """A clean pass at all replicas that begins at this moment."""
+    proved, at = proof(scene.captures.witness(PLAIN.id)), scene.clock.now()
+    return Pass(PLAIN.id, Verb.VERIFY, at, at, True, True, {"equal": 1}, proved)
+
+
+def test_a_fence_that_is_taken_back_leaves_a_table_that_must_be_swept() -> None:
+    scene = Scene()
+    with pytest.raises(ConfigurationError, match="not cut over"):
+        list(scene.keeper.take_back())
+    list(scene.keeper.hand_over())
+    for number, left in enumerate(scene.keeper.take_back()):
+        assert not scene.fences.is_fenced(PLAIN.id)
+        if not number:
+            assert left > FENCE_HOLDS_S
+            # One that is begun before that end may find equal what a hint then skips.
+            scene.passes.enter(verified_now(scene))
+    assert "hints were skipped behind a fence" in clean_pass(scene)
+    scene.clock.sleep(1)
+    scene.passes.enter(verified_now(scene))
+    _, conditions = scene.keeper.look()
+    assert {one.name: one for one in conditions}["clean pass"].state is State.HOLDS
+
+
+class Control:
+    """The target's session, as far as a worker reads the fences."""
+
+    side = Side.TARGET
+
+    def __init__(self, fences: MemoryFences) -> None:
+        self.fences = fences
+
+    def bind(self, text: str, values: Any) -> str:
+        return text
+
+    def current(self) -> Control:
+        return self
+
+    def execute(self, text: str) -> Any:
+        assert text == cql.FENCES
+        return SimpleNamespace(all=lambda: [(str(one).encode(),) for one in self.fences.fenced])
+
+
+def test_an_undo_ends_only_when_no_worker_goes_by_the_fence_any_more() -> None:
+    """C5c: a hint that is skipped after the sweep that the undo asks for would be lost."""
+    scene = Scene()
+    worker = KeyspacesFences(cast(CqlSession, Control(scene.fences)), scene.clock)
+    list(scene.keeper.hand_over())
+    assert worker.is_fenced(PLAIN.id), "a hint was just skipped"
+    steps = scene.keeper.take_back()
+    next(steps)
+    assert worker.is_fenced(PLAIN.id), "it goes by what it read"
+    for _ in steps:
+        pass
+    assert not worker.is_fenced(PLAIN.id)
+
+
+def test_no_record_counts_as_parked_only_after_a_while() -> None:
+    """The counts of a queue are about right only: one look does not do."""
+    scene = Scene()
+    scene.keeper.look()
+    scene.clock.sleep(QUIET_S)
+    _, conditions = scene.keeper.look()
+    assert is_open(conditions)
+    scene.around.by_reason = {"schema": 1}
+    scene.keeper.look()
+    scene.around.by_reason = {}
+    _, conditions = scene.keeper.look()
+    assert {one.name: one for one in conditions}["replay queue empty"].state is State.WAITS
+
+
+def test_what_was_written_before_the_watch_must_come_through_whatever_is_said_of_the_stop() -> None:
+    scene = Scene()
+    scene.keeper.answers = Answers(stopped_at=scene.began - 500, writers_at_quorum=True)
+    upto = scene.began - 400
+    scene.around.said = [NodeReport(one, scene.began, upto, 0, None) for one in ADDRESSES]
+    _, conditions = next(scene.keeper.watch())
+    assert {one.name: one for one in conditions}[
+        "nodes have hinted everything"
+    ].state is State.WAITS
