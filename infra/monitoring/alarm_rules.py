@@ -1,4 +1,4 @@
-"""What is wrong when: every alarm as data; for the nodes see `node_alarms`."""
+"""Define every alarm as data, but for those of the nodes (`node_alarms`)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from infra.monitoring.rule import HOUR_S, MINUTE_S, Query, Rule, Series, Severit
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What the stacks made, as CloudWatch knows it."""
+    """Name what the stacks made, as CloudWatch knows it."""
 
     cluster: str
     processor: str
@@ -39,12 +39,12 @@ def _ours(name: str) -> Series:
 
 
 def _mappings(name: str) -> Query:
-    """Of all mappings of the account and Region: a query cannot list those of one pipeline."""
+    """Select all mappings of the account and Region: a query cannot select one pipeline's."""
     return Query("AWS/Lambda", name, ("EventSourceMappingUUID",), {})
 
 
 def rules(migration: Migration, names: Names) -> list[Rule]:
-    """All alarms of a pipeline."""
+    """Return all alarms of a pipeline."""
     pipeline = migration.deployment.pipeline.name
     return [
         *_of_the_lag(names),
@@ -64,20 +64,20 @@ def _of_the_lag(names: Names) -> list[Rule]:
     return [
         Rule(
             "LagLong", WARNING, lag, "MAX", 600,
-            "Hints of a table wait for over ten minutes.",
-            "Look for what slows the pipeline: a side that throttles, or too few workers.",
+            "The change hints of a table have waited in its topic for over 10 minutes.",
+            "Check whether the source or the target throttles, or raise pipeline.concurrency.",
             "Lag", 5 * MINUTE_S, 3, 3, silence_breaches=True,
         ),
         Rule(
             "LagGrows", CRITICAL, lag, "MAX", HOUR_S,
-            "Hints of a table wait for over an hour, and longer all the time.",
+            "The change hints of a table have waited for over an hour, and the lag grows.",
             "Check whether Cassandra or Keyspaces is unavailable.",
             "Lag", 5 * MINUTE_S, 6, 6,
         ),
         Rule(
             "RetentionRunsOut", CRITICAL, lag, "MAX", TOPIC_RETENTION_S / 2,
-            "Hints that nobody applied have used half of the topic's retention.",
-            "Lengthen retention.ms of the topic now, then fix the cause.",
+            "The oldest change hint not applied has reached half of its topic's retention.",
+            "Raise retention.ms of the topic now, then fix the cause.",
             "Topic retention runs out", 5 * MINUTE_S,
         ),
     ]  # fmt: skip
@@ -86,20 +86,20 @@ def _of_the_lag(names: Names) -> list[Rule]:
 _OF_THE_MAPPINGS = (
     Rule(
         "EventsDropped", CRITICAL, _mappings("DroppedEventCount"), "SUM", 0,
-        "An event source mapping dropped hints: nothing holds them any more.",
-        "Compare the table in full.",
+        "An event source mapping dropped change hints; no topic, queue or bucket has them.",
+        "Run: hintferry verify TABLE --repair.",
         "Dropped events",
     ),
     Rule(
         "EventsGivenUp", CRITICAL, _mappings("OnFailureDestinationDeliveredEventCount"), "SUM", 0,
-        "An event source mapping gave up hints and put them into the bucket.",
+        "An event source mapping gave up change hints and put them into the bucket.",
         "Fix the cause and run: hintferry replay.",
         "Given-up events",
     ),
     Rule(
         "PollingFails", CRITICAL, _mappings("PollingErrorCount"), "SUM", 0,
-        "A mapping cannot read its topic.",
-        "Check the role's permissions, the brokers' security group and the topic.",
+        "An event source mapping cannot read its topic.",
+        "Check the function's permissions, the brokers' security group and the topic.",
         "Polling errors", 5 * MINUTE_S, 3, 3,
     ),
 )  # fmt: skip
@@ -111,15 +111,15 @@ def _of_the_brokers(names: Names) -> list[Rule]:
     return [
         Rule(
             "BrokerDiskFills", CRITICAL, disk, "MAX", 80,
-            "A broker's disk is over 80 % full; full, it takes no hints and the nodes' logs fill.",
-            "Enlarge the brokers' storage.",
+            "A broker's disk is over 80 % full. A full broker rejects hints, and cdc_raw fills.",
+            "Raise kafka.storage_gib and deploy.",
             "Brokers", 5 * MINUTE_S, 3, 3,
         ),
         Rule(
             "PartitionsOffline", CRITICAL,
             Series("AWS/Kafka", "OfflinePartitionsCount", here), "Maximum", 0,
-            "Partitions have no leader: their hints stay on the nodes.",
-            "Look at the brokers in the console of MSK.",
+            "Topic partitions have no leader; their change hints stay on the Cassandra nodes.",
+            "Check the brokers in the MSK console.",
             "Brokers", MINUTE_S, 5, 5,
         ),
     ]  # fmt: skip
@@ -128,56 +128,56 @@ def _of_the_brokers(names: Names) -> list[Rule]:
 _OF_HINTS = (
     Rule(
         "HintsParked", CRITICAL, _ours("HintsParked"), "Sum", 0,
-        "Hints can never succeed as they are; their rows stay different.",
-        "Read the reason in the log line `parked`, fix it, run: hintferry replay.",
+        "Change hints failed permanently and were parked; their rows stay different.",
+        "Read the reason in the log line `parked`, fix the cause, then run: hintferry replay.",
         "Parked records",
     ),
     Rule(
         "ConservationFails", CRITICAL, _ours("ConservationFailures"), "Sum", 0,
         "A batch lost or double-counted a record: a bug in Hintferry.",
-        "Keep the logs and report it; the batch comes again until it is fixed.",
+        "Keep the logs and report the bug. Lambda retries the batch until it is fixed.",
         "Conservation failures",
     ),
     Rule(
         "ClockSkewed", CRITICAL, _ours("ClockSkew"), "Maximum", 50,
-        "A broker's clock is over 50 ms ahead of the functions'.",
-        "Compare both with a third clock. Until they agree, hints are returned.",
+        "A broker's clock is over 50 ms ahead of the functions' clocks.",
+        "Compare both clocks with a third. Until they agree, the functions return hints.",
         "Clocks", MINUTE_S, 5, 3,
     ),
     Rule(
         "ClockOfFunctionOff", CRITICAL, _ours("ClockOffsetTarget"), "Maximum", 20,
-        "A function's clock is over 20 ms from the target's; from 50 ms on it refuses to read.",
-        "Nobody can set Lambda's clocks: report it to AWS, and see whether hints are returned.",
+        "A function's clock is over 20 ms off the target's. At 50 ms it stops reading.",
+        "Report it to AWS (nobody can set Lambda's clocks), and watch HintsReturned.",
         "Clocks", MINUTE_S, 5, 3,
     ),
     Rule(
         "ClockOfNodeOff", CRITICAL, _ours("ClockOffsetSource"), "Maximum", 1000,
-        "The clock of a node of the source is over a second from the target's.",
-        "Look at chrony on the nodes; once they are a second apart, hints are returned.",
+        "A source node's clock is over 1 s off the target's.",
+        "Run chronyc tracking on the nodes. Functions return hints if two nodes differ by 1 s.",
         "Clocks", MINUTE_S, 5, 3,
     ),
     Rule(
         "FreshnessPoor", WARNING, _ours("Freshness"), "p99", 60_000,
-        "p99 of the time from the broker to the target is over a minute.",
-        "Look for what slows the pipeline.",
+        "p99 of the time from the broker to the target is over 60 s.",
+        "Check ReadLatency, WriteLatency and Throttles on the plumbing dashboard.",
         "Lag", MINUTE_S, 5, 5,
     ),
     Rule(
         "HintsReturned", WARNING, _ours("HintsReturned"), "Sum", 0,
-        "Hints go back to the event source all the time: a side is down or throttles.",
+        "The functions have returned change hints for 15 min: a side is down or throttles.",
         "Read `returned_because` in the log line `batch`.",
         "Returned records", MINUTE_S, 15, 15,
     ),
     Rule(
         "SidesThrottle", WARNING, _ours("Throttles"), "Sum", 100,
-        "A side asks for less than it is given.",
-        "Raise the table's capacity on Keyspaces, or lower pipeline.concurrency.",
+        "The source or the target throttles requests.",
+        "Raise the table's capacity in Keyspaces, or lower pipeline.concurrency.",
         "Throttling", MINUTE_S, 15, 15,
     ),
     Rule(
         "SessionsRebuilt", WARNING, _ours("SessionRebuilds"), "Sum", 50,
-        "Connections die often.",
-        "Look for what cuts them between the functions and either side.",
+        "The functions rebuilt over 50 dead connections in an hour.",
+        "Check firewalls, NAT and proxies for idle timeouts between functions and either side.",
         "Rebuilt sessions", HOUR_S,
     ),
 )  # fmt: skip
@@ -191,21 +191,21 @@ def _of_the_functions(names: Names) -> list[Rule]:
             Rule(
                 f"{title}Fails", CRITICAL, Series("AWS/Lambda", "Errors", dimensions), "Sum", 0,
                 "Invocations fail; Lambda splits the batch and retries each half.",
-                "Read the log of the function from that minute on.",
+                "Read the function's log from that minute on.",
                 "Failing functions", MINUTE_S, 5, 3,
             ),
             Rule(
                 f"{title}Throttled", WARNING, Series("AWS/Lambda", "Throttles", dimensions),
                 "Sum", 0,
-                "Lambda refuses invocations, and polls less for it.",
-                "Raise pipeline.concurrency, or the account's concurrency.",
+                "Lambda throttles invocations because the function's concurrency is used up.",
+                "Raise pipeline.concurrency, or the account's Lambda concurrency.",
                 "Throttled functions", 5 * MINUTE_S, 3, 3,
             ),
             Rule(
                 f"{title}NearTimeout", WARNING, Series("AWS/Lambda", "Duration", dimensions),
                 "p99", 0.9 * FUNCTION_TIMEOUT_S * 1000,
-                "Invocations use up their time: batches are returned half done.",
-                "Look for a slow side, or for slices of many rows.",
+                "Invocations take over 90 % of the timeout; unfinished hints are returned.",
+                "Check for a slow source or target, or for range deletes that cover many rows.",
                 "Long invocations", 5 * MINUTE_S, 3, 3,
             ),
         ]  # fmt: skip
@@ -218,21 +218,21 @@ def _of_the_queues(names: Names) -> list[Rule]:
     return [
         Rule(
             "ParkedWaits", WARNING, Series("AWS/SQS", visible, parked), "Maximum", 0,
-            "Records lie in the parked queue.",
-            "Fix what parked them and run: hintferry replay.",
+            "Records wait in the parked queue.",
+            "Fix what parked them, then run: hintferry replay.",
             "Parked records", 5 * MINUTE_S,
         ),
         Rule(
             "ParkedExpires", CRITICAL, Series("AWS/SQS", age, parked), "Maximum",
             QUEUE_RETENTION_S - 4 * DAY_S,
-            "A parked record is lost in four days.",
-            "Replay it now, whether its cause is fixed or not.",
+            "SQS deletes a parked record in 4 days.",
+            "Run now, even if the cause is not fixed: hintferry replay.",
             "Parked records", 5 * MINUTE_S,
         ),
         Rule(
             "ReplayStands", WARNING, Series("AWS/SQS", age, replay), "Maximum", 6 * HOUR_S,
-            "A message has been in the replay queue for six hours.",
-            "A side is down for its table; see the log of the replay function.",
+            "A message has waited in the replay queue for 6 hours.",
+            "Read the replay function's log: a side has been failing for that message's table.",
             "The replay queue", 5 * MINUTE_S, 3, 3,
         ),
     ]  # fmt: skip
@@ -243,14 +243,14 @@ def _of_the_sweeps(names: Names, every_hours: int) -> list[Rule]:
     found = [
         Rule(
             "SweepDiverges", CRITICAL, _ours("SweepDivergence"), "Sum", 0,
-            "A sweep found rows that differ between the sides.",
-            "Read the log line `sweep` and its result; start one with a repair rate.",
+            "A verify pass found rows that differ between source and target.",
+            "Read the log line `sweep` and its result, then start a pass with a repair_rate.",
             "Sweeps that find a divergence",
         ),
         Rule(
             "SweepFails", WARNING, failed, "Sum", 0,
-            "A sweep left ranges undone, or could not begin.",
-            "Read the cause of the failed execution; the next one goes on from there.",
+            "A sweep left token ranges undone, or could not start.",
+            "Read the cause of the failed execution. The next execution resumes from there.",
             "Failed sweeps", 5 * MINUTE_S,
         ),
     ]  # fmt: skip
@@ -261,13 +261,13 @@ def _of_the_sweeps(names: Names, every_hours: int) -> list[Rule]:
             Rule(
                 "SweepOverdue", WARNING, _ours("SweepAge"), "Maximum", overdue_s,
                 "A table has had no completed verify pass for more than two schedule intervals.",
-                "Find what keeps its sweeps from finishing.",
+                "Check the last executions of the sweep's state machine.",
                 "Overdue sweeps", HOUR_S,
             ),
             Rule(
                 "SweepsStop", WARNING, _ours("SweepsBegun"), "Sum", 1,
-                "No verify pass of any table began for more than two schedule intervals.",
-                "Look at the schedules of the sweep.",
+                "No verify pass of any table has started for more than two schedule intervals.",
+                "Check the sweep's schedules in EventBridge Scheduler.",
                 "Overdue sweeps", DAY_S, days, days,
                 below=True, silence_breaches=True,
             ),

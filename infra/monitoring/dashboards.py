@@ -1,4 +1,4 @@
-"""Two dashboards: is it safe to cut over, and is the plumbing well."""
+"""Make two dashboards: one shows whether a cutover is safe, one how the parts do."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from node.cdcguard.metrics import NAMESPACE as NODE_NAMESPACE
 
 Widget = dict[str, Any]
 Row = tuple[str, list[Any]]
-"""A widget's title and metrics."""
+"""A widget: its title and its metrics."""
 
 _WIDTH, _HEIGHT = 12, 6
 
 
 def make_dashboards(stack: cdk.Stack, prefix: str, names: Names) -> None:
-    """Both, named after the pipeline."""
+    """Make both dashboards, named after the pipeline."""
     dashboards = (("cut-over", _cut_over(prefix, names)), ("plumbing", _plumbing(prefix, names)))
     for title, rows in dashboards:
         body = {"widgets": [_widget(n, *row, stack.region) for n, row in enumerate(rows)]}
@@ -39,19 +39,19 @@ def _cut_over(prefix: str, names: Names) -> list[Row]:
         for state in ("Visible", "Delayed", "NotVisible")
     ]
     return [
-        ("Lag a table, in records: zero", [_by_topic("SumOffsetLag", names.cluster)]),
-        ("Lag a table, in seconds", [_by_topic("EstimatedMaxTimeLag", names.cluster)]),
-        ("Parked: zero", [parked]),
-        ("Replay queue: zero, delayed and in flight too", waiting),
-        ("Given up or dropped: zero", [_mappings("OnFailureDestinationDeliveredEventCount"),
-                                       _mappings("DroppedEventCount")]),
+        ("Lag of each table, records (must be 0)", [_by_topic("SumOffsetLag", names.cluster)]),
+        ("Lag of each table, s", [_by_topic("EstimatedMaxTimeLag", names.cluster)]),
+        ("Parked records (must be 0)", [parked]),
+        ("Replay queue, with delayed and in flight (must be 0)", waiting),
+        ("Events given up or dropped (must be 0)",
+         [_mappings("OnFailureDestinationDeliveredEventCount"), _mappings("DroppedEventCount")]),
         ("Freshness, ms", [_ours("Freshness", "p50"), _ours("Freshness", "p99")]),
-        ("Nodes: hints lost, segments deleted or set aside: zero",
+        ("Nodes: hints lost, segments deleted or set aside (must be 0)",
          [_node("HintsLost", prefix, "Sum"), _node("SegmentsDeleted", prefix, "Sum"),
           _node("SetAsideSegments", prefix, "Maximum")]),
-        ("Nodes: tables to compare: zero", [_node("TablesToSweep", prefix, "Maximum")]),
-        ("Sweeps: rows that differ: zero", [_ours("SweepDivergence", "Sum")]),
-        ("Sweeps: seconds since the last whole one", [_ours("SweepAge", "Maximum")]),
+        ("Nodes: tables to verify (must be 0)", [_node("TablesToSweep", prefix, "Maximum")]),
+        ("Sweeps: rows that differ (must be 0)", [_ours("SweepDivergence", "Sum")]),
+        ("Sweeps: seconds since the last completed pass", [_ours("SweepAge", "Maximum")]),
         ("Hints returned or parked", [_ours("HintsReturned", "Sum"), _ours("HintsParked", "Sum")]),
     ]  # fmt: skip
 
@@ -59,10 +59,11 @@ def _cut_over(prefix: str, names: Names) -> list[Row]:
 def _plumbing(prefix: str, names: Names) -> list[Row]:
     return [
         ("Hints", [_ours(f"Hints{end}", "Sum") for end in ("Received", "Applied", "Skipped")]),
-        ("Latency of either side, ms", [_ours("ReadLatency", "p99"), _ours("WriteLatency", "p99")]),
+        ("Latency of source reads and target writes, ms",
+         [_ours("ReadLatency", "p99"), _ours("WriteLatency", "p99")]),
         ("Throttles and rebuilt sessions",
          [_ours("Throttles", "Sum"), _ours("SessionRebuilds", "Sum")]),
-        ("Clocks: ms from the target's, and brokers ahead of functions",
+        ("Clocks: offset from the target, brokers ahead of functions, ms",
          [_ours(f"Clock{which}", "Maximum") for which in ("OffsetTarget", "OffsetSource", "Skew")]),
         ("Functions: duration, ms", _functions(names, "Duration", "p99")),
         ("Functions: errors and throttles",
@@ -71,9 +72,10 @@ def _plumbing(prefix: str, names: Names) -> list[Row]:
         ("Brokers: disk used, %",
          [_search("AWS/Kafka", "KafkaDataLogsDiskUsed", ("Cluster Name", "Broker ID"),
                   names.cluster, "Maximum")]),
-        ("Nodes: free part of the change log, %", [_node("CdcFreePercent", prefix, "Minimum")]),
-        ("Nodes: oldest segment that waits, s", [_node("OldestSegmentSeconds", prefix, "Maximum")]),
-        ("Sweeps: ranges done", [_ours("SweepRangesDone", "Sum")]),
+        ("Nodes: cdc_raw free, %", [_node("CdcFreePercent", prefix, "Minimum")]),
+        ("Nodes: age of the oldest unread segment, s",
+         [_node("OldestSegmentSeconds", prefix, "Maximum")]),
+        ("Sweeps: token ranges done", [_ours("SweepRangesDone", "Sum")]),
     ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Every metric that an alarm or a dashboard looks at, where it comes from, and its dimensions.
+"""List every metric that an alarm or a dashboard uses: its origin and its dimensions.
 
 Ours come from `hintferry.adapters.aws.meter`, which a test runs and compares with this list;
 AWS's own name their page. Those of the nodes are `node.cdcguard.metrics.METRICS`. No import of
@@ -31,7 +31,7 @@ OURS = (
 """In NAMESPACE, with the one dimension `service`, as Powertools emits them."""
 
 OF_SWEEPS = ("SweepAge", "SweepDivergence", "SweepRangesDone", "SweepsBegun")
-"""Likewise, from `hintferry.adapters.sweep.steps`."""
+"""In NAMESPACE too, with the same dimension; `hintferry.adapters.sweep.steps` emits them."""
 
 OUR_DIMENSION = "service"
 

@@ -1,7 +1,6 @@
-"""What the guard on each Cassandra node reports, and when that raises an alarm.
+"""Define the alarms over what cdcguard reports from each Cassandra node.
 
-Names, dimensions and thresholds are those of the guard's own table, `METRICS`: what it sends is
-what is watched.
+Names, dimensions and thresholds come from cdcguard's own table, `METRICS`.
 """
 
 from __future__ import annotations
@@ -18,98 +17,98 @@ _ALARMS = (
     (
         "CdcSpaceLow", WARNING, "CdcFreePercent", "Minimum", "cdc_raw fills",
         "cdc_raw on a node is over 60 % full.",
-        "See whether its connector reads.",
+        "Check that the connector runs on that node: systemctl status hintferry-capture.",
     ),
     (
         "CdcFullSoon", CRITICAL, "CdcSecondsToFull", "Minimum", "cdc_raw fills",
-        "cdc_raw fills within 4 hours; then the node refuses writes to captured tables.",
-        "Fix its connector, or enlarge cdc_total_space.",
+        "cdc_raw fills within 4 hours. Then the node rejects writes to captured tables.",
+        "Fix the connector on that node, or raise cdc_total_space.",
     ),
     (
         "CdcOutageShort", WARNING, "CdcOutageSecondsLeft", "Minimum", "cdc_raw fills",
-        "cdc_raw on a node is full within 30 minutes if capture stops.",
-        "Enlarge cdc_total_space.",
+        "cdc_raw on a node has less than 30 minutes of room if capture stops.",
+        "Raise cdc_total_space.",
     ),
     (
         "SourceRefusesWrites", CRITICAL, "WritesRefused", "Sum", "cdc_raw fills",
-        "A node refuses writes to captured tables: its cdc_raw is full.",
-        "Enlarge cdc_total_space and restart the node.",
+        "A node rejects writes to captured tables, because its cdc_raw is full.",
+        "Raise cdc_total_space and restart the node.",
     ),
     (
         "SegmentsSetAside", CRITICAL, "SetAsideSegments", "Maximum", "Segments set aside",
-        "A node's guard took segments away unread, so that the source's writes go on.",
-        "Mend the connector, then: cdcguard.pyz give-back.",
+        "cdcguard set unread segments aside on a node, so that the node accepts writes.",
+        "Fix the connector, then run on the node: cdcguard.pyz give-back.",
     ),
     (
         "HintsLate", WARNING, "OldestSegmentSeconds", "Maximum", "Silent connectors",
-        "Capture lag on a node is over five minutes (oldest unread commit log segment).",
-        "See whether its connector keeps up.",
+        "Capture lag on a node is over 5 minutes (oldest unread commit log segment).",
+        "Check that the connector on that node runs and keeps up.",
     ),
     (
         "TableNotCaptured", CRITICAL, "TablesNotCaptured", "Maximum", "Tables not captured",
-        "A table to migrate is not captured on a node: its changes are not hinted.",
-        "See which and why: cdcguard.pyz status on the node. Then compare it in full.",
+        "A connector does not capture a table to migrate; its changes bring no hints.",
+        "Run cdcguard.pyz status on the node, fix the cause, then verify the table in full.",
     ),
     (
         "ConnectorSilent", CRITICAL, "CaptureUp", "Minimum", "Silent connectors",
-        "A node's connector does not run, or is not well.",
-        "Read /var/log/hintferry/capture.log on the node.",
+        "The connector on a node is down, or its health check fails.",
+        "Read /var/log/hintferry/capture.log on that node.",
     ),
     (
         "ConnectorRestarted", WARNING, "CaptureRestarts", "Sum", "Silent connectors",
-        "A node's guard restarted its connector.",
-        "See in the guard's log why.",
+        "cdcguard restarted the connector on a node.",
+        "Read the reason on that node: journalctl -u cdcguard.",
     ),
     (
         "SegmentStuck", CRITICAL, "CaptureStuck", "Maximum", "Stuck segments",
-        "A node's connector does not get past a segment; newer hints wait behind it.",
-        "Find which cause the connector's log names.",
+        "The connector on a node is stuck at a segment; newer change hints wait behind it.",
+        "Read the cause in the connector's log on that node.",
     ),
     (
         "SegmentsOrphaned", WARNING, "OrphanSegments", "Maximum", "Stuck segments",
-        "A crash left segments that nobody reads and that take space.",
-        "Find which cause the connector's log names.",
+        "A crash left segments in cdc_raw that the connector never reads.",
+        "An hour after the node's start, delete them from cdc_raw.",
     ),
     (
         "ConnectorLoses", CRITICAL, "HintsLost", "Sum", "Lost segments",
-        "A node's connector lost hints although its health is good.",
-        "Compare the tables in full that the guard names.",
+        "The connector on a node lost change hints, although its health check passes.",
+        "Verify in full the tables that cdcguard.pyz status names on that node.",
     ),
     (
         "SegmentsFailed", CRITICAL, "ErrorSegments", "Maximum", "Lost segments",
-        "Some hints of a node's segments were not sent.",
-        "Compare the tables in full that the guard names.",
+        "The connector did not send some change hints of a node's segments.",
+        "Verify in full the tables that cdcguard.pyz status names on that node.",
     ),
     (
         "SegmentsDeleted", CRITICAL, "SegmentsDeleted", "Sum", "Lost segments",
-        "A node's volume was full, and unread segments were deleted.",
-        "Make room; compare the tables in full that the guard names.",
+        "cdcguard deleted unread segments on a node, because the volume was full.",
+        "Free disk space, then verify in full the tables that cdcguard.pyz status names.",
     ),
     (
         "TablesUnswept", CRITICAL, "TablesToSweep", "Maximum", "Lost segments",
-        "A node's guard waits for tables to be compared whose hints may be lost.",
-        "Compare them in full, then: cdcguard.pyz swept TABLE.",
+        "Change hints of some tables may be lost; the tables are not verified since.",
+        "Verify them in full, then run on the node: cdcguard.pyz swept TABLE.",
     ),
     (
         "AllocationBlocked", WARNING, "WritesWaitedForMemtable", "Sum", "Blocked allocation",
-        "Writes waited for memory on a node: their hints may come before they can be read.",
-        "Compare the busiest tables in full once it is over.",
+        "Writes waited for memtable space on a node; their hints may have been read too early.",
+        "Verify the busiest tables in full once it is over.",
     ),
     (
         "LogSyncBlocked", WARNING, "WritesWaitedForLog", "Sum", "Blocked allocation",
-        "Writes waited for a sync of the log: their hints may come before they can be read.",
-        "Set periodic_commitlog_sync_lag_block: 15s on the node.",
+        "Writes waited for a commit log sync; their hints may have been read too early.",
+        "Set periodic_commitlog_sync_lag_block: 15s in that node's cassandra.yaml.",
     ),
     (
         "GuardFails", WARNING, "GuardFaults", "Sum", "Failing guards",
-        "A cdcguard check fails on a node, so that check is not being monitored there.",
-        "Read: journalctl -u cdcguard.",
+        "A cdcguard check fails on a node, so nothing monitors that check there.",
+        "Read the error on that node: journalctl -u cdcguard.",
     ),
 )  # fmt: skip
 
 
 def of_the_nodes(pipeline: str, nodes: int) -> list[Rule]:
-    """The alarms of a pipeline with so many nodes; 0: it is not known how many there are."""
+    """Return the alarms of a pipeline with so many nodes; 0: the number is unknown."""
     found = [_rule(pipeline, *row) for row in _ALARMS]
     if nodes:
         # Each node counts once a minute.
@@ -117,8 +116,8 @@ def of_the_nodes(pipeline: str, nodes: int) -> list[Rule]:
         found.append(
             Rule(
                 "NodeSilent", CRITICAL, _series(pipeline, _REPORTS), "Sum", least,
-                f"Not all of the {nodes} nodes report: capture may stand still unseen.",
-                "Find the node whose guard is missing.",
+                f"Fewer than {nodes} nodes report; nothing monitors capture on the others.",
+                "Find the node that is missing: check cdcguard, the CloudWatch agent, the node.",
                 "Silent nodes", _REPORTS_PERIOD_S, 2, 2, below=True, silence_breaches=True,
             )
         )  # fmt: skip
@@ -135,9 +134,9 @@ def _rule(
     meaning: str,
     action: str,
 ) -> Rule:
-    """What happens (a sum) alarms at once; what is so, when it has been for as long as is told."""
+    """Return the rule: a sum alarms at its first occurrence, a gauge after its `seconds`."""
     _, _, asks = METRICS[metric]
-    assert asks is not None, f"{metric} never asks for attention"
+    assert asks is not None, f"{metric} has no threshold: add one to METRICS"
     comparison, threshold, seconds = asks
     period_s = seconds if statistic == "Sum" else min(seconds, MINUTE_S)
     periods = seconds // period_s

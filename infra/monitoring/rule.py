@@ -1,4 +1,4 @@
-"""What an alarm is made of, as plain data. No import of the CDK.
+"""Define what an alarm is made of, as plain data. No import of the CDK.
 
 A rule watches one metric of `infra.monitoring.metrics`, or, where the metric has one series a
 table, mapping or broker, the worst of all series by a Metrics Insights query: so there is one
@@ -16,7 +16,7 @@ HOUR_S = 3600
 
 
 class Severity(Enum):
-    """Whom an alarm wakes: critical means that data is at risk now, or soon."""
+    """Say whom an alarm wakes: critical means that data is at risk now, or soon."""
 
     CRITICAL = "critical"
     WARNING = "warning"
@@ -41,7 +41,7 @@ class Query:
     where: Mapping[str, str]
 
     def text(self, statistic: str) -> str:
-        """In the language of Metrics Insights."""
+        """Return the query in the language of Metrics Insights."""
         schema = ", ".join([f'"{self.namespace}"', *(f'"{one}"' for one in self.dimensions)])
         where = " AND ".join(f"\"{name}\" = '{value}'" for name, value in self.where.items())
         chosen = f" WHERE {where}" if where else ""
@@ -50,7 +50,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`breaches` of `periods` data points beyond `threshold` raise the alarm."""
+    """Raise the alarm when `breaches` of `periods` data points are beyond `threshold`."""
 
     name: str
     severity: Severity
@@ -72,5 +72,5 @@ class Rule:
 
     @property
     def description(self) -> str:
-        """What is read at three in the morning."""
+        """Return the text of the notification: meaning, action, runbook section."""
         return f"{self.meaning} {self.action} docs/how-to/alarms.md: {self.section}."
