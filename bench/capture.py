@@ -1,4 +1,4 @@
-"""What capture costs a node: CPU, reads and bytes for 1,000 writes, ours beside stock.
+"""Measure what capture costs a node: CPU, reads and bytes for 1,000 writes, ours beside stock.
 
 One node of the sandbox, one after the other; the same rows for both. CPU is each process's own.
 """
@@ -35,7 +35,7 @@ _AT_ONCE = 16
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """For 1,000 writes: CPU in ms, bytes in KB (read: also what the page cache gave)."""
+    """Cost of 1,000 writes: CPU in ms, bytes in KB (reads include those from the page cache)."""
 
     capture_cpu_ms: float
     capture_read_kb: float
@@ -177,7 +177,7 @@ def _wait(stack: Stack, size: int, sent: int) -> None:
 
 
 def _sent(stack: Stack, size: int) -> int:
-    """How many hints the topic of a table ever got."""
+    """Return how many hints the topic of a table ever got."""
     name = stack.topic(f"bench.r{size}")
     consumer = Consumer({"bootstrap.servers": stack.kafka, "group.id": "bench"})
     try:
@@ -197,7 +197,7 @@ def _topic_bytes(stack: Stack, size: int) -> int:
 
 
 def _log_bytes(stack: Stack) -> int:
-    """How far the node's log is synced, from its beginning: segments are numbered in order."""
+    """Return the synced bytes of the node's log, from its beginning: segments have numbers."""
     newest = max(stack.source_nodes[0].home.glob("cdc_raw/*_cdc.idx"))
     segment = int(newest.name.removesuffix("_cdc.idx").rpartition("-")[2])
     return segment * _SEGMENT + int(newest.read_text().split()[0])

@@ -87,7 +87,7 @@ def _try(environment: dict[str, str], load: Load) -> tuple[list[list[float]], in
 
 
 def page_of(figures: dict[str, Any]) -> list[str]:
-    """What RESULTS.md says of them."""
+    """Return the lines of RESULTS.md for these results."""
     return [
         "## Cold start",
         "",

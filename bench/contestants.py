@@ -62,7 +62,7 @@ class Pass:
 
 class Contestant(Protocol):
     def ready(self, load: Load, at_once: int) -> Callable[[], None]:
-        """What does the load, all that is not part of it done before; raises where it fails."""
+        """Prepare the load; return the function that runs it, which raises where it fails."""
 
 
 class Driver:
@@ -76,7 +76,7 @@ class Driver:
         self._prepared: dict[str, Any] = {}
 
     def select(self, shape: Shape) -> Any:
-        """By the key of what changed: the columns of a row and, if asked for, their TTLs."""
+        """Prepare the read of a changed key: the columns of a row and, if asked for, their TTLs."""
         ttls = [f"TTL({name})" for name in shape.types] if shape.ttl else []
         keys = shape.keys[:1] if shape.deletes else shape.keys
         where = " AND ".join(f"{name} = ?" for name in keys)
@@ -239,7 +239,7 @@ def lane(name: str, setting: Setting, log: Path) -> Iterator[Lane]:
 _running: Contestant
 _source: CqlEndpoint
 _opened = ExitStack()
-"""What is open ends with the process."""
+"""Closes with the process."""
 
 
 def _begin(name: str, setting: Setting, log: Path) -> None:

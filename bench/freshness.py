@@ -1,4 +1,4 @@
-"""How late the target is: open loop at shares of what the chain can follow, stage by stage.
+"""Measure how late the target is: open loop, at shares of the highest rate, stage by stage.
 
 A change's way: acknowledged by the source, appended by the broker, begun to be processed, answered
 as settled by the function: its write is acknowledged by then. One machine, so one clock.
@@ -37,12 +37,12 @@ from sandbox.stack import Stack
 from tools import places
 
 SECONDS, ROUNDS = 8, 3
-"""Of each rate; the rates come in turns. A JVM that stops for a tenth of a second is in one round
+"""Duration and rounds of each rate; the rates come in turns. A JVM pause of 0.1 s is in one round
 and not in the other two."""
 
 SHARES = (25, 50, 75)
 OUR_SHARE_MS = 50
-"""What processing shall take at most, of 99 in 100 changes at half of what can be followed."""
+"""The target for p99 of processing at half of the highest rate, in ms."""
 
 CONCURRENCY = 2
 SHAPE = Shape("single", "single rows of 13 columns")
@@ -86,7 +86,7 @@ class Rig:
     writer: Writer
     watch: Watch
     first: Iterator[int]
-    """Of each run the number of its first write."""
+    """The number of each run's first write."""
 
 
 def measure(size: int | None) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def measure(size: int | None) -> dict[str, Any]:
 
 
 def _shares(rig: Rig, setting: Quickness, seconds: float) -> dict[str, Any]:
-    """What the chain follows with this setting, and how late it is at shares of that."""
+    """Measure the highest rate with this setting, and the delay at shares of that rate."""
     capacity = _capacity(rig)
     rounds = [
         {f"{share} %": _steady(rig, capacity * share / 100, seconds) for share in SHARES}
@@ -197,7 +197,7 @@ def _steady(rig: Rig, rate: float, seconds: float) -> dict[str, Any]:
 
 
 def settled(rig: Rig, sent: dict[int, Sent], copies: int = 1) -> dict[int, dict[str, float]]:
-    """Of each write the seconds of its stages, once so many hints of each have come."""
+    """Return the seconds of each write's stages, once so many hints of each write have come."""
     found: dict[int, dict[str, float]] = {}
     seen = hints = 0
 
@@ -234,7 +234,7 @@ def _of_call(call: Call, sent: dict[int, Sent]) -> Iterator[tuple[int, dict[str,
 
 
 def spread(seconds: Sequence[float]) -> dict[str, float]:
-    """In milliseconds."""
+    """Return the percentiles in milliseconds."""
     ms = [one * 1000 for one in seconds]
     return {
         "p50": round(percentile(ms, 50) or 0, 1),
@@ -244,7 +244,7 @@ def spread(seconds: Sequence[float]) -> dict[str, float]:
 
 
 def _cpu_s(stack: Stack) -> dict[str, float]:
-    """By part, the functions' together."""
+    """Return the CPU seconds of each part; those of the functions as one sum."""
     parts = (
         *(stack.source_nodes[0], stack.captures[0], stack.broker, stack.keyspaces),
         stack.target_node,
@@ -266,7 +266,7 @@ def _prove(rig: Rig) -> None:
 
 
 def page_of(figures: dict[str, Any]) -> list[str]:
-    """What RESULTS.md says of them."""
+    """Return the lines of RESULTS.md for these results."""
     rows = [
         (Quickness(one["sync"], one["look"], one["gather"]), share, found)
         for one in figures["settings"]

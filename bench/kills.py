@@ -88,7 +88,7 @@ def _progress(bookmark: Path) -> tuple[int, int]:
 
 
 def page_of(figures: dict[str, Any]) -> list[str]:
-    """What RESULTS.md says of them."""
+    """Return the lines of RESULTS.md for these results."""
     found = figures["found"]
     return [
         "## A sweep that is killed",

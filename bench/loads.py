@@ -29,7 +29,7 @@ _SWITCHES = """CUSTOM_PROPERTIES = {
     'client_side_timestamps': {'status': 'enabled'}, 'ttl': {'status': 'enabled'}}"""
 
 Key = tuple[str | int, ...]
-"""Of a row; of a partition where whole partitions are deleted."""
+"""The key of a row; of a partition where whole partitions are deleted."""
 
 _MAKERS: dict[str, Callable[[Random], Any]] = {
     "text": lambda random: f"{random.getrandbits(80):020x}",
@@ -44,7 +44,7 @@ _MAKERS: dict[str, Callable[[Random], Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What changes: `rows` of each partition, of so many columns, keys included.
+    """Shape of a load: `rows` of each partition, of so many columns, keys included.
 
     `ttl`: times to live are asked for. `copies`: how often each record comes. `zipf`: which row
     changes is drawn by that law, else each changes once. `deletes`: whole partitions are deleted.
@@ -61,12 +61,12 @@ class Shape:
 
     @property
     def keys(self) -> list[str]:
-        """Its key columns, the partition key first."""
+        """Return the key columns, the partition key first."""
         return ["p"] if self.rows == 1 else ["p", "c"]
 
     @property
     def types(self) -> dict[str, str]:
-        """Its other columns, each with its type."""
+        """Return the other columns, each with its type."""
         kinds = [*_MAKERS]
         count = self.columns - len(self.keys)
         return {f"v{place:02}": kinds[place % len(kinds)] for place in range(count)}
@@ -117,7 +117,7 @@ class Load:
     keys: list[Key]
 
     def events(self) -> list[bytes]:
-        """Of full batches; the broker's stamps say now, as they do when records are new."""
+        """Return events of full batches; the broker's stamps say now, as for new records."""
         now = int(time.time() * 1000)
         fresh = [
             replace(
@@ -132,7 +132,7 @@ class Load:
         ]
 
     def few(self, records: int) -> Load:
-        """Its first so many records."""
+        """Return a load of the first so many records."""
         some = self.records[:records]
         return replace(self, records=some, keys=distinct(some))
 
@@ -176,7 +176,7 @@ def fill(session: Any, shape: Shape, keys: Sequence[Key]) -> None:
 
 
 def filled(shape: Shape, keys: Sequence[Key]) -> list[tuple[Any, ...]]:
-    """For each key a row of random values, in the order of `Shape.insert`."""
+    """Return a row of random values for each key, in the order of `Shape.insert`."""
     random = Random(3)
     return [(*key, *(_MAKERS[kind](random) for kind in shape.types.values())) for key in keys]
 
@@ -235,5 +235,5 @@ def distinct(records: list[PolledRecord]) -> list[Key]:
 
 
 def topic_of(stack: Stack, shape: Shape) -> str:
-    """Its table's."""
+    """Return the topic of the load's table."""
     return stack.topic(shape.table)

@@ -14,7 +14,7 @@ from tools import places
 
 
 def described() -> dict[str, Any]:
-    """What a reader needs to judge the figures."""
+    """Describe the machine, so that a reader can judge the results."""
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),

@@ -27,7 +27,7 @@ class Measured:
     servers_cpu_s: dict[str, float]
 
     def figures(self, rows: int) -> dict[str, Any]:
-        """The same, with rows/s and CPU for each 1,000 rows."""
+        """Return the results of a pass, with rows/s and CPU for each 1,000 rows."""
         servers = sum(self.servers_cpu_s.values())
         return asdict(self) | {
             "rows_per_s": round(rows / self.wall_s),
@@ -80,6 +80,6 @@ def measured(
 
 
 def cpu_s(pid: int) -> float:
-    """Of a process, all its threads', so far."""
+    """Return the CPU seconds that a process (all its threads) has used so far."""
     times = psutil.Process(pid).cpu_times()
     return float(times.user + times.system)

@@ -37,7 +37,7 @@ TARGETS = {
     "time sixtyfour / naive": 0.125,
     "cpu tripled / single": 1.15,
 }
-"""What each ratio shall be at most."""
+"""The highest value that each ratio may have."""
 
 CHECKED_SIZE, MARGIN = 600, 1.5
 """A check measures this little, and fails where a ratio of TARGETS is that much worse than kept:
@@ -45,7 +45,7 @@ the ceiling alone differs by a third between a busy machine and an idle one."""
 
 READS = """SELECT count FROM system_views.coordinator_read_latency
     WHERE keyspace_name = %s AND table_name = %s"""
-"""Of a table, as the node counts them that was asked."""
+"""The query for the reads of a table, as the node that answers counts them."""
 
 WINDOWS = (8, 16, 32, 64, 128)
 
@@ -119,7 +119,7 @@ def _prove(stack: Stack, lanes: dict[str, Lane], loads: list[Load]) -> dict[str,
 
 
 def _reads(source: Any, load: Load) -> int:
-    """Of the table, as the node counts them."""
+    """Return the reads of the table, as the node counts them."""
     rows = source.execute(READS, load.shape.table.split("."))
     return sum(int(row.count) for row in rows)
 
@@ -141,7 +141,7 @@ def _swept(one: Lane, load: Load) -> dict[int, dict[str, float]]:
 def _rounds(
     stack: Stack, lanes: dict[str, Lane], loads: list[Load], at_once: int
 ) -> dict[str, dict[str, list[Pass]]]:
-    """By load and contestant, the passes of each round."""
+    """Run all rounds; return the passes by load and contestant."""
     found: dict[str, dict[str, list[Pass]]] = {
         load.shape.name: {name: [] for name in lanes} for load in loads
     }
@@ -156,7 +156,7 @@ def _rounds(
 
 
 def _refill(behind: Any, load: Load) -> None:
-    """Of what is deleted, the target must have something to delete."""
+    """Write the rows to the target again, so that a delete has something to delete."""
     if load.shape.deletes:
         fill(behind, load.shape, rows_of(load.shape, len(load.keys) * load.shape.rows))
 
@@ -169,7 +169,7 @@ def _of_one(taken: Pass) -> dict[str, float]:
 
 
 def _figures(passes: dict[str, list[Pass]]) -> dict[str, Any]:
-    """Of each contestant the medians, and all its passes."""
+    """Return the medians of each contestant, and all its passes."""
     found: dict[str, Any] = {}
     for name, taken in passes.items():
         each = [_of_one(one) for one in taken]
@@ -210,7 +210,7 @@ def worse(figures: dict[str, Any], kept: dict[str, Any]) -> list[str]:
 
 
 def page_of(figures: dict[str, Any]) -> list[str]:
-    """What RESULTS.md says of them."""
+    """Return the lines of RESULTS.md for these results."""
     ratios, loads, by_load = figures["ratios"], figures["loads"], figures["reads_per_change"]
     deletes = next(shape.about for shape in SHAPES if shape.deletes)
     return [

@@ -1,4 +1,4 @@
-"""How soon a node and its capture bring hints: three settings, put into a running sandbox."""
+"""Set how soon a node and its capture send hints: three settings of a running sandbox."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What so many changes a second need, and what stops first: derived from the kept figures.
+"""Derive what so many changes a second need, and what limits first, from the kept results.
 
 `python -m bench.scale` puts its tables into docs/how-to/tuning.md.
 """
@@ -43,10 +43,10 @@ MEMORY_MB = 1_769
 
 
 INVOCATIONS_A_POLLER, BYTES_A_POLLER = 5, 5_000_000
-"""At once, and a second: lambda/latest/dg/kafka-scaling-modes.html"""
+"""Invocations at once, and bytes a second: lambda/latest/dg/kafka-scaling-modes.html"""
 
 REPLICAS = 3
-"""Of a topic's records on the brokers."""
+"""Replicas of a topic's records on the brokers."""
 
 ACCOUNT_CONCURRENCY = 1_000
 """A quota, as an account has it at first."""
@@ -70,19 +70,19 @@ _KEY = b"key 00000000"
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """From the results of the benches, and the arithmetic of `core.cost`."""
+    """Inputs from the results of the benches and from `core.metering`."""
 
     cpu_us: float
-    """Of the processor, for a key that is read and written, with its hint from each replica."""
+    """CPU of the processor for a key that is read and written, with a hint from each replica."""
 
     reads: float
-    """For each change; each is followed by a full write."""
+    """Reads for each change; a full write follows each read."""
 
     plain_cpu_us: float
-    """Of a key without copies, times to live not asked for."""
+    """CPU for a key with one hint, when TTLs are not read."""
 
     single_cpu_us: float
-    """The same, asked for."""
+    """CPU for a key with one hint, when TTLs are read."""
 
     hints: float
     hint_bytes: float
@@ -97,7 +97,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Of one rate of changes a second, all of one table; money is USD an hour."""
+    """Needs of one rate of changes a second, all of one table; money is USD an hour."""
 
     rate: int
     invocations: int
@@ -133,7 +133,7 @@ def measured() -> Measured:
 
 
 def row_size() -> int:
-    """Of the row of 13 columns that the pipeline was measured with, times to live on."""
+    """Return the size of the row of 13 columns that bench pipeline uses, with TTL on, in bytes."""
     regulars = [Column(name, kind, ColumnKind.REGULAR) for name, kind in _SHAPE.types.items()]
     key = Column("p", "text", ColumnKind.PARTITION_KEY)
     table = Table(TableId("bench", "single"), (key,), regulars=tuple(regulars))
@@ -142,7 +142,7 @@ def row_size() -> int:
 
 
 def swept_row_size(values_bytes: int) -> int:
-    """Of the row that the sweep was measured with: two keys, four values, times to live on."""
+    """Return the size of the row of bench sweep (two keys, four values), with TTL on, in bytes."""
     number = (10**6).to_bytes(4)
     keys = [
         Column("customer", "int", ColumnKind.PARTITION_KEY),
@@ -157,7 +157,7 @@ def swept_row_size(values_bytes: int) -> int:
 
 
 def need(found: Measured, rate: int) -> Need:
-    """What so many changes a second take."""
+    """Return what so many changes a second need."""
     keys = rate * found.reads
     cores = keys * found.cpu_us / 1e6
     invocations = ceil(cores / LOAD)

@@ -1,4 +1,4 @@
-"""How late hints are, and what that costs the node, by its own and capture's settings.
+"""Measure how late hints are and what they cost the node, by its settings and capture's.
 
 One node and one connector, restarted with each setting; writes at a low and steady rate.
 """
@@ -132,7 +132,7 @@ def _delays(stack: Stack, sent: dict[int, Sent]) -> list[float]:
 
 
 def page_of(figures: dict[str, Any]) -> list[str]:
-    """What RESULTS.md says of them."""
+    """Return the lines of RESULTS.md for these results."""
     return [
         "## How late hints are, by the settings",
         "",

@@ -29,14 +29,14 @@ def measure(size: int | None) -> dict[str, Any]:
 
 
 def _commit() -> str:
-    """What was run."""
+    """Return the commit that ran."""
     command = ["git", "describe", "--always", "--dirty"]
     done = subprocess.run(command, cwd=places.ROOT, capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
 
 def page_of(figures: dict[str, Any]) -> list[str]:
-    """What RESULTS.md says of them."""
+    """Return the lines of RESULTS.md for these results."""
     faults, ends = figures["faults"], _ends(figures["functions"])
     killed = {name: count for name, count in faults.items() if "killed" in name}
     others = {name: count for name, count in faults.items() if name not in killed}

@@ -1,4 +1,4 @@
-"""How often the source is read for a change of which each of its three nodes sends a hint.
+"""Measure the source reads for a change of which each of three nodes sends a hint.
 
 Open loop, each change a key of its own: what comes from the copies alone, not from hot keys.
 """
@@ -26,7 +26,7 @@ RATE = 60
 
 SECONDS = 20
 MOST_READS = 1.2
-"""For each change, with batches gathered as the stacks' mappings do."""
+"""The highest count of reads for a change, with the batching window of the stacks' mappings."""
 
 WINDOWS_S = (0, BATCH_WINDOW_S, 2, 5)
 _RECORDS = 900
@@ -67,7 +67,7 @@ def reads_with(rig: Rig, window_s: float, seconds: float) -> dict[str, Any]:
 
 
 def _bytes_a_read(rig: Rig) -> float:
-    """What comes from the source, by the handler alone with hints that were recorded."""
+    """Return the bytes of one source read: the handler alone, with recorded hints."""
     stack = rig.stack
     records = delivered(stack, SHAPE, "row", _RECORDS)
     frame = EventFrame(topic_of(stack, SHAPE), stack.kafka, stack.target.region)
@@ -83,7 +83,7 @@ def _bytes_a_read(rig: Rig) -> float:
 
 
 def _reads(rig: Rig) -> int:
-    """Of the table, as all nodes count them."""
+    """Return the reads of the table, summed over all nodes."""
     found = 0
     for host in rig.stack.source.hosts:
         with tables.session(rig.stack.source, host) as node:
@@ -92,7 +92,7 @@ def _reads(rig: Rig) -> int:
 
 
 def page_of(figures: dict[str, Any]) -> list[str]:
-    """What RESULTS.md says of them."""
+    """Return the lines of RESULTS.md for these results."""
     reads = figures["windows"][str(BATCH_WINDOW_S)]["reads_per_change"]
     verdict, read = "met" if reads <= MOST_READS else "missed", figures["bytes_a_read"]
     return [

@@ -119,7 +119,7 @@ def _fill(stack: Stack, folder: Path, rows: int) -> int:
 
 
 def page_of(figures: dict[str, Any]) -> list[str]:
-    """What RESULTS.md says of them."""
+    """Return the lines of RESULTS.md for these results."""
     runs = figures["runs"]
 
     def ratio(one: str, other: str, key: str) -> str:

@@ -27,7 +27,7 @@ _LONGEST_S = 300.0
 _LAST_ANSWER_S = 30.0
 _PAUSE_S = 0.002
 _ROWS = 1_000
-"""As many different rows of values there are; each key is new."""
+"""The number of different rows of values; each key is new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def number_of(key: Key) -> int:
 
 
 class _Writes:
-    """What is under way and what was acknowledged."""
+    """Writes in flight and writes acknowledged."""
 
     def __init__(self) -> None:
         self.sent: dict[int, Sent] = {}
@@ -90,7 +90,7 @@ class _Writes:
         )
 
     def end(self) -> dict[int, Sent]:
-        """When all are acknowledged; raises what one failed with."""
+        """Wait until all writes are acknowledged; return them. Raises a write's error."""
         with self._changed:
             done = self._changed.wait_for(
                 lambda: self._errors or len(self.sent) == self._count, _LAST_ANSWER_S
@@ -118,7 +118,7 @@ _insert: Any
 _settled: Synchronized[int]
 _values: list[tuple[Any, ...]]
 _opened = ExitStack()
-"""What is open ends with the process."""
+"""Closes with the process."""
 
 
 def _begin(source: CqlEndpoint, shape: Shape, settled: Synchronized[int]) -> None:

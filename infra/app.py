@@ -28,7 +28,7 @@ from infra.stacks.tables import TablesStack
 from tools.places import BUILD, ROOT
 
 _SETTINGS = ROOT / "cdk.json"
-"""Of the CDK's command line, which hands its context on; here it is read without it."""
+"""Name the file of the CDK's command line; its context is read here without the CDK."""
 
 
 def build(migration: Migration, code: Code, outdir: str | None = None) -> cdk.App:

@@ -5,13 +5,13 @@ from math import ceil
 DAY_S = 24 * 3600
 
 FUNCTION_TIMEOUT_S = 60
-"""Of an invocation of either function."""
+"""The timeout of an invocation of either function, in seconds."""
 
 OUTAGE_S = DAY_S
 """An outage of a side that no record may be given up for."""
 
 RETRIES = 10_000
-"""As many as an event source mapping grants. Endless ones are not: with a destination, ten."""
+"""The most retries that an event source mapping grants. With a destination, -1 means ten."""
 
 RETURN_AFTER_S = ceil(1.1 * OUTAGE_S / RETRIES)
 """An invocation that returns records takes no less, so that all retries together outlast OUTAGE_S:
@@ -22,8 +22,8 @@ TOPIC_RETENTION_S = 7 * DAY_S
 QUEUE_RETENTION_S = 14 * DAY_S
 
 REPLAY_RECEIVES = 1000
-"""As many as a queue grants. A message that comes back for a fault of a side waits ever longer, up
-to 15 minutes: ten days, after which it is parked with days of its retention left."""
+"""The most receives that a queue grants. A message that comes back for a side's fault waits longer,
+up to 15 minutes: ten days, after which it is parked with days of its retention left."""
 
 REPLAY_VISIBILITY_S = 90
 """Longer than the function may take; with a function that dies each time, 25 hours in all."""
@@ -32,15 +32,15 @@ BATCH_SIZE = 1000
 BATCH_WINDOW_S = 1
 MAPPINGS_A_POLLER_GROUP = 100
 MOST_POLLERS = 20
-"""Of a mapping: a group of 100 may have 2,000 in all. Each has five invocations at once."""
+"""The most pollers of a mapping: 100 mappings may have 2,000. Each runs five invocations."""
 
 CONCURRENT_DDL = 40
-"""Of the 50 statements of definition that Keyspaces runs at once in a Region."""
+"""DDL statements at once, of the 50 that Keyspaces runs in a Region."""
 
 MOST_TABLES = 200
 
 SWEEP_TIMEOUT_S = 14 * 60
-"""Of one turn of the sweep function."""
+"""The timeout of one time slice of the sweep function, in seconds."""
 
 
 def sweep_window_minutes(every_hours: int) -> int:

@@ -33,7 +33,7 @@ ACCEPTED = {
     "Serverless-LambdaDLQ": "for what is invoked asynchronously: mappings keep what failed"
     " themselves, and CloudFormation waits for its answer",
 }
-"""What cdk-nag finds of every function."""
+"""The findings of cdk-nag that every function accepts."""
 
 CONFIG_IN_FUNCTION = "/var/task/migration.toml"
 

@@ -38,7 +38,7 @@ def agree(source: CqlEndpoint, nodes: Sequence[Node]) -> None:
 
 
 def _late(source: CqlEndpoint, nodes: Sequence[Node]) -> list[Node]:
-    """Which nodes differ from most, once they had the time to learn."""
+    """Return the nodes that differ from most, once they had the time to learn."""
     end = time.monotonic() + _LEARNS_S
     while True:
         versions = {node: _version(source, node) for node in nodes}

@@ -37,7 +37,7 @@ class Operator:
         return own | {"AWS_DEFAULT_REGION": self.stack.aws.region}
 
     def run(self, *arguments: str) -> dict[str, Any]:
-        """What the command, run as an operator runs it, answers; its exit status as `exit`."""
+        """Run the command as an operator does; return its JSON, with the exit status as `exit`."""
         done = subprocess.run(
             self.command(*arguments),
             env=self.environment,

@@ -52,7 +52,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What one table holds on each side. A row of a partition with statics only counts as one."""
+    """Counts of one table on each side. A partition with only statics counts as one row."""
 
     table: str
     rows_source: int
@@ -119,7 +119,7 @@ def _rows(
 
 
 def _may_expire(cql_type: str) -> bool:
-    """Whether the server tells the remaining time to live of such a column."""
+    """Return whether the server can return the remaining TTL of such a column."""
     return cql_type in _NATIVE or cql_type.startswith(("frozen<", "tuple<"))
 
 

@@ -36,7 +36,7 @@ def main() -> int:
 
 
 def _statements(text: str) -> list[str]:
-    """Those of a file, each of which ends with a semicolon at the end of a line."""
+    """Return the statements of a file; each ends with a semicolon at the end of a line."""
     lines = [line for line in text.splitlines() if not line.lstrip().startswith("--")]
     found = re.split(r";\s*$", "\n".join(lines), flags=re.MULTILINE)
     return [one.strip() for one in found if one.strip()]

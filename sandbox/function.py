@@ -37,7 +37,7 @@ topic_prefix = {prefix}
 
 
 def create_control_tables(stack: Stack) -> None:
-    """What a deployment makes on the target for Hintferry itself."""
+    """Create the control tables on the target, as a deployment does."""
     create_keyspaces_tables(stack.target, "hintferry", list(CONTROL_TABLES))
 
 

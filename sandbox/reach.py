@@ -1,4 +1,4 @@
-"""Where each part of a running sandbox is, and what it needs to be reached, for people."""
+"""Tell people how to reach each part of a running sandbox."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What reaches CloudWatch from the nodes and from MSK: here, from the sandbox's own parts.
+"""Report what reaches CloudWatch from nodes and MSK; here, the sandbox's parts send it.
 
 The guard of each node runs as its timer would run it; the lag is what the broker knows.
 """
@@ -26,7 +26,7 @@ from sandbox.stack import Stack
 
 EVERY_S = 3.0
 PIPELINE = "hintferry"
-"""Of a `migration.toml` that does not say; an MSK cluster of its own is called the same."""
+"""The pipeline's name when `migration.toml` gives none; its MSK cluster has the same name."""
 _MOST = 20
 
 

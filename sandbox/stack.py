@@ -76,7 +76,7 @@ class Stack:
         self._root = root or places.BUILD / "sandbox"
         self._say = say
         self.longest_ttls: dict[str, int] = {}
-        """What a chain that is made is told of tables (`keyspace.table`)."""
+        """The longest TTL of each table (`keyspace.table`), for the chains that are made."""
         self._block: Block | None = None
         self._parts: tuple[Part, ...] = ()
 
@@ -191,7 +191,7 @@ class Stack:
 
 
 def _end(part: Part) -> None:
-    """At once, unless the part still has its class archive to write."""
+    """End the part at once, unless it still has its class archive to write."""
     classes = getattr(part, "classes", None)
     if classes is not None and not classes.known and part.alive:
         part.stop()

@@ -111,7 +111,7 @@ def _readings() -> Iterator[tuple[object, ...]]:
 
 
 def _environment(stack: Stack, directory: Path) -> str:
-    """What a shell reads in: the deployed functions' variables, and where both sides are."""
+    """Return the shell file: the deployed functions' variables, and the addresses of both sides."""
     variables = processor_environment(stack, directory) | {
         "AWS_DEFAULT_REGION": stack.aws.region,
         "SOURCE_HOST": stack.source.hosts[0],

@@ -31,7 +31,7 @@ class Workbench(Operator):
     chain: Chain
 
     def differences(self, table: str) -> tuple[Difference, ...]:
-        """What the sandbox's own comparison finds."""
+        """Return the differences that the sandbox's own comparison finds."""
         return compare_table(self.source, self.behind, table).differences
 
     def wait_until_equal(self, table: str, within_s: float = WAIT_S) -> None:

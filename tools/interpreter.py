@@ -1,4 +1,4 @@
-"""Which Python the project runs on: 3.13, as on Lambda, where there is one; else this one."""
+"""Choose the project's Python: 3.13, as on Lambda, where there is one; else this one."""
 
 import importlib.util
 import os
@@ -57,7 +57,7 @@ def record(python: Interpreter) -> None:
 
 
 def label_of(path: Path) -> str | None:
-    """What `Interpreter.label` says of the interpreter at `path`; None when it does not run."""
+    """Return the label of the interpreter at `path`; None when it does not run."""
     version = _version(path)
     return None if version is None else f"Python {version}"
 

@@ -1,4 +1,4 @@
-"""What draws the diagrams of the documents, from the npm registry. Standard library only."""
+"""Fetch the program that draws the documents' diagrams from npm. Standard library only."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""Where set-up puts things, and where the sandbox finds them. Standard library only.
+"""Name the places where set-up puts things for the sandbox. Standard library only.
 
 What a checkout makes lies under `build/`; what every checkout of this user can share (Java, jars)
 lies in the user's cache folder.

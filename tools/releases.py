@@ -38,7 +38,7 @@ class Release:
 
     @property
     def capture_sources(self) -> list[Path]:
-        """What every release has, and what only this one has."""
+        """Return the sources of every release, and those of only this one."""
         return [places.CAPTURE_SOURCES / name for name in ("hintferry", f"cassandra{self.major}")]
 
     @property

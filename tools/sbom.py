@@ -1,4 +1,4 @@
-"""What is in it, from the locks, as CycloneDX in `build/sbom`: `make sbom`.
+"""Write the bill of materials from the locks, as CycloneDX in `build/sbom`: `make sbom`.
 
 `layer` is what runs in AWS, `nodes` what runs on each Cassandra node, `development` what builds,
 deploys and tests, which ships nowhere.

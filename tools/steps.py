@@ -1,4 +1,4 @@
-"""What every step of set-up is made of: a stamp, a lock, a command whose failure is a sentence."""
+"""Provide the parts of a set-up step: a stamp, a lock, a command whose failure is a sentence."""
 
 import fcntl
 import hashlib

@@ -1,1 +1,1 @@
-"""Who may do what."""
+"""Define who may do what."""

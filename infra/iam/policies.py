@@ -1,4 +1,4 @@
-"""What those need who are no function of ours: policies to attach, for nobody is given them."""
+"""Make IAM policies for nodes and operators; the operator attaches them by hand."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _OBJECTS = "objects are named as they come, below this one prefix"
 
 
 def make_operator_policy(stack: cdk.Stack, storage: Storage, key: kms.IKey) -> None:
-    """For whoever runs `hintferry`: the queues and what was given up, and figures. The tables
+    """Make the policy of an operator: the queues, what was given up, and metrics. The tables
     themselves are the policies of the functions' tables.
     """
     take = ["ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "ReceiveMessage"]
@@ -39,7 +39,7 @@ def make_operator_policy(stack: cdk.Stack, storage: Storage, key: kms.IKey) -> N
 
 
 def make_node_files_policy(stack: cdk.Stack, storage: Storage, key: kms.IKey) -> None:
-    """For the Cassandra nodes: the bundle and their configuration."""
+    """Make the policy of the Cassandra nodes: the bundle and their configuration."""
     allowed: list[Allowed] = [(["kms:Decrypt"], key.key_arn)]
     _make(stack, "NodeFiles", storage, (["s3:GetObject"], NODE_FILES), allowed)
 

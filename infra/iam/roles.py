@@ -1,4 +1,4 @@
-"""What each function may do, action by action."""
+"""Give each function its permissions, action by action."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOST_TOPICS_BY_NAME = 50
 which is the pipeline's own."""
 
 CONTROL = tuple(TableId("hintferry", name) for name in ("fences", "leases", "markers", "passes"))
-"""What Hintferry keeps for itself on the target: the tables of `adapters.cql.CONTROL_TABLES`."""
+"""The control tables on the target: those of `adapters.driver.cql.CONTROL_TABLES`."""
 
 _NO_RESOURCE = (
     "the service knows no resource for these actions: Lambda makes the network interfaces, and"

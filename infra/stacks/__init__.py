@@ -1,1 +1,1 @@
-"""What each stack is made of."""
+"""Define what each stack is made of."""

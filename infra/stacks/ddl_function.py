@@ -16,7 +16,7 @@ from infra.stacks.log_group import log_group
 
 
 def make_ddl_function(stack: cdk.Stack, migration: Migration, key: kms.IKey, code: Code) -> str:
-    """Its ARN. It stands outside the VPC: Keyspaces' public endpoint asks for the same login."""
+    """Make the DDL function, outside the VPC (Keyspaces' endpoint is public); return its ARN."""
     group = log_group(stack, "StatementsLog", key)
     role = roles.make_role(stack, "StatementsRole", group)
     tables = [*roles.CONTROL, *(table.id for table in migration.tables)]

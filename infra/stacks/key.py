@@ -23,7 +23,7 @@ def make_key(scope: Construct, name: str) -> kms.Key:
 
 
 def _let_service_use(key: kms.Key, service: str, stack: cdk.Stack) -> None:
-    """For this account's log groups and alarms only."""
+    """Let the service use the key for this account's log groups and alarms only."""
     kind = "logs" if service.startswith("logs") else "cloudwatch"
     source = f"arn:{stack.partition}:{kind}:{stack.region}:{stack.account}:*"
     condition = "kms:EncryptionContext:aws:logs:arn" if kind == "logs" else "aws:SourceArn"

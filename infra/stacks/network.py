@@ -1,4 +1,4 @@
-"""Where the functions and brokers live: a VPC, own or imported, its endpoints and groups."""
+"""Make or import the VPC of functions and brokers, with its endpoints and security groups."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from infra.stacks.key import make_key
 from infra.stacks.log_group import log_group
 
 BROKER_PORT = 9098
-"""Of brokers for clients that sign in with IAM."""
+"""The brokers' port for clients that sign in with IAM."""
 
 _ENDPOINT_GROUP = {
     "AwsSolutions-EC23": "the rule cannot resolve the VPC's own addresses, the only ones let in"

@@ -1,4 +1,4 @@
-"""What the Cassandra nodes need of AWS: the right to send hints and figures, and the documents
+"""Give Cassandra nodes what they need of AWS: permission to send hints and metrics, and documents
 by which Systems Manager installs capture on them."""
 
 from __future__ import annotations

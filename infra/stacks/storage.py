@@ -1,4 +1,4 @@
-"""Where hints wait or lie that are not in a topic: two queues and the bucket."""
+"""Make the places of hints that are in no topic: two queues and the bucket."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OBJECT_DAYS = 30
 """Longer than the queues keep the messages that name an object."""
 
 GIVEN_UP, PARKED, SWEEPS = "aws/lambda/", "parked/", "sweeps/"
-"""What the mappings gave up, what is too large for a queue, how far sweeps are: it expires."""
+"""The folders for given-up payloads, records too large for a queue, and sweeps; all expire."""
 
 NODE_FILES = "nodes/"
 """The bundle and the nodes' configuration: they stay."""

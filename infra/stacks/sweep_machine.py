@@ -12,7 +12,7 @@ from typing import Any
 
 LONGEST_S = 7 * 24 * 3600
 TURN_S = 900
-"""As long as Lambda lets any function run: no invocation is given up that still works."""
+"""Lambda's longest timeout, in seconds: no invocation is given up that still works."""
 
 State = dict[str, Any]
 
@@ -71,7 +71,7 @@ def _planning(function: str) -> dict[str, State]:
 
 
 def _holder() -> State:
-    """How the execution stands that holds the table."""
+    """Ask for the status of the execution that holds the table."""
     gone = "Sfn.ExecutionDoesNotExistException"
     return {
         "Type": "Task",
@@ -172,7 +172,7 @@ def _retry(errors: list[str], interval_s: int, attempts: int, longest_s: int) ->
 
 
 def _choice(by_key: dict[str, str], otherwise: str) -> State:
-    """Where it goes on, by the key that the answer has."""
+    """Choose the next state by the key that the answer has."""
     choices = [
         {"Variable": f"$.{key}", "IsPresent": True, "Next": following}
         for key, following in by_key.items()

@@ -131,7 +131,7 @@ class TablesStack(cdk.Stack):
         after: Sequence[cdk.CfnResource],
         function_arn: str,
     ) -> None:
-        """What Hintferry keeps for itself, the tables with statics, and the switch for TTL."""
+        """Run the statements of control tables, of tables with statics, and of the TTL property."""
         resource = cdk.CustomResource(
             self,
             "Statements",
@@ -145,7 +145,7 @@ class TablesStack(cdk.Stack):
 
 
 def needs_statement(table: Table, odd: Sequence[UserType] = ()) -> bool:
-    """Whether only CQL can make it: CloudFormation knows no statics, nor any name of these."""
+    """Return whether only CQL can make the table: CloudFormation lacks statics and these names."""
     names = [table.id.keyspace, table.id.name, *(column.name for column in table.columns)]
     used = {name for column in table.columns for name in parse(column.cql_type).user_types()}
     return (
@@ -156,7 +156,7 @@ def needs_statement(table: Table, odd: Sequence[UserType] = ()) -> bool:
 
 
 def odd_types(types: Sequence[UserType]) -> list[UserType]:
-    """Those that only CQL can make, by their names or by the types that they use, in order."""
+    """Return the types that only CQL can make (by name, or by types that they use), in order."""
     odd: list[UserType] = []
     for one in types:
         names = [one.name, *(name for name, _ in one.fields)]

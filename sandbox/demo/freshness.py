@@ -1,4 +1,4 @@
-"""How long a change takes from the source to the target, measured from outside.
+"""Measure how long a change takes from the source to the target, from outside.
 
 A probe writes a row of its own to the source and asks the target until the row is there, so the
 figure holds everything: capture, Kafka, event source, function. Probes leave at fixed times,
@@ -40,7 +40,7 @@ class Probe:
         self._ask = target.prepare(_ASK)
 
     def seconds(self, name: str, give_up_s: float = GIVE_UP_S) -> float | None:
-        """From just before the write of a row until it is on the target; None if it is not.
+        """Return the seconds from just before a row's write until the target has it, or None.
 
         Raises the driver's error when the source does not acknowledge the write.
         """

@@ -28,7 +28,7 @@ _KEPT_S = 30.0
 """A node looks every ten seconds for what it has to hand over: what is there so long, it keeps."""
 
 Held = Mapping[Node, frozenset[str]]
-"""What each node has to hand over to others; a node that has nothing is not named."""
+"""The hinted handoff that each node holds for others; a node that has none is not named."""
 
 
 def settle_source(

@@ -1,4 +1,4 @@
-"""What to do with a sandbox that was kept, in commands that can be typed."""
+"""Print the commands to type for a sandbox that was kept."""
 
 from __future__ import annotations
 

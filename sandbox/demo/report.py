@@ -103,7 +103,7 @@ def explain(comparison: Comparison) -> list[str]:
 
 
 def versions() -> dict[str, str]:
-    """What the run was made of."""
+    """Return the versions of what the run used."""
     found = {name: _jar_version(*place) for name, place in _JARS.items()}
     found["python"] = platform.python_version()
     return found | {wheel: version(wheel) for wheel in _WHEELS}

@@ -45,7 +45,7 @@ _WIDTH = 78
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the person who starts the run may choose."""
+    """Options of a run."""
 
     seconds: float
     rate: float

@@ -1,4 +1,4 @@
-"""What the function says about itself, gathered while it runs.
+"""Collect what the function says about itself while it runs.
 
 Reads the lines that the function prints: metrics in the embedded metric format, and one JSON log
 line a batch. Knows nothing of how they are shown.
@@ -38,7 +38,7 @@ class Totals:
 
     @property
     def conserved(self) -> bool:
-        """Whether each hint that came in has ended in exactly one way."""
+        """Return whether each hint that came in has ended in exactly one way."""
         return self.hints == self.applied + self.skipped + self.parked + self.returned
 
 

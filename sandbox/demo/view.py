@@ -1,4 +1,4 @@
-"""What people see while the workload runs: a live view in a terminal, plain lines elsewhere."""
+"""Show the workload while it runs: a live view in a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class _PlainView:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Nothing is held."""
+        """Release nothing: there is nothing to release."""
 
 
 class _LiveView:

@@ -81,7 +81,7 @@ class Connector(Part):
         self.wait_for(re.compile(re.escape(listed)), seconds)
 
     def state(self) -> dict[str, Any]:
-        """What ours tells of itself; nothing before it first did."""
+        """Return the state that our capture wrote; empty before it first did."""
         try:
             state: dict[str, Any] = json.loads(self._state.read_text())
         except FileNotFoundError:
@@ -89,7 +89,7 @@ class Connector(Part):
         return state
 
     def knows(self, keyspace: str, table: str) -> bool:
-        """Whether ours knows a table with cdc."""
+        """Return whether our capture knows a table with cdc."""
         listed = self.state()["tables"]
         return any((one["keyspace"], one["table"]) == (keyspace, table) for one in listed)
 

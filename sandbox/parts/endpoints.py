@@ -1,4 +1,4 @@
-"""How to reach the parts of a running sandbox. Values only."""
+"""Define how to reach the parts of a running sandbox. Values only."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class Capture(Enum):
-    """Which connector reads the source's commit logs."""
+    """Connector that reads the source's commit logs."""
 
     OURS = "ours"
     STOCK = "stock"

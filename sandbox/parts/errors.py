@@ -1,4 +1,4 @@
-"""What can go wrong with a sandbox. Each message is a sentence for the person who started it."""
+"""Define the errors of a sandbox. Each message is a sentence for the person who started it."""
 
 
 class SandboxError(Exception):

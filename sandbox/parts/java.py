@@ -20,7 +20,7 @@ _ARCHIVES_KEPT = 4
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """Where the classes of one class path are kept, and where a first run writes them."""
+    """Archive of the classes of one class path, and the file that a first run writes."""
 
     path: Path
 
@@ -61,7 +61,7 @@ def command(
     classes: Archive | None = None,
     java: str = DEFAULT.java,
 ) -> list[str]:
-    """How to run `main` with the jar list `jars`; `extra` jars come first on the class path."""
+    """Return the command that runs `main` with the list `jars`; `extra` jars come first."""
     path = ":".join([*map(str, extra), *_list(jars).split()])
     return [
         str(places.java(java)),

@@ -1,4 +1,4 @@
-"""From a part's last words to a likely reason, in one sentence."""
+"""Guess the reason from a part's last output, in one sentence."""
 
 import re
 

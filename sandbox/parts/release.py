@@ -1,4 +1,4 @@
-"""What set-up left out of a release of Cassandra, fetched now; its connector's JVM options."""
+"""Fetch what set-up left out of a Cassandra release; return its connector's JVM options."""
 
 from sandbox.parts.errors import SandboxError
 from tools import places

@@ -29,7 +29,7 @@ SIZES = {"migration": (1200, 830), "migration-narrow": (400, 830), "verify": (12
 """Pixels that are seen of each page."""
 
 SCHEMES = {"dark": 0, "light": 1}
-"""As Chromium numbers what the reader prefers."""
+"""Chromium's numbers for the colour schemes."""
 
 COLUMNS = 110
 _ANSI = [(36, 41, 46), (207, 34, 46), (26, 127, 75), (154, 103, 0), (9, 105, 218),
@@ -43,7 +43,7 @@ TERMINALS = {
 
 
 def recorded(name: str) -> Any:
-    """What `hintferry status --json`, or a report of a pass, said."""
+    """Return the recorded output of `hintferry status --json`, or of a pass's report."""
     return json.loads((IMAGES / f"{name}.json").read_text())
 
 

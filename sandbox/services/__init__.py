@@ -1,1 +1,1 @@
-"""What AWS runs: event sources, the Lambda runtime, state machines, queues."""
+"""Imitate the services of AWS: event sources, the Lambda runtime, state machines, queues."""

@@ -36,7 +36,7 @@ Invoke = Callable[[str, bytes], tuple[bytes, bool]]
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How an execution ended: SUCCEEDED with `output`, FAILED with `error` and `cause`, ABORTED."""
+    """End of an execution: SUCCEEDED with `output`, FAILED with `error` and `cause`, ABORTED."""
 
     status: str
     output: Any
@@ -70,7 +70,7 @@ class StateMachines:
         return str(started["executionArn"])
 
     def wait(self, execution: str, within_s: float) -> Ended:
-        """How it ended. Raises TimeoutError."""
+        """Wait for the end of the execution and return it. Raises TimeoutError."""
         found: dict[str, Any] = {}
 
         def is_over() -> bool:

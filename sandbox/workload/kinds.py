@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class Kind(Enum):
-    """What a statement does to the source."""
+    """Kind of a statement: what it does to the source."""
 
     INSERT = "insert"
     UPDATE = "update"

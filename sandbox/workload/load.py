@@ -50,7 +50,7 @@ class Load:
 
     @property
     def running(self) -> bool:
-        """Whether mutations are still to come."""
+        """Return whether mutations are still to come."""
         return self._thread.is_alive()
 
     @property

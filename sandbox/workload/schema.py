@@ -43,7 +43,7 @@ def source_ddl(replication: str) -> list[str]:
 
 
 def target_ddl() -> list[str]:
-    """The same for Keyspaces: client-side timestamps, no CDC."""
+    """Return the DDL for Keyspaces: client-side timestamps, no CDC."""
     keyspace = f"CREATE KEYSPACE {KEYSPACE} WITH replication = {{'class': 'SingleRegionStrategy'}}"
     return [keyspace, *_TYPES, *(_with(table, _TIMESTAMPS) for table in _TABLES.values())]
 

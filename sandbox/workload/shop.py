@@ -1,4 +1,4 @@
-"""What happens in the shop: an endless, seeded sequence of mutations of every kind.
+"""Draw what happens in the shop: an endless, seeded sequence of mutations of every kind.
 
 Pure: no driver session, no clock.
 """

@@ -201,6 +201,6 @@ def day_of_readings(draw: Draw) -> tuple[Statement, ...]:
 
 
 def purchase(draw: Draw) -> tuple[Statement, ...]:
-    """What one purchase writes to two tables, for a logged batch."""
+    """Return the statements of one purchase to two tables, for a logged batch."""
     row = draw.order_row()
     return update_state(draw, row), set_note(draw, row[:2]), _insert_customer(draw)

@@ -1,4 +1,4 @@
-"""What has been polled and is not settled yet, and the rules by which batches are cut from it.
+"""Keep the records that are polled and not settled, and cut batches from them by rule.
 
 Owns order, batching, retries, what is given up, and which offsets may be committed. Pure: no
 Kafka, no threads, no clock; every method that needs the time is given it (monotonic, seconds).
@@ -55,18 +55,18 @@ class Backlog:
 
     @property
     def counters(self) -> Counters:
-        """What has happened so far, and what is in flight now."""
+        """Return the counts so far, and what is in flight now."""
         in_flight = sum(len(partition.hand) for partition in self._partitions.values())
         return replace(self._counters, in_flight=in_flight)
 
     @property
     def working(self) -> int:
-        """How many batches the function is working on, or are being delivered, now."""
+        """Return the number of batches in the function or on their way to it."""
         return self._working
 
     @property
     def idle(self) -> bool:
-        """Whether everything that was polled is settled."""
+        """Return whether everything that was polled is settled."""
         return not self._working and not any(
             partition.hand or partition.pending for partition in self._partitions.values()
         )
@@ -90,7 +90,7 @@ class Backlog:
                 self._counters.polled += 1
 
     def due_at(self) -> float | None:
-        """When there is work again: a time in the past means now, None means not yet."""
+        """Return the time of the next work: a time in the past means now, None means not yet."""
         times = [0.0] if self._discards else []
         times += [retry.due for retry in self._free_retries()]
         times += [self._batcher.due_at(ready) for ready in self._ready().values()]

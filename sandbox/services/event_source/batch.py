@@ -44,7 +44,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class EventFrame:
-    """What every event of one source shares: the topic and the cluster it comes from."""
+    """Parts that every event of one source shares: the topic and the cluster."""
 
     topic: str
     bootstrap: str

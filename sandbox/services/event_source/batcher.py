@@ -28,7 +28,7 @@ class Batcher:
         self._room = PAYLOAD_LIMIT_BYTES - len(frame.head) - 2
 
     def due_at(self, ready: Sequence[Partition]) -> float:
-        """When a batch of these partitions is due: 0 if it is full, else the end of its window."""
+        """Return when a batch of these partitions is due: 0 if full, else its window's end."""
         if (
             sum(len(partition.pending) for partition in ready) >= self._settings.batch_size
             or sum(partition.pending_bytes for partition in ready) >= self._room
@@ -37,7 +37,7 @@ class Batcher:
         return _oldest(ready) + self._settings.window_s
 
     def urgency(self, ready: Sequence[Partition]) -> tuple[float, float]:
-        """Of two batches that could be cut, the one with the smaller urgency goes first."""
+        """Return the urgency: of two batches, the one with the smaller goes first."""
         return self.due_at(ready), _oldest(ready)
 
     def fill(self, ready: Iterable[Partition], now: float) -> tuple[PolledRecord, ...]:

@@ -1,4 +1,4 @@
-"""What the event source has done so far, and the names of the service's metrics for it."""
+"""Count what the event source has done, by the names of the service's metrics."""
 
 from __future__ import annotations
 

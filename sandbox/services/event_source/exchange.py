@@ -29,7 +29,7 @@ class Exchange:
 
     @property
     def stopped(self) -> bool:
-        """Whether `stop` has been called."""
+        """Return whether `stop` has been called."""
         return self._stopped
 
     @property
@@ -40,12 +40,12 @@ class Exchange:
 
     @property
     def pollers(self) -> int:
-        """How many pollers share the partitions."""
+        """Return how many pollers share the partitions."""
         return self._backlog.pollers
 
     @property
     def idle(self) -> bool:
-        """Whether everything that was polled is settled."""
+        """Return whether everything that was polled is settled."""
         with self._due:
             return self._backlog.idle
 

@@ -1,4 +1,4 @@
-"""How far a consumer group is behind on a topic, as the broker knows it.
+"""Ask the broker how far a consumer group is behind on a topic.
 
 Has a client of its own, which never joins the group: while one thread polls a consumer, every
 question that another thread asks it may wait for ever.
@@ -26,7 +26,7 @@ _PASSING = frozenset(
         KafkaError._WAIT_COORD,
     }
 )
-"""What a broker that starts or restarts answers."""
+"""The errors of a broker that starts or restarts."""
 
 
 class OffsetLag:

@@ -1,4 +1,4 @@
-"""Where given-up records go: the object that the service writes to an on-failure bucket.
+"""Write given-up records as the service does: an object in the on-failure bucket.
 
 Owns the shape of the object, its key, and the writing. Knows nothing of why or when records are
 given up.

@@ -33,7 +33,7 @@ class Partition:
 
     @property
     def ready(self) -> bool:
-        """Whether records wait that may be taken now."""
+        """Return whether records wait that may be taken now."""
         return bool(self.pending) and not self.hand
 
     def add(self, record: PolledRecord) -> None:
@@ -72,7 +72,7 @@ class Partition:
         return before - len(self.hand)
 
     def is_long(self, records: int) -> bool:
-        """Whether more records, or more bytes, wait than are worth holding in memory."""
+        """Return whether more records, or more bytes, wait than are worth holding in memory."""
         return len(self.pending) >= records or self.pending_bytes >= _LONG_BYTES
 
 

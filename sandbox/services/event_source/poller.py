@@ -20,7 +20,7 @@ from sandbox.services.event_source.exchange import Exchange
 from sandbox.services.event_source.records import polled
 
 _PATIENCE_S = 0.2
-"""How long a poll may wait: an idle consumer commits and resumes this late at most."""
+"""The longest wait of a poll, in seconds: an idle consumer commits and resumes this late."""
 
 _AT_ONCE = 500
 _REBALANCE_PATIENCE_S = 5.0

@@ -28,7 +28,7 @@ class PolledRecord:
 
     @property
     def place(self) -> tuple[int, int]:
-        """Its partition and offset."""
+        """Return the record's partition and offset."""
         return self.partition, self.offset
 
 

@@ -1,4 +1,4 @@
-"""What a function's answer says about each record of its batch: the partial batch response.
+"""Read a function's answer about each record of its batch: the partial batch response.
 
 An answer that names nothing is a success of the whole batch. One that cannot be understood, or
 that names a record which was not in the batch, is a failure of the whole batch.
@@ -16,7 +16,7 @@ from sandbox.services.lambda_runtime import Invocation
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How one invocation of a batch ended: which records failed, and why if one knows.
+    """End of one invocation of a batch: which records failed, and why, if that is known.
 
     `function_error` is true for what was thrown, timed out or killed, not for a partial failure.
     """
@@ -32,7 +32,7 @@ class MalformedResponseError(ValueError):
 
 
 def verdict(invocation: Invocation, topic: str, batch: Batch, *, partial: bool) -> Verdict:
-    """What an invocation means for its batch; `partial` is ReportBatchItemFailures."""
+    """Return what an invocation means for its batch; `partial` is ReportBatchItemFailures."""
     request_id = invocation.request_id
     if invocation.payload is None:
         reason = f"{invocation.error_type}: {invocation.message}"

@@ -37,7 +37,7 @@ class Retries:
         self._waiting.remove(retry)
 
     def free(self, busy: Set[int]) -> Iterator[Retry]:
-        """Those held up neither by a `busy` partition nor by an earlier batch of a partition."""
+        """Return the retries that no `busy` partition and no earlier batch holds up."""
         held = set(busy)
         for retry in self._waiting:
             partitions = retry.batch.partitions

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 HIDDEN_RETRIES = 10
-"""What the service makes of endless retries as soon as there is an on-failure destination."""
+"""The service's retries when endless ones are asked and there is an on-failure destination."""
 
 INVOCATIONS_A_POLLER = 5
 
@@ -15,7 +15,7 @@ _MOST_PARTITIONS = 2000
 
 
 class PartialRetry(Enum):
-    """Which records come again after a partial failure: the service does not say, so both."""
+    """Records that come again after a partial failure: the service does not say, so both."""
 
     FAILED_ONLY = "failed only"
     FROM_FIRST_FAILED = "from the first failed record of each partition on"
@@ -33,14 +33,14 @@ class ProvisionedPollers:
         _check("MaximumPollers", self.maximum, self.minimum, _MOST_PARTITIONS)
 
     def count(self, partitions: int) -> int:
-        """As many pollers as keep every partition busy, within the limits."""
+        """Return the number of pollers that keeps every partition busy, within the limits."""
         wanted = -(-partitions // INVOCATIONS_A_POLLER)
         return max(1, min(max(wanted, self.minimum), self.maximum, partitions))
 
 
 @dataclass(frozen=True, slots=True)
 class EventSourceSettings:
-    """How batches are cut and what happens to those that fail.
+    """Settings of an event source: how batches are cut, and what happens to those that fail.
 
     Raises ValueError for what the service would refuse.
     """
@@ -102,7 +102,7 @@ class EventSourceSettings:
         return self.maximum_retry_attempts
 
     def poller_count(self, partitions: int) -> int:
-        """How many pollers share `partitions`; on-demand mode scales without limits of its own."""
+        """Return how many pollers share `partitions`; on-demand mode has no limits of its own."""
         return (self.pollers or ProvisionedPollers(1, _MOST_PARTITIONS)).count(partitions)
 
 

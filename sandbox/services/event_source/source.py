@@ -36,7 +36,7 @@ _DEFAULTS = EventSourceSettings()
 
 
 class Function(Protocol):
-    """What is invoked; called from several threads at a time."""
+    """Function that is invoked, from several threads at a time."""
 
     def invoke(self, event: bytes) -> Invocation: ...
 
@@ -90,11 +90,11 @@ class EventSource:
 
     @property
     def counters(self) -> Counters:
-        """What has been done so far."""
+        """Return the counts so far."""
         return self._exchange.counters
 
     def metrics(self) -> dict[str, int]:
-        """What CloudWatch would show of the mapping `uuid`, by the service's names.
+        """Return what CloudWatch would show of the mapping `uuid`, by the service's names.
 
         Without the lag while the broker cannot say it.
         """

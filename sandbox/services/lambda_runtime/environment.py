@@ -35,7 +35,7 @@ _RESERVED = frozenset(
         "LAMBDA_TASK_ROOT",
     }
 )
-"""What a function may not be configured with. Lambda reserves the region and the credentials too,
+"""The variables that a function may not set. Lambda reserves the region and credentials too,
 but derives them from a role and a place that do not exist here: they are given by the caller."""
 
 

@@ -38,7 +38,7 @@ _INIT_ALLOWANCE_S = 10.0
 """Lambda's limit of the init phase; one that takes longer goes on at the invocation's expense."""
 
 _IDLE_S = 5.0
-"""How long a runtime may take, after its answer, to ask for the next event."""
+"""The longest time from a runtime's answer to its next request, in seconds."""
 
 # The kernel ties "die with the parent" to the thread that started the child, not to the process:
 # so one thread, which lives as long as the interpreter, starts them all.
@@ -47,7 +47,7 @@ _starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="function-starte
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """How one invocation ended: with a payload, or with the type and message of an error."""
+    """End of one invocation: a payload, or the type and message of an error."""
 
     payload: bytes | None
     error_type: str | None
@@ -58,7 +58,7 @@ class Invocation:
 
 
 class OnTimeout(Enum):
-    """What becomes of a process whose handler overruns."""
+    """Fate of a process whose handler overruns its timeout."""
 
     KILL = "kill"
     """as Lambda does"""
@@ -100,17 +100,17 @@ class FunctionProcess:
 
     @property
     def usable(self) -> bool:
-        """Whether another event may be given to this process."""
+        """Return whether another event may be given to this process."""
         return not self._spent and self.child.poll() is None
 
     @property
     def alive(self) -> bool:
-        """Whether the process runs, usable or not."""
+        """Return whether the process runs, usable or not."""
         return self.child.poll() is None
 
     @property
     def served(self) -> int:
-        """How many events the process has begun."""
+        """Return how many events the process has begun."""
         return self._served
 
     def await_ready(self) -> Failed | None:
@@ -216,7 +216,7 @@ class FunctionProcess:
 
 
 def _ending(returncode: int) -> str:
-    """How a process ended, in the words of Lambda's log."""
+    """Return how a process ended, in the words of Lambda's log."""
     if returncode < 0:
         name = signal.strsignal(-returncode) or f"signal {-returncode}"
         return f"Runtime exited with error: signal: {name.lower()}"

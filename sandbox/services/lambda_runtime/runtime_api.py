@@ -21,7 +21,7 @@ from types import MappingProxyType
 from typing import Any
 
 MAX_PAYLOAD_BYTES = 6_291_556
-"""What a synchronous invocation may carry, each way: 6 MiB and 100 bytes."""
+"""The largest payload of a synchronous invocation, each way: 6 MiB and 100 bytes."""
 
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 

@@ -93,7 +93,7 @@ class LambdaSandbox:
 
     @property
     def busy(self) -> bool:
-        """Whether an invocation is under way."""
+        """Return whether an invocation is under way."""
         return self._one_at_a_time.locked()
 
     @property

@@ -112,7 +112,7 @@ class Admission:
         return True
 
     def _verdict(self, kept: Sequence[Demand], fault: Fault | None) -> Verdict:
-        """What becomes of what is done."""
+        """Return what becomes of what is done."""
         if fault is None:
             return Verdict(kept)
         if fault.action is FaultAction.DELAY:

@@ -42,7 +42,7 @@ class Bucket:
         self._at = now
 
     def has(self, units: float, now: float) -> bool:
-        """Whether so much may be done now; what is larger than the bucket needs a full one."""
+        """Return whether so much may be done now; more than the bucket holds needs a full one."""
         self.level = min(self.room, self.level + (now - self._at) * self.rate)
         self._at = now
         return self.level >= min(units, self.room)
@@ -143,7 +143,7 @@ class Capacities:
 
 
 def own_capacity(table: TableSettings) -> TableCapacity:
-    """What the table's properties give it."""
+    """Return what the table's properties give it."""
     mode = table.properties.get("capacity_mode", {})
     if mode.get("throughput_mode") == "PROVISIONED":
         write, read = int(mode["write_capacity_units"]), int(mode["read_capacity_units"])

@@ -66,7 +66,7 @@ def _markers(segment: Segment, start: int) -> tuple[Marker, ...]:
 
 
 def _is_key(tokens: tuple[Token, ...], index: int) -> bool:
-    """Whether the token is a field name of a UDT literal, which a ':' follows."""
+    """Return whether the token is a field name of a UDT literal, which a ':' follows."""
     return index + 1 < len(tokens) and tokens[index + 1].is_symbol(":")
 
 
@@ -107,7 +107,7 @@ def _column(tokens: list[Token]) -> str:
 
 
 def _place_of_in(segment: Segment) -> int:
-    """Where the restriction's IN is; 0 where there is none."""
+    """Return where the restriction's IN is; 0 where there is none."""
     depth = 0
     for index, token in enumerate(segment.tokens):
         depth += (token.text in _OPEN) - (token.text in _CLOSE)

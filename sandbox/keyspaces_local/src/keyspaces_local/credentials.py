@@ -26,7 +26,7 @@ class Accepted:
 
 
 def load_or_create(state: Path) -> Accepted:
-    """What the state directory's file has, generated and written (mode 0600) where absent."""
+    """Return the credentials of the state directory's file; write it (mode 0600) if absent."""
     path = state / FILE
     if not path.exists():
         _write(path, _generate())

@@ -46,7 +46,7 @@ def number_size(wire: bytes) -> int:
 
 
 def digits(wire: bytes) -> int:
-    """How many digits a number has; of one over 64 bytes about."""
+    """Return how many digits a number has; of one over 64 bytes about."""
     if len(wire) > _WIDEST_NUMBER:
         return ceil(len(wire) * _DIGITS_A_BYTE)
     return len(str(abs(int.from_bytes(wire, "big", signed=True))))
@@ -80,7 +80,7 @@ def sizer(type_: str, ttl: bool) -> Sizer:
 
 
 def is_collection(type_: str) -> bool:
-    """Whether the type is a collection whose elements are stored one by one."""
+    """Return whether the type is a collection whose elements are stored one by one."""
     return type_.startswith(("list<", "set<", "map<"))
 
 

@@ -59,7 +59,7 @@ def check_subqueries(statement: Statement, values: Values) -> None:
 
 
 def subqueries(statement: Statement, values: Values) -> int:
-    """How many reads a statement stands for."""
+    """Return how many reads a statement stands for."""
     lists = statement.where.lists if statement.where else ()
     return prod(_list_length(term, values) for term in lists)
 

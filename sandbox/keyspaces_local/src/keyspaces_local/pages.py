@@ -54,7 +54,7 @@ class PagedRead:
             self._ask(rows)
 
     def answer(self, response: Response) -> bytes:
-        """What the client gets; b"" when the page must be asked for anew."""
+        """Return what the client gets; b"" when the page must be asked for anew."""
         size = len(response.body)
         if response.kind == ResultKind.ROWS and size > PAGE_BYTES:
             count = row_count(response.body)
@@ -84,7 +84,7 @@ class PagedRead:
 
 
 def _fitting(row_bytes: float) -> int:
-    """How many rows of that mean size a page holds."""
+    """Return how many rows of that mean size a page holds."""
     return max(1, int(PAGE_BYTES / max(1.0, row_bytes)))
 
 

@@ -18,7 +18,7 @@ class AcceptedUser:
 
 
 def is_plain(token: bytes) -> bool:
-    """Whether a client's first response is a user name and a password."""
+    """Return whether a client's first response is a user name and a password."""
     return token.count(b"\0") == _PARTS - 1 and not token.startswith(b"SigV4\0")
 
 

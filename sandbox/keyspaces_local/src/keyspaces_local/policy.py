@@ -229,7 +229,7 @@ def _reads_one_row(statement: Statement, schema: TableSchema | None) -> bool:
 
 
 def deletes_rows(plan: Plan) -> bool:
-    """Whether it is a DELETE of whole rows."""
+    """Return whether it is a DELETE of whole rows."""
     return plan.statement.kind is Kind.DELETE and not plan.statement.picks_columns
 
 

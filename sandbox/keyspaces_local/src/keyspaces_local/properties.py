@@ -61,7 +61,7 @@ def is_enabled(properties: Properties, name: str) -> bool:
 
 
 def defaults(now_ms: int) -> Properties:
-    """What a new table shows when nothing was asked for."""
+    """Return what a new table shows when nothing was asked for."""
     return {
         "capacity_mode": {
             "last_update_to_pay_per_request_timestamp": str(now_ms),

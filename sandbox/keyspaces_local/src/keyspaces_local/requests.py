@@ -39,7 +39,7 @@ class Parameters(NamedTuple):
 
     @property
     def timestamp(self) -> int | None:
-        """Where the default timestamp lies: it is the last field of protocol v4's requests."""
+        """Return the offset of the default timestamp, the last field of protocol v4's requests."""
         return self.end - LONG.size if self.flags & QueryFlag.DEFAULT_TIMESTAMP else None
 
 
@@ -49,7 +49,7 @@ def parameters(data: bytes, position: int, end: int) -> Parameters:
 
 
 def execute_parameters(data: bytes, body: int, end: int) -> Parameters:
-    """What follows the prepared id."""
+    """Return what follows the prepared id."""
     return parameters(data, body + SHORT.size + SHORT.unpack_from(data, body)[0], end)
 
 
@@ -109,7 +109,7 @@ def bound_values(data: bytes, found: Parameters) -> list[bytes | None] | dict[st
 
 
 def last_value(data: bytes, found: Parameters) -> int:
-    """Where the last bound value ends, if nothing of variable length follows it; else -1."""
+    """Return where the last bound value ends, if nothing of variable length follows it; else -1."""
     flags = found.flags
     if flags & QueryFlag.PAGING_STATE:
         return -1
@@ -141,7 +141,7 @@ def paging(data: bytes, found: Parameters) -> Paging | None:
 
 
 def _after_values(data: bytes, found: Parameters) -> int:
-    """Where what follows the bound values is."""
+    """Return where what follows the bound values is."""
     if not found.flags & QueryFlag.VALUES:
         return found.values
     count, position = SHORT.unpack_from(data, found.values)[0], found.values + SHORT.size

@@ -46,12 +46,12 @@ def read_rows(body: bytes) -> list[list[bytes | None]]:
 
 
 def column_count(body: bytes) -> int:
-    """How many columns the rows of a ROWS body have."""
+    """Return how many columns the rows of a ROWS body have."""
     return int(INT.unpack_from(body, 2 * INT.size)[0])
 
 
 def row_count(body: bytes) -> int:
-    """How many rows a ROWS body holds."""
+    """Return how many rows a ROWS body holds."""
     reader = Reader(body, INT.size)
     _skip_metadata(reader)
     return reader.i32()

@@ -32,7 +32,7 @@ class Rule:
 
     @property
     def assumed(self) -> bool:
-        """Whether its words or its class are."""
+        """Return whether its words or its class are."""
         return Known.ASSUMED in (self.known, self.known_class)
 
 

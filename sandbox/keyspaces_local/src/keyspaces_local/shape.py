@@ -168,7 +168,7 @@ class WriteShape:
                     yield column, token.text
 
     def _metadata(self, column: Column) -> int:
-        """What the table's switches add to a regular column."""
+        """Return what the table's switches add to a regular column."""
         size = encoding.TIMESTAMP_METADATA if self._settings.client_timestamps else 0
         if self._settings.ttl and not encoding.is_collection(column.type):
             size += encoding.TTL_METADATA
@@ -196,7 +196,7 @@ class WriteShape:
         return size + self._column_id + self._metadata(column) + encoding.COLLECTION_METADATA
 
     def _growth(self, cell: _Cell) -> float:
-        """How much larger than on the wire a value can be."""
+        """Return how much larger than on the wire a value can be."""
         column = cell.column
         if column.kind in (ColumnKind.PARTITION, ColumnKind.CLUSTERING):
             return 1.0 if column.type in _FIXED and not cell.term.markers else _KEY_GROWTH
@@ -206,7 +206,7 @@ class WriteShape:
 
 
 def bound(term: Term, values: Values) -> bytes | None:
-    """What is bound to the term's marker; None for null, for not set, and without a marker."""
+    """Return the value bound to the term's marker; None for null, not set, or no marker."""
     if term.marker < 0:
         return None
     if isinstance(values, list):
@@ -215,7 +215,7 @@ def bound(term: Term, values: Values) -> bytes | None:
 
 
 def bound_within(term: Term, values: Values) -> list[bytes | None]:
-    """What is bound to the markers within an expression.
+    """Return what is bound to the markers within an expression.
 
     Where values come by name and a marker has none, all values are taken for it.
     """

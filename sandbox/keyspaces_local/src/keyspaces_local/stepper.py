@@ -54,7 +54,7 @@ class Stepper:
         segment.markers += self.markers - before
 
     def _opens_marker(self, previous: Token) -> bool:
-        """Whether ':' starts a named marker; in a map or UDT literal it may part key and value."""
+        """Return whether ':' starts a named marker; in a literal it may part key and value."""
         if previous.kind is TokenKind.SYMBOL:
             return previous.text not in ")]}?"
         return previous.kind is TokenKind.NAME and self.brackets[-1:] != ["{"]

@@ -22,7 +22,7 @@ _COLLECTIONS = ("list<", "set<", "map<")
 
 
 def contains(type_: str, udts: Udts) -> bool:
-    """Whether a value of that type can hold a varint."""
+    """Return whether a value of that type can hold a varint."""
     if type_ == "varint":
         return True
     if type_.endswith(">"):

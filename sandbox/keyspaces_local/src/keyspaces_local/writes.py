@@ -180,7 +180,7 @@ class Writes:
         return whole if len(kept) == len(pieces) else _assembled(whole, request, kept, {})
 
     def _looks_behind(self, plans: Sequence[Plan]) -> bool:
-        """Whether stored rows must be looked at before one of these can be passed on."""
+        """Return whether stored rows must be looked at before one of these can be passed on."""
         if self._conduct.unproven:
             return True
         exact = self._conduct.exact_deletes
@@ -251,7 +251,7 @@ def _assembled(
 
 
 def _values_of(whole: bytes) -> int:
-    """Where the values of an EXECUTE or QUERY begin."""
+    """Return where the values of an EXECUTE or QUERY begin."""
     opcode = whole[4]
     if opcode == Opcode.QUERY:
         return requests.query_text(whole, HEADER_SIZE, len(whole))[1].values
