@@ -1,4 +1,4 @@
-"""What every test may use: one running sandbox for all tests marked `stack`."""
+"""Share fixtures with every test: one running sandbox for all tests marked `stack`."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""How fast the machine is that the tests run on.
+"""Measure how fast the machine is that the tests run on.
 
 A virtual machine may be given much less of a processor than it believes it has, and cannot see it:
 loads that overwhelm it then, or figures that it misses, say nothing of what is tested.
@@ -10,7 +10,7 @@ import time
 
 _ADDITIONS = 2_000_000
 _PROMISED_S = 0.1
-"""What they take on a machine that the promised figures are for."""
+"""The seconds of the loops on the machine of the promised results."""
 
 _TRIES = 3
 _MOST = 5.0
@@ -18,7 +18,7 @@ _MOST = 5.0
 
 
 def slowness() -> float:
-    """How many times longer a plain loop takes now than it should; from 1 to 5. Takes a second."""
+    """Return how much longer a plain loop takes than it should: from 1 to 5. Takes 1 s."""
     return min(_MOST, max(1.0, min(_loop_s() for _ in range(_TRIES)) / _PROMISED_S))
 
 

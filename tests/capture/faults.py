@@ -1,4 +1,4 @@
-"""What a connector is seen to lose when it, or the broker, dies at the wrong moment."""
+"""Test what a connector loses when it, or the broker, dies at the wrong moment."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def one_table_of_two_was_sent(scene: Scene, number: int) -> str:
 
 
 def broker_away(scene: Scene, number: int) -> str:
-    """For minutes, while rows are written."""
+    """Stop the broker for minutes, while rows are written."""
     wanted = set(range(number * 10, number * 10 + 20))
     with topic(scene.stack, KEYSPACE, "plain") as own:
         scene.stack.broker.kill()

@@ -235,7 +235,7 @@ def scene(stack: Stack, kind: Capture) -> Iterator[Scene]:
 
 
 def play(scene: Scene, case: Case, number: int) -> str:
-    """What became of the case, in words."""
+    """Return what became of the case, in words."""
     for statement in case.before:
         scene.cql.execute(statement.format(id=number))
     if case.before:

@@ -1,4 +1,4 @@
-"""What counts as acknowledged: all that stands before it in the log, whatever came first."""
+"""Test what counts as acknowledged: all that stands before it in the log."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What capture makes of a node's schema tables: one thing not understood costs only its users."""
+"""Test how capture reads a node's schema tables: one unknown thing costs only its users."""
 
 import pytest
 

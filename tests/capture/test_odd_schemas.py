@@ -53,7 +53,7 @@ def hinted(stack: Stack, cql: Any) -> Hinted:
 
 
 def entry(stack: Stack, table: str, keyspace: str = KEYSPACE) -> dict[str, Any] | None:
-    """What the state says of a table."""
+    """Return what the state says of a table."""
     listed = stack.captures[0].state()["tables"]
     named = [one for one in listed if (one["keyspace"], one["table"]) == (keyspace, table)]
     return named[0] if named else None
@@ -130,7 +130,7 @@ def test_a_keyspace_that_is_named_like_cassandras_own_is_a_users(hinted: Hinted)
 def test_a_view_that_is_made_meanwhile_holds_nothing_up(
     stack: Stack, hinted: Hinted, cql: Any
 ) -> None:
-    """Its updates stand in the log under an id of its own."""
+    """The updates of the view stand in the log under the view's own id."""
     scopes = hinted(
         "viewed",
         "INSERT INTO viewed (id, v) VALUES (1, 1)",

@@ -1,4 +1,4 @@
-"""What capture cannot read costs precision, never a hint, and never what comes after it."""
+"""Test that what capture cannot read costs precision, never a hint, nor what comes after."""
 
 from typing import Any
 

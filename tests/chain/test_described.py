@@ -1,4 +1,4 @@
-"""What Cassandra itself prints of a schema is read as its schema tables have it."""
+"""Test that a schema printed by Cassandra is read as its schema tables have it."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.stack
 TABLES = {name: f"CREATE TABLE conduct.{name} (a int PRIMARY KEY, v int)" for name in ("t", "u")}
 SWITCHES = "CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'}}"
 UNFED = "conduct.u"
-"""Its cdc is off: only the tests put hints on its topic."""
+"""The table's cdc is off: only the tests put hints on its topic."""
 THROWING = Path(__file__).parent / "throwing"
 WAIT_S = 120.0
 KEYS = 40

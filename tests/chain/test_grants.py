@@ -268,7 +268,7 @@ def test_a_masked_table_is_read_by_who_may_unmask_it_and_by_nobody_else(
 
 
 def value_of(source: CassandraSource, table: TableId) -> bytes | str | None:
-    """What a hint's read of the row sees, or the error that returns the hint."""
+    """Return what a hint's read of the row sees, or the error that returns the hint."""
     ((_, seen),) = source.read([RowWork(table, ((1).to_bytes(4),), {(): (0,)})])
     return str(seen) if isinstance(seen, HintferryError) else seen.rows[()].values[0]
 

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.stack
 
 TABLE = "CREATE TABLE large.t (a int, b int, v text, PRIMARY KEY (a, b))"
 QUIET = "CREATE TABLE large.quiet (a int, b int, v text, PRIMARY KEY (a, b))"
-"""Its writes bring no hints."""
+"""The writes of this table bring no hints."""
 
 SWITCHES = "CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'}}"
 TOPIC = "hintferry.large.t"

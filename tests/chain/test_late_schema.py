@@ -57,7 +57,7 @@ SOON = replace(CASSANDRA_5, yaml=f"{CASSANDRA_5.yaml}\nphi_convict_threshold: 5"
 
 @dataclass
 class Seen:
-    """What became of hints, by second since the late node went on."""
+    """Outcomes of hints, by the second since the late node resumed."""
 
     since: float
     counts: Counter[tuple[int, str]] = field(default_factory=Counter)
@@ -202,7 +202,7 @@ def test_no_read_is_settled_without_a_column_that_a_node_is_late_to_know(
 
 
 def is_known(admin: Any, node: Node) -> bool:
-    """Whether the node has the schema of the one that `admin` asks."""
+    """Return whether the node has the schema of the one that `admin` asks."""
     here = admin.execute("SELECT schema_version FROM system.local").one()[0]
     query = "SELECT schema_version FROM system.peers WHERE peer = %s"
     told = admin.execute(query, (node.host,)).one()
@@ -210,7 +210,7 @@ def is_known(admin: Any, node: Node) -> bool:
 
 
 def is_waited_out(fault: str) -> bool:
-    """Whether the pipeline returns the hint, in the end."""
+    """Return whether the pipeline returns the hint, in the end."""
     return fault.startswith(("Unavailable", "Troubled", "Throttled"))
 
 

@@ -29,7 +29,7 @@ def bench(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wo
 
 @pytest.fixture(scope="module")
 def found(bench: Workbench) -> dict[str, dict[str, Any]]:
-    """What `verify --repair` finds after a TRUNCATE, and after an element of a list has expired."""
+    """Return what `verify --repair` finds after a TRUNCATE and after a list element expired."""
     for key in range(ROWS):
         bench.source.execute("INSERT INTO no_hint.truncated (a, v) VALUES (%s, 'v')", (key,))
     bench.source.execute("INSERT INTO no_hint.mortal (a, l) VALUES (1, [1])")

@@ -104,7 +104,7 @@ class Bench:
         until(is_idle, WAIT_S, f"the queue is idle ({self.chain.replay.last_error})")
 
     def hintferry(self, *arguments: str) -> dict[str, Any]:
-        """What the command, run as an operator runs it, answers."""
+        """Return what the command, run as an operator runs it, answers."""
         environment = processor_environment(self.stack, self.folder)
         done = subprocess.run(
             tied(str(places.COMMAND), "replay", "--json", *arguments),

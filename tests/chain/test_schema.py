@@ -1,4 +1,4 @@
-"""What the two sides' schemas may do while the chain runs."""
+"""Test what both sides' schemas may do while the chain runs."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _ENDS = {
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """Of one function: records received and how they ended, over all batches that ended."""
+    """Records that one function received, and how they ended, over all batches that ended."""
 
     function: str
     batches: int

@@ -19,18 +19,18 @@ _HERE = Path(__file__).parent
 
 
 class Rule(Enum):
-    """What is broken."""
+    """Rule that the run breaks."""
 
     READ_START = "broken"
-    """What is written is stamped when it is written, not when it was read."""
+    """Writes carry the time of the write, not of the read."""
 
     SCHEMA = "stale"
     """A table is taken as it was a while ago."""
 
 
 def control(seed: int, rule: Rule, slowness: float = 1.0, *, broken: bool) -> Options:
-    """What to run, with the broken code or with the shipped one: on a slow machine the same load in
-    a longer time."""
+    """Return the run's options, with the broken code or the shipped one. A slow machine gets more
+    time for the same load."""
     weights, plan = _LOADS[rule]
     return Options(
         seed=seed,

@@ -112,8 +112,8 @@ class Ddl:
             self._left_out = None
 
     def is_late(self, host: str) -> bool:
-        """Whether the node that was left out has another schema than the others, as soon as it
-        answers: it asks for what it missed some seconds later."""
+        """Return whether the node that was left out has another schema than the others once it answers.
+        It asks for what it missed some seconds later."""
         end = time.monotonic() + _ANSWER_S
         while (own := self._version(host)) is None and time.monotonic() < end:
             time.sleep(_BETWEEN_LOOKS_S)
@@ -121,7 +121,7 @@ class Ddl:
         return own is not None and bool(others) and own not in others
 
     def is_learned(self, within_s: float) -> bool:
-        """Whether all nodes that answer come to have the same schema. Holds nobody up."""
+        """Return whether all nodes that answer come to have the same schema. Holds nobody up."""
         end = time.monotonic() + within_s
         while not self._is_one():
             if time.monotonic() > end:
@@ -154,7 +154,7 @@ class Ddl:
         self._on_source(f"ALTER TABLE {self._table} ADD IF NOT EXISTS {name} {MOVING[name]}")
 
     def _add_on_target(self, name: str) -> None:
-        """What was cut off may have been done."""
+        """Add the column; a statement that was cut off may have been applied."""
         if name not in self._columns(self._behind):
             add = f"ALTER TABLE {self._table} ADD {name} {MOVING[name]}"
             create_keyspaces_tables(self._stack.target, self._keyspace, [add])
@@ -187,7 +187,7 @@ class Ddl:
         return len(set(self._versions().values())) == 1
 
     def _versions(self) -> dict[str, UUID]:
-        """Of the nodes that answer, but for the one that is left out."""
+        """Return the schema versions of the nodes that answer, without the one that is left out."""
         asked = {host: self._version(host) for host in self._nodes if host != self._left_out}
         return {host: version for host, version in asked.items() if version is not None}
 

@@ -112,7 +112,7 @@ class Injector:
             return None
 
     def _hold(self, order: Order) -> bool:
-        """Whether it lasted: the end of the load cuts it short."""
+        """Return whether it lasted: the end of the load cuts it short."""
         return not self._stop.wait(order.hold_s)
 
     def _pause(self, order: Order, parts: Sequence[Part], count: int) -> str:
@@ -136,13 +136,13 @@ class Injector:
         return part.name
 
     def _miss_ddl(self, order: Order) -> str | None:
-        """Where the node has heard of it all the same, nothing was missed: once more."""
+        """Return where the node has heard of it all the same, nothing was missed: once more."""
         node = order.random.choice(self._stack.source_nodes)
         return self._miss_ddl_on(node, order) or self._miss_ddl_on(node, order)
 
     def _miss_ddl_on(self, node: Node, order: Order) -> str | None:
-        """Its writers go on with the new column, on the other nodes. One that does not ask for what
-        it missed is restarted, as an operator does."""
+        """Let a node miss a change while writers use the new column on the other nodes. Restart it, as
+        an operator does, if it does not ask for what it missed."""
         with self._ddl.left_out(node.host):
             node.pause()
             try:
@@ -159,7 +159,7 @@ class Injector:
         return f"{name} on {node.name}" if is_late else None
 
     def _set_clocks(self, order: Order) -> str | None:
-        """Where nobody had anything to do by a wrong clock, nothing happened."""
+        """Return where nobody had anything to do by a wrong clock, nothing happened."""
         ends = self._wrong_clock.ends()
         with self._wrong_clock.set_by(order.random):
             self._hold(order)
@@ -175,7 +175,7 @@ class Injector:
         return name
 
     def _switch(self, order: Order, switch: Switch) -> str | None:
-        """Of the target's own faults; what did not fire did not happen."""
+        """Switch on a fault of the target; a fault that did not fire did not happen."""
         control = self._stack.keyspaces.control
         seeded = replace(switch, seed=order.random.randrange(1_000_000))
         number = control.add_fault(seeded)
@@ -234,7 +234,7 @@ class Injector:
         return "replay"
 
     def _payload(self, order: Order, but: str = "") -> list[Recorded]:
-        """What one invocation can hold: the latest records of one topic."""
+        """Return what one invocation can hold: the latest records of one topic."""
         records = self._recorder.recent(_RECENT, _RECENT, order.random)
         topics = [one.topic for one in records if table_of(one.topic).split(".")[1] != but]
         if not topics:

@@ -1,4 +1,4 @@
-"""What a run must contain to count: kinds of statement on the source, kinds of fault."""
+"""List what a run must contain to count: kinds of statement on the source, kinds of fault."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ SLICES = frozenset({Kind.RANGE_DELETE, Kind.PREFIX_DELETE, Kind.PARTITION_DELETE
 
 
 class Consistency(Enum):
-    """How many replicas must answer before the client is told that its write succeeded."""
+    """Number of replicas that must answer before a client's write succeeds."""
 
     ONE = "ONE"
     QUORUM = "QUORUM"
@@ -57,7 +57,7 @@ class Consistency(Enum):
 
 
 class Fault(Enum):
-    """What is done to the chain."""
+    """Fault that the run injects."""
 
     NODE_PAUSED = "source node paused"
     NODES_PAUSED = "two source nodes paused"

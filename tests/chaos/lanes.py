@@ -55,7 +55,7 @@ class Lanes:
 
     @property
     def happened(self) -> Counter[Fault]:
-        """How often each fault has really happened."""
+        """Return how often each fault has really happened."""
         return Counter(one.fault for one in list(self.log) if one.to)
 
     def __enter__(self) -> Self:

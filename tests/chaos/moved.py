@@ -1,4 +1,4 @@
-"""What a column that was dropped and added again leaves behind: told apart from what is wrong.
+"""Tell what a column that was dropped and added again leaves behind from what is wrong.
 
 The source forgets the old values, and no hint tells of it: the target shows them until the row is
 written again, or repaired by a sweep (docs/reference/limits.md). So a row may differ in such a
@@ -21,7 +21,7 @@ from tests.chaos.schema import MOVING_TABLE
 def left_behind(
     source: Any, keyspace: str, differences: Sequence[Difference], back_at: Mapping[str, float]
 ) -> list[Difference]:
-    """Those of the table's differences that are no fault; `source` is a plain session."""
+    """Return the table's differences that are no fault; `source` is a plain session."""
     return [
         one
         for one in differences
@@ -32,7 +32,7 @@ def left_behind(
 
 
 def _written_at(source: Any, keyspace: str, row: Difference) -> float:
-    """When the row was last written: `base` is written every time."""
+    """Return when the row was last written: `base` is written every time."""
     read = SimpleStatement(
         f"SELECT WRITETIME(base) FROM {keyspace}.{MOVING_TABLE} WHERE pk = %s AND ck = %s",
         consistency_level=ConsistencyLevel.ALL,

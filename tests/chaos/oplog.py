@@ -1,4 +1,4 @@
-"""What was sent to the source and how it ended: a file with a line an operation, and the counts.
+"""Log what was sent to the source and how it ended: a line an operation, and the counts.
 
 A long run sends more than fits into memory, so that nothing but the counts is kept there.
 """

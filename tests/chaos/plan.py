@@ -1,4 +1,4 @@
-"""When what is harmed, for how long: a seeded plan, in lanes that run beside each other.
+"""Plan what is harmed when and for how long: seeded, in lanes that run beside each other.
 
 Pure. The parts of one lane are never harmed at once, so of the three source nodes at most one is
 dead at a time. Two of them dead within the 100 ms of one commit-log sync would lose writes that a

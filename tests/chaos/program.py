@@ -1,4 +1,4 @@
-"""What the writers do: for each an endless, seeded sequence of operations of every kind.
+"""Draw what the writers do: for each an endless, seeded sequence of every kind of operation.
 
 Pure: no driver session, no clock. Not provoked, because nothing tells of it or a sweep has to mend
 it: TRUNCATE, bulk loads, times to live on elements of non-frozen collections, a row that keeps
@@ -90,7 +90,7 @@ def statements(seed: int, writer: int, weights: Weights) -> set[str]:
 
 
 def operations(seed: int, writer: int, weights: Weights) -> Iterator[Operation]:
-    """Of one writer, deck after deck."""
+    """Return the operations of one writer, deck after deck."""
     draw = Draw(f"{seed}/{writer}")
     deck = _deck(weights)
     while True:

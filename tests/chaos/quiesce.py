@@ -1,4 +1,4 @@
-"""Nothing is written any more: wait until nothing is on its way from capture to the target."""
+"""Wait, after the last write, until nothing is on its way from capture to the target."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LOST = "LOST HINT"
 
 
 def lost_hints(stack: Stack, since: Mapping[Path, int]) -> Iterator[str]:
-    """What connectors say they lost, behind these ends of their logs."""
+    """Return what connectors say they lost, behind these ends of their logs."""
     for capture in stack.captures:
         with capture.log.open(errors="replace") as log:
             log.seek(since[capture.log])
@@ -52,7 +52,7 @@ def settle_queues(chain: Chain) -> Iterator[str]:
 
 
 def _drained(drain: Callable[[float], bool], left: Callable[[], int], patience_s: float) -> bool:
-    """Whether nothing is left, waiting for as long as ever less is."""
+    """Return whether nothing is left, waiting for as long as ever less is."""
     end, least = time.monotonic() + _LONGEST_S, left()
     while not drain(patience_s):
         now = left()

@@ -1,4 +1,4 @@
-"""What a run leaves behind: report.json, and the logs that are needed to follow a failure."""
+"""Write what a run leaves behind: report.json, and the logs to follow a failure."""
 
 from __future__ import annotations
 

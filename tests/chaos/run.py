@@ -55,7 +55,7 @@ _LOOK_AGAIN_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a run is made of. `rate` is operations a second of all writers."""
+    """Options of a run. `rate` is operations a second of all writers."""
 
     seed: int
     seconds: float
@@ -81,7 +81,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class _Conduct:
-    """What the service leaves open, or does unseen: drawn by the seed."""
+    """Behaviour that the service leaves open or does unseen, drawn by the seed."""
 
     partial_retry: PartialRetry
     freeze_when_idle: bool
@@ -117,7 +117,7 @@ class _Scene:
 
 @dataclass(frozen=True, slots=True)
 class _Past:
-    """What the load and the harm were."""
+    """Load and faults of a run that is over."""
 
     log: OperationLog
     happened: list[Happened]
@@ -188,7 +188,7 @@ def _conduct(seed: int) -> _Conduct:
 
 
 class _Watch:
-    """How long each part of the run took."""
+    """Watch of the time that each part of the run took."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self.seconds: dict[str, float] = {}
@@ -320,7 +320,7 @@ def _differences(stack: Stack, names: Any) -> dict[str, list[Difference]]:
 
 
 def _parked(scene: _Scene) -> tuple[set[Place], int]:
-    """Where the poison came from that lies in the parked queue, and how many other records do.
+    """Return the origins of the poison in the parked queue, and the number of other records.
 
     It is empty afterwards. A broker that is killed may hold one record of poison twice.
     """

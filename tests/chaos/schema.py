@@ -57,10 +57,10 @@ VIEW_NAME = "by_v"
 VIEW = f"""CREATE MATERIALIZED VIEW IF NOT EXISTS {{0}}.{VIEW_NAME} AS
     SELECT pk, seq, v FROM {{0}}.events WHERE v IS NOT NULL AND pk IS NOT NULL AND seq IS NOT NULL
     PRIMARY KEY (v, pk, seq)"""
-"""Of a captured table; made and dropped again."""
+"""A view of a captured table, made and dropped again."""
 
 MARKER_TABLE = "items"
-"""Its partition key begins with a text, so that a marker row is known by its own name."""
+"""The table of marker rows: its partition key begins with a text, so the name tells the row."""
 
 _SWITCHES = (
     "CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'},"

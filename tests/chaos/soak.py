@@ -22,7 +22,7 @@ _LONGEST_S = 37 * 60.0
 
 
 def soak(seed: int, statements: int = STATEMENTS) -> Options:
-    """What to run; with fewer statements there are fewer kills too."""
+    """Return what to run; with fewer statements there are fewer kills too."""
     return Options(
         seed=seed,
         seconds=0.0,

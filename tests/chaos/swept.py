@@ -17,7 +17,7 @@ _UNEQUAL = ("missing", "different", "extra")
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What `hintferry verify` said of all tables together."""
+    """Sums that `hintferry verify` reported over all tables."""
 
     keys: int
     equal: int
@@ -25,7 +25,7 @@ class Swept:
     unread: int
 
     def doubts(self, divergent: int, left_behind: int) -> Iterator[str]:
-        """What speaks against the sweep, where the comparison found so many rows unequal."""
+        """Return what speaks against the sweep, where the comparison found so many rows unequal."""
         if self.keys != self.equal + self.unequal:
             yield f"the sweep saw {self.keys} keys and judged {self.equal + self.unequal}"
         if self.unread:

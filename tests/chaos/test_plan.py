@@ -1,4 +1,4 @@
-"""The same seed gives the same run, and a run holds everything that it must."""
+"""Test that a seed always gives the same run, and that a run holds everything it must."""
 
 from __future__ import annotations
 

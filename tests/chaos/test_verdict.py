@@ -1,4 +1,4 @@
-"""What is not known to be equal is not called so."""
+"""Test that the verdict calls nothing equal that is not known to be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what happened to a verdict. Pure."""
+"""Judge a run by what happened. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Demands:
-    """What a run must contain; the numbers are least ones."""
+    """Minimum of what a run must contain."""
 
     kinds: frozenset[Kind]
     faults: frozenset[Fault]
@@ -34,7 +34,7 @@ class Demands:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What a run contained."""
+    """Counts of what a run contained."""
 
     kinds: Counter[Kind]
     """operations that succeeded: single statements and batches"""
@@ -81,7 +81,7 @@ def judge(counts: Counts, demands: Demands) -> tuple[Verdict, list[str]]:
 def unmet(
     kinds: Counter[Kind], statements: int, faults: Counter[Fault], demands: Demands
 ) -> Iterator[str]:
-    """What has not happened yet of what must."""
+    """Return what has not happened yet of what must."""
     yield from _missing("statement", demands.kinds, kinds)
     yield from _missing("fault", demands.faults, faults)
     if statements < demands.statements:

@@ -72,7 +72,7 @@ class Writer:
             self._slots.acquire(timeout=2 * _ANSWER_S)
 
     def _wait_for_leave(self, stop: threading.Event) -> float:
-        """How long what follows asked for a pause, in seconds."""
+        """Return how long what follows asked for a pause, in seconds."""
         began = time.monotonic()
         while not self._may_send.wait(_LOOK_S) and not stop.is_set():
             pass

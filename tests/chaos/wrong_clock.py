@@ -35,7 +35,7 @@ class WrongClock:
             self._file.unlink()
 
     def ends(self) -> dict[Path, int]:
-        """Where each worker's log ends now."""
+        """Return where each worker's log ends now."""
         return {log: log.stat().st_size for log in self._folder.glob("*.log")}
 
     def refusals(self, since: dict[Path, int]) -> int:

@@ -44,11 +44,11 @@ LOOK = "look at its address and port, and at the network in between"
 """What is to be done where a side does not answer."""
 
 Rows = Mapping[TableId, Mapping[Key, Mapping[Key, Row]]]
-"""Of a table, partition by partition, by clustering key."""
+"""The rows of a table, by partition and by clustering key."""
 
 
 def scan_of(rows: Rows) -> MemoryScan:
-    """What reads these rows, a few at a time."""
+    """Return what reads these rows, a few at a time."""
     return MemoryScan(
         lambda table: rows.get(table.id, {}),
         lambda table, partition: dict(rows[table.id][partition]),

@@ -1,4 +1,4 @@
-"""What the documents point to is there, and the commands in them are accepted."""
+"""Test that the documents' links lead somewhere and their commands are accepted."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def prose(page: Path) -> str:
 
 @cache
 def anchors(page: Path) -> frozenset[str]:
-    """Those of its headings, as GitHub makes them."""
+    """Return the anchors of the page's headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.*)$", prose(page), re.MULTILINE)
     return frozenset(re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in headings)
 

@@ -1,4 +1,4 @@
-"""What every verb has: examples that are accepted, --json, exit statuses, plain errors."""
+"""Test what every verb has: examples that are accepted, --json, exit statuses, plain errors."""
 
 from __future__ import annotations
 

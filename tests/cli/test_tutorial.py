@@ -63,7 +63,7 @@ def first_terminal(command: str) -> Iterator[Command]:
 
 
 def second_terminal(blocks: list[str]) -> tuple[list[str], list[str]]:
-    """What each block printed, and the commands that failed."""
+    """Return what each block printed, and the commands that failed."""
     script = "trap 'echo \"failed: $BASH_COMMAND\"' ERR\n"
     script += "".join(f"echo '::'\n{block}\n" for block in blocks)
     done = subprocess.run(

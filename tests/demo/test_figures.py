@@ -1,4 +1,4 @@
-"""What the demo reads out of the function's output, and the verdict it comes to."""
+"""Test what the demo reads out of the function's output, and its verdict."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.stack
 
 
 def shell(script: str) -> str:
-    """What the script prints when it is typed at the top of the checkout."""
+    """Return what the script prints when it is typed at the top of the checkout."""
     done = subprocess.run(
         tied("bash", "-ec", script),
         cwd=ROOT,

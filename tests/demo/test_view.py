@@ -1,4 +1,4 @@
-"""What a person sees while the workload runs."""
+"""Test what a person sees while the workload runs."""
 
 from __future__ import annotations
 

@@ -25,5 +25,5 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 
 @pytest.fixture(scope="session")
 def kafka(broker: Broker) -> str:
-    """Its bootstrap address."""
+    """Return the broker's bootstrap address."""
     return broker.bootstrap

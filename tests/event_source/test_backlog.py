@@ -1,4 +1,4 @@
-"""How batches are cut, held, retried and committed, without Kafka and without a clock."""
+"""Test how batches are cut, held, retried and committed, without Kafka or a clock."""
 
 from __future__ import annotations
 

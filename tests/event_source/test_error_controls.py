@@ -1,4 +1,4 @@
-"""What happens to records that fail: retry limits, age, bisect, both readings of a partial failure,
+"""Test what happens to records that fail: retry limits, age, bisect, both readings of a failure,
 and what is given up.
 """
 

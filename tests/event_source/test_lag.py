@@ -1,4 +1,4 @@
-"""What a broker that is away, or a topic that is not there, makes of the lag."""
+"""Test the lag when a broker is down or a topic does not exist."""
 
 from __future__ import annotations
 

@@ -336,7 +336,7 @@ def test_no_record_is_lost_when_a_second_member_joins_and_leaves(
 
 
 def reached(events: list[dict[str, Any]]) -> dict[int, int]:
-    """How far each partition came; fails where a record came before the one ahead of it."""
+    """Return how far each partition came; fails where a record came before the one ahead of it."""
     ends = dict.fromkeys(range(PARTITIONS), 0)
     for event in events:
         for records in event["records"].values():

@@ -59,7 +59,7 @@ class Bench:
 
     @property
     def gb_s(self) -> float:
-        """What the invocations so far cost."""
+        """Return what the invocations so far cost."""
         return sum(self.spent_s) * MEMORY_GB
 
     def insert(self, keys: range, value: str = "v") -> None:
@@ -102,7 +102,7 @@ class Bench:
             time.sleep(0.2)
 
     def is_behind(self) -> bool:
-        """Whether the sides differ now."""
+        """Return whether the sides differ now."""
         return bool(compare_table(self.source, self.behind, self.table).differences)
 
     def drain(self) -> None:
@@ -114,12 +114,12 @@ class Bench:
         return sum((figures for _, figures in self.batches()), Counter())
 
     def batches(self) -> list[tuple[float, Counter[str]]]:
-        """When each batch's metrics were told, in epoch seconds, and they."""
+        """Return when each batch's metrics were told, in epoch seconds, and they."""
         told = (json.loads(line) for line in list(self.said) if line.startswith('{"_aws"'))
         return [(one["_aws"]["Timestamp"] / 1000, _sums(one)) for one in told]
 
     def parked(self) -> list[dict[str, Any]]:
-        """What lies in the parked queue, taken out of it."""
+        """Return what lies in the parked queue, taken out of it."""
         return taken(client(self.stack.aws, "sqs"), self.stack.aws.parked_queue_url)
 
     def given_up(self) -> list[str]:

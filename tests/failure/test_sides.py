@@ -53,7 +53,7 @@ def test_a_target_that_is_away_is_waited_for_over_twenty_invocations(sides: Benc
 
 
 def test_a_target_that_answers_nothing_is_waited_for(sides: Bench) -> None:
-    """Its connections stand, so every request takes its full time."""
+    """The target's connections stand, so every request takes its full time."""
     sides.stack.keyspaces.pause()
     try:
         sides.insert(range(40, 50))
@@ -186,7 +186,7 @@ def test_credentials_that_expired_are_waited_for_and_fetched_anew(
 
 
 def test_a_poison_record_among_ten_thousand_is_the_only_one_parked(sides: Bench) -> None:
-    """What lies behind it in its partition waits for no more than its batch."""
+    """The records behind it in its partition wait for no more than its batch."""
     before = sides.figures()
     keys = range(100, 200)
     for number in range(100):

@@ -13,7 +13,7 @@ from hintferry.core.schema import Column, ColumnKind, Table, TableId, UserType
 
 
 class WriteKind(Enum):
-    """What a write of a table does."""
+    """Kind of a write of a table."""
 
     INSERT = "insert"
     JSON = "insert json"
@@ -67,7 +67,7 @@ class OneType:
 
 
 class BesideKind(Enum):
-    """What stands on a table."""
+    """Kind of a thing that stands on a table."""
 
     INDEX = "index"
     VIEW = "view"
@@ -141,7 +141,7 @@ Made = OneType | OneTable | Beside
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What a run has: user types, each after those that it uses, and tables."""
+    """Case of a run: user types, each after those that it uses, and tables."""
 
     types: tuple[OneType, ...] = ()
     tables: tuple[OneTable, ...] = ()
@@ -184,7 +184,7 @@ def renamed(case: Case, mark: str) -> Case:
 
 @dataclass(frozen=True, slots=True)
 class Spelling:
-    """How names and types are written: the same schema has many texts."""
+    """Spelling of names and types: the same schema has many texts."""
 
     bare: bool = False
     """Names stand without quotes where CQL needs none."""

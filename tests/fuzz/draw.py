@@ -202,7 +202,7 @@ def _frozen(one: CqlType) -> CqlType:
 
 
 def _may_melt(one: OneType) -> bool:
-    """Whether a column of it need not be frozen: no field is a collection that is not."""
+    """Return whether a column of it need not be frozen: no field is a collection that is not."""
     return not any(kind.multicell for _, kind in one.fields)
 
 

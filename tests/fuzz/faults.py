@@ -1,4 +1,4 @@
-"""What a run can find, and what must be refused: known from the drawn schema alone."""
+"""List what a run can find and what must be refused, from the drawn schema alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may differ once values have expired, until `hintferry verify --repair`: by limits.md."""
+"""Say what may differ once values have expired, until `verify --repair`: by limits.md."""
 
 from __future__ import annotations
 

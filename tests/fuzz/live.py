@@ -48,7 +48,7 @@ def live_case(seed: int, number: int, *, tables: int, writes: int, vectors: bool
 
 @dataclass(slots=True)
 class Round:
-    """What was done, and what was found."""
+    """Round of a case: what it did, and what it found."""
 
     faults: list[Fault] = field(default_factory=list)
     tables: int = 0
@@ -65,7 +65,7 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class _Past:
-    """What a round left behind, and when (monotonic)."""
+    """Remains of a round, and their time (monotonic)."""
 
     ended: float
     keyspaces: list[str]
@@ -242,7 +242,7 @@ class Bench:
     def _repair(
         self, limited: list[OneTable], operator: Operator, source: Any, chain: Chain, done: Round
     ) -> None:
-        """What carries a limit, by the words of limits.md, must do so."""
+        """Check that `verify --repair` repairs what limits.md says that it repairs."""
         done.faults += operator.repair([table.id for table in limited])
         for table in limited:
             if found := self._differences(table, source, done, with_limits=False):
@@ -251,7 +251,7 @@ class Bench:
     def _differences(
         self, table: OneTable, source: Any, done: Round, *, with_limits: bool
     ) -> Sequence[Difference]:
-        """What differs still after a while; where limits are allowed, what they do not explain."""
+        """Return what still differs after a while, without what allowed limits explain."""
         began, before = time.monotonic(), ""
         with cassandra_session(self._stack.behind) as behind:
             while True:
@@ -281,7 +281,7 @@ class Bench:
 
 
 def _taken(source: Any, text: str, done: Round) -> bool:
-    """Whether Cassandra takes the statement."""
+    """Return whether Cassandra takes the statement."""
     try:
         source.execute(SimpleStatement(text, consistency_level=ConsistencyLevel.QUORUM), timeout=60)
     except _REFUSED as error:

@@ -108,7 +108,7 @@ def _drawn_features(case: Case) -> Counter[tuple[FeatureKind, str]]:
 
 
 def initialised(case: Case, home: Path) -> tuple[Migration, Schema]:
-    """What `init` writes where the source has this schema, read again."""
+    """Return what `init` writes where the source has this schema, read again."""
     parts: dict[str, KeyspaceText] = {}
     for keyspace in case.keyspaces:
         of_it = Case(
@@ -154,14 +154,14 @@ def _misjudged(case: Case, mirror: Mirror) -> Iterator[Fault]:
 
 
 def _is_about(misfit: Misfit, table: str) -> bool:
-    """Whether a misfit tells of a table, of a column of it, or of a type that it uses."""
+    """Return whether a misfit tells of a table, of a column of it, or of a type that it uses."""
     if "which uses the type" in misfit.choices:
         return f"leave {table}, which uses the type" in misfit.choices
     return misfit.where == table or misfit.where.startswith(f"{table}.")
 
 
 def _not_made(mirror: Mirror) -> Iterator[Fault]:
-    """What keyspaces-local refuses before it asks the server behind."""
+    """Return what keyspaces-local refuses before it asks the server behind."""
     made: set[TableId] = set()
     for text in (*mirror.tables, *mirror.control, *mirror.after_cut_over):
         yield from _too_early(text, made)
@@ -206,7 +206,7 @@ def _met(migration: Migration) -> Iterator[Fault]:
 
 
 def _unreadable(table: Table) -> Iterator[Fault]:
-    """What we ask of the table, or write into it, that is no single statement about it."""
+    """Return what we ask of the table, or write into it, that is no single statement about it."""
     texts = [cql.scan_rows(table, Ttls.ELEMENTS), cql.first_rows(table, 1), cql.remove(table)]
     texts.append(cql.select_rows(table, Ttls.ELEMENTS, True))
     if table.statics:

@@ -1,4 +1,4 @@
-"""What a campaign found, told and kept: a case that a person can paste, and a test can hold."""
+"""Print and keep what a campaign found: a case that a person can paste into a test."""
 
 from __future__ import annotations
 

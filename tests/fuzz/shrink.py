@@ -82,7 +82,7 @@ def _smaller_columns(table: OneTable) -> Iterator[OneTable]:
 
 
 def _may_go(table: OneTable, column: OneColumn) -> bool:
-    """Whether the table may be without this column."""
+    """Return whether the table may be without this column."""
     alike = len(table.of(column.kind))
     if column.kind is ColumnKind.PARTITION_KEY:
         return alike > 1

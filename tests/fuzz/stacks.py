@@ -74,7 +74,7 @@ def _made(
 
 
 def _text(written: str | Mapping[str, Any]) -> str:
-    """Of a statement that names the key, whose name is known when it is there."""
+    """Return the text of a statement that names the key, once the key exists."""
     if isinstance(written, str):
         return written
     return "".join(part if isinstance(part, str) else "key" for part in written["Fn::Join"][1])

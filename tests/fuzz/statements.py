@@ -33,7 +33,7 @@ def statement(table: OneTable, write: Write, types: Mapping[str, OneType]) -> st
 
 
 class _Writer:
-    """What one write of one table is made of."""
+    """Parts of one write of one table."""
 
     def __init__(self, table: OneTable, write: Write, types: Mapping[str, OneType]) -> None:
         self.table, self.write, self.types = table, write, types

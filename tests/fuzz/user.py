@@ -33,7 +33,7 @@ _LEAVE_OUT = re.compile(r"leave ([\w.]+), which uses the type, out")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a command said: its exit status, its JSON, and what it told in words."""
+    """Answer of a command: its exit status, its JSON and its text."""
 
     status: int
     told: Any
@@ -42,7 +42,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What `preflight` asks for: statements for the source, tables to leave out, and the rest."""
+    """Advice of `preflight`: statements for the source, tables to leave out, and the rest."""
 
     statements: tuple[str, ...]
     left_out: Mapping[TableId, str]

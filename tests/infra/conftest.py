@@ -40,7 +40,7 @@ def templates(built: Path) -> dict[str, Template]:
 def imported(
     layer: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[dict[str, Template], Path]:
-    """What is made where much is there already and the source asks for a password, and where."""
+    """Make the stacks where much exists and the source asks for a password; return them."""
     folder = tmp_path_factory.mktemp("imported")
     text = (ROOT / "migration.toml").read_text().replace("port = 9042\n", "port = 9042\n" + LOGIN)
     start, end = text.index("[network]"), text.index("[pipeline]")

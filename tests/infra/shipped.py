@@ -1,4 +1,4 @@
-"""What the stacks ship, unpacked as Lambda does it, and its functions running from that alone."""
+"""Unpack what the stacks ship, as Lambda does, and run the functions from that alone."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def resources(templates: Mapping[str, Template], kind: str) -> Iterator[tuple[st
 
 
 def properties(templates: Mapping[str, Template], kind: str) -> list[dict[str, Any]]:
-    """What is said of each resource of a type."""
+    """Return what is said of each resource of a type."""
     return [resource.get("Properties", {}) for _, resource in resources(templates, kind)]
 
 

@@ -33,7 +33,7 @@ AWS = {(metric.namespace, metric.name): metric for metric in metrics.AWS}
 
 
 class Side:
-    """What the meter asks of a session."""
+    """Session as the meter needs it."""
 
     def __init__(self) -> None:
         self.latencies_s = [0.01, 0.02]

@@ -1,4 +1,4 @@
-"""What a cold start and a batch may cost at most: the layer's size, imports, memory."""
+"""Test the highest cost of a cold start and a batch: the layer's size, imports, memory."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ BATCH = 10_000
 
 ROW_BYTES = 10_000
 BATCH_MB = 30
-"""Of which the batch itself takes half; its rows, were they all kept, 100."""
+"""The batch itself takes half of this; its rows, if all were kept, would take 100."""
 
 TABLE = Table(
     TableId("shop", "orders"),

@@ -1,4 +1,4 @@
-"""What others check of the stacks: cdk-nag refuses, cfn-lint is content, two hundred tables fit."""
+"""Test the stacks by other tools: cdk-nag, cfn-lint; and that two hundred tables fit."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SYNTH_S = 120.0
 
 
 def lint(folder: Path) -> list[str]:
-    """What cfn-lint finds in the templates of a folder, rule by rule."""
+    """Return what cfn-lint finds in the templates of a folder, rule by rule."""
     program = str(Path(sys.executable).parent / "cfn-lint")
     options = ["--format", "json", "--ignore-checks", *NOT_ASKED]
     done = subprocess.run(
@@ -102,7 +102,7 @@ def many(
 
 
 def cpu_s() -> float:
-    """What this process and those that it started have used: what else runs does not count."""
+    """Return what this process and its children have used."""
     me = psutil.Process()
     spent = [one.cpu_times() for one in (me, *me.children(recursive=True))]
     return float(sum(one.user + one.system for one in spent))

@@ -1,4 +1,4 @@
-"""What Lambda unpacks to /opt: wheels for its processor and Python, and Hintferry."""
+"""Test what Lambda unpacks to /opt: wheels for its processor and Python, and Hintferry."""
 
 from __future__ import annotations
 

@@ -170,7 +170,7 @@ def _answer(function: LambdaSandbox, event: bytes) -> Any:
 
 
 def _with_key(asked: dict[str, Any]) -> str:
-    """What is asked of the statements, in the template's words, with the ARN of a key."""
+    """Return what is asked of the statements, in the template's words, with the ARN of a key."""
     asked = {name: value for name, value in asked.items() if name in ("Create", "TtlOn")}
     asked["Create"] = [_text(one) for one in asked["Create"]]
     return json.dumps(asked)

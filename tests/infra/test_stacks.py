@@ -1,4 +1,4 @@
-"""What matters of the stacks, as their templates say it."""
+"""Test what matters of the stacks, as their templates say it."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def test_what_waits_expires(templates: Templates) -> None:
 
 
 def allowed(templates: Templates, policy: str) -> dict[str, str]:
-    """What a managed policy allows: action to resource, as its template's text."""
+    """Return what a managed policy allows: action to resource, as its template's text."""
     found = {}
     for name, statement in statements(templates):
         if name.startswith(policy):

@@ -1,4 +1,4 @@
-"""What stands is counted as the templates have it, and paid as AWS's pages say."""
+"""Test that fixed costs count what the templates have, at the prices of AWS's pages."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ LONGEST_S = 120
 
 @pytest.fixture(scope="session")
 def faults(tmp_path_factory: pytest.TempPathFactory) -> Callable[[State], str]:
-    """What asl-validator, as locked in `asl/`, says of a definition; nothing of a good one."""
+    """Return what asl-validator (locked in `asl/`) finds in a definition; "" for a good one."""
     folder = tmp_path_factory.mktemp("asl")
     for name in ("package.json", "package-lock.json"):
         (folder / name).write_text((ASL / name).read_text())

@@ -80,7 +80,7 @@ def keyspace(session: Session) -> Iterator[str]:
 
 @contextmanager
 def made_keyspace(session: Session) -> Iterator[str]:
-    """What `keyspace` is, for modules that make more than one."""
+    """Return what `keyspace` is, for modules that make more than one."""
     name = f"contract_{secrets.token_hex(4)}"
     session.execute(
         f"CREATE KEYSPACE {name} WITH replication = {{'class': 'SingleRegionStrategy'}}"

@@ -1,4 +1,4 @@
-"""Which refusals the tests of this process met: each rule must be raised by the README's test."""
+"""Record the refusals that the tests met: each rule must be raised by the README's test."""
 
 import os
 from collections import defaultdict
@@ -31,7 +31,7 @@ def recorded() -> Iterator[dict[str, set[str]]]:
 
 
 def ran_whole(session: pytest.Session) -> bool:
-    """Whether every test without a sandbox ran in this process, and none failed."""
+    """Return whether every test without a sandbox ran in this process, and none failed."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         return False
     files = {item.path.name for item in session.items}

@@ -18,7 +18,7 @@ UTCNOW = "ignore:.*utcnow.*:DeprecationWarning"
 
 
 class Target(Protocol):
-    """What is needed to reach the service: `stack.target` is one."""
+    """Address and login of the service: `stack.target` is one."""
 
     @property
     def host(self) -> str: ...

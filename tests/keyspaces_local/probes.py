@@ -27,12 +27,12 @@ def now_us() -> int:
 
 
 def absent_row_delete_leaves_a_tombstone(session: Session) -> bool:
-    """Whether an older INSERT that arrives after the DELETE of an absent row stays hidden."""
+    """Return whether an older INSERT stays hidden after the DELETE of an absent row."""
     return _hides_older(session, "p = ? AND c = ?", (1,))
 
 
 def range_delete_covers_absent_rows(session: Session) -> bool:
-    """Whether an older INSERT that arrives after the partition's DELETE stays hidden."""
+    """Return whether an older INSERT that arrives after the partition's DELETE stays hidden."""
     return _hides_older(session, "p = ?", ())
 
 
@@ -46,7 +46,7 @@ def _hides_older(session: Session, where: str, clustering: tuple[int, ...]) -> b
 
 
 def overwritten_collection_shadows(session: Session, column: str) -> bool:
-    """Whether an older overwrite that arrives later adds nothing to a newer one."""
+    """Return whether an older overwrite that arrives later adds nothing to a newer one."""
     old, new = {"m": ({"old": 1}, {"new": 2}), "l": ([1], [2])}[column]
     key, now = own_key(), now_us()
     write = session.prepare(f"INSERT INTO rich (p, c, {column}) VALUES (?, ?, ?) USING TIMESTAMP ?")
@@ -85,7 +85,7 @@ def pages(session: Session, text: str, fetch_size: int) -> list[list[Any]]:
 
 
 def filtered_page_lengths(session: Session) -> list[int]:
-    """Of a filter that every tenth of 40 rows passes, in pages of 5."""
+    """Return the page lengths of a filter that every tenth of 40 rows passes, in pages of 5."""
     key = own_key()
     for number in range(40):
         text = "'yes'" if number % 10 == 9 else "'no'"
@@ -95,7 +95,7 @@ def filtered_page_lengths(session: Session) -> list[int]:
 
 
 def large_page_lengths(session: Session) -> list[int]:
-    """Of 30 rows of 100 KB, in pages of 5,000."""
+    """Return the page lengths of 30 rows of 100 KB, in pages of 5,000."""
     key = own_key()
     write = session.prepare("INSERT INTO rich (p, c, t) VALUES (?, ?, ?)")
     for number in range(30):

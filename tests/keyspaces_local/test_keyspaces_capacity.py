@@ -28,7 +28,7 @@ from keyspaces_local.properties import TableSettings, defaults
 
 
 def drain(bucket: Bucket, now: float, units: float = 1) -> int:
-    """How many requests get through at one moment."""
+    """Return how many requests get through at one moment."""
     done = 0
     while bucket.has(units, now):
         bucket.take(units)

@@ -1,4 +1,4 @@
-"""What the control port does, seen through the public driver. Not for the real service."""
+"""Test what the control port does, through the public driver. Not for the real service."""
 
 import json
 import time

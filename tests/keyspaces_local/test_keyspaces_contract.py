@@ -1,4 +1,4 @@
-"""What a client of Amazon Keyspaces sees, through the public driver. Nothing here is local-only."""
+"""Test what a client of Amazon Keyspaces sees, through the public driver. Nothing is local-only."""
 
 import os
 import time
@@ -38,7 +38,7 @@ PACES = ["as it is"] if ENDPOINT in os.environ else ["at once", "as the service"
 
 @pytest.fixture(scope="module", params=PACES)
 def pace(request: pytest.FixtureRequest) -> Iterator[None]:
-    """How keyspaces-local behaves: without limits, and with slow DDL and the service's quotas."""
+    """Return the behaviour: without limits, or with slow DDL and the service's quotas."""
     if request.param != "as the service":
         yield
         return

@@ -1,4 +1,4 @@
-"""What a text is: kinds, names and the clauses with rules; and what may not pass."""
+"""Test what a text is: kinds, names, the clauses with rules; and what may not pass."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""What a statement writes by other ways than whole bound values: its size and its varints."""
+"""Test what a statement writes by other ways than whole bound values: size and varints."""
 
 from dataclasses import replace
 

@@ -52,7 +52,7 @@ class Campaign:
 
     @property
     def missing(self) -> list[str]:
-        """What should have happened and did not."""
+        """Return what should have happened and did not."""
         return [name for name in MUST_HAVE_HAPPENED if not self.tally[name]]
 
     def __str__(self) -> str:

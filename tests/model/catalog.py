@@ -40,7 +40,7 @@ class SimulatedNodes:
         return Host(node), self._cluster.schemas.version(node)
 
     def versions(self, _like: Host) -> dict[Host, bytes | None]:
-        """Of each node; one that is down does not answer, or is known to be down."""
+        """Return each node's version; one that is down does not answer, or is known to be down."""
         down = self._cluster.down
         return {
             Host(node): None if node in down else self._cluster.schemas.version(node)
@@ -49,7 +49,7 @@ class SimulatedNodes:
         }
 
     def told(self, host: Host, table: TableId) -> Told:
-        """What this node says of the table. Raises SideFault."""
+        """Return what this node says of the table. Raises SideFault."""
         if host.number in self._cluster.down:
             raise Unavailable(Side.SOURCE, f"{host.address} does not answer")
         schemas = self._cluster.schemas
@@ -67,7 +67,7 @@ def catalog_of(cluster: ReplicatedCluster, random: Random) -> SourceCatalog:
 
 
 def in_simulated_time(time: SimulatedTime) -> tuple[object, str, Any]:
-    """What to patch so that the catalog counts its seconds by the world's time."""
+    """Return what to patch so that the catalog counts its seconds by the world's time."""
 
     def monotonic() -> float:
         return time.micros / 1e6

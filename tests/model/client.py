@@ -1,4 +1,4 @@
-"""What a client's statement does to the cells of the source."""
+"""Apply a client's statement to the cells of the source."""
 
 from __future__ import annotations
 

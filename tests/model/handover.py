@@ -57,14 +57,14 @@ class HandOvers:
             self._under_way[table] = self._keeper(table).take_back()
 
     def go_on(self) -> None:
-        """What was waited for may be over by now."""
+        """Go on, if what the cutover waited for is over by now."""
         for table, left in list(self._under_way.items()):
             if next(left, None) is None:
                 del self._under_way[table]
                 self._end(table)
 
     def may_skip(self, table: TableId, appended_us: int) -> bool:
-        """Whether a record that came then may be skipped behind the table's fence."""
+        """Return whether a record that came then may be skipped behind the table's fence."""
         return appended_us < self.undone_us.get(table, 2**63)
 
     def _end(self, table: TableId) -> None:

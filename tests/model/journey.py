@@ -22,9 +22,9 @@ class Journey:
 
     @property
     def latest_us(self) -> int:
-        """When it must have arrived."""
+        """Return when it must have arrived."""
         return self.planned_us + LATEST_ARRIVAL_US
 
     def index_of(self, statement: Statement) -> int:
-        """Which of the statements it is."""
+        """Return which of the statements it is."""
         return next(i for i, one in enumerate(self.write.statements) if one is statement)

@@ -1,4 +1,4 @@
-"""How a broken rule is put into a run: around a port, or in place of a name of the pipeline's."""
+"""Put a broken rule into a run: around a port, or in place of a name of the pipeline."""
 
 from __future__ import annotations
 

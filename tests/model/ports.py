@@ -129,7 +129,7 @@ class DrawnClock:
 
 
 class Forgetful:
-    """Of the copies of one event only the first is taken for news."""
+    """Mutant: of one event's duplicates only the first counts as news."""
 
     def __init__(self, decoder: Decoder, world: World) -> None:
         self._decoder, self._world = decoder, world
@@ -182,7 +182,7 @@ class RowsOnly(_SourceAround):
 
 
 class StampedOnArrival(_SourceAround):
-    """What is read carries the moment at which it was there."""
+    """Mutant: a read carries the moment of its answer, not of its start."""
 
     def read(self, works: Iterable[RowWork | StaticWork]) -> Iterator[Read]:
         # The worker that reads is the one whose clock was asked last.

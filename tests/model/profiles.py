@@ -10,7 +10,7 @@ BROKER_BEHIND_US = 900_000
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """How wrong clocks may be, and whether a stall may outlast every time limit.
+    """Errors that clocks may have, and whether a stall may outlast every time limit.
 
     `blur_us`: within which read starts of two workers keep no order. `is_measured`: whether workers
     compare their clocks with the target's; `is_behind`: whether clocks are never ahead.

@@ -1,4 +1,4 @@
-"""What a run consists of: steps, some of them to be taken while a worker stands still."""
+"""Define a run's steps; some of them happen while a worker stands still."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hintferry.testing.points import Point
 
 
 class Verb(Enum):
-    """What a client of the source does."""
+    """Kind of a client's statement on the source."""
 
     INSERT = "insert"
     UPDATE = "update"

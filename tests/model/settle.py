@@ -101,7 +101,7 @@ def _work_off(world: World, number: int) -> None:
 
 
 def _hint_everything(world: World) -> None:
-    """What a sweep of everything asks for."""
+    """Send the hints that a sweep of everything would send."""
     for table, places in _all_places(world):
         for where in places:
             world.topic.captured(_hint_of(where), world.time.micros)
@@ -168,7 +168,7 @@ def _same(
 
 
 def _goes_by_itself(world: World, where: Place, *, swept: bool) -> bool:
-    """Whether a row's marker on the target ends within what is known to be the longest."""
+    """Return whether a row's marker on the target ends within what is known to be the longest."""
     longest_s = world.cluster.table(where[0]).longest_ttl
     marker = world.target.partition(where[0], where[1]).row(where[2] or ()).marker
     latest = world.time.seconds + longest_s + LATE_BY_S
@@ -190,9 +190,9 @@ def _is_about_to_expire(world: World, row: Row | None) -> bool:
 
 
 def _marker_expires(world: World, where: Place, source: Row | None, target: Row | None) -> bool:
-    """Whether they differ in nothing but how long an empty row lives on: a marker's own time to
-    live cannot be read, so neither that of an INSERT … USING TTL nor that of a row whose values,
-    and only they, were given one."""
+    """Return whether they differ only in how long an empty row lives on. A marker's own TTL cannot be
+    read: neither that of an INSERT … USING TTL, nor that of a row of which only the values have
+    one."""
     state = world.cluster.replicas[0].partition(where[0], where[1]).row(where[2] or ())
     if target is None and source is not None and not any(source.values):
         return any(cell.expires_at is not None for cell in state.cells.values())

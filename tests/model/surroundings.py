@@ -1,4 +1,4 @@
-"""What the gate of a cut-over sees of a world: connectors, guards, lag, queues, markers."""
+"""Show a world to a cutover's gate: connectors, guards, lag, queues, markers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OUTAGE_US = 200_000_000
 
 
 def witness(world: World, table: TableId) -> Witness:
-    """What nodes and connectors say of a table's capture now."""
+    """Return what nodes and connectors say of a table's capture now."""
     schemas, now = world.cluster.schemas, world.time.micros / 1e6
     nodes = [
         NodeState(
@@ -54,11 +54,11 @@ class Surroundings:
         self._resumes_us = world.time.micros + world.random.choice([0, 0, OUTAGE_US])
 
     def witness(self, table: TableId) -> Witness:
-        """Of its capture."""
+        """Return the witness of the table's capture."""
         return witness(self._world, table)
 
     def reports(self, _since: float) -> list[NodeReport]:
-        """Of each node's guard: what a connector does not hear is no loss to it."""
+        """Return each guard's report: a guard does not notice what a connector misses."""
         now_us = self._world.time.micros
         return [
             NodeReport(_address(node), now_us / 1e6, self._hinted_upto(node), 0, None, _host(node))
@@ -76,7 +76,7 @@ class Surroundings:
         return Lag(len(waiting), now_us / 1e6)
 
     def parked(self, _table: TableId) -> Mapping[str, int]:
-        """What waits for a person."""
+        """Return what waits for a person."""
         return {"stuck": len(self._world.stuck)} if self._world.stuck else {}
 
     def given_up(self) -> int:
@@ -84,7 +84,7 @@ class Surroundings:
         return 0
 
     def replayed(self) -> int:
-        """What waits in the replay queue."""
+        """Return what waits in the replay queue."""
         pending = self._world.topic.pending
         return sum(one.replica is None and one.hint is not None for one in pending)
 
@@ -93,7 +93,7 @@ class Surroundings:
         return str(self._world.time.micros).encode()
 
     def has_arrived(self, _table: TableId, written: bytes) -> bool:
-        """Whether it is on the target."""
+        """Return whether it is on the target."""
         return self._world.time.micros - int(written) >= MARKER_TAKES_S * 1e6
 
     def work(self, number: int) -> None:

@@ -20,7 +20,7 @@ from tests.model.world import World
 
 
 class Machine(RuleBasedStateMachine):
-    """Its rules are what may happen; every promise is watched at each step, and at the end."""
+    """State machine: its rules are what may happen; each step and the end check every promise."""
 
     @initialize(
         random=st.randoms(use_true_random=False),

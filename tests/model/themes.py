@@ -1,4 +1,4 @@
-"""What a program dwells on. Chance alone seldom leads to where several things must meet."""
+"""Give a program its theme: chance alone seldom brings together what must meet."""
 
 from __future__ import annotations
 
@@ -341,7 +341,7 @@ LOST_EXPIRY = replace(
     repeated=1.0,
     few=1,
 )
-"""What is lost is when a value expires."""
+"""The lost fact is when a value expires."""
 
 BACKFILL = Theme(
     {"wide": 4, "plain": 2, "bare": 2, "counts": 1},

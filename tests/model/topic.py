@@ -17,7 +17,7 @@ SLOWEST_CAPTURE_US = 400_000
 
 
 class Kind(Enum):
-    """How a record must end."""
+    """Kind of end that a record must have."""
 
     HINT = "applied, or parked because the target refuses its row"
     NOTHING = "skipped"

@@ -1,4 +1,4 @@
-"""What is checked at every write and every answer, while a program runs.
+"""Check every write and every answer while a program runs.
 
 P2: where a newer read of a row has arrived whole, an older read changes nothing any more.
 P3: every record that went in has one outcome, and what is called applied was acknowledged.
@@ -54,7 +54,7 @@ class Answered:
     may_be_stuck: bool
     hand_overs: HandOvers
     read_by: dict[Place, int]
-    """How late an alteration of the table each row was read by that the worker ever read."""
+    """The latest alteration of the table by which the worker read each row."""
 
     known: dict[TableId, int]
     """The latest alteration that a node knows that answered all the while."""
@@ -152,7 +152,7 @@ class Watch:
                 raise Violation(f"P5: the source never showed {piece} in {where}")
 
     def _must_expire_so(self, where: Place, row: Row, statement: Statement, delay_us: int) -> None:
-        """What the statement wrote expires with the same value of the source, or never likewise."""
+        """Check that a written value expires with the source's value, or never if that does not."""
         written = _columns_of(statement)
         for piece, (expiry, _) in self._pieces(where, row):
             if piece.column in written:
@@ -175,7 +175,7 @@ class Watch:
         return pieces(table, table.statics if where[2] is None else table.regulars, row)
 
     def is_within(self, span: Span, target: int | None, delay_us: int) -> bool:
-        """Whether the target's copy expires no earlier, and little later, than it may.
+        """Return whether the target's copy expires no earlier, and little later, than it may.
 
         A time to live counts from when the write arrives, so a delay on the way adds to it; and a
         worker's clock that is behind the source's may take one second off.
@@ -231,12 +231,12 @@ def _columns_of(statement: Statement) -> set[str]:
 
 
 def may_meet_refusal(hint: Hint) -> bool:
-    """Whether the row that the target refuses is one of those that the hint speaks of."""
+    """Return whether the row that the target refuses is one of those that the hint speaks of."""
     if hint.scope is Scope.ROW:
         return hint.clustering == TOO_LARGE
     return hint.table.name == "wide" and hint.scope is not Scope.STATIC
 
 
 def is_refused(where: Place, statement: Statement) -> bool:
-    """Whether the target refuses this statement."""
+    """Return whether the target refuses this statement."""
     return where[2] == TOO_LARGE and isinstance(statement, Put)

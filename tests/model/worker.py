@@ -68,7 +68,7 @@ class Interval:
     started: int
 
     def speaks_for(self, where: Place) -> bool:
-        """Whether the row is one of them."""
+        """Return whether the row is one of them."""
         key = where[2] or ()
         is_behind = self.after is None or key > self.after
         return where[:2] == self.partition and is_behind and (self.last is None or key <= self.last)

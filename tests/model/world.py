@@ -98,7 +98,7 @@ class World:
         self.stuck: list[Delivery] = []
         """Parked because the source gave up on them; a person will send them back."""
         self.since: dict[int, int | None] = dict.fromkeys(range(REPLICAS), 1)
-        """Of each connector's state: None where it hears nothing."""
+        """The start of each connector's state; None where it captures nothing."""
         self.created_us: dict[TableId, int] = {}
         """When each table was created that was dropped before; it stands for its id."""
         self.newest: dict[tuple[TableId, int], float] = {}
@@ -238,7 +238,7 @@ class World:
             self.watch.complete(where, journey.starts[index])
 
     def shown(self, where: Place) -> Row | None:
-        """What the target shows of a row, or of static columns."""
+        """Return what the target shows of a row, or of static columns."""
         table = self.cluster.table(where[0])
         part, now_s = self.target.partition(where[0], where[1]), self.time.seconds
         if where[2] is None:
@@ -383,7 +383,7 @@ class World:
         return {table.id: known(table.id) for table in TABLES.values()}
 
     def _settle(self, deliveries: list[Delivery], ends: list[Settled]) -> None:
-        """What is returned comes again; what is parked is kept for a person."""
+        """Bring returned records again; keep parked ones for a person."""
         for delivery, end in zip(deliveries, ends, strict=True):
             self.tally[end.outcome.value] += 1
             self.tally["covered"] += end.reason is SkipReason.COVERED

@@ -19,7 +19,7 @@ HOST_ID = "8d5ed9f4-7764-4dbd-bad8-43fddce94b7c"
 
 
 class FakeWorld(World):
-    """What the guard asks beyond the disk; the test says what it hears."""
+    """World of the guard beyond the disk; the test sets its answers."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -124,7 +124,7 @@ class MadeNode:
     def capture(
         self, acknowledged: str | None = None, *, age: float = 0, **tables: str | None
     ) -> None:
-        """What our connector tells: shop_orders=None is captured, shop_orders="x" is not, as of x.
+        """Write our connector's state: shop_orders=None is captured, shop_orders="x" is not, for x.
 
         `acknowledged="7:123"`: all before 123 of segment 7 was sent.
         """
@@ -171,7 +171,7 @@ def numbers(directory: Path) -> list[int]:
 
 
 def oldest_python() -> str:
-    """Of this machine, for what runs on nodes."""
+    """Return this machine's oldest Python, for what runs on nodes."""
     for minor in range(6, 10):
         found = shutil.which(f"python3.{minor}")
         if found and subprocess.run([found, "-c", ""], capture_output=True).returncode == 0:

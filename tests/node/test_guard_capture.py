@@ -1,4 +1,4 @@
-"""What our connector tells of itself: which tables it captures, and how far all of it was sent."""
+"""Test the state of our connector: the tables that it captures, and how far it has sent."""
 
 from __future__ import annotations
 

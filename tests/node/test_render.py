@@ -1,4 +1,4 @@
-"""What is rendered from `migration.toml` and filled in on the node."""
+"""Test what is rendered from `migration.toml` and filled in on the node."""
 
 import os
 import pwd

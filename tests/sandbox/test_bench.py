@@ -1,4 +1,4 @@
-"""What benches guard: ratios that are worse than kept are named, and targets that were met hold."""
+"""Test what benches guard: they name ratios that got worse; targets that were met hold."""
 
 from __future__ import annotations
 

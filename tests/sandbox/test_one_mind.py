@@ -1,4 +1,4 @@
-"""What a node has to hand over is waited for as long as it changes, and no longer."""
+"""Test that the demo waits for hinted handoff as long as it changes, and no longer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the recorder of `events/` leaves when a kind of write brings nothing."""
+"""Test what the recorder of `events/` leaves when a kind of write brings nothing."""
 
 from pathlib import Path
 

@@ -59,7 +59,7 @@ def start(sqs: Any, source: str, **more: Any) -> str:
 
 
 def latest(sqs: Any, source: str) -> dict[str, Any]:
-    """What the list says of the latest task."""
+    """Return what the list says of the latest task."""
     task: dict[str, Any] = sqs.list_message_move_tasks(SourceArn=source)["Results"][0]
     return task
 

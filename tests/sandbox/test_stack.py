@@ -58,7 +58,7 @@ def test_a_killed_node_keeps_its_data_over_a_restart(stack: Stack, cql: Any) -> 
 
 
 def test_capture_goes_on_where_it_was_killed(stack: Stack, cql: Any) -> None:
-    """What was written while it was down comes after its start, and what was not yet known as
+    """Writes of the time when it was down come after its start, and what was not yet known as
     acknowledged once more."""
     with topic(stack, "sandbox", "t") as hints:
         cql("INSERT INTO sandbox.t (id, v) VALUES (10, 'before')")
@@ -128,7 +128,7 @@ def processes_of(home: Path) -> list[str]:
 
 
 class BrokenStack(Stack):
-    """Its first source node ends at once, when the other parts have been spawned."""
+    """Stack whose first source node ends at once, when the other parts have been spawned."""
 
     def _make_parts(self, block: Block) -> None:
         super()._make_parts(block)
@@ -151,7 +151,7 @@ def test_a_start_that_fails_says_why_and_leaves_nothing_behind(tmp_path: Path) -
 def test_a_loaded_one_node_sandbox_needs_less_than_4_gb(
     stack: Stack, cql: Any, tmp_path: Path
 ) -> None:
-    """Its parts and the processes of both functions: all the children of this process."""
+    """Sum the stack's parts and both functions' processes: all children of this process."""
     keyspace = "CREATE KEYSPACE IF NOT EXISTS sandbox WITH replication = "
     single = keyspace + "{'class': 'SingleRegionStrategy'}"
     theirs = f"CREATE TABLE sandbox.t (id int PRIMARY KEY, v text) WITH {SWITCHES}"

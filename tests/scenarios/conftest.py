@@ -24,7 +24,7 @@ FOLDERS = sorted(folder for folder in HERE.iterdir() if (folder / "setup.cql").e
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What a scenario runs on."""
+    """Bench that a scenario runs on."""
 
     source: Any
     behind: Any

@@ -1,4 +1,4 @@
-"""When what expires stops to be shown, on both sides: rows, values, and elements of collections."""
+"""Note when both sides stop showing what expires: rows, values, elements of collections."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cassandra.util import SortedSet
 LOOKS_EVERY_S = 0.1
 
 Item = tuple[str, str]
-"""What kind of thing it is, and which."""
+"""The kind of a thing, and which one."""
 
 
 @dataclass(slots=True)
@@ -33,7 +33,7 @@ class Expiring:
 
     @property
     def rows(self) -> set[Item]:
-        """Those that the source showed last."""
+        """Return the rows that the source showed last."""
         return {one for one in self._ours if one[0].startswith("row of ")}
 
     def look(self) -> None:

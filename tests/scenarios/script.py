@@ -21,7 +21,7 @@ _LETTERS = re.compile(r"\$x(\d+)")
 
 
 class Kind(Enum):
-    """What a step does."""
+    """Kind of a step."""
 
     EXECUTE = "execute"
     BATCH = "batch"
@@ -52,7 +52,7 @@ class Scenario:
 
     @property
     def longest_ttls(self) -> dict[str, int]:
-        """What is stated of its tables."""
+        """Return what is stated of its tables."""
         stated = self.expect.get("longest_ttl", {})
         return {f"{self.keyspace}.{table}": seconds for table, seconds in stated.items()}
 

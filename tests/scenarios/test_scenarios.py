@@ -44,7 +44,7 @@ def test_nothing_that_came_later_undid_it(bench: Bench) -> None:
 
 
 def _watch_expire(bench: Bench, scenario: Scenario) -> None:
-    """What expires at the source goes from the target no earlier, and little later."""
+    """Check that what expires on the source expires on the target no earlier, and little later."""
     expected = scenario.expect.get("expires", [])
     sides, name = (bench.source, bench.behind), scenario.keyspace
     watched = [Expiring(*sides, f"{name}.{one['table']}") for one in expected]

@@ -96,7 +96,7 @@ def test_a_backfill_and_live_writes_never_undo_each_other(bench: Workbench) -> N
 def filled_beside_writes(
     bench: Workbench, table: str, partitions: int
 ) -> tuple[dict[str, Any], Counter[str]]:
-    """What the command answers, and the writes by verb."""
+    """Return what the command answers, and the writes by verb."""
     bench.stack.create_tables(f"ALTER TABLE filled.{table} WITH cdc = true")
     stop, written = threading.Event(), Counter[str]()
     writer = threading.Thread(target=write_beside, args=(bench, stop, table, partitions, written))
@@ -131,7 +131,7 @@ def test_a_large_backfill_and_live_writes_never_undo_each_other(bench: Workbench
 
 
 def is_done(bookmark: Path) -> tuple[int, bool]:
-    """How many ranges are done, and whether all are."""
+    """Return how many ranges are done, and whether all are."""
     if not bookmark.exists():
         return 0, False
     tree: dict[str, Any] = json.loads(bookmark.read_text())

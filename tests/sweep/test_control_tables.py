@@ -1,4 +1,4 @@
-"""What the gate reads and writes, on both real sides: states, fences, passes, write times."""
+"""Test what the gate reads and writes on both real sides: states, fences, passes, write times."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ COLUMNS = "(a int, b int, s text static, v text, PRIMARY KEY (a, b))"
 TABLES = {"orders": COLUMNS, "emptied": COLUMNS}
 VISITS = "(a int, b int, PRIMARY KEY (a, b))"
 TTL_S, LONGEST_TTL_S = 25, 120
-"""Of the rows of `visits`, which are only a key, and what is stated of the table."""
+"""The TTL of the rows of `visits`, which are only a key, and the stated longest TTL."""
 
 PARTITIONS, ROWS = 40, 5
 KEYS = PARTITIONS * ROWS + PARTITIONS

@@ -1,4 +1,4 @@
-"""What the property tests draw from: tables, keys, hints and records."""
+"""Provide what the property tests draw from: tables, keys, hints and records."""
 
 from __future__ import annotations
 

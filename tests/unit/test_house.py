@@ -1,4 +1,4 @@
-"""Which part of the house imports which, and how long a function may be."""
+"""Test which part of the house imports which, and how long a function may be."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ KEY = column("id", "partition_key", 0, "int")
 
 @dataclass(frozen=True)
 class Schema:
-    """What a node says: the one table (None: not there) with its columns and masks."""
+    """Schema that a node reports: the one table (None: not there) with its columns and masks."""
 
     version: bytes
     columns: tuple[Cells, ...] | None
@@ -75,7 +75,7 @@ class Cluster:
     asked: list[tuple[str, str]] = field(default_factory=list)
     side: Side = Side.SOURCE
     roles: Mapping[str, bool] = field(default_factory=lambda: {"hintferry": False})
-    """Those that the login may list, and whether each is a superuser."""
+    """The roles that the login may list, and whether each is a superuser."""
 
     granted: set[str] = field(default_factory=set)
     own: str | None = "hintferry"

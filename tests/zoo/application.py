@@ -34,7 +34,7 @@ class Application:
 
     @property
     def ddl(self) -> list[str]:
-        """Its statements one by one, in order, but for what Cassandra has switched off."""
+        """Return the statements in order, without those that Cassandra has switched off."""
         texts = self.schema.strip().removesuffix(";").split(";\n")
         return [_REMARK.sub("", one) for one in texts if not one.startswith("-- @off\n")]
 

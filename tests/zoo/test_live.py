@@ -42,7 +42,7 @@ Group = tuple[Application, ...]
 
 @dataclass(frozen=True, slots=True)
 class Zoo:
-    """What the tests look at: both sides, and what was said on the way."""
+    """Zoo under test: both sides, and what was said on the way."""
 
     group: Group
     source: Any

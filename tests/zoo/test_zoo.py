@@ -23,7 +23,7 @@ _EACH = pytest.mark.parametrize("app", APPLICATIONS, ids=lambda app: app.name)
 
 
 def initialised(app: Application, home: Path) -> tuple[Migration, Schema]:
-    """What `init` writes where the source has this schema, read again."""
+    """Return what `init` writes where the source has this schema, read again."""
     names = [table.name for table in app.known.tables]
     # The whole of it stands with its first table, and the others have nothing to add.
     parts = {name: app.schema if name == names[0] else "" for name in names}

@@ -24,7 +24,7 @@ PAUSE_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class SlowSource:
-    """What was read is handed on only after a pause."""
+    """Source that hands on what was read only after a pause."""
 
     source: Source
 

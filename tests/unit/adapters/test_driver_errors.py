@@ -1,4 +1,4 @@
-"""What each error of the driver means for the key that met it: every class of them is here."""
+"""Test what each error of the driver means for the key that met it: every class is here."""
 
 from __future__ import annotations
 

@@ -213,7 +213,7 @@ class World:
         self.cluster.write(PLAIN, self.key, row, self.everywhere)
 
     def records(self, ahead_ms: int = 0) -> list[Record]:
-        """What the hints are on the topic; the broker's clock is ahead by so much."""
+        """Return what the hints are on the topic; the broker's clock is ahead by so much."""
         stamp = self.time.micros // 1000 + ahead_ms
         texts = [json.dumps(hint_record.encode(hint)).encode() for hint in self.hints]
         self.hints.clear()
@@ -314,7 +314,7 @@ def test_old_records_are_not_waited_for() -> None:
 
 
 class Told:
-    """What CloudWatch has of the functions' clocks and the nodes'."""
+    """Clock metrics of the functions and the nodes, as CloudWatch has them."""
 
     def __init__(self, **off_ms: float) -> None:
         self._off_ms = off_ms

@@ -1,4 +1,4 @@
-"""What is sent to the queues, and what becomes of it where a queue does not take it."""
+"""Test what is sent to the queues, and what happens where a queue refuses it."""
 
 from __future__ import annotations
 

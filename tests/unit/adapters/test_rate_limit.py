@@ -81,7 +81,7 @@ def test_a_side_that_asks_for_nothing_is_not_held_back() -> None:
 
 
 def test_a_side_that_slows_down_under_our_load_is_sent_less_until_it_is_quick_again() -> None:
-    """Its answers take the longer the more it is sent: 5 ms at 100 a second, 20 s at 400."""
+    """The side's answers take longer under load: 5 ms at 100 a second, 20 s at 400."""
     sender = Sender()
 
     def latency() -> float:

@@ -37,7 +37,7 @@ def lookup(table: TableId, _altered_us: int) -> Table:
 
 
 def decode(value: object) -> Hint | Nothing:
-    """What the decoder makes of a value, given as JSON or as bytes."""
+    """Return what the decoder makes of a value, given as JSON or as bytes."""
     body = value if isinstance(value, bytes) else json.dumps(value).encode()
     return HintDecoder(lookup)(record(body))
 

@@ -45,7 +45,7 @@ def columns(catalog: SourceCatalog, altered_us: int = 0) -> list[str]:
 
 
 def looked_at_by(nodes: Cluster, catalog: SourceCatalog, times: int) -> list[list[str]]:
-    """What the catalog says while the nodes take turns to answer its looks."""
+    """Return what the catalog says while the nodes take turns to answer its looks."""
     found = []
     for _ in range(times):
         nodes.now += VERSION_CHECK_S

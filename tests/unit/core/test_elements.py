@@ -48,7 +48,7 @@ CELLS = st.lists(st.tuples(st.sampled_from([b"p", b"q", b"r"]), st.binary(max_si
 
 
 def row_of(table: Table, state: RowState) -> Row:
-    """What a read showed of it a little earlier, when nothing had expired yet."""
+    """Return what a read showed of it a little earlier, when nothing had expired yet."""
     columns = table.regulars or table.statics
     return state.row(columns, NOW_S - 100, table.tells_elements)
 
@@ -79,7 +79,7 @@ def carried_out(table: Table, planned: list[object], before: RowState, seed: int
 
 
 def live(state: RowState, now_s: int) -> dict[tuple[str, object], tuple[bytes | None, Expiry]]:
-    """Its cells that a read shows, but for lists: a list is one value of the longest expiry."""
+    """Return the cells that a read shows; a list is one value with its longest expiry."""
     cells = {at: cell for at, cell in state.cells.items() if cell.is_live(now_s)}
     lists = [cell for (name, _), cell in cells.items() if name == "l"]
     ends = [cell.expires_at for cell in lists]
@@ -125,7 +125,7 @@ def test_no_cell_is_in_two_statements(state: RowState) -> None:
 
 
 def cuts(name: str, value: bytes | None) -> list[object]:
-    """What of a column a value writes; a list is one thing."""
+    """Return what of a column a value writes; a list is one thing."""
     if value is None or name in "al":
         return [None]
     if name == "u":

@@ -47,7 +47,7 @@ INSERT_STATIC = "INSERT INTO t (p, s) VALUES (?, ?)"
 
 
 def metered(text: str, values: list[bytes | None], ttl: bool) -> int:
-    """What keyspaces-local takes the statement for, bytes."""
+    """Return what keyspaces-local takes the statement for, bytes."""
     columns = {name: local.Column(name, kind, cql) for name, (_, kind, cql) in KINDS.items()}
     switches = {"client_side_timestamps": True, "ttl": ttl}
     on = {name: {"status": "enabled"} for name, is_on in switches.items() if is_on}

@@ -27,7 +27,7 @@ Place = tuple[TableId, Key, Scope, Key | Slice]
 
 
 def places_of_hint(hint: Hint) -> set[Place]:
-    """What a hint asks to be looked at."""
+    """Return what a hint asks to be looked at."""
     places: set[Place] = set()
     if hint.scope is Scope.ROW:
         places.add((hint.table, hint.partition, Scope.ROW, hint.clustering))
@@ -39,7 +39,7 @@ def places_of_hint(hint: Hint) -> set[Place]:
 
 
 def places_of_work(work: Work) -> list[tuple[Place, tuple[int, ...]]]:
-    """What a piece of work looks at, with the records that it settles."""
+    """Return what a piece of work looks at, with the records that it settles."""
     if isinstance(work, RowWork):
         where = work.table, work.partition, Scope.ROW
         return [((*where, key), records) for key, records in work.rows.items()]

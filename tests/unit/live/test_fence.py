@@ -83,7 +83,7 @@ def test_a_fence_set_between_two_pages_ends_the_read() -> None:
 
 
 def ends(*errors: HintferryError | None) -> Settled:
-    """How one record ends whose pieces of work end so."""
+    """Return how one record ends whose pieces of work end so."""
     ledger = Ledger(1)
     for _ in errors:
         ledger.open([0])

@@ -1,4 +1,4 @@
-"""What a comparison leaves for later covers the slice: what is done again, what is not yet."""
+"""Test that what a comparison leaves for later covers the slice."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ PIECES = st.lists(st.sampled_from([None, FAULT, POISON]), min_size=1, max_size=5
 
 
 def ends_of(errors: list[HintferryError | None]) -> Outcome:
-    """How a record ends whose pieces of work ended so."""
+    """Return how a record ends whose pieces of work ended so."""
     ledger = Ledger(1)
     for _ in errors:
         ledger.open([0])

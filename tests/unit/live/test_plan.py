@@ -1,4 +1,4 @@
-"""What is planned makes the target show what was seen: judged by carrying it out on a store."""
+"""Test that a plan makes the target show what was read, by applying it to a store."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def rows(draw: st.DrawFn, least: int = 0, most: int = 6) -> Row:
 
 
 def at_expiry(row: Row) -> Row:
-    """What a reader sees of a row now: expired values are nulls."""
+    """Return what a reader sees of a row now: expired values are nulls."""
     live = [
         (None, None) if isinstance(expiry, int) and expiry <= NOW_S else (value, expiry)
         for value, expiry in zip(row.values, row.expiries, strict=True)
@@ -91,7 +91,7 @@ def puts(statements: list[Statement]) -> list[Put]:
 
 
 def is_gone(row: Row) -> bool:
-    """Whether every value that there was has expired, and there was one."""
+    """Return whether every value that there was has expired, and there was one."""
     return any(row.expiries) and not any(at_expiry(row).values)
 
 
@@ -126,7 +126,7 @@ def test_statics_show_what_was_seen_whatever_they_were(
 
 @given(rows())
 def test_each_column_is_in_exactly_one_statement(row: Row) -> None:
-    """Of a null and a value at one timestamp the null would win."""
+    """If a null and a value had one timestamp, the null would win."""
     table = table_of(len(row.values))
     planned = plan_rows([KEY], Snapshot(table, READ_START, {KEY: row}), NOW_S)
     written = [name for put in puts(planned) for name in put.columns]

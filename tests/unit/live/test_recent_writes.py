@@ -1,4 +1,4 @@
-"""What of a key was read, and acknowledged, after a hint had come to the topic: nothing is left."""
+"""Test that a hint is skipped when its key was read and written after the hint's arrival."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ from tests.model.tables import COUNTS, PLAIN, WIDE
 BAD, GOOD = (b"bad",), (b"good",)
 
 Fails = Callable[[Key, float], bool]
-"""Whether a request for this partition fails, so many seconds after the beginning."""
+"""Tells whether a request for this partition fails, so many seconds after the start."""
 
 
 class FailingSource(ReplicatedSource):
@@ -131,7 +131,7 @@ class World:
         return pipeline.process(records, SimulatedDeadline(self.time, 60))
 
     def replayed(self) -> list[Settled]:
-        """What the message that is due next ends with, once it is due."""
+        """Return what the message that is due next ends with, once it is due."""
         due, item = min(self.later, key=lambda one: one[0])
         self.later.remove((due, item))
         self.time.advance(max(0, int((due - self.now_s()) * 1e6)))

@@ -1,4 +1,4 @@
-"""What CloudWatch has of nodes and topics, made into reports."""
+"""Test how CloudWatch's data about nodes and topics become reports."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class CloudWatch:
         self.values: dict[tuple[str, str], list[tuple[float, float]]] = {}
         self.asked: list[dict[str, Any]] = []
         self.calls: list[int] = []
-        """Of GetMetricData, with how many queries."""
+        """The number of queries of each call of GetMetricData."""
 
     def get_paginator(self, operation: str) -> Any:
         self.operation = operation

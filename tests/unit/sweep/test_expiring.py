@@ -1,4 +1,4 @@
-"""What tells no time to live is on the target for no longer than the longest of its table."""
+"""Test that values without a readable TTL expire by the longest TTL of their table."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SETS: list[Values] = [{"s": encode([b"x"])}, {"s": encode([b"x", b"y"])}]
 
 
 def tally(table: Table, ours: Values | None, theirs: Values | None, key: Key | None = KEY) -> Tally:
-    """Of a sweep over one row, or static columns, of which each side has this."""
+    """Return the tally of a sweep over one row, or static columns, that each side has so."""
     sides = Sides()
     for values, write in ((ours, sides.ours), (theirs, sides.theirs)):
         if values is not None:

@@ -100,7 +100,7 @@ def test_pages_of_equal_bytes_are_never_cut(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_equal_times_to_live_that_were_read_apart_are_looked_at() -> None:
-    """Of the same remaining seconds, the one that was read later is over later."""
+    """With the same remaining seconds, the value that was read later expires later."""
     key = Scanned(3, (b"p",), (b"c",), Row((b"v",), (None,)))
     now = page_of([key], 1, True)
     later = ScanPage(1, now.arrived_at + 3, now.body, now.count, True, now.layout)

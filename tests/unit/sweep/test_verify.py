@@ -58,7 +58,7 @@ def filled(seed: int) -> Sides:
 
 
 def counted(sides: Sides, table: Table) -> Tally:
-    """The same by brute force."""
+    """Return the tally, counted by brute force."""
     sums = Tally()
     replica = sides.cluster.replicas[0]
     known = {at[1] for at in (*replica.partitions, *sides.store.partitions) if at[0] == table.id}
