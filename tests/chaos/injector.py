@@ -141,7 +141,7 @@ class Injector:
         return self._miss_ddl_on(node, order) or self._miss_ddl_on(node, order)
 
     def _miss_ddl_on(self, node: Node, order: Order) -> str | None:
-        """Let a node miss a change while writers use the new column on the other nodes. Restart it, as
+        """Let a node miss a change while writers use the new column on other nodes. Restart it, as
         an operator does, if it does not ask for what it missed."""
         with self._ddl.left_out(node.host):
             node.pause()

@@ -71,8 +71,8 @@ def draw(seed: int, number: int, profile: Profile, theme: str | None = None) -> 
 
 @contextmanager
 def patched(mutant: Mutant, time: SimulatedTime) -> Iterator[None]:
-    """Patch the pipeline's modules for a run: no threads, small cuts, the world's time, the mutant's
-    changes."""
+    """Patch the pipeline's modules for a run: no threads, small cuts, the world's time, the
+    mutant's changes."""
     with ExitStack() as stack:
         stack.enter_context(patch.object(pipeline, "ThreadPoolExecutor", SerialExecutor))
         stack.enter_context(patch.object(recheck, "ThreadPoolExecutor", SerialExecutor))

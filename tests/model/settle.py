@@ -190,8 +190,8 @@ def _is_about_to_expire(world: World, row: Row | None) -> bool:
 
 
 def _marker_expires(world: World, where: Place, source: Row | None, target: Row | None) -> bool:
-    """Return whether they differ only in how long an empty row lives on. A marker's own TTL cannot be
-    read: neither that of an INSERT … USING TTL, nor that of a row of which only the values have
+    """Return whether they differ only in how long an empty row lives on. A marker's own TTL cannot
+    be read: neither that of an INSERT … USING TTL, nor that of a row of which only the values have
     one."""
     state = world.cluster.replicas[0].partition(where[0], where[1]).row(where[2] or ())
     if target is None and source is not None and not any(source.values):
