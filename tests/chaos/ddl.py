@@ -112,7 +112,7 @@ class Ddl:
             self._left_out = None
 
     def is_late(self, host: str) -> bool:
-        """Return whether the node that was left out, once it answers, has another schema than others.
+        """Return whether the left-out node, once it answers, has another schema than the others.
         It asks for what it missed some seconds later."""
         end = time.monotonic() + _ANSWER_S
         while (own := self._version(host)) is None and time.monotonic() < end:
