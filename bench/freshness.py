@@ -25,7 +25,7 @@ from bench.loads import Shape, create, key_of, topic_of
 from bench.measure import cpu_s
 from bench.quickness import QUICKEST, SHIPPED, Quickness
 from bench.writer import Sent, Writer, number_of, writer
-from infra.constants import BATCH_SIZE, BATCH_WINDOW_S
+from hintferry_ops.constants import BATCH_SIZE, BATCH_WINDOW_S
 from sandbox.compare import compare_table
 from sandbox.demo.freshness import percentile
 from sandbox.function import create_control_tables, function

@@ -15,7 +15,7 @@ from uuid import UUID
 from cassandra.concurrent import execute_concurrent_with_args
 from confluent_kafka import Consumer, TopicPartition
 
-from infra.constants import BATCH_SIZE
+from hintferry_ops.constants import BATCH_SIZE
 from sandbox.services.event_source.batch import EventFrame
 from sandbox.services.event_source.records import PolledRecord, polled
 from sandbox.sessions import cassandra_session, create_keyspaces_tables

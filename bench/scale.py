@@ -22,9 +22,9 @@ from hintferry.core.keyspaces_limits import (
     TABLE_QUOTA,
 )
 from hintferry.core.schema import Column, ColumnKind, Table, TableId
+from hintferry_ops import constants
 from hintferry_ops.cost import prices
 from hintferry_ops.cost.prices import PRICES
-from infra import constants
 from tools import places
 
 PAGE = places.ROOT / "docs" / "how-to" / "tuning.md"
@@ -223,7 +223,7 @@ def _of_kafka(found: Measured, kafka: KafkaSettings) -> Iterator[Limit]:
 
 def _of_the_pollers(found: Measured, an_invocation: float) -> Iterator[Limit]:
     pollers = constants.MOST_POLLERS
-    more = "`MOST_POLLERS` in `infra/constants.py`; 2,000 for the tables of a group"
+    more = "`MOST_POLLERS` in `ops/hintferry_ops/constants.py`; 2,000 for the tables of a group"
     yield (
         pollers * INVOCATIONS_A_POLLER * an_invocation,
         f"{pollers} pollers of {INVOCATIONS_A_POLLER} invocations each",

@@ -14,7 +14,7 @@ from bench.freshness import SHAPE, Rig, followed, rigged, settled, spread
 from bench.loads import Load, delivered, distinct, topic_of
 from bench.pipeline import READS
 from hintferry.adapters.source.cassandra import READS_IN_FLIGHT
-from infra.constants import BATCH_WINDOW_S
+from hintferry_ops.constants import BATCH_WINDOW_S
 from sandbox import tables
 from sandbox.function import processor_environment
 from sandbox.services.event_source.batch import EventFrame

@@ -33,6 +33,12 @@ MODULES = (
     "hintferry_ops/fit/__init__.py",
     "hintferry_ops/fit/node_checks.py",
 )
+# And the guard with the alarms.
+GUARD_MODULES = (
+    "hintferry_ops/__init__.py",
+    "hintferry_ops/monitoring/__init__.py",
+    "hintferry_ops/monitoring/node_metrics.py",
+)
 GUARD = places.ROOT / "node" / "cdcguard"
 LIBRARY = places.ROOT / "ops"
 _SAME_TIME = 946_684_800
@@ -62,6 +68,7 @@ def pack_guard(target: Path) -> None:
     files = {"node/__init__.py": b"", "__main__.py": (GUARD / "__main__.py").read_bytes()}
     for path in (GUARD.parent / "cassandra_yaml.py", *GUARD.glob("*.py")):
         files[str(path.relative_to(places.ROOT))] = path.read_bytes()
+    files |= {name: (LIBRARY / name).read_bytes() for name in GUARD_MODULES}
     with target.open("wb") as file:
         file.write(b"#!/usr/bin/env python3\n")
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:

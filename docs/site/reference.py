@@ -23,10 +23,10 @@ from hintferry.core.hint import Errand
 from hintferry.core.outcome import Outcome, SkipReason
 from hintferry_cli.app import app
 from hintferry_cli.exits import INTERRUPTED, Status
-from infra.monitoring import metrics
-from infra.monitoring.alarm_rules import Names, rules
-from infra.monitoring.rule import Rule
-from node.cdcguard import metrics as guard
+from hintferry_ops.monitoring import metrics
+from hintferry_ops.monitoring import node_metrics as guard
+from hintferry_ops.monitoring.alarm_rules import Names, rules
+from hintferry_ops.monitoring.rule import Rule
 from tools import places
 
 HOME = places.ROOT / "docs" / "reference"

@@ -1,4 +1,4 @@
-"""The alarms of `infra.monitoring.alarm_rules`, and the two topics that they notify."""
+"""The alarms of `hintferry_ops.monitoring.alarm_rules`, and the two topics that they notify."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from hintferry.adapters.config.settings import Migration
-from infra.monitoring.alarm_rules import Names, rules
+from hintferry_ops.monitoring.alarm_rules import Names, rules
+from hintferry_ops.monitoring.rule import Query, Rule, Series, Severity
 from infra.monitoring.dashboards import make_dashboards
-from infra.monitoring.rule import Query, Rule, Series, Severity
 from infra.stacks.kafka import KafkaStack
 from infra.stacks.network import NetworkStack
 from infra.stacks.pipeline import PipelineStack

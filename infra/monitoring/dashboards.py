@@ -8,9 +8,9 @@ from typing import Any
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 
-from infra.monitoring.alarm_rules import Names
-from infra.monitoring.metrics import NAMESPACE, OUR_DIMENSION, SERVICE
-from node.cdcguard.metrics import NAMESPACE as NODE_NAMESPACE
+from hintferry_ops.monitoring.alarm_rules import Names
+from hintferry_ops.monitoring.metrics import DASHBOARDS, NAMESPACE, OUR_DIMENSION, SERVICE
+from hintferry_ops.monitoring.node_metrics import NAMESPACE as NODE_NAMESPACE
 
 Widget = dict[str, Any]
 Row = tuple[str, list[Any]]
@@ -21,8 +21,8 @@ _WIDTH, _HEIGHT = 12, 6
 
 def make_dashboards(stack: cdk.Stack, prefix: str, names: Names) -> None:
     """Make both dashboards, named after the pipeline."""
-    dashboards = (("cut-over", _cut_over(prefix, names)), ("plumbing", _plumbing(prefix, names)))
-    for title, rows in dashboards:
+    made = (_cut_over(prefix, names), _plumbing(prefix, names))
+    for title, rows in zip(DASHBOARDS, made, strict=True):
         body = {"widgets": [_widget(n, *row, stack.region) for n, row in enumerate(rows)]}
         cloudwatch.CfnDashboard(
             stack,

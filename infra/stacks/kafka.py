@@ -11,8 +11,8 @@ from constructs import Construct
 
 from hintferry.adapters.config.deployment import KafkaSettings
 from hintferry.adapters.config.settings import Migration, TableSettings
+from hintferry_ops.constants import TOPIC_RETENTION_S
 from hintferry_ops.names import told_apart
-from infra.constants import TOPIC_RETENTION_S
 from infra.stacks.log_group import log_group
 from infra.stacks.network import NetworkStack
 

@@ -6,8 +6,8 @@ import aws_cdk as cdk
 from aws_cdk import aws_lambda as lambda_
 
 from hintferry.adapters.config.settings import Migration, TableSettings
+from hintferry_ops import constants
 from hintferry_ops.names import told_apart
-from infra import constants
 from infra.accepted import accept
 from infra.stacks.kafka import KafkaStack, topic_of
 from infra.stacks.storage import Storage

@@ -11,12 +11,12 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from hintferry.adapters.config.settings import Migration
-from infra import constants
+from hintferry_ops import constants
+from hintferry_ops.monitoring.metrics import NAMESPACE, SERVICE
 from infra.accepted import accept
 from infra.iam import roles
 from infra.iam.policies import make_node_files_policy, make_operator_policy
 from infra.layer import ACCEPTED, ARCHITECTURE, CONFIG_IN_FUNCTION, RUNTIME, Code
-from infra.monitoring.metrics import NAMESPACE, SERVICE
 from infra.stacks.kafka import KafkaStack, topic_of
 from infra.stacks.log_group import log_group
 from infra.stacks.mappings import REPLAYED_AT_ONCE, consumer_group, map_replay_queue, map_topics

@@ -10,8 +10,8 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from hintferry_ops.constants import QUEUE_RETENTION_S, REPLAY_RECEIVES, REPLAY_VISIBILITY_S
 from infra.accepted import accept
-from infra.constants import QUEUE_RETENTION_S, REPLAY_RECEIVES, REPLAY_VISIBILITY_S
 
 OBJECT_DAYS = 30
 """Longer than the queues keep the messages that name an object."""

@@ -13,9 +13,9 @@ from constructs import Construct
 
 from hintferry.adapters.config.deployment import SweepSettings
 from hintferry.adapters.config.settings import Migration, TableSettings
+from hintferry_ops.constants import sweep_window_minutes
 from hintferry_ops.names import told_apart
 from infra.accepted import accept
-from infra.constants import sweep_window_minutes
 from infra.iam import roles
 from infra.stacks.log_group import log_group
 from infra.stacks.network import NetworkStack

@@ -17,10 +17,10 @@ from hintferry.core.capacity import Capacity, Mode
 from hintferry.core.cql_type import parse
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.schema import Column, Table, UserType
+from hintferry_ops.constants import CONCURRENT_DDL, MOST_TABLES
 from hintferry_ops.fit.misfits import Schema
 from hintferry_ops.fit.schema_file import refuse_misfits, schema_from
 from hintferry_ops.names import told_apart
-from infra.constants import CONCURRENT_DDL, MOST_TABLES
 from infra.layer import Code
 from infra.stacks.ddl_function import make_ddl_function
 from infra.stacks.network import NetworkStack

@@ -2,7 +2,7 @@
 
 from typing import Any, Dict, Iterable, List
 
-from node.cdcguard.metrics import METRICS
+from hintferry_ops.monitoring.node_metrics import METRICS
 from node.cdcguard.progress import Offset, read_capture, read_offsets, table_name
 from node.cdcguard.segments import Segment, read_segments
 from node.cdcguard.settings import Settings

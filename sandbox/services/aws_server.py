@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 
-from infra.constants import QUEUE_RETENTION_S, REPLAY_RECEIVES, REPLAY_VISIBILITY_S
+from hintferry_ops.constants import QUEUE_RETENTION_S, REPLAY_RECEIVES, REPLAY_VISIBILITY_S
 
 PARKED = "hintferry-parked"
 REPLAY = "hintferry-replay"

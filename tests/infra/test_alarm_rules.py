@@ -18,10 +18,10 @@ from hintferry.core.hint import Record
 from hintferry.core.outcome import APPLIED, Outcome, Settled, SkipReason
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
 from hintferry.testing.other_clocks import SimulatedClocks
-from infra.monitoring import metrics
-from infra.monitoring.alarm_rules import Names, rules
-from infra.monitoring.rule import Query, Rule, Series, Severity
-from node.cdcguard.metrics import METRICS, NAMESPACE
+from hintferry_ops.monitoring import metrics
+from hintferry_ops.monitoring.alarm_rules import Names, rules
+from hintferry_ops.monitoring.node_metrics import METRICS, NAMESPACE
+from hintferry_ops.monitoring.rule import Query, Rule, Series, Severity
 from node.cdcguard.settings import load_settings
 from node.render import render
 from tests.node.guarded import MadeNode

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from hintferry.adapters.config.settings import migration_from
-from infra.monitoring import metrics
-from infra.monitoring.alarm_rules import Names, rules
-from infra.monitoring.rule import Rule
-from node.cdcguard.metrics import METRICS, NAMESPACE
+from hintferry_ops.monitoring import metrics
+from hintferry_ops.monitoring.alarm_rules import Names, rules
+from hintferry_ops.monitoring.node_metrics import METRICS, NAMESPACE
+from hintferry_ops.monitoring.rule import Rule
 from tests.infra.evaluation import ALARM, OK, state
 from tests.infra.synthesised import Template, properties
 from tools.places import ROOT

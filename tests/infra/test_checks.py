@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-from infra.constants import CONCURRENT_DDL
+from hintferry_ops.constants import CONCURRENT_DDL
 from tests.infra.synthesised import (
     Template,
     as_list,

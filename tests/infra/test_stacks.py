@@ -11,7 +11,7 @@ import pytest
 from hintferry.adapters.config.settings import migration_from
 from hintferry.adapters.driver.cql import CONTROL_TABLES
 from hintferry.core.errors import ConfigurationError
-from infra import constants
+from hintferry_ops import constants
 from infra.iam import roles
 from tests.infra.imported import CLUSTER, SECRET
 from tests.infra.synthesised import (

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from hintferry_ops.monitoring.node_metrics import METRICS
 from node.cdcguard.commands import run
-from node.cdcguard.metrics import METRICS
 from node.cdcguard.settings import Settings, load_settings
 from node.cdcguard.world import World
 

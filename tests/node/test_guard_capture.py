@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from hintferry_ops.monitoring.node_metrics import METRICS
 from node.cdcguard.commands import give_back, status
-from node.cdcguard.metrics import METRICS, emf_metric
+from node.cdcguard.metrics import emf_metric
 from node.cdcguard.world import HOST_ID as ID_IN_NODETOOL
 from tests.node.guarded import HOST_ID, MIB, START, MadeNode, numbers
 

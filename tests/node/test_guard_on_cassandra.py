@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer
 
+from hintferry_ops.monitoring.node_metrics import METRICS
 from node.cassandra_yaml import MIB
 from node.cdcguard.commands import give_back, run
-from node.cdcguard.metrics import METRICS
 from node.cdcguard.settings import Settings, load_settings
 from node.cdcguard.state import load_state
 from node.cdcguard.world import World

@@ -8,7 +8,7 @@ import pytest
 
 from bench import pipeline, results, source
 from bench.freshness import rigged
-from infra.constants import BATCH_WINDOW_S
+from hintferry_ops.constants import BATCH_WINDOW_S
 
 
 def test_a_ratio_that_is_worse_by_more_than_the_margin_is_named() -> None:

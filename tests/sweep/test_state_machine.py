@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cassandra.concurrent import execute_concurrent_with_args
 
-from infra.constants import SWEEP_TIMEOUT_S
+from hintferry_ops.constants import SWEEP_TIMEOUT_S
 from infra.stacks.sweep_machine import definition
 from sandbox.function import function
 from sandbox.services.aws_server import BUCKET

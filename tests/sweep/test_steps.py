@@ -21,7 +21,7 @@ from hintferry.core.tokens import TokenRange
 from hintferry.live.ledger import ConservationError
 from hintferry.sweep.time_slice import BEGIN_UNTIL_S
 from hintferry.testing.deadline import FixedDeadline
-from infra.monitoring import metrics
+from hintferry_ops.monitoring import metrics
 from tests.model.tables import PLAIN
 from tests.sweep.machine import BUCKET, RANGES, Worker
 from tests.unit.sweeping import Sides

@@ -31,10 +31,10 @@ ARROWS: dict[str, set[str]] = {
     "functions": {"hintferry"},
     "tools": set(),
     "node": {"hintferry", "hintferry_ops", "tools"},
-    "infra": {"hintferry", "hintferry_ops", "node", "tools"},
-    "sandbox": {"hintferry", "hintferry_cli", "infra", "keyspaces_local", "node", "tools"},
-    "bench": {"hintferry", "hintferry_cli", "hintferry_ops", "infra", "sandbox", "tools"},
-    "docs": {"hintferry", "hintferry_cli", "infra", "node", "tools"},
+    "infra": {"hintferry", "hintferry_ops", "tools"},
+    "sandbox": {"hintferry", "hintferry_cli", "hintferry_ops", "keyspaces_local", "node", "tools"},
+    "bench": {"hintferry", "hintferry_cli", "hintferry_ops", "sandbox", "tools"},
+    "docs": {"hintferry", "hintferry_cli", "hintferry_ops", "tools"},
 }
 
 LONGEST = 40

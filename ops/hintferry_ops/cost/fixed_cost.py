@@ -1,6 +1,7 @@
 """What the stacks cost while nothing happens, from `migration.toml` alone. Pure.
 
-The counts are those of the templates that `make synth` writes: a test compares them.
+Alarms and metrics are counted in the lists that the stacks are made of; a test compares all counts
+with the templates that `make synth` writes.
 """
 
 from __future__ import annotations
@@ -9,24 +10,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hintferry.adapters.config.settings import Migration
+from hintferry_ops.constants import MAPPINGS_A_POLLER_GROUP
 from hintferry_ops.cost import prices
+from hintferry_ops.monitoring import metrics
+from hintferry_ops.monitoring.alarm_rules import Names, rules
+from hintferry_ops.monitoring.node_metrics import METRICS
+from hintferry_ops.monitoring.rule import Query, Series
 
 ZONES = 3
 """Of a VPC for which no availability zones are named."""
-
-MAPPINGS_A_POLLER_GROUP = 100
-"""Each mapping keeps one poller."""
-
-ALARMS = 39
-"""That watch one series each; two more where sweeps are scheduled, one where nodes are told."""
-
-ALARMS_A_MAPPING, ALARMS_A_TOPIC, ALARMS_A_BROKER = 3, 3, 1
-"""That watch whatever a query finds; CloudWatch is paid by the series."""
-
-SERIES, SERIES_OF_SWEEPS, SERIES_OF_A_NODE = 14, 4, 29
-"""Metrics of our own. Those of the nodes are kept once a node, and once for all."""
-
-DASHBOARDS = 2
 
 REPORT_BYTES = 3_000
 """At most, what a node's guard writes to its log group at each look, every 15 s."""
@@ -52,6 +44,7 @@ def standing_cost(migration: Migration) -> list[Line]:
     units, endpoints = _poller_units(len(migration.followed)), _endpoints(migration)
     alarms, series = _alarms(migration), _series(migration)
     megabytes = deployment.nodes * REPORTS_AN_HOUR * hours * REPORT_BYTES // 1_000_000
+    dashboards = len(metrics.DASHBOARDS)
     secrets = int(bool(migration.source.secret_arn))
     return [
         *_brokers(migration),
@@ -59,7 +52,7 @@ def standing_cost(migration: Migration) -> list[Line]:
         Line("endpoints, a zone each", endpoints, endpoints * prices.ENDPOINT_HOUR * hours),
         Line("series that alarms watch", alarms, alarms * prices.ALARM_MONTH),
         Line("series of our own metrics", series, series * prices.METRIC_MONTH),
-        Line("dashboards", DASHBOARDS, DASHBOARDS * prices.DASHBOARD_MONTH),
+        Line("dashboards", dashboards, dashboards * prices.DASHBOARD_MONTH),
         Line("MB of the nodes' reports", megabytes, megabytes / 1000 * prices.LOG_GB),
         Line("keys", 1, prices.KEY_MONTH),
         Line("secrets", secrets, secrets * prices.SECRET_MONTH),
@@ -111,19 +104,26 @@ def _endpoints(migration: Migration) -> int:
 
 
 def _alarms(migration: Migration) -> int:
-    deployment, topics = migration.deployment, len(migration.followed)
-    return (
-        ALARMS
-        + (2 if deployment.sweep.every_hours else 0)
-        + (1 if deployment.nodes else 0)
-        # The mapping of the replay queue has these figures too.
-        + ALARMS_A_MAPPING * (topics + 1)
-        + ALARMS_A_TOPIC * topics
-        + ALARMS_A_BROKER * deployment.kafka.brokers
-    )
+    """Return how many series the alarms watch; CloudWatch is paid by the series."""
+    named = rules(migration, Names("", "", "", "", "", ""))
+    return sum(_series_watched(migration, rule.metric) for rule in named)
+
+
+def _series_watched(migration: Migration, metric: Series | Query) -> int:
+    if isinstance(metric, Series):
+        return 1
+    topics = len(migration.followed)
+    found = {
+        # The mapping of the replay queue has these metrics too.
+        metrics.MAPPING: topics + 1,
+        metrics.GROUP: topics,
+        metrics.BROKER: migration.deployment.kafka.brokers,
+    }
+    return found[metric.dimensions]
 
 
 def _series(migration: Migration) -> int:
+    """Return how many metrics of our own there are; a node's are kept for it, and for all."""
     deployment = migration.deployment
-    swept = SERIES_OF_SWEEPS if deployment.sweep.every_hours else 0
-    return SERIES + swept + SERIES_OF_A_NODE * (deployment.nodes + 1)
+    swept = len(metrics.OF_SWEEPS) if deployment.sweep.every_hours else 0
+    return len(metrics.OURS) + swept + len(METRICS) * (deployment.nodes + 1)

@@ -28,7 +28,7 @@ from hintferry.testing.replay import MemoryReplayQueue
 from hintferry.testing.source import ReplicatedSource
 from hintferry.testing.store import MemoryStore
 from hintferry.testing.target import Answer, MemoryTarget
-from infra import constants
+from hintferry_ops import constants
 
 DAY_S = 24 * 3600
 PARKED, REPLAY, BUCKET = "parked", "replay", "bucket"

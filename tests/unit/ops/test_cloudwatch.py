@@ -17,7 +17,7 @@ from hintferry_ops.cutover import cloudwatch as adapter
 from hintferry_ops.cutover.cloudwatch import CloudWatchFigures
 from hintferry_ops.cutover.gate.facts import Lag, NodeReport
 from hintferry_ops.cutover.gatekeeper import LOOK_EVERY_S
-from node.cdcguard.metrics import DIMENSIONS, METRICS, NAMESPACE
+from hintferry_ops.monitoring.node_metrics import DIMENSIONS, METRICS, NAMESPACE
 
 NOW = 1_760_000_000.0
 ORDERS = TableId("shop", "orders")

@@ -1,6 +1,6 @@
-"""Define what an alarm is made of, as plain data. No import of the CDK.
+"""Define what an alarm is made of, as plain data.
 
-A rule watches one metric of `infra.monitoring.metrics`, or, where the metric has one series a
+A rule watches one metric of `metrics`, or, where the metric has one series a
 table, mapping or broker, the worst of all series by a Metrics Insights query: so there is one
 alarm a pipeline, and the series tells which table. CloudWatch allows no SEARCH in an alarm.
 """

@@ -6,16 +6,23 @@ from dataclasses import dataclass
 from math import ceil
 
 from hintferry.adapters.config.settings import Migration
-from infra.constants import (
+from hintferry_ops.constants import (
     DAY_S,
     FUNCTION_TIMEOUT_S,
     QUEUE_RETENTION_S,
     TOPIC_RETENTION_S,
     sweep_overdue_s,
 )
-from infra.monitoring.metrics import NAMESPACE, OUR_DIMENSION, SERVICE
-from infra.monitoring.node_alarms import of_the_nodes
-from infra.monitoring.rule import HOUR_S, MINUTE_S, Query, Rule, Series, Severity
+from hintferry_ops.monitoring.metrics import (
+    BROKER,
+    GROUP,
+    MAPPING,
+    NAMESPACE,
+    OUR_DIMENSION,
+    SERVICE,
+)
+from hintferry_ops.monitoring.node_alarms import of_the_nodes
+from hintferry_ops.monitoring.rule import HOUR_S, MINUTE_S, Query, Rule, Series, Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,7 @@ def _ours(name: str) -> Series:
 
 def _mappings(name: str) -> Query:
     """Select all mappings of the account and Region: a query cannot select one pipeline's."""
-    return Query("AWS/Lambda", name, ("EventSourceMappingUUID",), {})
+    return Query("AWS/Lambda", name, MAPPING, {})
 
 
 def rules(migration: Migration, names: Names) -> list[Rule]:
@@ -59,8 +66,7 @@ def rules(migration: Migration, names: Names) -> list[Rule]:
 
 
 def _of_the_lag(names: Names) -> list[Rule]:
-    group = ("Cluster Name", "Consumer Group", "Topic")
-    lag = Query("AWS/Kafka", "EstimatedMaxTimeLag", group, {"Cluster Name": names.cluster})
+    lag = Query("AWS/Kafka", "EstimatedMaxTimeLag", GROUP, {"Cluster Name": names.cluster})
     return [
         Rule(
             "LagLong", WARNING, lag, "MAX", 600,
@@ -107,7 +113,7 @@ _OF_THE_MAPPINGS = (
 
 def _of_the_brokers(names: Names) -> list[Rule]:
     here = {"Cluster Name": names.cluster}
-    disk = Query("AWS/Kafka", "KafkaDataLogsDiskUsed", ("Cluster Name", "Broker ID"), here)
+    disk = Query("AWS/Kafka", "KafkaDataLogsDiskUsed", BROKER, here)
     return [
         Rule(
             "BrokerDiskFills", CRITICAL, disk, "MAX", 80,

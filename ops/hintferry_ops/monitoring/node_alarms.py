@@ -1,12 +1,12 @@
 """Define the alarms over what cdcguard reports from each Cassandra node.
 
-Names, dimensions and thresholds come from cdcguard's own table, `METRICS`.
+Names, dimensions and thresholds come from the table that cdcguard reports by, `METRICS`.
 """
 
 from __future__ import annotations
 
-from infra.monitoring.rule import MINUTE_S, Rule, Series, Severity
-from node.cdcguard.metrics import DIMENSIONS, METRICS, NAMESPACE
+from hintferry_ops.monitoring.node_metrics import DIMENSIONS, METRICS, NAMESPACE
+from hintferry_ops.monitoring.rule import MINUTE_S, Rule, Series, Severity
 
 _REPORTS = "NodeReports"
 _REPORTS_PERIOD_S = 5 * MINUTE_S

@@ -1,8 +1,7 @@
 """List every metric that an alarm or a dashboard uses: its origin and its dimensions.
 
 Ours come from `hintferry.adapters.aws.meter`, which a test runs and compares with this list;
-AWS's own name their page. Those of the nodes are `node.cdcguard.metrics.METRICS`. No import of
-the CDK.
+AWS's own name their page. Those of the nodes are `node_metrics.METRICS`.
 """
 
 from __future__ import annotations
@@ -35,6 +34,14 @@ OF_SWEEPS = ("SweepAge", "SweepDivergence", "SweepRangesDone", "SweepsBegun")
 
 OUR_DIMENSION = "service"
 
+MAPPING = ("EventSourceMappingUUID",)
+GROUP = ("Cluster Name", "Consumer Group", "Topic")
+BROKER = ("Cluster Name", "Broker ID")
+"""Dimensions of the metrics that have one series for each mapping, topic or broker."""
+
+DASHBOARDS = ("cut-over", "plumbing")
+"""Their names, behind that of the pipeline."""
+
 
 @dataclass(frozen=True, slots=True)
 class AwsMetric:
@@ -52,23 +59,21 @@ _SQS = "AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-
 _MSK = "msk/latest/developerguide/metrics-details.html"
 _STATES = "step-functions/latest/dg/procedure-cw-metrics.html"
 _FUNCTION = ("FunctionName",)
-_MAPPING = ("EventSourceMappingUUID",)
 _QUEUE = ("QueueName",)
-_GROUP = ("Cluster Name", "Consumer Group", "Topic")
 
 AWS = (
     AwsMetric("AWS/Lambda", "Errors", _FUNCTION, _LAMBDA),
     AwsMetric("AWS/Lambda", "Throttles", _FUNCTION, _LAMBDA),
     AwsMetric("AWS/Lambda", "Duration", _FUNCTION, _LAMBDA),
-    AwsMetric("AWS/Lambda", "DroppedEventCount", _MAPPING, _LAMBDA),
-    AwsMetric("AWS/Lambda", "OnFailureDestinationDeliveredEventCount", _MAPPING, _LAMBDA),
-    AwsMetric("AWS/Lambda", "PollingErrorCount", _MAPPING, _LAMBDA),
-    AwsMetric("AWS/Lambda", "MaxOffsetLag", _MAPPING, _LAMBDA),
+    AwsMetric("AWS/Lambda", "DroppedEventCount", MAPPING, _LAMBDA),
+    AwsMetric("AWS/Lambda", "OnFailureDestinationDeliveredEventCount", MAPPING, _LAMBDA),
+    AwsMetric("AWS/Lambda", "PollingErrorCount", MAPPING, _LAMBDA),
+    AwsMetric("AWS/Lambda", "MaxOffsetLag", MAPPING, _LAMBDA),
     AwsMetric("AWS/SQS", "ApproximateNumberOfMessagesVisible", _QUEUE, _SQS),
     AwsMetric("AWS/SQS", "ApproximateAgeOfOldestMessage", _QUEUE, _SQS),
     AwsMetric("AWS/States", "ExecutionsFailed", ("StateMachineArn",), _STATES),
-    AwsMetric("AWS/Kafka", "EstimatedMaxTimeLag", _GROUP, _MSK),
-    AwsMetric("AWS/Kafka", "SumOffsetLag", _GROUP, _MSK),
-    AwsMetric("AWS/Kafka", "KafkaDataLogsDiskUsed", ("Cluster Name", "Broker ID"), _MSK),
+    AwsMetric("AWS/Kafka", "EstimatedMaxTimeLag", GROUP, _MSK),
+    AwsMetric("AWS/Kafka", "SumOffsetLag", GROUP, _MSK),
+    AwsMetric("AWS/Kafka", "KafkaDataLogsDiskUsed", BROKER, _MSK),
     AwsMetric("AWS/Kafka", "OfflinePartitionsCount", ("Cluster Name",), _MSK),
 )
