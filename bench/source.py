@@ -74,11 +74,11 @@ def _bytes_a_read(rig: Rig) -> float:
     load = Load(SHAPE, frame, records, distinct(records))
     environment = processor_environment(stack, stack.home)
     setting = Setting(stack.source, stack.target, environment)
-    with lane("ours", setting, stack.home / "ours.log") as ours:
+    with lane("ours", setting, stack.home / "ours.log") as shipped:
         # The first connects and prepares.
-        ours.go(load.few(10))
+        shipped.go(load.few(10))
         before = _reads(rig)
-        taken = ours.go(load)
+        taken = shipped.go(load)
         return taken.source_bytes / (_reads(rig) - before)
 
 

@@ -77,20 +77,20 @@ def _runs(stack: Stack, bench: Workbench, folder: Path) -> dict[str, Measured]:
         print(f"  {found}", flush=True)
         return found
 
-    def ours(verb: str) -> Measured:
+    def hintferry(verb: str) -> Measured:
         return run(verb, bench.command(verb, f"{KEYSPACE}.orders"), bench.environment)
 
-    def theirs(verb: str, side: str, table: str, files: Path) -> Measured:
+    def dsbulk_run(verb: str, side: str, table: str, files: Path) -> Measured:
         endpoint = stack.source if side == "source" else stack.behind
         command = dsbulk.command(verb, endpoint, KEYSPACE, table, files, folder / "logs")
         return run(f"{verb}-{side}", command)
 
     bench.behind.execute(f"CREATE TABLE {KEYSPACE}.copy {COLUMNS}")
-    backfill = ours("backfill")
-    verify = ours("verify")
-    from_source = theirs("unload", "source", "orders", folder / "from-source")
-    from_target = theirs("unload", "target", "orders", folder / "from-target")
-    load = theirs("load", "target", "copy", folder / "from-source")
+    backfill = hintferry("backfill")
+    verify = hintferry("verify")
+    from_source = dsbulk_run("unload", "source", "orders", folder / "from-source")
+    from_target = dsbulk_run("unload", "target", "orders", folder / "from-target")
+    load = dsbulk_run("load", "target", "copy", folder / "from-source")
     return {
         "verify": verify,
         "dsbulk unload both": from_source + from_target,

@@ -88,9 +88,11 @@ def compare_table(source: Session, target: Session, table: str) -> Comparison:
     )
     others = [column for column in columns if column.kind not in _KEY]
     quoted = f'"{keyspace}"."{name}"'
-    ours = _rows(source, quoted, key, others, ConsistencyLevel.ALL)
-    theirs = _rows(target, quoted, key, others, ConsistencyLevel.LOCAL_QUORUM)
-    return Comparison(table, len(ours), len(theirs), tuple(_differences(ours, theirs)))
+    source_rows = _rows(source, quoted, key, others, ConsistencyLevel.ALL)
+    target_rows = _rows(target, quoted, key, others, ConsistencyLevel.LOCAL_QUORUM)
+    return Comparison(
+        table, len(source_rows), len(target_rows), tuple(_differences(source_rows, target_rows))
+    )
 
 
 def _rows(
@@ -139,24 +141,28 @@ def _text(value: Any) -> str:
 
 
 def _differences(source: dict[str, Row], target: dict[str, Row]) -> Iterable[Difference]:
-    for key, ours in source.items():
-        theirs = target.get(key)
-        if theirs is None:
-            yield Difference(key, _shown(ours, ours), None, tuple(ours))
+    for key, source_row in source.items():
+        target_row = target.get(key)
+        if target_row is None:
+            yield Difference(key, _shown(source_row, source_row), None, tuple(source_row))
             continue
-        unequal = [name for name in ours | theirs if not _same(ours.get(name), theirs.get(name))]
+        unequal = [
+            name
+            for name in source_row | target_row
+            if not _same(source_row.get(name), target_row.get(name))
+        ]
         if unequal:
-            shown = _shown(ours, unequal), _shown(theirs, unequal)
+            shown = _shown(source_row, unequal), _shown(target_row, unequal)
             yield Difference(key, *shown, tuple(unequal))
-    for key, theirs in target.items():
+    for key, target_row in target.items():
         if key not in source:
-            yield Difference(key, None, _shown(theirs, theirs), tuple(theirs))
+            yield Difference(key, None, _shown(target_row, target_row), tuple(target_row))
 
 
-def _same(ours: str | int | None, theirs: str | int | None) -> bool:
-    if isinstance(ours, int) and isinstance(theirs, int):
-        return -_EARLY_S <= theirs - ours <= _LATE_S
-    return ours == theirs
+def _same(source_row: str | int | None, target_row: str | int | None) -> bool:
+    if isinstance(source_row, int) and isinstance(target_row, int):
+        return -_EARLY_S <= target_row - source_row <= _LATE_S
+    return source_row == target_row
 
 
 def _shown(row: Row, names: Iterable[str]) -> str:

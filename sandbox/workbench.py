@@ -57,8 +57,8 @@ def workbench(
     create = f"CREATE KEYSPACE {keyspace} WITH replication = "
     ddl = {name: f"CREATE TABLE {keyspace}.{name} {columns}" for name, columns in tables.items()}
     markers = [one.format(replication=stack.replication) for one in SOURCE_TABLES]
-    theirs = [_with(d, f"cdc = {str(name not in uncaptured).lower()}") for name, d in ddl.items()]
-    stack.create_tables(create + stack.replication, *theirs, *markers)
+    captured = [_with(d, f"cdc = {str(name not in uncaptured).lower()}") for name, d in ddl.items()]
+    stack.create_tables(create + stack.replication, *captured, *markers)
     create_topics(stack.kafka, [stack.topic(f"{keyspace}.{name}") for name in tables])
     single = create + "{'class': 'SingleRegionStrategy'}"
     create_keyspaces_tables(

@@ -246,13 +246,16 @@ def _metrics() -> Iterator[str]:
     def alarms(namespace: str, name: str) -> str:
         return ", ".join(watching.get((namespace, name), []))
 
-    ours = _told("metrics", (*metrics.OURS, *metrics.OF_SWEEPS))
+    hintferry_metrics = _told("metrics", (*metrics.OURS, *metrics.OF_SWEEPS))
     yield from _page("Metrics", "An alarm stands beside the metric that it watches.")
     yield from ("", "## From the functions", "")
     yield f"Namespace `{metrics.NAMESPACE}`, dimension `{metrics.OUR_DIMENSION}`."
     yield from _table(
         ("metric", "meaning", "alarm"),
-        [(f"`{name}`", text, alarms(metrics.NAMESPACE, name)) for name, text in ours.items()],
+        [
+            (f"`{name}`", text, alarms(metrics.NAMESPACE, name))
+            for name, text in hintferry_metrics.items()
+        ],
     )
     yield from ("", "## From cdcguard on each node", "")
     yield f"Namespace `{guard.NAMESPACE}`, dimensions `pipeline` and `node`."

@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hintferry.adapters.clocks.both_sides import CqlClocks
-from hintferry.adapters.clocks.measured import MeasuredClock
 from hintferry.adapters.clocks.wall import WallClock
 from hintferry.adapters.config.settings import Migration, TargetSettings
 from hintferry.adapters.config.source_settings import SourceSettings
-from hintferry.adapters.driver.session import CqlSession
 from hintferry.adapters.source.cassandra import CassandraSource
 from hintferry.adapters.source.marker import CapturedMarkers
 from hintferry.adapters.target.fences import KeyspacesFences
@@ -18,7 +16,7 @@ from hintferry.adapters.target.passes import KeyspacesPasses
 from hintferry.core.clock_offset import Offsets
 from hintferry.core.schema import TableId
 from hintferry.ports import Captures
-from hintferry.wiring.sessions import client, measured_clock, source_session, target_session
+from hintferry.wiring.sessions import Sides, client, sides_of, source_session, target_session
 from hintferry.wiring.sweep import captures_of
 from hintferry_ops.cutover.cloudwatch import CloudWatchFigures
 from hintferry_ops.cutover.gate.facts import Answers
@@ -49,27 +47,26 @@ class Seat:
     """From where tables are watched and cut over; close it at the end."""
 
     migration: Migration
-    near: CqlSession
-    far: CqlSession
-    clock: MeasuredClock
+    sides: Sides
     captures: Captures
     figures: CloudWatchFigures
     waiting: Waiting
 
     def keeper(self, table: TableId, answers: Answers) -> Gatekeeper:
         """Of the gate of one of its tables. Nothing is asked yet."""
+        source, target, clock = self.sides.source, self.sides.target, self.sides.clock
         return Gatekeeper(
             table,
             answers,
-            CassandraSource(self.near, self.clock).table,
+            CassandraSource(source, clock).table,
             self.captures,
             self.figures,
             self.figures,
             self.waiting,
-            CapturedMarkers(self.near, self.far),
-            KeyspacesPasses(self.far),
-            KeyspacesFences(self.far, self.clock),
-            self.clock,
+            CapturedMarkers(source, target),
+            KeyspacesPasses(target),
+            KeyspacesFences(target, clock),
+            clock,
         )
 
     def check_clock(self) -> Offsets:
@@ -78,7 +75,8 @@ class Seat:
 
         The source is not asked: a table that was cut over may have none any more.
         """
-        clocks = CqlClocks(self.near, self.far, self.migration.source.datacenter, WallClock())
+        source, target = self.sides.source, self.sides.target
+        clocks = CqlClocks(source, target, self.migration.source.datacenter, WallClock())
         found = Offsets(clocks.target(), {})
         fault = found.fault()
         if fault is not None:
@@ -87,18 +85,15 @@ class Seat:
 
     def late_writes(self) -> LateWrites:
         """What looks for writes on the target."""
-        return LateWrites(self.far)
+        return LateWrites(self.sides.target)
 
     def close(self) -> None:
         """End the connections."""
-        self.near.close()
-        self.far.close()
+        self.sides.close()
 
 
 def seat(migration: Migration, tables: Sequence[TableId], waiting: Waiting) -> Seat:
     """For these tables. Nothing is connected yet."""
-    near, far = source_session(migration.source), target_session(migration.target)
-    clock = measured_clock(migration, near, far)
-    figures = CloudWatchFigures(client("cloudwatch"), migration, tables, clock)
-    captures = captures_of(migration, near, clock)
-    return Seat(migration, near, far, clock, captures, figures, waiting)
+    sides = sides_of(migration)
+    figures = CloudWatchFigures(client("cloudwatch"), migration, tables, sides.clock)
+    return Seat(migration, sides, captures_of(migration, sides), figures, waiting)

@@ -33,8 +33,8 @@ class Ring:
     def tokens(self, host: str) -> str:
         """Evenly spread tokens, given beforehand so that all nodes can start at once."""
         count = _TOKENS_PER_NODE * len(self.hosts)
-        mine = range(self.hosts.index(host), count, len(self.hosts))
-        return ",".join(str(-(2**63) + (2**64 // count) * k + 1) for k in mine)
+        its_tokens = range(self.hosts.index(host), count, len(self.hosts))
+        return ",".join(str(-(2**63) + (2**64 // count) * k + 1) for k in its_tokens)
 
 
 class Node(Part):

@@ -37,13 +37,15 @@ def sides(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[CqlSe
     source, target = stack.source, stack.target
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", target.access_key_id)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", target.secret_access_key)
-    near = sessions.source_session(SourceSettings(source.hosts, source.port, source.datacenter))
-    far = sessions.target_session(
+    source_session = sessions.source_session(
+        SourceSettings(source.hosts, source.port, source.datacenter)
+    )
+    target_session = sessions.target_session(
         TargetSettings(target.host, target.port, target.region, target.ca_file)
     )
-    yield near, far
-    near.close()
-    far.close()
+    yield source_session, target_session
+    source_session.close()
+    target_session.close()
 
 
 def test_both_sides_tell_their_time(stack: Stack, sides: tuple[CqlSession, CqlSession]) -> None:

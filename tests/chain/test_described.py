@@ -105,7 +105,7 @@ def cluster(host: str) -> Cluster:
 
 
 @pytest.fixture(scope="module")
-def near(node: str) -> Iterator[CqlSession]:
+def source_session(node: str) -> Iterator[CqlSession]:
     """A session as the command has it."""
     session = CqlSession(Side.SOURCE, lambda: cluster(node))
     yield session
@@ -133,7 +133,7 @@ MASKED = {(FeatureKind.MASK, "masked.card"), (FeatureKind.MASK, "masked.n")}
 
 @pytest.mark.parametrize("how", ["DESCRIBE KEYSPACE odd", "DESCRIBE KEYSPACE odd WITH INTERNALS"])
 def test_what_cassandra_prints_says_what_its_schema_tables_say(
-    how: str, node: str, near: CqlSession, release: Release
+    how: str, node: str, source_session: CqlSession, release: Release
 ) -> None:
     newer = release is CASSANDRA_5
     schema = schema_of(described(node, how), how)
@@ -141,13 +141,13 @@ def test_what_cassandra_prints_says_what_its_schema_tables_say(
     assert {table.name for table in schema.tables} == TABLES | (NEW_TABLES if newer else set())
     found = {(one.kind, one.name) for one in schema.features}
     assert found == FEATURES | (MASKED if newer else set())
-    compare(schema, near)
+    compare(schema, source_session)
 
 
 def test_what_init_writes_says_what_the_schema_tables_say(
-    near: CqlSession, release: Release
+    source_session: CqlSession, release: Release
 ) -> None:
-    inspection = CqlInspection(near)
+    inspection = CqlInspection(source_session)
     facts = inspection.facts(with_settings=False)
     live = [inspection.table(table) for table in facts.own_tables]
     schema = schema_of(facts.cql(facts.own_tables) + masks_text(live), "init")
@@ -156,12 +156,12 @@ def test_what_init_writes_says_what_the_schema_tables_say(
     assert masked == (MASKED if newer else set())
     assert set(facts.own_tables) == set(schema.tables)
     assert {table.name for table in schema.tables} >= COMPACT
-    compare(schema, near)
+    compare(schema, source_session)
 
 
-def compare(schema: Schema, near: CqlSession) -> None:
+def compare(schema: Schema, source_session: CqlSession) -> None:
     """Hold all tables, and the user types that they use, against what the pipeline reads."""
-    catalog = Catalog(near)
+    catalog = Catalog(source_session)
     for table in schema.tables:
         assert differences(schema, catalog.table(table)) == "", table
     people = catalog.table(TableId("odd", "people"))

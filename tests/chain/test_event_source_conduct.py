@@ -87,8 +87,8 @@ def bench(stack: Stack) -> Iterator[Bench]:
     keyspace = "CREATE KEYSPACE conduct WITH replication = "
     stack.create_tables(keyspace + stack.replication, f"{TABLES['t']} WITH cdc = true", TABLES["u"])
     single = keyspace + "{'class': 'SingleRegionStrategy'}"
-    theirs = [f"{table} WITH {SWITCHES}" for table in TABLES.values()]
-    create_keyspaces_tables(stack.target, "conduct", [single, *theirs])
+    target_tables = [f"{table} WITH {SWITCHES}" for table in TABLES.values()]
+    create_keyspaces_tables(stack.target, "conduct", [single, *target_tables])
     create_topics(stack.kafka, [stack.topic(UNFED)])
     with cassandra_session(stack.source) as source, cassandra_session(stack.behind) as behind:
         yield Bench(source, behind, stack)

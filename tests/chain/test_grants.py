@@ -122,7 +122,9 @@ def fill(admin: Session) -> None:
 
 
 @pytest.fixture
-def near(stack: Stack, node: Node, monkeypatch: pytest.MonkeyPatch) -> Iterator[CqlSession]:
+def source_session(
+    stack: Stack, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[CqlSession]:
     """Our session with it, whose secret lies where a function finds it."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", stack.aws.url)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", stack.aws.access_key_id)
@@ -141,28 +143,28 @@ def settings(node: Node, **login: Any) -> SourceSettings:
 
 
 def test_the_role_reads_the_tables_that_are_granted_as_hints_and_as_a_sweep(
-    near: CqlSession,
+    source_session: CqlSession,
 ) -> None:
     clock = WallClock()
-    source = CassandraSource(near, clock, frozenset())
+    source = CassandraSource(source_session, clock)
     key = ((1).to_bytes(4),)
     for table in (ORDERS, READINGS):
         ((_, seen),) = source.read([RowWork(table, key, {(): (0,)})])
         assert isinstance(seen, Snapshot)
         assert seen.rows[()].values == (b"v",)
-        scan = TokenScan(near, clock.read_start, frozenset(), Consistency.LOCAL_QUORUM.value)
+        scan = TokenScan(source_session, clock.read_start, Consistency.LOCAL_QUORUM.value)
         pages = list(scan.rows(source.table(table), WHOLE_RING))
         assert sum(page.count for page in pages) == 1
     # Both sides of it: the ring is all that is asked of either.
-    assert ranges_of(ORDERS, near, near)
+    assert ranges_of(ORDERS, source_session, source_session)
 
 
 def test_guardrails_of_the_node_are_kept_to_without_a_flood_of_warnings(
-    near: CqlSession, caplog: pytest.LogCaptureFixture
+    source_session: CqlSession, caplog: pytest.LogCaptureFixture
 ) -> None:
     """S13: of keys in a list, and of pages, of which each row by itself was the last resort."""
     clock = WallClock()
-    source = CassandraSource(near, clock)
+    source = CassandraSource(source_session, clock)
     keys = [(row.to_bytes(4), row.to_bytes(4)) for row in range(ROWS)]
     partition = (1).to_bytes(4)
     works = [
@@ -172,25 +174,27 @@ def test_guardrails_of_the_node_are_kept_to_without_a_flood_of_warnings(
     seen = [snapshot for _, snapshot in source.read(works)]
     assert all(isinstance(one, Snapshot) for one in seen), seen
     assert sorted(key for one in seen for key in cast(Snapshot, one).rows) == keys
-    assert (near.guardrails.listed_keys, near.guardrails.page_rows) == (7, 20)
+    assert (source_session.guardrails.listed_keys, source_session.guardrails.page_rows) == (7, 20)
     asked = len(list(source.read(works)))
     assert asked == len(works) * -(-30 // 7)
     slice_ = SliceWork(WIDE, (partition,), Slice(), ())
     pages = list(source.pages(slice_))
     assert sorted(key for page in pages for key in page.rows) == keys
     assert max(len(page.rows) for page in pages) == 20
-    scan = TokenScan(near, clock.read_start, frozenset(), Consistency.LOCAL_QUORUM.value)
+    scan = TokenScan(source_session, clock.read_start, Consistency.LOCAL_QUORUM.value)
     assert sum(page.count for page in scan.rows(source.table(WIDE), WHOLE_RING)) == ROWS
     warned = [record for record in caplog.records if "Guardrail" in record.getMessage()]
     assert len(warned) <= 3
 
 
-def test_the_role_reads_no_other_table_and_writes_none(node: Node, near: CqlSession) -> None:
-    source = CassandraSource(near, WallClock(), frozenset())
+def test_the_role_reads_no_other_table_and_writes_none(
+    node: Node, source_session: CqlSession
+) -> None:
+    source = CassandraSource(source_session, WallClock())
     ((_, refused),) = source.read([RowWork(SALARIES, ((1).to_bytes(4),), {(): (0,)})])
     assert "has no SELECT permission" in str(refused)
     assert "salaries" in str(refused)
-    with logged_in(node.host, "hintferry", PASSWORD) as ours:
+    with logged_in(node.host, "hintferry", PASSWORD) as session:
         for statement in (
             "INSERT INTO shop.orders (a, v) VALUES (2, 'w')",
             "DELETE FROM shop.orders WHERE a = 1",
@@ -200,7 +204,7 @@ def test_the_role_reads_no_other_table_and_writes_none(node: Node, near: CqlSess
             "CREATE ROLE more",
         ):
             with pytest.raises(Unauthorized):
-                ours.execute(statement)
+                session.execute(statement)
 
 
 ROLES = {
@@ -274,10 +278,10 @@ def value_of(source: CassandraSource, table: TableId) -> bytes | str | None:
 
 
 def test_a_mask_that_appears_holds_the_table_until_every_node_lets_us_see(
-    node: Node, near: CqlSession
+    node: Node, source_session: CqlSession
 ) -> None:
     """Grants are told at once, and each node masks until it has read them again: for 2 s here."""
-    source = CassandraSource(near, WallClock())
+    source = CassandraSource(source_session, WallClock())
     assert value_of(source, READINGS) == b"v"
     with logged_in(node.host, "cassandra", "cassandra") as admin:
         admin.execute("ALTER TABLE shop.readings ALTER v MASKED WITH mask_replace('hidden')")

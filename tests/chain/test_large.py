@@ -89,8 +89,8 @@ def bench(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Be
     keyspace = "CREATE KEYSPACE large WITH replication = "
     stack.create_tables(keyspace + stack.replication, f"{TABLE} WITH cdc = true", QUIET)
     single = keyspace + "{'class': 'SingleRegionStrategy'}"
-    theirs = [single, f"{TABLE} WITH {SWITCHES}", f"{QUIET} WITH {SWITCHES}"]
-    create_keyspaces_tables(stack.target, "large", theirs)
+    target_tables = [single, f"{TABLE} WITH {SWITCHES}", f"{QUIET} WITH {SWITCHES}"]
+    create_keyspaces_tables(stack.target, "large", target_tables)
     with (
         cassandra_session(stack.source) as source,
         cassandra_session(stack.behind) as behind,

@@ -139,19 +139,23 @@ def record(table: TableId, altered: int) -> Record:
 def work(nodes: list[Node], records: list[Record], seen: Seen, until_s: float) -> None:
     """A worker like the processor, which begins as a new one again and again."""
     settings = SourceSettings(tuple(node.host for node in nodes), cassandra.PORT, "datacenter1")
-    near = sessions.source_session(settings)
+    source_session = sessions.source_session(settings)
     while time.time() < until_s:
-        source = CassandraSource(near, WallClock())
+        source = CassandraSource(source_session, WallClock())
         decode, born = HintDecoder(source.table), time.time()
         while time.time() < born + RENEWED_AFTER_S:
             for one in records:
-                settle(near, source, decode, one, seen)
+                settle(source_session, source, decode, one, seen)
             time.sleep(random.uniform(0.02, 0.08))
-    near.close()
+    source_session.close()
 
 
 def settle(
-    near: CqlSession, source: CassandraSource, decode: HintDecoder, one: Record, seen: Seen
+    source_session: CqlSession,
+    source: CassandraSource,
+    decode: HintDecoder,
+    one: Record,
+    seen: Seen,
 ) -> None:
     try:
         hint = decode(one)

@@ -91,15 +91,19 @@ class Bench:
 def bench(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     keyspace = "CREATE KEYSPACE drift WITH replication = "
     pair = "CREATE TYPE drift.pair (x int, y int)"
-    ours = [f"CREATE TABLE drift.{name} {columns}" for name, (columns, _) in TABLES.items()]
-    theirs = [
+    source_tables = [
+        f"CREATE TABLE drift.{name} {columns}" for name, (columns, _) in TABLES.items()
+    ]
+    target_tables = [
         f"CREATE TABLE drift.{name} {columns}{options}"
         for name, (columns, options) in TABLES.items()
         if options is not None
     ]
-    stack.create_tables(keyspace + stack.replication, pair, *(f"{t} WITH cdc = true" for t in ours))
+    stack.create_tables(
+        keyspace + stack.replication, pair, *(f"{t} WITH cdc = true" for t in source_tables)
+    )
     single = keyspace + "{'class': 'SingleRegionStrategy'}"
-    create_keyspaces_tables(stack.target, "drift", [single, pair, *theirs])
+    create_keyspaces_tables(stack.target, "drift", [single, pair, *target_tables])
     with (
         cassandra_session(stack.source) as source,
         cassandra_session(stack.behind) as behind,

@@ -71,11 +71,11 @@ def settings(stack: Stack, login: Login) -> SourceSettings:
 
 
 def connected(settings: SourceSettings) -> Any:
-    near = sessions.source_session(settings)
+    source_session = sessions.source_session(settings)
     try:
-        return list(near.current().execute(QUERY))
+        return list(source_session.current().execute(QUERY))
     finally:
-        near.close()
+        source_session.close()
 
 
 def test_a_rotated_password_is_read_anew_by_the_session_that_it_refuses(
@@ -83,18 +83,18 @@ def test_a_rotated_password_is_read_anew_by_the_session_that_it_refuses(
 ) -> None:
     monkeypatch.setattr(login_module, "LATEST_FOR_S", 0.0)
     monkeypatch.setattr(session, "CONNECT_AGAIN_S", 0.0)
-    near = sessions.source_session(settings)
+    source_session = sessions.source_session(settings)
     try:
-        assert list(near.current().execute(QUERY))
+        assert list(source_session.current().execute(QUERY))
         login.change_at_the_cluster("another")
-        near.close()
+        source_session.close()
         with pytest.raises(Unreachable, match="cannot connect") as refused:
-            near.current()
+            source_session.current()
         assert "another" not in str(refused.value)
         login.change_the_secret("another")
-        assert list(near.current().execute(QUERY))
+        assert list(source_session.current().execute(QUERY))
     finally:
-        near.close()
+        source_session.close()
 
 
 @pytest.mark.parametrize(

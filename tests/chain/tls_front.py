@@ -49,15 +49,15 @@ class TlsFront:
     def _serve(self, plain: socket.socket) -> None:
         plain.settimeout(_HANDSHAKE_S)
         try:
-            near = self._context.wrap_socket(plain, server_side=True)
+            client = self._context.wrap_socket(plain, server_side=True)
         except OSError:
             plain.close()
             return
-        near.settimeout(None)
-        far = socket.create_connection(self._backend)
-        self._open += [near, far]
-        threading.Thread(target=_pump, args=(near, far), daemon=True).start()
-        _pump(far, near)
+        client.settimeout(None)
+        server = socket.create_connection(self._backend)
+        self._open += [client, server]
+        threading.Thread(target=_pump, args=(client, server), daemon=True).start()
+        _pump(server, client)
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._accept, daemon=True).start()

@@ -86,8 +86,8 @@ def test_from_the_live_source_to_tables_that_are_fit(
     assert (status, told["tables"]) == (0, [f"{KEYSPACE}.Orders", f"{KEYSPACE}.totals"]), told
     config = operator.folder / "migration.toml"
     text = config.read_text()
-    ours = f'endpoint = "{stack.target.host}"\nca_file = "{stack.target.ca_file.resolve()}"'
-    config.write_text(text.replace('endpoint = "cassandra.us-east-1.amazonaws.com"', ours))
+    endpoint = f'endpoint = "{stack.target.host}"\nca_file = "{stack.target.ca_file.resolve()}"'
+    config.write_text(text.replace('endpoint = "cassandra.us-east-1.amazonaws.com"', endpoint))
     assert migration_from(config).deployment.nodes == 1
 
     status, made = operator.hintferry("schema")
@@ -99,9 +99,9 @@ def test_from_the_live_source_to_tables_that_are_fit(
         return [one["what"] for one in report["findings"]]
 
     assert f"the target has no table {KEYSPACE}.totals" in " ".join(lacking())
-    with keyspaces_session(stack.target) as far:
+    with keyspaces_session(stack.target) as target:
         statements = [*made["tables"], *made["control"]]
-        handler.run(far, statements, [], time.monotonic() + WITHIN_S)
+        handler.run(target, statements, [], time.monotonic() + WITHIN_S)
     assert lacking() == []
 
 

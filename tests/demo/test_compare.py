@@ -75,12 +75,13 @@ def test_a_change_of_the_target_alone_is_found(
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs", "differing"), [(60, 60, 0), (60, 62, 0), (60, 66, 1), (60, 56, 1)]
+    ("source_delay", "target_delay", "differing"),
+    [(60, 60, 0), (60, 62, 0), (60, 66, 1), (60, 56, 1)],
 )
 def test_a_value_expires_on_the_target_never_before_it_does_on_the_source(
-    sides: tuple[Session, Session], ours: int, theirs: int, differing: int
+    sides: tuple[Session, Session], source_delay: int, target_delay: int, differing: int
 ) -> None:
-    for session, seconds in zip(sides, (ours, theirs), strict=True):
+    for session, seconds in zip(sides, (source_delay, target_delay), strict=True):
         session.execute(
             f"INSERT INTO compared.things (p, c, d) VALUES (3, 3, 1.0) USING TTL {seconds}"
         )

@@ -56,10 +56,10 @@ class Run:
 def run() -> Run:
     """At the rate and for the time of the promised figures, without a terminal."""
     slow = slowness()
-    began, busy, ours = time.monotonic(), _busy_s(), _ours_s()
+    began, busy, stack_s = time.monotonic(), _busy_s(), _stack_s()
     done = demo("--seconds", "20", "--rate", str(120 / slow))
     assert done.returncode == 0, done.stdout + done.stderr
-    others = (_busy_s() - busy) - (_ours_s() - ours)
+    others = (_busy_s() - busy) - (_stack_s() - stack_s)
     share = others / (time.monotonic() - began) / (os.cpu_count() or 1)
     return Run(done.stdout, json.loads(REPORT.read_text()), share, max(slow, slowness()))
 
@@ -69,7 +69,7 @@ def _busy_s() -> float:
     return float(sum(times) - times.idle - times.iowait - times.guest - times.guest_nice)
 
 
-def _ours_s() -> float:
+def _stack_s() -> float:
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 

@@ -99,8 +99,8 @@ class Bench:
         old = [one for one in self._past if time.monotonic() - one.ended > older_than_s]
         self._past = [one for one in self._past if one not in old]
         faults: list[Fault] = []
-        far = self._stack.target
-        with cassandra_session(self._stack.source) as source, keyspaces_session(far) as target:
+        endpoint = self._stack.target
+        with cassandra_session(self._stack.source) as source, keyspaces_session(endpoint) as target:
             for table in (table for one in old for table in one.tables):
                 if found := self._differences(table, source, Round(), with_limits=False):
                     faults.append(_differs(table.id, found, "all this time after the round"))
@@ -191,10 +191,10 @@ class Bench:
         if answer.status:
             done.faults.append(Fault(FaultKind.ADVICE, None, f"schema: {answer.words}"))
             return Case()
-        with keyspaces_session(self._stack.target) as far:
+        with keyspaces_session(self._stack.target) as target:
             for text in (*answer.told["control"], *answer.told["tables"]):
                 try:
-                    handler.run(far, [text], [], time.monotonic() + _MADE_S)
+                    handler.run(target, [text], [], time.monotonic() + _MADE_S)
                 except (*_REFUSED, TimeoutError) as error:
                     done.faults.append(Fault(FaultKind.NOT_MADE, None, f"{error}: {text}"))
                     return Case()

@@ -67,8 +67,8 @@ class Operator:
         answer = self.run("init", *keyspaces, *contact)
         if answer.status == 0:
             target = self._stack.target
-            ours = f'endpoint = "{target.host}"\nca_file = "{target.ca_file.resolve()}"'
-            text = re.sub('(?m)^endpoint = ".*"$', lambda _: ours, self.config.read_text())
+            endpoint = f'endpoint = "{target.host}"\nca_file = "{target.ca_file.resolve()}"'
+            text = re.sub('(?m)^endpoint = ".*"$', lambda _: endpoint, self.config.read_text())
             self.config.write_text(text)
         return answer
 
@@ -80,13 +80,13 @@ class Operator:
         statements: list[str] = []
         left_out: dict[TableId, str] = {}
         others: list[str] = []
-        mine = (OURS, *{table.keyspace for table in tables})
+        keyspaces = (OURS, *{table.keyspace for table in tables})
         for finding in answer.told["findings"]:
             if finding["level"] not in ("fault", "unknown"):
                 continue
             text = f"{finding['where']}: {finding['what']}; {finding['mend']}"
             if found := _statements(finding["mend"]):
-                statements += [one for one in found if any(name in one for name in mine)]
+                statements += [one for one in found if any(name in one for name in keyspaces)]
             elif table := _to_leave_out(finding, tables):
                 left_out[table] = text
             else:

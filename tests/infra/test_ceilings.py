@@ -70,9 +70,9 @@ def test_the_layer_stays_small(layer: Path) -> None:
 
 
 def test_our_own_code_adds_little_to_the_imports_of_its_libraries(tmp_path: Path) -> None:
-    libraries, ours = cpu_of(LIBRARIES, tmp_path), cpu_of(FUNCTION, tmp_path)
-    print(f"imports: {ours:.2f} s of CPU, the libraries alone {libraries:.2f} s")
-    assert ours < IMPORT_RATIO * libraries
+    libraries, handler = cpu_of(LIBRARIES, tmp_path), cpu_of(FUNCTION, tmp_path)
+    print(f"imports: {handler:.2f} s of CPU, the libraries alone {libraries:.2f} s")
+    assert handler < IMPORT_RATIO * libraries
 
 
 def test_a_batch_of_the_largest_size_keeps_no_rows() -> None:

@@ -134,8 +134,10 @@ def test_two_hundred_tables_fit(many: Many) -> None:
     assert max(map(groups.count, groups)) <= 100
     for group in set(groups):
         pollers = [one["ProvisionedPollerConfig"] for one in mappings if "Topics" in one]
-        mine = [one["MaximumPollers"] for one in pollers if one["PollerGroupName"] == group]
-        assert sum(mine) <= 2000
+        pollers_of_group = [
+            one["MaximumPollers"] for one in pollers if one["PollerGroupName"] == group
+        ]
+        assert sum(pollers_of_group) <= 2000
     assert len(properties(templates, "AWS::CloudWatch::Alarm")) < 60
 
 

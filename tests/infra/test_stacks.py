@@ -106,13 +106,13 @@ def test_the_replay_queue_outlasts_an_outage_too(templates: Templates) -> None:
 
 
 def test_no_function_outlives_what_its_source_allows(templates: Templates) -> None:
-    ours = [
+    project = [
         one
         for one in properties(templates, "AWS::Lambda::Function")
         if "hintferry" in str(one.get("Environment", "")).lower()
     ]
-    assert len(ours) == 4
-    for function in ours:
+    assert len(project) == 4
+    for function in project:
         assert function["Timeout"] <= 14 * 60
         assert (function["Runtime"], function["Architectures"]) == ("python3.13", ["arm64"])
         for name in function["Environment"]["Variables"]:

@@ -44,10 +44,10 @@ def test_the_signature_is_the_published_clients(
     access_key: str, secret: str, region: str, moment: datetime, nonce: bytes
 ) -> None:
     moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-    theirs = _generate_signature(nonce, moment, Credentials(access_key, secret), region)
+    by_plugin = _generate_signature(nonce, moment, Credentials(access_key, secret), region)
     date = f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
-    ours = sigv4.sign(AcceptedKey(access_key, secret), amzdate=date, nonce=nonce, region=region)
-    assert ours == theirs
+    signed = sigv4.sign(AcceptedKey(access_key, secret), amzdate=date, nonce=nonce, region=region)
+    assert signed == by_plugin
 
 
 @pytest.mark.filterwarnings("ignore:.*utcnow.*:DeprecationWarning")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from hintferry.core import keyspaces_limits as ours
+from hintferry.core import keyspaces_limits
 from keyspaces_local import capacity, ddl, encoding, limits, policy
 from keyspaces_local.statement import BatchType
 
@@ -15,20 +15,20 @@ from keyspaces_local.statement import BatchType
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        (ours.ROW_BYTES, limits.ROW),
-        (ours.STATIC_BYTES, limits.STATIC),
-        (ours.ROW_METADATA, encoding.ROW_METADATA),
-        (ours.PARTITION_KEY_BYTES, limits.PARTITION_KEY),
-        (ours.CLUSTERING_KEY_BYTES, limits.CLUSTERING_KEY),
-        (ours.COLUMNS, limits.COLUMNS),
-        (ours.COLUMNS_WITH_TTL, limits.COLUMNS_WITH_TTL),
-        (ours.STATEMENTS_PER_BATCH, policy._BATCH_LIMITS[BatchType.UNLOGGED][0]),
-        (ours.VARINT_DIGITS, limits.DIGITS),
-        (ours.FROZEN_LEVELS, ddl.FROZEN_LEVELS),
-        (ours.ON_DEMAND_WRITES, capacity.ON_DEMAND_WRITES),
-        (ours.ON_DEMAND_READS, capacity.ON_DEMAND_READS),
-        (ours.PARTITION_UNITS, capacity.PARTITION_WRITES),
-        (ours.CONNECTION_REQUESTS, capacity.CONNECTION_REQUESTS),
+        (keyspaces_limits.ROW_BYTES, limits.ROW),
+        (keyspaces_limits.STATIC_BYTES, limits.STATIC),
+        (keyspaces_limits.ROW_METADATA, encoding.ROW_METADATA),
+        (keyspaces_limits.PARTITION_KEY_BYTES, limits.PARTITION_KEY),
+        (keyspaces_limits.CLUSTERING_KEY_BYTES, limits.CLUSTERING_KEY),
+        (keyspaces_limits.COLUMNS, limits.COLUMNS),
+        (keyspaces_limits.COLUMNS_WITH_TTL, limits.COLUMNS_WITH_TTL),
+        (keyspaces_limits.STATEMENTS_PER_BATCH, policy._BATCH_LIMITS[BatchType.UNLOGGED][0]),
+        (keyspaces_limits.VARINT_DIGITS, limits.DIGITS),
+        (keyspaces_limits.FROZEN_LEVELS, ddl.FROZEN_LEVELS),
+        (keyspaces_limits.ON_DEMAND_WRITES, capacity.ON_DEMAND_WRITES),
+        (keyspaces_limits.ON_DEMAND_READS, capacity.ON_DEMAND_READS),
+        (keyspaces_limits.PARTITION_UNITS, capacity.PARTITION_WRITES),
+        (keyspaces_limits.CONNECTION_REQUESTS, capacity.CONNECTION_REQUESTS),
     ],
 )
 def test_a_limit_is_the_same_on_both_sides(one: int, other: int) -> None:

@@ -50,14 +50,14 @@ def verify(world: World, table: TableId, unreadable: float = UNREADABLE) -> Tall
     source = ReplicatedSource(
         world.cluster, clock, random=random, at_all=True, catalog=world.catalog
     )
-    near = scan_of_source(world.cluster, source, clock, random)
+    source_scan = scan_of_source(world.cluster, source, clock, random)
     if random.random() < unreadable:
-        near.fails = _unreadable(world.target, table, random)
+        source_scan.fails = _unreadable(world.target, table, random)
     sweep = Sweep(
         table,
         source,
         MemoryTarget(world.target, random=random),
-        near,
+        source_scan,
         scan_of_target(world.target, random),
         clock,
         Repair(MemoryReplayQueue(world.postponed), clock, RATE),

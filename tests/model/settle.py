@@ -154,16 +154,19 @@ def _same(
         source = Row((None,) * len(columns), (None,) * len(columns))
     if source is None or target is None:
         return source is target
-    ours, theirs = (dict(pieces(table, columns, row)) for row in (source, target))
+    source_pieces, target_pieces = (dict(pieces(table, columns, row)) for row in (source, target))
     # What elements of a list, or of what tells nothing, outlive is left to the sweep.
-    kept = {piece.column for piece in theirs.keys() - ours.keys()}
+    kept = {piece.column for piece in target_pieces.keys() - source_pieces.keys()}
     may_keep = {one.name for one in columns if _may_keep(table, one)} if not swept else set()
     cells = zip(columns, source.values, target.values, strict=True)
     return (
-        ours.keys() <= theirs.keys()
+        source_pieces.keys() <= target_pieces.keys()
         and kept <= may_keep
         and all(one == other for column, one, other in cells if column.name not in kept)
-        and all(world.watch.is_within(ours[one], theirs[one].first, delay_us) for one in ours)
+        and all(
+            world.watch.is_within(source_pieces[one], target_pieces[one].first, delay_us)
+            for one in source_pieces
+        )
     )
 
 

@@ -65,9 +65,9 @@ def properties(text: str) -> dict[str, str]:
 def test_the_connector_is_set_as_in_the_sandbox_but_for_the_login_and_what_is_kept(
     config: Path,
 ) -> None:
-    ours = properties((config / "capture.properties").read_text())
+    production = properties((config / "capture.properties").read_text())
     sandbox = properties((templates.CONF / "connector.properties").read_text())
-    assert {name for name in ours if name not in sandbox} == {
+    assert {name for name in production if name not in sandbox} == {
         "commit.log.post.processing.enabled",
         "kafka.producer.security.protocol",
         "kafka.producer.sasl.mechanism",
@@ -75,13 +75,13 @@ def test_the_connector_is_set_as_in_the_sandbox_but_for_the_login_and_what_is_ke
         "kafka.producer.sasl.client.callback.handler.class",
     }
     # Only the stock reader asks for them.
-    assert {name for name in sandbox if name not in ours} == {
+    assert {name for name in sandbox if name not in production} == {
         "decimal.handling.mode", "varint.handling.mode",
     }  # fmt: skip
-    fixed = {name for name, value in sandbox.items() if "$" not in value and name in ours}
-    assert {name: ours[name] for name in fixed} == {name: sandbox[name] for name in fixed}
-    assert ours["kafka.producer.bootstrap.servers"] == "b-1:9098,b-2:9098"
-    assert ours["topic.prefix"] == "hintferry"
+    fixed = {name for name, value in sandbox.items() if "$" not in value and name in production}
+    assert {name: production[name] for name in fixed} == {name: sandbox[name] for name in fixed}
+    assert production["kafka.producer.bootstrap.servers"] == "b-1:9098,b-2:9098"
+    assert production["topic.prefix"] == "hintferry"
 
 
 def test_the_jvm_may_reach_what_it_may_in_the_sandbox(config: Path) -> None:

@@ -22,5 +22,5 @@ def test_twice_the_changes_need_twice_the_units_and_money() -> None:
 def test_a_reader_of_every_copy_reaches_each_limit_of_the_target_sooner() -> None:
     found = scale.measured()
     every = replace(found, reads=3.0)
-    ours, theirs = ({what: at for at, what, _ in scale.limits(one)} for one in (found, every))
-    assert all(theirs[limit] <= ours[limit] for limit in ours)
+    of_found, of_every = ({what: at for at, what, _ in scale.limits(one)} for one in (found, every))
+    assert all(of_every[limit] <= of_found[limit] for limit in of_found)

@@ -154,8 +154,8 @@ def test_a_loaded_one_node_sandbox_needs_less_than_4_gb(
     """Sum the stack's parts and both functions' processes: all children of this process."""
     keyspace = "CREATE KEYSPACE IF NOT EXISTS sandbox WITH replication = "
     single = keyspace + "{'class': 'SingleRegionStrategy'}"
-    theirs = f"CREATE TABLE sandbox.t (id int PRIMARY KEY, v text) WITH {SWITCHES}"
-    create_keyspaces_tables(stack.target, "sandbox", [single, theirs])
+    target_table = f"CREATE TABLE sandbox.t (id int PRIMARY KEY, v text) WITH {SWITCHES}"
+    create_keyspaces_tables(stack.target, "sandbox", [single, target_table])
     most, number, end = 0, 100, time.monotonic() + LOAD_S
     with Chain(stack, ["sandbox.t"], tmp_path) as chain, tables.session(stack.source) as session:
         while time.monotonic() < end:

@@ -28,23 +28,23 @@ class Expiring:
     early: list[Item] = field(default_factory=list)
     late_s: dict[Item, float] = field(default_factory=dict)
     is_even: bool = False
-    _ours: set[Item] = field(default_factory=set)
+    _source: set[Item] = field(default_factory=set)
     _gone: dict[Item, float] = field(default_factory=dict)
 
     @property
     def rows(self) -> set[Item]:
         """Return the rows that the source showed last."""
-        return {one for one in self._ours if one[0].startswith("row of ")}
+        return {one for one in self._source if one[0].startswith("row of ")}
 
     def look(self) -> None:
         """The target first: what the source still shows after that, it must not lack."""
         now = time.monotonic()
-        theirs, ours = _items(self.target, self.table), _items(self.source, self.table)
-        self.early += [one for one in ours if one not in theirs and one not in self.early]
-        self._gone |= dict.fromkeys(self._ours - ours, now)
-        over = (one for one in self._gone if one not in theirs and one not in self.late_s)
+        target, source = _items(self.target, self.table), _items(self.source, self.table)
+        self.early += [one for one in source if one not in target and one not in self.early]
+        self._gone |= dict.fromkeys(self._source - source, now)
+        over = (one for one in self._gone if one not in target and one not in self.late_s)
         self.late_s |= {one: now - self._gone[one] for one in over}
-        self._ours, self.is_even = ours, ours == theirs
+        self._source, self.is_even = source, source == target
 
 
 def watch(tables: Sequence[Expiring], least_s: float, most_s: float) -> None:

@@ -46,9 +46,9 @@ def worker() -> Worker:
     for number in range(ROWS):
         partition = (b"%d" % number,)
         row = sides.put(PLAIN, partition, (), {"a": b"1"})
-        sides.ours(PLAIN, partition, row)
+        sides.on_source(PLAIN, partition, row)
         if number % 10:
-            sides.theirs(PLAIN, partition, row)
+            sides.on_target(PLAIN, partition, row)
     return Worker(sides)
 
 

@@ -75,12 +75,12 @@ class Sides:
         )
         self._hints: list[Hint] = []
 
-    def ours(self, table: Table, partition: Key, change: PartitionState) -> None:
+    def on_source(self, table: Table, partition: Key, change: PartitionState) -> None:
         """A write to all replicas of the source."""
         self.time.advance(1_000)
         self.cluster.write(table, partition, change, ALL)
 
-    def theirs(self, table: Table, partition: Key, change: PartitionState) -> None:
+    def on_target(self, table: Table, partition: Key, change: PartitionState) -> None:
         """A write to the target that nothing of ours has made."""
         self.store.apply(table.id, partition, change)
 

@@ -144,8 +144,8 @@ def test_a_pure_module_knows_no_adapter(path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "core").rglob("*.py")), ids=named)
 def test_the_core_imports_only_itself_and_the_standard_library(path: Path) -> None:
-    ours = [name for name in imports(path) if name.startswith("hintferry")]
-    assert [name for name in ours if not name.startswith("hintferry.core")] == []
+    hintferry_names = [name for name in imports(path) if name.startswith("hintferry")]
+    assert [name for name in hintferry_names if not name.startswith("hintferry.core")] == []
 
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "testing").glob("*.py")), ids=named)

@@ -211,16 +211,19 @@ def test_writes_merge_any_number_of_times(
 
 @given(st.lists(writes(), max_size=6), st.lists(writes(), max_size=6))
 def test_replicas_merge_to_what_one_of_all_writes_holds(
-    here: list[PartitionState], there: list[PartitionState]
+    one_writes: list[PartitionState], other_writes: list[PartitionState]
 ) -> None:
     one, other = PartitionState(), PartitionState()
-    for state, written in ((one, here), (other, there)):
+    for state, written in ((one, one_writes), (other, other_writes)):
         for change in written:
             state.merge(deepcopy(change))
     store = MemoryStore(SimulatedTime(1_000_000_000))
     store.apply(TABLE.id, PK, one)
     store.apply(TABLE.id, PK, other)
-    assert visible(here + there, 1_000) == (store.rows(TABLE, PK), store.statics(TABLE, PK))
+    assert visible(one_writes + other_writes, 1_000) == (
+        store.rows(TABLE, PK),
+        store.statics(TABLE, PK),
+    )
 
 
 @pytest.mark.parametrize(

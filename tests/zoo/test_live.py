@@ -103,12 +103,12 @@ def follow_advice(group: Group, operator: Operator, source: Any) -> list[dict[st
     """Capture what is not captured, and leave out what is refused; all faults but the former."""
     names = {table for app in group for table in (*app.carried, *app.refused)}
     found = operator.run("preflight", "--only", "source").told["findings"]
-    ours = [one for one in found if one["level"] == "fault" and table_of(one) in names]
-    faults = [one for one in ours if one["what"] != CDC_IS_OFF]
+    of_names = [one for one in found if one["level"] == "fault" and table_of(one) in names]
+    faults = [one for one in of_names if one["what"] != CDC_IS_OFF]
     refused = {table_of(one) for one in faults}
     for name in refused:
         operator.leave_out(TableId(*name.split(".")))
-    for one in ours:
+    for one in of_names:
         if table_of(one) not in refused:
             source.execute(one["mend"].partition(": ")[2].removesuffix("."))
     return faults
@@ -121,12 +121,12 @@ def table_of(finding: dict[str, str]) -> str:
 def make_targets(stack: Stack, operator: Operator) -> None:
     printed = operator.run("schema")
     assert printed.status == 0, printed.words
-    with keyspaces_session(stack.target) as far:
+    with keyspaces_session(stack.target) as target:
         for statement in (*printed.told["control"], *printed.told["tables"]):
-            far.execute(statement)
+            target.execute(statement)
 
         def is_made() -> bool:
-            return {row.status for row in far.execute(_STATUS)} == {"ACTIVE"}
+            return {row.status for row in target.execute(_STATUS)} == {"ACTIVE"}
 
         until(is_made, MADE_S, "all tables are ACTIVE")
 

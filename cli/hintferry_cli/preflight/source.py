@@ -65,8 +65,8 @@ def _node_findings(node: SourceNode) -> Iterator[Finding]:
 def schema_findings(migration: Migration, facts: SourceFacts, live: Schema) -> Iterator[Finding]:
     """`live`: the schema as the source has it."""
     known = {TableId(row["keyspace_name"], row["table_name"]) for row in facts.tables}
-    ours = {MARKERS} & known
-    migrated = ours.union(table.id for table in migration.tables)
+    markers = {MARKERS} & known
+    migrated = markers.union(table.id for table in migration.tables)
     faults = list(schema_faults(facts.keyspaces, facts.tables, migrated))
     if migration.stock_connector:
         faults += vector_faults(facts.columns)
@@ -75,7 +75,7 @@ def schema_findings(migration: Migration, facts: SourceFacts, live: Schema) -> I
         yield Finding(level, fault.what, fault.found, fault.mend)
     for needed, purpose in _PURPOSES.items():
         if needed not in known:
-            yield _ours_missing(facts, needed, purpose)
+            yield _control_table_missing(facts, needed, purpose)
     for settings in migration.tables:
         table = live.tables.get(settings.id)
         if table is not None:
@@ -202,7 +202,7 @@ def _copies(facts: SourceFacts, replication: Mapping[str, str]) -> dict[str, int
     return {node.datacenter: count for node in facts.nodes}
 
 
-def _ours_missing(facts: SourceFacts, table: TableId, purpose: str) -> Finding:
+def _control_table_missing(facts: SourceFacts, table: TableId, purpose: str) -> Finding:
     """With the statements that make it, the keyspace's first."""
     replication = f"{{'class': 'NetworkTopologyStrategy', '{facts.datacenter}': {_nodes(facts)}}}"
     made = [one for one in SOURCE_TABLES if "KEYSPACE" in one or f" {table} " in one]

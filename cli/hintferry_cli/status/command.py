@@ -76,12 +76,12 @@ def status(
         answers = options.answers(writes_stopped, repaired, writers_at_quorum)
         tables = _tables(migration, table)
         with options.seat(migration, tables, where) as seat:
-            ours = _clock(seat)
+            offsets = _clock(seat)
             keepers = [seat.keeper(one, answers) for one in tables]
             looks = _settled(keepers)
             if watch:
                 looks = _watched(keepers, looks, Console(stderr=True))
-            times = clocks.as_tree(ours, seat.figures)
+            times = clocks.as_tree(offsets, seat.figures)
     _tell(looks, times, html, json=json)
     ended = _ended(looks)
     if ended is not Status.DONE:

@@ -138,16 +138,16 @@ class Run:
         workers: dict[Connection, subprocess.Popen[bytes]] = {}
         search = os.pathsep.join(sys.path)
         for _ in range(count):
-            ours, theirs = Pipe()
-            end = theirs.fileno()
+            pipe, worker_end = Pipe()
+            end = worker_end.fileno()
             # Its own program: a child of multiprocessing would run this one's main again.
-            workers[ours] = subprocess.Popen(
+            workers[pipe] = subprocess.Popen(
                 [sys.executable, "-m", worker.__name__, str(end), str(os.getpid())],
                 env=os.environ | {"PYTHONPATH": search},
                 pass_fds=[end],
             )
-            theirs.close()
-            ours.send(self.order)
+            worker_end.close()
+            pipe.send(self.order)
         return workers
 
     def _heard(self, pipe: Connection, left: deque[TokenRange]) -> bool:

@@ -54,7 +54,7 @@ def _end_with(parent: int) -> None:
 def _work(order: Order, parent: Connection) -> None:
     sweeper = sweep.sweeper(migration_from(order.config), order.task.table, order.queues)
     try:
-        source = CassandraSource(sweeper.near, WallClock())
+        source = CassandraSource(sweeper.sides.source, WallClock())
         for report in sweeper.work(order.task, _ranges(parent), NoDeadline()):
             if isinstance(report, Finished):
                 error = None if report.error is None else str(report.error)

@@ -16,11 +16,11 @@ Rows = Iterable[Mapping[str, Any]]
 
 def schema_faults(keyspaces: Rows, tables: Rows, migrated: Iterable[TableId]) -> Iterator[Fault]:
     """Yield the faults of the schema, whatever connector captures it."""
-    ours = sorted(migrated)
+    ordered = sorted(migrated)
     rows = {_table_of(row): row for row in tables}
-    for table in ours:
+    for table in ordered:
         yield from _table_faults(table, rows.get(table))
-    for table in sorted(rows.keys() - set(ours)):
+    for table in sorted(rows.keys() - set(ordered)):
         if rows[table].get("cdc"):
             yield Fault(
                 f"table {table}",
@@ -28,7 +28,7 @@ def schema_faults(keyspaces: Rows, tables: Rows, migrated: Iterable[TableId]) ->
                 "Its topic is not there, and sending waits for it for ever: ALTER TABLE"
                 f" {table.cql} WITH cdc = false, or add it to migration.toml.",
             )
-    involved = {table.keyspace for table in ours}
+    involved = {table.keyspace for table in ordered}
     for row in keyspaces:
         if row["keyspace_name"] in involved and not row["durable_writes"]:
             name = row["keyspace_name"]

@@ -35,8 +35,8 @@ class TargetCheck:
     def _control(self, statement: str) -> Iterator[SchemaMismatch]:
         for table in schema_of(statement, "our own").tables.values():
             try:
-                theirs = self._catalog.table(table.id)
+                on_target = self._catalog.table(table.id)
             except UnknownTable as unknown:
                 yield SchemaMismatch(f"{unknown}; run: {statement}")
             else:
-                yield from column_faults(table, theirs)
+                yield from column_faults(table, on_target)

@@ -13,7 +13,7 @@ from hintferry.adapters.config.settings import (
 )
 from hintferry.core.capacity import ON_DEMAND, Capacity, Mode
 from hintferry.core.errors import ConfigurationError
-from hintferry.core.schema import TableId
+from hintferry.core.schema import Table, TableId
 
 GOOD = """
 [source]
@@ -52,8 +52,8 @@ def test_a_short_file_says_all_there_is_to_say(tmp_path: Path) -> None:
 
 def test_the_stock_connector_cannot_carry_topics_that_kafka_takes_for_one(tmp_path: Path) -> None:
     both = '[tables."shop.x_events"]\n[tables."shop_x.events"]\n'
-    ours = migration_from(written(tmp_path, GOOD + both))
-    topics = {str(table.id): ours.topic(table.id) for table in ours.tables}
+    migration = migration_from(written(tmp_path, GOOD + both))
+    topics = {str(table.id): migration.topic(table.id) for table in migration.tables}
     assert topics["shop.x_events"] == "hintferry.shop.x_events"
     assert topics["shop_x.events"] == "hintferry.shop_x-events"
     stock = "[capture]\nstock = true\n"
@@ -220,14 +220,16 @@ def test_a_variable_that_is_not_set_is_named(name: str, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
-        ("ttl = false", {"shop.Visits": 0}),
-        ("longest_ttl = 0", {"shop.Visits": 0}),
-        ("longest_ttl = 86400", {"shop.Visits": 86_400}),
-        ("", {}),
+        ("ttl = false", (False, 0)),
+        ("longest_ttl = 0", (True, 0)),
+        ("longest_ttl = 86400", (True, 86_400)),
+        ("", (True, 600)),
     ],
 )
-def test_what_is_said_of_times_to_live_that_cannot_be_read(
-    said: str, expected: dict[str, int], tmp_path: Path
+def test_what_is_said_of_ttls_that_cannot_be_read(
+    said: str, expected: tuple[bool, int], tmp_path: Path
 ) -> None:
     migration = migration_from(written(tmp_path, GOOD.replace("ttl = false", said)))
-    assert {str(table): longest for table, longest in migration.stated_ttls.items()} == expected
+    visits = TableId("shop", "Visits")
+    found = migration.settings_of(visits).applied_to(Table(visits, (), longest_ttl=600))
+    assert (found.may_expire, found.longest_ttl) == expected

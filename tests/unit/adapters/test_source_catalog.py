@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 
+from hintferry.adapters.config.settings import TableSettings
 from hintferry.adapters.driver.session import CqlSession
 from hintferry.adapters.source import catalog as catalog_module
 from hintferry.adapters.source import masking
@@ -33,11 +34,11 @@ def catalog(nodes: Cluster, monkeypatch: pytest.MonkeyPatch) -> SourceCatalog:
 def over(
     nodes: Cluster,
     monkeypatch: pytest.MonkeyPatch,
-    longest_ttls: Mapping[TableId, int] | None = None,
+    settings: Sequence[TableSettings] = (),
 ) -> SourceCatalog:
     monkeypatch.setattr(catalog_module, "time", nodes)
     monkeypatch.setattr(masking, "time", nodes)
-    return SourceCatalog(cast(CqlSession, nodes), longest_ttls)
+    return SourceCatalog(cast(CqlSession, nodes), settings)
 
 
 def columns(catalog: SourceCatalog, altered_us: int = 0) -> list[str]:
@@ -368,10 +369,17 @@ def test_a_sweep_of_a_table_that_no_node_tells_of_waits_or_ends(
 
 
 @pytest.mark.parametrize(
-    ("said", "expected"), [(None, 600), ({ORDERS: 60}, 60), ({ORDERS: 0}, 0), ({}, 600)]
+    ("said", "expected"),
+    [
+        ([], 600),
+        ([TableSettings(ORDERS, longest_ttl=60)], 60),
+        ([TableSettings(ORDERS, longest_ttl=0)], 0),
+        ([TableSettings(ORDERS, ttl=False)], 0),
+        ([TableSettings(TableId("shop", "visits"), longest_ttl=60)], 600),
+    ],
 )
-def test_what_the_operator_says_replaces_the_default_time_to_live(
-    said: Mapping[TableId, int] | None, expected: int, monkeypatch: pytest.MonkeyPatch
+def test_what_the_operator_says_replaces_the_default_ttl(
+    said: Sequence[TableSettings], expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nodes = Cluster([Host("10.0.0.1", replace(OLD, default_ttl=600))])
     catalog = over(nodes, monkeypatch, said)

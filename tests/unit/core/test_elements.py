@@ -213,9 +213,9 @@ def test_a_row_whose_values_tell_their_expiry_is_not_kept_longer() -> None:
 
 
 def test_the_target_does_not_tell_when_elements_expire() -> None:
-    ours = Row((b"v", b"m"), (None, (NOW_S + 5, None)))
-    assert same(ours, Row((b"v", b"m"), (None, None)))
-    assert not same(ours, Row((b"v", b"n"), (None, None)))
+    source = Row((b"v", b"m"), (None, (NOW_S + 5, None)))
+    assert same(source, Row((b"v", b"m"), (None, None)))
+    assert not same(source, Row((b"v", b"n"), (None, None)))
     assert not same(Row((b"v",), (NOW_S + 5,)), Row((b"v",), (None,)))
 
 

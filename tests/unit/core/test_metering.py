@@ -31,7 +31,7 @@ KINDS = {
 
 
 def of(kind: ColumnKind) -> tuple[Column, ...]:
-    chosen = ((name, cql) for name, (ours, _, cql) in KINDS.items() if ours is kind)
+    chosen = ((name, cql) for name, (type_kind, _, cql) in KINDS.items() if type_kind is kind)
     return tuple(Column(name, cql, kind) for name, cql in chosen)
 
 

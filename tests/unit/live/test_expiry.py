@@ -143,7 +143,7 @@ def test_a_page_of_a_slice_that_came_late_is_asked_for_by_key() -> None:
         expires_at = None if ttl is None else now_s + ttl
         key, values = (b"%d" % number, b"x"), {"a": b"1"}
         row = changes.put(WIDE, key, values, sides.time.micros, expires_at, creates_row=True)
-        sides.ours(WIDE, KEY, row)
+        sides.on_source(WIDE, KEY, row)
     delays = {Point.AFTER_READ: iter([4_400_000])}
 
     def hook(point: Point) -> None:
@@ -171,7 +171,7 @@ def test_a_page_of_a_scan_that_came_late_is_read_again_by_key(
     sides = Sides()
     now_s = sides.time.seconds
     row = changes.put(PLAIN, (), {"a": b"1"}, sides.time.micros, now_s + 60, creates_row=True)
-    sides.ours(PLAIN, KEY, row)
+    sides.on_source(PLAIN, KEY, row)
     pages = sides.source_scan.rows
 
     def late(table: Any, part: Any) -> Iterator[Any]:

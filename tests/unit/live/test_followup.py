@@ -70,7 +70,7 @@ def test_no_write_of_a_lease_outlives_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs", "expected"),
+    ("source_end", "target_end", "expected"),
     [
         (None, None, True),
         (100, 100, True),
@@ -82,9 +82,11 @@ def test_no_write_of_a_lease_outlives_it() -> None:
     ],
 )
 def test_expiries_are_the_same_within_what_reading_them_blurs(
-    ours: int | None, theirs: int | None, expected: bool
+    source_end: int | None, target_end: int | None, expected: bool
 ) -> None:
-    assert expected is same(Row((b"v", b"w"), (ours, None)), Row((b"v", b"w"), (theirs, None)))
+    assert expected is same(
+        Row((b"v", b"w"), (source_end, None)), Row((b"v", b"w"), (target_end, None))
+    )
 
 
 def test_values_are_the_same_by_their_bytes() -> None:

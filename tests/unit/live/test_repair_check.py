@@ -47,8 +47,8 @@ def shown_by(show: Callable[[Key, Row], Row], *values: Values) -> tuple[Sides, S
     sides.target = target
     object.__setattr__(sides.pipeline, "target", target)
     for key, value in zip(KEYS, values, strict=False):
-        sides.theirs(WIDE, P, sides.put(WIDE, P, key, {"a": b"old"}))
-        sides.ours(WIDE, P, sides.put(WIDE, P, key, value))
+        sides.on_target(WIDE, P, sides.put(WIDE, P, key, {"a": b"old"}))
+        sides.on_source(WIDE, P, sides.put(WIDE, P, key, value))
     return sides, target
 
 
@@ -94,7 +94,7 @@ def test_a_delete_that_a_later_write_time_outlives_is_parked() -> None:
     sides.time.advance(3_600_000_000)
     late = sides.put(PLAIN, P, (), {"a": b"late"})
     sides.time.advance(-3_600_000_000)
-    sides.theirs(PLAIN, P, late)
+    sides.on_target(PLAIN, P, late)
     assert sides.verify(PLAIN, repair=True).extra == 1
     sides.apply_later()
     (parked,) = sides.parking.parked

@@ -37,9 +37,9 @@ def with_rows(seed: int = 0) -> Sides:
     for number in range(5):
         partition = (b"p%d" % number,)
         for key in random.sample(KEYS, random.choice([0, 1, 12])):
-            sides.ours(WIDE, partition, sides.put(WIDE, partition, key, {"a": b"1"}))
+            sides.on_source(WIDE, partition, sides.put(WIDE, partition, key, {"a": b"1"}))
         if random.random() < 0.5:
-            sides.ours(WIDE, partition, sides.put(WIDE, partition, None, {"s": b"1"}))
+            sides.on_source(WIDE, partition, sides.put(WIDE, partition, None, {"s": b"1"}))
     return sides
 
 
@@ -87,7 +87,7 @@ def test_a_page_is_written_at_the_time_at_which_it_was_asked_for(
 ) -> None:
     """However long the answer took."""
     sides = Sides()
-    sides.ours(PLAIN, (b"p",), sides.put(PLAIN, (b"p",), (), {"a": b"1"}))
+    sides.on_source(PLAIN, (b"p",), sides.put(PLAIN, (b"p",), (), {"a": b"1"}))
     asked: list[int] = []
     written: list[int] = []
     pages = sides.source_scan.rows
@@ -113,7 +113,7 @@ def test_a_page_is_written_at_the_time_at_which_it_was_asked_for(
 
 def test_a_target_that_is_away_for_long_is_waited_for() -> None:
     sides, refused = Sides(), [0]
-    sides.ours(PLAIN, (b"p",), sides.put(PLAIN, (b"p",), (), {"a": b"1"}))
+    sides.on_source(PLAIN, (b"p",), sides.put(PLAIN, (b"p",), (), {"a": b"1"}))
 
     def answer(_write: Write, _statement: Statement) -> Answer:
         refused[0] += 1
@@ -129,15 +129,15 @@ def test_a_newer_write_and_a_newer_delete_are_never_undone() -> None:
     sides = Sides()
     changed, gone = (b"p",), (b"q",)
     for partition in (changed, gone):
-        sides.ours(PLAIN, partition, sides.put(PLAIN, partition, (), {"a": b"old"}))
+        sides.on_source(PLAIN, partition, sides.put(PLAIN, partition, (), {"a": b"old"}))
     happened: list[bool] = []
 
     def at(point: Point) -> None:
         if point is Point.BEFORE_WRITE and not happened:
             happened.append(True)
             sides.time.advance(1_000_000)
-            sides.theirs(PLAIN, changed, sides.put(PLAIN, changed, (), {"a": b"new"}))
-            sides.theirs(PLAIN, gone, changes.remove_row((), sides.time.micros))
+            sides.on_target(PLAIN, changed, sides.put(PLAIN, changed, (), {"a": b"new"}))
+            sides.on_target(PLAIN, gone, changes.remove_row((), sides.time.micros))
 
     sides.hook = at
     fill(sides, PLAIN, [WHOLE_RING])
@@ -165,8 +165,8 @@ def test_faults_of_both_sides_lose_nothing(seed: int) -> None:
 def test_counters_are_filled_by_what_the_target_lacks() -> None:
     sides = Sides()
     for number in range(4):
-        sides.ours(COUNTS, (b"p",), changes.add((b"%d" % number,), {"m": 5}, number + 1))
-    sides.theirs(COUNTS, (b"p",), changes.add((b"2",), {"m": 3}, 9))
+        sides.on_source(COUNTS, (b"p",), changes.add((b"%d" % number,), {"m": 5}, number + 1))
+    sides.on_target(COUNTS, (b"p",), changes.add((b"2",), {"m": 3}, 9))
     assert fill(sides, COUNTS).written == 4
     assert fill(sides, COUNTS).written == 4
     assert sides.verify(COUNTS).equal == 4
@@ -192,7 +192,7 @@ def test_what_the_source_cannot_read_is_told() -> None:
     sides = Sides()
     partitions = [(b"p%d" % number,) for number in range(9)]
     for partition in partitions:
-        sides.ours(PLAIN, partition, sides.put(PLAIN, partition, (), {"a": b"1"}))
+        sides.on_source(PLAIN, partition, sides.put(PLAIN, partition, (), {"a": b"1"}))
     bad = token_of(partitions[4])
     sides.source_scan.fails = lambda part: (
         Overwhelmed("too many tombstones") if part.after < bad <= part.upto else None
@@ -215,7 +215,7 @@ def test_a_snapshot_speaks_for_one_partition() -> None:
     for number in range(3):
         partition = (b"p%d" % number,)
         value = b"%d" % number
-        sides.ours(WIDE, partition, sides.put(WIDE, partition, KEYS[0], {"a": value}))
+        sides.on_source(WIDE, partition, sides.put(WIDE, partition, KEYS[0], {"a": value}))
     fill(sides, WIDE, [WHOLE_RING])
     shown = [sides.store.rows(WIDE, (b"p%d" % n,))[KEYS[0]].values[0] for n in range(3)]
     assert shown == [b"0", b"1", b"2"]
@@ -224,7 +224,9 @@ def test_a_snapshot_speaks_for_one_partition() -> None:
 def test_no_more_is_written_than_the_table_is_declared_to_take() -> None:
     sides = Sides()
     for number in range(60):
-        sides.ours(PLAIN, (b"%d" % number,), sides.put(PLAIN, (b"%d" % number,), (), {"a": b"1"}))
+        sides.on_source(
+            PLAIN, (b"%d" % number,), sides.put(PLAIN, (b"%d" % number,), (), {"a": b"1"})
+        )
     began = sides.time.micros
     slow = replace(sides.backfill(PLAIN), units_per_s=4.0)
     sums = Filled()

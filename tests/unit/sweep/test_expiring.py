@@ -22,17 +22,19 @@ KEY: Key = (b"1",)
 SETS: list[Values] = [{"s": encode([b"x"])}, {"s": encode([b"x", b"y"])}]
 
 
-def tally(table: Table, ours: Values | None, theirs: Values | None, key: Key | None = KEY) -> Tally:
+def tally(
+    table: Table, on_source: Values | None, on_target: Values | None, key: Key | None = KEY
+) -> Tally:
     """Return the tally of a sweep over one row, or static columns, that each side has so."""
     sides = Sides()
-    for values, write in ((ours, sides.ours), (theirs, sides.theirs)):
+    for values, write in ((on_source, sides.on_source), (on_target, sides.on_target)):
         if values is not None:
             write(table, PARTITION, sides.put(table, PARTITION, key, values))
     return sides.verify(table)
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs", "expected"),
+    ("on_source", "on_target", "expected"),
     [
         (None, {}, "expiring"),
         (None, SETS[0], "expiring"),
@@ -47,21 +49,21 @@ def tally(table: Table, ours: Values | None, theirs: Values | None, key: Key | N
     ],
 )
 def test_what_only_the_target_has_and_goes_by_itself_is_no_divergence(
-    ours: Values | None, theirs: Values | None, expected: str
+    on_source: Values | None, on_target: Values | None, expected: str
 ) -> None:
-    found = tally(BOUNDED, ours, theirs)
+    found = tally(BOUNDED, on_source, on_target)
     assert (getattr(found, expected), found.seen) == (1, 1)
     assert found.is_clean is (expected in ("equal", "expiring"))
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs", "expected"),
+    ("on_source", "on_target", "expected"),
     [(None, {}, "extra"), (None, SETS[0], "extra"), (SETS[0], SETS[1], "different")],
 )
 def test_without_a_longest_ttl_it_is_one(
-    ours: Values | None, theirs: Values | None, expected: str
+    on_source: Values | None, on_target: Values | None, expected: str
 ) -> None:
-    assert getattr(tally(ELEMENTS, ours, theirs), expected) == 1
+    assert getattr(tally(ELEMENTS, on_source, on_target), expected) == 1
 
 
 def test_static_elements_are_judged_likewise() -> None:
@@ -72,7 +74,7 @@ def test_static_elements_are_judged_likewise() -> None:
 
 def test_a_repair_fixes_it() -> None:
     sides = Sides()
-    sides.theirs(BOUNDED, PARTITION, sides.put(BOUNDED, PARTITION, KEY, {}))
+    sides.on_target(BOUNDED, PARTITION, sides.put(BOUNDED, PARTITION, KEY, {}))
     assert sides.verify(BOUNDED, repair=True).hinted == 1
     sides.apply_later()
     assert sides.store.rows(BOUNDED, PARTITION) == {}
@@ -81,7 +83,7 @@ def test_a_repair_fixes_it() -> None:
 def test_a_backfilled_row_without_values_goes_within_the_longest_ttl_and_no_earlier() -> None:
     sides = Sides()
     row = sides.put(BOUNDED, PARTITION, KEY, {}, ttl=LONGEST_TTL_S)
-    sides.ours(BOUNDED, PARTITION, row)
+    sides.on_source(BOUNDED, PARTITION, row)
     sides.time.advance(20_000_000)
     for _ in sides.backfill(BOUNDED).fill([WHOLE_RING]):
         pass
@@ -94,11 +96,11 @@ def test_a_backfilled_row_without_values_goes_within_the_longest_ttl_and_no_earl
 def test_single_elements_expire_on_the_target_as_at_the_source() -> None:
     sides = Sides()
     now = sides.time
-    sides.ours(ELEMENTS, PARTITION, sides.put(ELEMENTS, PARTITION, KEY, {"s": encode([b"x"])}))
+    sides.on_source(ELEMENTS, PARTITION, sides.put(ELEMENTS, PARTITION, KEY, {"s": encode([b"x"])}))
     for column, value in (("s", encode([b"y"])), ("m", b"\0\0\0\1" + encode([b"k", b"v"])[4:])):
         part = [(Place(column), value)]
         change = changes.extend(ELEMENTS, KEY, part, now.micros, now.seconds + 60)
-        sides.ours(ELEMENTS, PARTITION, change)
+        sides.on_source(ELEMENTS, PARTITION, change)
     for _ in sides.backfill(ELEMENTS).fill([WHOLE_RING]):
         pass
     assert sides.verify(ELEMENTS).equal == 1

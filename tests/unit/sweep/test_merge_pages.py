@@ -49,13 +49,13 @@ def pages(keys: list[Scanned], random: Random) -> Iterator[ScanPage]:
 
 @given(ROWS, ROWS, st.booleans(), st.randoms(use_true_random=False))
 def test_every_key_is_shown_once_and_beside_its_like(
-    ours: Rows, changes: Rows, slices: bool, random: Random
+    source: Rows, changes: Rows, slices: bool, random: Random
 ) -> None:
     """`changes` are rows that the target lacks, if the source has them, or has alone."""
-    theirs = {at: v for at, v in ours.items() if changes.get(at) != b"w"}
-    theirs |= {at: v for at, v in changes.items() if at not in ours or v == b"v"}
-    near, far = scanned(ours), scanned(theirs)
-    both = SideBySide(pages(near, random), pages(far, random), 0, UPTO, slices)
+    target = {at: v for at, v in source.items() if changes.get(at) != b"w"}
+    target |= {at: v for at, v in changes.items() if at not in source or v == b"v"}
+    source_keys, target_keys = scanned(source), scanned(target)
+    both = SideBySide(pages(source_keys, random), pages(target_keys, random), 0, UPTO, slices)
     equal, pairs, done = 0, list[Pair](), 0
     for step in both.steps():
         # A row is never shown of a token that was said to be done.
@@ -71,12 +71,12 @@ def test_every_key_is_shown_once_and_beside_its_like(
     else:
         assert slices, "only then is a large partition left to others"
     place = both.place
-    judged = {at for at in ours.keys() | theirs.keys() if at[0] <= place.done}
+    judged = {at for at in source.keys() | target.keys() if at[0] <= place.done}
     (bound,) = place.reached.values() or (None,)
     if bound is not None:
         judged |= {
             at
-            for at in ours.keys() | theirs.keys()
+            for at in source.keys() | target.keys()
             if at[0] == place.done + 1 and b"%d" % at[1] <= bound.values[0]
         }
     shown = [next(key for key in pair if key)[:3] for pair in pairs]
@@ -84,7 +84,7 @@ def test_every_key_is_shown_once_and_beside_its_like(
     assert all(one == other or one is None or other is None or one[:3] == other[:3]
                for one, other in pairs)  # fmt: skip
     alike = sum(one == other for one, other in pairs)
-    assert equal + alike == sum(ours.get(at) == theirs.get(at) for at in judged)
+    assert equal + alike == sum(source.get(at) == target.get(at) for at in judged)
     assert equal + len(shown) == len(judged)
 
 
@@ -92,10 +92,10 @@ def test_pages_of_equal_bytes_are_never_cut(monkeypatch: pytest.MonkeyPatch) -> 
     """Although the two sides cut their pages differently."""
     keys = scanned({(token, key): b"v" for token in range(1, 9) for key in range(9)})
     random = Random(1)
-    near, far = (list(pages(keys, random)) for _ in range(2))
-    layout = type(near[0].layout)
+    source_keys, target_keys = (list(pages(keys, random)) for _ in range(2))
+    layout = type(source_keys[0].layout)
     monkeypatch.setattr(layout, "scanned", lambda *_: pytest.fail("rows were made"))
-    both = SideBySide(iter(near), iter(far), 0, UPTO, True)
+    both = SideBySide(iter(source_keys), iter(target_keys), 0, UPTO, True)
     assert sum(step.equal for step in both.steps()) == len(keys)
 
 

@@ -45,15 +45,15 @@ def filled(seed: int) -> Sides:
             key: Key = (b"%02d" % clustering, b"x")
             fate = random.choice(["both", "both", "ours", "theirs", "differ"])
             if fate != "theirs":
-                sides.ours(WIDE, partition, sides.put(WIDE, partition, key, {"a": b"1"}))
+                sides.on_source(WIDE, partition, sides.put(WIDE, partition, key, {"a": b"1"}))
             if fate != "ours":
                 value = b"2" if fate == "differ" else b"1"
-                sides.theirs(WIDE, partition, sides.put(WIDE, partition, key, {"a": value}))
+                sides.on_target(WIDE, partition, sides.put(WIDE, partition, key, {"a": value}))
         if random.random() < 0.5:
-            sides.ours(WIDE, partition, sides.put(WIDE, partition, None, {"s": b"1"}))
+            sides.on_source(WIDE, partition, sides.put(WIDE, partition, None, {"s": b"1"}))
         if random.random() < 0.5:
             value = random.choice([b"1", b"2"])
-            sides.theirs(WIDE, partition, sides.put(WIDE, partition, None, {"s": value}))
+            sides.on_target(WIDE, partition, sides.put(WIDE, partition, None, {"s": value}))
     return sides
 
 
@@ -63,14 +63,14 @@ def counted(sides: Sides, table: Table) -> Tally:
     replica = sides.cluster.replicas[0]
     known = {at[1] for at in (*replica.partitions, *sides.store.partitions) if at[0] == table.id}
     for partition in known:
-        ours, theirs = replica.rows(table, partition), sides.store.rows(table, partition)
-        for key in ours.keys() | theirs.keys():
-            sums.count(judge(table, ours.get(key), theirs.get(key)))
+        on_source, on_target = replica.rows(table, partition), sides.store.rows(table, partition)
+        for key in on_source.keys() | on_target.keys():
+            sums.count(judge(table, on_source.get(key), on_target.get(key)))
         if table.statics:
-            near = shown(replica.statics(table, partition))
-            far = shown(sides.store.statics(table, partition))
-            if near or far:
-                sums.count(judge(table, near, far))
+            source_statics = shown(replica.statics(table, partition))
+            target_statics = shown(sides.store.statics(table, partition))
+            if source_statics or target_statics:
+                sums.count(judge(table, source_statics, target_statics))
     return sums
 
 
@@ -134,10 +134,10 @@ def test_faults_on_the_way_change_no_sum(seed: int, often: int) -> None:
 def test_a_hint_that_was_on_its_way_is_no_difference() -> None:
     sides = Sides()
     change = sides.put(PLAIN, (b"p",), (), {"a": b"1"})
-    sides.ours(PLAIN, (b"p",), change)
+    sides.on_source(PLAIN, (b"p",), change)
     reports = sides.sweep(PLAIN, repair=True).verify([WHOLE_RING])
     next(reports)
-    sides.theirs(PLAIN, (b"p",), change)
+    sides.on_target(PLAIN, (b"p",), change)
     (last,) = [report for report in reports if isinstance(report, Finished)]
     assert last.tally == Tally(equal=1)
     assert sides.later == []
@@ -145,7 +145,7 @@ def test_a_hint_that_was_on_its_way_is_no_difference() -> None:
 
 def test_the_second_look_comes_when_no_write_can_still_arrive() -> None:
     sides = Sides()
-    sides.ours(PLAIN, (b"p",), sides.put(PLAIN, (b"p",), (), {"a": b"1"}))
+    sides.on_source(PLAIN, (b"p",), sides.put(PLAIN, (b"p",), (), {"a": b"1"}))
     began = sides.time.micros
     assert sides.verify(PLAIN) == Tally(missing=1)
     assert sides.time.micros - began >= SECOND_LOOK_AFTER_S * 1_000_000
@@ -154,8 +154,8 @@ def test_the_second_look_comes_when_no_write_can_still_arrive() -> None:
 @pytest.mark.parametrize(("ttl", "verdict"), [(60, Verdict.EQUAL), (64, Verdict.DIFFERENT)])
 def test_times_to_live_may_differ_a_little(ttl: int, verdict: Verdict) -> None:
     sides = Sides()
-    sides.ours(PLAIN, (b"p",), sides.put(PLAIN, (b"p",), (), {"a": b"1"}, ttl=61))
-    sides.theirs(PLAIN, (b"p",), sides.put(PLAIN, (b"p",), (), {"a": b"1"}, ttl=ttl))
+    sides.on_source(PLAIN, (b"p",), sides.put(PLAIN, (b"p",), (), {"a": b"1"}, ttl=61))
+    sides.on_target(PLAIN, (b"p",), sides.put(PLAIN, (b"p",), (), {"a": b"1"}, ttl=ttl))
     expected = Tally()
     expected.count(verdict)
     assert sides.verify(PLAIN) == expected
@@ -163,8 +163,8 @@ def test_times_to_live_may_differ_a_little(ttl: int, verdict: Verdict) -> None:
 
 def test_what_expired_on_the_source_and_stayed_on_the_target_is_mended() -> None:
     sides = Sides()
-    sides.ours(PLAIN, (b"p",), sides.put(PLAIN, (b"p",), (), {"a": b"1"}, ttl=5))
-    sides.theirs(PLAIN, (b"p",), sides.put(PLAIN, (b"p",), (), {"a": b"1"}))
+    sides.on_source(PLAIN, (b"p",), sides.put(PLAIN, (b"p",), (), {"a": b"1"}, ttl=5))
+    sides.on_target(PLAIN, (b"p",), sides.put(PLAIN, (b"p",), (), {"a": b"1"}))
     sides.time.advance(6_000_000)
     assert sides.verify(PLAIN, repair=True) == Tally(extra=1, hinted=1)
     sides.apply_later()
@@ -174,9 +174,9 @@ def test_what_expired_on_the_source_and_stayed_on_the_target_is_mended() -> None
 def test_counters_are_brought_up_by_what_the_target_lacks() -> None:
     sides = Sides()
     for number in range(5):
-        sides.ours(COUNTS, (b"p",), changes.add((b"%d" % number,), {"m": number}, number + 1))
-    sides.theirs(COUNTS, (b"p",), changes.add((b"3",), {"m": 2}, 9))
-    sides.theirs(COUNTS, (b"p",), changes.add((b"4",), {"m": 4}, 9))
+        sides.on_source(COUNTS, (b"p",), changes.add((b"%d" % number,), {"m": number}, number + 1))
+    sides.on_target(COUNTS, (b"p",), changes.add((b"3",), {"m": 2}, 9))
+    sides.on_target(COUNTS, (b"p",), changes.add((b"4",), {"m": 4}, 9))
     assert sides.verify(COUNTS, repair=True) == Tally(equal=1, missing=3, different=1, hinted=4)
     sides.apply_later()
     assert sides.verify(COUNTS) == Tally(equal=5)
@@ -191,9 +191,9 @@ def test_a_partition_that_only_the_target_has_much_of_is_judged_in_parts(
     for number in range(200):
         change = sides.put(BARE, partition, (b"%03d" % number,), {})
         if number % 40 in (7, 8):
-            sides.ours(BARE, partition, change)
+            sides.on_source(BARE, partition, change)
         if number % 40 != 7:
-            sides.theirs(BARE, partition, change)
+            sides.on_target(BARE, partition, change)
     expected = counted(sides, BARE)
     assert (expected.equal, expected.missing, expected.extra) == (5, 5, 190)
     assert sides.verify(BARE, ranges=[WHOLE_RING]) == expected
@@ -204,8 +204,8 @@ def test_tombstones_are_cut_around_and_what_stays_unread_is_hinted_whole() -> No
     partitions = [(b"p%d" % number,) for number in range(20)]
     for partition in partitions:
         change = sides.put(WIDE, partition, (b"1", b"x"), {"a": b"1"})
-        sides.ours(WIDE, partition, change)
-        sides.theirs(WIDE, partition, change)
+        sides.on_source(WIDE, partition, change)
+        sides.on_target(WIDE, partition, change)
     bad = token_of(partitions[7])
     sides.source_scan.fails = lambda part: (
         Overwhelmed("too many tombstones") if part.after < bad <= part.upto else None
@@ -225,16 +225,18 @@ def test_static_columns_of_partitions_with_one_token_are_all_judged(
     sides = Sides()
     for number in range(9):
         partition = (b"p%d" % number,)
-        sides.ours(WIDE, partition, sides.put(WIDE, partition, None, {"s": b"1"}))
+        sides.on_source(WIDE, partition, sides.put(WIDE, partition, None, {"s": b"1"}))
         value = b"2" if number == 3 else b"1"
-        sides.theirs(WIDE, partition, sides.put(WIDE, partition, None, {"s": value}))
+        sides.on_target(WIDE, partition, sides.put(WIDE, partition, None, {"s": value}))
     assert sides.verify(WIDE) == Tally(equal=8, different=1)
 
 
 def test_a_side_that_stays_away_fails_its_ranges_and_no_others() -> None:
     sides = Sides()
     for number in range(30):
-        sides.ours(PLAIN, (b"%d" % number,), sides.put(PLAIN, (b"%d" % number,), (), {"a": b"1"}))
+        sides.on_source(
+            PLAIN, (b"%d" % number,), sides.put(PLAIN, (b"%d" % number,), (), {"a": b"1"})
+        )
     good, bad = WHOLE_RING.halves()
     sides.target_scan.fails = lambda part: (
         Unavailable(Side.TARGET, "down") if part.upto > bad.after else None
@@ -248,7 +250,7 @@ def test_a_side_that_stays_away_fails_its_ranges_and_no_others() -> None:
 
 def test_hints_that_the_queue_does_not_take_leave_the_range_undone() -> None:
     sides = Sides()
-    sides.ours(PLAIN, (b"p",), sides.put(PLAIN, (b"p",), (), {"a": b"1"}))
+    sides.on_source(PLAIN, (b"p",), sides.put(PLAIN, (b"p",), (), {"a": b"1"}))
     sides.queue.is_closed = True
     (end,) = [
         one
@@ -260,7 +262,7 @@ def test_hints_that_the_queue_does_not_take_leave_the_range_undone() -> None:
 
 def test_behind_the_fence_nothing_is_read_or_hinted() -> None:
     sides = Sides()
-    sides.ours(PLAIN, (b"p",), sides.put(PLAIN, (b"p",), (), {"a": b"1"}))
+    sides.on_source(PLAIN, (b"p",), sides.put(PLAIN, (b"p",), (), {"a": b"1"}))
     reports = sides.sweep(PLAIN, repair=True).verify([WHOLE_RING])
     next(reports)
     sides.fences.set(PLAIN.id, FENCE)
@@ -279,8 +281,8 @@ def equal_rows(sides: Sides, count: int) -> None:
     for number in range(count):
         partition = (b"%d" % number,)
         row = sides.put(PLAIN, partition, (), {"a": b"1"})
-        sides.ours(PLAIN, partition, row)
-        sides.theirs(PLAIN, partition, row)
+        sides.on_source(PLAIN, partition, row)
+        sides.on_target(PLAIN, partition, row)
 
 
 def test_what_was_read_by_an_earlier_table_is_read_again_and_not_counted(

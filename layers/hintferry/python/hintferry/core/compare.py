@@ -25,23 +25,23 @@ def outlives(table: Table, columns: Sequence[Column], source: Row | None, target
     """
     if not table.longest_ttl:
         return False
-    ours = source or Row((None,) * len(columns), (None,) * len(columns))
-    cells = zip(columns, *ours, *target, strict=True)
+    shown = source or Row((None,) * len(columns), (None,) * len(columns))
+    cells = zip(columns, *shown, *target, strict=True)
     return all(
-        holds(column.cql_type, theirs, mine)
+        holds(column.cql_type, target_value, source_value)
         if table.is_bounded(column)
-        else mine == theirs and _near(at, end)
-        for column, mine, at, theirs, end in cells
+        else source_value == target_value and _is_close(source_end, target_end)
+        for column, source_value, source_end, target_value, target_end in cells
     )
 
 
 def _close(one: Expiries, other: Expiries) -> bool:
     if one == other:
         return True
-    return all(_near(left, right) for left, right in zip(one, other, strict=True))
+    return all(map(_is_close, one, other))
 
 
-def _near(source: Expiry, target: Expiry) -> bool:
+def _is_close(source: Expiry, target: Expiry) -> bool:
     if isinstance(source, int) and isinstance(target, int):
         return abs(source - target) <= EXPIRY_TOLERANCE_S
     # Of elements the target never tells it.

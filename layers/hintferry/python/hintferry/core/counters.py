@@ -23,9 +23,9 @@ def plan_counters(
         return [] if found is None else [Remove(clustering, read_start)]
     shown = found.values if found is not None else (None,) * len(wanted.values)
     deltas = {
-        name: _number(ours) - _number(theirs)
-        for name, ours, theirs in zip(table.regular_names, wanted.values, shown, strict=True)
-        if ours is not None and ours != theirs
+        name: _number(source) - _number(target)
+        for name, source, target in zip(table.regular_names, wanted.values, shown, strict=True)
+        if source is not None and source != target
     }
     return [Add(clustering, tuple(deltas), tuple(map(_bytes, deltas.values())))] if deltas else []
 

@@ -98,8 +98,9 @@ class Table:
     permission UNMASK is shown masked. `altered_us`: when the table, or a type of its keyspace, was
     last altered, as the node knew it that described it (microseconds; 0: not known).
     `longest_ttl`: within so many seconds of its write whatever may expire has expired of which the
-    source tells no time to live; 0: not known. `tells_elements`: whether it tells that of each
-    element of a non-frozen collection or user type.
+    source tells no TTL; 0: not known. `tells_elements`: whether it tells that of each
+    element of a non-frozen collection or user type. `may_expire`: False where migration.toml says
+    that no value has a TTL, so no read asks for one.
     """
 
     id: TableId
@@ -112,6 +113,7 @@ class Table:
     altered_us: int = 0
     longest_ttl: int = 0
     tells_elements: bool = False
+    may_expire: bool = True
 
     def __hash__(self) -> int:
         # What is made of a table once is looked up for every statement.

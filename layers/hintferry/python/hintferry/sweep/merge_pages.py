@@ -45,9 +45,14 @@ class SideBySide:
     differently and that is larger than a page ends it, for its rows are better asked for by key."""
 
     def __init__(
-        self, near: Iterator[ScanPage], far: Iterator[ScanPage], after: int, upto: int, slices: bool
+        self,
+        source: Iterator[ScanPage],
+        target: Iterator[ScanPage],
+        after: int,
+        upto: int,
+        slices: bool,
     ) -> None:
-        self._ours, self._theirs = _Side(near), _Side(far)
+        self._source, self._target = _Side(source), _Side(target)
         self._upto, self._slices = upto, slices
         self._done = after
         self._last: ScanPage | list[Scanned] | None = None
@@ -72,12 +77,12 @@ class SideBySide:
 
     def steps(self) -> Iterator[Step]:
         """What both sides show. Raises HintferryError."""
-        ours, theirs = self._ours, self._theirs
+        source, target = self._source, self._target
         while True:
-            ours.fill()
-            theirs.fill()
-            done = min(ours.passed(self._upto), theirs.passed(self._upto))
-            if ours.is_empty and theirs.is_empty:
+            source.fill()
+            target.fill()
+            done = min(source.passed(self._upto), target.passed(self._upto))
+            if source.is_empty and target.is_empty:
                 self._done, self._last, self.is_over = done, None, True
                 yield Step(done)
                 return
@@ -86,24 +91,27 @@ class SideBySide:
                 yield Step(done, equal=alike.count)
                 self._last = alike
                 continue
-            mine, yours = ours.rows(), theirs.rows()
-            if ours.has_none(mine) or theirs.has_none(yours):
+            source_rows, target_rows = source.rows(), target.rows()
+            if source.has_none(source_rows) or target.has_none(target_rows):
                 continue
-            together = _together(mine, yours)
+            together = _together(source_rows, target_rows)
             if together:
-                yield Step(done, pairs=list(zip(mine[:together], yours[:together], strict=True)))
-                self._last = mine[:together]
-                ours.drop(together, mine)
-                theirs.drop(together, yours)
-            elif (cut := self._whole(mine, yours)) is not None:
-                yield Step(done, pairs=self._matched(cut, mine, yours))
+                yield Step(
+                    done,
+                    pairs=list(zip(source_rows[:together], target_rows[:together], strict=True)),
+                )
+                self._last = source_rows[:together]
+                source.drop(together, source_rows)
+                target.drop(together, target_rows)
+            elif (cut := self._whole(source_rows, target_rows)) is not None:
+                yield Step(done, pairs=self._matched(cut, source_rows, target_rows))
                 self._done, self._last = cut, None
-            elif not self._read_on(mine, yours):
+            elif not self._read_on(source_rows, target_rows):
                 return
 
     def _alike(self) -> ScanPage | None:
         """What lies ahead of both sides byte for byte alike, and is passed by this."""
-        one, other = self._ours.uncut, self._theirs.uncut
+        one, other = self._source.uncut, self._target.uncut
         if one is None or other is None:
             return None
         if abs(one.arrived_at - other.arrived_at) > EXPIRY_TOLERANCE_S:
@@ -113,28 +121,36 @@ class SideBySide:
         length = len(short.body)
         if one.body[:length] != other.body[:length] or not short.layout.is_dense(short.body):
             return None
-        self._ours.page = one.after(short.count, length)
-        self._theirs.page = other.after(short.count, length)
+        self._source.page = one.after(short.count, length)
+        self._target.page = other.after(short.count, length)
         return short
 
-    def _whole(self, mine: list[Scanned], yours: list[Scanned]) -> int | None:
+    def _whole(self, source_rows: list[Scanned], target_rows: list[Scanned]) -> int | None:
         """The last token of which both sides have shown all; None where that is none new."""
-        ends = self._ours.whole(mine, self._upto), self._theirs.whole(yours, self._upto)
-        first = min(key.token for key in [*mine[:1], *yours[:1]])
+        ends = (
+            self._source.whole(source_rows, self._upto),
+            self._target.whole(target_rows, self._upto),
+        )
+        first = min(key.token for key in [*source_rows[:1], *target_rows[:1]])
         return min(ends) if min(ends) >= first else None
 
-    def _matched(self, cut: int, mine: list[Scanned], yours: list[Scanned]) -> list[Pair]:
+    def _matched(
+        self, cut: int, source_rows: list[Scanned], target_rows: list[Scanned]
+    ) -> list[Pair]:
         """The rows up to the token, each with that of the other side, and past them."""
-        ours = list(takewhile(lambda key: key.token <= cut, mine))
-        theirs = list(takewhile(lambda key: key.token <= cut, yours))
-        self._ours.drop(len(ours), mine)
-        self._theirs.drop(len(theirs), yours)
-        return matched(ours, theirs)
+        source = list(takewhile(lambda key: key.token <= cut, source_rows))
+        target = list(takewhile(lambda key: key.token <= cut, target_rows))
+        self._source.drop(len(source), source_rows)
+        self._target.drop(len(target), target_rows)
+        return matched(source, target)
 
-    def _read_on(self, mine: list[Scanned], yours: list[Scanned]) -> bool:
+    def _read_on(self, source_rows: list[Scanned], target_rows: list[Scanned]) -> bool:
         """See more of the token that is not whole; False where that is more than a page."""
-        ends = self._ours.whole(mine, self._upto), self._theirs.whole(yours, self._upto)
-        for side, end in zip((self._ours, self._theirs), ends, strict=True):
+        ends = (
+            self._source.whole(source_rows, self._upto),
+            self._target.whole(target_rows, self._upto),
+        )
+        for side, end in zip((self._source, self._target), ends, strict=True):
             if end == min(ends):
                 if side.held and self._slices:
                     if self._last is None:
@@ -205,14 +221,14 @@ class _Side:
         return self.page is not None and self.page.is_last
 
 
-def matched(ours: Iterable[Scanned], theirs: Iterable[Scanned]) -> list[Pair]:
+def matched(source: Iterable[Scanned], target: Iterable[Scanned]) -> list[Pair]:
     """Each row with that of the other side, if it has one."""
-    unmatched = {key[:3]: key for key in ours}
-    pairs: list[Pair] = [(unmatched.pop(key[:3], None), key) for key in theirs]
+    unmatched = {key[:3]: key for key in source}
+    pairs: list[Pair] = [(unmatched.pop(key[:3], None), key) for key in target]
     return pairs + [(key, None) for key in unmatched.values()]
 
 
-def _together(mine: Iterable[Scanned], yours: Iterable[Scanned]) -> int:
+def _together(source_rows: Iterable[Scanned], target_rows: Iterable[Scanned]) -> int:
     """How many rows from the first on have the same keys on both sides."""
-    both = zip(mine, yours, strict=False)
+    both = zip(source_rows, target_rows, strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0][:3] == pair[1][:3], both))

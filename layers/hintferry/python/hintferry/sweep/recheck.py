@@ -42,14 +42,14 @@ class SecondLook:
 
     def verdicts(self, suspects: Sequence[Suspect]) -> list[Verdict | None]:
         """One for each suspect, None where a side fails to read it. Raises HintferryError."""
-        ours = self._source_rows(suspects)
+        source = self._source_rows(suspects)
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            theirs = list(pool.map(self._target_row, suspects))
+            target = list(pool.map(self._target_row, suspects))
         return [
             None
             if isinstance(wanted, Overwhelmed) or isinstance(found, Overwhelmed)
             else self._judge(suspect.hint, wanted, found)
-            for suspect, wanted, found in zip(suspects, ours, theirs, strict=True)
+            for suspect, wanted, found in zip(suspects, source, target, strict=True)
         ]
 
     def _judge(self, hint: Hint, wanted: Row | None, found: Row | None) -> Verdict:

@@ -156,10 +156,10 @@ class Sweep:
     def _pages(
         self, tally: Tally, table: Table, kind: Scope, part: TokenRange
     ) -> tuple[Iterator[ScanPage], Iterator[ScanPage]]:
-        near, far = self.source_scan, self.target_scan
+        source_row, target_row = self.source_scan, self.target_scan
         if kind is Scope.ROW:
-            return near.rows(table, part), _metered(far.rows(table, part), tally)
-        return near.statics(table, part), _metered(far.statics(table, part), tally)
+            return source_row.rows(table, part), _metered(target_row.rows(table, part), tally)
+        return source_row.statics(table, part), _metered(target_row.statics(table, part), tally)
 
     def _rest(self, books: _Books, table: Table, kind: Scope, place: Place) -> Iterator[int]:
         """Judge of the token after the place what is not judged yet."""
@@ -168,11 +168,11 @@ class Sweep:
             yield from self._large(books, table, token, place.reached)
             return
         # Of one token there are few partitions: their static columns are read whole.
-        near, far = (
+        source_row, target_row = (
             [key for page in pages for key in page.keys if key.partition not in place.reached]
             for pages in self._pages(books.tally, table, kind, TokenRange(place.done, token))
         )
-        self._enter(books, table, kind, map(_as_judged, matched(near, far)))
+        self._enter(books, table, kind, map(_as_judged, matched(source_row, target_row)))
 
     def _large(
         self, books: _Books, table: Table, token: int, reached: dict[Key, Bound | None]
@@ -215,14 +215,14 @@ class Sweep:
         judged = list(judged)
         self._refuse_altered(table)
         due = self.clock.now() + SECOND_LOOK_AFTER_S
-        for token, partition, clustering, ours, theirs in judged:
+        for token, partition, clustering, source_row, target_row in judged:
             if kind is Scope.STATIC:
-                ours, theirs = shown(ours), shown(theirs)
-                if ours is None and theirs is None:
+                source_row, target_row = shown(source_row), shown(target_row)
+                if source_row is None and target_row is None:
                     continue
             books.seen += 1
             is_static = kind is Scope.STATIC
-            if judge(table, ours, theirs, is_static) is Verdict.EQUAL:
+            if judge(table, source_row, target_row, is_static) is Verdict.EQUAL:
                 books.tally.equal += 1
                 continue
             hint = Hint(
@@ -340,8 +340,7 @@ def _metered(pages: Iterator[ScanPage], tally: Tally) -> Iterator[ScanPage]:
 
 
 def _as_judged(pair: Pair) -> Judged:
-    ours, theirs = pair
-    key = ours or theirs
+    key = pair[0] or pair[1]
     assert key is not None
-    near, far = (None if one is None else one.row for one in pair)
-    return key.token, key.partition, key.clustering, near, far
+    source_row, target_row = (None if one is None else one.row for one in pair)
+    return key.token, key.partition, key.clustering, source_row, target_row

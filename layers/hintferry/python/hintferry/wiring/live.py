@@ -16,23 +16,22 @@ from hintferry.adapters.target.keyspaces import KeyspacesTarget
 from hintferry.adapters.target.leases import KeyspacesLeases
 from hintferry.live.fence import FencedSource
 from hintferry.live.pipeline import Pipeline
-from hintferry.wiring.sessions import client, measured_clock, source_session, target_session
+from hintferry.wiring.sessions import client, sides_of
 
 
 def processor(logger: Logger, metrics: Metrics) -> Pipeline:
     """The pipeline of the processor function, from its environment. Nothing is connected yet."""
     migration, queues = migration_from_environment(), queues_from_environment()
-    ttl_off = frozenset(table.id for table in migration.tables if not table.ttl)
-    near, far = source_session(migration.source), target_session(migration.target)
-    clock = measured_clock(migration, near, far)
-    reader = CassandraSource(near, clock, ttl_off, migration.stated_ttls)
-    source = FencedSource(reader, KeyspacesFences(far, clock))
-    target = KeyspacesTarget(far, ttl_off)
-    leases = KeyspacesLeases(far, clock)
+    sides = sides_of(migration)
+    clock = sides.clock
+    reader = CassandraSource(sides.source, clock, migration.tables)
+    source = FencedSource(reader, KeyspacesFences(sides.target, clock))
+    target = KeyspacesTarget(sides.target)
+    leases = KeyspacesLeases(sides.target, clock)
     sqs = client("sqs")
     parking = SqsParkingLot(sqs, client("s3"), queues.parked_queue_url, queues.bucket)
     replay = SqsReplayQueue(sqs, queues.replay_queue_url, clock)
-    meter = PowertoolsMeter(logger, metrics, near, far, clock)
+    meter = PowertoolsMeter(logger, metrics, sides.source, sides.target, clock)
     return Pipeline(
         HintDecoder(source.table), source, target, parking, replay, leases, clock, meter
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from dataclasses import dataclass
 from struct import pack
 from typing import Any
 
@@ -34,10 +35,26 @@ DROP_WHAT_IS_UNSENT = (socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
 """Closing a connection ends what it still had to send."""
 
 
-def measured_clock(migration: Migration, near: CqlSession, far: CqlSession) -> MeasuredClock:
-    """The clock of whatever reads with these sessions. Nothing is asked yet."""
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Hold the sessions with source and target, and the clock that both set."""
+
+    source: CqlSession
+    target: CqlSession
+    clock: MeasuredClock
+
+    def close(self) -> None:
+        """End the connections."""
+        self.source.close()
+        self.target.close()
+
+
+def sides_of(migration: Migration) -> Sides:
+    """Return both sides of a migration. Nothing is connected yet."""
+    source, target = source_session(migration.source), target_session(migration.target)
     own = WallClock()
-    return MeasuredClock(own, CqlClocks(near, far, migration.source.datacenter, own))
+    clocks = CqlClocks(source, target, migration.source.datacenter, own)
+    return Sides(source, target, MeasuredClock(own, clocks))
 
 
 def client(service: str, region: str | None = None) -> Any:

@@ -10,7 +10,6 @@ from aws_lambda_powertools import Logger, Metrics
 from hintferry.adapters.aws.meter import ClockMeter, NoMeter
 from hintferry.adapters.aws.parked_queue import SqsParkingLot
 from hintferry.adapters.aws.replay_queue import SqsReplayQueue
-from hintferry.adapters.clocks.measured import MeasuredClock
 from hintferry.adapters.config.settings import (
     Migration,
     Queues,
@@ -19,7 +18,6 @@ from hintferry.adapters.config.settings import (
     queues_from_environment,
 )
 from hintferry.adapters.driver.rate_limit import Pace
-from hintferry.adapters.driver.session import CqlSession
 from hintferry.adapters.records.decoder import HintDecoder
 from hintferry.adapters.source.captures import SETTLES_S, CqlCaptures, settled
 from hintferry.adapters.source.cassandra import CassandraSource
@@ -40,13 +38,13 @@ from hintferry.core.verdict import Filled, Tally
 from hintferry.live.fence import FencedScan, FencedSource
 from hintferry.live.pipeline import Pipeline
 from hintferry.live.recent_writes import Acknowledged
-from hintferry.ports import Captures, Clock, Deadline, Scan
+from hintferry.ports import Captures, Deadline, Scan
 from hintferry.sweep.backfill import Backfill
 from hintferry.sweep.progress import Report
 from hintferry.sweep.repair_sender import Repair
 from hintferry.sweep.task import Task
 from hintferry.sweep.verify import Sweep
-from hintferry.wiring.sessions import client, measured_clock, source_session, target_session
+from hintferry.wiring.sessions import Sides, client, sides_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +52,18 @@ class Sweeper:
     """What works on one table, range by range, from a machine of its own; close it at the end."""
 
     table: TableSettings
-    near: CqlSession
-    far: CqlSession
-    clock: MeasuredClock
+    sides: Sides
     captures: Captures
     queues: Queues | None
     """Where hints go, and what the target refuses; a verify without repair needs none."""
 
     def ranges(self) -> list[TokenRange]:
         """The whole ring, cut for this table. Raises ConfigurationError, SideFault."""
-        return ranges_of(self.table.id, self.near, self.far)
+        return ranges_of(self.table.id, self.sides.source, self.sides.target)
 
     def check_table(self) -> None:
         """Raises UnknownTable, SideFault; ConfigurationError for one that was cut over."""
-        CassandraSource(self.near, self.clock).table(self.table.id)
+        CassandraSource(self.sides.source, self.sides.clock).table(self.table.id)
         if self.fences().is_fenced(self.table.id):
             raise ConfigurationError(
                 f"{self.table.id} was cut over: its target belongs to the application, and is"
@@ -76,15 +72,16 @@ class Sweeper:
 
     def check_capture(self) -> Proof:
         """Raises ConfigurationError unless changes of the table reach the target."""
-        return check_capture(self.table.id, self.captures, self.near, self.far, self.clock)
+        sides = self.sides
+        return check_capture(self.table.id, self.captures, sides.source, sides.target, sides.clock)
 
     def witness(self) -> Witness:
         """What is seen of the table's capture, once what is about to settle has settled."""
-        return settled(self.captures, self.table.id, self.clock, SETTLES_S)
+        return settled(self.captures, self.table.id, self.sides.clock, SETTLES_S)
 
     def check_clock(self) -> None:
         """Raises ClockFault where nothing may be read by this machine's clock, SideFault."""
-        self.clock.read_start()
+        self.sides.clock.read_start()
 
     def work(
         self, task: Task, ranges: Iterable[TokenRange], deadline: Deadline
@@ -95,11 +92,9 @@ class Sweeper:
         return self._verify(task).verify(ranges)
 
     def _verify(self, task: Task) -> Sweep:
-        clock, ttl_off = self.clock, self._ttl_off()
-        fences = self.fences()
+        sides, clock, fences = self.sides, self.sides.clock, self.fences()
         consistency = Consistency.ALL if task.at_all else Consistency.LOCAL_QUORUM
-        near = TokenScan(self.near, clock.read_start, ttl_off, consistency.value)
-        far = TokenScan(self.far, lambda: 0, ttl_off)
+        source_scan = TokenScan(sides.source, clock.read_start, consistency.value)
         repair = None
         if task.repair_rate is not None:
             url = self._the_queues().replay_queue_url
@@ -108,9 +103,9 @@ class Sweeper:
         return Sweep(
             self.table.id,
             FencedSource(self._source(), fences),
-            KeyspacesTarget(self.far, ttl_off),
-            FencedScan(near, fences),
-            far,
+            KeyspacesTarget(sides.target),
+            FencedScan(source_scan, fences),
+            TokenScan(sides.target, lambda: 0),
             clock,
             repair,
         )
@@ -121,43 +116,40 @@ class Sweeper:
 
     def source_scan(self) -> Scan:
         """What reads the source's rows, with the TTL of each element."""
-        near = TokenScan(self.near, self.clock.read_start, self._ttl_off(), elements=True)
-        return FencedScan(near, self.fences())
+        sides = self.sides
+        scan = TokenScan(sides.source, sides.clock.read_start, elements=True)
+        return FencedScan(scan, self.fences())
 
     def _backfill(self, task: Task, deadline: Deadline) -> Backfill:
         queues = self._the_queues()
-        clock, ttl_off = self.clock, self._ttl_off()
-        fences = self.fences()
-        source = FencedSource(self._source(), fences)
+        target, clock = self.sides.target, self.sides.clock
+        source = FencedSource(self._source(), self.fences())
         sqs = client("sqs")
         pipeline = Pipeline(
             HintDecoder(source.table),
             source,
-            KeyspacesTarget(self.far, ttl_off),
+            KeyspacesTarget(target),
             SqsParkingLot(sqs, client("s3"), queues.parked_queue_url, queues.bucket),
             SqsReplayQueue(sqs, queues.replay_queue_url, clock),
-            KeyspacesLeases(self.far, clock),
+            KeyspacesLeases(target, clock),
             clock,
             NoMeter(),
             acknowledged=Acknowledged(0),
         )
-        near = TokenScan(self.near, clock.read_start, ttl_off, elements=True)
-        scan = FencedScan(near, fences)
         rate = self.table.capacity.backfill_units_per_s / task.workers
-        return Backfill(self.table.id, scan, pipeline, deadline, self.table.ttl, rate)
+        return Backfill(self.table.id, self.source_scan(), pipeline, deadline, self.table.ttl, rate)
 
     def fences(self) -> KeyspacesFences:
         """Which tables were cut over."""
-        return KeyspacesFences(self.far, self.clock)
+        return KeyspacesFences(self.sides.target, self.sides.clock)
 
     def passes(self) -> KeyspacesPasses:
         """Where finished passes are recorded."""
-        return KeyspacesPasses(self.far)
+        return KeyspacesPasses(self.sides.target)
 
     def close(self) -> None:
         """End the connections."""
-        self.near.close()
-        self.far.close()
+        self.sides.close()
 
     def _the_queues(self) -> Queues:
         if self.queues is None:
@@ -165,42 +157,36 @@ class Sweeper:
         return self.queues
 
     def _source(self) -> CassandraSource:
-        return CassandraSource(self.near, self.clock, self._ttl_off(), self.table.stated_ttls)
-
-    def _ttl_off(self) -> frozenset[TableId]:
-        return frozenset() if self.table.ttl else frozenset({self.table.id})
+        return CassandraSource(self.sides.source, self.sides.clock, [self.table])
 
 
 def sweeper(migration: Migration, table: TableId, queues: Queues | None = None) -> Sweeper:
     """The sweeper of one table. Nothing is connected yet."""
-    near, far = _yielding_sessions(migration)
-    clock = measured_clock(migration, near, far)
-    captures = captures_of(migration, near, clock)
-    return Sweeper(migration.settings_of(table), near, far, clock, captures, queues)
+    sides = _yielding_sides(migration)
+    captures = captures_of(migration, sides)
+    return Sweeper(migration.settings_of(table), sides, captures, queues)
 
 
 def sweep_steps(logger: Logger, metrics: Metrics) -> SweepSteps:
     """The steps of the sweep function, from its environment. Nothing is connected yet."""
     migration, queues = migration_from_environment(), queues_from_environment()
-    near, far = _yielding_sessions(migration)
-    clock = measured_clock(migration, near, far)
-    captures = captures_of(migration, near, clock)
+    sides = _yielding_sides(migration)
+    captures = captures_of(migration, sides)
 
     def of(table: TableId) -> Sweeper:
-        return Sweeper(migration.settings_of(table), near, far, clock, captures, queues)
+        return Sweeper(migration.settings_of(table), sides, captures, queues)
 
-    clocks = ClockMeter(metrics, clock)
+    clocks = ClockMeter(metrics, sides.clock)
     return SweepSteps(of, client("s3"), queues.bucket, logger, metrics, clocks)
 
 
-def captures_of(migration: Migration, near: CqlSession, clock: Clock) -> CqlCaptures:
-    return CqlCaptures(
-        near, migration.source.datacenter, migration.stock_connector, clock, migration.topic
-    )
+def captures_of(migration: Migration, sides: Sides) -> CqlCaptures:
+    datacenter, is_stock = migration.source.datacenter, migration.stock_connector
+    return CqlCaptures(sides.source, datacenter, is_stock, sides.clock, migration.topic)
 
 
-def _yielding_sessions(migration: Migration) -> tuple[CqlSession, CqlSession]:
-    """Both sides', at a pace that gives way to live hints."""
-    near, far = source_session(migration.source), target_session(migration.target)
-    near.pace, far.pace = Pace(yields=True), Pace(yields=True)
-    return near, far
+def _yielding_sides(migration: Migration) -> Sides:
+    """Return both sides, at a pace that gives way to live hints."""
+    sides = sides_of(migration)
+    sides.source.pace, sides.target.pace = Pace(yields=True), Pace(yields=True)
+    return sides

@@ -29,10 +29,12 @@ ANSWER_WITHIN_S = 1.0
 
 
 class CqlClocks:
-    """`near` and `far` are the sessions of both sides; `own` is the clock that is compared."""
+    """`source` and `target` are sessions; `own` is the clock that is compared."""
 
-    def __init__(self, near: CqlSession, far: CqlSession, datacenter: str, own: OwnClock) -> None:
-        self._near, self._far, self._own = near, far, own
+    def __init__(
+        self, source: CqlSession, target: CqlSession, datacenter: str, own: OwnClock
+    ) -> None:
+        self._source, self._target, self._own = source, target, own
         self._datacenter = datacenter
         self._nodes: dict[str, Offset] = {}
         self._asked = 0
@@ -40,17 +42,17 @@ class CqlClocks:
     def target(self) -> Offset | None:
         """How far ours is ahead; None where the target refuses to tell. Raises SideFault."""
         try:
-            seen = [_ask(self._far.current(), self._own) for _ in range(TRIES)]
+            seen = [_ask(self._target.current(), self._own) for _ in range(TRIES)]
         except InvalidRequest:
             return None
         except Exception as error:
-            self._far.doubt(error)
-            raise translate(self._far, error) from error
+            self._target.doubt(error)
+            raise translate(self._target, error) from error
         return min(seen, key=lambda one: one.width_us)
 
     def source(self) -> dict[str, Offset]:
         """How far ours is ahead of each node's that could be asked, now or lately."""
-        session = self._near.current()
+        session = self._source.current()
         hosts = {str(host.address): host for host in self._hosts(session)}
         self._nodes = {node: one for node, one in self._nodes.items() if node in hosts}
         first, self._asked = self._asked, self._asked + NODES_AT_ONCE

@@ -81,8 +81,8 @@ class MeasuredClock:
         except SideFault as error:
             self._fault = error
         else:
-            ours = target or Offset(0, 0)
-            self.offsets = Offsets(target, {node: ours.less(one) for node, one in nodes.items()})
+            own = target or Offset(0, 0)
+            self.offsets = Offsets(target, {node: own.less(one) for node, one in nodes.items()})
             self._fault = self.offsets.fault()
         steady_us = self._own.steady_us()
         self._lead_us = self._own.wall_us() - steady_us

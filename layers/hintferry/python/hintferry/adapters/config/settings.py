@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hintferry.adapters.config.deployment import Deployment, deployment_of
@@ -14,7 +14,7 @@ from hintferry.adapters.records.topics import LONGEST_PREFIX, NAME, PREFIX, stoc
 from hintferry.core.capacity import ON_DEMAND, Capacity, Mode
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.keyspaces_limits import ACCOUNT_QUOTA, TABLE_QUOTA
-from hintferry.core.schema import TableId
+from hintferry.core.schema import Table, TableId
 
 CONFIG_VARIABLE = "HINTFERRY_CONFIG"
 
@@ -56,12 +56,11 @@ class TableSettings:
     """seconds, within which whatever may expire has expired of which the source tells no time to
     live; 0: nothing does; None: its default time to live counts, if it has one"""
 
-    @property
-    def stated_ttls(self) -> dict[TableId, int]:
-        """What is said in place of the table's default time to live."""
+    def applied_to(self, table: Table) -> Table:
+        """Return the table with what is said of its TTLs in place of its default TTL."""
         if not self.ttl:
-            return {self.id: 0}
-        return {} if self.longest_ttl is None else {self.id: self.longest_ttl}
+            return replace(table, may_expire=False, longest_ttl=0)
+        return table if self.longest_ttl is None else replace(table, longest_ttl=self.longest_ttl)
 
 
 MARKERS = TableSettings(TableId("hintferry", "markers"), partitions=1)
@@ -90,11 +89,6 @@ class Migration:
         """What the file says of a table; the defaults for one that it does not list."""
         known = {one.id: one for one in self.tables}
         return known.get(table, TableSettings(table))
-
-    @property
-    def stated_ttls(self) -> dict[TableId, int]:
-        """What is said of tables in place of their default times to live."""
-        return {table: longest for one in self.tables for table, longest in one.stated_ttls.items()}
 
     def topic(self, table: TableId) -> str:
         """The name that capture gives to the topic of a table."""

@@ -9,7 +9,7 @@ from functools import lru_cache
 from hintferry.core.cql_text import quoted
 from hintferry.core.limits import LEASE_S
 from hintferry.core.rows import Place
-from hintferry.core.schema import Column, Table, TableId
+from hintferry.core.schema import Column, Table
 from hintferry.core.slices import Piece
 
 _once = lru_cache(1000)
@@ -25,9 +25,9 @@ class Ttls(Enum):
     """Cassandra 5.0 tells that; earlier releases, and Keyspaces, refuse the question."""
 
 
-def ttls_asked(table: Table, ttl_off: frozenset[TableId], elements: bool) -> Ttls:
+def ttls_asked(table: Table, elements: bool) -> Ttls:
     """Return of what a read of this table asks them; `elements`: of those too, where it may."""
-    if table.id in ttl_off or table.is_counter:
+    if table.is_counter or not table.may_expire:
         return Ttls.NONE
     return Ttls.ELEMENTS if elements and table.tells_elements else Ttls.CELLS
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from struct import pack
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from cassandra import InvalidRequest
 from cassandra.query import BoundStatement
 
+from hintferry.adapters.config.settings import TableSettings
 from hintferry.adapters.driver import cql
 from hintferry.adapters.driver.catalog import execute_raw
 from hintferry.adapters.driver.errors import translate
@@ -42,22 +43,17 @@ class _Read:
 
 
 class CassandraSource:
-    """Reads keys and slices; `ttl_off` names the tables whose times to live are not asked for.
-
-    `longest_ttls`: what the operator says of tables, in place of their default time to live.
-    """
+    """Reads keys and slices; `settings`: what migration.toml says of tables."""
 
     def __init__(
         self,
         session: CqlSession,
         clock: Clock,
-        ttl_off: frozenset[TableId] = frozenset(),
-        longest_ttls: Mapping[TableId, int] | None = None,
+        settings: Iterable[TableSettings] = (),
     ) -> None:
         self._session = session
         self._clock = clock
-        self._ttl_off = ttl_off
-        self._catalog = SourceCatalog(session, longest_ttls)
+        self._catalog = SourceCatalog(session, settings)
 
     def table(self, table: TableId, altered_us: int = 0) -> Table:
         """The table, altered no earlier than then. Raises UnknownTable, SideFault."""
@@ -107,7 +103,7 @@ class CassandraSource:
     def pages(self, work: SliceWork) -> Iterator[Snapshot]:
         """The rows of a slice page by page, at least one page. Raises HintferryError."""
         table = self.table(work.table)
-        shape = RowShape(table, self._ttls(table), statics=False)
+        shape = RowShape(table, cql.ttls_asked(table, elements=True), statics=False)
         parts = list(pieces(work.slice, table.clustering))
         if not parts:
             yield Snapshot(table, self._clock.read_start(), {})
@@ -160,7 +156,9 @@ class CassandraSource:
             except HintferryError as error:
                 refused.append((work, error))
             else:
-                shape = row_shape(table, self._ttls(table), isinstance(work, StaticWork))
+                shape = row_shape(
+                    table, cql.ttls_asked(table, elements=True), isinstance(work, StaticWork)
+                )
                 if isinstance(work, StaticWork):
                     yield _Read(work, shape)
                 else:
@@ -186,9 +184,6 @@ class CassandraSource:
         session = self._session.current()
         read.start = self._clock.read_start()
         return session.execute_async(read.statement, timeout=None)
-
-    def _ttls(self, table: Table) -> cql.Ttls:
-        return cql.ttls_asked(table, self._ttl_off, elements=True)
 
 
 def _rows_beside(table: Table, work: Work, found: Iterable[Key]) -> Iterator[RowWork]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from hintferry.adapters.config.settings import TableSettings
 from hintferry.adapters.driver.session import CqlSession
 from hintferry.adapters.source.masking import Masking
 from hintferry.adapters.source.node_schema import NodeSchema, Told
@@ -53,12 +54,10 @@ class SourceCatalog:
     where they do not tell or do not agree; Masked for a table that is shown to us masked.
     """
 
-    def __init__(
-        self, session: CqlSession, longest_ttls: Mapping[TableId, int] | None = None
-    ) -> None:
-        """`longest_ttls`: what the operator says, in place of a table's default time to live."""
+    def __init__(self, session: CqlSession, settings: Iterable[TableSettings] = ()) -> None:
+        """`settings`: what migration.toml says of tables."""
         self._session = session
-        self._longest_ttls = longest_ttls or {}
+        self._settings = {one.id: one for one in settings}
         self._nodes, self._masking = NodeSchema(session), Masking(session)
         self._known: dict[TableId, _Known] = {}
         self._failures: dict[TableId, _Failure] = {}
@@ -168,8 +167,7 @@ class SourceCatalog:
 
     def _accept(self, table: TableId, found: Table, versions: set[bytes], upto_us: int) -> _Known:
         known = self._known.get(table)
-        longest = self._longest_ttls.get(table, found.longest_ttl)
-        found = replace(found, longest_ttl=longest)
+        found = self._settings.get(table, TableSettings(table)).applied_to(found)
         if known is None:
             made = _Known(found, frozenset(versions), upto_us)
         else:

@@ -24,8 +24,8 @@ _TOKENS = SetType.apply_parameters([UTF8Type])
 def ranges_of(table: TableId, source: CqlSession, target: CqlSession) -> list[TokenRange]:
     """The whole ring, cut for a sweep of this table. Raises ConfigurationError, SideFault."""
     ((partitioner, tokens),) = _execute(source, cql.LOCAL_RING)
-    ((theirs,),) = _execute(target, cql.PARTITIONER)
-    for side, name in ((source.side, partitioner), (target.side, theirs)):
+    ((target_partitioner,),) = _execute(target, cql.PARTITIONER)
+    for side, name in ((source.side, partitioner), (target.side, target_partitioner)):
         if not name.endswith(b"Murmur3Partitioner"):
             raise ConfigurationError(
                 f"the {side.value}'s partitioner is {name.decode()}: only Murmur3 can be swept"

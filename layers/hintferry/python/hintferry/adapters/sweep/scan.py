@@ -20,7 +20,7 @@ from hintferry.adapters.driver.session import DRIVER_ERRORS, CqlSession
 from hintferry.adapters.target.agreement import Agreement
 from hintferry.core.errors import HintferryError, Overwhelmed, Side, Troubled, Unavailable
 from hintferry.core.rows import ScanPage
-from hintferry.core.schema import Key, Table, TableId
+from hintferry.core.schema import Key, Table
 from hintferry.core.tokens import TokenRange
 
 
@@ -34,21 +34,20 @@ class Consistency(Enum):
 class TokenScan:
     """Scans through `session`; `stamp` gives the read start of each page.
 
-    `ttl_off` names the tables whose times to live are not asked for; `consistency` is the driver's.
-    With `elements` those of elements are asked for where the source tells them: what is written
-    needs them, and what is compared with the target's bytes must not have them.
+    `consistency` is the driver's. With `elements`, the TTLs of elements are asked for where the
+    source tells them: a backfill needs them, and a comparison with the target's bytes must not
+    have them.
     """
 
     def __init__(
         self,
         session: CqlSession,
         stamp: Callable[[], int],
-        ttl_off: frozenset[TableId] = frozenset(),
         consistency: int = ConsistencyLevel.LOCAL_QUORUM,
         elements: bool = False,
     ) -> None:
         self._session, self._stamp, self._elements = session, stamp, elements
-        self._ttl_off, self._consistency = ttl_off, consistency
+        self._consistency = consistency
         self._agreement = Agreement(session) if session.side is Side.TARGET else None
 
     def rows(self, table: Table, part: TokenRange) -> Iterator[ScanPage]:
@@ -96,7 +95,7 @@ class TokenScan:
         return found
 
     def _ttls(self, table: Table) -> cql.Ttls:
-        return cql.ttls_asked(table, self._ttl_off, self._elements)
+        return cql.ttls_asked(table, self._elements)
 
 
 def _bounds(part: TokenRange) -> list[bytes]:

@@ -237,16 +237,16 @@ def _claimed(files: PassFiles, task: Task, execution: str, gone: str | None) -> 
     name = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}-{_name(execution)}"
     new = Current(execution, name, task.settings, now, False, now)
     if found is None:
-        mine, version = new, None
+        claimed, version = new, None
     else:
         current, version = found
         if current.execution not in (execution, gone):
             return current
-        mine = replace(current, execution=execution)
+        claimed = replace(current, execution=execution)
         if current.is_finished or current.settings != task.settings:
-            mine = replace(new, last_finished=current.last_finished)
-    if files.claim(mine, version):
-        return mine
+            claimed = replace(new, last_finished=current.last_finished)
+    if files.claim(claimed, version):
+        return claimed
     other = files.current()
     assert other is not None
     return other[0]

@@ -78,11 +78,11 @@ class Agreement:
         """What forbids any write, and what forbids one with a TTL."""
         self._catalog.forget(table.id)
         try:
-            theirs = self._catalog.table(table.id)
+            on_target = self._catalog.table(table.id)
         except UnknownTable as unknown:
             mend = "what `hintferry schema` prints for it, or deploy the stacks"
             return [SchemaMismatch(f"{unknown}; run: {mend}")], None
-        errors: list[HintferryError] = list(column_faults(table, theirs))
+        errors: list[HintferryError] = list(column_faults(table, on_target))
         if errors:
             return errors, None
         default_ttl, switches = self._properties(table)
@@ -136,10 +136,10 @@ def column_faults(source: Table, target: Table) -> Iterator[SchemaMismatch]:
         )
         return
     yield from _type_faults(source, target)
-    theirs = {column.name: column for column in target.statics + target.regulars}
+    on_target = {column.name: column for column in target.statics + target.regulars}
     # Columns that only the target has are left alone: a column cannot be dropped there.
     for column in source.statics + source.regulars:
-        other = theirs.get(column.name)
+        other = on_target.get(column.name)
         if other is None:
             yield SchemaMismatch(
                 f"the target's {source.id} lacks a column; run: {ddl.add_column(source.id, column)}"
@@ -152,9 +152,9 @@ def column_faults(source: Table, target: Table) -> Iterator[SchemaMismatch]:
 
 
 def _type_faults(source: Table, target: Table) -> Iterator[SchemaMismatch]:
-    theirs = {user_type.name: user_type.fields for user_type in target.user_types}
+    on_target = {user_type.name: user_type.fields for user_type in target.user_types}
     for user_type in source.user_types:
-        if theirs.get(user_type.name, user_type.fields) != user_type.fields:
+        if on_target.get(user_type.name, user_type.fields) != user_type.fields:
             yield SchemaMismatch(
                 f"the type {source.id.keyspace}.{user_type.name} has other fields on the target,"
                 " where a type cannot be altered: create it anew there under another table"

@@ -23,7 +23,7 @@ from hintferry.core.hint import Slice
 from hintferry.core.keyspaces_limits import STATEMENTS_PER_BATCH
 from hintferry.core.limits import COUNTED_WITHIN_S, STALE_AFTER_S
 from hintferry.core.rows import Add, Extend, Put, Remove, Row, Statement
-from hintferry.core.schema import Key, Table, TableId
+from hintferry.core.schema import Key, Table
 from hintferry.core.slices import pieces
 from hintferry.ports import Write
 
@@ -62,10 +62,9 @@ class _Progress:
 class KeyspacesTarget:
     """Writes partitions and reads slices."""
 
-    def __init__(self, session: CqlSession, ttl_off: frozenset[TableId] = frozenset()) -> None:
+    def __init__(self, session: CqlSession) -> None:
         self._session = session
         self._agreement = Agreement(session)
-        self._ttl_off = ttl_off
 
     def write(self, writes: Iterable[Write]) -> Iterator[tuple[Write, HintferryError | None]]:
         """Write many partitions at once; None for those that the target acknowledged.
@@ -97,7 +96,7 @@ class KeyspacesTarget:
     def rows(self, table: Table, partition: Key, part: Slice) -> Iterator[dict[Key, Row]]:
         """The rows of a slice, a page at a time. Raises HintferryError."""
         self._agreement.check(table)
-        ttls = cql.ttls_asked(table, self._ttl_off, elements=False)
+        ttls = cql.ttls_asked(table, elements=False)
         shape = RowShape(table, ttls, statics=False)
         for piece in pieces(part, table.clustering):
             text = cql.select_piece(table, piece, shape.ttls)
