@@ -66,7 +66,7 @@ wheels: setup ## the command hintferry, and keyspaces-local, as wheels in build/
 sbom: setup ## what we ship and are built with, as CycloneDX, in build/sbom
 	@$(RUN) -m tools.sbom
 
-lock: setup ## pin anew after a change to a list of requirements or jars
+lock: setup ## pin again after a change to a list of requirements or jars
 	@$(UV_COMPILE) requirements.in -o requirements.txt
 	@$(UV_COMPILE) layers/hintferry/requirements.in -c requirements.txt -o layers/hintferry/requirements.txt
 	@echo uv==0.13.9 | $(UV_COMPILE) - -o tools/uv.txt

@@ -259,7 +259,7 @@ def _go(load: Load, at_once: int) -> Pass:
         wall, cpu = time.perf_counter(), time.process_time()
         run()
         took = time.perf_counter() - wall, time.process_time() - cpu
-    except Exception as error:  # noqa: BLE001 - told to whoever waits
+    except Exception as error:  # noqa: BLE001 - raised where the caller waits
         # The driver's errors do not pass between processes.
         raise RuntimeError(repr(error)) from None
     return Pass(len(load.keys), *took, _received() - received)

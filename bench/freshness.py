@@ -151,7 +151,7 @@ def rigged(folder: Path, nodes: int = 1, setting: Quickness = SHIPPED) -> Iterat
 
 @contextmanager
 def followed(rig: Rig, window_s: float = 0) -> Iterator[None]:
-    """While it is entered the event source runs; it gathers a batch for that long."""
+    """Run the event source while entered; it waits that long to fill a batch."""
     source = EventSource(
         bootstrap=rig.stack.kafka,
         topic=topic_of(rig.stack, SHAPE),

@@ -46,7 +46,7 @@ _MAKERS: dict[str, Callable[[Random], Any]] = {
 class Shape:
     """Shape of a load: `rows` of each partition, of so many columns, keys included.
 
-    `ttl`: times to live are asked for. `copies`: how often each record comes. `zipf`: which row
+    `ttl`: TTLs are asked for. `copies`: how often each record comes. `zipf`: which row
     changes is drawn by that law, else each changes once. `deletes`: whole partitions are deleted.
     """
 

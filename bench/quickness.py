@@ -14,7 +14,7 @@ _KNOWN_S = 60.0
 @dataclass(frozen=True, slots=True)
 class Quickness:
     """Milliseconds between syncs of the commit log, between looks at what was synced, and for how
-    long records are gathered before they are sent."""
+    long records are collected before they are sent."""
 
     sync: int
     look: int

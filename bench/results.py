@@ -43,7 +43,7 @@ def kept(name: str) -> dict[str, Any]:
 
 
 def keep(name: str, figures: dict[str, Any]) -> None:
-    """Put the figures in the place of those of the run before, and make the page anew."""
+    """Replace the results of the run before, and make the page again."""
     _KEPT.mkdir(exist_ok=True)
     (_KEPT / f"{name}.json").write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")
     pages = [

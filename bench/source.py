@@ -51,7 +51,7 @@ def measure(size: int | None) -> dict[str, Any]:
 
 
 def reads_with(rig: Rig, window_s: float, seconds: float) -> dict[str, Any]:
-    """Hints and reads of each change, and how late it was, with batches gathered for so long."""
+    """Measure hints and reads of each change, and its delay, with this batching window."""
     before, records = _reads(rig), rig.writer.settled.value
     with followed(rig, window_s):
         sent = rig.writer.steady(next(rig.first), RATE, seconds)

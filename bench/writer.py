@@ -40,7 +40,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """`settled` counts the changes that have been followed; whoever follows them adds to it."""
+    """`settled` counts the changes that were followed; the code that follows them adds to it."""
 
     pool: ProcessPoolExecutor
     settled: Synchronized[int]

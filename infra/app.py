@@ -72,7 +72,7 @@ def main() -> int:
     except RuntimeError as error:
         if "ValidationFailed" not in str(error):
             raise
-        print("synth: the findings above are neither mended nor accepted", file=sys.stderr)
+        print("synth: fix the findings above, or accept them in infra/accepted.py", file=sys.stderr)
         return 1
     return 0
 

@@ -75,7 +75,7 @@ class Code:
 
 
 def build_layer(directory: Path, processor: str = "arm64", python: str = PYTHON) -> None:
-    """Make `directory` anew, as Lambda unpacks it to /opt. Raises ConfigurationError.
+    """Rebuild `directory` as Lambda unpacks it to /opt. Raises ConfigurationError.
 
     `processor` is a key of PLATFORMS, `python` a version as "3.13".
     """

@@ -92,7 +92,7 @@ def _fetch_one(context: MavenContext, jar: LockedDependency) -> Path:
             continue
         if compute_sha256(path) == jar.sha256:
             return path
-        # A download that was cut short, or the wrong file: only another copy can mend it.
+        # A download that was cut short, or the wrong file: only another copy can repair it.
         path.unlink()
         fault = "does not have the hash of its lock file"
     raise JarError(f"The jar {artifact} {fault}. Check the network and start again.")

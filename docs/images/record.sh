@@ -1,4 +1,4 @@
-# What the pictures show, recorded anew: typed where docs/tutorial.md says "second terminal", with
+# What the pictures show, recorded again: typed where docs/tutorial.md says "second terminal", with
 # its sandbox running. `python -m sandbox.recording.pictures` then draws them.
 set -eu
 images=$PWD/docs/images

@@ -50,7 +50,7 @@ def _planning(function: str) -> dict[str, State]:
     return {
         "Plan": _task(function, {**plan, "task.$": "$"}, "Planned"),
         "Planned": _choice({"held_by": "Holder", "skipped": "Skipped"}, "Sweep"),
-        # Whoever holds the table holds it exactly as long as it runs.
+        # An execution holds its table exactly as long as it runs.
         "Holder": _holder(),
         "IsHeld": {
             "Type": "Choice",

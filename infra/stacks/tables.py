@@ -181,7 +181,7 @@ def _checked(migration: Migration, schema: Schema) -> list[Table]:
         if table is None:
             raise ConfigurationError(
                 f"{path} does not define {settings.id}, which migration.toml lists as"
-                f' [tables."{settings.id}"]; print it anew from the source'
+                f' [tables."{settings.id}"]; print it again from the source'
             )
         refuse_misfits(path, schema, table, settings.ttl)
         tables.append(table)

@@ -2,7 +2,7 @@
 
 
 class SandboxError(Exception):
-    """The sandbox cannot go on; the message names the part and the mend."""
+    """The sandbox cannot go on; the message names the part and the fix."""
 
 
 class PartFailed(SandboxError):

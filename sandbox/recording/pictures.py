@@ -1,4 +1,4 @@
-"""The pictures of the README, drawn anew by the real code: `python -m sandbox.pictures`.
+"""Draw the pictures of the README by the real code: `python -m sandbox.recording.pictures`.
 
 What they show was recorded from the tutorial's sandbox by docs/images/record.sh. It needs Chromium.
 """
@@ -48,13 +48,13 @@ def recorded(name: str) -> Any:
 
 
 def write_pages(folder: Path) -> None:
-    """The pages that are photographed."""
+    """Write the pages that the browser photographs."""
     write_migration(folder / "migration.html", recorded("status")["tables"])
     write_pass(folder / "verify.html", recorded("verify"))
 
 
 def terminal(scheme: str) -> str:
-    """`hintferry status` of one table, as SVG."""
+    """Return `hintferry status` of one table, as SVG."""
     console = Console(record=True, width=COLUMNS, file=StringIO(), force_terminal=True)
     console.print("$ hintferry status shop.readings", highlight=False)
     (tree,) = (one for one in recorded("status")["tables"] if one["table"] == "shop.readings")

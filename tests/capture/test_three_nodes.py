@@ -83,7 +83,7 @@ def start_again(*nodes: Node) -> None:
 
 
 def known_to_be_down(cql: Any) -> bool:
-    """From then on a hand-off is kept as soon as a write comes, not when it timed out."""
+    """From then on a hinted handoff is kept as soon as a write comes, not when it timed out."""
     try:
         write(cql, 8, ConsistencyLevel.ALL)
     except (Unavailable, NoHostAvailable):
@@ -111,7 +111,7 @@ def in_touch(stack: Stack, row: int) -> Callable[[], bool]:
 def test_a_write_that_one_replica_has_is_hinted_by_the_others_by_every_way_it_takes(
     three: Stack, tmp_path: Path
 ) -> None:
-    """Hand-off, read repair, repair; and a node that lost its data and gets it by repair."""
+    """Hinted handoff, read repair, repair; and a node that lost its data and gets it by repair."""
     first, *others = three.source_nodes
     elsewhere = {node.host for node in others}
     with topic(three, KEYSPACE, "t") as records, tables.session(three.source) as cql:

@@ -188,7 +188,7 @@ def test_a_continuation_compares_the_rest_of_a_slice(bench: Bench) -> None:
 
 
 def test_the_record_of_an_undecodable_message_is_taken_up_again(bench: Bench) -> None:
-    """After the decoder was mended, say: the record itself lies in the message."""
+    """After the decoder was fixed, for example: the record itself lies in the message."""
     bench.source.execute("INSERT INTO replayed.t (a, b, v) VALUES (1, 50, 'late')")
     value = b64encode(json.dumps(hint(ck=[b64(50)])).encode()).decode()
     record = {"topic": "hintferry.replayed.t", "partition": 0, "offset": 7, "key": None}
@@ -290,7 +290,7 @@ BACK: dict[str, tuple[str, Back]] = {
 
 
 @pytest.mark.parametrize("way", BACK)
-def test_a_parked_record_is_applied_after_the_mend_and_the_replay(way: str, bench: Bench) -> None:
+def test_a_parked_record_is_applied_after_the_fix_and_the_replay(way: str, bench: Bench) -> None:
     column, back = BACK[way]
     bench.source.execute(f"ALTER TABLE replayed.t ADD {column} int")
     bench.source.execute(f"INSERT INTO replayed.t (a, b, {column}) VALUES (1, 90, 1)")
@@ -298,7 +298,7 @@ def test_a_parked_record_is_applied_after_the_mend_and_the_replay(way: str, benc
     message = bench.wait_until_parked(take=False)
     assert message["reason"] == "schema"
     back(bench)
-    # Not mended yet: it is parked again, once, and nothing goes round.
+    # Not fixed yet: it is parked again, once, and nothing goes round.
     bench.wait_until_idle()
     assert bench.wait_until_parked(take=False)["reason"] == "schema"
     bench.keyspaces.execute(message["error"].partition("run: ")[2])

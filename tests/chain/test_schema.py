@@ -131,7 +131,7 @@ def test_a_type_made_while_running_arrives_with_its_first_column(bench: Bench) -
     bench.wait_until_equal("grown")
 
 
-def test_a_column_added_only_to_the_source_parks_its_rows_with_the_mend(bench: Bench) -> None:
+def test_a_column_added_only_to_the_source_parks_its_rows_with_the_fix(bench: Bench) -> None:
     bench.source.execute("ALTER TABLE drift.late ADD w int")
     bench.source.execute("INSERT INTO drift.late (a, w) VALUES (1, 1)")
     message = bench.parked("late")
@@ -161,7 +161,7 @@ def test_a_column_dropped_from_the_source_does_not_stop_its_table(bench: Bench) 
         ("absent", "(a, v) VALUES (1, 'v')", "hintferry schema"),
     ],
 )
-def test_a_target_that_cannot_hold_the_row_is_refused_with_the_mend(
+def test_a_target_that_cannot_hold_the_row_is_refused_with_the_fix(
     table: str, insert: str, mend: str, bench: Bench
 ) -> None:
     bench.source.execute(f"INSERT INTO drift.{table} {insert}")

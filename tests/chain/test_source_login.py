@@ -78,7 +78,7 @@ def connected(settings: SourceSettings) -> Any:
         source_session.close()
 
 
-def test_a_rotated_password_is_read_anew_by_the_session_that_it_refuses(
+def test_a_rotated_password_is_read_again_by_the_session_that_it_refuses(
     settings: SourceSettings, login: Login, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(login_module, "LATEST_FOR_S", 0.0)

@@ -1,4 +1,4 @@
-"""The bad answer to what nobody has proven of the service: what it breaks, and what mends it."""
+"""The bad answer to what nobody has proven of the service: what it breaks, and what repairs it."""
 
 from __future__ import annotations
 

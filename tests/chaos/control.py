@@ -45,7 +45,7 @@ def control(seed: int, rule: Rule, slowness: float = 1.0, *, broken: bool) -> Op
 
 
 _LOADS: dict[Rule, tuple[Weights, Plan]] = {
-    # Deletes of slices are compared a second time, which would mend what they cover; the faults
+    # Deletes of slices are compared a second time, which would repair what they cover; the faults
     # are those that let an older read be written after a newer one.
     Rule.READ_START: (
         {kind: weight for kind, weight in WEIGHTS.items() if kind not in SLICES},

@@ -60,7 +60,7 @@ class Draw:
     def slice_partition(self) -> int:
         """The hottest one of a day's partitions, for deletes of slices.
 
-        What they cover is compared again after a while, which would mend a stale write that won:
+        What they cover is compared again after a while, which would repair a stale write that won:
         in the other partitions it stays to be seen.
         """
         return self.partition() // _HOT_PARTITIONS * _HOT_PARTITIONS

@@ -1,7 +1,7 @@
 """Draw what the writers do: for each an endless, seeded sequence of every kind of operation.
 
-Pure: no driver session, no clock. Not provoked, because nothing tells of it or a sweep has to mend
-it: TRUNCATE, bulk loads, times to live on elements of non-frozen collections, a row that keeps
+Pure: no driver session, no clock. Not provoked, because no hint tells of it or only a sweep
+repairs it: TRUNCATE, bulk loads, TTLs on elements of non-frozen collections, a row that keeps
 nothing but an immortal marker (`statements.py`). A counter that was deleted is never added to
 again: Cassandra itself leaves open what that gives.
 """

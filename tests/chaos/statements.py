@@ -1,7 +1,7 @@
 """The statements of each kind, over the tables of `schema.py`, their names unqualified.
 
 A row of `mortal` always has its marker and `base` written together and equally long-lived, so that
-it has a marker of its own only while it has a value: a marker's time to live cannot be read, and a
+it has a marker of its own only while it has a value: a marker's TTL cannot be read, and a
 row that is nothing but an immortal marker is left to the sweep (see docs/reference/limits.md).
 
 A row of `moving` has `base` written with every column that comes and goes: no row vanishes with its

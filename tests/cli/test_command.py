@@ -81,7 +81,7 @@ def test_the_result_shown_in_the_documents_is_what_is_shown() -> None:
         ),
     ],
 )
-def test_a_wrong_call_does_nothing_and_says_what_to_mend(
+def test_a_wrong_call_does_nothing_and_says_what_to_fix(
     arguments: list[str], says: str, deployment: Deployment
 ) -> None:
     body = deployment.park()

@@ -148,7 +148,7 @@ def test_a_table_that_is_to_be_warmed_has_a_fee_that_is_not_known(
     ("arguments", "says"),
     [(["shop.others"], "does not list shop.others"), (["orders"], "keyspace.table")],
 )
-def test_a_wrong_call_says_what_to_mend(
+def test_a_wrong_call_says_what_to_fix(
     arguments: list[str], says: str, config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answering(monkeypatch, facts_of(GOOD))

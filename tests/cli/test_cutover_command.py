@@ -51,7 +51,7 @@ OPEN = gates.OPEN
         (["cutover", "shop.orders", "--undo", "--writes-stopped", "now"], "goes alone"),
     ],
 )
-def test_a_wrong_call_says_what_to_mend(
+def test_a_wrong_call_says_what_to_fix(
     arguments: list[str], says: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name in ("PARKED_QUEUE_URL", "REPLAY_QUEUE_URL", "BUCKET"):
@@ -127,7 +127,7 @@ def test_how_a_table_stands(seen: Look, standing: Standing) -> None:
     assert tree["cut_over"] is (standing is Standing.CUT_OVER)
 
 
-def test_a_terminal_shows_each_condition_with_its_mend() -> None:
+def test_a_terminal_shows_each_condition_with_its_fix() -> None:
     out = StringIO()
     view.show(view.as_tree(look(parked={"schema": 1})), Console(file=out, width=120))
     shown = out.getvalue()
@@ -138,7 +138,7 @@ def test_a_terminal_shows_each_condition_with_its_mend() -> None:
     assert "downtime to expect: at most 4 min 10 s" in shown
 
 
-def test_a_fence_that_is_not_waited_out_is_not_told_as_a_cut_over() -> None:
+def test_a_fence_that_is_not_waited_out_is_not_told_as_a_cutover() -> None:
     """O1: a colleague who reads it must not let the application write."""
     out, tree = StringIO(), view.as_tree(fenced(6.0))
     view.show(tree, Console(file=out, width=200))
@@ -148,7 +148,7 @@ def test_a_fence_that_is_not_waited_out_is_not_told_as_a_cut_over() -> None:
     assert (tree["cut_over"], tree["fenced"], tree["fence_left_seconds"]) == (False, True, 44.0)
 
 
-def test_a_cut_over_tells_since_when_and_the_downtime_until_then(
+def test_a_cutover_tells_since_when_and_the_downtime_until_then(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """O10: also where the run was interrupted, and resumed a day later."""

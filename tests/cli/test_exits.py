@@ -94,7 +94,7 @@ def test_an_error_ends_as_its_caller_has_to_go_on(error: Any, ends: Status) -> N
     assert ended.value.exit_code == ends
 
 
-def test_a_side_that_goes_away_behind_the_fence_leaves_the_cut_over_unfinished(
+def test_a_side_that_goes_away_behind_the_fence_leaves_the_cutover_unfinished(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     scene = Scene()
@@ -108,7 +108,7 @@ def test_a_side_that_goes_away_behind_the_fence_leaves_the_cut_over_unfinished(
     assert scene.fences.standing(scene.keeper.table) is not None
 
 
-def test_a_look_that_fails_behind_the_fence_leaves_the_cut_over_unfinished(
+def test_a_look_that_fails_behind_the_fence_leaves_the_cutover_unfinished(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     scene, looks = Scene(), []
@@ -124,7 +124,7 @@ def test_a_look_that_fails_behind_the_fence_leaves_the_cut_over_unfinished(
     assert scene.fences.standing(scene.keeper.table) is not None
 
 
-def test_a_fence_that_somebody_took_away_leaves_the_cut_over_unfinished(
+def test_a_fence_that_somebody_took_away_leaves_the_cutover_unfinished(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     scene = Scene()

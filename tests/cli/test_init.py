@@ -135,7 +135,7 @@ def test_no_file_is_overwritten_unless_it_is_forced(
         (["--port", "0"], "--port"),
     ],
 )
-def test_a_wrong_call_writes_nothing_and_says_what_to_mend(
+def test_a_wrong_call_writes_nothing_and_says_what_to_fix(
     arguments: list[str], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answering(monkeypatch)

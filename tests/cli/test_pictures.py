@@ -32,7 +32,7 @@ def test_each_is_there_small_and_fetches_nothing(name: str) -> None:
 
 @pytest.mark.parametrize("scheme", pictures.TERMINALS)
 def test_the_terminal_shows_what_the_command_does(scheme: str) -> None:
-    """Where this fails: `python -m sandbox.pictures`."""
+    """If this fails, run: `python -m sandbox.recording.pictures`."""
     drawn = (pictures.IMAGES / f"status-{scheme}.svg").read_text()
     assert drawn == pictures.terminal(scheme)
 

@@ -1,4 +1,4 @@
-"""`hintferry preflight`: each fault of either side is found and told with its mend."""
+"""`hintferry preflight`: each fault of either side is found and told with its fix."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def text(ddl: str, *functions: str) -> dict[str, KeyspaceText]:
          "fault", "schema.cql", "not as the source has it", "hintferry init --force"),
     ],
 )  # fmt: skip
-def test_each_finding_of_the_source_comes_with_its_mend(
+def test_each_finding_of_the_source_comes_with_its_fix(
     facts: SourceFacts,
     level: str,
     where: str,
@@ -446,7 +446,7 @@ PLAIN_COLUMN = (Column("v", "text", ColumnKind.REGULAR),)
         ((), 0, True, {"ttl": False}, None),
     ],
 )
-def test_who_knows_how_long_lives_what_tells_no_time_to_live_is_asked(
+def test_who_knows_how_long_lives_what_has_no_readable_ttl_is_asked(
     columns: tuple[Column, ...],
     default: int,
     tells: bool,

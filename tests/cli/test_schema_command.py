@@ -107,7 +107,7 @@ def test_a_table_that_cannot_be_migrated_is_a_fault_and_not_made(config: Path) -
         (HEAD.replace('datacenter = "dc1"', ""), "datacenter is missing"),
     ],
 )
-def test_a_wrong_configuration_says_what_to_mend(config: Path, text: str, says: str) -> None:
+def test_a_wrong_configuration_says_what_to_fix(config: Path, text: str, says: str) -> None:
     config.write_text(text)
     result = run("schema", "--config", str(config))
     assert (result.exit_code, result.stdout) == (2, "")

@@ -52,7 +52,7 @@ BILL = Bill(TableSettings(TASK.table), PRICES[0])
         (["backfill", "shop.orders"], "--parked-queue-url"),
     ],
 )
-def test_a_wrong_call_does_nothing_and_says_what_to_mend(
+def test_a_wrong_call_does_nothing_and_says_what_to_fix(
     arguments: list[str], says: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name in ("PARKED_QUEUE_URL", "REPLAY_QUEUE_URL", "BUCKET", "CONFIG"):

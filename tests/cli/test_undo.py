@@ -1,4 +1,4 @@
-"""A cut-over taken back: what the application wrote is looked for, and a person is asked."""
+"""A cutover taken back: what the application wrote is looked for, and a person is asked."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ def test_a_pass_that_is_stopped_says_how_it_goes_on(
     assert capsys.readouterr().err == "stopped; run it again to go on from here\n"
 
 
-def test_a_cut_over_that_is_stopped_says_what_is_left_of_the_fence(
+def test_a_cutover_that_is_stopped_says_what_is_left_of_the_fence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     scene = Scene()

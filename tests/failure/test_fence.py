@@ -1,4 +1,4 @@
-"""After cut-over nothing of ours writes the table: no live hint, old message or frozen worker."""
+"""After cutover nothing of ours writes the table: no live hint, old message or frozen worker."""
 
 from __future__ import annotations
 

@@ -172,7 +172,7 @@ def test_what_a_clock_is_ahead_within_the_margin_is_taken_off(stack: Stack, tmp_
         assert made.figures()["HintsReturned"] == 0
 
 
-def test_credentials_that_expired_are_waited_for_and_fetched_anew(
+def test_credentials_that_expired_are_waited_for_and_fetched_again(
     stack: Stack, tmp_path: Path
 ) -> None:
     """The same process goes on with new ones: each connection asks for them."""

@@ -33,7 +33,7 @@ def given(templates: dict[str, Template]) -> set[str]:
     return found
 
 
-def test_each_right_is_told_and_none_that_is_not_given(
+def test_each_permission_is_documented_and_none_that_is_not_given(
     templates: dict[str, Template], imported: tuple[dict[str, Template], Path]
 ) -> None:
     told = set(re.findall(r"`([a-z-]+\d?:[A-Za-z]+\d?)`", PERMISSIONS))

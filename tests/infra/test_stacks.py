@@ -215,7 +215,7 @@ def test_the_nodes_documents_are_those_of_the_repository(templates: Templates) -
     assert {one["UpdateMethod"] for one in made} == {"NewVersion"}
 
 
-def test_whoever_runs_the_command_may_do_that_and_no_more(templates: Templates) -> None:
+def test_the_operator_may_do_that_and_no_more(templates: Templates) -> None:
     operator = allowed(templates, "Operator")
     assert set(operator) == {
         "cassandra:Select",
@@ -326,7 +326,7 @@ def test_nothing_leads_to_the_internet(templates: Templates) -> None:
 
 
 def test_ids_on_which_offsets_and_data_hang_never_change(templates: Templates) -> None:
-    """Another id is another resource: the mapping would be made anew, the table be refused."""
+    """Another id is another resource: the mapping would be made again, the table be refused."""
     mappings = dict(resources(templates, "AWS::Lambda::EventSourceMapping"))
     assert sorted(mappings) == [
         "Hintshintferrymarkers7345992e",
@@ -352,7 +352,7 @@ def test_topics_and_tables_are_there_before_the_pipeline(templates: Templates, b
 
 
 def test_two_syntheses_are_equal(templates: Templates, tmp_path: Path) -> None:
-    """The layer too, built anew in another folder: no file of it names the machine or the time."""
+    """The layer too, built again in another folder: no file of it names the machine or the time."""
     from infra.layer import build_layer
 
     build_layer(tmp_path / "assets" / "layer")

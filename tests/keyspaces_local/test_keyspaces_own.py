@@ -93,7 +93,7 @@ def test_tables_and_switches_outlive_a_restart(stack: Any, tmp_path: Path) -> No
         session.execute("DROP KEYSPACE own_restart")
 
 
-def test_a_start_mends_the_record_after_a_crash(stack: Any, tmp_path: Path) -> None:
+def test_a_start_repairs_the_record_after_a_crash(stack: Any, tmp_path: Path) -> None:
     """A table made behind appears as a plain one; one whose DDL never came is forgotten."""
     record = "system_schema_mcs.tables"
     with proxy(stack, tmp_path), behind(stack) as real:

@@ -67,7 +67,7 @@ def test_the_published_client_is_let_in(token: str | None) -> None:
     sigv4.verify(answer, key, nonce=NONCE, region=REGION, now=datetime.now(UTC))
 
 
-def test_a_right_answer_is_accepted() -> None:
+def test_a_correct_answer_is_accepted() -> None:
     sigv4.verify(signed(), KEY, nonce=NONCE, region=REGION, now=NOW)
 
 

@@ -182,7 +182,7 @@ def test_ddl_under_way_has_a_limit_and_ends_in_order() -> None:
     asyncio.run(case())
 
 
-def test_whoever_sees_the_end_of_ddl_is_not_refused_for_it() -> None:
+def test_a_client_that_sees_the_end_of_ddl_is_not_refused_for_it() -> None:
     conduct = Conduct()
     conduct.behave(Behaviour(ddl_seconds=0.01))
 

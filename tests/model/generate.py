@@ -83,7 +83,7 @@ class Generator:
         return CutOver(self._table)
 
     def wait(self) -> Tick:
-        """A cut-over is waited out."""
+        """A cutover is waited out."""
         return _tick(CUT_OVER_WAIT_S)
 
     def verify(self) -> Verify:
@@ -198,7 +198,7 @@ class Generator:
         others = (replace(batch, size=40, faults=0.0) for batch in batches)
         write = self.write()
         if self._random.random() < 0.7:
-            # What reaches a replica later would be hinted, and mended, later.
+            # What reaches a replica later would be hinted, and repaired, later.
             write = replace(write, reached=(0, 1, 2))
         return (write, self._pause(), *others, *map(_tick, self._theme.afterwards_s))
 

@@ -1,4 +1,4 @@
-"""Cut-overs and undos under way: the real ones, beside everything else.
+"""Cutovers and undos under way: the real ones, beside everything else.
 
 P7: after a table was handed over nothing of ours reaches it. P3: after an undo has returned no
 hint is skipped behind the fence.
@@ -21,7 +21,7 @@ from hintferry_ops.cutover.gatekeeper import Gatekeeper
 
 
 class Unhurried(ScriptedClock):
-    """Whoever waits by it does not keep the world from going on."""
+    """A wait by this clock does not stop the world."""
 
     def sleep(self, seconds: float) -> None:
         """Time passes elsewhere."""

@@ -8,7 +8,7 @@ from hintferry.core.rows import Statement
 from hintferry.ports import Write
 
 LATEST_ARRIVAL_US = 14_000_000
-"""A statement arrives within this after it was planned: a request's time-out and a margin."""
+"""A statement arrives within this after it was planned: a request's timeout and a margin."""
 
 
 @dataclass(slots=True)

@@ -186,7 +186,7 @@ def _is_over(expiry: Expiry, now_s: int) -> bool:
 
 
 def _bounded(times: float) -> property:
-    """As if the longest time to live were so many times what it is; 0: not known."""
+    """As if the longest TTL were so many times what it is; 0: not known."""
 
     def bound_at(seen: Snapshot) -> int | None:
         bound = round(seen.table.longest_ttl * times)

@@ -16,7 +16,7 @@ class Profile:
     compare their clocks with the target's; `is_behind`: whether clocks are never ahead.
 
     `is_bounded`: the two bounds of the design hold, so that convergence is claimed as it stands.
-    Where they do not, nothing may be lost, and reading every key once more must mend it.
+    Where they do not, nothing may be lost, and reading every key once more must repair it.
     """
 
     name: str

@@ -34,13 +34,13 @@ def settle(world: World) -> None:
         switch(world, world.switch)
     for worker in world.workers:
         worker.clock.own.error_us = 0
-    # A cut-over, or an undo, that is under way comes to its end.
+    # A cutover, or an undo, that is under way comes to its end.
     world.deliver_late()
     world.time.advance(60_000_000)
     world.hand_overs.go_on()
     _come_to_rest(world)
     if not world.profile.is_bounded:
-        # Nothing is claimed but that a read later than every clock mends it.
+        # Nothing is claimed but that a read later than every clock repairs it.
         world.time.advance(2 * world.profile.clock_error_us + 1_000_000)
         _hint_everything(world)
         _come_to_rest(world)

@@ -177,7 +177,7 @@ class Watch:
     def is_within(self, span: Span, target: int | None, delay_us: int) -> bool:
         """Return whether the target's copy expires no earlier, and little later, than it may.
 
-        A time to live counts from when the write arrives, so a delay on the way adds to it; and a
+        A TTL counts from when the write arrives, so a delay on the way adds to it; and a
         worker's clock that is behind the source's may take one second off.
         """
         if target is None:

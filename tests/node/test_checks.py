@@ -1,4 +1,4 @@
-"""Each fault of a node is named with its mend, and a good node has none."""
+"""Each fault of a node is named with its fix, and a good node has none."""
 
 import ast
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Up to when the log is known to be hinted: what the gate of cut-over goes by."""
+"""Up to when the log is known to be hinted: what the gate of cutover goes by."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def test_the_lock_files_pin_every_jar_and_name_no_host() -> None:
 
 
 def test_a_spoilt_jar_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The store has a jar of the right name and the wrong bytes, and no network to mend it."""
+    """The store has a jar of the right name and the wrong bytes, and no network to repair it."""
     from jgo.maven import PythonResolver
 
     from tools import jars

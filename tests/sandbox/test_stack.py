@@ -1,4 +1,4 @@
-"""The sandbox as a whole: harm done to a part is mended, and nothing is left behind."""
+"""The sandbox as a whole: harm done to a part is repaired, and nothing is left behind."""
 
 import contextlib
 import signal

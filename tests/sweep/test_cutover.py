@@ -1,4 +1,4 @@
-"""The way to a cut-over on the real chain, with the commands of the manual as they stand."""
+"""The way to a cutover on the real chain, with the commands of the manual as they stand."""
 
 from __future__ import annotations
 

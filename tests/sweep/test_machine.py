@@ -151,7 +151,7 @@ def test_a_side_that_throttles_is_left_alone_for_a_while(machine: Machine, worke
 
     worker.before = throttle
     assert machine.run("one", TABLE).status == "SUCCEEDED"
-    # More often than any other error is tried again; and nothing that was done is done anew.
+    # More often than any other error is tried again; and nothing that was done is done again.
     assert sorted(worker.taken) == sorted([*RANGES, *refused])
     assert len(refused) == 4
 

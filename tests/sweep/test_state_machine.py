@@ -37,7 +37,7 @@ def bench(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wo
         insert = running.source.prepare("INSERT INTO machine.wide (a, b, v) VALUES (?, ?, 'v')")
         execute_concurrent_with_args(running.source, insert, KEYS)
         running.wait_until_equal("machine.wide", within_s=60)
-        # A hint that is delivered twice would mend the damage by itself.
+        # A hint that is delivered twice would repair the damage by itself.
         assert running.chain.drain(60)
         running.behind.execute("DELETE FROM machine.wide WHERE a = 3 AND b = 1")
         yield running
@@ -72,7 +72,7 @@ class Killing:
                     sandbox.kill()
 
 
-def test_a_sweep_survives_the_death_of_a_worker_and_mends_what_it_finds(
+def test_a_sweep_survives_the_death_of_a_worker_and_repairs_what_it_finds(
     bench: Workbench, tmp_path: Path
 ) -> None:
     s3 = client(bench.stack.aws, "s3")

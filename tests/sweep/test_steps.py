@@ -240,7 +240,7 @@ def test_a_range_that_was_done_twice_is_no_result(steps: SweepSteps, s3: Any) ->
         ({"rate": 5}, "unknown key rate"),
     ],
 )
-def test_a_wrong_input_is_refused_with_the_mend(
+def test_a_wrong_input_is_refused_with_the_fix(
     steps: SweepSteps, given: dict[str, Any], says: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=says):

@@ -1,4 +1,4 @@
-"""`hintferry verify` on the real chain: what no hint brought is found, and mended by --repair."""
+"""`hintferry verify` on the real chain: what no hint brought is found, and repaired by --repair."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def fill(bench: Workbench) -> None:
     source.execute("INSERT INTO swept.decimals (a, b, v) VALUES (1, 1.0, 'v')")
     for name in TABLES:
         bench.wait_until_equal(f"swept.{name}", within_s=60)
-    # A hint that is delivered twice would mend the damage by itself.
+    # A hint that is delivered twice would repair the damage by itself.
     assert bench.chain.drain(60)
     behind.execute("DELETE FROM swept.wide WHERE a = 3 AND b = 2")
     behind.execute("DELETE FROM swept.wide WHERE a = 7 AND b > 1000 AND b <= 1010")
@@ -61,7 +61,7 @@ def verdicts(answer: dict[str, Any]) -> tuple[int, ...]:
     return tuple(answer[name] for name in names)
 
 
-def test_what_no_hint_brought_is_found_and_mended(bench: Workbench) -> None:
+def test_what_no_hint_brought_is_found_and_repaired(bench: Workbench) -> None:
     """All tables at once: most of the time is the grace period of the second look."""
     found = bench.run_all([f"swept.{name}" for name in TABLES], "verify", "--repair")
     rows = 19 * 5 + LARGE

@@ -52,7 +52,7 @@ class OffsetLag:
     def by_partition(self) -> dict[int, int] | None:
         """Records of each partition that are not committed; None while the broker cannot say.
 
-        Raises KafkaException for what does not mend itself, such as a topic that is not there.
+        Raises KafkaException for errors that last, such as a topic that is not there.
         """
         with self._one_at_a_time:
             try:

@@ -119,7 +119,7 @@ class Poller:
             else:
                 self._consumer.commit(offsets=offsets)
         except KafkaException:
-            # What was done is done again by whoever owns the partition next.
+            # The next owner of the partition does again what was done.
             self._exchange.commit_failed()
 
     def _on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:

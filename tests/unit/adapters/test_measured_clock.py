@@ -120,7 +120,7 @@ def test_a_clock_that_was_set_is_compared_at_once(step_us: int) -> None:
     assert others.asked == 2
 
 
-def test_what_was_set_right_is_believed_soon() -> None:
+def test_what_was_corrected_is_believed_soon() -> None:
     clock, own, others = made(300_000)
     for _ in range(10):
         with pytest.raises(ClockFault):

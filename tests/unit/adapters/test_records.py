@@ -96,7 +96,7 @@ def test_copies_of_a_change_are_one_hint_and_other_changes_are_others() -> None:
         assert decoder(record(captured(**changed))) == decode(OURS | changed) != ROW
 
 
-def test_a_copy_is_decoded_anew_once_the_table_is_another() -> None:
+def test_a_copy_is_decoded_again_once_the_table_is_another() -> None:
     tables = [TABLE, replace(TABLE, statics=())]
     decoder = HintDecoder(lambda *_: tables[0])
     with_statics = decoder(record(captured(scope="partition")))

@@ -1,4 +1,4 @@
-"""A bad `migration.toml` or environment is refused in one sentence with file, key and mend."""
+"""A bad `migration.toml` or environment is refused in one sentence with file, key and fix."""
 
 from __future__ import annotations
 

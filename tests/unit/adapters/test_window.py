@@ -73,7 +73,7 @@ def test_an_item_that_cannot_be_sent_is_answered_by_its_error() -> None:
 
 
 @pytest.mark.usefixtures("_soon_overdue")
-def test_silence_becomes_a_time_out_and_what_comes_after_is_not_heard() -> None:
+def test_silence_becomes_a_timeout_and_what_comes_after_is_not_heard() -> None:
     silent = {0: Future(), 10: Future(), 20: Future()}
 
     def send(item: int) -> Future:
@@ -113,7 +113,7 @@ def test_silence_is_noticed_while_others_go_on_answering() -> None:
 
 
 @pytest.mark.usefixtures("_soon_overdue")
-def test_a_side_that_falls_silent_altogether_costs_one_time_out_a_window() -> None:
+def test_a_side_that_falls_silent_altogether_costs_one_timeout_a_window() -> None:
     began = time.monotonic()
     answers = list(in_flight(lambda _item: Future(), range(2 * WIDTH), Pace(), WIDTH))
     assert len(answers) == 2 * WIDTH

@@ -55,7 +55,7 @@ def row_of(table: Table, state: RowState) -> Row:
 
 @st.composite
 def states(draw: st.DrawFn) -> RowState:
-    """A row of any elements, each written with a time to live of its own, or with none."""
+    """A row of any elements, each written with a TTL of its own, or with none."""
     row = RowState()
     for name in TYPES:
         for number, (path, value, end) in enumerate(draw(CELLS)):

@@ -143,7 +143,7 @@ SET = Column("e", "set<text>", ColumnKind.REGULAR)
 
 
 @given(st.lists(st.binary(max_size=9), max_size=300), st.booleans())
-def test_each_element_has_a_time_to_live_of_its_own(elements: list[bytes], ttl: bool) -> None:
+def test_each_element_has_a_ttl_of_its_own(elements: list[bytes], ttl: bool) -> None:
     """As keyspaces-local meters it, but for the lengths on the wire: never less than that."""
     table = replace(TABLE, regulars=(SET,))
     value = encode(elements)

@@ -54,7 +54,7 @@ TTL_S = 60
 
 
 class World:
-    """A row with a time to live, a worker, and how long each way takes, in order (then nothing)."""
+    """A row with a TTL, a worker, and how long each way takes, in order (then nothing)."""
 
     def __init__(self, ahead_us: int = 0, **slow_us: list[int]) -> None:
         self.time = SimulatedTime()
@@ -130,7 +130,7 @@ def test_what_always_takes_too_long_still_comes_to_its_end() -> None:
     assert 0 <= world.late_s <= 5
 
 
-def test_only_rows_with_times_to_live_are_late() -> None:
+def test_only_rows_with_ttls_are_late() -> None:
     rows: dict[Key, Row] = {(b"1",): Row((b"v",), (None,)), (b"2",): Row((b"v",), (1_060,))}
     assert Snapshot(WIDE, 1_000_000_000, rows, arrived_at=1_000.8).late == []
     assert Snapshot(WIDE, 1_000_000_000, rows, arrived_at=1_001.0).late == [(b"2",)]

@@ -57,7 +57,7 @@ def as_normalised(key: Key, row: Row) -> Row:
     return row._replace(values=(b"normal", *rest)) if first == b"odd" else row
 
 
-def test_what_the_target_takes_for_another_value_is_parked_and_its_neighbours_are_mended() -> None:
+def test_what_the_target_takes_for_another_value_is_parked_and_neighbours_are_repaired() -> None:
     sides, target = shown_by(as_normalised, {"a": b"1"}, {"a": b"odd"}, {"a": b"3"})
     found = sides.verify(WIDE, repair=True)
     assert (found.different, found.hinted) == (3, 3)

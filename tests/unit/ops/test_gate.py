@@ -1,4 +1,4 @@
-"""The gate of cut-over: each condition alone keeps it shut, says why, and says what to type."""
+"""The gate of cutover: each condition alone keeps it shut, says why, and says what to type."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ FAILING = [
 
 
 @pytest.mark.parametrize(("changes", "name", "says", "mend"), FAILING)
-def test_what_stands_in_the_way_is_named_with_its_mend(
+def test_what_stands_in_the_way_is_named_with_its_fix(
     changes: dict[str, Any], name: str, says: str, mend: str
 ) -> None:
     facts = replace(OPEN, **changes)

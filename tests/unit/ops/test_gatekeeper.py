@@ -1,4 +1,4 @@
-"""A cut-over on fakes: it waits for what comes by itself, refuses the rest, and waits out."""
+"""A cutover on fakes: it waits for what comes by itself, refuses the rest, and waits out."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Scene:
 def test_the_replay_queue_has_to_stay_empty_and_then_the_gate_opens() -> None:
     scene = Scene()
     for number, (_, conditions) in enumerate(scene.keeper.watch()):
-        # A message that comes half-way begins the wait anew.
+        # A message that comes half-way begins the wait again.
         scene.around.messages = 1 if number == 9 else 0
         opens = is_open(conditions)
     assert opens
@@ -69,7 +69,7 @@ def test_the_replay_queue_has_to_stay_empty_and_then_the_gate_opens() -> None:
     assert len(scene.around.markers) > 3, "one marker after the other, so that each node has one"
 
 
-def test_what_does_not_mend_itself_ends_the_watch_at_once() -> None:
+def test_what_does_not_pass_ends_the_watch_at_once() -> None:
     scene = Scene()
     scene.around.by_reason = {"schema": 1}
     ((_, conditions),) = scene.keeper.watch()
@@ -112,14 +112,14 @@ def test_a_hand_over_that_was_interrupted_waits_for_what_is_left() -> None:
     assert fence.stopped_at == scene.began, "the stop is kept, for the downtime of both runs"
 
 
-def test_of_two_cut_overs_at_once_both_wait_for_the_first_ones_fence() -> None:
+def test_of_two_cutovers_at_once_both_wait_for_the_first_ones_fence() -> None:
     scene = Scene()
     next(scene.keeper.hand_over())
     scene.clock.sleep(10)
     assert next(scene.keeper.hand_over()) == pytest.approx(CUT_OVER_WAIT_S - 10)
 
 
-def test_a_fence_that_was_taken_away_meanwhile_is_no_cut_over() -> None:
+def test_a_fence_that_was_taken_away_meanwhile_is_no_cutover() -> None:
     scene = Scene()
     steps = scene.keeper.hand_over()
     next(steps)

@@ -1,4 +1,4 @@
-"""Each fault of the source's schema is named with its mend, and a good schema has none."""
+"""Each fault of the source's schema is named with its fix, and a good schema has none."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def test_pages_of_equal_bytes_are_never_cut(monkeypatch: pytest.MonkeyPatch) -> 
     assert sum(step.equal for step in both.steps()) == len(keys)
 
 
-def test_equal_times_to_live_that_were_read_apart_are_looked_at() -> None:
+def test_equal_ttls_that_were_read_apart_are_looked_at() -> None:
     """With the same remaining seconds, the value that was read later expires later."""
     key = Scanned(3, (b"p",), (b"c",), Row((b"v",), (None,)))
     now = page_of([key], 1, True)

@@ -1,4 +1,4 @@
-"""Every key of both sides is judged once, suspects are looked at again, and a repair mends all."""
+"""Every key of both sides is judged once, suspects are read again, and a repair corrects all."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_the_second_look_comes_when_no_write_can_still_arrive() -> None:
 
 
 @pytest.mark.parametrize(("ttl", "verdict"), [(60, Verdict.EQUAL), (64, Verdict.DIFFERENT)])
-def test_times_to_live_may_differ_a_little(ttl: int, verdict: Verdict) -> None:
+def test_ttls_within_two_seconds_count_as_equal(ttl: int, verdict: Verdict) -> None:
     sides = Sides()
     sides.on_source(PLAIN, (b"p",), sides.put(PLAIN, (b"p",), (), {"a": b"1"}, ttl=61))
     sides.on_target(PLAIN, (b"p",), sides.put(PLAIN, (b"p",), (), {"a": b"1"}, ttl=ttl))
@@ -161,7 +161,7 @@ def test_times_to_live_may_differ_a_little(ttl: int, verdict: Verdict) -> None:
     assert sides.verify(PLAIN) == expected
 
 
-def test_what_expired_on_the_source_and_stayed_on_the_target_is_mended() -> None:
+def test_what_expired_on_the_source_and_stayed_on_the_target_is_repaired() -> None:
     sides = Sides()
     sides.on_source(PLAIN, (b"p",), sides.put(PLAIN, (b"p",), (), {"a": b"1"}, ttl=5))
     sides.on_target(PLAIN, (b"p",), sides.put(PLAIN, (b"p",), (), {"a": b"1"}))

@@ -55,7 +55,7 @@ class Conduct:
     unproven: bool = False
     exact_deletes: bool = False
     draws: Random = field(default_factory=lambda: Random(0))
-    """Of the pages' fates; begins anew with each change of `behaviour`."""
+    """Of the pages' fates; begins again with each change of `behaviour`."""
     listeners: list[Callable[[], None]] = field(default_factory=list)
     """told after each change of `behaviour`"""
     _numbers: int = 0

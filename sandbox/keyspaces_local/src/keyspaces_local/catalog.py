@@ -69,7 +69,7 @@ class Catalog:
         return found
 
     async def load(self, replication: str, now_ms: int) -> None:
-        """Makes the record where absent, reads it, and mends what a crash left in it."""
+        """Makes the record where absent, reads it, and repairs what a crash left in it."""
         await self._admin.query(
             f"CREATE KEYSPACE IF NOT EXISTS {RECORD} WITH replication = {replication}"
         )

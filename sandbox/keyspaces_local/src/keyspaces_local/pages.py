@@ -2,7 +2,7 @@
 
 The service ends a page at 1 MB or at the page size in rows *read*, so that pages may be short, or
 empty and still carry a paging state. The Cassandra behind fills its pages: a page over 1 MB is
-asked for anew in fewer rows, and `short_pages` and `empty_pages` play the rest. Reads of one row
+asked for again in fewer rows, and `short_pages` and `empty_pages` play the rest. Reads of one row
 and reads without a page size are left alone.
 """
 
@@ -54,7 +54,7 @@ class PagedRead:
             self._ask(rows)
 
     def answer(self, response: Response) -> bytes:
-        """Return what the client gets; b"" when the page must be asked for anew."""
+        """Return what the client gets; b"" when the page must be asked for again."""
         size = len(response.body)
         if response.kind == ResultKind.ROWS and size > PAGE_BYTES:
             count = row_count(response.body)

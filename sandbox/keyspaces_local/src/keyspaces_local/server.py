@@ -28,7 +28,7 @@ _COPIES = 3
 
 
 class StartError(Exception):
-    """The proxy cannot start; the message names the cause and the mend."""
+    """The proxy cannot start; the message names the cause and the fix."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What a write statement writes: its size by column, for the limits and for the meters.
 
-A shape is made once a statement and follows its table: `current` makes it anew after an ALTER.
+A shape is made once a statement and follows its table: `current` makes it again after an ALTER.
 For most requests the length of the frame alone proves that nothing is near a limit and that the
 row takes one unit (`one_unit_frame`); only the others have their values measured.
 """

@@ -1,7 +1,7 @@
 """A CA of the proxy's own and the server's certificate. Owns the PEM files of the state directory.
 
 The CA is made once and kept, so that clients may go on trusting it; the server's certificate is
-made anew at each start, for the names that this start serves.
+made again at each start, for the names that this start serves.
 """
 
 import os
