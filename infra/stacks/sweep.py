@@ -96,8 +96,8 @@ class SweepStack(cdk.Stack):
         work = pipeline.storage.bucket.arn_for_objects("sweeps/*")
         roles.allow(role, ["s3:GetObject"], [work])
         network.key.grant(role, "kms:Decrypt")
-        # The map starts an execution of the same machine for each batch. A run asks for the status of
-        # the execution that holds its table.
+        # The map starts an execution of the same machine for each batch.
+        # A run asks for the status of the execution that holds its table.
         roles.allow(role, ["states:StartExecution"], [self.machine_arn])
         runs = self._arn("execution", f"{self._name}:*")
         batches = self._arn("execution", f"{self._name}/*")

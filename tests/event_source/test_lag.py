@@ -34,9 +34,7 @@ def test_a_broker_that_is_killed_cannot_say(
     assert lag.records() is None
 
 
-def test_what_does_not_pass_is_raised(
-    lag: OffsetLag, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_does_not_pass_is_raised(lag: OffsetLag, monkeypatch: pytest.MonkeyPatch) -> None:
     answers(lag, monkeypatch, KafkaError.UNKNOWN_TOPIC_OR_PART)
     with pytest.raises(KafkaException):
         lag.records()
