@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 import aws_cdk as cdk
@@ -17,6 +18,7 @@ import cdk_nag
 from hintferry.adapters.config.settings import Migration, migration_from
 from hintferry.core.errors import ConfigurationError
 from hintferry_ops.cost.fixed_cost import standing_cost, told
+from hintferry_ops.deployed import Part, stack_name
 from infra.layer import Code, build_layer
 from infra.monitoring.alarms import AlarmsStack
 from infra.stacks.kafka import KafkaStack
@@ -34,22 +36,22 @@ _SETTINGS = ROOT / "cdk.json"
 def build(migration: Migration, code: Code, outdir: str | None = None) -> cdk.App:
     """All stacks of a migration, checked by cdk-nag when they are synthesised."""
     app = cdk.App(outdir=outdir, context=json.loads(_SETTINGS.read_text())["context"])
-    name = migration.deployment.pipeline.name
-    cdk.Tags.of(app).add("hintferry:pipeline", name)
+    cdk.Tags.of(app).add("hintferry:pipeline", migration.deployment.pipeline.name)
     environment = cdk.Environment(
         account=os.environ.get("CDK_DEFAULT_ACCOUNT"), region=migration.target.region
     )
     options = {"env": environment}
-    network = NetworkStack(app, f"{name}-network", migration, **options)
-    kafka = KafkaStack(app, f"{name}-kafka", migration, network, **options)
-    tables = TablesStack(app, f"{name}-tables", migration, network, code, **options)
-    pipeline = PipelineStack(app, f"{name}-pipeline", migration, network, kafka, code, **options)
+    name = partial(stack_name, migration)
+    network = NetworkStack(app, name(Part.NETWORK), migration, **options)
+    kafka = KafkaStack(app, name(Part.KAFKA), migration, network, **options)
+    tables = TablesStack(app, name(Part.TABLES), migration, network, code, **options)
+    pipeline = PipelineStack(app, name(Part.PIPELINE), migration, network, kafka, code, **options)
     # A mapping is refused for a topic that is not there, and hints wait for a table that is not.
     pipeline.add_stack_dependency(kafka)
     pipeline.add_stack_dependency(tables)
-    NodesStack(app, f"{name}-nodes", migration, network, kafka, **options)
-    sweep = SweepStack(app, f"{name}-sweep", migration, network, pipeline, **options)
-    AlarmsStack(app, f"{name}-alarms", migration, network, kafka, pipeline, sweep, **options)
+    NodesStack(app, name(Part.NODES), migration, network, kafka, **options)
+    sweep = SweepStack(app, name(Part.SWEEP), migration, network, pipeline, **options)
+    AlarmsStack(app, name(Part.ALARMS), migration, network, kafka, pipeline, sweep, **options)
     cdk.Validations.of(app).add_plugins(
         cdk_nag.AwsSolutionsChecks(app), cdk_nag.ServerlessChecks(app)
     )

@@ -5,6 +5,7 @@ the node by `node/install/install.py`; one folder serves all nodes.
 """
 
 import argparse
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from string import Template
 
 from hintferry.adapters.config.settings import Migration, migration_from
 from hintferry.core.errors import ConfigurationError
+from hintferry_ops.deployed import BOOTSTRAP_VARIABLE
 
 TEMPLATES = Path(__file__).with_name("templates")
 IAM = """\
@@ -45,7 +47,13 @@ def render(migration: Migration, bootstrap_servers: str, login: str, target: Pat
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="node.render", description=__doc__)
     parser.add_argument("--migration", type=Path, default=Path("migration.toml"))
-    parser.add_argument("--bootstrap-servers", required=True, help="of MSK: host:9098,host:9098")
+    servers = os.environ.get(BOOTSTRAP_VARIABLE)
+    parser.add_argument(
+        "--bootstrap-servers",
+        default=servers,
+        required=not servers,
+        help=f"brokers, as host:9098,host:9098; default: {BOOTSTRAP_VARIABLE} of `hintferry env`",
+    )
     parser.add_argument("--login", choices=sorted(LOGINS), default="iam", help="to Kafka")
     parser.add_argument("--out", type=Path, required=True, help="the folder to write to")
     asked = parser.parse_args(arguments)

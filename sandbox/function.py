@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from hintferry.adapters.config.places import PLACES
 from hintferry.adapters.driver.cql import CONTROL_TABLES
 from sandbox.services.lambda_runtime import LambdaFunction, LambdaSandbox, OnTimeout
 from sandbox.sessions import create_keyspaces_tables
@@ -48,9 +49,7 @@ def processor_environment(stack: Stack, directory: Path) -> dict[str, str]:
     config.write_text(_migration(stack))
     return {
         "HINTFERRY_CONFIG": str(config),
-        "HINTFERRY_PARKED_QUEUE_URL": stack.aws.parked_queue_url,
-        "HINTFERRY_REPLAY_QUEUE_URL": stack.aws.replay_queue_url,
-        "HINTFERRY_BUCKET": stack.aws.bucket,
+        **{place.variable: getattr(stack.aws, place.name) for place in PLACES},
         "AWS_REGION": stack.target.region,
         "AWS_ACCESS_KEY_ID": stack.target.access_key_id,
         "AWS_SECRET_ACCESS_KEY": stack.target.secret_access_key,

@@ -14,6 +14,8 @@ from hintferry_cli.cost.command import HELP as COST_HELP
 from hintferry_cli.cost.command import cost
 from hintferry_cli.cutover.command import HELP as CUTOVER_HELP
 from hintferry_cli.cutover.command import cutover
+from hintferry_cli.env.command import HELP as ENV_HELP
+from hintferry_cli.env.command import env
 from hintferry_cli.exits import INTERRUPTED, Status
 from hintferry_cli.failures import Settings, unexpected
 from hintferry_cli.init.command import HELP as INIT_HELP
@@ -42,6 +44,7 @@ app.command(help=INIT_HELP)(init)
 app.command(help=PREFLIGHT_HELP)(preflight)
 app.command(help=SCHEMA_HELP)(schema)
 app.command(help=COST_HELP)(cost)
+app.command(help=ENV_HELP)(env)
 app.command(help=BACKFILL_HELP)(backfill)
 app.command(help=VERIFY_HELP)(verify)
 app.command(help=HELP)(replay)

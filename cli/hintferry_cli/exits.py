@@ -8,6 +8,9 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     HTTPClientError,
+    SSOTokenLoadError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
 )
 from botocore.exceptions import ConnectionError as AwsConnectionError
 
@@ -18,6 +21,7 @@ from hintferry.core.errors import (
     SideFault,
     Unreachable,
 )
+from hintferry_ops.deployed import NotDeployed
 
 INTERRUPTED = 130
 """The exit status that shells give to Ctrl-C."""
@@ -90,5 +94,15 @@ def refuses_login(said: str) -> bool:
     return any(word in said.lower() for word in ("authenticat", "credential", "password", "token"))
 
 
-_TRANSIENT = (SideFault, Overwhelmed, AwsConnectionError, HTTPClientError)
-_LATER = {"RequestLimitExceeded", "SlowDown", "ServiceUnavailable", "InternalError"}
+EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
+_TRANSIENT = (
+    SideFault,
+    Overwhelmed,
+    NotDeployed,
+    AwsConnectionError,
+    HTTPClientError,
+    SSOTokenLoadError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+)
+_LATER = {"RequestLimitExceeded", "SlowDown", "ServiceUnavailable", "InternalError", *EXPIRED}

@@ -14,10 +14,15 @@ from botocore.exceptions import (
     EndpointConnectionError,
     NoCredentialsError,
     NoRegionError,
+    SSOTokenLoadError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
 )
 
 from hintferry.core.errors import HintferryError, UnknownTable, Unreachable
-from hintferry_cli.exits import refuses_login, status_of_error
+from hintferry_cli.exits import EXPIRED, refuses_login, status_of_error
+
+_LOG_IN_AGAIN = "the AWS credentials have expired; log in again, for example with `aws sso login`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,8 @@ def told_plainly(settings: Settings) -> Iterator[None]:
     except (HintferryError, BotoCoreError, ClientError) as error:
         if settings.debug:
             raise
-        print(f"hintferry: {sentence(error)}", file=sys.stderr)
+        for line in sentence(error).splitlines():
+            print(f"hintferry: {line}", file=sys.stderr)
         raise typer.Exit(status_of_error(error)) from None
 
 
@@ -43,6 +49,8 @@ def sentence(error: Exception) -> str:
     """What is wrong and what to do about it."""
     if isinstance(error, NoCredentialsError):
         return "no AWS credentials were found; set AWS_PROFILE, or log in"
+    if isinstance(error, SSOTokenLoadError | TokenRetrievalError | UnauthorizedSSOTokenError):
+        return _LOG_IN_AGAIN
     if isinstance(error, NoRegionError):
         return "the AWS region is not known; set AWS_DEFAULT_REGION"
     if isinstance(error, EndpointConnectionError):
@@ -99,10 +107,15 @@ def _text(error: ClientError) -> str:
     return str(error.response["Error"].get("Message", error))
 
 
+def _expired(_error: ClientError) -> str:
+    return _LOG_IN_AGAIN
+
+
 _BY_CODE: Mapping[str, Callable[[ClientError], str]] = {
     "NonExistentQueue": _no_queue,
     "QueueDoesNotExist": _no_queue,
     "NoSuchBucket": _no_bucket,
     "AccessDenied": _denied,
     "AccessDeniedException": _denied,
+    **dict.fromkeys(EXPIRED, _expired),
 }

@@ -32,7 +32,7 @@ from tools import places
 HOME = places.ROOT / "docs" / "reference"
 DECISIONS = places.ROOT / "docs" / "decisions"
 RUNBOOK = "../how-to/alarms.md"
-SHIPPED = ("layers", "functions", "infra", "cli")
+SHIPPED = ("layers", "functions", "infra", "cli", "ops")
 _MADE = "<!-- Made from the code by `make docs`: change the code or words.toml, not this page. -->"
 _KINDS = {bool: "true or false", int: "number", list: "list", str: "text"}
 
@@ -374,7 +374,7 @@ def _environment() -> Iterator[str]:
     found = _told("environment", sorted({name for one in named for name in one}))
     yield from _page(
         "Environment variables",
-        "The stacks set them for the functions; the command reads them too.",
+        "The stacks set them for the functions; `hintferry env` prints them for your shell.",
         "Login and Region are those of the AWS tools (`AWS_PROFILE`, `AWS_DEFAULT_REGION`).",
     )
     yield from _table(("variable", "meaning"), [(f"`{n}`", text) for n, text in found.items()])

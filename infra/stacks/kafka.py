@@ -12,6 +12,7 @@ from constructs import Construct
 from hintferry.adapters.config.deployment import KafkaSettings
 from hintferry.adapters.config.settings import Migration, TableSettings
 from hintferry_ops.constants import TOPIC_RETENTION_S
+from hintferry_ops.deployed import CLUSTER_ARN
 from hintferry_ops.names import told_apart
 from infra.stacks.log_group import log_group
 from infra.stacks.network import NetworkStack
@@ -47,6 +48,7 @@ class KafkaStack(cdk.Stack):
             self.cluster_arn = settings.cluster_arn
         else:
             self.cluster_arn = self._make(settings, network).ref
+        cdk.CfnOutput(self, CLUSTER_ARN, value=self.cluster_arn)
         configs = cdk.Fn.base64(json.dumps(TOPIC_CONFIGS))
         for table in migration.followed:
             msk.CfnTopic(

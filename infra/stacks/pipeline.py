@@ -10,6 +10,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from hintferry.adapters.config.places import PLACES
 from hintferry.adapters.config.settings import Migration
 from hintferry_ops import constants
 from hintferry_ops.monitoring.metrics import NAMESPACE, SERVICE
@@ -63,6 +64,8 @@ class PipelineStack(cdk.Stack):
         roles.allow(_role(self.replay), queue, [self.storage.replay.queue_arn])
         map_topics(self, migration, kafka, self.storage, self.processor)
         map_replay_queue(self, self.storage, self.replay)
+        for place in PLACES:
+            cdk.CfnOutput(self, place.output, value=self.storage.outputs()[place.name])
         make_operator_policy(self, self.storage, network.key)
         make_node_files_policy(self, self.storage, network.key)
 
@@ -98,11 +101,10 @@ class PipelineStack(cdk.Stack):
         return function
 
     def _environment(self, name: str) -> dict[str, str]:
+        known = self.storage.outputs()
         environment = {
             "HINTFERRY_CONFIG": CONFIG_IN_FUNCTION,
-            "HINTFERRY_PARKED_QUEUE_URL": self.storage.parked.queue_url,
-            "HINTFERRY_REPLAY_QUEUE_URL": self.storage.replay.queue_url,
-            "HINTFERRY_BUCKET": self.storage.bucket.bucket_name,
+            **{place.variable: known[place.name] for place in PLACES},
             "POWERTOOLS_SERVICE_NAME": SERVICE,
             "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import aws_cdk as cdk
@@ -47,6 +48,14 @@ class Storage(Construct):
                 " events tell who read it where that is asked for"
             },
         )
+
+    def outputs(self) -> Mapping[str, str]:
+        """Return what the functions and the command find the queues and the bucket by, by name."""
+        return {
+            "parked_queue_url": self.parked.queue_url,
+            "replay_queue_url": self.replay.queue_url,
+            "bucket": self.bucket.bucket_name,
+        }
 
     def _queue(self, name: str, key: kms.IKey, **options: Any) -> sqs.Queue:
         return sqs.Queue(

@@ -14,6 +14,7 @@ from constructs import Construct
 from hintferry.adapters.config.deployment import SweepSettings
 from hintferry.adapters.config.settings import Migration, TableSettings
 from hintferry_ops.constants import sweep_window_minutes
+from hintferry_ops.deployed import MACHINE_ARN
 from hintferry_ops.names import told_apart
 from infra.accepted import accept
 from infra.iam import roles
@@ -51,6 +52,7 @@ class SweepStack(cdk.Stack):
         settings = migration.deployment.sweep
         self._name = f"{migration.deployment.pipeline.name}-sweep"
         self.machine_arn = self._arn("stateMachine", self._name)
+        cdk.CfnOutput(self, MACHINE_ARN, value=self.machine_arn)
         self._make_machine(settings, network, pipeline)
         if settings.every_hours:
             self._make_schedules(migration, settings)

@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from hintferry.adapters.config.places import PLACES
 from hintferry_cli.app import app
 from hintferry_cli.replay import view
 from hintferry_cli.replay.tally import Tally
@@ -20,8 +21,6 @@ from tests.cli.conftest import Deployment
 from tools import places
 
 pytestmark = pytest.mark.slow
-
-PLACES = ("HINTFERRY_PARKED_QUEUE_URL", "HINTFERRY_REPLAY_QUEUE_URL", "HINTFERRY_BUCKET")
 
 
 @pytest.mark.parametrize(
@@ -93,12 +92,12 @@ def test_a_wrong_call_does_nothing_and_says_what_to_fix(
     assert deployment.taken(deployment.parked_url) == [body]
 
 
-@pytest.mark.parametrize("variable", PLACES)
+@pytest.mark.parametrize("variable", [place.variable for place in PLACES])
 def test_a_place_that_is_not_known_is_asked_for(
-    variable: str, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+    variable: str, deployment: Deployment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv(variable)
-    result = deployment.run()
+    result = deployment.run("--config", str(tmp_path / "none.toml"))
     assert result.exit_code == 2
     assert f"(or {variable})" in result.stderr
 

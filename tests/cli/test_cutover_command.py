@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from hintferry.adapters.clocks.both_sides import CqlClocks
 from hintferry.adapters.clocks.held import HELD_S
-from hintferry.adapters.config.settings import Queues
+from hintferry.adapters.config.places import Queues
 from hintferry.core.clock_offset import Offset
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.limits import CUT_OVER_WAIT_S

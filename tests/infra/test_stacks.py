@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from hintferry.adapters.config.places import PLACES
 from hintferry.adapters.config.settings import migration_from
 from hintferry.adapters.driver.cql import CONTROL_TABLES
 from hintferry.core.errors import ConfigurationError
 from hintferry_ops import constants
+from hintferry_ops.deployed import CLUSTER_ARN, MACHINE_ARN
 from infra.iam import roles
 from tests.infra.imported import CLUSTER, SECRET
 from tests.infra.synthesised import (
@@ -213,6 +215,16 @@ def test_the_nodes_documents_are_those_of_the_repository(templates: Templates) -
     }
     # A changed document is a new version, not a new document.
     assert {one["UpdateMethod"] for one in made} == {"NewVersion"}
+
+
+def test_the_command_finds_what_it_needs_in_the_outputs(templates: Templates) -> None:
+    needed = {
+        "pipeline": {place.output for place in PLACES},
+        "kafka": {CLUSTER_ARN},
+        "sweep": {MACHINE_ARN},
+    }
+    for part, outputs in needed.items():
+        assert outputs <= set(templates[f"hintferry-{part}"]["Outputs"]), part
 
 
 def test_the_operator_may_do_that_and_no_more(templates: Templates) -> None:

@@ -18,7 +18,7 @@ from hintferry_cli.failures import Settings, told_plainly
 from hintferry_cli.gate import options, view
 from hintferry_cli.gate.view import Look, Standing
 from hintferry_cli.options import CONFIG, Config, Json
-from hintferry_cli.places import place, places
+from hintferry_cli.places import Bucket, ParkedQueueUrl, ReplayQueueUrl, places
 from hintferry_cli.spans import span
 from hintferry_cli.tables import table_id
 from hintferry_ops.cutover.gate.fence import downtime
@@ -59,9 +59,9 @@ def cutover(
     yes: Annotated[bool, typer.Option("--yes", help="With --undo: do not ask.")] = False,
     json: Json = False,
     config: Config = CONFIG,
-    parked_queue_url: Annotated[str, place("--parked-queue-url", "URL of the parked queue.")] = "",
-    replay_queue_url: Annotated[str, place("--replay-queue-url", "URL of the replay queue.")] = "",
-    bucket: Annotated[str, place("--bucket", "Name of the on-failure bucket.")] = "",
+    parked_queue_url: ParkedQueueUrl = "",
+    replay_queue_url: ReplayQueueUrl = "",
+    bucket: Bucket = "",
 ) -> None:
     errors, out = Console(stderr=True), Console()
     with told_plainly(context.find_object(Settings) or Settings(debug=False)):
@@ -72,7 +72,12 @@ def cutover(
         if yes and not undo:
             raise ConfigurationError("--yes goes with --undo only")
         migration = migration_from(config)
-        where = places(parked_queue_url, replay_queue_url, bucket)
+        where = places(
+            config,
+            parked_queue_url=parked_queue_url,
+            replay_queue_url=replay_queue_url,
+            bucket=bucket,
+        )
         with options.seat(migration, [name], where) as seat:
             # A fence is waited out, and a pass is dated, by the clock of whoever looks.
             seat.check_clock()

@@ -11,7 +11,8 @@ from typing import Annotated
 import boto3
 import typer
 
-from hintferry.adapters.config.settings import Migration, Queues
+from hintferry.adapters.config.places import Queues
+from hintferry.adapters.config.settings import Migration
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.schema import TableId
 from hintferry_cli.gate.waiting import QueuesAndBucket

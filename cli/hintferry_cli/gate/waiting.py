@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from hintferry.adapters.clocks.held import Held
-from hintferry.adapters.config.settings import Queues
+from hintferry.adapters.config.places import Queues
 from hintferry.core.schema import TableId
 from hintferry_cli.replay.given_up import GivenUpObjects
 from hintferry_cli.replay.parked import ParkedQueue

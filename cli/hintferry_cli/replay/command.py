@@ -11,11 +11,11 @@ import boto3
 import typer
 from rich.console import Console
 
-from hintferry.adapters.config.settings import Queues
+from hintferry.adapters.config.places import Queues
 from hintferry_cli.exits import Status, statuses
 from hintferry_cli.failures import Settings, told_plainly
-from hintferry_cli.options import Json
-from hintferry_cli.places import place, places
+from hintferry_cli.options import CONFIG, Config, Json
+from hintferry_cli.places import Bucket, ParkedQueueUrl, ReplayQueueUrl, places
 from hintferry_cli.replay import view
 from hintferry_cli.replay.choice import REASONS, Choice
 from hintferry_cli.replay.given_up import GivenUpObjects, replay_given_up
@@ -58,14 +58,20 @@ def replay(
         int | None, typer.Option(min=1, help="Messages a second at most.", show_default="any")
     ] = None,
     json: Json = False,
-    parked_queue_url: Annotated[str, place("--parked-queue-url", "URL of the parked queue.")] = "",
-    replay_queue_url: Annotated[str, place("--replay-queue-url", "URL of the replay queue.")] = "",
-    bucket: Annotated[str, place("--bucket", "Name of the on-failure bucket.")] = "",
+    config: Config = CONFIG,
+    parked_queue_url: ParkedQueueUrl = "",
+    replay_queue_url: ReplayQueueUrl = "",
+    bucket: Bucket = "",
 ) -> None:
     errors, out = Console(stderr=True), Console()
     with told_plainly(context.find_object(Settings) or Settings(debug=False)):
         choice = Choice(table, reason)
-        where = places(parked_queue_url, replay_queue_url, bucket)
+        where = places(
+            config,
+            parked_queue_url=parked_queue_url,
+            replay_queue_url=replay_queue_url,
+            bucket=bucket,
+        )
         run = _begun(where, choice, rate, dry_run=dry_run)
         try:
             view.follow(run.steps(), run.tally, run.about, errors)

@@ -23,7 +23,7 @@ from hintferry_cli.gate import clocks, options, view
 from hintferry_cli.gate.view import Look, Standing
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.pages.page import write_migration
-from hintferry_cli.places import place, places
+from hintferry_cli.places import Bucket, ParkedQueueUrl, ReplayQueueUrl, places
 from hintferry_cli.tables import table_id
 from hintferry_ops.cutover.gate.condition import Condition, State
 from hintferry_ops.cutover.gatekeeper import LOOK_EVERY_S, Gatekeeper
@@ -66,13 +66,18 @@ def status(
     repaired: options.Repaired = None,
     writers_at_quorum: options.WritersAtQuorum = False,
     config: Config = CONFIG,
-    parked_queue_url: Annotated[str, place("--parked-queue-url", "URL of the parked queue.")] = "",
-    replay_queue_url: Annotated[str, place("--replay-queue-url", "URL of the replay queue.")] = "",
-    bucket: Annotated[str, place("--bucket", "Name of the on-failure bucket.")] = "",
+    parked_queue_url: ParkedQueueUrl = "",
+    replay_queue_url: ReplayQueueUrl = "",
+    bucket: Bucket = "",
 ) -> None:
     with told_plainly(context.find_object(Settings) or Settings(debug=False)):
         migration = migration_from(config)
-        where = places(parked_queue_url, replay_queue_url, bucket)
+        where = places(
+            config,
+            parked_queue_url=parked_queue_url,
+            replay_queue_url=replay_queue_url,
+            bucket=bucket,
+        )
         answers = options.answers(writes_stopped, repaired, writers_at_quorum)
         tables = _tables(migration, table)
         with options.seat(migration, tables, where) as seat:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from hintferry.adapters.config.settings import Queues, migration_from
+from hintferry.adapters.config.settings import migration_from
 from hintferry.core.capture import Proof, gaps, proof, void
 from hintferry.core.errors import ConfigurationError, HintferryError
 from hintferry.core.passes import PASSES_OF_S, Pass, Verb, refusal, unfenced
@@ -19,7 +19,7 @@ from hintferry.wiring import sweep
 from hintferry_cli.exits import Status, statuses
 from hintferry_cli.failures import Settings, told_plainly
 from hintferry_cli.options import CONFIG, Config, Json
-from hintferry_cli.places import place, places
+from hintferry_cli.places import Bucket, ParkedQueueUrl, ReplayQueueUrl, places
 from hintferry_cli.sweep import bookmark, view
 from hintferry_cli.sweep import report as report_files
 from hintferry_cli.sweep.bill import bill_of
@@ -110,13 +110,11 @@ def verify(
     report: _Report = None,
     config: Config = CONFIG,
     bookmarks: _Bookmarks = _BOOKMARKS,
-    replay_queue_url: Annotated[str, place("--replay-queue-url", "URL of the replay queue.")] = "",
+    replay_queue_url: ReplayQueueUrl = "",
 ) -> None:
     with told_plainly(context.find_object(Settings) or Settings(debug=False)):
         if consistency not in ("local_quorum", "all"):
             raise ConfigurationError(f"--consistency {consistency}: choose local_quorum or all")
-        if repair and not replay_queue_url:
-            raise ConfigurationError("--repair needs --replay-queue-url (the functions have it)")
         task = Task(
             Verb.VERIFY,
             table_id(table),
@@ -124,7 +122,7 @@ def verify(
             repair_rate=rate if repair else None,
             workers=processes,
         )
-        queues = Queues("", replay_queue_url, "") if repair else None
+        queues = places(config, replay_queue_url=replay_queue_url) if repair else None
         if repair and not yes:
             _check_consent(task, config)
         run = _begun(Order(task, config, queues), bookmarks, processes)
@@ -139,12 +137,17 @@ def backfill(
     report: _Report = None,
     config: Config = CONFIG,
     bookmarks: _Bookmarks = _BOOKMARKS,
-    parked_queue_url: Annotated[str, place("--parked-queue-url", "URL of the parked queue.")] = "",
-    replay_queue_url: Annotated[str, place("--replay-queue-url", "URL of the replay queue.")] = "",
-    bucket: Annotated[str, place("--bucket", "Name of the on-failure bucket.")] = "",
+    parked_queue_url: ParkedQueueUrl = "",
+    replay_queue_url: ReplayQueueUrl = "",
+    bucket: Bucket = "",
 ) -> None:
     with told_plainly(context.find_object(Settings) or Settings(debug=False)):
-        queues = places(parked_queue_url, replay_queue_url, bucket)
+        queues = places(
+            config,
+            parked_queue_url=parked_queue_url,
+            replay_queue_url=replay_queue_url,
+            bucket=bucket,
+        )
         task = Task(Verb.BACKFILL, table_id(table), workers=processes)
         run = _begun(Order(task, config, queues), bookmarks, processes)
         _finish(run, report, json=json)

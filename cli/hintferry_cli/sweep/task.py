@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from hintferry.adapters.config.settings import Queues
+from hintferry.adapters.config.places import Queues
 from hintferry.core.tokens import TokenRange
 from hintferry.core.verdict import Filled, Tally
 from hintferry.sweep.task import Task

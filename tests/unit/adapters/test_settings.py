@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from hintferry.adapters.config.places import PLACES, Queues
 from hintferry.adapters.config.settings import (
     migration_from,
     migration_from_environment,
@@ -205,7 +207,15 @@ def test_the_environment_names_the_file(tmp_path: Path, monkeypatch: pytest.Monk
     assert migration_from_environment().source.datacenter == "dc1"
 
 
-VARIABLES = ("HINTFERRY_PARKED_QUEUE_URL", "HINTFERRY_REPLAY_QUEUE_URL", "HINTFERRY_BUCKET")
+VARIABLES = [place.variable for place in PLACES]
+
+
+def test_each_place_is_a_field_of_the_queues(monkeypatch: pytest.MonkeyPatch) -> None:
+    for place in PLACES:
+        monkeypatch.setenv(place.variable, place.name)
+    names = [field.name for field in fields(Queues)]
+    assert [place.name for place in PLACES] == names
+    assert queues_from_environment() == Queues(*names)
 
 
 @pytest.mark.parametrize("name", VARIABLES)

@@ -10,9 +10,9 @@ from aws_lambda_powertools import Logger, Metrics
 from hintferry.adapters.aws.meter import ClockMeter, NoMeter
 from hintferry.adapters.aws.parked_queue import SqsParkingLot
 from hintferry.adapters.aws.replay_queue import SqsReplayQueue
+from hintferry.adapters.config.places import Queues
 from hintferry.adapters.config.settings import (
     Migration,
-    Queues,
     TableSettings,
     migration_from_environment,
     queues_from_environment,

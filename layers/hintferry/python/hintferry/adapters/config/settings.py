@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hintferry.adapters.config.deployment import Deployment, deployment_of
+from hintferry.adapters.config.places import PLACES, Queues
 from hintferry.adapters.config.source_settings import SourceSettings, source_of
 from hintferry.adapters.config.toml_section import Section
 from hintferry.adapters.records.topics import LONGEST_PREFIX, NAME, PREFIX, stock_topic_of, topic_of
@@ -107,15 +108,6 @@ class Migration:
         return arn.split("/")[1] if arn else self.deployment.pipeline.name
 
 
-@dataclass(frozen=True, slots=True)
-class Queues:
-    """What the stack made: where records are parked, and where work waits."""
-
-    parked_queue_url: str
-    replay_queue_url: str
-    bucket: str
-
-
 def migration_from(path: Path) -> Migration:
     """Read `migration.toml`. Raises ConfigurationError naming file, key and mend."""
     try:
@@ -162,11 +154,7 @@ def migration_from_environment() -> Migration:
 
 def queues_from_environment() -> Queues:
     """The queues that the function was deployed with."""
-    return Queues(
-        _variable("HINTFERRY_PARKED_QUEUE_URL"),
-        _variable("HINTFERRY_REPLAY_QUEUE_URL"),
-        _variable("HINTFERRY_BUCKET"),
-    )
+    return Queues(*(_variable(place.variable) for place in PLACES))
 
 
 def return_after_s_from_environment() -> float:

@@ -1,0 +1,43 @@
+"""Print what the command and the nodes' configuration need of the deployed stacks."""
+
+from __future__ import annotations
+
+import json as json_text
+import shlex
+
+import typer
+
+from hintferry.adapters.config.settings import CONFIG_VARIABLE, migration_from
+from hintferry_cli.exits import statuses
+from hintferry_cli.failures import Settings, told_plainly
+from hintferry_cli.options import CONFIG, Config, Json
+from hintferry_cli.places import stacks
+
+HELP = "\n\n".join(
+    (
+        "Print what the commands and `node.render` need of the deployed stacks.",
+        "It prints one line for the shell a variable: Region, configuration, URLs of the queues,"
+        " name of the bucket, bootstrap servers of the brokers, ARN of the sweep's state machine."
+        ' Set them all with: eval "$(hintferry env)". The table names are in migration.toml. It'
+        " reads the outputs of the stacks, and asks MSK for the brokers. It changes nothing.",
+        "[bold]Examples[/bold]",
+        "  hintferry env > hintferry.env",
+        "  hintferry env --config staging.toml --json",
+        statuses(
+            "all of it is printed",
+            unavailable="a stack is missing or half deployed, credentials have expired, or AWS did"
+            " not answer; nothing is printed",
+        ),
+    )
+)
+
+
+def env(context: typer.Context, json: Json = False, config: Config = CONFIG) -> None:
+    with told_plainly(context.find_object(Settings) or Settings(debug=False)):
+        found = {CONFIG_VARIABLE: str(config.resolve())}
+        found |= stacks(migration_from(config)).environment()
+    if json:
+        typer.echo(json_text.dumps(found))
+        return
+    for variable, value in found.items():
+        typer.echo(f"export {variable}={shlex.quote(value)}")
