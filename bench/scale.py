@@ -298,8 +298,8 @@ def _by_limit(found: Measured) -> Iterator[str]:
     yield ""
     yield "| at changes/s | limit | what moves it |"
     yield "|---|---|---|"
-    for at, limit, mend in limits(found):
-        yield f"| {_rounded(at)} | {limit} | {mend} |"
+    for at, limit, fix in limits(found):
+        yield f"| {_rounded(at)} | {limit} | {fix} |"
     yield ""
     yield (
         f"A connection to Keyspaces takes {CONNECTION_REQUESTS:,} requests a second: never"

@@ -4,7 +4,7 @@ from node.cdcguard.guard import Guard
 from node.cdcguard.segments import SEGMENT, close, listed, read_segments
 
 
-def mend_stuck(guard: Guard) -> None:
+def fix_stuck(guard: Guard) -> None:
     """Close what a crash left open: capture reads in order and would wait for it for ever.
 
     Such a segment has an index without COMPLETED, a newer one has an index too, and Cassandra

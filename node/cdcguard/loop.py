@@ -4,7 +4,7 @@ import time
 
 from node.cdcguard.connector import know_host_id, watch_connector, watch_tables
 from node.cdcguard.guard import Guard
-from node.cdcguard.leftovers import count_leftovers, mend_stuck
+from node.cdcguard.leftovers import count_leftovers, fix_stuck
 from node.cdcguard.logs import read_cassandra_log, read_connector_log
 from node.cdcguard.metrics import emf_document
 from node.cdcguard.settings import Settings
@@ -17,7 +17,7 @@ STEPS = (
     know_host_id,
     watch_space,
     protect_writes,
-    mend_stuck,
+    fix_stuck,
     read_connector_log,
     read_cassandra_log,
     watch_connector,

@@ -18,8 +18,8 @@ from hintferry.core.schema import TableId
 from hintferry.ports import Captures
 from hintferry.wiring.sessions import Sides, client, sides_of, source_session, target_session
 from hintferry.wiring.sweep import captures_of
-from hintferry_ops.cutover.cloudwatch import CloudWatchFigures
-from hintferry_ops.cutover.gate.facts import Answers
+from hintferry_ops.cutover.cloudwatch import CloudWatchMetrics
+from hintferry_ops.cutover.gate.facts import Confirmations
 from hintferry_ops.cutover.gatekeeper import Gatekeeper
 from hintferry_ops.cutover.late_writes import LateWrites
 from hintferry_ops.fit.inspection import CqlInspection
@@ -39,7 +39,7 @@ def target_check(settings: TargetSettings) -> TargetCheck:
 
 def node_reports(migration: Migration) -> NodeReports:
     """What the nodes report; raises errors of boto3 when asked."""
-    return CloudWatchFigures(client("cloudwatch"), migration, (), WallClock())
+    return CloudWatchMetrics(client("cloudwatch"), migration, (), WallClock())
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +49,19 @@ class Seat:
     migration: Migration
     sides: Sides
     captures: Captures
-    figures: CloudWatchFigures
+    metrics: CloudWatchMetrics
     waiting: Waiting
 
-    def keeper(self, table: TableId, answers: Answers) -> Gatekeeper:
+    def keeper(self, table: TableId, confirmations: Confirmations) -> Gatekeeper:
         """Of the gate of one of its tables. Nothing is asked yet."""
         source, target, clock = self.sides.source, self.sides.target, self.sides.clock
         return Gatekeeper(
             table,
-            answers,
+            confirmations,
             CassandraSource(source, clock).table,
             self.captures,
-            self.figures,
-            self.figures,
+            self.metrics,
+            self.metrics,
             self.waiting,
             CapturedMarkers(source, target),
             KeyspacesPasses(target),
@@ -95,5 +95,5 @@ class Seat:
 def seat(migration: Migration, tables: Sequence[TableId], waiting: Waiting) -> Seat:
     """For these tables. Nothing is connected yet."""
     sides = sides_of(migration)
-    figures = CloudWatchFigures(client("cloudwatch"), migration, tables, sides.clock)
-    return Seat(migration, sides, captures_of(migration, sides), figures, waiting)
+    metrics = CloudWatchMetrics(client("cloudwatch"), migration, tables, sides.clock)
+    return Seat(migration, sides, captures_of(migration, sides), metrics, waiting)

@@ -136,9 +136,9 @@ def test_a_column_added_only_to_the_source_parks_its_rows_with_the_fix(bench: Be
     bench.source.execute("INSERT INTO drift.late (a, w) VALUES (1, 1)")
     message = bench.parked("late")
     assert message["reason"] == "schema"
-    mend = message["error"].partition("run: ")[2]
-    assert mend == 'ALTER TABLE "drift"."late" ADD "w" int'
-    bench.keyspaces.execute(mend)
+    fix = message["error"].partition("run: ")[2]
+    assert fix == 'ALTER TABLE "drift"."late" ADD "w" int'
+    bench.keyspaces.execute(fix)
     bench.send_back(message)
     bench.wait_until_equal("late")
 
@@ -153,7 +153,7 @@ def test_a_column_dropped_from_the_source_does_not_stop_its_table(bench: Bench) 
 
 
 @pytest.mark.parametrize(
-    ("table", "insert", "mend"),
+    ("table", "insert", "fix"),
     [
         ("plain", "(a, v) VALUES (1, 'v')", "client_side_timestamps"),
         ("mortal", "(a, v) VALUES (1, 'v') USING TTL 500", "'ttl'"),
@@ -162,12 +162,12 @@ def test_a_column_dropped_from_the_source_does_not_stop_its_table(bench: Bench) 
     ],
 )
 def test_a_target_that_cannot_hold_the_row_is_refused_with_the_fix(
-    table: str, insert: str, mend: str, bench: Bench
+    table: str, insert: str, fix: str, bench: Bench
 ) -> None:
     bench.source.execute(f"INSERT INTO drift.{table} {insert}")
     message = bench.parked(table)
     assert message["reason"] == "schema"
-    assert mend in message["error"]
+    assert fix in message["error"]
 
 
 def test_a_row_without_ttl_needs_no_ttl_switch(bench: Bench) -> None:

@@ -17,7 +17,7 @@ from hintferry.core.metering import TIMESTAMP_METADATA, row_size, write_units
 from hintferry.core.rows import Row
 from hintferry.core.schema import Column, ColumnKind, Table, TableId
 from hintferry_cli.cost import view
-from hintferry_cli.cost.table_cost import Figures, TableCost, table_cost, together
+from hintferry_cli.cost.table_cost import CostSums, TableCost, table_cost, together
 from hintferry_ops.cost.prices import PRICES, Prices
 from hintferry_ops.cost.sample import Sample, sample
 from hintferry_ops.testing.inspection import facts_of
@@ -68,20 +68,20 @@ def test_the_figures_follow_from_sizes_and_prices() -> None:
     rows = found.rows
     cost = table_cost(TableSettings(ORDERS, ttl=False), found, PRICE)
     units = write_units(row_size(BLOBS, (b"000000",), (), (b"x" * 3_000,), False))
-    assert cost.figures.rows == rows.whole(rows.seen)
-    assert cost.figures.backfill == pytest.approx(rows.whole(rows.seen) * units / 1e6, rel=0.01)
-    assert cost.figures.million_changes == pytest.approx(units)
-    stored = cost.figures.rows * (cost.row_bytes + ROW_METADATA)
-    assert cost.figures.gib == pytest.approx(stored / 1024**3, rel=0.01)
-    assert cost.figures.month == pytest.approx(cost.figures.gib * 0.4)
-    assert cost.figures.sweep == pytest.approx(stored / 4096 * 0.5 / 1e6, rel=0.01)
-    assert cost.figures.million_timestamps == 0.0, "its last unit had room for them"
+    assert cost.sums.rows == rows.whole(rows.seen)
+    assert cost.sums.backfill == pytest.approx(rows.whole(rows.seen) * units / 1e6, rel=0.01)
+    assert cost.sums.million_changes == pytest.approx(units)
+    stored = cost.sums.rows * (cost.row_bytes + ROW_METADATA)
+    assert cost.sums.gib == pytest.approx(stored / 1024**3, rel=0.01)
+    assert cost.sums.month == pytest.approx(cost.sums.gib * 0.4)
+    assert cost.sums.sweep == pytest.approx(stored / 4096 * 0.5 / 1e6, rel=0.01)
+    assert cost.sums.million_timestamps == 0.0, "its last unit had room for them"
 
 
 def test_what_timestamps_take_is_the_difference() -> None:
     bare = row_size(BLOBS, (b"000000",), (), (b"",), False) - TIMESTAMP_METADATA
     cost = table_cost(TableSettings(ORDERS, ttl=False), sampled(9, 1024 - bare), PRICE)
-    assert (cost.figures.million_changes, cost.figures.million_timestamps) == (2.0, 1.0)
+    assert (cost.sums.million_changes, cost.sums.million_timestamps) == (2.0, 1.0)
 
 
 def test_a_provisioned_table_is_paid_by_its_time() -> None:
@@ -89,15 +89,15 @@ def test_a_provisioned_table_is_paid_by_its_time() -> None:
     found = sampled(2_000, 3_000)
     units = found.rows.whole(found.rows.write_units)
     hours = units / settings.capacity.backfill_units_per_s / 3600
-    usd = table_cost(settings, found, PRICE).figures.backfill
+    usd = table_cost(settings, found, PRICE).sums.backfill
     assert usd == pytest.approx(hours * 100 * (0.01 + 0.002))
 
 
 def test_the_sum_weighs_changes_by_rows() -> None:
-    one = TableCost(ORDERS, 1, 10, Figures(10, 1.0, 2.0, 3.0, 4.0, 0.0, 5.0))
-    other = TableCost(ORDERS, 1, 10, Figures(30, 1.0, 2.0, 3.0, 8.0, 4.0, 5.0))
-    assert together([one, other]) == Figures(40, 2.0, 4.0, 6.0, 7.0, 3.0, 10.0)
-    assert together([]) == Figures(0, 0, 0, 0, 0.0, 0.0, 0)
+    one = TableCost(ORDERS, 1, 10, CostSums(10, 1.0, 2.0, 3.0, 4.0, 0.0, 5.0))
+    other = TableCost(ORDERS, 1, 10, CostSums(30, 1.0, 2.0, 3.0, 8.0, 4.0, 5.0))
+    assert together([one, other]) == CostSums(40, 2.0, 4.0, 6.0, 7.0, 3.0, 10.0)
+    assert together([]) == CostSums(0, 0, 0, 0, 0.0, 0.0, 0)
 
 
 @pytest.fixture
@@ -176,8 +176,8 @@ def test_a_source_that_does_not_answer_is_told(
 
 def shown_at(width: int, config: Path) -> list[str]:
     out = StringIO()
-    costs = [TableCost(ORDERS, 9, 412, Figures(71_000_000, 2700.0, 44.4, 33.6, 0.62, 0.1, 1215.0))]
-    bill = view.Bill(migration_from(config), costs * 2, PRICES[0])
+    costs = [TableCost(ORDERS, 9, 412, CostSums(71_000_000, 2700.0, 44.4, 33.6, 0.62, 0.1, 1215.0))]
+    bill = view.CostOverview(migration_from(config), costs * 2, PRICES[0])
     view.show(bill, Console(file=out, width=width))
     return out.getvalue().splitlines()
 

@@ -17,13 +17,13 @@ from hintferry.adapters.clocks.held import HELD_S
 from hintferry.adapters.config.places import Queues
 from hintferry.core.clock_offset import Offset
 from hintferry.core.errors import ConfigurationError
-from hintferry.core.limits import CUT_OVER_WAIT_S
+from hintferry.core.limits import CUTOVER_WAIT_S
 from hintferry.core.schema import TableId
 from hintferry.ports import Fence
 from hintferry_cli.app import app
 from hintferry_cli.cutover import command
 from hintferry_cli.gate import options, view
-from hintferry_cli.gate.view import Look, Standing
+from hintferry_cli.gate.view import Standing, TableStatus
 from hintferry_cli.gate.waiting import IN_FLIGHT, QueuesAndBucket
 from hintferry_cli.spans import span
 from hintferry_ops.cutover.gate import gate
@@ -96,40 +96,40 @@ def test_by_a_clock_that_is_wrong_no_fence_is_set_or_judged(
     assert "this machine's clock is 60.001 s" in result.stderr
 
 
-def look(**changes: Any) -> Look:
+def status(**changes: Any) -> TableStatus:
     facts = replace(OPEN, **changes)
-    return view.of_gate(facts, gate(facts))
+    return view.status_from_gate(facts, gate(facts))
 
 
-def fenced(ago_s: float) -> Look:
-    return Look(OPEN.table, gates.NOW, Fence(gates.NOW - ago_s, None))
+def fenced(ago_s: float) -> TableStatus:
+    return TableStatus(OPEN.table, gates.NOW, Fence(gates.NOW - ago_s, None))
 
 
-RUNNING: dict[str, Any] = {"answers": replace(gates.ANSWERS, stopped_at=None)}
+RUNNING: dict[str, Any] = {"confirmations": replace(gates.ANSWERS, stopped_at=None)}
 
 
 @pytest.mark.parametrize(
     ("seen", "standing"),
     [
-        (look(), Standing.OPEN),
-        (fenced(CUT_OVER_WAIT_S), Standing.CUT_OVER),
-        (fenced(CUT_OVER_WAIT_S - 1), Standing.FENCED),
-        (look(waiting=1, quiet_since=None), Standing.SOON),
-        (look(**RUNNING), Standing.STOP),
-        (look(parked={"schema": 1}), Standing.SHUT),
-        (look(given_up=1, **RUNNING), Standing.SHUT),
+        (status(), Standing.OPEN),
+        (fenced(CUTOVER_WAIT_S), Standing.CUTOVER),
+        (fenced(CUTOVER_WAIT_S - 1), Standing.FENCED),
+        (status(waiting=1, quiet_since=None), Standing.SOON),
+        (status(**RUNNING), Standing.STOP),
+        (status(parked={"schema": 1}), Standing.SHUT),
+        (status(given_up=1, **RUNNING), Standing.SHUT),
     ],
 )
-def test_how_a_table_stands(seen: Look, standing: Standing) -> None:
+def test_how_a_table_stands(seen: TableStatus, standing: Standing) -> None:
     assert seen.standing is standing
     tree = view.as_tree(seen)
     assert tree["open"] is (standing is Standing.OPEN)
-    assert tree["cut_over"] is (standing is Standing.CUT_OVER)
+    assert tree["cut_over"] is (standing is Standing.CUTOVER)
 
 
 def test_a_terminal_shows_each_condition_with_its_fix() -> None:
     out = StringIO()
-    view.show(view.as_tree(look(parked={"schema": 1})), Console(file=out, width=120))
+    view.show(view.as_tree(status(parked={"schema": 1})), Console(file=out, width=120))
     shown = out.getvalue()
     assert shown.startswith("shop.orders: not yet\n")
     assert re.search(r"✗  nothing parked +1 record parked: schema 1", shown)
@@ -153,17 +153,19 @@ def test_a_cutover_tells_since_when_and_the_downtime_until_then(
 ) -> None:
     """O10: also where the run was interrupted, and resumed a day later."""
     fence = Fence(gates.NOW - 86_400, gates.NOW - 86_530)
-    command._tell(Look(OPEN.table, gates.NOW, fence), Console(width=200), json=False)
+    command._tell(TableStatus(OPEN.table, gates.NOW, fence), Console(width=200), json=False)
     shown = capsys.readouterr().out
     assert shown.startswith("shop.orders: cut over since 2025-11-23 16:00:50Z\n")
     assert "Downtime until then: 3 min 00 s. Let the application write." in shown
 
 
 def test_a_moment_is_now_or_a_time_with_its_zone() -> None:
-    answers = options.answers("2026-11-26T14:03:20Z", "2026-11-26T15:03:20+01:00", False)
-    assert answers.stopped_at == answers.repaired_at == 1_795_701_800.0
+    confirmations = options.confirmations(
+        "2026-11-26T14:03:20Z", "2026-11-26T15:03:20+01:00", False
+    )
+    assert confirmations.stopped_at == confirmations.repaired_at == 1_795_701_800.0
     with pytest.raises(ConfigurationError, match="names no zone"):
-        options.answers("2026-11-26", None, False)
+        options.confirmations("2026-11-26", None, False)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +231,7 @@ def test_parked_records_are_counted_for_their_table_and_let_go() -> None:
     assert waiting.replayed() == 6
     sqs.in_flight = 2
     assert waiting.parked(TableId("shop", "none")) == {"undecodable": 1}, "asked just now"
-    now[0] += HELD_S
+    now[0] += CACHED_S
     assert waiting.parked(TableId("shop", "none")) == {"undecodable": 1, IN_FLIGHT: 2}
 
 
@@ -239,7 +241,7 @@ def test_while_one_record_goes_and_another_comes_the_new_one_is_seen() -> None:
     waiting = QueuesAndBucket(sqs, None, Queues("parked", "replay", "bucket"), lambda: now[0])
     assert waiting.parked(TableId("shop", "orders")) == {}
     sqs.bodies[:] = ['{"table": "shop.orders", "reason": "stuck"}']
-    now[0] += HELD_S
+    now[0] += CACHED_S
     assert waiting.parked(TableId("shop", "orders")) == {"stuck": 1}
 
 

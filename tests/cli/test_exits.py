@@ -35,18 +35,18 @@ from hintferry.core.errors import (
 )
 from hintferry.core.passes import Pass
 from hintferry.core.schema import TableId
-from hintferry.core.verdict import Tally
+from hintferry.core.verdict import VerifySums
 from hintferry.wiring import sweep as sweepers
 from hintferry_cli.cutover import command as cutover
 from hintferry_cli.cutover.undo import undone
 from hintferry_cli.exits import INTERRUPTED, Status, Unfinished, status_of_error
 from hintferry_cli.failures import Settings, told_plainly
 from hintferry_cli.gate import view
-from hintferry_cli.gate.view import Look
+from hintferry_cli.gate.view import TableStatus
 from hintferry_cli.status import command as status
 from hintferry_cli.sweep import command as sweep
-from hintferry_cli.sweep.run import State as Progress
-from hintferry_ops.cutover.gate.condition import Condition, State
+from hintferry_cli.sweep.run import RunState as Progress
+from hintferry_ops.cutover.gate.condition import Condition, ConditionState
 from tests.cli.test_sweep_command import BILL, run_of
 from tests.unit.ops.test_gatekeeper import Scene
 from tools import places
@@ -104,23 +104,23 @@ def test_a_side_that_goes_away_behind_the_fence_leaves_the_cutover_unfinished(
 
     monkeypatch.setattr(scene.passes, "enter", away)
     with pytest.raises(Unfinished, match="run it again, or with --undo"):
-        cutover._cut_over(scene.keeper, Console(file=StringIO()))
+        cutover._cutover(scene.keeper, Console(file=StringIO()))
     assert scene.fences.standing(scene.keeper.table) is not None
 
 
 def test_a_look_that_fails_behind_the_fence_leaves_the_cutover_unfinished(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    scene, looks = Scene(), []
+    scene, statuses = Scene(), []
 
-    def look(keeper: Any) -> Any:
-        looks.append(keeper)
+    def status(keeper: Any) -> Any:
+        statuses.append(keeper)
         raise Unreachable(Side.TARGET, "cannot connect")
 
-    monkeypatch.setattr(view, "look_at", look)
+    monkeypatch.setattr(view, "read_status", status)
     with pytest.raises(Unfinished):
-        cutover._cut_over(scene.keeper, Console(file=StringIO()))
-    assert len(looks) == 1
+        cutover._cutover(scene.keeper, Console(file=StringIO()))
+    assert len(statuses) == 1
     assert scene.fences.standing(scene.keeper.table) is not None
 
 
@@ -130,7 +130,7 @@ def test_a_fence_that_somebody_took_away_leaves_the_cutover_unfinished(
     scene = Scene()
     monkeypatch.setattr(scene.passes, "enter", lambda one: scene.fences.lift(one.table))
     with pytest.raises(Unfinished, match="somebody took the fence"):
-        cutover._cut_over(scene.keeper, Console(file=StringIO()))
+        cutover._cutover(scene.keeper, Console(file=StringIO()))
 
 
 def test_a_side_that_goes_away_while_a_fence_is_lifted_leaves_it_unfinished(
@@ -156,7 +156,7 @@ def test_a_side_that_goes_away_while_a_fence_is_lifted_leaves_it_unfinished(
 
 
 def progress(*, equal: int = 0, missing: int = 0, **changes: Any) -> Progress:
-    found = Progress(Tally(equal=equal, missing=missing), BILL)
+    found = Progress(VerifySums(equal=equal, missing=missing), BILL)
     for name, value in changes.items():
         setattr(found, name, value)
     return found
@@ -194,26 +194,26 @@ def test_a_pass_that_no_side_takes_down_is_unfinished(
     assert "the pass was not recorded: target: cannot connect; run it again" in out.getvalue()
 
 
-def unseen(*others: State) -> Look:
+def unseen(*others: ConditionState) -> TableStatus:
     """A table with a side that does not answer, and what stands around it."""
-    states = [State.FAILS, *others]
+    states = [ConditionState.FAILS, *others]
     conditions = [Condition(str(number), one, "", "") for number, one in enumerate(states)]
-    return Look(TableId("shop", "orders"), 0.0, None, conditions=conditions)
+    return TableStatus(TableId("shop", "orders"), 0.0, None, conditions=conditions)
 
 
 @pytest.mark.parametrize(
-    ("looks", "ends"),
+    ("statuses", "ends"),
     [
         ([], Status.DONE),
-        ([unseen(State.HOLDS)], Status.UNAVAILABLE),
-        ([unseen(State.WAITS), unseen(State.ASKS)], Status.UNAVAILABLE),
-        ([unseen(State.HOLDS), unseen(State.FAILS)], Status.NEGATIVE),
+        ([unseen(ConditionState.HOLDS)], Status.UNAVAILABLE),
+        ([unseen(ConditionState.WAITS), unseen(ConditionState.ASKS)], Status.UNAVAILABLE),
+        ([unseen(ConditionState.HOLDS), unseen(ConditionState.FAILS)], Status.NEGATIVE),
     ],
 )
 def test_what_is_in_the_way_outweighs_what_could_not_be_seen(
-    looks: list[Look], ends: Status
+    statuses: list[TableStatus], ends: Status
 ) -> None:
-    assert status._ended(looks) is ends
+    assert status._ended(statuses) is ends
 
 
 def test_every_error_of_ours_has_an_end() -> None:

@@ -14,14 +14,14 @@ from hintferry.adapters.config.settings import TableSettings
 from hintferry.core.passes import Verb
 from hintferry.core.schema import TableId
 from hintferry.core.tokens import plan_ranges
-from hintferry.core.verdict import Filled, Tally
+from hintferry.core.verdict import BackfillSums, VerifySums
 from hintferry.sweep.task import Task
 from hintferry.testing.fences import FENCE
-from hintferry_cli.gate.view import Look, as_tree, of_gate
+from hintferry_cli.gate.view import TableStatus, as_tree, status_from_gate
 from hintferry_cli.pages import page
 from hintferry_cli.sweep import bookmark, report
-from hintferry_cli.sweep.bill import Bill
-from hintferry_cli.sweep.run import Run, State
+from hintferry_cli.sweep.bill import PassPrice
+from hintferry_cli.sweep.run import Run, RunState
 from hintferry_cli.sweep.task import Order, as_numbers
 from hintferry_ops.cost.prices import PRICES
 from hintferry_ops.cutover.gate import gate
@@ -30,13 +30,13 @@ from tests.unit.ops import test_gate as gates
 
 ORDERS = TableId("shop", "orders")
 RANGES = plan_ranges([], 8)
-BILL = Bill(TableSettings(ORDERS), PRICES[0])
+BILL = PassPrice(TableSettings(ORDERS), PRICES[0])
 
 
-def ended(folder: Path, verb: Verb, sums: Sequence[Tally | Filled]) -> Run:
+def ended(folder: Path, verb: Verb, sums: Sequence[VerifySums | BackfillSums]) -> Run:
     """A run that did the first ranges, with these sums; the next one failed, the rest is left."""
     task = Task(verb, ORDERS, at_all=True)
-    mark, state = bookmark.begun(folder, task, RANGES, None), State(verb.sums, BILL)
+    mark, state = bookmark.begun(folder, task, RANGES, None), RunState(verb.sums, BILL)
     for part, one in zip(RANGES, sums, strict=False):
         mark.enter(part, as_numbers(one), [("extra", "a = 7 AND b = '<x>'")])
         state.enter(part, as_numbers(one))
@@ -61,8 +61,8 @@ def text_of(html: str) -> str:
 
 
 def test_a_pass_shows_its_sums_its_books_and_what_is_not_equal(tmp_path: Path) -> None:
-    sums = [Tally(equal=1_200 + number) for number in range(7)]
-    sums[2] = Tally(5, missing=4, different=3, extra=2, expiring=6, unread=1, hinted=10)
+    sums = [VerifySums(equal=1_200 + number) for number in range(7)]
+    sums[2] = VerifySums(5, missing=4, different=3, extra=2, expiring=6, unread=1, hinted=10)
     sums[3].read_units = 3_360_000
     tree, text, html = written(tmp_path, ended(tmp_path, Verb.VERIFY, sums))
     equal = 6 * 1_200 + 0 + 1 + 3 + 4 + 5 + 6 + 5
@@ -87,8 +87,8 @@ def test_a_pass_shows_its_sums_its_books_and_what_is_not_equal(tmp_path: Path) -
 
 
 def test_each_piece_of_the_ring_shows_the_worst_of_its_ranges(tmp_path: Path) -> None:
-    sums = [Tally(equal=1) for _ in range(7)]
-    sums[0] = Tally(different=1)
+    sums = [VerifySums(equal=1) for _ in range(7)]
+    sums[0] = VerifySums(different=1)
     _, _, html = written(tmp_path, ended(tmp_path, Verb.VERIFY, sums))
     cells = re.findall(r'<i class="(\w+)"></i>', html)
     each = page.CELLS // 8
@@ -98,7 +98,7 @@ def test_each_piece_of_the_ring_shows_the_worst_of_its_ranges(tmp_path: Path) ->
 
 
 def test_a_clean_backfill_is_said_to_be_one(tmp_path: Path) -> None:
-    run = ended(tmp_path, Verb.BACKFILL, [Filled(written=9) for _ in RANGES])
+    run = ended(tmp_path, Verb.BACKFILL, [BackfillSums(written=9) for _ in RANGES])
     tree, text, _ = written(tmp_path, run)
     assert tree["clean"]
     assert "all written" in text
@@ -106,9 +106,9 @@ def test_a_clean_backfill_is_said_to_be_one(tmp_path: Path) -> None:
 
 
 def test_pages_fetch_nothing_and_know_light_and_dark(tmp_path: Path) -> None:
-    _, _, html = written(tmp_path, ended(tmp_path, Verb.VERIFY, [Tally(extra=1)]))
+    _, _, html = written(tmp_path, ended(tmp_path, Verb.VERIFY, [VerifySums(extra=1)]))
     facts = gates.OPEN
-    page.write_migration(tmp_path / "m.html", [as_tree(of_gate(facts, gate(facts)))])
+    page.write_migration(tmp_path / "m.html", [as_tree(status_from_gate(facts, gate(facts)))])
     for one in (html, (tmp_path / "m.html").read_text()):
         assert not re.search(r"https?:|<script|<link|<img|url\(|@import", one)
         assert "prefers-color-scheme: dark" in one
@@ -124,12 +124,12 @@ def test_the_page_of_a_migration_shows_how_each_table_stands(tmp_path: Path) -> 
         waiting=12,
         given_up=2,
     )
-    looks = [
-        of_gate(gates.OPEN, gate(gates.OPEN)),
-        of_gate(shut, gate(shut)),
-        Look(TableId("shop", "customers"), gates.NOW, FENCE),
+    statuses = [
+        status_from_gate(gates.OPEN, gate(gates.OPEN)),
+        status_from_gate(shut, gate(shut)),
+        TableStatus(TableId("shop", "customers"), gates.NOW, FENCE),
     ]
-    page.write_migration(tmp_path / "m.html", [as_tree(look) for look in looks])
+    page.write_migration(tmp_path / "m.html", [as_tree(status) for status in statuses])
     text = text_of((tmp_path / "m.html").read_text())
     assert "3 tables" in text
     assert "can be cut over shop.orders 0.5 s 0 0 verify, clean 4 min 10 s" in text

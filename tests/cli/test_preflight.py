@@ -103,7 +103,7 @@ def test_a_table_that_is_shown_masked_is_a_fault_with_the_grant(
     source.masked = Masked(Side.SOURCE, f"it may show our login column card masked; run: {grant}")
     status, findings = found(config)
     assert status == 1
-    assert [one["mend"] for one in findings if one["level"] == "fault"] == [grant]
+    assert [one["fix"] for one in findings if one["level"] == "fault"] == [grant]
     status, findings = found(config, "--only", "target")
     assert (status, [one["level"] for one in findings]) == (3, ["unknown"])
 
@@ -130,7 +130,7 @@ def text(ddl: str, *functions: str) -> dict[str, KeyspaceText]:
 
 
 @pytest.mark.parametrize(
-    ("facts", "level", "where", "what", "mend"),
+    ("facts", "level", "where", "what", "fix"),
     [
         (facts_of(GOOD, NODES[0], settings(cdc_enabled="false"), NODES[2]),
          "fault", "10.0.2.11", "cdc_enabled: false", "set cdc_enabled: true"),
@@ -183,7 +183,7 @@ def test_each_finding_of_the_source_comes_with_its_fix(
     level: str,
     where: str,
     what: str,
-    mend: str,
+    fix: str,
     config: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -192,7 +192,7 @@ def test_each_finding_of_the_source_comes_with_its_fix(
     expected = {"fault": 1, "unknown": 3}.get(level, 0)
     told = [one for one in findings if what in one["what"] and one["where"].endswith(where)]
     assert len(told) == 1, findings
-    assert (told[0]["level"], mend in told[0]["mend"]) == (level, True), told
+    assert (told[0]["level"], fix in told[0]["fix"]) == (level, True), told
     worst = {one["level"] for one in findings}
     assert status == expected or (status == 1 and "fault" in worst)
 
@@ -262,7 +262,7 @@ def test_a_sample_of_rows_is_held_against_the_limits(
     assert [(one["level"], what in one["what"]) for one in told] == (
         [(level, True)] if level else []
     )
-    assert all(one["mend"] and len(one["what"]) < 400 for one in told)
+    assert all(one["fix"] and len(one["what"]) < 400 for one in told)
 
 
 def test_a_table_that_the_source_does_not_have_is_told_once(
@@ -273,7 +273,7 @@ def test_a_table_that_the_source_does_not_have_is_told_once(
     status, findings = found(config)
     assert status == 1
     told = [one for one in findings if "orderz" in one["where"] + one["what"]]
-    assert [(one["where"], one["what"], one["mend"]) for one in told] == [
+    assert [(one["where"], one["what"], one["fix"]) for one in told] == [
         ("table shop.orderz", "not there", "Correct its name in migration.toml.")
     ]
 
@@ -285,7 +285,7 @@ def test_a_schema_file_that_is_not_there_is_a_fault(
     (config.parent / "schema.cql").unlink()
     status, findings = found(config, "--only", "source")
     assert (status, findings[0]["level"]) == (1, "fault")
-    assert "hintferry init" in findings[0]["mend"]
+    assert "hintferry init" in findings[0]["fix"]
 
 
 def test_connectors_are_wanted_on_every_node_of_exactly_that_datacenter(
@@ -306,7 +306,7 @@ def test_connectors_are_wanted_on_every_node_of_exactly_that_datacenter(
         ("10.9.1.11", "has a connector, and "),
         ("10.0.1.11", "has 2 unread segments"),
     ]
-    assert all(one["mend"] for one in findings)
+    assert all(one["fix"] for one in findings)
 
 
 def test_what_the_target_lacks_is_told_with_the_statement(
@@ -318,7 +318,7 @@ def test_what_the_target_lacks_is_told_with_the_statement(
     settled(monkeypatch, faults={ORDERS: [lacks]}, control=[fences])
     status, findings = found(config, "--only", "target")
     assert status == 1
-    assert [(one["what"], one["mend"]) for one in findings] == [
+    assert [(one["what"], one["fix"]) for one in findings] == [
         ("the target has no table hintferry.fences", "CREATE TABLE x"),
         ("the target's shop.orders lacks a column", alter),
     ]
@@ -361,7 +361,7 @@ def test_a_source_that_does_not_answer_ends_the_look(
     status, findings = found(config)
     (one,) = findings
     assert (status, one["where"], one["what"]) == (3, "source", "cannot connect: refused")
-    assert one["mend"] == LOOK
+    assert one["fix"] == LOOK
 
 
 @pytest.mark.parametrize(
@@ -459,4 +459,4 @@ def test_who_knows_how_long_lives_what_has_no_readable_ttl_is_asked(
     assert [(one.level, one.where, asked is not None and asked in one.what) for one in told] == (
         [] if asked is None else [(Level.QUESTION, "shop.orders", True)]
     )
-    assert all("longest_ttl" in one.mend for one in told)
+    assert all("longest_ttl" in one.fix for one in told)

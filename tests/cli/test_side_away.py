@@ -18,7 +18,7 @@ from hintferry.core.schema import TableId
 from hintferry.ports import Fence
 from hintferry_cli.app import app
 from hintferry_cli.gate.waiting import QueuesAndBucket
-from hintferry_ops.cutover.cloudwatch import CloudWatchFigures
+from hintferry_ops.cutover.cloudwatch import CloudWatchMetrics
 
 QUEUES = ["--parked-queue-url", "p", "--replay-queue-url", "r", "--bucket", "b"]
 CONFIG = """\
@@ -33,7 +33,7 @@ region = "eu-west-1"
 [tables."shop.orders"]
 [tables."shop.users"]
 """
-CUT_OVER = TableId("shop", "users")
+CUTOVER = TableId("shop", "users")
 AROUND = ["topic settled", "nothing parked", "nothing given up", "replay queue empty"]
 
 
@@ -45,9 +45,9 @@ def _queues_answer(monkeypatch: pytest.MonkeyPatch) -> None:
         (QueuesAndBucket, "replayed", 0),
         (QueuesAndBucket, "parked", {"schema": 2}),
         (QueuesAndBucket, "given_up", 0),
-        (CloudWatchFigures, "reports", []),
-        (CloudWatchFigures, "lag", None),
-        (CloudWatchFigures, "clock_of", None),
+        (CloudWatchMetrics, "reports", []),
+        (CloudWatchMetrics, "lag", None),
+        (CloudWatchMetrics, "clock_of", None),
     ]
     for where, method, answer in answers:
         monkeypatch.setattr(where, method, lambda self, *_, answer=answer: answer)
@@ -59,7 +59,7 @@ def target(monkeypatch: pytest.MonkeyPatch) -> list[TableId]:
     fenced: list[TableId] = []
 
     def standing(_: KeyspacesFences, table: TableId) -> Fence | None:
-        return Fence(1.0, None) if table == CUT_OVER else None
+        return Fence(1.0, None) if table == CUTOVER else None
 
     monkeypatch.setattr(CqlClocks, "target", lambda clocks: Offset(-500, 500))
     monkeypatch.setattr(KeyspacesFences, "standing", standing)

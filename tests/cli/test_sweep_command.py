@@ -23,13 +23,13 @@ from hintferry.core.errors import ConfigurationError
 from hintferry.core.passes import Verb
 from hintferry.core.schema import TableId
 from hintferry.core.tokens import WHOLE_RING, TokenRange, plan_ranges
-from hintferry.core.verdict import Filled, Tally
+from hintferry.core.verdict import BackfillSums, VerifySums
 from hintferry.sweep.task import Task
 from hintferry_cli.app import app
 from hintferry_cli.sweep import bookmark, view
 from hintferry_cli.sweep import run as sweep_run
-from hintferry_cli.sweep.bill import Bill, duration
-from hintferry_cli.sweep.run import Run, State
+from hintferry_cli.sweep.bill import PassPrice, duration
+from hintferry_cli.sweep.run import Run, RunState
 from hintferry_cli.sweep.task import Order, as_numbers
 from hintferry_ops.cost.estimate import Estimate
 from hintferry_ops.cost.prices import PRICES
@@ -37,7 +37,7 @@ from tools import places
 
 TASK = Task(Verb.VERIFY, TableId("shop", "orders"))
 RANGES = plan_ranges([], 8)
-BILL = Bill(TableSettings(TASK.table), PRICES[0])
+BILL = PassPrice(TableSettings(TASK.table), PRICES[0])
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def goes_on(folder: Path, first: set[int], second: set[int]) -> None:
     assert bookmark.opened(folder, TASK) is None
     begun = bookmark.begun(folder, TASK, RANGES, None)
     for index in first:
-        begun.enter(RANGES[index], as_numbers(Tally(equal=index)))
+        begun.enter(RANGES[index], as_numbers(VerifySums(equal=index)))
     begun.save()
     again = bookmark.opened(folder, TASK)
     if len(first) == len(RANGES):
@@ -99,7 +99,7 @@ def goes_on(folder: Path, first: set[int], second: set[int]) -> None:
     assert again is not None
     assert again.left == [part for index, part in enumerate(RANGES) if index not in first]
     for index in second:
-        again.enter(RANGES[index], as_numbers(Tally(equal=index)))
+        again.enter(RANGES[index], as_numbers(VerifySums(equal=index)))
     done = {part: sums["equal"] for part, sums in again.done}
     assert done == {RANGES[index]: index for index in first | second}
 
@@ -143,7 +143,7 @@ def test_an_end_in_the_middle_of_saving_leaves_the_file_as_it_was(
 def run_of(tmp_path: Path) -> Run:
     """Two workers whose configuration does not exist."""
     mark = bookmark.begun(tmp_path, TASK, RANGES, None)
-    return Run(Order(TASK, tmp_path / "none.toml"), mark, State(TASK.verb.sums, BILL), 2)
+    return Run(Order(TASK, tmp_path / "none.toml"), mark, RunState(TASK.verb.sums, BILL), 2)
 
 
 def test_what_a_worker_refuses_ends_the_run(tmp_path: Path) -> None:
@@ -188,9 +188,10 @@ def test_a_terminal_gets_a_bar_and_anything_else_lines(monkeypatch: pytest.Monke
     monkeypatch.setenv("TERM", "xterm")
     shown = []
     for is_terminal in (True, False):
-        state, out = State(Tally(), BILL), StringIO()
+        state, out = RunState(VerifySums(), BILL), StringIO()
         state.enter(
-            WHOLE_RING.halves()[0], as_numbers(Tally(equal=1_500, missing=2, read_units=4_000_000))
+            WHOLE_RING.halves()[0],
+            as_numbers(VerifySums(equal=1_500, missing=2, read_units=4_000_000)),
         )
         console = Console(file=out, force_terminal=is_terminal, width=120)
         view.follow(iter([None]), TASK, state, console)
@@ -203,8 +204,8 @@ def test_a_terminal_gets_a_bar_and_anything_else_lines(monkeypatch: pytest.Monke
 
 def test_a_first_range_of_a_few_tokens_tells_no_end() -> None:
     """The ends of the nodes' own ranges cut such pieces; an end in a million years is none."""
-    state, out = State(Tally(), BILL), StringIO()
-    state.enter(TokenRange(0, 1), as_numbers(Tally(equal=1)))
+    state, out = RunState(VerifySums(), BILL), StringIO()
+    state.enter(TokenRange(0, 1), as_numbers(VerifySums(equal=1)))
     assert state.eta_s is None
     view.follow(iter([None]), TASK, state, Console(file=out))
     state.enter(WHOLE_RING.halves()[0], {})
@@ -212,8 +213,10 @@ def test_a_first_range_of_a_few_tokens_tells_no_end() -> None:
 
 
 def test_the_result_is_shown_with_all_its_sums() -> None:
-    state, out, errors = State(Filled(), BILL), StringIO(), StringIO()
-    state.enter(WHOLE_RING, as_numbers(Filled(written=1_200, parked=1, write_units=2_000_000)))
+    state, out, errors = RunState(BackfillSums(), BILL), StringIO(), StringIO()
+    state.enter(
+        WHOLE_RING, as_numbers(BackfillSums(written=1_200, parked=1, write_units=2_000_000))
+    )
     state.fail("source: down")
     state.unfinished = "1 ranges are not done"
     view.show(TASK, state, Console(file=out), Console(file=errors))
@@ -232,7 +235,7 @@ def test_a_backfill_says_beforehand_what_it_takes() -> None:
         " 16 min or more at 3,200 units/s"
     )
     bought = TableSettings(TASK.table, capacity=Capacity(Mode.PROVISIONED, 10, 1_000))
-    assert "2.61 USD (us-east-1, 2025-12), 4 h 0 min or more at 800 units/s" in Bill(
+    assert "2.61 USD (us-east-1, 2025-12), 4 h 0 min or more at 800 units/s" in PassPrice(
         bought, PRICES[0]
     ).plan(Estimate(1, 11_520_000))
     assert (duration(45.2), duration(300.0)) == ("45 s", "5 min")

@@ -18,7 +18,7 @@ from rich.console import Console
 from hintferry.adapters.driver.session import CqlSession
 from hintferry.adapters.target.sigv4 import sign
 from hintferry.core.errors import Side, UnknownTable, Unreachable
-from hintferry.core.limits import CUT_OVER_WAIT_S
+from hintferry.core.limits import CUTOVER_WAIT_S
 from hintferry_cli import app
 from hintferry_cli.cost import command
 from hintferry_cli.cutover import command as cutover
@@ -145,8 +145,8 @@ def test_a_cutover_that_is_stopped_says_what_is_left_of_the_fence(
     monkeypatch.setattr(scene.clock, "sleep", stop)
     out = StringIO()
     with pytest.raises(KeyboardInterrupt):
-        cutover._cut_over(scene.keeper, Console(file=out, width=200))
+        cutover._cutover(scene.keeper, Console(file=out, width=200))
     assert "the fence is set, and 44 s of it are not waited out" in out.getvalue()
     monkeypatch.undo()
-    assert cutover._cut_over(scene.keeper, Console(file=out)).standing is Standing.CUT_OVER
-    assert scene.clock.now() - scene.began >= CUT_OVER_WAIT_S
+    assert cutover._cutover(scene.keeper, Console(file=out)).standing is Standing.CUTOVER
+    assert scene.clock.now() - scene.began >= CUTOVER_WAIT_S

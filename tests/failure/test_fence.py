@@ -12,7 +12,7 @@ import pytest
 from cassandra import ConsistencyLevel
 from cassandra.query import SimpleStatement
 
-from hintferry.core.limits import CUT_OVER_WAIT_S
+from hintferry.core.limits import CUTOVER_WAIT_S
 from sandbox.chain import Chain
 from sandbox.services.queue_source import client
 from sandbox.sessions import cassandra_session, create_keyspaces_tables, keyspaces_session
@@ -52,7 +52,7 @@ def test_what_the_application_writes_after_the_fence_stays(stack: Stack, tmp_pat
         time.sleep(1.0)
         worker.pause()
         write(application, "INSERT INTO hintferry.fences (name) VALUES ('cut_over.t')")
-        time.sleep(CUT_OVER_WAIT_S)
+        time.sleep(CUTOVER_WAIT_S)
         for key in (LIVE, PARKED, FROZEN):
             write(application, f"UPDATE cut_over.t SET v = 'new' WHERE a = {key}")
 

@@ -163,7 +163,7 @@ def _is_about(misfit: Misfit, table: str) -> bool:
 def _not_made(mirror: Mirror) -> Iterator[Fault]:
     """Return what keyspaces-local refuses before it asks the server behind."""
     made: set[TableId] = set()
-    for text in (*mirror.tables, *mirror.control, *mirror.after_cut_over):
+    for text in (*mirror.tables, *mirror.control, *mirror.after_cutover):
         yield from _too_early(text, made)
         try:
             statement = classify(text)

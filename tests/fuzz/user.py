@@ -84,8 +84,8 @@ class Operator:
         for finding in answer.told["findings"]:
             if finding["level"] not in ("fault", "unknown"):
                 continue
-            text = f"{finding['where']}: {finding['what']}; {finding['mend']}"
-            if found := _statements(finding["mend"]):
+            text = f"{finding['where']}: {finding['what']}; {finding['fix']}"
+            if found := _statements(finding["fix"]):
                 statements += [one for one in found if any(name in one for name in keyspaces)]
             elif table := _to_leave_out(finding, tables):
                 left_out[table] = text
@@ -156,18 +156,18 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _statements(mend: str) -> list[str]:
+def _statements(fix: str) -> list[str]:
     """The statements in a piece of advice, if it consists of them."""
-    found = _STATEMENT.search(mend)
+    found = _STATEMENT.search(fix)
     return _NO_STATEMENT.sub("", found[0]).split("; ") if found else []
 
 
 def _to_leave_out(finding: Mapping[str, str], tables: Sequence[TableId]) -> TableId | None:
     """The table that the finding says to leave out."""
-    if named := _LEAVE_OUT.search(finding["mend"]):
+    if named := _LEAVE_OUT.search(finding["fix"]):
         keyspace, _, name = named[1].partition(".")
         return TableId(keyspace, name)
-    if "leave the table out" not in finding["mend"]:
+    if "leave the table out" not in finding["fix"]:
         return None
     where = f"{finding['where']}."
     return next((one for one in tables if where.startswith(f"{one}.")), None)

@@ -12,7 +12,7 @@ from aws_lambda_powertools import Logger, Metrics
 from hintferry.adapters.aws.meter import PowertoolsMeter
 from hintferry.adapters.clocks.measured import MeasuredClock
 from hintferry.adapters.config.settings import migration_from
-from hintferry.adapters.driver.rate_limit import Pace
+from hintferry.adapters.driver.rate_limit import RateLimit
 from hintferry.core.errors import ParkReason, Undecodable
 from hintferry.core.hint import Record
 from hintferry.core.outcome import APPLIED, Outcome, Settled, SkipReason
@@ -38,7 +38,7 @@ class Side:
     def __init__(self) -> None:
         self.latencies_s = [0.01, 0.02]
         self.rebuilds = 1
-        self.pace = Pace()
+        self.rate_limit = RateLimit()
 
 
 def _compared() -> MeasuredClock:

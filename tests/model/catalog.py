@@ -10,7 +10,7 @@ from typing import Any, cast
 from hintferry.adapters.driver.session import CqlSession
 from hintferry.adapters.source import catalog
 from hintferry.adapters.source.catalog import SourceCatalog
-from hintferry.adapters.source.node_schema import Told
+from hintferry.adapters.source.node_schema import NodeAnswer
 from hintferry.core.errors import Side, Unavailable
 from hintferry.core.schema import TableId
 from hintferry.testing.clock import SimulatedTime
@@ -48,13 +48,13 @@ class SimulatedNodes:
             if node not in down or self._random.random() < 0.5
         }
 
-    def told(self, host: Host, table: TableId) -> Told:
+    def told(self, host: Host, table: TableId) -> NodeAnswer:
         """Return what this node says of the table. Raises SideFault."""
         if host.number in self._cluster.down:
             raise Unavailable(Side.SOURCE, f"{host.address} does not answer")
         schemas = self._cluster.schemas
         found = schemas.of(host.number).tables.get(table)
-        return Told(schemas.version(host.number), found)
+        return NodeAnswer(schemas.version(host.number), found)
 
 
 def catalog_of(cluster: ReplicatedCluster, random: Random) -> SourceCatalog:

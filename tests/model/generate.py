@@ -7,7 +7,7 @@ from random import Random
 from typing import TypeVar
 
 from hintferry.core.hint import Bound, Slice
-from hintferry.core.limits import CUT_OVER_WAIT_S
+from hintferry.core.limits import CUTOVER_WAIT_S
 from tests.model.profiles import Profile
 from tests.model.program import (
     Alter,
@@ -78,13 +78,13 @@ class Generator:
         """Capture is quick on all nodes."""
         return SetCapture(2 * FASTEST_CAPTURE_US)
 
-    def cut_over(self) -> CutOver:
+    def cutover(self) -> CutOver:
         """The table is cut over."""
         return CutOver(self._table)
 
     def wait(self) -> Tick:
         """A cutover is waited out."""
-        return _tick(CUT_OVER_WAIT_S)
+        return _tick(CUTOVER_WAIT_S)
 
     def verify(self) -> Verify:
         """A pass over the table."""
@@ -189,7 +189,7 @@ class Generator:
         if kind == "pause":
             return Stop(point, nth, (self._pause(),))
         if kind == "cut over":
-            return Stop(point, nth, (self.cut_over(), self._pause()))
+            return Stop(point, nth, (self.cutover(), self._pause()))
         return Stop(point, nth, tuple(self._step(depth + 1) for _ in range(random.randint(1, 4))))
 
     def _overtaking(self) -> tuple[Step, ...]:

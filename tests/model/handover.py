@@ -16,7 +16,7 @@ from hintferry.core.schema import TableId
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
 from hintferry.testing.fences import MemoryFences
 from hintferry.testing.passes import MemoryPasses
-from hintferry_ops.cutover.gate.facts import Answers
+from hintferry_ops.cutover.gate.facts import Confirmations
 from hintferry_ops.cutover.gatekeeper import Gatekeeper
 
 
@@ -44,7 +44,7 @@ class HandOvers:
         self.passes = MemoryPasses()
         self._under_way: dict[TableId, Iterator[float]] = {}
 
-    def cut_over(self, table: TableId) -> None:
+    def cutover(self, table: TableId) -> None:
         """Set the fence; the table is handed over later."""
         if table not in self.fences.fenced and table not in self._under_way:
             self.undone_us.pop(table, None)
@@ -80,7 +80,7 @@ class HandOvers:
         clock = Unhurried(self._time)
         return Gatekeeper(
             table,
-            Answers(),
+            Confirmations(),
             nothing,
             nothing,
             nothing,

@@ -9,7 +9,7 @@ from typing import Any
 
 from hintferry.adapters.clocks.measured import MeasuredClock
 from hintferry.adapters.source.catalog import SourceCatalog
-from hintferry.adapters.source.node_schema import Told
+from hintferry.adapters.source.node_schema import NodeAnswer
 from hintferry.core import capture, verdict
 from hintferry.core.capture import Proof, Witness
 from hintferry.core.errors import HintferryError, Overwhelmed, ParkReason, SideFault
@@ -32,7 +32,7 @@ from hintferry.live.coalesce import _Partition
 from hintferry.live.ledger import Ledger
 from hintferry.live.pipeline import Pipeline
 from hintferry.live.plan import plan_rows
-from hintferry.live.recent_writes import MARGIN_US, Acknowledged
+from hintferry.live.recent_writes import MARGIN_US, RecentWrites
 from hintferry.ports import Write
 from hintferry.sweep.backfill import Backfill
 from hintferry.testing import fences, leases, source
@@ -41,7 +41,7 @@ from hintferry.testing.target import MemoryTarget
 from hintferry_ops.cutover import gatekeeper
 from hintferry_ops.cutover.gate import capture as gate_capture
 from hintferry_ops.cutover.gate import fence, passes, queues
-from hintferry_ops.cutover.gate.condition import Condition, State
+from hintferry_ops.cutover.gate.condition import Condition, ConditionState
 from hintferry_ops.cutover.gate.facts import Facts
 from tests.model import topic, world
 from tests.model.mutant import Mutant
@@ -212,7 +212,7 @@ def _lease_for_all(self: LeaseTable, name: bytes) -> str:
     return next(map(str, self._owners))
 
 
-class _AlwaysSure(counter_lease._Guarded):
+class _AlwaysSure(counter_lease._LeasedTarget):
     @property
     def unsure(self) -> int:
         return 0
@@ -226,7 +226,7 @@ def _by_a_slow_node(captured_us: int, _appended_us: int) -> int:
     return captured_us // 1000 - SLOW_NODE_MS
 
 
-def _remembers_what_it_sends(self: Acknowledged, hint: Hint, appended_at_ms: int | None) -> bool:
+def _remembers_what_it_sends(self: RecentWrites, hint: Hint, appended_at_ms: int | None) -> bool:
     """As if each hint that was decoded were written and recent_writes, too."""
     is_covered = _covers(self, hint, appended_at_ms)
     if hint.scope is Scope.ROW and appended_at_ms is not None:
@@ -236,7 +236,7 @@ def _remembers_what_it_sends(self: Acknowledged, hint: Hint, appended_at_ms: int
     return is_covered
 
 
-_covers = Acknowledged.covers
+_covers = RecentWrites.covers
 
 
 _work = _Partition.work
@@ -280,13 +280,13 @@ def _as_told(self: SourceCatalog, table: TableId) -> Any:
     return self._accept(table, told.table, {told.version}, told.table.altered_us)
 
 
-def _by_some(self: SourceCatalog, table: TableId) -> tuple[list[Told], list[Any]]:
+def _by_some(self: SourceCatalog, table: TableId) -> tuple[list[NodeAnswer], list[Any]]:
     """Return what whichever node answers first says."""
     host, _ = self._nodes.any_version()
     return [self._nodes.told(host, table)], []
 
 
-def _is_read_at(self: Acknowledged, hint: Hint, key: Key | None, since: int) -> bool:
+def _is_read_at(self: RecentWrites, hint: Hint, key: Key | None, since: int) -> bool:
     return self._starts.get((hint.table, hint.partition, key), (0, 0))[0] >= since
 
 
@@ -317,12 +317,12 @@ def _whatever_was_heard(proved: Proof | None, seen: Witness) -> str | None:
 
 
 def _holds(_facts: Facts) -> Condition:
-    return Condition("not looked at", State.HOLDS, "")
+    return Condition("not looked at", ConditionState.HOLDS, "")
 
 
 MUTANTS: tuple[Mutant, ...] = (
     Mutant("skipped by a slow node's stamp", patches=((topic, "appended_at_ms", _by_a_slow_node),)),
-    Mutant("skipped before written", patches=((Acknowledged, "covers", _remembers_what_it_sends),)),
+    Mutant("skipped before written", patches=((RecentWrites, "covers", _remembers_what_it_sends),)),
     Mutant("write at now", patches=((MemoryTarget, "_change", _stamped_on_arrival),)),
     _rewriting("timestamp taken at write", _stamped_when_planned),
     _rewriting("nulls skipped", _without_nulls),
@@ -366,7 +366,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("TTL of elements dropped", "elements", patches=((plan, "by_expiry", _lasting),)),
     _rewriting("further elements not written", _without_extensions, "elements"),
     Mutant("counters without a lease", patches=((LeaseTable, "take", _lease_for_all),)),
-    Mutant("lease given back in doubt", patches=((counter_lease, "_Guarded", _AlwaysSure),)),
+    Mutant("lease given back in doubt", patches=((counter_lease, "_LeasedTarget", _AlwaysSure),)),
     Mutant(
         "counters written after the lease",
         "counting",
@@ -387,7 +387,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("replica's failure is a key's own", patches=((source, "read_failure", _overwhelmed),)),
     Mutant("time of the answer", source=StampedOnArrival),
     Mutant("fences read once", "fences", patches=((fences, "FENCE_HOLDS_S", inf),)),
-    Mutant("cut-over waits too little", "fences", patches=((fence, "CUT_OVER_WAIT_S", 10.0),)),
+    Mutant("cut-over waits too little", "fences", patches=((fence, "CUTOVER_WAIT_S", 10.0),)),
     Mutant("undo returns at once", "fences", patches=((gatekeeper, "UNDO_WAIT_S", -5.0),)),
     Mutant("pass counts after an ALTER", "gate", patches=((passes, "void", _whatever_the_shape),)),
     Mutant("pass counts after a DROP", "gate", patches=((passes, "void", _whatever_the_id),)),
@@ -399,7 +399,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("hints' altered_us ignored", "schema", patches=((SourceCatalog, "table", _any_table),)),
     Mutant("schema of any node", "schema", patches=((SourceCatalog, "_learned", _as_told),)),
     Mutant("some nodes agree", "schema", patches=((SourceCatalog, "_told_by_all", _by_some),)),
-    Mutant("skip by an old schema", "schema", patches=((Acknowledged, "_is_read", _is_read_at),)),
+    Mutant("skip by an old schema", "schema", patches=((RecentWrites, "_is_read", _is_read_at),)),
     Mutant(
         "page stamped when it is written",
         "backfill",

@@ -11,10 +11,10 @@ from hintferry.core.errors import HintferryError, Overwhelmed
 from hintferry.core.passes import Pass, Verb
 from hintferry.core.schema import TableId
 from hintferry.core.tokens import TokenRange, plan_ranges
-from hintferry.core.verdict import Tally
+from hintferry.core.verdict import VerifySums
 from hintferry.sweep.progress import Finished
-from hintferry.sweep.repair_sender import Repair
-from hintferry.sweep.verify import Sweep
+from hintferry.sweep.repair_sender import RepairSender
+from hintferry.sweep.verify import Verifier
 from hintferry.testing.replay import MemoryReplayQueue
 from hintferry.testing.scan import scan_of_source, scan_of_target, token_of
 from hintferry.testing.source import ReplicatedSource
@@ -43,7 +43,7 @@ def record(world: World, table: TableId) -> None:
         )
 
 
-def verify(world: World, table: TableId, unreadable: float = UNREADABLE) -> Tally | None:
+def verify(world: World, table: TableId, unreadable: float = UNREADABLE) -> VerifySums | None:
     """Sweep a table, every replica asked, and send a hint of each key that differs; None where
     the sweep failed."""
     random, clock = world.random, world.workers[0].clock
@@ -53,21 +53,21 @@ def verify(world: World, table: TableId, unreadable: float = UNREADABLE) -> Tall
     source_scan = scan_of_source(world.cluster, source, clock, random)
     if random.random() < unreadable:
         source_scan.fails = _unreadable(world.target, table, random)
-    sweep = Sweep(
+    sweep = Verifier(
         table,
         source,
         MemoryTarget(world.target, random=random),
         source_scan,
         scan_of_target(world.target, random),
         clock,
-        Repair(MemoryReplayQueue(world.postponed), clock, RATE),
+        RepairSender(MemoryReplayQueue(world.postponed), clock, RATE),
     )
-    sums = Tally()
+    sums = VerifySums()
     for report in sweep.verify(plan_ranges([], 2)):
         if isinstance(report, Finished):
             if report.error is not None:
                 return None
-            sums.add(report.tally)
+            sums.add(report.sums)
     world.tally.update(swept=sums.seen, unread=sums.unread, repaired=sums.hinted)
     return sums
 

@@ -9,7 +9,7 @@ from hintferry.core.capture import CapturedTable, CaptureState, NodeState, Shape
 from hintferry.core.schema import TableId
 from hintferry.testing.clock import ScriptedClock
 from hintferry.testing.cluster import REPLICAS
-from hintferry_ops.cutover.gate.facts import Answers, Lag, NodeReport
+from hintferry_ops.cutover.gate.facts import Confirmations, Lag, NodeReport
 from hintferry_ops.cutover.gatekeeper import Gatekeeper
 from tests.model.program import Batch
 
@@ -113,10 +113,10 @@ class Surroundings:
 
 def gatekeeper(world: World, around: Surroundings, table: TableId) -> Gatekeeper:
     """The real one. The person says what is true."""
-    answers = Answers(world.time.micros / 1e6, None, table not in world.below_quorum)
+    confirmations = Confirmations(world.time.micros / 1e6, None, table not in world.below_quorum)
     return Gatekeeper(
         table,
-        answers,
+        confirmations,
         world.cluster.table,
         around,
         around,

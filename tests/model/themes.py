@@ -265,12 +265,12 @@ SCHEMA = Theme(
 FENCES = replace(
     ROWS,
     stories=(
-        ("write", "batch", "write", "cut_over"),
+        ("write", "batch", "write", "cutover"),
         ("write", "batch", "write"),
-        ("write", "cut_over", "wait", "write", "batch", "take_back", "time", "write", "batch"),
+        ("write", "cutover", "wait", "write", "batch", "take_back", "time", "write", "batch"),
     ),
     lengths=(1, 2, 4),
-    kinds=(("write", 4), ("batch", 5), ("time", 4), ("cut_over", 1), ("take_back", 2)),
+    kinds=(("write", 4), ("batch", 5), ("time", 4), ("cutover", 1), ("take_back", 2)),
     stops=(
         (Point.FENCES_READ, 1),
         (Point.BEFORE_READ, 2),

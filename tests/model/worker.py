@@ -16,14 +16,14 @@ from hintferry.core.outcome import Settled
 from hintferry.core.rows import Add, Row, ScanPage, Snapshot, Statement
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.core.tokens import TokenRange, plan_ranges
-from hintferry.core.verdict import Filled
+from hintferry.core.verdict import BackfillSums
 from hintferry.core.work import RowWork, SliceWork, StaticWork
 from hintferry.live.fence import FencedScan, FencedSource
 from hintferry.live.pipeline import Pipeline
-from hintferry.live.recent_writes import Acknowledged
+from hintferry.live.recent_writes import RecentWrites
 from hintferry.ports import Write
 from hintferry.sweep.backfill import Backfill
-from hintferry.sweep.progress import Report
+from hintferry.sweep.progress import RangeProgress
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
 from hintferry.testing.cluster import merge
 from hintferry.testing.deadline import FixedDeadline, SimulatedDeadline
@@ -84,7 +84,7 @@ class Worker:
         self.catalog = catalog_of(world.cluster, world.random)
         self.fences = HeldFences(world.hand_overs.fences, self.clock)
         self.is_busy = False
-        self.remembered = Acknowledged()
+        self.remembered = RecentWrites()
         self.acknowledged: set[Place] = set()
         self.on_their_way: list[Journey] = []
         self.read_by: dict[Place, int] = {}
@@ -98,7 +98,9 @@ class Worker:
         deadline = SimulatedDeadline(self.world.time, step.budget_s)
         return self._pipeline(step, hook).process(records, deadline)
 
-    def fill(self, step: Batch, table: TableId, hook: Hook) -> Iterator[Report[Filled]]:
+    def fill(
+        self, step: Batch, table: TableId, hook: Hook
+    ) -> Iterator[RangeProgress[BackfillSums]]:
         """Fill a table, or half of it."""
         self._begin()
         pipeline, random = self._pipeline(step, hook), Random(step.seed)

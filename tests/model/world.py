@@ -14,7 +14,7 @@ from hintferry.core.outcome import Outcome, Settled, SkipReason
 from hintferry.core.rows import Row, Statement
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.core.work import Later
-from hintferry.live.recent_writes import Acknowledged
+from hintferry.live.recent_writes import RecentWrites
 from hintferry.ports import Write
 from hintferry.sweep.progress import Finished
 from hintferry.testing.clock import SimulatedTime
@@ -149,7 +149,7 @@ class World:
     def _take_of_command(self, step: CutOver | TakeBack | Verify | Switch, table: TableId) -> None:
         match step:
             case CutOver():
-                self.hand_overs.cut_over(table)
+                self.hand_overs.cutover(table)
             case TakeBack():
                 self.hand_overs.take_back(table)
                 self.has_unheard = True
@@ -327,7 +327,7 @@ class World:
         try:
             for report in worker.fill(step, table, self._hook(worker, step)):
                 if isinstance(report, Finished):
-                    self.tally["filled"] += report.tally.written
+                    self.tally["filled"] += report.sums.written
         except Fenced:
             self.tally["fill fenced"] += 1
         except Killed:
@@ -337,7 +337,7 @@ class World:
 
     def _forget(self, worker: Worker) -> None:
         self.tally["crashes"] += 1
-        worker.remembered, worker.read_by = Acknowledged(), {}
+        worker.remembered, worker.read_by = RecentWrites(), {}
 
     def run_batch(self, worker: Worker, step: Batch, deliveries: list[Delivery]) -> None:
         """One worker, one batch: what is not settled waits again."""

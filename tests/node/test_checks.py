@@ -40,7 +40,7 @@ def test_the_older_names_and_numbers_are_understood() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "what", "mend", "fatal"),
+    ("settings", "what", "fix", "fatal"),
     [
         (changed(cdc_enabled=None), "cdc_enabled", "cdc_enabled: true", True),
         (changed(cdc_block_writes="false"), "cdc_block_writes", "cdc_block_writes: true", True),
@@ -58,11 +58,11 @@ def test_the_older_names_and_numbers_are_understood() -> None:
     ],
 )  # fmt: skip
 def test_a_fault_of_a_setting_is_named(
-    settings: dict[str, str], what: str, mend: str, fatal: bool
+    settings: dict[str, str], what: str, fix: str, fatal: bool
 ) -> None:
     (fault,) = setting_faults(settings)
     assert (fault.what, fault.fatal) == (what, fatal)
-    assert mend in fault.mend
+    assert fix in fault.fix
 
 
 def test_what_a_version_does_not_have_is_no_fault_of_it() -> None:

@@ -17,9 +17,9 @@ from hintferry.core.capture import Proof, Witness, proof
 from hintferry.core.errors import HintferryError
 from hintferry.core.schema import TableId
 from hintferry.core.tokens import TokenRange, plan_ranges
-from hintferry.core.verdict import Filled, Tally
+from hintferry.core.verdict import BackfillSums, VerifySums
 from hintferry.ports import Deadline
-from hintferry.sweep.progress import Finished, Report
+from hintferry.sweep.progress import Finished, RangeProgress
 from hintferry.sweep.task import Task
 from hintferry.testing.captures import ScriptedCaptures
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
@@ -75,14 +75,14 @@ class Worker:
 
     def work(
         self, task: Task, ranges: Iterable[TokenRange], deadline: Deadline
-    ) -> Iterator[Report[Tally] | Report[Filled]]:
+    ) -> Iterator[RangeProgress[VerifySums] | RangeProgress[BackfillSums]]:
         sweep = self.sides.sweep(TABLE_BY_ID[task.table])
         for part in ranges:
             self.taken.append(part)
             try:
                 self.before(part)
             except HintferryError as error:
-                yield Finished(part, Tally(), error)
+                yield Finished(part, VerifySums(), error)
             else:
                 yield from sweep.verify([part])
 

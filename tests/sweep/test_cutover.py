@@ -40,7 +40,7 @@ QUICK = [
     (queues, "QUIET_S", 3.0),
     (passes, "LATE_WRITES_S", 1.0),
     (writers, "LOG_SYNC_S", 1.0),
-    (fence, "CUT_OVER_WAIT_S", 7.0),
+    (fence, "CUTOVER_WAIT_S", 7.0),
     (gatekeeper, "REQUEST_TIMEOUT_S", 0.0),
     (gatekeeper, "MARKER_EVERY_S", 2.0),
     (gatekeeper, "LOOK_EVERY_S", 0.5),
@@ -138,11 +138,11 @@ def test_a_truncated_table_is_known_to_have_escaped_the_hints(
 def test_the_manual_leads_from_the_first_backfill_to_the_fence(
     bench: Workbench, typed: Typed, sweep: subprocess.Popen[str]
 ) -> None:
-    backfill, verify, status, cut_over = manual()
+    backfill, verify, status, cutover = manual()
     bench.behind.execute("TRUNCATE shop.orders")
     answer = typed(status)
     assert (answer.exit_code, "no backfill is recorded" in answer.stdout) == (1, True)
-    refused = typed(cut_over)
+    refused = typed(cutover)
     assert (refused.exit_code, "Nothing was done." in refused.stdout) == (1, True), refused.output
     assert typed(backfill).exit_code == 0
     time.sleep(passes.LATE_WRITES_S)
@@ -153,12 +153,12 @@ def test_the_manual_leads_from_the_first_backfill_to_the_fence(
     assert (answer.exit_code, "the writers may stop" in answer.stdout) == (0, True), answer.output
     assert "the writers may stop" in (bench.folder / "page.html").read_text()
     bench.source.execute("INSERT INTO shop.orders (a, b, v) VALUES (1, 1, 'last')")
-    answer = typed(cut_over)
+    answer = typed(cutover)
     assert answer.exit_code == 0, answer.output
     assert "Downtime until then" in answer.stdout
     assert bench.differences("shop.orders") == ()
     assert ("shop.orders",) in bench.behind.execute("SELECT name FROM hintferry.fences").all()
-    again = typed(cut_over)
+    again = typed(cutover)
     assert (again.exit_code, "cut over since" in again.stdout) == (0, True), again.output
 
 
@@ -174,8 +174,8 @@ def test_rows_that_are_only_a_key_expire_behind_the_fence(bench: Workbench, type
         time.sleep(0.5)
     answer = bench.run("verify", "shop.visits", "--consistency", "all")
     assert (answer["exit"], answer["expiring"], answer["extra"]) == (0, ROWS, 0)
-    cut_over = manual()[-1].replace("shop.orders", "shop.visits")
-    done = typed(cut_over)
+    cutover = manual()[-1].replace("shop.orders", "shop.visits")
+    done = typed(cutover)
     assert done.exit_code == 0, done.output
     while target(bench, "visits"):
         assert time.monotonic() < expire_at, "rows of the source that expired stay on the target"

@@ -88,7 +88,7 @@ def test_a_sweep_survives_the_death_of_a_worker_and_repairs_what_it_finds(
             sums = [found[name] for name in ("equal", "missing", "different", "extra", "unread")]
             assert sums == [len(KEYS) - 1, 1, 0, 0, 0]
             bench.wait_until_equal("machine.wide", within_s=60)
-            again = machines.run(machine, {**task, "consistency": "all"}, "mended", within_s=120)
+            again = machines.run(machine, {**task, "consistency": "all"}, "repaired", within_s=120)
             assert (again.status, again.output["is_clean"]) == ("SUCCEEDED", True), again
     rows = bench.behind.execute(
         "SELECT verb, at_all, is_clean FROM hintferry.passes WHERE name = 'machine.wide'"

@@ -9,14 +9,14 @@ from random import Random
 from hintferry.core.hint import Hint, Record
 from hintferry.core.schema import Key, Table
 from hintferry.core.tokens import TokenRange, plan_ranges
-from hintferry.core.verdict import Tally
+from hintferry.core.verdict import VerifySums
 from hintferry.core.work import Later
 from hintferry.live.fence import FencedScan, FencedSource
 from hintferry.live.pipeline import Pipeline
 from hintferry.sweep.backfill import Backfill
 from hintferry.sweep.progress import Finished
-from hintferry.sweep.repair_sender import Repair
-from hintferry.sweep.verify import Sweep
+from hintferry.sweep.repair_sender import RepairSender
+from hintferry.sweep.verify import Verifier
 from hintferry.testing import changes
 from hintferry.testing.changes import Values
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
@@ -92,22 +92,22 @@ class Sides:
         expires = None if ttl is None else self.time.seconds + ttl
         return changes.put(table, key, values, at, expires, creates_row=key is not None)
 
-    def sweep(self, table: Table, *, repair: bool = False) -> Sweep:
+    def sweep(self, table: Table, *, repair: bool = False) -> Verifier:
         scan = FencedScan(self.source_scan, self.fences)
-        mend = Repair(self.queue, self.clock, 100.0) if repair else None
-        return Sweep(table.id, self.source, self.target, scan, self.target_scan, self.clock, mend)
+        fix = RepairSender(self.queue, self.clock, 100.0) if repair else None
+        return Verifier(table.id, self.source, self.target, scan, self.target_scan, self.clock, fix)
 
     def verify(
         self, table: Table, *, repair: bool = False, ranges: Iterable[TokenRange] | None = None
-    ) -> Tally:
+    ) -> VerifySums:
         """The sums of a sweep of the whole table; every range has to finish."""
         parts = list(plan_ranges([], 3) if ranges is None else ranges)
-        sums, done = Tally(), list[TokenRange]()
+        sums, done = VerifySums(), list[TokenRange]()
         for report in self.sweep(table, repair=repair).verify(parts):
             if isinstance(report, Finished):
                 assert report.error is None, report.error
                 done.append(report.part)
-                sums.add(report.tally)
+                sums.add(report.sums)
         assert sorted(done) == sorted(parts)
         return sums
 

@@ -110,7 +110,7 @@ def follow_advice(group: Group, operator: Operator, source: Any) -> list[dict[st
         operator.leave_out(TableId(*name.split(".")))
     for one in of_names:
         if table_of(one) not in refused:
-            source.execute(one["mend"].partition(": ")[2].removesuffix("."))
+            source.execute(one["fix"].partition(": ")[2].removesuffix("."))
     return faults
 
 

@@ -45,7 +45,7 @@ def cost(
     with told_plainly(context.find_object(Settings) or Settings(debug=False)):
         migration = migration_from(config)
         costs = _costs(migration, tables or [])
-        bill = view.Bill(migration, costs, prices_of(migration.target.region))
+        bill = view.CostOverview(migration, costs, prices_of(migration.target.region))
     if json:
         typer.echo(view.as_json(bill))
     else:

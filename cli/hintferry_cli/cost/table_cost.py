@@ -10,7 +10,7 @@ from hintferry.core import metering
 from hintferry.core.keyspaces_limits import ROW_METADATA
 from hintferry.core.schema import TableId
 from hintferry_ops.cost.prices import Prices
-from hintferry_ops.cost.sample import Part, Sample
+from hintferry_ops.cost.sample import Sample, Sampled
 from hintferry_ops.cost.usd import usd
 
 GIB = 1024**3
@@ -18,7 +18,7 @@ MILLION = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class CostSums:
     """USD, of one table or of all. `rows` and `gib` are estimates of the whole table."""
 
     rows: int
@@ -46,7 +46,7 @@ class TableCost:
     table: TableId
     sampled: int
     row_bytes: int
-    figures: Figures
+    sums: CostSums
 
 
 def table_cost(settings: TableSettings, found: Sample, prices: Prices) -> TableCost:
@@ -65,7 +65,7 @@ def table_cost(settings: TableSettings, found: Sample, prices: Prices) -> TableC
         settings.id,
         rows.seen,
         round(_a_row(rows, rows.size)),
-        Figures(
+        CostSums(
             rows.whole(rows.seen),
             gib,
             usd(prices, settings.capacity, units, 0, seconds),
@@ -77,18 +77,18 @@ def table_cost(settings: TableSettings, found: Sample, prices: Prices) -> TableC
     )
 
 
-def together(costs: Sequence[TableCost]) -> Figures:
+def together(costs: Sequence[TableCost]) -> CostSums:
     """The sum; of a million changes the mean over all rows."""
-    rows = sum(one.figures.rows for one in costs)
+    rows = sum(one.sums.rows for one in costs)
     sums = {
-        field.name: sum(getattr(one.figures, field.name) for one in costs)
-        for field in fields(Figures)
+        field.name: sum(getattr(one.sums, field.name) for one in costs)
+        for field in fields(CostSums)
     }
     for name in ("million_changes", "million_timestamps"):
-        weighed = sum(getattr(one.figures, name) * one.figures.rows for one in costs)
+        weighed = sum(getattr(one.sums, name) * one.sums.rows for one in costs)
         sums[name] = weighed / rows if rows else 0.0
-    return Figures(**sums)
+    return CostSums(**sums)
 
 
-def _a_row(rows: Part, whole: int) -> float:
+def _a_row(rows: Sampled, whole: int) -> float:
     return whole / rows.seen if rows.seen else 0.0

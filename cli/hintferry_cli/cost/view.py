@@ -12,7 +12,7 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from hintferry.adapters.config.settings import Migration
-from hintferry_cli.cost.table_cost import Figures, TableCost, together
+from hintferry_cli.cost.table_cost import CostSums, TableCost, together
 from hintferry_ops.cost.fixed_cost import Line, standing_cost, told, total
 from hintferry_ops.cost.prices import HOURS_A_MONTH, STANDING_DATED, STANDING_REGION, Prices
 
@@ -20,7 +20,7 @@ NOT_HERE = "Not here: Lambda's time, traffic between zones, and the logs that us
 
 
 @dataclass(frozen=True, slots=True)
-class Bill:
+class CostOverview:
     """All that is told; `prices` are those of Keyspaces, and may stand in for its Region."""
 
     migration: Migration
@@ -55,9 +55,9 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def show(bill: Bill, out: Console) -> None:
+def show(bill: CostOverview, out: Console) -> None:
     """One line a table, and their sum; what stands, a line a kind of thing."""
-    rows = [(str(one.table), _cells(one.figures, f"{one.row_bytes:,}")) for one in bill.costs]
+    rows = [(str(one.table), _cells(one.sums, f"{one.row_bytes:,}")) for one in bill.costs]
     if len(rows) > 1:
         rows.append(("together", _cells(together(bill.costs), "")))
     table = _as_table(rows)
@@ -90,7 +90,7 @@ def _as_list(rows: Sequence[tuple[str, list[str]]]) -> Table:
     return grid
 
 
-def as_json(bill: Bill) -> str:
+def as_json(bill: CostOverview) -> str:
     """The same as one JSON object."""
     prices, standing = bill.prices, bill.standing
     return json.dumps(
@@ -105,7 +105,7 @@ def as_json(bill: Bill) -> str:
                     "table": str(one.table),
                     "sampled": one.sampled,
                     "row_bytes": one.row_bytes,
-                    **asdict(one.figures),
+                    **asdict(one.sums),
                 }
                 for one in bill.costs
             ],
@@ -125,7 +125,7 @@ def as_json(bill: Bill) -> str:
     )
 
 
-def _on_top(bill: Bill) -> Iterator[str]:
+def _on_top(bill: CostOverview) -> Iterator[str]:
     hours = bill.migration.deployment.sweep.every_hours
     if hours:
         yield f"Sweeps, one every {hours} h: {bill.sweeps_month:,.2f} a month."
@@ -136,25 +136,25 @@ def _on_top(bill: Bill) -> Iterator[str]:
         )
 
 
-def _cells(figures: Figures, row_bytes: str) -> list[str]:
+def _cells(sums: CostSums, row_bytes: str) -> list[str]:
     return [
-        f"{figures.rows:,}",
+        f"{sums.rows:,}",
         row_bytes,
-        f"{figures.gib:,.2f}",
+        f"{sums.gib:,.2f}",
         *(
             f"{usd:,.2f}"
             for usd in (
-                figures.backfill,
-                figures.sweep,
-                figures.million_changes,
-                figures.million_timestamps,
-                figures.month,
+                sums.backfill,
+                sums.sweep,
+                sums.million_changes,
+                sums.million_timestamps,
+                sums.month,
             )
         ),
     ]
 
 
-def _origin(bill: Bill) -> str:
+def _origin(bill: CostOverview) -> str:
     """A Region whose prices are not known is told."""
     prices, region = bill.prices, bill.migration.target.region
     instead = "" if prices.region == region else f" (those of {region} are not known here)"

@@ -11,12 +11,12 @@ from rich.console import Console
 
 from hintferry.adapters.config.settings import migration_from
 from hintferry.core.errors import ConfigurationError, SideFault
-from hintferry.core.limits import CUT_OVER_WAIT_S
+from hintferry.core.limits import CUTOVER_WAIT_S
 from hintferry_cli.cutover.undo import undone
 from hintferry_cli.exits import Status, Unfinished, statuses
 from hintferry_cli.failures import Settings, told_plainly
 from hintferry_cli.gate import options, view
-from hintferry_cli.gate.view import Look, Standing
+from hintferry_cli.gate.view import Standing, TableStatus
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.places import Bucket, ParkedQueueUrl, ReplayQueueUrl, places
 from hintferry_cli.spans import span
@@ -28,7 +28,7 @@ HELP = "\n\n".join(
     (
         "Cut a table over to Keyspaces. After this, Hintferry never writes to it again.",
         "Stop the writers, then run it. It watches the gate until it opens (as `hintferry status`"
-        f" shows it), sets the table's fence, and returns {CUT_OVER_WAIT_S:.0f} s later, when"
+        f" shows it), sets the table's fence, and returns {CUTOVER_WAIT_S:.0f} s later, when"
         " nothing that began before can still write. Where something is in the way it changes"
         " nothing and says what. After an interruption run it again.",
         "--undo removes the fence, as long as the application has not written the target. It first"
@@ -66,7 +66,7 @@ def cutover(
     errors, out = Console(stderr=True), Console()
     with told_plainly(context.find_object(Settings) or Settings(debug=False)):
         name = table_id(table)
-        answers = options.answers(writes_stopped, repaired, writers_at_quorum)
+        confirmations = options.confirmations(writes_stopped, repaired, writers_at_quorum)
         if undo and (writes_stopped or repaired or writers_at_quorum):
             raise ConfigurationError("--undo goes alone: it looks at no gate")
         if yes and not undo:
@@ -81,30 +81,30 @@ def cutover(
         with options.seat(migration, [name], where) as seat:
             # A fence is waited out, and a pass is dated, by the clock of whoever looks.
             seat.check_clock()
-            keeper = seat.keeper(name, answers)
+            keeper = seat.keeper(name, confirmations)
             if undo:
                 undone(keeper, seat.late_writes(), errors, yes=yes)
                 _tell_undone(str(name), out, json=json)
                 return
-            look = _cut_over(keeper, errors)
-    _tell(look, out, json=json)
-    if look.standing is not Standing.CUT_OVER:
-        raise typer.Exit(Status.NEGATIVE if look.fence is None else Status.UNFINISHED)
+            status = _cutover(keeper, errors)
+    _tell(status, out, json=json)
+    if status.standing is not Standing.CUTOVER:
+        raise typer.Exit(Status.NEGATIVE if status.fence is None else Status.UNFINISHED)
 
 
-def _cut_over(keeper: Gatekeeper, errors: Console) -> Look:
+def _cutover(keeper: Gatekeeper, errors: Console) -> TableStatus:
     """The last look at the gate; behind the fence if it was open, or is set already."""
     is_fenced = keeper.fences.standing(keeper.table) is not None
-    look = view.look_at(keeper) if is_fenced else _watched(keeper, errors)
-    if look.standing not in (Standing.OPEN, Standing.CUT_OVER, Standing.FENCED):
-        return look
+    status = view.read_status(keeper) if is_fenced else _watched(keeper, errors)
+    if status.standing not in (Standing.OPEN, Standing.CUTOVER, Standing.FENCED):
+        return status
     try:
         # The last run may have ended before all of it was waited out, or written down.
-        steps = keeper.hand_over() if look.fence is None else keeper.wait_out(look.fence)
+        steps = keeper.hand_over() if status.fence is None else keeper.wait_out(status.fence)
         _count_down(steps, "nothing older than the fence can write in", errors)
-        return view.look_at(keeper)
+        return view.read_status(keeper)
     except KeyboardInterrupt:
-        left = view.look_at(keeper).fence_left_s
+        left = view.read_status(keeper).fence_left_s
         _say(
             errors,
             f"stopped: the fence is set, and {left:.0f} s of it are not waited out. The application"
@@ -119,16 +119,16 @@ def _cut_over(keeper: Gatekeeper, errors: Console) -> Look:
         raise Unfinished(str(error)) from error
 
 
-def _watched(keeper: Gatekeeper, errors: Console) -> Look:
+def _watched(keeper: Gatekeeper, errors: Console) -> TableStatus:
     """The last look at the gate; each change of what is open is said."""
     said = ""
     for seen in keeper.watch():
-        look = view.of_gate(*seen)
-        text = "; ".join(view.open_points(look))
+        status = view.status_from_gate(*seen)
+        text = "; ".join(view.open_points(status))
         if text != said:
             _say(errors, text or "the gate is open")
         said = text
-    return look
+    return status
 
 
 def _count_down(steps: Iterator[float], text: str, errors: Console) -> None:
@@ -140,18 +140,18 @@ def _count_down(steps: Iterator[float], text: str, errors: Console) -> None:
                 _say(errors, f"{text} {left:.0f} s")
 
 
-def _tell(look: Look, out: Console, *, json: bool) -> None:
-    downtime_s = None if look.fence is None else downtime(look.fence)
+def _tell(status: TableStatus, out: Console, *, json: bool) -> None:
+    downtime_s = None if status.fence is None else downtime(status.fence)
     if json:
-        tree: dict[str, Any] = view.as_tree(look)
+        tree: dict[str, Any] = view.as_tree(status)
         tree["downtime_seconds"] = downtime_s and round(downtime_s, 1)
         typer.echo(json_text.dumps(tree))
         return
-    view.show(view.as_tree(look), out)
-    if look.standing is Standing.CUT_OVER:
+    view.show(view.as_tree(status), out)
+    if status.standing is Standing.CUTOVER:
         took = "" if downtime_s is None else f" Downtime until then: {span(downtime_s)}."
         _say(out, f"Hintferry no longer writes to this table.{took} Let the application write.")
-    elif look.fence is None:
+    elif status.fence is None:
         _say(out, "Nothing was done.")
     else:
         _say(out, "The fence is set, and not waited out: run this again, or with --undo.")

@@ -6,18 +6,18 @@ from typing import Any
 
 from hintferry.core.clock_offset import Offsets
 from hintferry.core.limits import CLOCK_MARGIN_S
-from hintferry_ops.cutover.cloudwatch import CLOCK_OF_FUNCTIONS, CLOCK_OF_NODES, CloudWatchFigures
+from hintferry_ops.cutover.cloudwatch import CLOCK_OF_FUNCTIONS, CLOCK_OF_NODES, CloudWatchMetrics
 
 
-def as_tree(offsets: Offsets, figures: CloudWatchFigures) -> dict[str, Any]:
+def as_tree(offsets: Offsets, metrics: CloudWatchMetrics) -> dict[str, Any]:
     """Milliseconds from the target's clock: this machine's from least to most, of the functions and
     of the source's nodes the worst of the last minutes; None where it is not known."""
     seen = offsets.target
     return {
         "machine_ms": None if seen is None else [seen.least_us / 1000, seen.most_us / 1000],
         "is_vague": offsets.is_vague,
-        "functions_ms": figures.clock_of(CLOCK_OF_FUNCTIONS),
-        "nodes_ms": figures.clock_of(CLOCK_OF_NODES),
+        "functions_ms": metrics.clock_of(CLOCK_OF_FUNCTIONS),
+        "nodes_ms": metrics.clock_of(CLOCK_OF_NODES),
     }
 
 

@@ -17,7 +17,7 @@ from hintferry.core.errors import ConfigurationError
 from hintferry.core.schema import TableId
 from hintferry_cli.gate.waiting import QueuesAndBucket
 from hintferry_ops import wiring
-from hintferry_ops.cutover.gate.facts import Answers
+from hintferry_ops.cutover.gate.facts import Confirmations
 
 _ANSWERS = "What only you know"
 
@@ -49,9 +49,11 @@ WritersAtQuorum = Annotated[
 ]
 
 
-def answers(stopped: str | None, repaired: str | None, at_quorum: bool) -> Answers:
+def confirmations(stopped: str | None, repaired: str | None, at_quorum: bool) -> Confirmations:
     """What the options say. Raises ConfigurationError."""
-    return Answers(_moment("--writes-stopped", stopped), _moment("--repaired", repaired), at_quorum)
+    return Confirmations(
+        _moment("--writes-stopped", stopped), _moment("--repaired", repaired), at_quorum
+    )
 
 
 @contextmanager

@@ -16,16 +16,22 @@ from hintferry.core.schema import TableId
 from hintferry.ports import Fence
 from hintferry_cli.spans import span
 from hintferry_ops.cutover.gate import expected_downtime_s
-from hintferry_ops.cutover.gate.condition import Condition, State, clock, comes_by_itself, is_open
+from hintferry_ops.cutover.gate.condition import (
+    Condition,
+    ConditionState,
+    clock,
+    comes_by_itself,
+    is_open,
+)
 from hintferry_ops.cutover.gate.facts import Facts
-from hintferry_ops.cutover.gate.fence import cut_over_at, fence_left_s
+from hintferry_ops.cutover.gate.fence import cutover_at, fence_left_s
 from hintferry_ops.cutover.gatekeeper import Gatekeeper
 
 
 class Standing(Enum):
     """A table's way to the cut-over."""
 
-    CUT_OVER = "cut over"
+    CUTOVER = "cut over"
     FENCED = "fence set"
     """Something older than the fence may still write: the application must not yet."""
 
@@ -36,15 +42,15 @@ class Standing(Enum):
 
 
 _SIGNS = {
-    State.HOLDS: ("✓", "green"),
-    State.WAITS: ("…", "yellow"),
-    State.FAILS: ("✗", "red"),
-    State.ASKS: ("?", "magenta"),
+    ConditionState.HOLDS: ("✓", "green"),
+    ConditionState.WAITS: ("…", "yellow"),
+    ConditionState.FAILS: ("✗", "red"),
+    ConditionState.ASKS: ("?", "magenta"),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class TableStatus:
     """One table as it was seen once. Behind its fence nothing else is looked at."""
 
     table: TableId
@@ -68,30 +74,30 @@ class Look:
     def standing(self) -> Standing:
         """Where it stands on its way."""
         if self.fence is not None:
-            return Standing.FENCED if self.fence_left_s else Standing.CUT_OVER
+            return Standing.FENCED if self.fence_left_s else Standing.CUTOVER
         if is_open(self.conditions):
             return Standing.OPEN
         if comes_by_itself(self.conditions):
             return Standing.SOON
-        is_running = self.facts is not None and self.facts.answers.stopped_at is None
-        if is_running and all(one.state is not State.FAILS for one in self.conditions):
+        is_running = self.facts is not None and self.facts.confirmations.stopped_at is None
+        if is_running and all(one.state is not ConditionState.FAILS for one in self.conditions):
             return Standing.STOP
         return Standing.SHUT
 
 
-def look_at(keeper: Gatekeeper) -> Look:
+def read_status(keeper: Gatekeeper) -> TableStatus:
     """One look. Raises HintferryError."""
     now = keeper.clock.now()
     fence = keeper.fences.standing(keeper.table)
     if fence is not None:
         passes = keeper.passes.of(keeper.table, now - PASSES_OF_S)
-        return Look(keeper.table, now, fence, passes=passes)
-    return of_gate(*keeper.look())
+        return TableStatus(keeper.table, now, fence, passes=passes)
+    return status_from_gate(*keeper.check())
 
 
-def of_gate(facts: Facts, conditions: Sequence[Condition]) -> Look:
+def status_from_gate(facts: Facts, conditions: Sequence[Condition]) -> TableStatus:
     """A look at the gate of a table without a fence."""
-    return Look(facts.table, facts.now, None, facts, conditions, facts.passes)
+    return TableStatus(facts.table, facts.now, None, facts, conditions, facts.passes)
 
 
 def show(tree: dict[str, Any], out: Console) -> None:
@@ -101,46 +107,50 @@ def show(tree: dict[str, Any], out: Console) -> None:
         return
     grid = Table.grid(padding=(0, 2))
     for one in tree["conditions"]:
-        sign, color = _SIGNS[State(one["state"])]
-        is_open = one["mend"] and State(one["state"]) is not State.HOLDS
-        mend = f"\n→ {one['mend']}" if is_open else ""
-        grid.add_row(f"[{color}]{sign}[/{color}]", one["name"], escape(one["reason"] + mend))
+        sign, color = _SIGNS[ConditionState(one["state"])]
+        is_open = one["fix"] and ConditionState(one["state"]) is not ConditionState.HOLDS
+        fix = f"\n→ {one['fix']}" if is_open else ""
+        grid.add_row(f"[{color}]{sign}[/{color}]", one["name"], escape(one["reason"] + fix))
     out.print(grid)
     if tree["expected_downtime_seconds"] is not None:
         downtime = span(tree["expected_downtime_seconds"])
         out.print(f"downtime to expect: at most {downtime}", highlight=False)
 
 
-def open_points(look: Look) -> list[str]:
+def open_points(status: TableStatus) -> list[str]:
     """What does not hold, a line each."""
-    return [f"{one.name}: {one.reason}" for one in look.conditions if one.state is not State.HOLDS]
+    return [
+        f"{one.name}: {one.reason}"
+        for one in status.conditions
+        if one.state is not ConditionState.HOLDS
+    ]
 
 
-def as_tree(look: Look) -> dict[str, Any]:
+def as_tree(status: TableStatus) -> dict[str, Any]:
     """Everything that was seen; moments are epoch seconds."""
     return {
-        "seen": round(look.now, 3),
-        "table": str(look.table),
-        "standing": look.standing.value,
-        "open": look.standing is Standing.OPEN,
-        "fenced": look.fence is not None,
-        "fence_left_seconds": round(look.fence_left_s, 1),
-        "cut_over": look.standing is Standing.CUT_OVER,
-        "cut_over_at": _cut_over_at(look),
-        **_seen(look.facts),
+        "seen": round(status.now, 3),
+        "table": str(status.table),
+        "standing": status.standing.value,
+        "open": status.standing is Standing.OPEN,
+        "fenced": status.fence is not None,
+        "fence_left_seconds": round(status.fence_left_s, 1),
+        "cut_over": status.standing is Standing.CUTOVER,
+        "cut_over_at": _cutover_at(status),
+        **_seen(status.facts),
         "conditions": [
-            {"name": one.name, "state": one.state.value, "reason": one.reason, "mend": one.mend}
-            for one in look.conditions
+            {"name": one.name, "state": one.state.value, "reason": one.reason, "fix": one.fix}
+            for one in status.conditions
         ],
-        "passes": [_pass(one) for one in look.passes if not one.is_fence],
+        "passes": [_pass(one) for one in status.passes if not one.is_fence],
     }
 
 
-def _cut_over_at(look: Look) -> float | None:
+def _cutover_at(status: TableStatus) -> float | None:
     """None before, and for a fence that was set by hand."""
-    if look.fence is None or not look.fence.set_at or look.fence_left_s:
+    if status.fence is None or not status.fence.set_at or status.fence_left_s:
         return None
-    return cut_over_at(look.fence)
+    return cutover_at(status.fence)
 
 
 def _seen(facts: Facts | None) -> dict[str, Any]:

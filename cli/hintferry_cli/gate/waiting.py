@@ -32,9 +32,9 @@ class QueuesAndBucket:
         self, sqs: Any, s3: Any, where: Queues, now: Callable[[], float] = time.monotonic
     ) -> None:
         self._sqs, self._where = sqs, where
-        self._parked = Held(self._look, now)
-        self._replayed = Held(partial(self._counts, where.replay_queue_url), now)
-        self._given_up = Held(lambda: len(GivenUpObjects(s3, where.bucket).keys), now)
+        self._parked = CachedAnswer(self._look, now)
+        self._replayed = CachedAnswer(partial(self._counts, where.replay_queue_url), now)
+        self._given_up = CachedAnswer(lambda: len(GivenUpObjects(s3, where.bucket).keys), now)
 
     def parked(self, table: TableId) -> Mapping[str, int]:
         """Records of this table, and of none that is known, by reason."""

@@ -23,8 +23,8 @@ def capture_findings(
         what = (
             "has fallen silent" if silent else "reports no connector, so its writes are not hinted"
         )
-        mend = "see cdcguard and the CloudWatch agent on it" if silent else _INSTALL
-        yield Finding(Level.FAULT, address, what, mend)
+        fix = "see cdcguard and the CloudWatch agent on it" if silent else _INSTALL
+        yield Finding(Level.FAULT, address, what, fix)
     for address in sorted(lately.keys() - here):
         yield Finding(
             Level.FAULT,

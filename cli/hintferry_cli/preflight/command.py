@@ -14,7 +14,7 @@ from hintferry_cli.failures import Settings, told_plainly
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.preflight import view
 from hintferry_cli.preflight.finding import Finding, status_of
-from hintferry_cli.preflight.look import Part, Surroundings
+from hintferry_cli.preflight.surroundings import CheckArea, Surroundings
 from hintferry_ops import wiring
 
 HELP = "\n\n".join(
@@ -39,13 +39,13 @@ HELP = "\n\n".join(
 def preflight(
     context: typer.Context,
     only: Annotated[
-        list[Part] | None, typer.Option(help="Look at this alone; may be repeated.")
+        list[CheckArea] | None, typer.Option(help="Look at this alone; may be repeated.")
     ] = None,
     json: Json = False,
     config: Config = CONFIG,
 ) -> None:
     with told_plainly(context.find_object(Settings) or Settings(debug=False)):
-        findings = _findings(migration_from(config), only or list(Part))
+        findings = _findings(migration_from(config), only or list(CheckArea))
     status = status_of(findings)
     if json:
         typer.echo(view.as_json(findings, status))
@@ -55,7 +55,7 @@ def preflight(
         raise typer.Exit(status)
 
 
-def _findings(migration: Migration, parts: list[Part]) -> list[Finding]:
+def _findings(migration: Migration, parts: list[CheckArea]) -> list[Finding]:
     source = wiring.source_inspection(migration.source)
     target = wiring.target_check(migration.target)
     try:

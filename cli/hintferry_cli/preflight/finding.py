@@ -30,11 +30,11 @@ class Finding:
     level: Level
     where: str
     what: str
-    mend: str
+    fix: str
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FindingGroup:
     """The same finding in one place or in many."""
 
     findings: tuple[Finding, ...]
@@ -45,19 +45,20 @@ class Kind:
         return self.findings[0].level
 
     @property
-    def mends(self) -> list[str]:
+    def fixes(self) -> list[str]:
         """Return what mends them, without repeating it."""
-        return list(dict.fromkeys(finding.mend for finding in self.findings if finding.mend))
+        return list(dict.fromkeys(finding.fix for finding in self.findings if finding.fix))
 
 
-def by_kind(findings: Iterable[Finding]) -> list[Kind]:
+def grouped(findings: Iterable[Finding]) -> list[FindingGroup]:
     """Return the findings that say the same together, the worst first."""
     kinds: dict[tuple[Level, str], list[Finding]] = {}
     for finding in findings:
         kinds.setdefault((finding.level, finding.what), []).append(finding)
     levels = list(Level)
     return sorted(
-        (Kind(tuple(alike)) for alike in kinds.values()), key=lambda kind: levels.index(kind.level)
+        (FindingGroup(tuple(alike)) for alike in kinds.values()),
+        key=lambda kind: levels.index(kind.level),
     )
 
 
@@ -71,7 +72,7 @@ def status_of(findings: Iterable[Finding]) -> Status:
 
 def from_error(level: Level, where: str, error: Exception) -> Finding:
     """What is wrong, and after a semicolon what to do."""
-    what, run, mend = sentence(error).removeprefix(f"{where}: ").partition("; run: ")
+    what, run, fix = sentence(error).removeprefix(f"{where}: ").partition("; run: ")
     if not run:
-        what, _, mend = what.partition("; ")
-    return Finding(level, where, what, mend)
+        what, _, fix = what.partition("; ")
+    return Finding(level, where, what, fix)

@@ -54,9 +54,9 @@ def _near(table: Table, largest: Largest, what: str, over: bool) -> Finding:
     if len(key) > LONGEST_KEY:
         key = f"{key[:LONGEST_KEY]}..."
     if over:
-        mend = "such a row is parked as unrepresentable: make it smaller on the source, or leave"
+        fix = "such a row is parked as unrepresentable: make it smaller on the source, or leave"
         return Finding(
-            Level.FAULT, str(table.id), f"has a {what}, where {key}", f"{mend} the table out"
+            Level.FAULT, str(table.id), f"has a {what}, where {key}", f"{fix} the table out"
         )
-    mend = "larger ones may be elsewhere: what is over the limit is parked as unrepresentable"
-    return Finding(Level.ADVICE, str(table.id), f"has a {what}, where {key}", mend)
+    fix = "larger ones may be elsewhere: what is over the limit is parked as unrepresentable"
+    return Finding(Level.ADVICE, str(table.id), f"has a {what}, where {key}", fix)

@@ -72,7 +72,7 @@ def schema_findings(migration: Migration, facts: SourceFacts, live: Schema) -> I
         faults += vector_faults(facts.columns)
     for fault in faults:
         level = Level.FAULT if fault.fatal else Level.ADVICE
-        yield Finding(level, fault.what, fault.found, fault.mend)
+        yield Finding(level, fault.what, fault.found, fault.fix)
     for needed, purpose in _PURPOSES.items():
         if needed not in known:
             yield _control_table_missing(facts, needed, purpose)
@@ -107,19 +107,19 @@ def ttl_findings(settings: TableSettings, table: Table) -> Iterator[Finding]:
     of = "elements before 5.0" if hides_elements else "rows without values"
     if table.longest_ttl:
         question = f"does {what} ever get TTL 0, or more than the table's default?"
-        mend = (
+        fix = (
             f"Cassandra does not tell it of {of}, so their copies go after the default: if so"
             " write the most seconds as longest_ttl under the table in migration.toml, or 0"
             " where some last; else the default"
         )
     else:
         question = f"does {what} ever have a TTL?"
-        mend = (
+        fix = (
             f"Cassandra does not tell it of {of}, so their copies would stay for ever: if so write"
             " the most seconds that are given as longest_ttl under the table in migration.toml,"
             " else longest_ttl = 0"
         )
-    yield Finding(Level.QUESTION, str(table.id), question, mend)
+    yield Finding(Level.QUESTION, str(table.id), question, fix)
 
 
 def copies_findings(migration: Migration, facts: SourceFacts) -> Iterator[Finding]:
@@ -212,7 +212,7 @@ def _control_table_missing(facts: SourceFacts, table: TableId, purpose: str) -> 
 
 def _of_fault(where: str, fault: Fault) -> Finding:
     level = Level.FAULT if fault.fatal else Level.ADVICE
-    return Finding(level, where, f"{fault.what}: {fault.found}", fault.mend)
+    return Finding(level, where, f"{fault.what}: {fault.found}", fault.fix)
 
 
 def _of_misfit(misfit: Misfit) -> Finding:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from hintferry_cli.exits import Status
-from hintferry_cli.preflight.finding import Finding, Kind, Level, by_kind
+from hintferry_cli.preflight.finding import Finding, FindingGroup, Level, grouped
 
 _STYLES = {
     Level.FAULT: "bold red",
@@ -30,7 +30,7 @@ def show(findings: Sequence[Finding], status: Status, out: Console) -> None:
 
     Lines are not cut: statements are there to be copied.
     """
-    kinds = by_kind(findings)
+    kinds = grouped(findings)
     for kind in kinds:
         for line in _lines(kind):
             out.print(line, soft_wrap=True)
@@ -50,7 +50,7 @@ def as_json(findings: Sequence[Finding], status: Status) -> str:
                     "level": finding.level.name.lower(),
                     "where": finding.where,
                     "what": finding.what,
-                    "mend": finding.mend,
+                    "fix": finding.fix,
                 }
                 for finding in findings
             ],
@@ -58,7 +58,7 @@ def as_json(findings: Sequence[Finding], status: Status) -> str:
     )
 
 
-def _lines(kind: Kind) -> Iterator[Text]:
+def _lines(kind: FindingGroup) -> Iterator[Text]:
     first, *others = kind.findings
     level = (kind.level.value, _STYLES[kind.level])
     if not others:
@@ -66,8 +66,8 @@ def _lines(kind: Kind) -> Iterator[Text]:
     else:
         yield Text.assemble(level, f" in {len(kind.findings)} places: {first.what}")
         yield Text("  " + ", ".join(finding.where for finding in kind.findings))
-    mends = kind.mends
-    if mends:
-        yield Text(f"  {mends[0]}")
-    if len(mends) > 1:
+    fixes = kind.fixes
+    if fixes:
+        yield Text(f"  {fixes[0]}")
+    if len(fixes) > 1:
         yield Text("  Likewise for the others; --json has the words for each.")

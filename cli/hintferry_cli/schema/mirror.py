@@ -24,7 +24,7 @@ class Mirror:
     control: Sequence[str]
     """What Hintferry keeps for itself."""
 
-    after_cut_over: Sequence[str]
+    after_cutover: Sequence[str]
     """Default times to live: earlier they would expire rows that the source keeps."""
 
     misfits: Sequence[Misfit]
@@ -40,9 +40,9 @@ class Mirror:
         parts += [f"{statement};\n" for statement in self.tables]
         parts += ["\n-- What Hintferry keeps for itself.\n"]
         parts += [f"{statement};\n" for statement in self.control]
-        if self.after_cut_over:
+        if self.after_cutover:
             parts += ["\n-- After the cut-over: what the source gives to rows without a TTL.\n"]
-            parts += [f"-- {statement};\n" for statement in self.after_cut_over]
+            parts += [f"-- {statement};\n" for statement in self.after_cutover]
         return "".join(parts)
 
     def as_json(self) -> str:
@@ -51,7 +51,7 @@ class Mirror:
             {
                 "tables": list(self.tables),
                 "control": list(self.control),
-                "after_cut_over": list(self.after_cut_over),
+                "after_cut_over": list(self.after_cutover),
                 "misfits": [asdict(misfit) for misfit in self.misfits],
             }
         )

@@ -20,12 +20,12 @@ from hintferry.core.schema import TableId
 from hintferry_cli.exits import Status, statuses
 from hintferry_cli.failures import Settings, sentence, told_plainly
 from hintferry_cli.gate import clocks, options, view
-from hintferry_cli.gate.view import Look, Standing
+from hintferry_cli.gate.view import Standing, TableStatus
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.pages.page import write_migration
 from hintferry_cli.places import Bucket, ParkedQueueUrl, ReplayQueueUrl, places
 from hintferry_cli.tables import table_id
-from hintferry_ops.cutover.gate.condition import Condition, State
+from hintferry_ops.cutover.gate.condition import Condition, ConditionState
 from hintferry_ops.cutover.gatekeeper import LOOK_EVERY_S, Gatekeeper
 from hintferry_ops.wiring import Seat
 
@@ -82,29 +82,29 @@ def status(
         tables = _tables(migration, table)
         with options.seat(migration, tables, where) as seat:
             offsets = _clock(seat)
-            keepers = [seat.keeper(one, answers) for one in tables]
-            looks = _settled(keepers)
+            keepers = [seat.keeper(one, confirmations) for one in tables]
+            statuses = _settled(keepers)
             if watch:
-                looks = _watched(keepers, looks, Console(stderr=True))
-            times = clocks.as_tree(offsets, seat.figures)
-    _tell(looks, times, html, json=json)
-    ended = _ended(looks)
+                statuses = _watched(keepers, statuses, Console(stderr=True))
+            times = clocks.as_tree(offsets, seat.metrics)
+    _tell(statuses, times, html, json=json)
+    ended = _ended(statuses)
     if ended is not Status.DONE:
         raise typer.Exit(ended)
 
 
-def _ended(looks: Sequence[Look]) -> Status:
+def _ended(statuses: Sequence[TableStatus]) -> Status:
     """Return the worst of all: what is in the way outweighs what could not be seen."""
-    if any(map(_is_in_the_way, looks)):
+    if any(map(_is_in_the_way, statuses)):
         return Status.NEGATIVE
-    return Status.DONE if all(look.is_seen for look in looks) else Status.UNAVAILABLE
+    return Status.DONE if all(status.is_seen for status in statuses) else Status.UNAVAILABLE
 
 
-def _is_in_the_way(look: Look) -> bool:
-    if look.is_seen:
-        return look.standing in (Standing.SHUT, Standing.FENCED)
+def _is_in_the_way(status: TableStatus) -> bool:
+    if status.is_seen:
+        return status.standing in (Standing.SHUT, Standing.FENCED)
     # The first says that a side is away.
-    return any(one.state is State.FAILS for one in look.conditions[1:])
+    return any(one.state is ConditionState.FAILS for one in status.conditions[1:])
 
 
 def _tables(migration: Migration, table: str) -> list[TableId]:
@@ -122,36 +122,41 @@ def _clock(seat: Seat) -> Offsets:
         return Offsets(None, {})
 
 
-def _look(keeper: Gatekeeper) -> Look:
+def _status(keeper: Gatekeeper) -> TableStatus:
     """Of a table with a side that does not answer: that, and what needs neither side."""
     try:
-        return view.look_at(keeper)
+        return view.read_status(keeper)
     except SideFault as fault:
         away = Condition(
-            f"the {fault.side.value} answers", State.FAILS, sentence(fault), "run this again"
+            f"the {fault.side.value} answers",
+            ConditionState.FAILS,
+            sentence(fault),
+            "run this again",
         )
         around = keeper.look_around()
-        return Look(keeper.table, keeper.clock.now(), None, conditions=[away, *around])
+        return TableStatus(keeper.table, keeper.clock.now(), None, conditions=[away, *around])
 
 
-def _settled(keepers: Sequence[Gatekeeper]) -> list[Look]:
+def _settled(keepers: Sequence[Gatekeeper]) -> list[TableStatus]:
     """One look at each, once its marker row had the time to arrive."""
     end = time.monotonic() + MARKER_WITHIN_S
     while True:
-        looks = [_look(keeper) for keeper in keepers]
-        waited_for = [one.facts for one in looks if one.facts is not None]
+        statuses = [_status(keeper) for keeper in keepers]
+        waited_for = [one.facts for one in statuses if one.facts is not None]
         if time.monotonic() > end or all(one.marker_at is not None for one in waited_for):
-            return looks
+            return statuses
         time.sleep(MARKER_LOOK_S)
 
 
-def _watched(keepers: Sequence[Gatekeeper], looks: list[Look], errors: Console) -> list[Look]:
+def _watched(
+    keepers: Sequence[Gatekeeper], statuses: list[TableStatus], errors: Console
+) -> list[TableStatus]:
     """Look on until every gate is open; a terminal shows each look, a log each change."""
     end = time.monotonic() + LONGEST_S
     with Live(console=errors, auto_refresh=False, transient=True) as live:
         shown = ""
-        while not all(look.standing in (Standing.OPEN, Standing.CUT_OVER) for look in looks):
-            text = "\n".join(_lines(looks))
+        while not all(status.standing in (Standing.OPEN, Standing.CUTOVER) for status in statuses):
+            text = "\n".join(_lines(statuses))
             if errors.is_terminal:
                 live.update(Text(text), refresh=True)
             elif text != shown:
@@ -160,18 +165,20 @@ def _watched(keepers: Sequence[Gatekeeper], looks: list[Look], errors: Console) 
             if time.monotonic() > end:
                 break
             time.sleep(LOOK_EVERY_S)
-            looks = [_look(keeper) for keeper in keepers]
-    return looks
+            statuses = [_status(keeper) for keeper in keepers]
+    return statuses
 
 
-def _lines(looks: Sequence[Look]) -> Iterator[str]:
-    for look in looks:
-        yield f"{look.table}: {view.standing(view.as_tree(look))}"
-        yield from (f"  {one}" for one in view.open_points(look))
+def _lines(statuses: Sequence[TableStatus]) -> Iterator[str]:
+    for status in statuses:
+        yield f"{status.table}: {view.standing(view.as_tree(status))}"
+        yield from (f"  {one}" for one in view.open_points(status))
 
 
-def _tell(looks: Sequence[Look], times: dict[str, Any], html: Path | None, *, json: bool) -> None:
-    trees = [view.as_tree(look) for look in looks]
+def _tell(
+    statuses: Sequence[TableStatus], times: dict[str, Any], html: Path | None, *, json: bool
+) -> None:
+    trees = [view.as_tree(status) for status in statuses]
     if json:
         typer.echo(json_text.dumps({"tables": trees, "clocks": times}))
     else:

@@ -6,23 +6,23 @@ from dataclasses import dataclass
 
 from hintferry.adapters.config.settings import Migration, TableSettings
 from hintferry.core.schema import TableId
-from hintferry.core.verdict import Filled, Tally
+from hintferry.core.verdict import BackfillSums, VerifySums
 from hintferry_ops.cost.estimate import Estimate
 from hintferry_ops.cost.prices import Prices, prices_of
 from hintferry_ops.cost.usd import usd
 
 
 @dataclass(frozen=True, slots=True)
-class Bill:
+class PassPrice:
     """For one table."""
 
     table: TableSettings
     prices: Prices
 
-    def usd(self, sums: Tally | Filled, seconds: float) -> float:
+    def usd(self, sums: VerifySums | BackfillSums, seconds: float) -> float:
         """What was read or written so far, in so long a time."""
-        writes = sums.write_units if isinstance(sums, Filled) else 0
-        reads = sums.read_units if isinstance(sums, Tally) else 0
+        writes = sums.write_units if isinstance(sums, BackfillSums) else 0
+        reads = sums.read_units if isinstance(sums, VerifySums) else 0
         return usd(self.prices, self.table.capacity, writes, reads, seconds)
 
     def plan(self, found: Estimate) -> str:
@@ -37,9 +37,9 @@ class Bill:
         )
 
 
-def bill_of(migration: Migration, table: TableId) -> Bill:
+def pass_price(migration: Migration, table: TableId) -> PassPrice:
     """With the prices of the target's Region."""
-    return Bill(migration.settings_of(table), prices_of(migration.target.region))
+    return PassPrice(migration.settings_of(table), prices_of(migration.target.region))
 
 
 def duration(seconds: float) -> str:

@@ -22,9 +22,9 @@ from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.places import Bucket, ParkedQueueUrl, ReplayQueueUrl, places
 from hintferry_cli.sweep import bookmark, view
 from hintferry_cli.sweep import report as report_files
-from hintferry_cli.sweep.bill import bill_of
+from hintferry_cli.sweep.bill import pass_price
 from hintferry_cli.sweep.bookmark import Bookmark
-from hintferry_cli.sweep.run import Run, State
+from hintferry_cli.sweep.run import Run, RunState
 from hintferry_cli.sweep.task import Order, as_numbers
 from hintferry_cli.tables import table_id
 from hintferry_ops.cost.estimate import estimate
@@ -168,7 +168,7 @@ def _check_consent(task: Task, config: Path) -> None:
 def _begun(order: Order, folder: Path, processes: int) -> Run:
     """Whatever can be wrong with the call shows here, before anything is written."""
     task, migration = order.task, migration_from(order.config)
-    bill, errors = bill_of(migration, task.table), Console(stderr=True)
+    bill, errors = pass_price(migration, task.table), Console(stderr=True)
     sweeper = sweep.sweeper(migration, task.table)
     try:
         sweeper.check_table()
@@ -184,7 +184,7 @@ def _begun(order: Order, folder: Path, processes: int) -> Run:
             mark = bookmark.begun(folder, task, sweeper.ranges(), proved)
     finally:
         sweeper.close()
-    return Run(order, mark, State(task.verb.sums, bill), processes)
+    return Run(order, mark, RunState(task.verb.sums, bill), processes)
 
 
 def _proved(sweeper: sweep.Sweeper, task: Task, mark: Bookmark | None) -> Proof | None:
@@ -195,7 +195,7 @@ def _proved(sweeper: sweep.Sweeper, task: Task, mark: Bookmark | None) -> Proof 
         return mark.proof
     seen = sweeper.witness()
     for gap in gaps(seen):
-        view.say(Console(stderr=True), f"{task.table} is not captured on {gap}; {gap.mend}")
+        view.say(Console(stderr=True), f"{task.table} is not captured on {gap}; {gap.fix}")
     return proof(seen)
 
 
@@ -219,7 +219,7 @@ def _finish(run: Run, report: Path | None, *, json: bool) -> None:
         raise typer.Exit(ended)
 
 
-def _ended(state: State, *, is_recorded: bool) -> Status:
+def _ended(state: RunState, *, is_recorded: bool) -> Status:
     if state.is_refused and not state.keys:
         return Status.UNUSABLE
     if not is_recorded:

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hintferry.core.verdict import Filled
+from hintferry.core.verdict import BackfillSums
 from hintferry_cli.pages.page import write_pass
 from hintferry_cli.sweep.run import Run
 from hintferry_cli.sweep.task import as_numbers
@@ -25,7 +25,7 @@ def write(folder: Path, run: Run) -> None:
 def as_tree(run: Run) -> dict[str, Any]:
     """Times in epoch seconds; `cost`: figures by name, about."""
     task, state, bookmark = run.order.task, run.state, run.bookmark
-    units = "write_units" if isinstance(state.sums, Filled) else "read_units"
+    units = "write_units" if isinstance(state.sums, BackfillSums) else "read_units"
     cost = {units.replace("_", " "): as_numbers(state.sums)[units], "USD": round(state.usd, 4)}
     done = [
         {"after": part.after, "upto": part.upto, "state": "done", "error": None, **sums}

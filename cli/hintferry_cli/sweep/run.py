@@ -13,9 +13,9 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 
 from hintferry.core.tokens import WIDTH_OF_RING, TokenRange
-from hintferry.core.verdict import Filled, Tally
+from hintferry.core.verdict import BackfillSums, VerifySums
 from hintferry_cli.sweep import worker
-from hintferry_cli.sweep.bill import Bill
+from hintferry_cli.sweep.bill import PassPrice
 from hintferry_cli.sweep.bookmark import Bookmark
 from hintferry_cli.sweep.task import Advanced, Answer, Ended, Order, Refused, Wanted
 
@@ -35,11 +35,11 @@ LONGEST_LIST = 5
 
 
 @dataclass(slots=True)
-class State:
+class RunState:
     """Grows while the run goes on. `unfinished` says why it ended before it was through."""
 
-    sums: Tally | Filled
-    bill: Bill
+    sums: VerifySums | BackfillSums
+    bill: PassPrice
     began: float = field(default_factory=time.monotonic)
     keys: int = 0
     """Keys in this run, those of ranges that are not done included."""
@@ -107,7 +107,7 @@ class Run:
 
     order: Order
     bookmark: Bookmark
-    state: State
+    state: RunState
     processes: int
 
     def steps(self) -> Iterator[None]:

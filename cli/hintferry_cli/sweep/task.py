@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hintferry.adapters.config.places import Queues
 from hintferry.core.tokens import TokenRange
-from hintferry.core.verdict import Filled, Tally
+from hintferry.core.verdict import BackfillSums, VerifySums
 from hintferry.sweep.task import Task
 
 
@@ -55,6 +55,6 @@ class Refused:
 Answer = Wanted | Advanced | Ended | Refused
 
 
-def as_numbers(sums: Tally | Filled) -> dict[str, int]:
+def as_numbers(sums: VerifySums | BackfillSums) -> dict[str, int]:
     """The sums by name."""
     return asdict(sums)

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from hintferry.core.tokens import WIDTH_OF_RING
 from hintferry.sweep.task import Task
 from hintferry_cli.sweep.bill import duration
-from hintferry_cli.sweep.run import State
+from hintferry_cli.sweep.run import RunState
 from hintferry_cli.sweep.task import as_numbers
 
 PLAIN_EVERY_S = 5.0
@@ -23,7 +23,7 @@ def announce(task: Task, plan: str, console: Console) -> None:
     say(console, f"{task.verb.value} {task.table}: {plan}")
 
 
-def follow(steps: Iterable[None], task: Task, state: State, console: Console) -> None:
+def follow(steps: Iterable[None], task: Task, state: RunState, console: Console) -> None:
     """Take all steps, and show how far they are: a bar on a terminal, else a line now and then."""
     if console.is_terminal:
         _as_bar(steps, task, state, console)
@@ -31,7 +31,7 @@ def follow(steps: Iterable[None], task: Task, state: State, console: Console) ->
         _as_lines(steps, state, console)
 
 
-def _as_bar(steps: Iterable[None], task: Task, state: State, console: Console) -> None:
+def _as_bar(steps: Iterable[None], task: Task, state: RunState, console: Console) -> None:
     columns = (
         TextColumn(f"{task.verb.value} {task.table}"),
         BarColumn(),
@@ -45,7 +45,7 @@ def _as_bar(steps: Iterable[None], task: Task, state: State, console: Console) -
             progress.update(bar, completed=state.width / WIDTH_OF_RING, counts=_counts(state))
 
 
-def _as_lines(steps: Iterable[None], state: State, console: Console) -> None:
+def _as_lines(steps: Iterable[None], state: RunState, console: Console) -> None:
     due = time.monotonic() + PLAIN_EVERY_S
     for _ in steps:
         if time.monotonic() >= due:
@@ -53,7 +53,7 @@ def _as_lines(steps: Iterable[None], state: State, console: Console) -> None:
             say(console, f"{100 * state.width / WIDTH_OF_RING:.0f} % done: {_counts(state)}")
 
 
-def show(task: Task, state: State, out: Console, errors: Console) -> None:
+def show(task: Task, state: RunState, out: Console, errors: Console) -> None:
     """The result, and what went wrong."""
     named = ", ".join(f"{name} {count:,}" for name, count in as_numbers(state.sums).items())
     say(out, f"{task.table}: {state.sums.seen:,} keys: {named}; {state.usd:,.2f} USD")
@@ -63,7 +63,7 @@ def show(task: Task, state: State, out: Console, errors: Console) -> None:
         say(errors, state.ending)
 
 
-def as_json(task: Task, state: State) -> str:
+def as_json(task: Task, state: RunState) -> str:
     """The result as one JSON object."""
     return json.dumps(
         {
@@ -84,7 +84,7 @@ def as_json(task: Task, state: State) -> str:
     )
 
 
-def _counts(state: State) -> str:
+def _counts(state: RunState) -> str:
     rate = state.keys / max(state.elapsed_s, 0.001)
     shown = [f"{name} {count:,}" for name, count in as_numbers(state.sums).items() if count]
     left = "" if state.eta_s is None else f", {duration(state.eta_s)} left"

@@ -62,7 +62,7 @@ def _work(order: Order, parent: Connection) -> None:
                     (verdict.value, readable(source.table(order.task.table), hint))
                     for verdict, hint in report.examples
                 )
-                parent.send(Ended(report.part, as_numbers(report.tally), error, examples))
+                parent.send(Ended(report.part, as_numbers(report.sums), error, examples))
             else:
                 parent.send(Advanced(report.keys))
     finally:

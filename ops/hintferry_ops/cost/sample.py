@@ -33,7 +33,7 @@ class Largest:
 
 
 @dataclass(slots=True)
-class Part:
+class Sampled:
     """Rows, or the static columns of partitions: how many were seen, and their encoded size.
 
     `share` of the whole ring was looked at; `bare_units` are write units without client-side
@@ -65,8 +65,8 @@ class Part:
 class Sample:
     """What was seen of a table."""
 
-    rows: Part = field(default_factory=Part)
-    statics: Part = field(default_factory=Part)
+    rows: Sampled = field(default_factory=Sampled)
+    statics: Sampled = field(default_factory=Sampled)
     partition_key: Largest = field(default_factory=Largest)
     clustering_key: Largest = field(default_factory=Largest)
     digits: Largest = field(default_factory=Largest)
@@ -90,7 +90,7 @@ def sample(table: Table, scan: Scan, ttl: bool) -> Sample:
     return found
 
 
-def _scanned(into: Part, pages: Callable[[TokenRange], Iterator[ScanPage]]) -> Iterator[Scanned]:
+def _scanned(into: Sampled, pages: Callable[[TokenRange], Iterator[ScanPage]]) -> Iterator[Scanned]:
     """What the pages hold; enters how much of the ring they cover."""
     width = 0
     for number in range(PAGES):

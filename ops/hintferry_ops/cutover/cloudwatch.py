@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
-from hintferry.adapters.clocks.held import Held
+from hintferry.adapters.clocks.cached_answer import CachedAnswer
 from hintferry.adapters.config.settings import Migration
 from hintferry.core.passes import PASS_HOLDS_S
 from hintferry.core.schema import TableId
@@ -57,7 +57,7 @@ _Found = Mapping[_Query, Series]
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _Reading:
     """What was answered in one moment: who reports, and what."""
 
     nodes: Sequence[str]
@@ -66,7 +66,7 @@ class _Look:
     """By how far back it was looked, each asked for when it is wanted."""
 
 
-class CloudWatchFigures:
+class CloudWatchMetrics:
     """`cloudwatch` is a boto3 client, whose errors are raised; `tables`: whose lag is looked at.
 
     However many tables ask in one moment, CloudWatch is asked once; for losses once a time to look
@@ -78,7 +78,7 @@ class CloudWatchFigures:
     ) -> None:
         self._cloudwatch, self._migration = cloudwatch, migration
         self._tables, self._clock = tables, clock
-        self._held = Held(self._look, clock.now)
+        self._held = CachedAnswer(self._look, clock.now)
 
     def reports(self, since: float) -> list[NodeReport]:
         """The latest of each node, with losses since then (epoch s), a week back at most."""
@@ -98,12 +98,14 @@ class CloudWatchFigures:
         series = self._held.answer().lately[_of_functions(name)]
         return max((value for _, value in series), default=None)
 
-    def _look(self) -> _Look:
+    def _look(self) -> _Reading:
         nodes, names = self._nodes(), (HINTED_UPTO, SET_ASIDE)
         wanted = [self._of_node(node, name) for node in nodes for name in names]
         wanted += map(_of_functions, (CLOCK_OF_FUNCTIONS, CLOCK_OF_NODES))
         wanted += [self._lag_of(table) for table in self._tables]
-        return _Look(nodes, self._series(wanted, self._clock.now() - REPORT_HOLDS_S, PERIOD_S), {})
+        return _Reading(
+            nodes, self._series(wanted, self._clock.now() - REPORT_HOLDS_S, PERIOD_S), {}
+        )
 
     def _look_back(self, nodes: Sequence[str], back_s: float) -> _Found:
         names = *LOSSES, *GROWING_LOSSES

@@ -14,7 +14,7 @@ from hintferry.ports import Captures, Clock, Fence, FencePost, Passes
 from hintferry_ops.cutover.gate import around, gate
 from hintferry_ops.cutover.gate.capture import all_hinted
 from hintferry_ops.cutover.gate.condition import Condition, comes_by_itself, is_open
-from hintferry_ops.cutover.gate.facts import Answers, Facts
+from hintferry_ops.cutover.gate.facts import Confirmations, Facts
 from hintferry_ops.cutover.gate.fence import fence_left_s
 from hintferry_ops.cutover.gate.passes import losses_since
 from hintferry_ops.ports import Markers, NodeReports, Topics, Waiting
@@ -25,7 +25,7 @@ LONGEST_WATCH_S = 1800.0
 MARKER_EVERY_S = 20.0
 """A node is known to have hinted what lies before the marker that it hints next."""
 
-Look = tuple[Facts, list[Condition]]
+Checked = tuple[Facts, list[Condition]]
 
 
 @dataclass(slots=True)
@@ -33,7 +33,7 @@ class Gatekeeper:
     """Looks at everything that the gate of one table asks for, as often as it is told to."""
 
     table: TableId
-    answers: Answers
+    confirmations: Confirmations
     describe: Callable[[TableId], Table]
     captures: Captures
     reports: NodeReports
@@ -50,7 +50,7 @@ class Gatekeeper:
     _marker_at: float | None = None
     _marker_took_s: float | None = None
 
-    def look(self) -> Look:
+    def check(self) -> Checked:
         """What is seen now, and how each condition stands. Raises HintferryError."""
         now = self.clock.now()
         capture = self.captures.witness(self.table)
@@ -81,7 +81,7 @@ class Gatekeeper:
             now,
             self._has_unhinted(capture),
             capture,
-            self.reports.reports(losses_since(passes, self.answers, now)),
+            self.reports.reports(losses_since(passes, self.confirmations, now)),
             self._hinted_since,
             self.topics.lag(table),
             parked,
@@ -91,16 +91,16 @@ class Gatekeeper:
             self._marker_at,
             self._marker_took_s,
             passes,
-            self.answers,
+            self.confirmations,
             self._watched_since,
         )
 
-    def watch(self) -> Iterator[Look]:
+    def watch(self) -> Iterator[Checked]:
         """Look until the gate is open or waiting does not help; for half an hour at most."""
         self._watched_since = self.clock.now()
         end = self._watched_since + LONGEST_WATCH_S
         while True:
-            facts, conditions = self.look()
+            facts, conditions = self.check()
             yield facts, conditions
             is_over = is_open(conditions) or not comes_by_itself(conditions)
             if is_over or self.clock.now() > end:
@@ -109,7 +109,7 @@ class Gatekeeper:
 
     def hand_over(self) -> Iterator[float]:
         """Set the fence and wait it out; yields the seconds left. Raises as `wait_out`."""
-        fence = self.fences.set(self.table, Fence(self.clock.now(), self.answers.stopped_at))
+        fence = self.fences.set(self.table, Fence(self.clock.now(), self.confirmations.stopped_at))
         return self.wait_out(fence)
 
     def wait_out(self, fence: Fence) -> Iterator[float]:

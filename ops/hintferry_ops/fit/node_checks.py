@@ -20,12 +20,12 @@ class Fault(NamedTuple):
 
     what: str
     found: str
-    mend: str
+    fix: str
     fatal: bool = True
 
     def __str__(self) -> str:
         level = "FAULT" if self.fatal else "advice"
-        return f"{level}: {self.what}: {self.found}. {self.mend}"
+        return f"{level}: {self.what}: {self.found}. {self.fix}"
 
 
 def setting_faults(settings: Dict[str, str], version: str = "5.0") -> List[Fault]:

@@ -32,9 +32,9 @@ def schema_faults(keyspaces: Rows, tables: Rows, migrated: Iterable[TableId]) ->
     for row in keyspaces:
         if row["keyspace_name"] in involved and not row["durable_writes"]:
             name = row["keyspace_name"]
-            mend = f"ALTER KEYSPACE {identifier(name)} WITH durable_writes = true."
+            fix = f"ALTER KEYSPACE {identifier(name)} WITH durable_writes = true."
             found = "durable_writes = false"
-            yield Fault(f"keyspace {name}", found, f"Its writes reach no log: {mend}")
+            yield Fault(f"keyspace {name}", found, f"Its writes reach no log: {fix}")
 
 
 def _table_faults(table: TableId, row: Mapping[str, Any] | None) -> Iterator[Fault]:
@@ -43,8 +43,8 @@ def _table_faults(table: TableId, row: Mapping[str, Any] | None) -> Iterator[Fau
         yield Fault(where, "not there", "Correct its name in migration.toml.")
         return
     if not row.get("cdc"):
-        mend = f"No write is hinted: ALTER TABLE {table.cql} WITH cdc = true."
-        yield Fault(where, "cdc = false", mend)
+        fix = f"No write is hinted: ALTER TABLE {table.cql} WITH cdc = true."
+        yield Fault(where, "cdc = false", fix)
     # Before 4.0 there is no such option, and reads repair as BLOCKING does.
     if row.get("read_repair", "BLOCKING") != "BLOCKING":
         yield Fault(
@@ -62,18 +62,18 @@ def _table_faults(table: TableId, row: Mapping[str, Any] | None) -> Iterator[Fau
             f" {table.cql}.",
         )
     if row.get("memtable"):
-        mend = "One that writes no log hints nothing: make sure that it does."
-        yield Fault(where, "a memtable of its own", mend, fatal=False)
+        fix = "One that writes no log hints nothing: make sure that it does."
+        yield Fault(where, "a memtable of its own", fix, fatal=False)
 
 
 def vector_faults(columns: Rows) -> Iterator[Fault]:
     """Yield what the stock connector, and only that, does not get over."""
-    mend = (
+    fix = (
         "With one anywhere in the cluster the stock connector sees no schema change: drop it, or"
         " restart hintferry-capture on every node after each one."
     )
     for table in sorted({_table_of(row) for row in columns if _has_vector(row["type"])}):
-        yield Fault(f"table {table}", "has a vector column", mend)
+        yield Fault(f"table {table}", "has a vector column", fix)
 
 
 def _has_vector(text: str) -> bool:

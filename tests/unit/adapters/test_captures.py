@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from cassandra import InvalidRequest, OperationTimedOut, Unauthorized
 
-from hintferry.adapters.clocks.held import HELD_S
+from hintferry.adapters.clocks.cached_answer import CACHED_S
 from hintferry.adapters.driver import cql
 from hintferry.adapters.driver.session import CqlSession
 from hintferry.adapters.source import captures
@@ -195,7 +195,7 @@ def test_many_tables_that_ask_in_one_moment_ask_once(
     assert gaps(seen_by.witness(ORDERS)) == []
     source.rows[cql.CAPTURES] = []
     assert gaps(seen_by.witness(ORDERS)) == []
-    clock.sleep(HELD_S)
+    clock.sleep(CACHED_S)
     assert len(gaps(seen_by.witness(ORDERS))) == 2
 
 

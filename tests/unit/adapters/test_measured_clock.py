@@ -19,7 +19,7 @@ from hintferry.core.limits import CLOCK_MARGIN_S, STAMP_MARGIN_S
 from hintferry.core.outcome import Outcome, Settled
 from hintferry.core.work import RowWork
 from hintferry.live.pipeline import Pipeline
-from hintferry.live.recent_writes import Acknowledged
+from hintferry.live.recent_writes import RecentWrites
 from hintferry.ports import Clock
 from hintferry.testing import changes
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
@@ -201,7 +201,7 @@ class World:
             MemoryLeases(LeaseTable(self.time), clock),
             clock,
             RecordingMeter(),
-            Acknowledged(0),
+            RecentWrites(0),
         )
 
     def put(self, **values: bytes) -> None:
@@ -313,7 +313,7 @@ def test_old_records_are_not_waited_for() -> None:
     assert world.time.micros - before < 5_000
 
 
-class Told:
+class NodeAnswer:
     """Clock metrics of the functions and the nodes, as CloudWatch has them."""
 
     def __init__(self, **off_ms: float) -> None:
@@ -328,23 +328,23 @@ class Told:
     [
         (
             Offsets(Offset(2_000, 6_000), {}),
-            Told(ClockOffsetTarget=1.0, ClockOffsetSource=812.4),
+            NodeAnswer(ClockOffsetTarget=1.0, ClockOffsetSource=812.4),
             "this machine +4 ms (give or take 2), functions 1 ms, nodes 812 ms",
         ),
         (
             Offsets(Offset(-200_000, 10_000), {}),
-            Told(),
+            NodeAnswer(),
             "this machine -95 ms (give or take 105), functions not told, nodes not told;"
             " what is more than 50 ms off would not be noticed",
         ),
         (
             Offsets(None, {}),
-            Told(ClockOffsetSource=0.0),
+            NodeAnswer(ClockOffsetSource=0.0),
             "this machine not known (the target does not tell its time), functions not told,"
             " nodes 0 ms; what is more than 50 ms off would not be noticed",
         ),
     ],
 )
-def test_status_tells_the_clocks(seen: Offsets, told: Told, text: str) -> None:
+def test_status_tells_the_clocks(seen: Offsets, told: NodeAnswer, text: str) -> None:
     tree = clocks.as_tree(seen, told)  # type: ignore[arg-type]
     assert clocks.told(tree) == f"clocks, from the target's: {text}"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from hintferry.adapters.driver.rate_limit import FEW, SLOW_S, SLOWEST, Pace
+from hintferry.adapters.driver.rate_limit import FEW, SLOW_S, SLOWEST, RateLimit
 
 SETTLING_S, RUN_S = 15.0, 60.0
 AT_ONCE = 16
@@ -34,7 +34,7 @@ class Sender:
 
     def __init__(self, *, yields: bool = False) -> None:
         self.now, self.taken = 0.0, 0
-        self.pace = Pace(now=lambda: self.now, sleep=self.sleep, yields=yields)
+        self.rate_limit = RateLimit(now=lambda: self.now, sleep=self.sleep, yields=yields)
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
@@ -51,9 +51,9 @@ def run(
         at, number = heapq.heappop(free)
         sender = senders[number]
         sender.now = at
-        sender.pace.wait()
+        sender.rate_limit.wait()
         latency_s, asks_for_less = answer(sender.now)
-        sender.pace.answered(latency_s, asks_for_less)
+        sender.rate_limit.answered(latency_s, asks_for_less)
         if sender.now > SETTLING_S:
             seen.append((sender.now, asks_for_less))
             sender.taken += not asks_for_less
@@ -85,13 +85,17 @@ def test_a_side_that_slows_down_under_our_load_is_sent_less_until_it_is_quick_ag
     sender = Sender()
 
     def latency() -> float:
-        return min(20.0, 0.005 * (sender.pace.rate / 100) ** 6) if sender.pace.rate < 400 else 20.0
+        return (
+            min(20.0, 0.005 * (sender.rate_limit.rate / 100) ** 6)
+            if sender.rate_limit.rate < 400
+            else 20.0
+        )
 
     late = []
     while sender.now < RUN_S:
-        sender.pace.wait()
+        sender.rate_limit.wait()
         taken = latency()
-        sender.pace.answered(taken, False)
+        sender.rate_limit.answered(taken, False)
         sender.now += 0.0005
         if sender.now > SETTLING_S:
             late.append(taken)
@@ -107,14 +111,14 @@ def test_a_side_that_is_slow_whatever_we_send_is_not_starved() -> None:
 def test_the_pace_recovers_soon_when_the_throttle_is_gone() -> None:
     sender = Sender()
     for _ in range(100):
-        sender.pace.wait()
-        sender.pace.answered(0.001, True)
+        sender.rate_limit.wait()
+        sender.rate_limit.answered(0.001, True)
         sender.now += 1
-    assert sender.pace.rate <= 2 * SLOWEST
+    assert sender.rate_limit.rate <= 2 * SLOWEST
     gone_at = sender.now
-    while sender.pace.rate < 1_000:
-        sender.pace.wait()
-        sender.pace.answered(0.001, False)
+    while sender.rate_limit.rate < 1_000:
+        sender.rate_limit.wait()
+        sender.rate_limit.answered(0.001, False)
     assert sender.now - gone_at < 15
 
 
@@ -122,13 +126,13 @@ def test_a_side_that_answers_nothing_for_a_moment_is_soon_sent_as_much_as_before
     """A window of requests times out at once, and then it serves again."""
     sender = Sender()
     for _ in range(2_000):
-        sender.pace.wait()
-        sender.pace.answered(0.001, False)
+        sender.rate_limit.wait()
+        sender.rate_limit.answered(0.001, False)
         sender.now += 0.001
     sender.now += 5
     for _ in range(48):
-        sender.pace.answered(5.0, True)
-    assert sender.pace.rate > 1_000
+        sender.rate_limit.answered(5.0, True)
+    assert sender.rate_limit.rate > 1_000
 
 
 @pytest.mark.parametrize("rate", [100, 200, 1000])

@@ -16,7 +16,7 @@ from hintferry.adapters.clocks.wall import WallClock
 from hintferry.adapters.driver.errors import translate
 from hintferry.adapters.driver.guardrails import PAGE_ROWS, EachOnceAMinute, Guardrails
 from hintferry.adapters.driver.paging import FIRST_ROWS, PAGE_BYTES, pages
-from hintferry.adapters.driver.rate_limit import Pace
+from hintferry.adapters.driver.rate_limit import RateLimit
 from hintferry.adapters.driver.raw_rows import RawRows
 from hintferry.adapters.driver.session import CqlSession
 from hintferry.adapters.source.cassandra import CassandraSource
@@ -46,7 +46,7 @@ class Server:
     serves: bool = True
     side: Side = Side.SOURCE
     asked: list[int] = field(default_factory=list)
-    pace: Pace = field(default_factory=Pace)
+    rate_limit: RateLimit = field(default_factory=RateLimit)
     guardrails: Guardrails = field(default_factory=Guardrails)
 
     def bind(self, text: str, values: Any) -> Any:

@@ -37,10 +37,10 @@ def test_only_an_invocation_that_returns_records_is_held(
     ends: list[Settled], taken_s: float, slept: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Sleeps(monkeypatch)
-    pace = ReturnPace(10.0)
-    pace.begin()
+    rate_limit = ReturnPace(10.0)
+    rate_limit.begin()
     clock.now += taken_s
-    pace.end(ends)
+    rate_limit.end(ends)
     assert clock.slept == slept
 
 

@@ -11,7 +11,7 @@ import pytest
 from cassandra import OperationTimedOut
 
 from hintferry.adapters.driver import window
-from hintferry.adapters.driver.rate_limit import Pace
+from hintferry.adapters.driver.rate_limit import RateLimit
 from hintferry.adapters.driver.window import in_flight
 
 WIDTH = 8
@@ -54,7 +54,7 @@ def test_every_item_is_answered_and_no_more_than_the_width_is_out() -> None:
         return answering_later()
 
     seen = []
-    for answer in in_flight(send, range(100), Pace(), WIDTH):
+    for answer in in_flight(send, range(100), RateLimit(), WIDTH):
         handed_on += 1
         seen.append(answer.item)
         assert answer.error is None
@@ -68,7 +68,7 @@ def test_an_item_that_cannot_be_sent_is_answered_by_its_error() -> None:
             raise OSError("no route")
         return answering_later()
 
-    errors = {one.item: one.error for one in in_flight(send, range(10), Pace(), WIDTH)}
+    errors = {one.item: one.error for one in in_flight(send, range(10), RateLimit(), WIDTH)}
     assert [item for item, error in errors.items() if error] == [3]
 
 
@@ -81,7 +81,7 @@ def test_silence_becomes_a_timeout_and_what_comes_after_is_not_heard() -> None:
 
     began = time.monotonic()
     answers = []
-    for answer in in_flight(send, range(30), Pace(), WIDTH):
+    for answer in in_flight(send, range(30), RateLimit(), WIDTH):
         answers.append(answer)
         if isinstance(answer.error, OperationTimedOut):
             silent[answer.item].answer()
@@ -105,7 +105,7 @@ def test_silence_is_noticed_while_others_go_on_answering() -> None:
     def send(item: int) -> Future:
         return answering_later() if item else Future()
 
-    for answer in in_flight(send, items(), Pace(), WIDTH):
+    for answer in in_flight(send, items(), RateLimit(), WIDTH):
         if answer.error is not None:
             given_up_after.append(time.monotonic() - began)
     assert len(given_up_after) == 1
@@ -115,7 +115,7 @@ def test_silence_is_noticed_while_others_go_on_answering() -> None:
 @pytest.mark.usefixtures("_soon_overdue")
 def test_a_side_that_falls_silent_altogether_costs_one_timeout_a_window() -> None:
     began = time.monotonic()
-    answers = list(in_flight(lambda _item: Future(), range(2 * WIDTH), Pace(), WIDTH))
+    answers = list(in_flight(lambda _item: Future(), range(2 * WIDTH), RateLimit(), WIDTH))
     assert len(answers) == 2 * WIDTH
     assert all(isinstance(one.error, OperationTimedOut) for one in answers)
     assert 2 * OVERDUE_S <= time.monotonic() - began < 5 * OVERDUE_S

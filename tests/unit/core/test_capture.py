@@ -71,9 +71,9 @@ GAPS: list[tuple[Change, str, str, bool]] = [
 ]
 
 
-@pytest.mark.parametrize(("change", "says", "mend", "passes"), GAPS)
+@pytest.mark.parametrize(("change", "says", "fix", "passes"), GAPS)
 def test_a_node_that_does_not_say_so_now_is_named(
-    change: Change, says: str, mend: str, passes: bool
+    change: Change, says: str, fix: str, passes: bool
 ) -> None:
     said = captures()
     change(said)
@@ -82,7 +82,7 @@ def test_a_node_that_does_not_say_so_now_is_named(
     gap = gaps(seen)[-1]
     assert str(gap).startswith("10.0.3.11: ")
     assert says in gap.why
-    assert mend in gap.mend
+    assert fix in gap.fix
     assert gap.passes is passes
 
 

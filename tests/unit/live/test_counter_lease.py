@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hintferry.adapters.driver.rate_limit import Pace
+from hintferry.adapters.driver.rate_limit import RateLimit
 from hintferry.adapters.target import keyspaces
 from hintferry.adapters.target.keyspaces import KeyspacesTarget
 from hintferry.core.errors import HintferryError, LeaseLost, Side
@@ -15,7 +15,7 @@ from hintferry.core.hint import WHOLE_PARTITION
 from hintferry.core.limits import COUNT_WITHIN_S
 from hintferry.core.rows import Add
 from hintferry.core.work import SliceWork
-from hintferry.live.counter_lease import _Guarded
+from hintferry.live.counter_lease import _LeasedTarget
 from hintferry.ports import Lease, Write
 from tests.model.tables import COUNTS
 
@@ -41,7 +41,7 @@ class SlowSession:
     side = Side.TARGET
 
     def __init__(self, delay_s: float) -> None:
-        self.now, self.sent, self.pace, self._delay_s = NOW, 0, Pace(), delay_s
+        self.now, self.sent, self.rate_limit, self._delay_s = NOW, 0, RateLimit(), delay_s
 
     def current(self) -> SlowSession:
         self.now += self._delay_s
@@ -71,7 +71,7 @@ def test_nothing_is_sent_after_the_lease(
     target = KeyspacesTarget(session)  # type: ignore[arg-type]
     monkeypatch.setattr(target._agreement, "check", lambda *_: None)
     monkeypatch.setattr(keyspaces, "time", SimpleNamespace(time=lambda: session.now))
-    guarded = _Guarded(target, Lease(b"n", "me", NOW + COUNT_WITHIN_S))
+    guarded = _LeasedTarget(target, Lease(b"n", "me", NOW + COUNT_WITHIN_S))
     work = SliceWork(COUNTS.id, (b"p",), WHOLE_PARTITION, (0,))
     adds = [Add((key,), ("m",), (b"\0" * 7 + b"\5",)) for key in (b"1", b"2")]
     errors: list[HintferryError | None] = [

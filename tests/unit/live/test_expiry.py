@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hintferry.adapters.driver.guardrails import Guardrails
-from hintferry.adapters.driver.rate_limit import Pace
+from hintferry.adapters.driver.rate_limit import RateLimit
 from hintferry.adapters.records import hint_record
 from hintferry.adapters.records.decoder import HintDecoder
 from hintferry.adapters.source.cassandra import CassandraSource
@@ -29,7 +29,7 @@ from hintferry.core.schema import Key
 from hintferry.core.tokens import WHOLE_RING
 from hintferry.core.work import RowWork, SliceWork
 from hintferry.live.pipeline import Pipeline
-from hintferry.live.recent_writes import Acknowledged
+from hintferry.live.recent_writes import RecentWrites
 from hintferry.live.reconcile import Reconciler
 from hintferry.ports import Write
 from hintferry.testing import changes
@@ -76,7 +76,7 @@ class World:
             leases,
             clock,
             RecordingMeter(),
-            Acknowledged(0),
+            RecentWrites(0),
         )
         self.expires_at = self.time.seconds + TTL_S
         row = changes.put(
@@ -211,7 +211,7 @@ class Session:
 
     def __init__(self, delay_s: float, answers_after_s: float = 0.0) -> None:
         self.now, self._delay_s, self._answers_after_s = 1_000.0, delay_s, answers_after_s
-        self.pace = Pace()
+        self.rate_limit = RateLimit()
         self.ttls: list[tuple[float, int]] = []
         self._bound: list[Any] = []
 

@@ -25,7 +25,7 @@ from hintferry.ports import Fence, FencePost, Source
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
 from hintferry.testing.fences import FENCE, MemoryFences
 
-OPEN, CUT_OVER = TableId("shop", "open"), TableId("shop", "done")
+OPEN, CUTOVER = TableId("shop", "open"), TableId("shop", "done")
 
 
 class Pages:
@@ -65,9 +65,9 @@ def fenced(*tables: TableId) -> tuple[FencedSource, Pages, MemoryFences]:
 
 
 def test_keys_behind_the_fence_are_not_read_and_the_others_are() -> None:
-    source, pages, _ = fenced(CUT_OVER)
-    answers = {work.table: seen for work, seen in source.read([row(CUT_OVER), row(OPEN)])}
-    assert isinstance(answers[CUT_OVER], Fenced)
+    source, pages, _ = fenced(CUTOVER)
+    answers = {work.table: seen for work, seen in source.read([row(CUTOVER), row(OPEN)])}
+    assert isinstance(answers[CUTOVER], Fenced)
     assert isinstance(answers[OPEN], Snapshot)
     assert pages.asked == [OPEN]
 

@@ -12,7 +12,7 @@ from hintferry.core.rows import Row
 from hintferry.core.schema import Key, Table
 from hintferry.core.work import RowWork
 from hintferry.live.coalesce import coalesce
-from hintferry.live.repair_check import WRITES, Mender
+from hintferry.live.repair_check import WRITES, RepairCheck
 from hintferry.testing.changes import Values
 from hintferry.testing.deadline import FixedDeadline
 from hintferry.testing.target import MemoryTarget
@@ -103,9 +103,9 @@ def test_a_delete_that_a_later_write_time_outlives_is_parked() -> None:
 
 def test_nothing_is_written_that_there_is_no_time_to_look_at() -> None:
     sides, target = shown_by(as_normalised, {"a": b"1"})
-    mender = Mender(sides.source, target, sides.clock, FixedDeadline(1.0))
+    repair_check = RepairCheck(sides.source, target, sides.clock, FixedDeadline(1.0))
     with pytest.raises(NoTimeLeft):
-        mender.mend(RowWork(WIDE.id, P, {KEYS[0]: (0,)}, is_repair=True))
+        repair_check.repair(RowWork(WIDE.id, P, {KEYS[0]: (0,)}, is_repair=True))
     assert target.written == 0
 
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from hintferry.adapters.clocks.held import HELD_S
+from hintferry.adapters.clocks.cached_answer import CACHED_S
 from hintferry.adapters.config.settings import migration_from
 from hintferry.core.schema import TableId
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
 from hintferry_ops.cutover import cloudwatch as adapter
-from hintferry_ops.cutover.cloudwatch import CloudWatchFigures
+from hintferry_ops.cutover.cloudwatch import CloudWatchMetrics
 from hintferry_ops.cutover.gate.facts import Lag, NodeReport
 from hintferry_ops.cutover.gatekeeper import LOOK_EVERY_S
 from hintferry_ops.monitoring.node_metrics import DIMENSIONS, METRICS, NAMESPACE
@@ -74,21 +74,21 @@ def cloudwatch() -> CloudWatch:
 
 
 @pytest.fixture
-def seen(cloudwatch: CloudWatch, tmp_path: Path) -> CloudWatchFigures:
+def seen(cloudwatch: CloudWatch, tmp_path: Path) -> CloudWatchMetrics:
     return looking_at([ORDERS], cloudwatch, tmp_path)
 
 
 def looking_at(
     tables: list[TableId], cloudwatch: CloudWatch, folder: Path, time: SimulatedTime | None = None
-) -> CloudWatchFigures:
+) -> CloudWatchMetrics:
     path = folder / "migration.toml"
     path.write_text(CONFIG)
     clock = ScriptedClock(time or SimulatedTime(int(NOW * 1e6)))
-    return CloudWatchFigures(cloudwatch, migration_from(path), tables, clock)
+    return CloudWatchMetrics(cloudwatch, migration_from(path), tables, clock)
 
 
 def test_a_node_says_up_to_when_it_has_hinted(
-    cloudwatch: CloudWatch, seen: CloudWatchFigures
+    cloudwatch: CloudWatch, seen: CloudWatchMetrics
 ) -> None:
     cloudwatch.values = {
         ("HintedUpTo", "10.0.1.11"): [(120, NOW - 150), (60, NOW - 90)],
@@ -104,7 +104,7 @@ def test_a_node_says_up_to_when_it_has_hinted(
 
 
 def test_a_guard_tells_the_host_id_of_its_node_behind_the_address(
-    cloudwatch: CloudWatch, seen: CloudWatchFigures
+    cloudwatch: CloudWatch, seen: CloudWatchMetrics
 ) -> None:
     cloudwatch.values = {("HintedUpTo", "10.0.1.11 0e1f-2"): [(60, NOW - 90)]}
     assert seen.reports(NOW) == [NodeReport("10.0.1.11", NOW, NOW - 90, 0, None, "0e1f-2")]
@@ -125,7 +125,7 @@ def test_a_guard_tells_the_host_id_of_its_node_behind_the_address(
 )
 def test_losses_are_dated_and_what_merely_lies_there_is_none(
     cloudwatch: CloudWatch,
-    seen: CloudWatchFigures,
+    seen: CloudWatchMetrics,
     metric: str,
     values: list[tuple[float, float]],
     ago: float | None,
@@ -141,7 +141,7 @@ def test_the_lag_is_that_of_the_tables_topic(cloudwatch: CloudWatch, tmp_path: P
     seen = looking_at([ORDERS], cloudwatch, tmp_path, time)
     assert seen.lag(ORDERS) is None
     cloudwatch.values = {("SumOffsetLag", "cdc.shop.orders"): [(120, 7), (60, 0)]}
-    time.advance(int(HELD_S * 1e6))
+    time.advance(int(CACHED_S * 1e6))
     assert seen.lag(ORDERS) == Lag(0, NOW - 60)
     assert {one["Name"]: one["Value"] for one in cloudwatch.asked[-1]["Metric"]["Dimensions"]} == {
         "Cluster Name": "hintferry",
@@ -183,7 +183,7 @@ def test_the_guard_emits_what_is_looked_for() -> None:
 
 
 def test_the_worst_clock_of_the_last_minutes_is_told(
-    cloudwatch: CloudWatch, seen: CloudWatchFigures
+    cloudwatch: CloudWatch, seen: CloudWatchMetrics
 ) -> None:
     cloudwatch.values[adapter.CLOCK_OF_FUNCTIONS, "hintferry"] = [
         (200, 3.0),

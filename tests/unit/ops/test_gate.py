@@ -12,8 +12,8 @@ from hintferry.core.passes import PASS_HOLDS_S, Pass, Verb
 from hintferry.core.schema import TableId
 from hintferry.testing.captures import ADDRESSES, ScriptedCaptures, host_of
 from hintferry_ops.cutover.gate import expected_downtime_s, gate
-from hintferry_ops.cutover.gate.condition import Condition, State, comes_by_itself, is_open
-from hintferry_ops.cutover.gate.facts import Answers, Facts, Lag, NodeReport
+from hintferry_ops.cutover.gate.condition import Condition, ConditionState, comes_by_itself, is_open
+from hintferry_ops.cutover.gate.facts import Confirmations, Facts, Lag, NodeReport
 from hintferry_ops.cutover.gate.passes import LATE_WRITES_S, losses_since
 from hintferry_ops.cutover.gate.queues import QUIET_S
 from hintferry_ops.cutover.gate.writers import AFTER_STOP_S, LOG_SYNC_S
@@ -25,7 +25,7 @@ FILLED = Pass(TABLE, Verb.BACKFILL, NOW - 9_000, NOW - 8_000, False, True, {"wri
 SEEN = ScriptedCaptures(lambda: NOW).witness(TABLE)
 CLEAN = Pass(TABLE, Verb.VERIFY, NOW - 4_000, NOW - 3_900, True, True, {"equal": 9}, proof(SEEN))
 REPORTS = [NodeReport(one, NOW - 20, STOPPED + LOG_SYNC_S, 0, None) for one in ADDRESSES]
-ANSWERS = Answers(stopped_at=STOPPED, writers_at_quorum=True)
+ANSWERS = Confirmations(stopped_at=STOPPED, writers_at_quorum=True)
 
 OPEN = Facts(
     table=TABLE,
@@ -42,7 +42,7 @@ OPEN = Facts(
     marker_at=STOPPED + 1,
     marker_took_s=0.5,
     passes=[CLEAN, FILLED],
-    answers=ANSWERS,
+    confirmations=ANSWERS,
 )
 
 
@@ -61,7 +61,7 @@ def passes(**changes: Any) -> list[Pass]:
 
 def shut(facts: Facts) -> Condition:
     """The one condition that does not hold."""
-    found = [one for one in gate(facts) if one.state is not State.HOLDS]
+    found = [one for one in gate(facts) if one.state is not ConditionState.HOLDS]
     assert len(found) == 1, found
     return found[0]
 
@@ -102,7 +102,7 @@ def test_what_comes_about_by_itself_is_waited_for(
 ) -> None:
     facts = replace(OPEN, **changes)
     condition = shut(facts)
-    assert condition.state is State.WAITS
+    assert condition.state is ConditionState.WAITS
     assert condition.name.startswith(name)
     assert says in condition.reason
     assert comes_by_itself(gate(facts))
@@ -131,16 +131,16 @@ FAILING = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "name", "says", "mend"), FAILING)
+@pytest.mark.parametrize(("changes", "name", "says", "fix"), FAILING)
 def test_what_stands_in_the_way_is_named_with_its_fix(
-    changes: dict[str, Any], name: str, says: str, mend: str
+    changes: dict[str, Any], name: str, says: str, fix: str
 ) -> None:
     facts = replace(OPEN, **changes)
     condition = shut(facts)
-    assert condition.state is State.FAILS
+    assert condition.state is ConditionState.FAILS
     assert condition.name.startswith(name)
     assert says in condition.reason
-    assert mend in condition.mend
+    assert fix in condition.fix
     assert not comes_by_itself(gate(facts))
 
 
@@ -160,14 +160,14 @@ NO_PASS = [
 ]
 
 
-@pytest.mark.parametrize(("found", "says", "mend"), NO_PASS)
-def test_without_a_clean_pass_the_gate_stays_shut(found: list[Pass], says: str, mend: str) -> None:
+@pytest.mark.parametrize(("found", "says", "fix"), NO_PASS)
+def test_without_a_clean_pass_the_gate_stays_shut(found: list[Pass], says: str, fix: str) -> None:
     conditions = {one.name: one for one in gate(replace(OPEN, passes=found))}
     condition = conditions["clean pass"]
-    assert condition.state is State.FAILS
+    assert condition.state is ConditionState.FAILS
     assert says in condition.reason
-    assert mend in condition.mend
-    assert conditions["nothing escaped the hints"].state is State.FAILS
+    assert fix in condition.fix
+    assert conditions["nothing escaped the hints"].state is ConditionState.FAILS
 
 
 def test_a_pass_of_long_ago_is_no_proof() -> None:
@@ -183,34 +183,34 @@ def test_a_pass_of_long_ago_is_no_proof() -> None:
 def test_a_full_repair_before_the_pass_serves_as_well_as_asking_every_replica(
     repaired_at: float, opens: bool
 ) -> None:
-    answers = replace(ANSWERS, repaired_at=repaired_at)
-    facts = replace(OPEN, passes=passes(at_all=False), answers=answers)
+    confirmations = replace(ANSWERS, repaired_at=repaired_at)
+    facts = replace(OPEN, passes=passes(at_all=False), confirmations=confirmations)
     assert is_open(gate(facts)) is opens
 
 
 @pytest.mark.parametrize(
-    ("answers", "name", "option"),
+    ("confirmations", "name", "option"),
     [
         (replace(ANSWERS, stopped_at=None), "writers stopped", "--writes-stopped"),
         (replace(ANSWERS, writers_at_quorum=False), "nothing escaped", "--writers-at-quorum"),
     ],
 )
 def test_what_nobody_can_see_is_asked_and_not_taken_for_granted(
-    answers: Answers, name: str, option: str
+    confirmations: Confirmations, name: str, option: str
 ) -> None:
     reports = [replace(one, hinted_upto=NOW - 20) for one in REPORTS]
-    facts = replace(OPEN, answers=answers, reports=reports, marker_at=NOW - 20)
+    facts = replace(OPEN, confirmations=confirmations, reports=reports, marker_at=NOW - 20)
     condition = shut(facts)
-    assert condition.state is State.ASKS
+    assert condition.state is ConditionState.ASKS
     assert condition.name.startswith(name)
     assert condition.reason.endswith("?")
-    assert option in condition.mend
+    assert option in condition.fix
     assert not comes_by_itself(gate(facts))
 
 
 def test_a_stop_that_is_yet_to_come_is_no_stop() -> None:
-    facts = replace(OPEN, answers=replace(ANSWERS, stopped_at=NOW + 1))
-    assert gate(facts)[0].state is State.FAILS
+    facts = replace(OPEN, confirmations=replace(ANSWERS, stopped_at=NOW + 1))
+    assert gate(facts)[0].state is ConditionState.FAILS
 
 
 def seen_write(at: float) -> Witness:
@@ -223,14 +223,17 @@ def test_a_stop_before_a_write_that_was_hinted_is_no_stop() -> None:
     """O3: somebody writes on, whatever is said."""
     assert is_open(gate(replace(OPEN, capture=seen_write(STOPPED + AFTER_STOP_S))))
     condition = shut(replace(OPEN, capture=seen_write(STOPPED + AFTER_STOP_S + 1)))
-    assert condition.state is State.FAILS
+    assert condition.state is ConditionState.FAILS
     assert "10.0.2.11 hinted a write of" in condition.reason
-    assert "--writes-stopped now" in condition.mend
+    assert "--writes-stopped now" in condition.fix
 
 
 def test_a_stop_before_the_last_backfill_is_no_stop() -> None:
-    for stopped_at, state in ((FILLED.began, State.HOLDS), (FILLED.began - 1, State.FAILS)):
-        found = gate(replace(OPEN, answers=replace(ANSWERS, stopped_at=stopped_at)))[0]
+    for stopped_at, state in (
+        (FILLED.began, ConditionState.HOLDS),
+        (FILLED.began - 1, ConditionState.FAILS),
+    ):
+        found = gate(replace(OPEN, confirmations=replace(ANSWERS, stopped_at=stopped_at)))[0]
         assert (found.name, found.state) == ("writers stopped", state)
 
 
@@ -251,16 +254,16 @@ def test_a_pass_over_what_is_no_longer_the_same_does_not_count(change: Any, says
     change(said)
     facts = replace(OPEN, capture=said.witness(TABLE))
     condition = {one.name: one for one in gate(facts)}["clean pass"]
-    assert condition.state is State.FAILS
+    assert condition.state is ConditionState.FAILS
     assert says in condition.reason
-    assert VERIFY in condition.mend
+    assert VERIFY in condition.fix
 
 
 def test_a_table_that_a_node_does_not_capture_shuts_the_gate() -> None:
     said = ScriptedCaptures(lambda: NOW)
     said.captured_id.pop(host_of(ADDRESSES[2]))
     condition = shut(replace(OPEN, capture=said.witness(TABLE)))
-    assert condition.state is State.FAILS
+    assert condition.state is ConditionState.FAILS
     assert condition.reason == "10.0.3.11: the table is not captured there: its cdc is off"
     said.age_s.clear()
     reason = gate(replace(OPEN, capture=said.witness(TABLE)))[1].reason
@@ -295,7 +298,7 @@ def test_a_pass_after_the_stop_answers_all_that_may_have_escaped() -> None:
         has_unhinted=True,
         reports=node(lost_at=NOW - 10),
         capture=third(truncated_at=NOW - 10),
-        answers=Answers(stopped_at=STOPPED),
+        confirmations=Confirmations(stopped_at=STOPPED),
     )
     assert is_open(gate(replace(facts, passes=passes(began=began + 1, ended=NOW))))
     assert not is_open(gate(replace(facts, passes=passes(began=began, ended=NOW))))

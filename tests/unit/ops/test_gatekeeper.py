@@ -12,15 +12,15 @@ from hintferry.adapters.driver.session import CqlSession
 from hintferry.adapters.target.fences import KeyspacesFences
 from hintferry.core.capture import proof
 from hintferry.core.errors import ConfigurationError, Side
-from hintferry.core.limits import CUT_OVER_WAIT_S, FENCE_HOLDS_S
+from hintferry.core.limits import CUTOVER_WAIT_S, FENCE_HOLDS_S
 from hintferry.core.passes import Pass, Verb
 from hintferry.ports import Fence
 from hintferry.testing.captures import ADDRESSES, ScriptedCaptures
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
 from hintferry.testing.fences import MemoryFences
 from hintferry.testing.passes import MemoryPasses
-from hintferry_ops.cutover.gate.condition import State, is_open
-from hintferry_ops.cutover.gate.facts import Answers, Lag, NodeReport
+from hintferry_ops.cutover.gate.condition import ConditionState, is_open
+from hintferry_ops.cutover.gate.facts import Confirmations, Lag, NodeReport
 from hintferry_ops.cutover.gate.queues import QUIET_S
 from hintferry_ops.cutover.gatekeeper import LONGEST_WATCH_S, Gatekeeper
 from hintferry_ops.testing.cutover import ScriptedSurroundings
@@ -42,11 +42,11 @@ class Scene:
             self.passes.enter(Pass(PLAIN.id, verb, began, began + 1, at_all, True, {}, proved))
         self.around.said = [NodeReport(one, now + 1_800, now + 1_800, 0, None) for one in ADDRESSES]
         self.around.known_lag = Lag(0, now + 1_000)
-        answers = Answers(stopped_at=now, writers_at_quorum=True)
+        confirmations = Confirmations(stopped_at=now, writers_at_quorum=True)
         self.keeper = Gatekeeper(
             table=PLAIN.id,
             describe=lambda table: PLAIN,
-            answers=answers,
+            confirmations=confirmations,
             captures=self.captures,
             reports=self.around,
             topics=self.around,
@@ -73,7 +73,9 @@ def test_what_does_not_pass_ends_the_watch_at_once() -> None:
     scene = Scene()
     scene.around.by_reason = {"schema": 1}
     ((_, conditions),) = scene.keeper.watch()
-    assert [one.name for one in conditions if one.state is State.FAILS] == ["nothing parked"]
+    assert [one.name for one in conditions if one.state is ConditionState.FAILS] == [
+        "nothing parked"
+    ]
 
 
 def test_a_watch_ends_when_nothing_comes_about() -> None:
@@ -88,16 +90,16 @@ def test_a_watch_ends_when_nothing_comes_about() -> None:
 def test_a_lag_that_was_looked_at_before_the_nodes_were_through_does_not_count() -> None:
     scene = Scene()
     scene.around.known_lag = Lag(0, scene.began - 1)
-    _, conditions = scene.keeper.look()
-    assert {one.name: one for one in conditions}["topic settled"].state is State.WAITS
+    _, conditions = scene.keeper.check()
+    assert {one.name: one for one in conditions}["topic settled"].state is ConditionState.WAITS
 
 
 def test_the_hand_over_sets_the_fence_first_and_waits_until_nothing_older_can_write() -> None:
     scene = Scene()
     for number, left in enumerate(scene.keeper.hand_over()):
         assert scene.fences.standing(PLAIN.id) == Fence(scene.began, scene.began)
-        assert number or left == CUT_OVER_WAIT_S
-    assert scene.clock.now() - scene.began >= CUT_OVER_WAIT_S
+        assert number or left == CUTOVER_WAIT_S
+    assert scene.clock.now() - scene.began >= CUTOVER_WAIT_S
 
 
 def test_a_hand_over_that_was_interrupted_waits_for_what_is_left() -> None:
@@ -108,7 +110,7 @@ def test_a_hand_over_that_was_interrupted_waits_for_what_is_left() -> None:
     fence = scene.fences.standing(PLAIN.id)
     assert fence is not None
     first = next(scene.keeper.wait_out(fence))
-    assert first == pytest.approx(CUT_OVER_WAIT_S - (scene.clock.now() - scene.began))
+    assert first == pytest.approx(CUTOVER_WAIT_S - (scene.clock.now() - scene.began))
     assert fence.stopped_at == scene.began, "the stop is kept, for the downtime of both runs"
 
 
@@ -116,7 +118,7 @@ def test_of_two_cutovers_at_once_both_wait_for_the_first_ones_fence() -> None:
     scene = Scene()
     next(scene.keeper.hand_over())
     scene.clock.sleep(10)
-    assert next(scene.keeper.hand_over()) == pytest.approx(CUT_OVER_WAIT_S - 10)
+    assert next(scene.keeper.hand_over()) == pytest.approx(CUTOVER_WAIT_S - 10)
 
 
 def test_a_fence_that_was_taken_away_meanwhile_is_no_cutover() -> None:
@@ -137,9 +139,9 @@ def test_a_fence_that_was_deleted_by_hand_takes_the_clean_pass_away() -> None:
 
 def clean_pass(scene: Scene) -> str:
     """Why it does not hold."""
-    _, conditions = scene.keeper.look()
+    _, conditions = scene.keeper.check()
     condition = {one.name: one for one in conditions}["clean pass"]
-    assert condition.state is State.FAILS
+    assert condition.state is ConditionState.FAILS
     return condition.reason
 
 
@@ -163,8 +165,8 @@ def test_a_fence_that_is_taken_back_leaves_a_table_that_must_be_swept() -> None:
     assert "hints were skipped behind a fence" in clean_pass(scene)
     scene.clock.sleep(1)
     scene.passes.enter(verified_now(scene))
-    _, conditions = scene.keeper.look()
-    assert {one.name: one for one in conditions}["clean pass"].state is State.HOLDS
+    _, conditions = scene.keeper.check()
+    assert {one.name: one for one in conditions}["clean pass"].state is ConditionState.HOLDS
 
 
 class Control:
@@ -203,23 +205,23 @@ def test_an_undo_ends_only_when_no_worker_goes_by_the_fence_any_more() -> None:
 def test_no_record_counts_as_parked_only_after_a_while() -> None:
     """The counts of a queue are about right only: one look does not do."""
     scene = Scene()
-    scene.keeper.look()
+    scene.keeper.check()
     scene.clock.sleep(QUIET_S)
-    _, conditions = scene.keeper.look()
+    _, conditions = scene.keeper.check()
     assert is_open(conditions)
     scene.around.by_reason = {"schema": 1}
-    scene.keeper.look()
+    scene.keeper.check()
     scene.around.by_reason = {}
-    _, conditions = scene.keeper.look()
-    assert {one.name: one for one in conditions}["replay queue empty"].state is State.WAITS
+    _, conditions = scene.keeper.check()
+    assert {one.name: one for one in conditions}["replay queue empty"].state is ConditionState.WAITS
 
 
 def test_what_was_written_before_the_watch_must_come_through_whatever_is_said_of_the_stop() -> None:
     scene = Scene()
-    scene.keeper.answers = Answers(stopped_at=scene.began - 500, writers_at_quorum=True)
+    scene.keeper.confirmations = Confirmations(stopped_at=scene.began - 500, writers_at_quorum=True)
     upto = scene.began - 400
     scene.around.said = [NodeReport(one, scene.began, upto, 0, None) for one in ADDRESSES]
     _, conditions = next(scene.keeper.watch())
     assert {one.name: one for one in conditions}[
         "nodes have hinted everything"
-    ].state is State.WAITS
+    ].state is ConditionState.WAITS

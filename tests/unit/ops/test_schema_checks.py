@@ -34,7 +34,7 @@ def test_a_good_schema_has_no_fault() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "mend"),
+    ("found", "fix"),
     [
         (faults(table("shop.orders", cdc=None)), "ALTER TABLE shop.orders WITH cdc = true"),
         (faults(table("shop.orders", read_repair="NONE")), "WITH read_repair = 'BLOCKING'"),
@@ -46,16 +46,16 @@ def test_a_good_schema_has_no_fault() -> None:
         (vectors("frozen<list<vector<float, 3>>>"), "drop it"),
     ],
 )  # fmt: skip
-def test_a_fault_of_the_schema_is_named(found: list[Fault], mend: str) -> None:
+def test_a_fault_of_the_schema_is_named(found: list[Fault], fix: str) -> None:
     (fault,) = found
-    assert mend in fault.mend
+    assert fix in fault.fix
     assert str(fault).startswith("FAULT" if fault.fatal else "advice")
 
 
 def test_a_statement_quotes_the_names_that_need_it() -> None:
     row = table("Shop.order", cdc=None)
     (fault,) = schema_faults([], [row], [TableId("Shop", "order")])
-    assert 'ALTER TABLE "Shop"."order" WITH cdc = true' in fault.mend
+    assert 'ALTER TABLE "Shop"."order" WITH cdc = true' in fault.fix
 
 
 @pytest.mark.parametrize("kind", ["frozen<vector>", '"vector<float, 3>"', "'vector<'"])

@@ -14,7 +14,7 @@ from hintferry.core.errors import Fenced, HintferryError, Overwhelmed, Side, Una
 from hintferry.core.rows import Put, Row, Scanned, ScanPage, Statement
 from hintferry.core.schema import Key, Table
 from hintferry.core.tokens import HIGHEST, LOWEST, WHOLE_RING, TokenRange, plan_ranges
-from hintferry.core.verdict import Filled
+from hintferry.core.verdict import BackfillSums
 from hintferry.core.work import RowWork, StaticWork
 from hintferry.live.pipeline import ATTEMPTS
 from hintferry.ports import Write
@@ -43,12 +43,12 @@ def with_rows(seed: int = 0) -> Sides:
     return sides
 
 
-def fill(sides: Sides, table: Table, parts: Iterable[TokenRange] | None = None) -> Filled:
-    sums = Filled()
+def fill(sides: Sides, table: Table, parts: Iterable[TokenRange] | None = None) -> BackfillSums:
+    sums = BackfillSums()
     for report in sides.backfill(table).fill(plan_ranges([], 3) if parts is None else parts):
         if isinstance(report, Finished):
             assert report.error is None, report.error
-            sums.add(report.tally)
+            sums.add(report.sums)
     return sums
 
 
@@ -120,7 +120,7 @@ def test_a_target_that_is_away_for_long_is_waited_for() -> None:
         return Answer.UNAVAILABLE if refused[0] <= 3 * ATTEMPTS else Answer.WRITTEN
 
     object.__setattr__(sides.pipeline, "target", MemoryTarget(sides.store, answers=answer))
-    assert fill(sides, PLAIN, [WHOLE_RING]) == Filled(written=1)
+    assert fill(sides, PLAIN, [WHOLE_RING]) == BackfillSums(written=1)
     assert sides.verify(PLAIN).is_clean
 
 
@@ -229,10 +229,10 @@ def test_no_more_is_written_than_the_table_is_declared_to_take() -> None:
         )
     began = sides.time.micros
     slow = replace(sides.backfill(PLAIN), units_per_s=4.0)
-    sums = Filled()
+    sums = BackfillSums()
     for report in slow.fill([WHOLE_RING]):
         if isinstance(report, Finished):
-            sums.add(report.tally)
+            sums.add(report.sums)
     assert (sums.written, sums.write_units) == (60, 60)
     assert (sides.time.micros - began) / 1e6 >= 60 / 4.0
 

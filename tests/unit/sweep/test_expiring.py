@@ -6,11 +6,11 @@ import pytest
 
 from hintferry.adapters.driver import cql
 from hintferry.adapters.driver.cql import Ttls
-from hintferry.adapters.driver.row_layout import RowShape
+from hintferry.adapters.driver.row_layout import RowLayout
 from hintferry.core.rows import Place
 from hintferry.core.schema import Key, Table
 from hintferry.core.tokens import WHOLE_RING
-from hintferry.core.verdict import Tally
+from hintferry.core.verdict import VerifySums
 from hintferry.testing import changes
 from hintferry.testing.changes import Values
 from hintferry.testing.wirelist import encode
@@ -24,7 +24,7 @@ SETS: list[Values] = [{"s": encode([b"x"])}, {"s": encode([b"x", b"y"])}]
 
 def tally(
     table: Table, on_source: Values | None, on_target: Values | None, key: Key | None = KEY
-) -> Tally:
+) -> VerifySums:
     """Return the tally of a sweep over one row, or static columns, that each side has so."""
     sides = Sides()
     for values, write in ((on_source, sides.on_source), (on_target, sides.on_target)):
@@ -111,7 +111,7 @@ def test_single_elements_expire_on_the_target_as_at_the_source() -> None:
 
 
 def test_the_times_of_elements_are_asked_and_cut_out() -> None:
-    shape = RowShape(ELEMENTS, Ttls.ELEMENTS, statics=False)
+    shape = RowLayout(ELEMENTS, Ttls.ELEMENTS, statics=False)
     text = cql.select_rows(ELEMENTS, Ttls.ELEMENTS, one=True)
     assert 'TTL("a"), TTL("l"), TTL("m"), TTL("s"), TTL("u")' in text
     assert "TTL" not in cql.select_rows(ELEMENTS, Ttls.NONE, one=True)

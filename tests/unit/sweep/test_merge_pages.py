@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from hintferry.adapters.driver.cql import Ttls
 from hintferry.adapters.driver.raw_rows import cut
-from hintferry.adapters.driver.row_layout import RowShape
+from hintferry.adapters.driver.row_layout import RowLayout
 from hintferry.core.rows import Row, Scanned, ScanPage
 from hintferry.core.schema import Column, ColumnKind, Table, TableId
-from hintferry.sweep.merge_pages import Pair, SideBySide
+from hintferry.sweep.merge_pages import PageMerge, Pair
 from hintferry.testing.scan import page_of
 
 UPTO = 12
@@ -55,7 +55,7 @@ def test_every_key_is_shown_once_and_beside_its_like(
     target = {at: v for at, v in source.items() if changes.get(at) != b"w"}
     target |= {at: v for at, v in changes.items() if at not in source or v == b"v"}
     source_keys, target_keys = scanned(source), scanned(target)
-    both = SideBySide(pages(source_keys, random), pages(target_keys, random), 0, UPTO, slices)
+    both = PageMerge(pages(source_keys, random), pages(target_keys, random), 0, UPTO, slices)
     equal, pairs, done = 0, list[Pair](), 0
     for step in both.steps():
         # A row is never shown of a token that was said to be done.
@@ -70,7 +70,7 @@ def test_every_key_is_shown_once_and_beside_its_like(
         assert done == UPTO
     else:
         assert slices, "only then is a large partition left to others"
-    place = both.place
+    place = both.position
     judged = {at for at in source.keys() | target.keys() if at[0] <= place.done}
     (bound,) = place.reached.values() or (None,)
     if bound is not None:
@@ -95,7 +95,7 @@ def test_pages_of_equal_bytes_are_never_cut(monkeypatch: pytest.MonkeyPatch) -> 
     source_keys, target_keys = (list(pages(keys, random)) for _ in range(2))
     layout = type(source_keys[0].layout)
     monkeypatch.setattr(layout, "scanned", lambda *_: pytest.fail("rows were made"))
-    both = SideBySide(iter(source_keys), iter(target_keys), 0, UPTO, True)
+    both = PageMerge(iter(source_keys), iter(target_keys), 0, UPTO, True)
     assert sum(step.equal for step in both.steps()) == len(keys)
 
 
@@ -104,7 +104,7 @@ def test_equal_ttls_that_were_read_apart_are_looked_at() -> None:
     key = Scanned(3, (b"p",), (b"c",), Row((b"v",), (None,)))
     now = page_of([key], 1, True)
     later = ScanPage(1, now.arrived_at + 3, now.body, now.count, True, now.layout)
-    (step, _) = SideBySide(iter([now]), iter([later]), 0, UPTO, True).steps()
+    (step, _) = PageMerge(iter([now]), iter([later]), 0, UPTO, True).steps()
     assert (step.equal, step.pairs) == (0, [(key, key)])
 
 
@@ -127,7 +127,7 @@ STATIC = Table(
 
 def test_an_answer_of_nulls_is_no_row_and_is_passed_with_the_next() -> None:
     """As a partition that holds nothing but static columns gives."""
-    shape = RowShape(STATIC, Ttls.NONE, statics=False)
+    shape = RowLayout(STATIC, Ttls.NONE, statics=False)
     token = (7).to_bytes(8)
     nulls, row, last = (
         (token, b"p", None, None),
@@ -141,16 +141,16 @@ def test_an_answer_of_nulls_is_no_row_and_is_passed_with_the_next() -> None:
     assert page.first_token == 7
     assert [key.clustering for key in page.keys] == [(b"c",), (b"d",)]
     assert page.without(1) == ScanPage(1, 0.0, body(last), 1, True, shape)
-    statics = RowShape(STATIC, Ttls.NONE, statics=True)
+    statics = RowLayout(STATIC, Ttls.NONE, statics=True)
     assert not statics.is_dense(body((token, b"p", None)))
     assert statics.is_dense(body((token, b"p", b"")))
 
 
 def test_sides_that_only_answer_nulls_come_to_their_end() -> None:
-    shape = RowShape(STATIC, Ttls.NONE, statics=False)
+    shape = RowLayout(STATIC, Ttls.NONE, statics=False)
     nulls = body(((7).to_bytes(8), b"p", None, None))
     both = [ScanPage(1, 0.0, nulls, 1, is_last, shape) for is_last in (False, True)]
-    steps = list(SideBySide(iter(both), iter(both), 0, UPTO, True).steps())
+    steps = list(PageMerge(iter(both), iter(both), 0, UPTO, True).steps())
     assert [(step.done, step.equal, step.pairs) for step in steps] == [(UPTO, 0, [])]
 
 
@@ -167,7 +167,7 @@ def test_memory_stays_flat_over_a_partition_of_many_pages() -> None:
 
     tracemalloc.start()
     try:
-        both = SideBySide(shown(-1), shown(50_500), 0, UPTO, True)
+        both = PageMerge(shown(-1), shown(50_500), 0, UPTO, True)
         equal, differ = 0, 0
         for step in both.steps():
             equal += step.equal + sum(one == other for one, other in step.pairs)

@@ -107,7 +107,7 @@ def test_a_failure_that_passes_leaves_nothing_unread() -> None:
 @pytest.mark.parametrize("serves", [True, False])
 def test_a_scan_blames_the_tokens_only_while_its_side_serves(serves: bool) -> None:
     session = SimpleNamespace(
-        side=Side.SOURCE, doubt=lambda _: None, still_serves=lambda: serves, pace=None
+        side=Side.SOURCE, doubt=lambda _: None, still_serves=lambda: serves, rate_limit=None
     )
     scan = TokenScan(cast(CqlSession, session), lambda: 0)
     silent, failed = OperationTimedOut(), ServerError(0, "NullPointerException", None)

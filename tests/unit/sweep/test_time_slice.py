@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from hintferry.core.errors import HintferryError, NoTimeLeft, Overwhelmed, Side, Unavailable
 from hintferry.core.tokens import TokenRange, gaps, plan_ranges
-from hintferry.core.verdict import Tally
-from hintferry.sweep.progress import Finished, Progress, Report
-from hintferry.sweep.time_slice import BEGIN_UNTIL_S, STOP_AT_S, Turn, take_turn
+from hintferry.core.verdict import VerifySums
+from hintferry.sweep.progress import Finished, Progress, RangeProgress
+from hintferry.sweep.time_slice import BEGIN_UNTIL_S, STOP_AT_S, TimeSlice, take_time_slice
 
 RANGES = plan_ranges([], 8)
 FATES = st.sampled_from(["done", "failed", "fault", "cut short"])
@@ -35,17 +35,19 @@ class Clock:
 
     def work(
         self, plan: Iterable[tuple[float, str]], ranges: Iterable[TokenRange]
-    ) -> Iterator[Report[Tally]]:
+    ) -> Iterator[RangeProgress[VerifySums]]:
         """Each range takes some pages of a minute, and then ends as the plan says."""
         for part, (minutes, fate) in zip(ranges, plan, strict=False):
             for _ in range(int(minutes)):
                 self.left_s -= 60
                 yield Progress(1)
-            yield Finished(part, Tally(equal=1), ERRORS[fate])
+            yield Finished(part, VerifySums(equal=1), ERRORS[fate])
 
 
-def turn_of(clock: Clock, plan: list[tuple[float, str]], ranges: list[TokenRange]) -> Turn:
-    return take_turn(ranges, lambda some: clock.work(plan, some), clock, lambda part, tally: None)
+def turn_of(clock: Clock, plan: list[tuple[float, str]], ranges: list[TokenRange]) -> TimeSlice:
+    return take_time_slice(
+        ranges, lambda some: clock.work(plan, some), clock, lambda part, tally: None
+    )
 
 
 @given(

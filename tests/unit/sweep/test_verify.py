@@ -23,7 +23,7 @@ from hintferry.core.limits import SECOND_LOOK_AFTER_S
 from hintferry.core.rows import Row, ScanPage
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.core.tokens import WHOLE_RING, TokenRange, plan_ranges
-from hintferry.core.verdict import Tally, Verdict, judge, shown
+from hintferry.core.verdict import Verdict, VerifySums, judge, shown
 from hintferry.sweep import verify
 from hintferry.sweep.progress import Finished
 from hintferry.testing import changes, scan
@@ -57,9 +57,9 @@ def filled(seed: int) -> Sides:
     return sides
 
 
-def counted(sides: Sides, table: Table) -> Tally:
+def counted(sides: Sides, table: Table) -> VerifySums:
     """Return the tally, counted by brute force."""
-    sums = Tally()
+    sums = VerifySums()
     replica = sides.cluster.replicas[0]
     known = {at[1] for at in (*replica.partitions, *sides.store.partitions) if at[0] == table.id}
     for partition in known:
@@ -88,7 +88,7 @@ def test_some_of_what_is_not_equal_is_shown_as_examples(seed: int) -> None:
     for report in filled(seed).sweep(WIDE).verify(plan_ranges([], 3)):
         if isinstance(report, Finished):
             found = Counter(verdict for verdict, _ in report.examples)
-            sums = report.tally
+            sums = report.sums
             unequal = sums.missing + sums.different + sums.extra
             assert found.total() == min(unequal, verify.MOST_EXAMPLES)
             assert all(count <= getattr(sums, one.value) for one, count in found.items())
@@ -124,10 +124,10 @@ def test_faults_on_the_way_change_no_sum(seed: int, often: int) -> None:
     expected = counted(sides, WIDE)
     sides.source_scan.fails = sides.target_scan.fails = fault
     sides.hook = at
-    sums = Tally()
+    sums = VerifySums()
     for report in sides.sweep(WIDE).verify([WHOLE_RING]):
         if isinstance(report, Finished) and report.error is None:
-            sums = report.tally
+            sums = report.sums
             assert sums == expected
 
 
@@ -139,7 +139,7 @@ def test_a_hint_that_was_on_its_way_is_no_difference() -> None:
     next(reports)
     sides.on_target(PLAIN, (b"p",), change)
     (last,) = [report for report in reports if isinstance(report, Finished)]
-    assert last.tally == Tally(equal=1)
+    assert last.sums == VerifySums(equal=1)
     assert sides.later == []
 
 
@@ -147,7 +147,7 @@ def test_the_second_look_comes_when_no_write_can_still_arrive() -> None:
     sides = Sides()
     sides.on_source(PLAIN, (b"p",), sides.put(PLAIN, (b"p",), (), {"a": b"1"}))
     began = sides.time.micros
-    assert sides.verify(PLAIN) == Tally(missing=1)
+    assert sides.verify(PLAIN) == VerifySums(missing=1)
     assert sides.time.micros - began >= SECOND_LOOK_AFTER_S * 1_000_000
 
 
@@ -156,7 +156,7 @@ def test_ttls_within_two_seconds_count_as_equal(ttl: int, verdict: Verdict) -> N
     sides = Sides()
     sides.on_source(PLAIN, (b"p",), sides.put(PLAIN, (b"p",), (), {"a": b"1"}, ttl=61))
     sides.on_target(PLAIN, (b"p",), sides.put(PLAIN, (b"p",), (), {"a": b"1"}, ttl=ttl))
-    expected = Tally()
+    expected = VerifySums()
     expected.count(verdict)
     assert sides.verify(PLAIN) == expected
 
@@ -166,9 +166,9 @@ def test_what_expired_on_the_source_and_stayed_on_the_target_is_repaired() -> No
     sides.on_source(PLAIN, (b"p",), sides.put(PLAIN, (b"p",), (), {"a": b"1"}, ttl=5))
     sides.on_target(PLAIN, (b"p",), sides.put(PLAIN, (b"p",), (), {"a": b"1"}))
     sides.time.advance(6_000_000)
-    assert sides.verify(PLAIN, repair=True) == Tally(extra=1, hinted=1)
+    assert sides.verify(PLAIN, repair=True) == VerifySums(extra=1, hinted=1)
     sides.apply_later()
-    assert sides.verify(PLAIN) == Tally()
+    assert sides.verify(PLAIN) == VerifySums()
 
 
 def test_counters_are_brought_up_by_what_the_target_lacks() -> None:
@@ -177,9 +177,11 @@ def test_counters_are_brought_up_by_what_the_target_lacks() -> None:
         sides.on_source(COUNTS, (b"p",), changes.add((b"%d" % number,), {"m": number}, number + 1))
     sides.on_target(COUNTS, (b"p",), changes.add((b"3",), {"m": 2}, 9))
     sides.on_target(COUNTS, (b"p",), changes.add((b"4",), {"m": 4}, 9))
-    assert sides.verify(COUNTS, repair=True) == Tally(equal=1, missing=3, different=1, hinted=4)
+    assert sides.verify(COUNTS, repair=True) == VerifySums(
+        equal=1, missing=3, different=1, hinted=4
+    )
     sides.apply_later()
-    assert sides.verify(COUNTS) == Tally(equal=5)
+    assert sides.verify(COUNTS) == VerifySums(equal=5)
 
 
 def test_a_partition_that_only_the_target_has_much_of_is_judged_in_parts(
@@ -228,7 +230,7 @@ def test_static_columns_of_partitions_with_one_token_are_all_judged(
         sides.on_source(WIDE, partition, sides.put(WIDE, partition, None, {"s": b"1"}))
         value = b"2" if number == 3 else b"1"
         sides.on_target(WIDE, partition, sides.put(WIDE, partition, None, {"s": value}))
-    assert sides.verify(WIDE) == Tally(equal=8, different=1)
+    assert sides.verify(WIDE) == VerifySums(equal=8, different=1)
 
 
 def test_a_side_that_stays_away_fails_its_ranges_and_no_others() -> None:
@@ -245,7 +247,7 @@ def test_a_side_that_stays_away_fails_its_ranges_and_no_others() -> None:
     ends = {one.part: one for one in reports if isinstance(one, Finished)}
     assert isinstance(ends[bad].error, Unavailable)
     assert ends[good].error is None
-    assert ends[good].tally.missing > 0
+    assert ends[good].sums.missing > 0
 
 
 def test_hints_that_the_queue_does_not_take_leave_the_range_undone() -> None:
@@ -300,7 +302,7 @@ def test_what_was_read_by_an_earlier_table_is_read_again_and_not_counted(
             yield page
 
     monkeypatch.setattr(sides.source_scan, "rows", altered_meanwhile)
-    assert sides.verify(PLAIN, ranges=[WHOLE_RING]) == Tally(equal=30)
+    assert sides.verify(PLAIN, ranges=[WHOLE_RING]) == VerifySums(equal=30)
     assert set(asked) == {0, 1}
 
 
@@ -316,4 +318,4 @@ def test_no_range_is_swept_while_nodes_have_different_schemas(
     monkeypatch.setattr(sides.raw_source, "agreed", differ)
     (end,) = [one for one in sides.sweep(PLAIN).verify([WHOLE_RING]) if isinstance(one, Finished)]
     assert isinstance(end.error, Unavailable)
-    assert end.tally.seen == 0
+    assert end.sums.seen == 0

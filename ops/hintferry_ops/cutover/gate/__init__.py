@@ -6,10 +6,10 @@ looking is asked, and what is not told never counts as well. All times are epoch
 
 from __future__ import annotations
 
-from hintferry.core.limits import CUT_OVER_WAIT_S
+from hintferry.core.limits import CUTOVER_WAIT_S
 from hintferry.core.passes import Verb
 from hintferry_ops.cutover.gate import capture, passes, queues, writers
-from hintferry_ops.cutover.gate.condition import Condition, State
+from hintferry_ops.cutover.gate.condition import Condition, ConditionState
 from hintferry_ops.cutover.gate.facts import Facts
 
 
@@ -39,8 +39,8 @@ def around(facts: Facts) -> list[Condition]:
 def expected_downtime_s(facts: Facts) -> float:
     """From the stop of the writers to the hand-over, at most, as things stand."""
     passed = 0.0
-    if passes.after_stop(facts).state is not State.HOLDS:
+    if passes.after_stop(facts).state is not ConditionState.HOLDS:
         swept = (one for one in facts.passes if one.verb is Verb.VERIFY and not one.is_fence)
         last = next(swept, None)
         passed = passes.LATE_WRITES_S + (last.ended - last.began if last else 0.0)
-    return writers.LOG_SYNC_S + writers.REPORTS_LATE_S + queues.QUIET_S + passed + CUT_OVER_WAIT_S
+    return writers.LOG_SYNC_S + writers.REPORTS_LATE_S + queues.QUIET_S + passed + CUTOVER_WAIT_S

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hintferry.core.capture import gaps
 from hintferry_ops.cutover.gate import writers
-from hintferry_ops.cutover.gate.condition import Condition, State, clock, counted, listed
+from hintferry_ops.cutover.gate.condition import Condition, ConditionState, clock, counted, listed
 from hintferry_ops.cutover.gate.facts import Facts, NodeReport
 
 REPORT_HOLDS_S = 300.0
@@ -16,11 +16,11 @@ def captured(facts: Facts) -> Condition:
     name, seen = "captured on every node", facts.capture
     if seen.states is None:
         unknown = "not known: the stock connector does not say what it captures"
-        return Condition(name, State.HOLDS, unknown)
+        return Condition(name, ConditionState.HOLDS, unknown)
     if not seen.nodes:
         return Condition(
             name,
-            State.FAILS,
+            ConditionState.FAILS,
             "the datacenter has no node",
             "correct source.datacenter in migration.toml",
         )
@@ -28,14 +28,14 @@ def captured(facts: Facts) -> Condition:
     if found:
         first = next((gap for gap in found if not gap.passes), found[0])
         more = f", and {counted(len(found) - 1, 'more node')}" if len(found) > 1 else ""
-        state = State.WAITS if all(gap.passes for gap in found) else State.FAILS
-        return Condition(name, state, f"{first}{more}", first.mend)
-    return Condition(name, State.HOLDS, f"{counted(len(seen.nodes), 'connector')} say so")
+        state = ConditionState.WAITS if all(gap.passes for gap in found) else ConditionState.FAILS
+        return Condition(name, state, f"{first}{more}", first.fix)
+    return Condition(name, ConditionState.HOLDS, f"{counted(len(seen.nodes), 'connector')} say so")
 
 
 def all_hinted(facts: Facts) -> bool:
     """Whether every node is known to have hinted what was written before the stop."""
-    return hinted(facts).state is State.HOLDS
+    return hinted(facts).state is ConditionState.HOLDS
 
 
 def hinted(facts: Facts) -> Condition:
@@ -45,7 +45,7 @@ def hinted(facts: Facts) -> Condition:
     if silent or not reports:
         return Condition(
             name,
-            State.FAILS,
+            ConditionState.FAILS,
             f"{listed(silent) or 'no node'}: no report of its guard",
             "see that cdcguard and the CloudWatch agent run on each node",
         )
@@ -53,7 +53,7 @@ def hinted(facts: Facts) -> Condition:
         if one.set_aside:
             return Condition(
                 name,
-                State.FAILS,
+                ConditionState.FAILS,
                 f"{one.node} has {one.set_aside} unread segments set aside",
                 f"run `cdcguard.pyz give-back` on {one.node}",
             )
@@ -64,13 +64,13 @@ def hinted(facts: Facts) -> Condition:
     if late:
         return Condition(
             name,
-            State.WAITS,
+            ConditionState.WAITS,
             f"{listed(late)}: not yet known to have hinted all that was written by"
             f" {clock(writers.since(facts))}",
             "if it does not come: hintferry.markers must be replicated to every node, and its"
             " connector must run (`cdcguard.pyz status`)",
         )
-    return Condition(name, State.HOLDS, f"{counted(len(reports), 'node')}, all read")
+    return Condition(name, ConditionState.HOLDS, f"{counted(len(reports), 'node')}, all read")
 
 
 def _reports(facts: Facts) -> dict[str, NodeReport]:

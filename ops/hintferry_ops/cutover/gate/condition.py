@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import Enum
 
 
-class State(Enum):
+class ConditionState(Enum):
     """How a condition stands."""
 
     HOLDS = "holds"
@@ -25,19 +25,19 @@ class Condition:
     """One condition, how it stands and why; `mend`: what to type or to do about it."""
 
     name: str
-    state: State
+    state: ConditionState
     reason: str
-    mend: str = ""
+    fix: str = ""
 
 
 def is_open(conditions: Sequence[Condition]) -> bool:
     """Whether the table can be cut over."""
-    return all(one.state is State.HOLDS for one in conditions)
+    return all(one.state is ConditionState.HOLDS for one in conditions)
 
 
 def comes_by_itself(conditions: Sequence[Condition]) -> bool:
     """Whether waiting is all that is needed."""
-    return all(one.state in (State.HOLDS, State.WAITS) for one in conditions)
+    return all(one.state in (ConditionState.HOLDS, ConditionState.WAITS) for one in conditions)
 
 
 def clock(at: float) -> str:

@@ -43,7 +43,7 @@ class Lag:
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class Confirmations:
     """What only a person can tell."""
 
     stopped_at: float | None = None
@@ -90,7 +90,7 @@ class Facts:
     passes: Sequence[Pass]
     """The one that began last first."""
 
-    answers: Answers = Answers()
+    confirmations: Confirmations = Confirmations()
 
     watched_since: float = 0.0
     """What was written before must have come through, whatever is said of the writers."""

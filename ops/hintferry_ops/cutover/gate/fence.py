@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from hintferry.core.limits import CUT_OVER_WAIT_S
+from hintferry.core.limits import CUTOVER_WAIT_S
 from hintferry.ports import Fence
 
 
 def fence_left_s(fence: Fence, now: float) -> float:
     """How long something older than the fence can still write; 0 when nothing can."""
-    return max(0.0, cut_over_at(fence) - now)
+    return max(0.0, cutover_at(fence) - now)
 
 
-def cut_over_at(fence: Fence) -> float:
+def cutover_at(fence: Fence) -> float:
     """When nothing older than the fence can write any more."""
-    return fence.set_at + CUT_OVER_WAIT_S
+    return fence.set_at + CUTOVER_WAIT_S
 
 
 def downtime(fence: Fence) -> float | None:
@@ -21,4 +21,4 @@ def downtime(fence: Fence) -> float | None:
 
     However often a cut-over was interrupted: what was later is the application's own time.
     """
-    return None if fence.stopped_at is None else cut_over_at(fence) - fence.stopped_at
+    return None if fence.stopped_at is None else cutover_at(fence) - fence.stopped_at

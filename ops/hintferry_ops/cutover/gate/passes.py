@@ -8,8 +8,8 @@ from hintferry.core.capture import void
 from hintferry.core.limits import SECOND_LOOK_AFTER_S
 from hintferry.core.passes import PASS_HOLDS_S, Pass, Verb, last_backfill
 from hintferry.core.verdict import UNEQUAL
-from hintferry_ops.cutover.gate.condition import Condition, State, clock
-from hintferry_ops.cutover.gate.facts import Answers, Facts
+from hintferry_ops.cutover.gate.condition import Condition, ConditionState, clock
+from hintferry_ops.cutover.gate.facts import Confirmations, Facts
 
 LATE_WRITES_S = float(SECOND_LOOK_AFTER_S)
 """After this no write of ours can still arrive that was under way."""
@@ -20,12 +20,15 @@ def clean(facts: Facts) -> Condition:
     backfill = last_backfill(facts.passes)
     if backfill is None:
         return Condition(
-            name, State.FAILS, "no backfill is recorded", f"`hintferry backfill {facts.table}`"
+            name,
+            ConditionState.FAILS,
+            "no backfill is recorded",
+            f"`hintferry backfill {facts.table}`",
         )
     if not backfill.is_clean:
         return Condition(
             name,
-            State.FAILS,
+            ConditionState.FAILS,
             "the last backfill left keys unwritten",
             f"mend the cause, then `hintferry backfill {facts.table}`",
         )
@@ -35,9 +38,9 @@ def clean(facts: Facts) -> Condition:
         last = _last_verify(facts, backfill)
         if last is not None and not last.is_clean:
             verify = f"`hintferry verify {facts.table} --repair`, then {verify}"
-        return Condition(name, State.FAILS, _why_no_pass(facts, backfill), verify)
+        return Condition(name, ConditionState.FAILS, _why_no_pass(facts, backfill), verify)
     how = "every replica asked" if found.at_all else "after the repair"
-    return Condition(name, State.HOLDS, f"begun {clock(found.began)}, {how}")
+    return Condition(name, ConditionState.HOLDS, f"begun {clock(found.began)}, {how}")
 
 
 def after_stop(facts: Facts) -> Condition:
@@ -45,29 +48,35 @@ def after_stop(facts: Facts) -> Condition:
     name = "nothing escaped the hints"
     found = clean_pass(facts)
     if found is None:
-        return Condition(name, State.FAILS, "there is no clean pass yet", "see *clean pass* first")
-    stopped_at = facts.answers.stopped_at
+        return Condition(
+            name, ConditionState.FAILS, "there is no clean pass yet", "see *clean pass* first"
+        )
+    stopped_at = facts.confirmations.stopped_at
     if stopped_at is not None and found.began > stopped_at + LATE_WRITES_S:
-        return Condition(name, State.HOLDS, "the clean pass began after the writers stopped")
+        return Condition(
+            name, ConditionState.HOLDS, "the clean pass began after the writers stopped"
+        )
     verify = f"`hintferry verify {facts.table} --consistency all`"
     known = next(_escaped(facts, found.began), None)
     if known is not None:
-        return Condition(name, State.FAILS, known, verify)
+        return Condition(name, ConditionState.FAILS, known, verify)
     after = f"{LATE_WRITES_S:.0f} s after the writers stopped: {verify}"
     if facts.has_unhinted:
         return Condition(
             name,
-            State.WAITS if stopped_at is None else State.FAILS,
+            ConditionState.WAITS if stopped_at is None else ConditionState.FAILS,
             "the stock connector sends no hint of its static columns or counters",
             after,
         )
-    if not facts.answers.writers_at_quorum:
+    if not facts.confirmations.writers_at_quorum:
         asked = (
             "does every writer write at a quorum of this datacenter, and did hand-off reach every"
             " node that was down since?"
         )
-        return Condition(name, State.ASKS, asked, f"if so add --writers-at-quorum; if not, {after}")
-    return Condition(name, State.HOLDS, f"since the clean pass of {clock(found.began)}")
+        return Condition(
+            name, ConditionState.ASKS, asked, f"if so add --writers-at-quorum; if not, {after}"
+        )
+    return Condition(name, ConditionState.HOLDS, f"since the clean pass of {clock(found.began)}")
 
 
 def clean_pass(facts: Facts) -> Pass | None:
@@ -96,23 +105,25 @@ def _why_not(facts: Facts, backfill: Pass, one: Pass) -> str | None:
     broken = void(one.proof, facts.capture)
     if broken is not None:
         return f"the last pass does not count: {broken}"
-    if _is_whole(one, facts.answers):
+    if _is_whole(one, facts.confirmations):
         return None
     return "the last pass asked a quorum only, and may have missed what one replica alone holds"
 
 
-def _is_whole(one: Pass, answers: Answers) -> bool:
+def _is_whole(one: Pass, confirmations: Confirmations) -> bool:
     """Whether it saw what one replica alone held."""
-    return one.at_all or (answers.repaired_at is not None and one.began > answers.repaired_at)
+    return one.at_all or (
+        confirmations.repaired_at is not None and one.began > confirmations.repaired_at
+    )
 
 
-def losses_since(passes: Sequence[Pass], answers: Answers, now: float) -> float:
+def losses_since(passes: Sequence[Pass], confirmations: Confirmations, now: float) -> float:
     """From when on a loss takes the clean pass away: the begin of the earliest that may be it."""
     earliest = now
     for one in passes:
         if one.verb is Verb.VERIFY and not one.is_clean:
             break
-        if one.verb is Verb.VERIFY and _is_whole(one, answers):
+        if one.verb is Verb.VERIFY and _is_whole(one, confirmations):
             earliest = min(earliest, one.began)
     return max(earliest, now - PASS_HOLDS_S)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hintferry_ops.cutover.gate.condition import Condition, State, clock, counted
+from hintferry_ops.cutover.gate.condition import Condition, ConditionState, clock, counted
 from hintferry_ops.cutover.gate.facts import Facts
 from hintferry_ops.cutover.gate.writers import since
 
@@ -15,16 +15,18 @@ def lag(facts: Facts) -> Condition:
     if lag is None:
         return Condition(
             name,
-            State.FAILS,
+            ConditionState.FAILS,
             "no lag is known of the table's topic",
             "see that its event source mapping is enabled; MSK tells none before the first hint, so"
             " update a row of the table",
         )
     if lag.records:
-        return Condition(name, State.WAITS, f"{counted(lag.records, 'record')} to go")
-    if facts.answers.stopped_at is not None and not _is_after(lag.at, facts.hinted_since):
-        return Condition(name, State.WAITS, f"lag zero at {clock(lag.at)}, before the last hint")
-    return Condition(name, State.HOLDS, f"lag zero at {clock(lag.at)}")
+        return Condition(name, ConditionState.WAITS, f"{counted(lag.records, 'record')} to go")
+    if facts.confirmations.stopped_at is not None and not _is_after(lag.at, facts.hinted_since):
+        return Condition(
+            name, ConditionState.WAITS, f"lag zero at {clock(lag.at)}, before the last hint"
+        )
+    return Condition(name, ConditionState.HOLDS, f"lag zero at {clock(lag.at)}")
 
 
 def _is_after(at: float, since: float | None) -> bool:
@@ -34,11 +36,11 @@ def _is_after(at: float, since: float | None) -> bool:
 def parked(facts: Facts) -> Condition:
     name = "nothing parked"
     if not facts.parked:
-        return Condition(name, State.HOLDS, "no record of this table is parked")
+        return Condition(name, ConditionState.HOLDS, "no record of this table is parked")
     by_reason = ", ".join(f"{reason} {count}" for reason, count in sorted(facts.parked.items()))
     return Condition(
         name,
-        State.FAILS,
+        ConditionState.FAILS,
         f"{counted(sum(facts.parked.values()), 'record')} parked: {by_reason}",
         f"mend the cause, then `hintferry replay --table {facts.table}`",
     )
@@ -47,10 +49,10 @@ def parked(facts: Facts) -> Condition:
 def given_up(facts: Facts) -> Condition:
     name = "nothing given up"
     if not facts.given_up:
-        return Condition(name, State.HOLDS, "no payload lies in the bucket")
+        return Condition(name, ConditionState.HOLDS, "no payload lies in the bucket")
     return Condition(
         name,
-        State.FAILS,
+        ConditionState.FAILS,
         f"{counted(facts.given_up, 'payload')} in the bucket",
         f"`hintferry replay --table {facts.table} --reason given_up`",
     )
@@ -61,14 +63,14 @@ def replay_queue(facts: Facts) -> Condition:
     if facts.waiting or facts.quiet_since is None:
         return Condition(
             name,
-            State.WAITS,
+            ConditionState.WAITS,
             f"{counted(facts.waiting, 'message')} in it, of any table",
             "if it does not empty: see the log of the replay function",
         )
     quiet_s = facts.now - facts.quiet_since
     if quiet_s < QUIET_S:
-        return Condition(name, State.WAITS, f"for {quiet_s:.0f} s of {QUIET_S:.0f}")
-    return Condition(name, State.HOLDS, f"at every look for {quiet_s:.0f} s")
+        return Condition(name, ConditionState.WAITS, f"for {quiet_s:.0f} s of {QUIET_S:.0f}")
+    return Condition(name, ConditionState.HOLDS, f"at every look for {quiet_s:.0f} s")
 
 
 def marker(facts: Facts) -> Condition:
@@ -76,8 +78,10 @@ def marker(facts: Facts) -> Condition:
     if facts.marker_at is None or facts.marker_at < since(facts):
         return Condition(
             name,
-            State.WAITS,
+            ConditionState.WAITS,
             "no marker row written since has reached the target",
             "if it does not come: see that the topic of hintferry.markers is there and is read",
         )
-    return Condition(name, State.HOLDS, f"that of {clock(facts.marker_at)} is on the target")
+    return Condition(
+        name, ConditionState.HOLDS, f"that of {clock(facts.marker_at)} is on the target"
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hintferry.core.capture import newest
 from hintferry.core.passes import last_backfill
-from hintferry_ops.cutover.gate.condition import Condition, State, clock
+from hintferry_ops.cutover.gate.condition import Condition, ConditionState, clock
 from hintferry_ops.cutover.gate.facts import Facts
 
 LOG_SYNC_S = 10.0
@@ -19,24 +19,24 @@ AFTER_STOP_S = 1.0
 
 def since(facts: Facts) -> float:
     """What has to be through: before the stop is known, what was written a while ago."""
-    if facts.answers.stopped_at is None:
+    if facts.confirmations.stopped_at is None:
         return facts.now - REPORTS_LATE_S - LOG_SYNC_S
-    return max(facts.answers.stopped_at, facts.watched_since)
+    return max(facts.confirmations.stopped_at, facts.watched_since)
 
 
 def stopped(facts: Facts) -> Condition:
-    name, stopped_at = "writers stopped", facts.answers.stopped_at
+    name, stopped_at = "writers stopped", facts.confirmations.stopped_at
     if stopped_at is None:
         return Condition(
             name,
-            State.ASKS,
+            ConditionState.ASKS,
             "has everybody stopped writing the table?",
             "stop the writers when nothing else is open, then add --writes-stopped now",
         )
     if stopped_at > facts.now:
         return Condition(
             name,
-            State.FAILS,
+            ConditionState.FAILS,
             f"{clock(stopped_at)} is yet to come",
             "give the moment at which the last writer stopped",
         )
@@ -44,11 +44,11 @@ def stopped(facts: Facts) -> Condition:
     if untrue is not None:
         return Condition(
             name,
-            State.FAILS,
+            ConditionState.FAILS,
             f"not since {clock(stopped_at)}: {untrue}",
             "stop every writer, then give the moment after that, or --writes-stopped now",
         )
-    return Condition(name, State.HOLDS, f"since {clock(stopped_at)}, as you say")
+    return Condition(name, ConditionState.HOLDS, f"since {clock(stopped_at)}, as you say")
 
 
 def _why_no_stop(facts: Facts, stopped_at: float) -> str | None:

@@ -105,7 +105,7 @@ class Gap:
 
     node: str
     why: str
-    mend: str
+    fix: str
     passes: bool = False
     lasts: bool = False
 

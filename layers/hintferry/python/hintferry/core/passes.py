@@ -8,7 +8,7 @@ from enum import Enum
 
 from hintferry.core.capture import Proof
 from hintferry.core.schema import TableId
-from hintferry.core.verdict import Filled, Tally
+from hintferry.core.verdict import BackfillSums, VerifySums
 
 PASS_HOLDS_S = 7 * 24 * 3600.0
 """As far back as the reports of the nodes are looked through for losses."""
@@ -24,9 +24,9 @@ class Verb(Enum):
     BACKFILL = "backfill"
 
     @property
-    def sums(self) -> Tally | Filled:
+    def sums(self) -> VerifySums | BackfillSums:
         """Where the results of its ranges are added up."""
-        return Tally() if self is Verb.VERIFY else Filled()
+        return VerifySums() if self is Verb.VERIFY else BackfillSums()
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ UNEQUAL = ("missing", "different", "extra", "unread", "parked")
 
 
 @dataclass
-class Tally(Sums):
+class VerifySums(Sums):
     """Keys by verdict; static columns count as a key of their own."""
 
     equal: int = 0
@@ -101,7 +101,7 @@ class Tally(Sums):
 
 
 @dataclass
-class Filled(Sums):
+class BackfillSums(Sums):
     """What became of the keys that a backfill read; static columns count as a key of their own."""
 
     written: int = 0

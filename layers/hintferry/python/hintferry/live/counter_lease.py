@@ -31,7 +31,7 @@ def recount(
     if source.table(work.table).has_synonyms:
         raise Unrepresentable(f"one row of {work.table} may be named in several ways: not counted")
     lease = leases.take(work.table, work.partition)
-    guarded = _Guarded(target, lease)
+    guarded = _LeasedTarget(target, lease)
     rest = None
     try:
         for part in _parts(work):
@@ -56,7 +56,7 @@ def _parts(work: RowWork | SliceWork) -> Iterator[SliceWork]:
 
 
 @dataclass(slots=True)
-class _Guarded:
+class _LeasedTarget:
     """The target, written a statement at a time and only while the lease lasts."""
 
     target: Target

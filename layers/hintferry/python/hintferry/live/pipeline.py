@@ -44,10 +44,10 @@ from hintferry.live.counter_lease import recount
 from hintferry.live.followup import followups
 from hintferry.live.ledger import ConservationError, Ledger
 from hintferry.live.plan import plan_rows, plan_statics
-from hintferry.live.recent_writes import Acknowledged
+from hintferry.live.recent_writes import RecentWrites
 from hintferry.live.reconcile import Reconciler
-from hintferry.live.repair_check import Mender
-from hintferry.live.timeout_streaks import Patience
+from hintferry.live.repair_check import RepairCheck
+from hintferry.live.timeout_streaks import TimeoutStreaks
 from hintferry.ports import (
     Clock,
     Deadline,
@@ -86,7 +86,7 @@ class Pipeline:
     leases: Leases
     clock: Clock
     meter: Meter
-    acknowledged: Acknowledged = field(default_factory=Acknowledged)
+    recent_writes: RecentWrites = field(default_factory=RecentWrites)
 
     def process(self, records: Sequence[Record], deadline: Deadline) -> list[Settled]:
         """Bring one batch to its end; the answer runs parallel to `records`."""
@@ -140,7 +140,7 @@ class Pipeline:
                 continue
             if not isinstance(decoded, Hint):
                 ledger.skipped(index, SkipReason.NOTHING)
-            elif self.acknowledged.covers(decoded, record.appended_at_ms):
+            elif self.recent_writes.covers(decoded, record.appended_at_ms):
                 ledger.skipped(index, SkipReason.COVERED)
             else:
                 hints[index] = decoded
@@ -221,7 +221,7 @@ class Pipeline:
             if is_again and isinstance(error, LateAnswer):
                 error = None
             if error is None and not isinstance(write.work, SliceWork):
-                self.acknowledged.add(write.work, write.statements, write.table.altered_us)
+                self.recent_writes.add(write.work, write.statements, write.table.altered_us)
             _account(write.work, error, ledger, failures)
         for work, error in self._compare(compared, deadline):
             _account(work, error, ledger, failures)
@@ -295,7 +295,7 @@ class Pipeline:
                 return recount(work, *sides, self.leases, self.clock, deadline)
             if not isinstance(work, SliceWork):
                 assert isinstance(work, RowWork)
-                Mender(*sides, self.clock, deadline).mend(work)
+                RepairCheck(*sides, self.clock, deadline).repair(work)
                 return None
             return Reconciler(*sides, self.clock, deadline).reconcile(work)
         except HintferryError as error:
@@ -314,8 +314,8 @@ class Pipeline:
             unsaid = Ledger(0)
             return len(self._attempt(works, unsaid, deadline, self.source.read)) < len(works)
 
-        patience = Patience(self.source, self.replay, self.clock, deadline, serves)
-        return self._park(record_of, hint_of, patience.settle(record_of, hint_of, ends))
+        timeout_streaks = TimeoutStreaks(self.source, self.replay, self.clock, deadline, serves)
+        return self._park(record_of, hint_of, timeout_streaks.settle(record_of, hint_of, ends))
 
     def _park(
         self,

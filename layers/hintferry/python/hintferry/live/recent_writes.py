@@ -22,7 +22,7 @@ MARGIN_US = 1_000_000
 unseen where hints do not tell of it."""
 
 
-class Acknowledged:
+class RecentWrites:
     """Only full writes count: a row that a comparison found equal may still be overtaken."""
 
     def __init__(self, most: int = KEYS) -> None:

@@ -25,7 +25,7 @@ WRITES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Mender:
+class RepairCheck:
     """Writes rows as any hint's, and tells those that do not change by it."""
 
     source: Source
@@ -33,7 +33,7 @@ class Mender:
     clock: Clock
     deadline: Deadline
 
-    def mend(self, work: RowWork) -> None:
+    def repair(self, work: RowWork) -> None:
         """Make the target show the rows. Raises HintferryError; Unrepresentable for rows of which
         one changes nothing."""
         for _ in range(WRITES):

@@ -34,7 +34,7 @@ PROOF_TAKES_S = 4 * REQUEST_TIMEOUT_S
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class TimeoutStreaks:
     """Settles the troubled records of one batch; `serves` tells whether some of these can be read
     and written now."""
 

@@ -20,11 +20,11 @@ from hintferry.core.outcome import Outcome, Settled, SkipReason
 from hintferry.core.rows import Row, Scanned, ScanPage, Snapshot
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.core.tokens import TokenRange
-from hintferry.core.verdict import Filled, shown
+from hintferry.core.verdict import BackfillSums, shown
 from hintferry.core.work import ROWS_PER_READ, RowWork, StaticWork
 from hintferry.live.pipeline import Pipeline
 from hintferry.ports import Deadline, Scan
-from hintferry.sweep.progress import Finished, Progress, Report
+from hintferry.sweep.progress import Finished, Progress, RangeProgress
 from hintferry.sweep.range_walk import walk
 
 
@@ -42,13 +42,13 @@ class Backfill:
     units_per_s: float = inf
     """Write units a second at most."""
 
-    def fill(self, ranges: Iterable[TokenRange]) -> Iterator[Report[Filled]]:
+    def fill(self, ranges: Iterable[TokenRange]) -> Iterator[RangeProgress[BackfillSums]]:
         """Write every key of the ranges; each is taken only when the one before is done.
 
         Raises what says that the table cannot be filled at all: Fenced, Unprocessable.
         """
         for part in ranges:
-            filled = Filled()
+            filled = BackfillSums()
             try:
                 yield from self._walk(part, filled)
             except (Fenced, Unprocessable):
@@ -58,7 +58,9 @@ class Backfill:
             else:
                 yield Finished(part, filled)
 
-    def _walk(self, part: TokenRange, filled: Filled) -> Iterator[Report[Filled]]:
+    def _walk(
+        self, part: TokenRange, filled: BackfillSums
+    ) -> Iterator[RangeProgress[BackfillSums]]:
         def unread(_token: int) -> None:
             filled.unread += 1
 
@@ -69,7 +71,7 @@ class Backfill:
                 before, seen = seen, filled.seen
                 yield Progress(seen - before)
 
-    def _step(self, kind: Scope, filled: Filled, part: TokenRange) -> Iterator[int]:
+    def _step(self, kind: Scope, filled: BackfillSums, part: TokenRange) -> Iterator[int]:
         """Write a range; yields each token up to which that is done."""
         table = self.pipeline.source.agreed(self.table)
         if kind is Scope.STATIC and not table.statics:
@@ -85,7 +87,12 @@ class Backfill:
                 yield max(part.after, keys[-1].token - 1)
 
     def _write(
-        self, table: Table, kind: Scope, scanned: ScanPage, page: list[Scanned], filled: Filled
+        self,
+        table: Table,
+        kind: Scope,
+        scanned: ScanPage,
+        page: list[Scanned],
+        filled: BackfillSums,
     ) -> None:
         """Bring one page to its end. Raises what kept any of it from being written."""
         partitions: dict[Key, dict[Key, Row]] = {}
@@ -152,7 +159,7 @@ def _works(
             number += len(some)
 
 
-def _enter(ends: list[Settled], filled: Filled) -> None:
+def _enter(ends: list[Settled], filled: BackfillSums) -> None:
     postponed = sum(end.reason is SkipReason.POSTPONED for end in ends)
     for end in ends:
         is_open = end.outcome in (Outcome.RETURNED, Outcome.SKIPPED)

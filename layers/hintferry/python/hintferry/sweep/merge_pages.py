@@ -20,7 +20,7 @@ Pair = tuple[Scanned | None, Scanned | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class MergeStep:
     """The next rows of both sides. `done`: every token up to it was shown in the steps before."""
 
     done: int
@@ -32,7 +32,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class MergePosition:
     """How far the steps have come: all tokens up to `done`, and of the next the rows up to these
     bounds, None where that is the whole partition."""
 
@@ -40,7 +40,7 @@ class Place:
     reached: dict[Key, Bound | None]
 
 
-class SideBySide:
+class PageMerge:
     """One reading of the tokens up to `upto`. With `slices`, a partition that the sides show
     differently and that is larger than a page ends it, for its rows are better asked for by key."""
 
@@ -52,7 +52,7 @@ class SideBySide:
         upto: int,
         slices: bool,
     ) -> None:
-        self._source, self._target = _Side(source), _Side(target)
+        self._source, self._target = _SidePages(source), _SidePages(target)
         self._upto, self._slices = upto, slices
         self._done = after
         self._last: ScanPage | list[Scanned] | None = None
@@ -62,10 +62,10 @@ class SideBySide:
         """Whether all of the range was shown."""
 
     @property
-    def place(self) -> Place:
+    def position(self) -> MergePosition:
         """Where another reading has to go on: a step counts once the next one is asked for."""
         if self._last is None:
-            return Place(self._done, {})
+            return MergePosition(self._done, {})
         keys = self._last.keys if isinstance(self._last, ScanPage) else self._last
         last = keys[-1]
         reached: dict[Key, Bound | None] = {
@@ -73,9 +73,9 @@ class SideBySide:
         }
         if last.clustering:
             reached[last.partition] = Bound(last.clustering, inclusive=False)
-        return Place(last.token - 1, reached)
+        return MergePosition(last.token - 1, reached)
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self) -> Iterator[MergeStep]:
         """What both sides show. Raises HintferryError."""
         source, target = self._source, self._target
         while True:
@@ -84,11 +84,11 @@ class SideBySide:
             done = min(source.passed(self._upto), target.passed(self._upto))
             if source.is_empty and target.is_empty:
                 self._done, self._last, self.is_over = done, None, True
-                yield Step(done)
+                yield MergeStep(done)
                 return
             alike = self._alike()
             if alike is not None:
-                yield Step(done, equal=alike.count)
+                yield MergeStep(done, equal=alike.count)
                 self._last = alike
                 continue
             source_rows, target_rows = source.rows(), target.rows()
@@ -96,7 +96,7 @@ class SideBySide:
                 continue
             together = _together(source_rows, target_rows)
             if together:
-                yield Step(
+                yield MergeStep(
                     done,
                     pairs=list(zip(source_rows[:together], target_rows[:together], strict=True)),
                 )
@@ -104,7 +104,7 @@ class SideBySide:
                 source.drop(together, source_rows)
                 target.drop(together, target_rows)
             elif (cut := self._whole(source_rows, target_rows)) is not None:
-                yield Step(done, pairs=self._matched(cut, source_rows, target_rows))
+                yield MergeStep(done, pairs=self._matched(cut, source_rows, target_rows))
                 self._done, self._last = cut, None
             elif not self._read_on(source_rows, target_rows):
                 return
@@ -160,7 +160,7 @@ class SideBySide:
         return True
 
 
-class _Side:
+class _SidePages:
     """What one side has shown that is not passed yet: rows, then a page."""
 
     def __init__(self, pages: Iterator[ScanPage]) -> None:

@@ -25,10 +25,10 @@ class Finished(Generic[S]):
     """A range that is done, or that failed with `error`."""
 
     part: TokenRange
-    tally: S
+    sums: S
     error: HintferryError | None = None
     examples: tuple[tuple[Verdict, Hint], ...] = ()
     """Some of the keys that are not equal."""
 
 
-Report = Progress | Finished[S]
+RangeProgress = Progress | Finished[S]

@@ -20,19 +20,19 @@ FIRST_PAUSE_S = 0.5
 PASSING = (SideFault, StaleRead, ClockFault, LeaseLost)
 """Errors after which the same may go well."""
 
-Step = Callable[[TokenRange], Iterator[int]]
+WalkStep = Callable[[TokenRange], Iterator[int]]
 """Walks a range; yields each token up to which, and with it, everything is done."""
 
 
 def walk(
-    part: TokenRange, step: Step, unread: Callable[[int], None], clock: Clock
+    part: TokenRange, step: WalkStep, unread: Callable[[int], None], clock: Clock
 ) -> Iterator[None]:
     """Take the step over all of `part`; yields whenever some of it is done.
 
     `unread` is told of each token that a side fails to read. Raises HintferryError, a passing one
     only after several attempts without progress.
     """
-    todo, failed, patience = [part], 0, ATTEMPTS
+    todo, failed, attempts = [part], 0, ATTEMPTS
     while todo:
         rest = todo.pop()
         try:
@@ -43,14 +43,14 @@ def walk(
             _divide(rest, todo, unread)
         except PASSING as error:
             failed += 1
-            if failed < patience:
+            if failed < attempts:
                 clock.sleep(FIRST_PAUSE_S * 2**failed)
                 todo.append(rest)
             elif not isinstance(error, Troubled):
                 raise
             else:
                 # Less is asked for from now on, soon: what fails is a row's own.
-                patience = ATTEMPTS_WHEN_TROUBLED
+                attempts = ATTEMPTS_WHEN_TROUBLED
                 _divide(rest, todo, unread)
 
 

@@ -33,7 +33,7 @@ class Suspect:
 
 
 @dataclass(frozen=True, slots=True)
-class SecondLook:
+class Recheck:
     """Reads keys on both sides."""
 
     source: Source

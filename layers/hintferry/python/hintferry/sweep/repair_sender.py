@@ -14,7 +14,7 @@ AT_ONCE = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Repair:
+class RepairSender:
     """`rate`: hints a second at most, so that live ones are not kept waiting."""
 
     queue: ReplayQueue

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from hintferry.core.errors import ClockFault, HintferryError, NoTimeLeft, SideFault
 from hintferry.core.limits import SECOND_LOOK_AFTER_S
 from hintferry.core.tokens import TokenRange, gaps
-from hintferry.core.verdict import Filled, Tally
+from hintferry.core.verdict import BackfillSums, VerifySums
 from hintferry.ports import Deadline
-from hintferry.sweep.progress import Finished, Report
+from hintferry.sweep.progress import Finished, RangeProgress
 
 STOP_AT_S = 120.0
 """With less time left nothing more is read: longer than the attempts at one page may take."""
@@ -22,15 +22,17 @@ STOP_AT_S = 120.0
 BEGIN_UNTIL_S = STOP_AT_S + SECOND_LOOK_AFTER_S + 15.0
 """With less time left no range is begun: its suspects could not be looked at again."""
 
-Work = Callable[[Iterable[TokenRange]], Iterator[Report[Tally] | Report[Filled]]]
+RangeWork = Callable[
+    [Iterable[TokenRange]], Iterator[RangeProgress[VerifySums] | RangeProgress[BackfillSums]]
+]
 """Takes ranges one after the other, and tells of its way through them."""
 
 
 @dataclass(slots=True)
-class Turn:
+class TimeSlice:
     """What became of the ranges: in = done + failed + left."""
 
-    done: list[tuple[TokenRange, Tally | Filled]] = field(default_factory=list)
+    done: list[tuple[TokenRange, VerifySums | BackfillSums]] = field(default_factory=list)
     failed: list[tuple[TokenRange, HintferryError]] = field(default_factory=list)
     left: list[TokenRange] = field(default_factory=list)
     is_out_of_time: bool = False
@@ -39,19 +41,19 @@ class Turn:
     """
 
 
-def take_turn(
+def take_time_slice(
     ranges: Sequence[TokenRange],
-    work: Work,
+    work: RangeWork,
     deadline: Deadline,
-    entered: Callable[[TokenRange, Tally | Filled], None],
-) -> Turn:
+    entered: Callable[[TokenRange, VerifySums | BackfillSums], None],
+) -> TimeSlice:
     """Sweep the ranges until the time is up; `entered` is told whenever one of them is done."""
-    turn, begun = Turn(), list[TokenRange]()
+    turn, begun = TimeSlice(), list[TokenRange]()
     for report in work(_while_there_is_time(ranges, begun, turn, deadline)):
         if isinstance(report, Finished):
             _enter(report, turn)
             if report.error is None:
-                entered(report.part, report.tally)
+                entered(report.part, report.sums)
         if deadline.remaining() < STOP_AT_S:
             turn.is_out_of_time = True
             break
@@ -63,7 +65,7 @@ def take_turn(
 
 
 def _while_there_is_time(
-    ranges: Sequence[TokenRange], begun: list[TokenRange], turn: Turn, deadline: Deadline
+    ranges: Sequence[TokenRange], begun: list[TokenRange], turn: TimeSlice, deadline: Deadline
 ) -> Iterator[TokenRange]:
     for part in ranges:
         if deadline.remaining() < BEGIN_UNTIL_S:
@@ -73,9 +75,9 @@ def _while_there_is_time(
         yield part
 
 
-def _enter(report: Finished[Tally] | Finished[Filled], turn: Turn) -> None:
+def _enter(report: Finished[VerifySums] | Finished[BackfillSums], turn: TimeSlice) -> None:
     if report.error is None:
-        turn.done.append((report.part, report.tally))
+        turn.done.append((report.part, report.sums))
     elif isinstance(report.error, SideFault | ClockFault):
         turn.fault = report.error
     elif not isinstance(report.error, NoTimeLeft):

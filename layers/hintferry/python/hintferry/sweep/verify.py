@@ -19,15 +19,15 @@ from hintferry.core.metering import read_units
 from hintferry.core.rows import Row, ScanPage
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.core.tokens import TokenRange
-from hintferry.core.verdict import Tally, Verdict, judge, shown
+from hintferry.core.verdict import Verdict, VerifySums, judge, shown
 from hintferry.core.work import SliceWork
 from hintferry.live.reconcile import intervals
 from hintferry.ports import Clock, Scan, Source, Target
-from hintferry.sweep.merge_pages import Pair, Place, SideBySide, matched
-from hintferry.sweep.progress import Finished, Progress, Report
+from hintferry.sweep.merge_pages import MergePosition, PageMerge, Pair, matched
+from hintferry.sweep.progress import Finished, Progress, RangeProgress
 from hintferry.sweep.range_walk import ATTEMPTS, FIRST_PAUSE_S, PASSING, walk
-from hintferry.sweep.recheck import SecondLook, Suspect
-from hintferry.sweep.repair_sender import Repair
+from hintferry.sweep.recheck import Recheck, Suspect
+from hintferry.sweep.repair_sender import RepairSender
 
 MOST_SUSPECTS = 50_000
 """With more of them waiting, the walk waits too: memory stays flat."""
@@ -45,12 +45,12 @@ Judged = tuple[int, Key, Key, Row | None, Row | None]
 
 
 @dataclass(slots=True)
-class _Books:
+class _OpenRange:
     """One range: what was judged of it for good, and how many suspects are still open."""
 
     number: int
     part: TokenRange
-    tally: Tally = field(default_factory=Tally)
+    sums: VerifySums = field(default_factory=VerifySums)
     examples: list[tuple[Verdict, Hint]] = field(default_factory=list)
     seen: int = 0
     open: int = 0
@@ -58,7 +58,7 @@ class _Books:
 
 
 @dataclass(frozen=True, slots=True)
-class Sweep:
+class Verifier:
     """Verifies ranges of one table; with `repair` None no hints are sent."""
 
     table: TableId
@@ -67,45 +67,45 @@ class Sweep:
     source_scan: Scan
     target_scan: Scan
     clock: Clock
-    repair: Repair | None = None
-    _books: dict[int, _Books] = field(default_factory=dict)
+    repair: RepairSender | None = None
+    _open_ranges: dict[int, _OpenRange] = field(default_factory=dict)
     _suspects: deque[Suspect] = field(default_factory=deque)
-    _open: list[Place] = field(default_factory=list)
+    _open: list[MergePosition] = field(default_factory=list)
     """At most one: of its next token only what it tells was judged."""
 
-    def verify(self, ranges: Iterable[TokenRange]) -> Iterator[Report[Tally]]:
+    def verify(self, ranges: Iterable[TokenRange]) -> Iterator[RangeProgress[VerifySums]]:
         """Judge every key of the ranges; each is taken only when the one before is walked.
 
         Raises what says that the table cannot be swept at all: Fenced, Unprocessable.
         """
         for number, part in enumerate(ranges):
-            books = self._books[number] = _Books(number, part)
+            open_range = self._open_ranges[number] = _OpenRange(number, part)
             try:
-                yield from self._walk(books)
+                yield from self._walk(open_range)
             except (Fenced, Unprocessable):
                 raise
             except HintferryError as error:
                 yield from self._give_up({number}, error)
-            books.is_walked = True
-            yield from self._look_again(MOST_SUSPECTS)
-        yield from self._look_again(0)
+            open_range.is_walked = True
+            yield from self._recheck(MOST_SUSPECTS)
+        yield from self._recheck(0)
 
-    def _walk(self, books: _Books) -> Iterator[Report[Tally]]:
+    def _walk(self, open_range: _OpenRange) -> Iterator[RangeProgress[VerifySums]]:
         seen = 0
         for kind in (Scope.ROW, Scope.STATIC):
             self._open.clear()
             steps = walk(
-                books.part,
-                partial(self._step, books, kind),
-                partial(self._unread, books),
+                open_range.part,
+                partial(self._step, open_range, kind),
+                partial(self._unread, open_range),
                 self.clock,
             )
             for _ in steps:
-                before, seen = seen, books.tally.seen + books.open
+                before, seen = seen, open_range.sums.seen + open_range.open
                 yield Progress(max(0, seen - before))
-                yield from self._look_again(MOST_SUSPECTS)
+                yield from self._recheck(MOST_SUSPECTS)
 
-    def _step(self, books: _Books, kind: Scope, part: TokenRange) -> Iterator[int]:
+    def _step(self, open_range: _OpenRange, kind: Scope, part: TokenRange) -> Iterator[int]:
         """Judge both sides of a range; yields each token up to which that is done."""
         table = self.source.agreed(self.table)
         if kind is Scope.STATIC and not table.statics:
@@ -113,32 +113,32 @@ class Sweep:
         while part.width:
             if self._open:
                 token = self._open[0].done + 1
-                yield from self._rest(books, table, kind, self._open[0])
+                yield from self._rest(open_range, table, kind, self._open[0])
                 self._open.clear()
                 yield token
                 part = TokenRange(token, part.upto)
                 continue
-            pages = self._pages(books.tally, table, kind, part)
-            both = SideBySide(*pages, part.after, part.upto, slices=kind is Scope.ROW)
+            pages = self._pages(open_range.sums, table, kind, part)
+            both = PageMerge(*pages, part.after, part.upto, slices=kind is Scope.ROW)
             try:
-                yield from self._together(books, table, kind, both)
+                yield from self._together(open_range, table, kind, both)
             except HintferryError:
-                yield from self._left(both.place, part)
+                yield from self._left(both.position, part)
                 raise
             if both.is_over:
                 return
-            self._open.append(both.place)
-            part = TokenRange(both.place.done, part.upto)
+            self._open.append(both.position)
+            part = TokenRange(both.position.done, part.upto)
             yield part.after
 
     def _together(
-        self, books: _Books, table: Table, kind: Scope, both: SideBySide
+        self, open_range: _OpenRange, table: Table, kind: Scope, both: PageMerge
     ) -> Iterator[int]:
         for step in both.steps():
             self._refuse_altered(table)
-            books.tally.equal += step.equal
-            books.seen += step.equal
-            self._enter(books, table, kind, map(_as_judged, step.pairs))
+            open_range.sums.equal += step.equal
+            open_range.seen += step.equal
+            self._enter(open_range, table, kind, map(_as_judged, step.pairs))
             yield step.done
 
     def _refuse_altered(self, table: Table) -> None:
@@ -146,36 +146,38 @@ class Sweep:
         if self.source.table(self.table) is not table:
             raise StaleRead("the table was altered meanwhile")
 
-    def _left(self, place: Place, part: TokenRange) -> Iterator[int]:
+    def _left(self, position: MergePosition, part: TokenRange) -> Iterator[int]:
         """Remember what was judged before a fault, some of a token included."""
-        if place.reached:
-            self._open.append(place)
-        if place.reached or place.done > part.after:
-            yield place.done
+        if position.reached:
+            self._open.append(position)
+        if position.reached or position.done > part.after:
+            yield position.done
 
     def _pages(
-        self, tally: Tally, table: Table, kind: Scope, part: TokenRange
+        self, sums: VerifySums, table: Table, kind: Scope, part: TokenRange
     ) -> tuple[Iterator[ScanPage], Iterator[ScanPage]]:
         source_row, target_row = self.source_scan, self.target_scan
         if kind is Scope.ROW:
-            return source_row.rows(table, part), _metered(target_row.rows(table, part), tally)
-        return source_row.statics(table, part), _metered(target_row.statics(table, part), tally)
+            return source_row.rows(table, part), _metered(target_row.rows(table, part), sums)
+        return source_row.statics(table, part), _metered(target_row.statics(table, part), sums)
 
-    def _rest(self, books: _Books, table: Table, kind: Scope, place: Place) -> Iterator[int]:
+    def _rest(
+        self, open_range: _OpenRange, table: Table, kind: Scope, position: MergePosition
+    ) -> Iterator[int]:
         """Judge of the token after the place what is not judged yet."""
-        token = place.done + 1
+        token = position.done + 1
         if kind is Scope.ROW:
-            yield from self._large(books, table, token, place.reached)
+            yield from self._large(open_range, table, token, position.reached)
             return
         # Of one token there are few partitions: their static columns are read whole.
         source_row, target_row = (
-            [key for page in pages for key in page.keys if key.partition not in place.reached]
-            for pages in self._pages(books.tally, table, kind, TokenRange(place.done, token))
+            [key for page in pages for key in page.keys if key.partition not in position.reached]
+            for pages in self._pages(open_range.sums, table, kind, TokenRange(position.done, token))
         )
-        self._enter(books, table, kind, map(_as_judged, matched(source_row, target_row)))
+        self._enter(open_range, table, kind, map(_as_judged, matched(source_row, target_row)))
 
     def _large(
-        self, books: _Books, table: Table, token: int, reached: dict[Key, Bound | None]
+        self, open_range: _OpenRange, table: Table, token: int, reached: dict[Key, Bound | None]
     ) -> Iterator[int]:
         """Judge the partitions of one token slice by slice, each from where it was reached."""
         found = {*self.source_scan.partitions(table, token)}
@@ -185,7 +187,7 @@ class Sweep:
                 work = SliceWork(table.id, partition, Slice(start), ())
                 for seen, part in intervals(self.source.pages(work), work.slice):
                     end, judged = self._interval(token, work, table, seen.rows, part)
-                    self._enter(books, table, Scope.ROW, judged)
+                    self._enter(open_range, table, Scope.ROW, judged)
                     is_over = end == work.slice.end
                     reached[partition] = None if is_over else Bound(end.values, False)
                     yield token - 1
@@ -211,7 +213,9 @@ class Sweep:
         judged += ((token, work.partition, key, row, None) for key, row in unmatched.items())
         return end, judged
 
-    def _enter(self, books: _Books, table: Table, kind: Scope, judged: Iterable[Judged]) -> None:
+    def _enter(
+        self, open_range: _OpenRange, table: Table, kind: Scope, judged: Iterable[Judged]
+    ) -> None:
         judged = list(judged)
         self._refuse_altered(table)
         due = self.clock.now() + SECOND_LOOK_AFTER_S
@@ -220,10 +224,10 @@ class Sweep:
                 source_row, target_row = shown(source_row), shown(target_row)
                 if source_row is None and target_row is None:
                     continue
-            books.seen += 1
+            open_range.seen += 1
             is_static = kind is Scope.STATIC
             if judge(table, source_row, target_row, is_static) is Verdict.EQUAL:
-                books.tally.equal += 1
+                open_range.sums.equal += 1
                 continue
             hint = Hint(
                 table.id,
@@ -234,15 +238,15 @@ class Sweep:
                 errand=Errand.REPAIR,
                 altered_us=table.altered_us,
             )
-            self._suspects.append(Suspect(books.number, due, token, hint))
-            books.open += 1
+            self._suspects.append(Suspect(open_range.number, due, token, hint))
+            open_range.open += 1
 
-    def _unread(self, books: _Books, token: int) -> None:
+    def _unread(self, open_range: _OpenRange, token: int) -> None:
         """A side fails to read this token: the pipeline may cut its partitions small enough."""
         self._open.clear()
         table = self.source.table(self.table)
         partitions = self.target_scan.partitions(table, token)
-        books.tally.unread += len(partitions) or 1
+        open_range.sums.unread += len(partitions) or 1
         if self.repair is not None:
             hints = [
                 Hint(
@@ -256,11 +260,11 @@ class Sweep:
                 for partition in partitions
             ]
             self.repair.send(hints)
-            books.tally.hinted += len(hints)
+            open_range.sums.hinted += len(hints)
 
-    def _look_again(self, most: int) -> Iterator[Report[Tally]]:
+    def _recheck(self, most: int) -> Iterator[RangeProgress[VerifySums]]:
         """Look at the suspects that are due, and wait for it while there are more than `most`."""
-        look = SecondLook(self.source, self.target, self.target_scan)
+        look = Recheck(self.source, self.target, self.target_scan)
         while self._suspects:
             now = self.clock.now()
             wait_s = self._suspects[0].due - now
@@ -271,24 +275,30 @@ class Sweep:
                 yield Progress(0)
                 continue
             yield from self._settled(self._due(now), look)
-        closed = [number for number, one in self._books.items() if one.is_walked and not one.open]
+        closed = [
+            number for number, one in self._open_ranges.items() if one.is_walked and not one.open
+        ]
         for number in closed:
-            books = self._books.pop(number)
-            if books.seen != books.tally.seen:
+            open_range = self._open_ranges.pop(number)
+            if open_range.seen != open_range.sums.seen:
                 # Not an assertion: those can be switched off.
-                raise RuntimeError(f"of {books.seen} keys {books.tally} were told; report this")
-            yield Finished(books.part, books.tally, examples=tuple(books.examples))
+                raise RuntimeError(
+                    f"of {open_range.seen} keys {open_range.sums} were told; report this"
+                )
+            yield Finished(open_range.part, open_range.sums, examples=tuple(open_range.examples))
 
     def _due(self, now: float) -> list[Suspect]:
         """The next that are due; those of a range that was given up are forgotten."""
         due: list[Suspect] = []
         while self._suspects and self._suspects[0].due <= now and len(due) < MOST_AT_ONCE:
             suspect = self._suspects.popleft()
-            if suspect.number in self._books:
+            if suspect.number in self._open_ranges:
                 due.append(suspect)
         return due
 
-    def _settled(self, suspects: list[Suspect], look: SecondLook) -> Iterator[Report[Tally]]:
+    def _settled(
+        self, suspects: list[Suspect], look: Recheck
+    ) -> Iterator[RangeProgress[VerifySums]]:
         try:
             self._settle(suspects, look)
         except (Fenced, Unprocessable):
@@ -296,7 +306,7 @@ class Sweep:
         except HintferryError as error:
             yield from self._give_up({suspect.number for suspect in suspects}, error)
 
-    def _settle(self, suspects: list[Suspect], look: SecondLook) -> None:
+    def _settle(self, suspects: list[Suspect], look: Recheck) -> None:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 verdicts = look.verdicts(suspects)
@@ -313,29 +323,31 @@ class Sweep:
                     raise
                 self.clock.sleep(FIRST_PAUSE_S * 2**attempt)
         for suspect, verdict in zip(suspects, verdicts, strict=True):
-            books = self._books[suspect.number]
-            books.open -= 1
+            open_range = self._open_ranges[suspect.number]
+            open_range.open -= 1
             if verdict is None:
-                books.tally.unread += 1
-                books.seen -= 1
+                open_range.sums.unread += 1
+                open_range.seen -= 1
             else:
-                books.tally.count(verdict)
+                open_range.sums.count(verdict)
             is_harmless = verdict in (None, Verdict.EQUAL, Verdict.EXPIRING)
-            if verdict and not is_harmless and len(books.examples) < MOST_EXAMPLES:
-                books.examples.append((verdict, suspect.hint))
+            if verdict and not is_harmless and len(open_range.examples) < MOST_EXAMPLES:
+                open_range.examples.append((verdict, suspect.hint))
             if self.repair is not None and verdict is not Verdict.EQUAL:
-                books.tally.hinted += 1
+                open_range.sums.hinted += 1
 
-    def _give_up(self, numbers: set[int], error: HintferryError) -> Iterator[Report[Tally]]:
+    def _give_up(
+        self, numbers: set[int], error: HintferryError
+    ) -> Iterator[RangeProgress[VerifySums]]:
         for number in numbers:
-            books = self._books.pop(number, None)
-            if books is not None:
-                yield Finished(books.part, books.tally, error)
+            open_range = self._open_ranges.pop(number, None)
+            if open_range is not None:
+                yield Finished(open_range.part, open_range.sums, error)
 
 
-def _metered(pages: Iterator[ScanPage], tally: Tally) -> Iterator[ScanPage]:
+def _metered(pages: Iterator[ScanPage], sums: VerifySums) -> Iterator[ScanPage]:
     for page in pages:
-        tally.read_units += read_units(len(page.body))
+        sums.read_units += read_units(len(page.body))
         yield page
 
 

@@ -17,7 +17,7 @@ from hintferry.adapters.config.settings import (
     migration_from_environment,
     queues_from_environment,
 )
-from hintferry.adapters.driver.rate_limit import Pace
+from hintferry.adapters.driver.rate_limit import RateLimit
 from hintferry.adapters.records.decoder import HintDecoder
 from hintferry.adapters.source.captures import SETTLES_S, CqlCaptures, settled
 from hintferry.adapters.source.cassandra import CassandraSource
@@ -34,16 +34,16 @@ from hintferry.core.errors import ConfigurationError
 from hintferry.core.passes import Verb
 from hintferry.core.schema import Table, TableId
 from hintferry.core.tokens import TokenRange
-from hintferry.core.verdict import Filled, Tally
+from hintferry.core.verdict import BackfillSums, VerifySums
 from hintferry.live.fence import FencedScan, FencedSource
 from hintferry.live.pipeline import Pipeline
-from hintferry.live.recent_writes import Acknowledged
+from hintferry.live.recent_writes import RecentWrites
 from hintferry.ports import Captures, Deadline, Scan
 from hintferry.sweep.backfill import Backfill
-from hintferry.sweep.progress import Report
-from hintferry.sweep.repair_sender import Repair
+from hintferry.sweep.progress import RangeProgress
+from hintferry.sweep.repair_sender import RepairSender
 from hintferry.sweep.task import Task
-from hintferry.sweep.verify import Sweep
+from hintferry.sweep.verify import Verifier
 from hintferry.wiring.sessions import Sides, client, sides_of
 
 
@@ -85,13 +85,13 @@ class Sweeper:
 
     def work(
         self, task: Task, ranges: Iterable[TokenRange], deadline: Deadline
-    ) -> Iterator[Report[Tally] | Report[Filled]]:
+    ) -> Iterator[RangeProgress[VerifySums] | RangeProgress[BackfillSums]]:
         """Sweep the ranges one after the other. Raises Fenced, Unprocessable."""
         if task.verb is Verb.BACKFILL:
             return self._backfill(task, deadline).fill(ranges)
         return self._verify(task).verify(ranges)
 
-    def _verify(self, task: Task) -> Sweep:
+    def _verify(self, task: Task) -> Verifier:
         sides, clock, fences = self.sides, self.sides.clock, self.fences()
         consistency = Consistency.ALL if task.at_all else Consistency.LOCAL_QUORUM
         source_scan = TokenScan(sides.source, clock.read_start, consistency.value)
@@ -99,8 +99,8 @@ class Sweeper:
         if task.repair_rate is not None:
             url = self._the_queues().replay_queue_url
             queue = SqsReplayQueue(client("sqs"), url, clock)
-            repair = Repair(queue, clock, task.repair_rate / task.workers)
-        return Sweep(
+            repair = RepairSender(queue, clock, task.repair_rate / task.workers)
+        return Verifier(
             self.table.id,
             FencedSource(self._source(), fences),
             KeyspacesTarget(sides.target),
@@ -134,7 +134,7 @@ class Sweeper:
             KeyspacesLeases(target, clock),
             clock,
             NoMeter(),
-            acknowledged=Acknowledged(0),
+            recent_writes=RecentWrites(0),
         )
         rate = self.table.capacity.backfill_units_per_s / task.workers
         return Backfill(self.table.id, self.source_scan(), pipeline, deadline, self.table.ttl, rate)
@@ -188,5 +188,8 @@ def captures_of(migration: Migration, sides: Sides) -> CqlCaptures:
 def _yielding_sides(migration: Migration) -> Sides:
     """Return both sides, at a pace that gives way to live hints."""
     sides = sides_of(migration)
-    sides.source.pace, sides.target.pace = Pace(yields=True), Pace(yields=True)
+    sides.source.rate_limit, sides.target.rate_limit = (
+        RateLimit(yields=True),
+        RateLimit(yields=True),
+    )
     return sides

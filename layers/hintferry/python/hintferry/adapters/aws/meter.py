@@ -107,7 +107,7 @@ class PowertoolsMeter:
             taken = list(side.latencies_s)
             side.latencies_s.clear()
             self._milliseconds(name, [round(1000 * one, 1) for one in _sampled(taken)])
-        throttles = sum(side.pace.throttled for side in sides)
+        throttles = sum(side.rate_limit.throttled for side in sides)
         rebuilds = sum(side.rebuilds for side in sides)
         self._count("Throttles", throttles - self._throttles)
         self._count("SessionRebuilds", rebuilds - self._rebuilds)

@@ -42,7 +42,7 @@ def pages(
     while True:
         size = min(size, session.guardrails.page_rows)
         bound = _bound(session, text, values, consistency, size)
-        session.pace.wait()
+        session.rate_limit.wait()
         driver = session.current()
         sent_at, taken = time.time(), stamp()
         try:

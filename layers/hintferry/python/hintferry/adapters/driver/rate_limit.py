@@ -36,7 +36,7 @@ FEW = 4.0
 ours are in flight: below that it is not we who keep it busy."""
 
 
-class Pace:
+class RateLimit:
     """One side's; safe to call from several threads. `yields`: to all that do not.
 
     `now` and `sleep` are a test's to replace.

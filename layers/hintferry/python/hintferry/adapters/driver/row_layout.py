@@ -20,7 +20,7 @@ _NUMBERS = "list<int>"
 
 
 @dataclass(frozen=True, slots=True)
-class RowShape:
+class RowLayout:
     """Cuts raw rows of `cql.select_*` into keys and rows; with `statics`, of `select_statics`."""
 
     table: Table
@@ -124,6 +124,6 @@ def _of_elements(ttls: bytes, now_s: int) -> Expiry:
 
 
 @lru_cache(1000)
-def row_shape(table: Table, ttls: Ttls, statics: bool) -> RowShape:
+def row_layout(table: Table, ttls: Ttls, statics: bool) -> RowLayout:
     """The shape, made once a table and looked up for every further read."""
-    return RowShape(table, ttls, statics)
+    return RowLayout(table, ttls, statics)

@@ -30,7 +30,7 @@ from cassandra.query import BoundStatement
 
 from hintferry.adapters.driver import cql
 from hintferry.adapters.driver.guardrails import Guardrails, listening
-from hintferry.adapters.driver.rate_limit import Pace
+from hintferry.adapters.driver.rate_limit import RateLimit
 from hintferry.core.errors import Side, Unavailable, Unreachable
 
 IDLE_S = 10.0
@@ -72,7 +72,7 @@ class CqlSession:
     ) -> None:
         self.side = side
         self.rebuilds = 0
-        self.pace = Pace()
+        self.rate_limit = RateLimit()
         self.guardrails = Guardrails()
         self.latencies_s: deque[float] = deque(maxlen=LATENCIES)
         """Of the latest requests for data since somebody last emptied it; a sweep never does."""
@@ -106,7 +106,7 @@ class CqlSession:
     def answered(self, sent_at: float, arrived_at: float, error: Exception | None) -> None:
         """A request for data, sent and answered at these epoch seconds, came to its end."""
         latency_s = max(0.0, arrived_at - sent_at)
-        self.pace.answered(latency_s, isinstance(error, ASKS_FOR_LESS))
+        self.rate_limit.answered(latency_s, isinstance(error, ASKS_FOR_LESS))
         self.latencies_s.append(latency_s)
         if error is not None:
             self.doubt(error)

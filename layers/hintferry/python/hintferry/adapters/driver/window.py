@@ -15,7 +15,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from cassandra import OperationTimedOut
 
-from hintferry.adapters.driver.rate_limit import Pace
+from hintferry.adapters.driver.rate_limit import RateLimit
 from hintferry.adapters.driver.raw_rows import RawRow
 from hintferry.core.limits import REQUEST_TIMEOUT_S
 
@@ -41,7 +41,7 @@ class Answer(NamedTuple, Generic[T]):
 
 
 def in_flight(
-    send: Callable[[T], Any], items: Iterable[T], pace: Pace, width: int
+    send: Callable[[T], Any], items: Iterable[T], rate_limit: RateLimit, width: int
 ) -> Iterator[Answer[T]]:
     """Send each item and yield its answer, in the order in which answers arrive.
 
@@ -49,7 +49,7 @@ def in_flight(
     is answered, one that the side is silent about by an OperationTimedOut.
     """
     window: _Window[T] = _Window()
-    for number, item in enumerate(_paced(items, pace)):
+    for number, item in enumerate(_paced(items, rate_limit)):
         sent_at = time.time()
         try:
             future = send(item)
@@ -65,11 +65,11 @@ def in_flight(
         yield from window.arrived()
 
 
-def _paced(items: Iterable[T], pace: Pace) -> Iterator[T]:
+def _paced(items: Iterable[T], rate_limit: RateLimit) -> Iterator[T]:
     """Each item is taken only when it may be sent: what decides about it is then still true."""
     source = iter(items)
     while True:
-        pace.wait()
+        rate_limit.wait()
         try:
             yield next(source)
         except StopIteration:

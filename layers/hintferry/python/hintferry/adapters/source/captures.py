@@ -17,7 +17,7 @@ from cassandra import ConsistencyLevel, InvalidRequest, Unauthorized
 from cassandra.cqltypes import BytesType, MapType, UUIDType
 from cassandra.query import SimpleStatement
 
-from hintferry.adapters.clocks.held import Held
+from hintferry.adapters.clocks.cached_answer import CachedAnswer
 from hintferry.adapters.driver import cql
 from hintferry.adapters.driver.catalog import execute_raw
 from hintferry.adapters.driver.errors import translate
@@ -46,7 +46,7 @@ _TRUNCATIONS = MapType.apply_parameters([UUIDType, BytesType])
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _CaptureAnswer:
     """What one node answered of itself; nothing where it did not answer."""
 
     address: str
@@ -73,8 +73,8 @@ class CqlCaptures:
     ) -> None:
         self._session, self._datacenter, self._stock = session, datacenter, stock
         self._clock, self._topic = clock, topic
-        self._nodes = Held(self._ask_nodes, clock.now)
-        self._states = Held(self._ask_states, clock.now)
+        self._nodes = CachedAnswer(self._ask_nodes, clock.now)
+        self._states = CachedAnswer(self._ask_states, clock.now)
 
     def witness(self, table: TableId) -> Witness:
         """What is seen now. Raises SideFault, UnknownTable, ConfigurationError."""
@@ -85,7 +85,7 @@ class CqlCaptures:
         nodes = [_node_state(one, UUID(shape.table_id)) for one in told]
         return Witness(table, self._clock.now(), nodes, states, shape)
 
-    def _ask_nodes(self) -> list[_Told]:
+    def _ask_nodes(self) -> list[_CaptureAnswer]:
         session = self._session.current()
         hosts = session.cluster.metadata.all_hosts()
         here = [host for host in hosts if host.datacenter == self._datacenter]
@@ -169,17 +169,19 @@ def from_tree(tree: Mapping[str, Any] | None) -> Proof | None:
     return Proof(Shape(tree["id"], tree["altered_us"]), tree["since"])
 
 
-def _told(host: Any, answer: Any) -> _Told:
+def _told(host: Any, answer: Any) -> _CaptureAnswer:
     address = str(host.address)
     try:
         ((host_id, version, raw),) = answer.result().all()
     except DRIVER_ERRORS:
-        return _Told(address, str(host.host_id), None, {})
+        return _CaptureAnswer(address, str(host.host_id), None, {})
     truncations = _TRUNCATIONS.deserialize(raw, 4) if raw else {}
-    return _Told(address, str(UUID(bytes=host_id)), str(UUID(bytes=version)), dict(truncations))
+    return _CaptureAnswer(
+        address, str(UUID(bytes=host_id)), str(UUID(bytes=version)), dict(truncations)
+    )
 
 
-def _node_state(told: _Told, table: UUID) -> NodeState:
+def _node_state(told: _CaptureAnswer, table: UUID) -> NodeState:
     record = told.truncations.get(table)
     truncated_at = None if record is None else _truncated_at(record)
     return NodeState(told.address, told.host_id, told.schema_version, truncated_at)

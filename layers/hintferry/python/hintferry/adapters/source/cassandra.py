@@ -17,7 +17,7 @@ from hintferry.adapters.driver.catalog import execute_raw
 from hintferry.adapters.driver.errors import translate
 from hintferry.adapters.driver.paging import FIRST_ROWS, pages
 from hintferry.adapters.driver.raw_rows import RawRows
-from hintferry.adapters.driver.row_layout import RowShape, row_shape
+from hintferry.adapters.driver.row_layout import RowLayout, row_layout
 from hintferry.adapters.driver.session import DRIVER_ERRORS, CqlSession
 from hintferry.adapters.driver.window import in_flight
 from hintferry.adapters.source.catalog import SourceCatalog
@@ -37,7 +37,7 @@ class _Read:
     """One request on its way; `start` is taken just before it is sent."""
 
     work: RowWork | StaticWork
-    shape: RowShape
+    shape: RowLayout
     statement: BoundStatement | None = None
     start: int = 0
 
@@ -81,8 +81,8 @@ class CassandraSource:
     ) -> Iterator[tuple[RowWork | StaticWork, Snapshot | HintferryError]]:
         """Each once, but for those that turn out to be `over` a guardrail."""
         refused: list[tuple[RowWork | StaticWork, HintferryError]] = []
-        reads, pace = self._reads(works, refused), self._session.pace
-        for answer in in_flight(self._send, reads, pace, READS_IN_FLIGHT):
+        reads, rate_limit = self._reads(works, refused), self._session.rate_limit
+        for answer in in_flight(self._send, reads, rate_limit, READS_IN_FLIGHT):
             read = answer.item
             self._session.answered(answer.sent_at, answer.arrived_at, answer.error)
             if isinstance(answer.error, InvalidRequest) and self._is_over(read.work):
@@ -103,7 +103,7 @@ class CassandraSource:
     def pages(self, work: SliceWork) -> Iterator[Snapshot]:
         """The rows of a slice page by page, at least one page. Raises HintferryError."""
         table = self.table(work.table)
-        shape = RowShape(table, cql.ttls_asked(table, elements=True), statics=False)
+        shape = RowLayout(table, cql.ttls_asked(table, elements=True), statics=False)
         parts = list(pieces(work.slice, table.clustering))
         if not parts:
             yield Snapshot(table, self._clock.read_start(), {})
@@ -156,7 +156,7 @@ class CassandraSource:
             except HintferryError as error:
                 refused.append((work, error))
             else:
-                shape = row_shape(
+                shape = row_layout(
                     table, cql.ttls_asked(table, elements=True), isinstance(work, StaticWork)
                 )
                 if isinstance(work, StaticWork):

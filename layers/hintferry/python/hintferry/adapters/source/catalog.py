@@ -16,7 +16,7 @@ from typing import Any
 from hintferry.adapters.config.settings import TableSettings
 from hintferry.adapters.driver.session import CqlSession
 from hintferry.adapters.source.masking import Masking
-from hintferry.adapters.source.node_schema import NodeSchema, Told
+from hintferry.adapters.source.node_schema import NodeAnswer, NodeSchema
 from hintferry.core.errors import HintferryError, Side, SideFault, Unavailable, UnknownTable
 from hintferry.core.schema import Table, TableId
 
@@ -154,7 +154,7 @@ class SourceCatalog:
             raise _late(table, silent)
         return known
 
-    def _told_by_all(self, table: TableId) -> tuple[list[Told], list[Any]]:
+    def _told_by_all(self, table: TableId) -> tuple[list[NodeAnswer], list[Any]]:
         """What the nodes say, a node a version; and those that do not answer."""
         by_version: dict[bytes, Any] = {}
         silent: list[Any] = []
@@ -179,7 +179,7 @@ class SourceCatalog:
         return made
 
 
-def _newest(told: list[Told]) -> Table | None:
+def _newest(told: list[NodeAnswer]) -> Table | None:
     tables = [one.table for one in told if one.table is not None]
     return max(tables, key=lambda one: one.altered_us, default=None)
 

@@ -38,10 +38,10 @@ def check_capture(
     found, proved = gaps(seen), proof(seen)
     if proved is None:
         why = "; ".join(map(str, found)) or "the datacenter of source.datacenter has no node"
-        mends = "; ".join(dict.fromkeys(gap.mend for gap in found))
+        fixes = "; ".join(dict.fromkeys(gap.fix for gap in found))
         raise ConfigurationError(
             f"{table} is not captured on every node, and a backfill would miss what changes"
-            f" meanwhile. {why}. {mends}"
+            f" meanwhile. {why}. {fixes}"
         )
     markers = CapturedMarkers(source, target)
     written = markers.send(table)

@@ -30,7 +30,7 @@ LOOKS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class NodeAnswer:
     """What one node says: the table at this version of its schema, None where it has no such."""
 
     version: bytes
@@ -64,14 +64,14 @@ class NodeSchema:
             one for one in hosts if one.datacenter == like.datacenter and one.is_up is not False
         ]
 
-    def told(self, host: Any, table: TableId) -> Told:
+    def told(self, host: Any, table: TableId) -> NodeAnswer:
         """What this host says of the table."""
         try:
             for _ in range(LOOKS):
                 before = self._ask(host, cql.SCHEMA_VERSION).result().all()[0][0]
                 found = self._table(host, table)
                 if self._ask(host, cql.SCHEMA_VERSION).result().all()[0][0] == before:
-                    return Told(before, found)
+                    return NodeAnswer(before, found)
         except Exception as error:
             raise self._fault(error) from error
         raise Unavailable(Side.SOURCE, f"the schema of {host.address} changes at each look")

@@ -29,7 +29,7 @@ TAKEN = ("PreconditionFailed", "ConditionalRequestConflict")
 
 
 @dataclass(frozen=True, slots=True)
-class Current:
+class CurrentPass:
     """The latest pass. It is `execution`'s as long as that runs; times are epoch seconds."""
 
     execution: str
@@ -56,15 +56,15 @@ class PassFiles:
         self._s3, self._bucket = s3, bucket
         self._prefix = f"sweeps/{task.verb.value}/{task.table}"
 
-    def current(self) -> tuple[Current, str] | None:
+    def current(self) -> tuple[CurrentPass, str] | None:
         """The latest pass and the version of its file."""
         try:
             found = self._s3.get_object(Bucket=self._bucket, Key=f"{self._prefix}/current.json")
         except self._s3.exceptions.NoSuchKey:
             return None
-        return Current(**json.load(found["Body"])), found["ETag"]
+        return CurrentPass(**json.load(found["Body"])), found["ETag"]
 
-    def claim(self, current: Current, version: str | None) -> bool:
+    def claim(self, current: CurrentPass, version: str | None) -> bool:
         """Put it in the place of this version (None: of no file); False if another was quicker."""
         condition = {"IfMatch": version} if version else {"IfNoneMatch": "*"}
         try:

@@ -15,7 +15,7 @@ from hintferry.adapters.driver.catalog import execute_raw
 from hintferry.adapters.driver.errors import NO_ANSWER, translate
 from hintferry.adapters.driver.paging import pages
 from hintferry.adapters.driver.raw_rows import RawRows
-from hintferry.adapters.driver.row_layout import RowShape
+from hintferry.adapters.driver.row_layout import RowLayout
 from hintferry.adapters.driver.session import DRIVER_ERRORS, CqlSession
 from hintferry.adapters.target.agreement import Agreement
 from hintferry.core.errors import HintferryError, Overwhelmed, Side, Troubled, Unavailable
@@ -52,12 +52,12 @@ class TokenScan:
 
     def rows(self, table: Table, part: TokenRange) -> Iterator[ScanPage]:
         """The rows of a range page by page. Raises HintferryError."""
-        shape = RowShape(table, self._ttls(table), statics=False)
+        shape = RowLayout(table, self._ttls(table), statics=False)
         return self._pages(shape, cql.scan_rows(table, shape.ttls), part)
 
     def statics(self, table: Table, part: TokenRange) -> Iterator[ScanPage]:
         """The static columns of each partition likewise. Raises HintferryError."""
-        shape = RowShape(table, self._ttls(table), statics=True)
+        shape = RowLayout(table, self._ttls(table), statics=True)
         return self._pages(shape, cql.scan_statics(table, shape.ttls), part)
 
     def partitions(self, table: Table, token: int) -> list[Key]:
@@ -68,7 +68,7 @@ class TokenScan:
         except DRIVER_ERRORS as error:
             raise self._failure(error) from error
 
-    def _pages(self, shape: RowShape, text: str, part: TokenRange) -> Iterator[ScanPage]:
+    def _pages(self, shape: RowLayout, text: str, part: TokenRange) -> Iterator[ScanPage]:
         if self._agreement is not None:
             self._agreement.check(shape.table)
         for start, rows, is_last in self._raw(text, part):

@@ -16,18 +16,18 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from hintferry.adapters.aws.meter import ClockMeter
-from hintferry.adapters.sweep.pass_files import Batch, Current, PassFiles, part_of, written
+from hintferry.adapters.sweep.pass_files import Batch, CurrentPass, PassFiles, part_of, written
 from hintferry.core.capture import Proof, Witness, proof
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.passes import PASSES_OF_S, Pass, Verb, refusal, unfenced
 from hintferry.core.schema import TableId
 from hintferry.core.tokens import WHOLE_RING, TokenRange, gaps
-from hintferry.core.verdict import UNEQUAL, Filled, Tally
+from hintferry.core.verdict import UNEQUAL, BackfillSums, VerifySums
 from hintferry.live.ledger import ConservationError
 from hintferry.ports import Deadline, Fences, Passes
-from hintferry.sweep.progress import Report
+from hintferry.sweep.progress import RangeProgress
 from hintferry.sweep.task import Task
-from hintferry.sweep.time_slice import take_turn
+from hintferry.sweep.time_slice import take_time_slice
 
 RANGES_A_BATCH = 10
 MOST_TURNS = 200
@@ -46,7 +46,7 @@ class Sweeping(Protocol):
     def ranges(self) -> list[TokenRange]: ...
     def work(
         self, task: Task, ranges: Iterable[TokenRange], deadline: Deadline
-    ) -> Iterator[Report[Tally] | Report[Filled]]: ...
+    ) -> Iterator[RangeProgress[VerifySums] | RangeProgress[BackfillSums]]: ...
 
 
 class SweepSteps:
@@ -114,7 +114,7 @@ class SweepSteps:
         content = files.batch(name, batch)
         saved_at = time.monotonic()
 
-        def entered(part: TokenRange, sums: Tally | Filled) -> None:
+        def entered(part: TokenRange, sums: VerifySums | BackfillSums) -> None:
             nonlocal saved_at
             content.done[part] = asdict(sums)
             if time.monotonic() - saved_at > SAVE_EVERY_S:
@@ -125,7 +125,7 @@ class SweepSteps:
         ranges = gaps(sorted(map(part_of, event["ranges"])), content.done)
         before = len(content.done)
         try:
-            turn = take_turn(
+            turn = take_time_slice(
                 ranges, lambda some: sweeper.work(task, some, deadline), deadline, entered
             )
             content.failed.update((part, str(error)) for part, error in turn.failed)
@@ -172,7 +172,7 @@ class SweepSteps:
             files.claim(replace(current, is_finished=True, last_finished=ended), version)
         return answer
 
-    def _tell(self, task: Task, sums: Tally | Filled) -> None:
+    def _tell(self, task: Task, sums: VerifySums | BackfillSums) -> None:
         found = asdict(sums)
         unequal = sum(found.get(name, 0) for name in UNEQUAL)
         self._metrics.add_metric("SweepDivergence", MetricUnit.Count, unequal)
@@ -203,15 +203,15 @@ def _left(whole: Batch, name: str) -> list[TokenRange]:
     return left
 
 
-def _added_up(task: Task, whole: Batch) -> Tally | Filled:
+def _added_up(task: Task, whole: Batch) -> VerifySums | BackfillSums:
     sums: Any = task.verb.sums
     for one in whole.done.values():
         sums.add(type(sums)(**one))
-    return cast(Tally | Filled, sums)
+    return cast(VerifySums | BackfillSums, sums)
 
 
 def _result(
-    task: Task, whole: Batch, left: list[TokenRange], sums: Tally | Filled
+    task: Task, whole: Batch, left: list[TokenRange], sums: VerifySums | BackfillSums
 ) -> dict[str, Any]:
     """As `--json` of the command has it, and each range for itself."""
     failed = {part: error for part, error in whole.failed.items() if gaps([part], whole.done)}
@@ -231,11 +231,11 @@ def _result(
     }
 
 
-def _claimed(files: PassFiles, task: Task, execution: str, gone: str | None) -> Current:
+def _claimed(files: PassFiles, task: Task, execution: str, gone: str | None) -> CurrentPass:
     """The latest pass, of this execution if it could be had; `gone` is one that has ended."""
     found, now = files.current(), time.time()
     name = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}-{_name(execution)}"
-    new = Current(execution, name, task.settings, now, False, now)
+    new = CurrentPass(execution, name, task.settings, now, False, now)
     if found is None:
         claimed, version = new, None
     else:

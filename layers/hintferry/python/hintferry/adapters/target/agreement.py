@@ -27,7 +27,7 @@ _PROPERTIES = MapType.apply_parameters([UTF8Type, MapType.apply_parameters([UTF8
 
 
 @dataclass(frozen=True, slots=True)
-class _Verdict:
+class _Checked:
     """What was found of one table: why nothing may be written, and why no TTL may."""
 
     table: Table
@@ -42,7 +42,7 @@ class Agreement:
     def __init__(self, session: CqlSession) -> None:
         self._session = session
         self._catalog = Catalog(session)
-        self._verdicts: dict[TableId, _Verdict] = {}
+        self._verdicts: dict[TableId, _Checked] = {}
 
     def check(self, table: Table, with_ttl: bool = False) -> None:
         """Whether the table may be written, with times to live where there are any.
@@ -65,14 +65,14 @@ class Agreement:
         errors, ttl_error = self._find(table)
         return [*errors, ttl_error] if with_ttl and ttl_error is not None else errors
 
-    def _judge(self, table: Table) -> _Verdict:
+    def _judge(self, table: Table) -> _Checked:
         errors: list[HintferryError] = []
         ttl_error: HintferryError | None = None
         try:
             errors, ttl_error = self._find(table)
         except HintferryError as failure:
             errors = [failure]
-        return _Verdict(table, errors[0] if errors else None, ttl_error, time.monotonic())
+        return _Checked(table, errors[0] if errors else None, ttl_error, time.monotonic())
 
     def _find(self, table: Table) -> tuple[list[HintferryError], HintferryError | None]:
         """What forbids any write, and what forbids one with a TTL."""
@@ -80,8 +80,8 @@ class Agreement:
         try:
             on_target = self._catalog.table(table.id)
         except UnknownTable as unknown:
-            mend = "what `hintferry schema` prints for it, or deploy the stacks"
-            return [SchemaMismatch(f"{unknown}; run: {mend}")], None
+            fix = "what `hintferry schema` prints for it, or deploy the stacks"
+            return [SchemaMismatch(f"{unknown}; run: {fix}")], None
         errors: list[HintferryError] = list(column_faults(table, on_target))
         if errors:
             return errors, None
@@ -110,7 +110,7 @@ class Agreement:
         return int.from_bytes(default_ttl or b""), dict(switches or {})
 
 
-def _is_due(verdict: _Verdict) -> bool:
+def _is_due(verdict: _Checked) -> bool:
     has_error = verdict.error is not None or verdict.ttl_error is not None
     return has_error and time.monotonic() - verdict.at > ASK_AGAIN_S
 

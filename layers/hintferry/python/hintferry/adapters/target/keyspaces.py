@@ -14,7 +14,7 @@ from cassandra.query import BatchStatement, BatchType, BoundStatement
 from hintferry.adapters.driver import cql
 from hintferry.adapters.driver.errors import translate
 from hintferry.adapters.driver.paging import pages
-from hintferry.adapters.driver.row_layout import RowShape
+from hintferry.adapters.driver.row_layout import RowLayout
 from hintferry.adapters.driver.session import DRIVER_ERRORS, CqlSession
 from hintferry.adapters.driver.window import in_flight
 from hintferry.adapters.target.agreement import Agreement
@@ -74,8 +74,8 @@ class KeyspacesTarget:
         settled: list[tuple[Write, HintferryError | None]] = []
         is_unanswered = False
         try:
-            requests, pace = self._requests(writes, settled), self._session.pace
-            for answer in in_flight(self._send, requests, pace, WRITES_IN_FLIGHT):
+            requests, rate_limit = self._requests(writes, settled), self._session.rate_limit
+            for answer in in_flight(self._send, requests, rate_limit, WRITES_IN_FLIGHT):
                 self._session.answered(answer.sent_at, answer.arrived_at, answer.error)
                 progress, _ = answer.item
                 progress.waiting -= 1
@@ -97,7 +97,7 @@ class KeyspacesTarget:
         """The rows of a slice, a page at a time. Raises HintferryError."""
         self._agreement.check(table)
         ttls = cql.ttls_asked(table, elements=False)
-        shape = RowShape(table, ttls, statics=False)
+        shape = RowLayout(table, ttls, statics=False)
         for piece in pieces(part, table.clustering):
             text = cql.select_piece(table, piece, shape.ttls)
             try:

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-HELD_S = 2.0
+CACHED_S = 2.0
 """Shorter than the time between two looks at a gate: each look has answers of its own."""
 
 T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class Held(Generic[T]):
+class CachedAnswer(Generic[T]):
     """`now` tells seconds; `ask` fetches the answer, and what it raises is raised."""
 
     ask: Callable[[], T]
@@ -24,6 +24,6 @@ class Held(Generic[T]):
         """The last one, or, where that is too old, a new one."""
         now = self.now()
         # A clock that was set back must not hold an answer for longer.
-        if self._answer is None or not 0 <= now - self._answer[0] < HELD_S:
+        if self._answer is None or not 0 <= now - self._answer[0] < CACHED_S:
             self._answer = now, self.ask()
         return self._answer[1]

@@ -31,7 +31,7 @@ from hintferry_ops.ports import NodeReports, SourceInspection, TargetInspection
 REPORTS_OF_S = 3600.0
 
 
-class Part(Enum):
+class CheckArea(Enum):
     """What can be looked at alone."""
 
     SOURCE = "source"
@@ -49,18 +49,18 @@ class Surroundings:
     reports: NodeReports
     clock: Clock
 
-    def findings(self, parts: Sequence[Part]) -> Iterator[Finding]:
+    def findings(self, parts: Sequence[CheckArea]) -> Iterator[Finding]:
         """Those of these parts. The source is asked in any case: all else is held against it."""
         try:
-            facts = self.source.facts(with_settings=Part.SOURCE in parts)
+            facts = self.source.facts(with_settings=CheckArea.SOURCE in parts)
         except HintferryError as error:
             yield from_error(Level.UNKNOWN, "source", error)
             return
-        if Part.SOURCE in parts:
+        if CheckArea.SOURCE in parts:
             yield from self._source(facts)
-        if Part.CAPTURE in parts:
+        if CheckArea.CAPTURE in parts:
             yield from self._capture(facts)
-        if Part.TARGET in parts:
+        if CheckArea.TARGET in parts:
             yield from self._target()
 
     def _source(self, facts: SourceFacts) -> Iterator[Finding]:
@@ -100,8 +100,8 @@ class Surroundings:
         try:
             reports = self.reports.reports(now - REPORTS_OF_S)
         except (BotoCoreError, ClientError) as error:
-            mend = "with a login that may read CloudWatch, run this again"
-            yield Finding(Level.UNKNOWN, "capture", sentence(error), mend)
+            fix = "with a login that may read CloudWatch, run this again"
+            yield Finding(Level.UNKNOWN, "capture", sentence(error), fix)
         else:
             yield from capture_findings(facts, reports, now)
 
