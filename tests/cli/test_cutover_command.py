@@ -13,7 +13,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from hintferry.adapters.clocks.both_sides import CqlClocks
-from hintferry.adapters.clocks.held import HELD_S
+from hintferry.adapters.clocks.cached_answer import CACHED_S
 from hintferry.adapters.config.places import Queues
 from hintferry.core.clock_offset import Offset
 from hintferry.core.errors import ConfigurationError

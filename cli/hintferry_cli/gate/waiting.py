@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from hintferry.adapters.clocks.held import Held
+from hintferry.adapters.clocks.cached_answer import CachedAnswer
 from hintferry.adapters.config.places import Queues
 from hintferry.core.schema import TableId
 from hintferry_cli.replay.given_up import GivenUpObjects

@@ -78,7 +78,7 @@ def status(
             replay_queue_url=replay_queue_url,
             bucket=bucket,
         )
-        answers = options.answers(writes_stopped, repaired, writers_at_quorum)
+        confirmations = options.confirmations(writes_stopped, repaired, writers_at_quorum)
         tables = _tables(migration, table)
         with options.seat(migration, tables, where) as seat:
             offsets = _clock(seat)
