@@ -18,11 +18,14 @@ import typer
 
 from hintferry.adapters.config.settings import migration_from
 from hintferry.adapters.config.toml_section import Section
+from hintferry.core import limits
 from hintferry.core.errors import ParkReason
 from hintferry.core.hint import Errand
+from hintferry.core.limits import Retry
 from hintferry.core.outcome import Outcome, SkipReason
 from hintferry_cli.app import app
 from hintferry_cli.exits import INTERRUPTED, Status
+from hintferry_ops import constants
 from hintferry_ops.monitoring import metrics
 from hintferry_ops.monitoring import node_metrics as guard
 from hintferry_ops.monitoring.alarm_rules import Names, rules
@@ -53,6 +56,7 @@ def pages() -> dict[Path, str]:
         "reasons.md": _reasons,
         "logs.md": _logs,
         "environment.md": _environment,
+        "retries.md": _retries,
     }
     found = {HOME / name: "\n".join([*page(), ""]) for name, page in made.items()}
     return {**found, DECISIONS / "index.md": "\n".join([*_decisions(), ""])}
@@ -330,6 +334,37 @@ def _reasons() -> Iterator[str]:
     for title, codes in kinds:
         yield from ("", f"## {title}")
         yield from _table(("code", "meaning"), [(f"`{code}`", words[code]) for code in codes])
+
+
+def _retries() -> Iterator[str]:
+    found = {name: one for name, one in vars(limits).items() if isinstance(one, Retry)}
+    words = _told("retries", found)
+    yield from _page(
+        "Retries and pauses",
+        "Each pause is twice the one before, up to the longest.",
+        "The names are those of `core/limits.py`, where the numbers stand.",
+    )
+    header = ("name", "what is tried", "attempts", "first pause", "longest pause")
+    rows = [(f"`{name}`", words[name], *_numbers(one)) for name, one in found.items()]
+    yield from _table(header, rows)
+    cuts = ", ".join(f"{rows:,}" for rows in limits.SLICE_CUTS)
+    yield from ("", "## Other limits of attempts", "")
+    yield (
+        "Where the source fails to read a whole slice, the slice is cut at rows of the target:"
+        f" {cuts} rows a part, in this order."
+    )
+    yield (
+        f"An event source mapping retries a batch {constants.RETRIES:,} times, and an invocation"
+        f" that returns records takes at least {constants.RETURN_AFTER_S} s."
+    )
+    receives = f"{constants.REPLAY_RECEIVES:,}"
+    yield f"The replay queue grants {receives} receives, then it parks a message."
+
+
+def _numbers(one: Retry) -> Iterator[str]:
+    yield str(one.attempts or "no limit of its own")
+    yield f"{one.first_s:g} s" if one.first_s else "none"
+    yield f"{one.pause_s(one.attempts - 1 if one.attempts else 30):g} s" if one.first_s else "none"
 
 
 def _logs() -> Iterator[str]:

@@ -10,6 +10,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from hintferry.core.limits import (
+    SWEEP_BUSY_RETRY,
+    SWEEP_HOLDER_RETRY,
+    SWEEP_SIDE_RETRY,
+    SWEEP_STEP_RETRY,
+    Retry,
+)
+
 LONGEST_S = 7 * 24 * 3600
 TURN_S = 900
 """Lambda's longest timeout, in seconds: no invocation is given up that still works."""
@@ -80,7 +88,7 @@ def _holder() -> State:
         "ResultSelector": {"status.$": "$.Status"},
         "ResultPath": "$.holder",
         "TimeoutSeconds": 60,
-        "Retry": [_retry(["Sfn.SfnException"], 2, 6, 60)],
+        "Retry": [_retry(["Sfn.SfnException"], SWEEP_HOLDER_RETRY)],
         "Catch": [{"ErrorEquals": [gone], "ResultPath": None, "Next": "TakeOver"}],
         "Next": "IsHeld",
     }
@@ -150,23 +158,21 @@ def _task(function: str, event: State | None, following: str) -> State:
         "TimeoutSeconds": TURN_S,
         "Retry": [
             {"ErrorEquals": NEVER_AGAIN, "MaxAttempts": 0},
-            # A side that asks for less, and a clock that is wrong, is given ever more time: five
-            # hours in all.
-            _retry(SIDES, 30, 24, 900),
-            _retry(BUSY, 2, 10, 60),
-            _retry(["States.ALL"], 5, 3, 60),
+            _retry(SIDES, SWEEP_SIDE_RETRY),
+            _retry(BUSY, SWEEP_BUSY_RETRY),
+            _retry(["States.ALL"], SWEEP_STEP_RETRY),
         ],
         "Next": following,
     }
 
 
-def _retry(errors: list[str], interval_s: int, attempts: int, longest_s: int) -> State:
+def _retry(errors: list[str], retry: Retry) -> State:
     return {
         "ErrorEquals": errors,
-        "IntervalSeconds": interval_s,
+        "IntervalSeconds": int(retry.first_s),
         "BackoffRate": 2,
-        "MaxDelaySeconds": longest_s,
-        "MaxAttempts": attempts,
+        "MaxDelaySeconds": int(retry.longest_s),
+        "MaxAttempts": retry.attempts - 1,
         "JitterStrategy": "FULL",
     }
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from hintferry.adapters.aws.queue_event import FIRST_WAIT_S
 from hintferry.adapters.target.agreement import ASK_AGAIN_S
+from hintferry.core.limits import REPLAY_RETRY
 from keyspaces_local.faults import Fault, FaultAction, Operation
 from sandbox.chain import Chain
 from sandbox.compare import compare_table
@@ -270,14 +270,14 @@ def test_an_outage_of_the_target_parks_nothing_and_is_waited_out(bench: Bench) -
         bench.send({"version": 1, "reason": "stuck", "hint": hint(ck=[b64(80)])})
         until(lambda: refused() > 0, WAIT_S, "a write is refused")
         began = time.monotonic()
-        time.sleep(FIRST_WAIT_S / 2)  # the attempts of one invocation take a second or two
+        time.sleep(REPLAY_RETRY.first_s / 2)  # the attempts of one invocation take a second or two
         attempts = refused()
-        until(lambda: refused() > attempts, FIRST_WAIT_S + WAIT_S, "the message is back")
-        assert time.monotonic() - began >= FIRST_WAIT_S, "it was tried in a hurry"
+        until(lambda: refused() > attempts, REPLAY_RETRY.first_s + WAIT_S, "the message is back")
+        assert time.monotonic() - began >= REPLAY_RETRY.first_s, "it was tried in a hurry"
         assert bench.parked(take=False) == []
     finally:
         control.clear_faults()
-    bench.wait_until_equal(2 * FIRST_WAIT_S + WAIT_S)
+    bench.wait_until_equal(2 * REPLAY_RETRY.first_s + WAIT_S)
     bench.wait_until_idle()
     assert bench.parked(take=False) == []
 

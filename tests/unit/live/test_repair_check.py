@@ -8,11 +8,12 @@ import pytest
 
 from hintferry.core.errors import NoTimeLeft, ParkReason
 from hintferry.core.hint import Errand, Hint, Scope, Slice
+from hintferry.core.limits import REPAIR_RETRY
 from hintferry.core.rows import Row
 from hintferry.core.schema import Key, Table
 from hintferry.core.work import RowWork
 from hintferry.live.coalesce import coalesce
-from hintferry.live.repair_check import WRITES, RepairCheck
+from hintferry.live.repair_check import RepairCheck
 from hintferry.testing.changes import Values
 from hintferry.testing.deadline import FixedDeadline
 from hintferry.testing.target import MemoryTarget
@@ -72,7 +73,7 @@ def test_what_the_target_takes_for_another_value_is_parked_and_neighbours_are_re
     assert parked.end.reason is ParkReason.UNREPRESENTABLE
     assert "as before after 3 writes" in str(parked.end.error)
     # Together until it is clear that one is of no use; then each alone.
-    assert target.written == 1 + WRITES + (1 + WRITES + 1)
+    assert target.written == 1 + REPAIR_RETRY.attempts + (1 + REPAIR_RETRY.attempts + 1)
 
 
 def test_a_row_that_others_change_meanwhile_is_not_given_up() -> None:

@@ -15,7 +15,7 @@ from hintferry.adapters.records import hint_record
 from hintferry.adapters.records.decoder import HintDecoder
 from hintferry.core.errors import HintferryError, Side, Troubled, Unavailable
 from hintferry.core.hint import WHOLE_PARTITION, Hint, Record, Scope
-from hintferry.core.limits import STUCK_AFTER_S, STUCK_AFTER_TIMES
+from hintferry.core.limits import STUCK_AFTER_S, TIMEOUT_RETRY
 from hintferry.core.outcome import Outcome, Settled, SkipReason
 from hintferry.core.rows import Snapshot
 from hintferry.core.schema import Key, Table
@@ -195,7 +195,7 @@ def test_a_key_that_always_fails_leaves_its_topic_at_once_and_is_parked_after_mi
         times += 1
     assert end.outcome is Outcome.PARKED
     assert str(end.reason) == "ParkReason.STUCK"
-    assert times >= STUCK_AFTER_TIMES
+    assert times >= TIMEOUT_RETRY.attempts
     assert STUCK_AFTER_S <= world.now_s() < 2 * STUCK_AFTER_S + 120
 
 

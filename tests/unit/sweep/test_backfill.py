@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hintferry.core.errors import Fenced, HintferryError, Overwhelmed, Side, Unavailable
+from hintferry.core.limits import LIVE_RETRY
 from hintferry.core.rows import Put, Row, Scanned, ScanPage, Statement
 from hintferry.core.schema import Key, Table
 from hintferry.core.tokens import HIGHEST, LOWEST, WHOLE_RING, TokenRange, plan_ranges
 from hintferry.core.verdict import BackfillSums
 from hintferry.core.work import RowWork, StaticWork
-from hintferry.live.pipeline import ATTEMPTS
 from hintferry.ports import Write
 from hintferry.sweep.progress import Finished
 from hintferry.testing import changes
@@ -117,7 +117,7 @@ def test_a_target_that_is_away_for_long_is_waited_for() -> None:
 
     def answer(_write: Write, _statement: Statement) -> Answer:
         refused[0] += 1
-        return Answer.UNAVAILABLE if refused[0] <= 3 * ATTEMPTS else Answer.WRITTEN
+        return Answer.UNAVAILABLE if refused[0] <= 3 * LIVE_RETRY.attempts else Answer.WRITTEN
 
     object.__setattr__(sides.pipeline, "target", MemoryTarget(sides.store, answers=answer))
     assert fill(sides, PLAIN, [WHOLE_RING]) == BackfillSums(written=1)

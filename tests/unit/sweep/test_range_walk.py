@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from hintferry.adapters.driver.session import CqlSession
 from hintferry.adapters.sweep.scan import TokenScan
 from hintferry.core.errors import HintferryError, Overwhelmed, Side, Troubled, Unavailable
+from hintferry.core.limits import RANGE_RETRY
 from hintferry.core.tokens import HIGHEST, LOWEST, WHOLE_RING, TokenRange, gaps, plan_ranges
-from hintferry.sweep.range_walk import ATTEMPTS, walk
+from hintferry.sweep.range_walk import walk
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
 
 TOKENS = st.integers(LOWEST, HIGHEST)
@@ -69,9 +70,9 @@ def test_what_cannot_be_read_is_cut_down_to_its_tokens(bad: set[int]) -> None:
 
 def test_a_fault_is_waited_out_and_one_that_stays_is_told() -> None:
     part = TokenRange(0, 9)
-    assert walked(set(), part, faults=ATTEMPTS - 1) == ([part], [])
+    assert walked(set(), part, faults=RANGE_RETRY.attempts - 1) == ([part], [])
     with pytest.raises(HintferryError):
-        walked(set(), part, faults=ATTEMPTS)
+        walked(set(), part, faults=RANGE_RETRY.attempts)
 
 
 @given(st.sets(TOKENS.filter(lambda token: token > LOWEST), max_size=2))
@@ -92,7 +93,7 @@ def test_what_fails_without_a_cause_is_cut_down_within_minutes(bad: set[int]) ->
 
 
 def test_a_failure_that_passes_leaves_nothing_unread() -> None:
-    left, unread = [ATTEMPTS - 1], list[int]()
+    left, unread = [RANGE_RETRY.attempts - 1], list[int]()
 
     def step(rest: TokenRange) -> Iterator[int]:
         if left[0]:

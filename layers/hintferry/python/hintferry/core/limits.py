@@ -1,4 +1,28 @@
-"""The times that bound how late a write can be. One place, because they rest on each other."""
+"""Hold the times that bound how late a write can be, and every attempt count and pause.
+
+They are in one place because they rest on each other. `docs/reference/retries.md` is made of the
+`Retry` values below.
+"""
+
+from typing import NamedTuple
+
+
+class Retry(NamedTuple):
+    """Describe how often one thing is tried, and the pauses between: each twice the one before.
+
+    `attempts`: in all, the first included; 0: a queue or its retention ends them. `first_s` and
+    `longest_s`: the first and the longest pause, in seconds.
+    """
+
+    attempts: int
+    first_s: float = 0.0
+    longest_s: float = float("inf")
+
+    def pause_s(self, failed: int) -> float:
+        """Return the seconds to wait after so many failed attempts, of which there is one."""
+        doublings = min(failed - 1, 30)
+        return min(self.first_s * (1 << doublings), self.longest_s)
+
 
 STALE_AFTER_S = 30.0
 """A read older than this is thrown away and read again."""
@@ -47,6 +71,42 @@ NODES_APART_S = 1.0
 """How far apart the clocks of the source's nodes may be: each counts times to live by its own."""
 
 STUCK_AFTER_S = 300.0
-STUCK_AFTER_TIMES = 5
-"""A key that a side has failed at for so long, and at so many deliveries, while it served the
-neighbours each time, is its own trouble."""
+"""A key that a side has failed at for so many seconds, and at `TIMEOUT_RETRY.attempts` deliveries,
+while it served the neighbours each time, is parked."""
+
+LIVE_RETRY = Retry(4, first_s=0.2)
+"""A read or write of one batch. Each pause is shortened at random, by half at most."""
+
+RANGE_RETRY = Retry(6, first_s=1.0)
+"""A token range, or the keys of one recheck, without progress."""
+
+DIVIDED_RANGE_RETRY = Retry(2, first_s=1.0)
+"""A half of a token range that a side failed to read without saying why."""
+
+REPAIR_RETRY = Retry(3)
+"""A repair of rows, each attempt with a read of its own: pauses would not change the answer."""
+
+TIMEOUT_RETRY = Retry(5, first_s=15, longest_s=120)
+"""A key that fails beside keys that are served: the fewest attempts, through the replay queue."""
+
+REPLAY_RETRY = Retry(0, first_s=15, longest_s=900)
+"""A message of the replay queue after a fault of a side. The queue's maxReceiveCount ends them."""
+
+AWS_RETRY = Retry(3)
+"""A request to AWS. botocore chooses the pauses (its standard mode)."""
+
+SWEEP_SIDE_RETRY = Retry(25, first_s=30, longest_s=900)
+"""A step of the sweep's state machine after a fault of a side or of a clock: five hours in all."""
+
+SWEEP_BUSY_RETRY = Retry(11, first_s=2, longest_s=60)
+"""A step of the sweep's state machine that Lambda has no room for."""
+
+SWEEP_STEP_RETRY = Retry(4, first_s=5, longest_s=60)
+"""A step of the sweep's state machine after any other error."""
+
+SWEEP_HOLDER_RETRY = Retry(7, first_s=2, longest_s=60)
+"""The look-up of the execution that holds a table's sweep."""
+
+SLICE_CUTS = (10_000, 1_000, 100, 10)
+"""Rows of the target in a part, tried in this order where the source fails to read a whole slice.
+"""

@@ -31,6 +31,7 @@ from hintferry.core.errors import (
 from hintferry.core.hint import Hint, Record, Slice
 from hintferry.core.limits import (
     CLOCK_MARGIN_S,
+    LIVE_RETRY,
     REQUEST_TIMEOUT_S,
     RESERVE_S,
     STALE_AFTER_S,
@@ -62,8 +63,6 @@ from hintferry.ports import (
     Write,
 )
 
-ATTEMPTS = 4
-FIRST_PAUSE_S = 0.2
 COMPARED_AT_ONCE = 8
 
 OUT_OF_TIME = NoTimeLeft("the invocation ends before this key's turn")
@@ -373,5 +372,5 @@ def _is_side_away(failures: Failures) -> bool:
 
 def _pauses() -> Iterator[float]:
     """Seconds before each further attempt, growing and jittered."""
-    for attempt in range(ATTEMPTS - 1):
-        yield FIRST_PAUSE_S * 2**attempt * random.uniform(0.5, 1.0)
+    for failed in range(1, LIVE_RETRY.attempts):
+        yield LIVE_RETRY.pause_s(failed) * random.uniform(0.5, 1.0)

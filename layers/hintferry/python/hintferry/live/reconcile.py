@@ -26,16 +26,13 @@ from hintferry.core.errors import (
     Unrepresentable,
 )
 from hintferry.core.hint import Bound, Slice
-from hintferry.core.limits import REQUEST_TIMEOUT_S, RESERVE_S, STALE_AFTER_S
+from hintferry.core.limits import REQUEST_TIMEOUT_S, RESERVE_S, SLICE_CUTS, STALE_AFTER_S
 from hintferry.core.rows import Remove, Row, Snapshot, Statement
 from hintferry.core.schema import Key, Table
 from hintferry.core.slices import bounded
 from hintferry.core.work import ROWS_PER_READ, RowWork, SliceWork, Work
 from hintferry.live.plan import plan_row, plan_rows
 from hintferry.ports import Clock, Deadline, Source, Target, Write
-
-CUTS = (10_000, 1_000, 100, 10)
-"""Rows of the target in a part, where the source fails to read a slice as a whole."""
 
 MOST_BY_KEYS = 100_000
 """With fewer rows in an invocation the source is slow, and another will come further."""
@@ -98,7 +95,7 @@ class Reconciler:
             failure: HintferryError = error
             if isinstance(error, Troubled) and not self._is_served_beside(work, error):
                 raise
-        for rows in CUTS:
+        for rows in SLICE_CUTS:
             if isinstance(failure, Troubled) and self.deadline.remaining() < CUT_RESERVE_S:
                 break
             key = self._target_key(rows, work)

@@ -12,16 +12,13 @@ from typing import cast
 
 from hintferry.core.errors import HintferryError, LateAnswer, NoTimeLeft, Unrepresentable
 from hintferry.core.hint import Bound, Slice
-from hintferry.core.limits import RESERVE_S
+from hintferry.core.limits import REPAIR_RETRY, RESERVE_S
 from hintferry.core.rows import Row
 from hintferry.core.schema import Key
 from hintferry.core.verdict import Verdict, judge
 from hintferry.core.work import RowWork
 from hintferry.live.plan import plan_rows
 from hintferry.ports import Clock, Deadline, Source, Target, Write
-
-WRITES = 3
-"""Each follows from a read of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +33,7 @@ class RepairCheck:
     def repair(self, work: RowWork) -> None:
         """Make the target show the rows. Raises HintferryError; Unrepresentable for rows of which
         one changes nothing."""
-        for _ in range(WRITES):
+        for _ in range(REPAIR_RETRY.attempts):
             if self.deadline.remaining() < RESERVE_S:
                 raise NoTimeLeft("the invocation ends before it is seen whether that helped")
             before = self._shown(work)
@@ -46,8 +43,9 @@ class RepairCheck:
             if not any(self._is_unmoved(work, *row) for row in rows):
                 return
         raise Unrepresentable(
-            f"the target shows it as before after {WRITES} writes: it takes a value for another,"
-            " or holds one written at a later time"
+            f"row unchanged on the target after {REPAIR_RETRY.attempts} repair writes: Keyspaces"
+            " normalises one of its values, or a cell there has a later write timestamp than any"
+            " read; write the row again on the source in the form that Keyspaces keeps"
         )
 
     def _written(self, work: RowWork) -> list[Row | None]:

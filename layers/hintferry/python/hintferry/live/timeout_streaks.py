@@ -17,15 +17,13 @@ from hintferry.core.limits import (
     REQUEST_TIMEOUT_S,
     RESERVE_S,
     STUCK_AFTER_S,
-    STUCK_AFTER_TIMES,
+    TIMEOUT_RETRY,
 )
 from hintferry.core.outcome import Outcome, Settled, SkipReason
 from hintferry.core.schema import Key, TableId
 from hintferry.core.work import Later, RowWork, Work
 from hintferry.live.coalesce import coalesce
 from hintferry.ports import Clock, Deadline, ReplayQueue, Source
-
-FIRST_WAIT_S, LONGEST_WAIT_S = 15, 120
 
 MOST_PROOFS = 16
 """Partitions of one invocation: more of them do not fail for reasons of their own."""
@@ -99,11 +97,11 @@ class TimeoutStreaks:
 
     def _is_over(self, trouble: Trouble) -> bool:
         lasts_s = self.clock.now() - trouble.since
-        return lasts_s >= STUCK_AFTER_S and trouble.times >= STUCK_AFTER_TIMES
+        return lasts_s >= STUCK_AFTER_S and trouble.times >= TIMEOUT_RETRY.attempts
 
 
 def _wait_s(trouble: Trouble) -> int:
-    return min(FIRST_WAIT_S << min(trouble.times - 1, 10), LONGEST_WAIT_S)
+    return int(TIMEOUT_RETRY.pause_s(trouble.times))
 
 
 def _stuck(end: Settled) -> Settled:

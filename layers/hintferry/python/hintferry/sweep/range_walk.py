@@ -10,12 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from hintferry.core.errors import ClockFault, LeaseLost, Overwhelmed, SideFault, StaleRead, Troubled
+from hintferry.core.limits import DIVIDED_RANGE_RETRY, RANGE_RETRY
 from hintferry.core.tokens import TokenRange
 from hintferry.ports import Clock
-
-ATTEMPTS = 6
-ATTEMPTS_WHEN_TROUBLED = 2
-FIRST_PAUSE_S = 0.5
 
 PASSING = (SideFault, StaleRead, ClockFault, LeaseLost)
 """Errors after which the same may go well."""
@@ -32,7 +29,7 @@ def walk(
     `unread` is told of each token that a side fails to read. Raises HintferryError, a passing one
     only after several attempts without progress.
     """
-    todo, failed, attempts = [part], 0, ATTEMPTS
+    todo, failed, retry = [part], 0, RANGE_RETRY
     while todo:
         rest = todo.pop()
         try:
@@ -43,14 +40,14 @@ def walk(
             _divide(rest, todo, unread)
         except PASSING as error:
             failed += 1
-            if failed < attempts:
-                clock.sleep(FIRST_PAUSE_S * 2**failed)
+            if failed < retry.attempts:
+                clock.sleep(retry.pause_s(failed))
                 todo.append(rest)
             elif not isinstance(error, Troubled):
                 raise
             else:
                 # Less is asked for from now on, soon: what fails is a row's own.
-                attempts = ATTEMPTS_WHEN_TROUBLED
+                retry = DIVIDED_RANGE_RETRY
                 _divide(rest, todo, unread)
 
 

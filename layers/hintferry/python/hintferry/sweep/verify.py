@@ -14,7 +14,7 @@ from functools import partial
 
 from hintferry.core.errors import Fenced, HintferryError, StaleRead, Unprocessable
 from hintferry.core.hint import Bound, Errand, Hint, Scope, Slice
-from hintferry.core.limits import SECOND_LOOK_AFTER_S
+from hintferry.core.limits import RANGE_RETRY, SECOND_LOOK_AFTER_S
 from hintferry.core.metering import read_units
 from hintferry.core.rows import Row, ScanPage
 from hintferry.core.schema import Key, Table, TableId
@@ -25,7 +25,7 @@ from hintferry.live.reconcile import intervals
 from hintferry.ports import Clock, Scan, Source, Target
 from hintferry.sweep.merge_pages import MergePosition, PageMerge, Pair, matched
 from hintferry.sweep.progress import Finished, Progress, RangeProgress
-from hintferry.sweep.range_walk import ATTEMPTS, FIRST_PAUSE_S, PASSING, walk
+from hintferry.sweep.range_walk import PASSING, walk
 from hintferry.sweep.recheck import Recheck, Suspect
 from hintferry.sweep.repair_sender import RepairSender
 
@@ -307,7 +307,7 @@ class Verifier:
             yield from self._give_up({suspect.number for suspect in suspects}, error)
 
     def _settle(self, suspects: list[Suspect], look: Recheck) -> None:
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in range(1, RANGE_RETRY.attempts + 1):
             try:
                 verdicts = look.verdicts(suspects)
                 unequal = [
@@ -319,9 +319,9 @@ class Verifier:
                     self.repair.send(unequal)
                 break
             except PASSING:
-                if attempt == ATTEMPTS:
+                if attempt == RANGE_RETRY.attempts:
                     raise
-                self.clock.sleep(FIRST_PAUSE_S * 2**attempt)
+                self.clock.sleep(RANGE_RETRY.pause_s(attempt))
         for suspect, verdict in zip(suspects, verdicts, strict=True):
             open_range = self._open_ranges[suspect.number]
             open_range.open -= 1

@@ -29,7 +29,7 @@ from hintferry.adapters.driver.session import COMMON_OPTIONS, CqlSession
 from hintferry.adapters.source.login import SourceLogin
 from hintferry.adapters.target.sigv4 import KeyspacesAuthProvider
 from hintferry.core.errors import Side
-from hintferry.core.limits import REQUEST_TIMEOUT_S
+from hintferry.core.limits import AWS_RETRY, REQUEST_TIMEOUT_S
 
 DROP_WHAT_IS_UNSENT = (socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
 """Closing a connection ends what it still had to send."""
@@ -62,7 +62,7 @@ def client(service: str, region: str | None = None) -> Any:
     config = Config(
         connect_timeout=2,
         read_timeout=REQUEST_TIMEOUT_S,
-        retries={"mode": "standard", "total_max_attempts": 3},
+        retries={"mode": "standard", "total_max_attempts": AWS_RETRY.attempts},
     )
     return boto3.client(service, region_name=region, config=config)
 

@@ -15,10 +15,8 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from hintferry.core.errors import HintferryError, Undecodable
 from hintferry.core.hint import Record, Trouble
+from hintferry.core.limits import REPLAY_RETRY
 from hintferry.core.outcome import Outcome, Settled
-
-FIRST_WAIT_S = 15
-LONGEST_WAIT_S = 900
 
 GONE = "NoSuchKey"
 
@@ -30,7 +28,7 @@ class BucketFailed(HintferryError):
 def wait_after(receives: int) -> int:
     """Seconds that a message waits after its `receives`-th fault: ever longer, so that the
     receives which the queue grants outlast a long outage."""
-    return int(min(FIRST_WAIT_S * 2 ** min(receives - 1, 10), LONGEST_WAIT_S))
+    return int(REPLAY_RETRY.pause_s(receives))
 
 
 class ReplayEvents:
