@@ -113,7 +113,7 @@ def test_a_connection_that_is_cut_at_every_tenth_write_loses_none(sides: Bench) 
 def test_under_a_hard_throttle_nearly_all_of_it_is_used(sides: Bench) -> None:
     """200 units a second, or a quarter of what this machine can do without a throttle.
 
-    Where answers are slow for want of processors, we send less, too: `test_pace.py` holds the exact
+    We also send less where answers are slow for want of CPU: `test_rate_limit.py` holds the exact
     figure, this one that a throttle is known as one.
     """
     free, _ = served(sides, range(1_000, 3_000))

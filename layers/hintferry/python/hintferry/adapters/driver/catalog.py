@@ -1,6 +1,6 @@
 """The target's tables as its `system_schema` describes them, kept until the schema changes.
 
-The source's nodes may differ: `source_catalog.py`.
+The source's nodes may differ: `adapters/source/catalog.py`.
 """
 
 from __future__ import annotations
