@@ -223,5 +223,5 @@ def test_what_was_written_before_the_watch_must_come_through_whatever_is_said_of
     scene.around.said = [NodeReport(one, scene.began, upto, 0, None) for one in ADDRESSES]
     _, conditions = next(scene.keeper.watch())
     assert {one.name: one for one in conditions}[
-        "nodes have hinted everything"
+        "capture has caught up"
     ].state is ConditionState.WAITS

@@ -1,7 +1,7 @@
-"""The gate of cut-over: whether a table can be handed over, and for each reason why not, the mend.
+"""Judge whether a table can be cut over, and give the fix for each condition that fails.
 
-Conditions are judged in the order in which a person deals with them. What nobody can tell by
-looking is asked, and what is not told never counts as well. All times are epoch seconds.
+Conditions are judged in the order in which a person deals with them. The operator confirms what
+Hintferry cannot observe; until then the condition does not hold. All times are epoch seconds.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from hintferry_ops.cutover.gate.facts import Facts
 
 
 def gate(facts: Facts) -> list[Condition]:
-    """Every condition, in order."""
+    """Return every condition, in order."""
     return [
         writers.stopped(facts),
         capture.captured(facts),
@@ -27,7 +27,7 @@ def gate(facts: Facts) -> list[Condition]:
 
 
 def around(facts: Facts) -> list[Condition]:
-    """Those conditions for which neither side is asked, in order."""
+    """Return the conditions that need neither side, in order."""
     return [
         queues.lag(facts),
         queues.parked(facts),
@@ -37,7 +37,7 @@ def around(facts: Facts) -> list[Condition]:
 
 
 def expected_downtime_s(facts: Facts) -> float:
-    """From the stop of the writers to the hand-over, at most, as things stand."""
+    """Return the longest downtime, in seconds: from the writers' stop to the cutover."""
     passed = 0.0
     if passes.after_stop(facts).state is not ConditionState.HOLDS:
         swept = (one for one in facts.passes if one.verb is Verb.VERIFY and not one.is_fence)

@@ -1,4 +1,4 @@
-"""Conditions of capture: every node captures the table, and has hinted what was written."""
+"""Judge capture: every node captures the table, and capture has caught up."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ REPORT_HOLDS_S = 300.0
 
 
 def captured(facts: Facts) -> Condition:
-    """Positive proof: each connector says that it captures this very table."""
+    """Require proof: each connector says that it captures this very table."""
     name, seen = "captured on every node", facts.capture
     if seen.states is None:
         unknown = "not known: the stock connector does not say what it captures"
@@ -30,24 +30,26 @@ def captured(facts: Facts) -> Condition:
         more = f", and {counted(len(found) - 1, 'more node')}" if len(found) > 1 else ""
         state = ConditionState.WAITS if all(gap.passes for gap in found) else ConditionState.FAILS
         return Condition(name, state, f"{first}{more}", first.fix)
-    return Condition(name, ConditionState.HOLDS, f"{counted(len(seen.nodes), 'connector')} say so")
+    return Condition(
+        name, ConditionState.HOLDS, f"captured by {counted(len(seen.nodes), 'connector')}"
+    )
 
 
 def all_hinted(facts: Facts) -> bool:
-    """Whether every node is known to have hinted what was written before the stop."""
+    """Return whether every node has captured what was written before the stop."""
     return hinted(facts).state is ConditionState.HOLDS
 
 
 def hinted(facts: Facts) -> Condition:
-    name = "nodes have hinted everything"
+    name = "capture has caught up"
     reports = _reports(facts)
     silent = [one.node for one in facts.capture.nodes if one.node not in reports]
     if silent or not reports:
         return Condition(
             name,
             ConditionState.FAILS,
-            f"{listed(silent) or 'no node'}: no report of its guard",
-            "see that cdcguard and the CloudWatch agent run on each node",
+            f"{listed(silent) or 'no node'}: no report of cdcguard for {REPORT_HOLDS_S:.0f} s",
+            "check that cdcguard and the CloudWatch agent run on each node",
         )
     for one in reports.values():
         if one.set_aside:
@@ -65,16 +67,19 @@ def hinted(facts: Facts) -> Condition:
         return Condition(
             name,
             ConditionState.WAITS,
-            f"{listed(late)}: not yet known to have hinted all that was written by"
-            f" {clock(writers.since(facts))}",
-            "if it does not come: hintferry.markers must be replicated to every node, and its"
+            f"{listed(late)}: capture is not confirmed up to {clock(writers.since(facts))}",
+            "if this lasts: hintferry.markers must be replicated to every node, and its"
             " connector must run (`cdcguard.pyz status`)",
         )
-    return Condition(name, ConditionState.HOLDS, f"{counted(len(reports), 'node')}, all read")
+    return Condition(
+        name,
+        ConditionState.HOLDS,
+        f"{counted(len(reports), 'node')}: captured up to {clock(writers.since(facts))}",
+    )
 
 
 def _reports(facts: Facts) -> dict[str, NodeReport]:
-    """The latest report of each node of the datacenter, by its address.
+    """Return the latest report of each node of the datacenter, by its address.
 
     It is matched by the host id; by the address only where the guard does not know its host id.
     """

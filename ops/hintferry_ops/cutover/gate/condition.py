@@ -1,4 +1,4 @@
-"""One condition of the gate, how it stands, and the words for it."""
+"""Define one condition of the gate, its state, and the words for it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import Enum
 
 
 class ConditionState(Enum):
-    """How a condition stands."""
+    """State of a condition."""
 
     HOLDS = "holds"
     WAITS = "waits"
@@ -31,17 +31,17 @@ class Condition:
 
 
 def is_open(conditions: Sequence[Condition]) -> bool:
-    """Whether the table can be cut over."""
+    """Return whether the table can be cut over."""
     return all(one.state is ConditionState.HOLDS for one in conditions)
 
 
 def comes_by_itself(conditions: Sequence[Condition]) -> bool:
-    """Whether waiting is all that is needed."""
+    """Return whether waiting is all that is needed."""
     return all(one.state in (ConditionState.HOLDS, ConditionState.WAITS) for one in conditions)
 
 
 def clock(at: float) -> str:
-    """A moment for people, in UTC."""
+    """Return a time for people, in UTC."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 

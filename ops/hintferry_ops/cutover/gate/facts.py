@@ -1,4 +1,4 @@
-"""What was seen of a table and of its surroundings, for the gate of cut-over to judge.
+"""Hold what was seen of a table and of its surroundings, for the gate of the cutover to judge.
 
 All times are epoch seconds.
 """
@@ -68,7 +68,7 @@ class Facts:
     capture: Witness
     reports: Sequence[NodeReport]
     hinted_since: float | None
-    """Since then they have hinted all that was written before the stop, at every look."""
+    """Since then they have hinted all that was written before the stop, at every check."""
 
     lag: Lag | None
     parked: Mapping[str, int]
@@ -79,7 +79,7 @@ class Facts:
     """Messages in the replay queue."""
 
     quiet_since: float | None
-    """Since then the replay queue was empty, and nothing of the table parked, at every look."""
+    """Since then the replay queue was empty, and nothing of the table parked, at every check."""
 
     marker_at: float | None
     """When the last marker row was written that is on the target."""

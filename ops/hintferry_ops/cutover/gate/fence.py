@@ -1,4 +1,4 @@
-"""What the fence means for time: until when something older can write, and the downtime."""
+"""Compute until when something older than a fence can write, and the downtime."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from hintferry.ports import Fence
 
 
 def fence_left_s(fence: Fence, now: float) -> float:
-    """How long something older than the fence can still write; 0 when nothing can."""
+    """Return how long something older than the fence can still write, in seconds; 0: not at all."""
     return max(0.0, cutover_at(fence) - now)
 
 
 def cutover_at(fence: Fence) -> float:
-    """When nothing older than the fence can write any more."""
+    """Return when nothing older than the fence can write any more (epoch s)."""
     return fence.set_at + CUTOVER_WAIT_S
 
 
 def downtime(fence: Fence) -> float | None:
-    """Seconds from the stop of the writers to the cut-over, where the stop is known.
+    """Return the seconds from the writers' stop to the cutover; None if the stop is unknown.
 
-    However often a cut-over was interrupted: what was later is the application's own time.
+    An interruption of the cutover does not count: the time after it is the application's own.
     """
     return None if fence.stopped_at is None else cutover_at(fence) - fence.stopped_at

@@ -1,4 +1,4 @@
-"""Conditions of passes: one proves both sides equal, and nothing escaped the hints since."""
+"""Judge passes: one proves both sides equal, and no write was left uncaptured since."""
 
 from __future__ import annotations
 
@@ -39,17 +39,20 @@ def clean(facts: Facts) -> Condition:
         if last is not None and not last.is_clean:
             verify = f"`hintferry verify {facts.table} --repair`, then {verify}"
         return Condition(name, ConditionState.FAILS, _why_no_pass(facts, backfill), verify)
-    how = "every replica asked" if found.at_all else "after the repair"
+    how = "at consistency all" if found.at_all else "after the full repair"
     return Condition(name, ConditionState.HOLDS, f"begun {clock(found.began)}, {how}")
 
 
 def after_stop(facts: Facts) -> Condition:
-    """A pass that ran beside the writers is enough unless something escapes hints."""
-    name = "nothing escaped the hints"
+    """Accept a pass that ran beside the writers, unless a write may be uncaptured."""
+    name = "no uncaptured writes"
     found = clean_pass(facts)
     if found is None:
         return Condition(
-            name, ConditionState.FAILS, "there is no clean pass yet", "see *clean pass* first"
+            name,
+            ConditionState.FAILS,
+            "there is no clean verify pass yet",
+            "fix *clean pass* first",
         )
     stopped_at = facts.confirmations.stopped_at
     if stopped_at is not None and found.began > stopped_at + LATE_WRITES_S:
@@ -65,13 +68,13 @@ def after_stop(facts: Facts) -> Condition:
         return Condition(
             name,
             ConditionState.WAITS if stopped_at is None else ConditionState.FAILS,
-            "the stock connector sends no hint of its static columns or counters",
+            "the stock connector sends no hint for the table's static columns or counters",
             after,
         )
     if not facts.confirmations.writers_at_quorum:
         asked = (
-            "does every writer write at a quorum of this datacenter, and did hand-off reach every"
-            " node that was down since?"
+            "does every writer write at LOCAL_QUORUM or more, and did hinted handoff complete to"
+            " every node that was down since?"
         )
         return Condition(
             name, ConditionState.ASKS, asked, f"if so add --writers-at-quorum; if not, {after}"
@@ -95,30 +98,30 @@ def clean_pass(facts: Facts) -> Pass | None:
 
 
 def _why_not(facts: Facts, backfill: Pass, one: Pass) -> str | None:
-    """Why a clean pass does not count, or None."""
+    """Return why a clean pass does not count, or None."""
     if one.began > facts.now:
         return f"the last pass began {clock(one.began)}, by a clock that was wrong"
     if one.began <= backfill.ended + LATE_WRITES_S:
         return "the last pass began while writes of the backfill could still arrive"
     if facts.now - one.began >= PASS_HOLDS_S:
-        return f"the last pass began {clock(one.began)}: too long ago"
+        return f"the last pass began {clock(one.began)}: over 7 days ago"
     broken = void(one.proof, facts.capture)
     if broken is not None:
         return f"the last pass does not count: {broken}"
     if _is_whole(one, facts.confirmations):
         return None
-    return "the last pass asked a quorum only, and may have missed what one replica alone holds"
+    return "the last pass read at a quorum, and may have missed rows that only one replica holds"
 
 
 def _is_whole(one: Pass, confirmations: Confirmations) -> bool:
-    """Whether it saw what one replica alone held."""
+    """Return whether the pass saw rows that only one replica held."""
     return one.at_all or (
         confirmations.repaired_at is not None and one.began > confirmations.repaired_at
     )
 
 
 def losses_since(passes: Sequence[Pass], confirmations: Confirmations, now: float) -> float:
-    """From when on a loss takes the clean pass away: the begin of the earliest that may be it."""
+    """Return the earliest time at which a loss voids the clean pass: the start of that pass."""
     earliest = now
     for one in passes:
         if one.verb is Verb.VERIFY and not one.is_clean:
@@ -136,7 +139,7 @@ def _last_verify(facts: Facts, backfill: Pass) -> Pass | None:
 def _why_no_pass(facts: Facts, backfill: Pass) -> str:
     last = _last_verify(facts, backfill)
     if last is None:
-        return "no pass since the backfill"
+        return "no verify pass since the backfill"
     if last.is_fence:
         return f"hints were skipped behind a fence until {clock(last.began)}"
     if not last.is_clean:
@@ -149,7 +152,7 @@ def _why_no_pass(facts: Facts, backfill: Pass) -> str:
 
 
 def _escaped(facts: Facts, since: float) -> Iterator[str]:
-    """What is known to have changed rows without a hint since the pass began, or may have."""
+    """Yield what changed rows without a hint since the pass began, or may have."""
     for report in facts.reports:
         if report.lost_at is not None and report.lost_at > since:
             yield f"{report.node} lost hints at {clock(report.lost_at)}"

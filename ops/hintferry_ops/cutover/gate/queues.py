@@ -1,4 +1,4 @@
-"""Conditions of what is on its way: topic, queues, bucket, and a marker row that went along."""
+"""Judge what is under way: topic, queues, bucket, and a marker row."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hintferry_ops.cutover.gate.facts import Facts
 from hintferry_ops.cutover.gate.writers import since
 
 QUIET_S = 70.0
-"""So long the replay queue must be empty at every look: its counts are approximate."""
+"""How long the replay queue must read empty, in seconds: SQS counts are approximate."""
 
 
 def lag(facts: Facts) -> Condition:
@@ -16,17 +16,19 @@ def lag(facts: Facts) -> Condition:
         return Condition(
             name,
             ConditionState.FAILS,
-            "no lag is known of the table's topic",
-            "see that its event source mapping is enabled; MSK tells none before the first hint, so"
-            " update a row of the table",
+            "MSK reports no consumer lag for the table's topic",
+            "check that its event source mapping is enabled. MSK reports no lag before the first"
+            " hint: update a row of the table",
         )
     if lag.records:
-        return Condition(name, ConditionState.WAITS, f"{counted(lag.records, 'record')} to go")
+        return Condition(
+            name, ConditionState.WAITS, f"{counted(lag.records, 'record')} not yet applied"
+        )
     if facts.confirmations.stopped_at is not None and not _is_after(lag.at, facts.hinted_since):
         return Condition(
-            name, ConditionState.WAITS, f"lag zero at {clock(lag.at)}, before the last hint"
+            name, ConditionState.WAITS, f"lag was zero at {clock(lag.at)}, before capture caught up"
         )
-    return Condition(name, ConditionState.HOLDS, f"lag zero at {clock(lag.at)}")
+    return Condition(name, ConditionState.HOLDS, f"lag was zero at {clock(lag.at)}")
 
 
 def _is_after(at: float, since: float | None) -> bool:
@@ -64,13 +66,13 @@ def replay_queue(facts: Facts) -> Condition:
         return Condition(
             name,
             ConditionState.WAITS,
-            f"{counted(facts.waiting, 'message')} in it, of any table",
-            "if it does not empty: see the log of the replay function",
+            f"{counted(facts.waiting, 'message')} in it, all tables together",
+            "if it does not empty: read the log of the replay function",
         )
     quiet_s = facts.now - facts.quiet_since
     if quiet_s < QUIET_S:
-        return Condition(name, ConditionState.WAITS, f"for {quiet_s:.0f} s of {QUIET_S:.0f}")
-    return Condition(name, ConditionState.HOLDS, f"at every look for {quiet_s:.0f} s")
+        return Condition(name, ConditionState.WAITS, f"empty for {quiet_s:.0f} s of {QUIET_S:.0f}")
+    return Condition(name, ConditionState.HOLDS, f"empty at every check for {quiet_s:.0f} s")
 
 
 def marker(facts: Facts) -> Condition:
@@ -79,9 +81,10 @@ def marker(facts: Facts) -> Condition:
         return Condition(
             name,
             ConditionState.WAITS,
-            "no marker row written since has reached the target",
-            "if it does not come: see that the topic of hintferry.markers is there and is read",
+            "no marker row written since then is on the target",
+            "if this lasts: check that the topic of hintferry.markers exists, and its mapping is"
+            " enabled",
         )
     return Condition(
-        name, ConditionState.HOLDS, f"that of {clock(facts.marker_at)} is on the target"
+        name, ConditionState.HOLDS, f"the marker row of {clock(facts.marker_at)} is on the target"
     )

@@ -1,4 +1,4 @@
-"""Condition: the writers have stopped; from then on everything has to be through."""
+"""Judge the stop of the writers; from then on everything must arrive."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from hintferry_ops.cutover.gate.condition import Condition, ConditionState, cloc
 from hintferry_ops.cutover.gate.facts import Facts
 
 LOG_SYNC_S = 10.0
-"""What a node has written is in its synced log after this, whatever its settings."""
+"""After this time, in seconds, a node has synced its log, whatever its settings."""
 
 REPORTS_LATE_S = 120.0
-"""How long a figure may take from a node, or from Kafka, to whoever looks."""
+"""The longest delay of a metric from a node or from Kafka, in seconds."""
 
 AFTER_STOP_S = 1.0
-"""So much the clocks of writers may be ahead of the one that told the stop."""
+"""How far the writers' clocks may be ahead of the operator's, in seconds."""
 
 
 def since(facts: Facts) -> float:
-    """What has to be through: before the stop is known, what was written a while ago."""
+    """Return the time up to which writes must have arrived; without a stop, a while ago."""
     if facts.confirmations.stopped_at is None:
         return facts.now - REPORTS_LATE_S - LOG_SYNC_S
     return max(facts.confirmations.stopped_at, facts.watched_since)
@@ -37,7 +37,7 @@ def stopped(facts: Facts) -> Condition:
         return Condition(
             name,
             ConditionState.FAILS,
-            f"{clock(stopped_at)} is yet to come",
+            f"{clock(stopped_at)} is in the future",
             "give the moment at which the last writer stopped",
         )
     untrue = _why_no_stop(facts, stopped_at)
@@ -48,14 +48,14 @@ def stopped(facts: Facts) -> Condition:
             f"not since {clock(stopped_at)}: {untrue}",
             "stop every writer, then give the moment after that, or --writes-stopped now",
         )
-    return Condition(name, ConditionState.HOLDS, f"since {clock(stopped_at)}, as you say")
+    return Condition(name, ConditionState.HOLDS, f"since {clock(stopped_at)}, as you stated")
 
 
 def _why_no_stop(facts: Facts, stopped_at: float) -> str | None:
-    """What shows that the writers had not stopped then, or None."""
+    """Return what shows that the writers had not stopped then, or None."""
     latest = newest(facts.capture)
     if latest is not None and latest[0] > stopped_at + AFTER_STOP_S:
-        return f"{latest[1]} hinted a write of {clock(latest[0])}"
+        return f"{latest[1]} captured a write of {clock(latest[0])}"
     backfill = last_backfill(facts.passes)
     if backfill is not None and stopped_at < backfill.began:
         return f"the last backfill began {clock(backfill.began)}"
