@@ -37,6 +37,7 @@ DECISIONS = places.ROOT / "docs" / "decisions"
 RUNBOOK = "../how-to/alarms.md"
 SHIPPED = ("layers", "functions", "infra", "cli", "ops")
 _MADE = "<!-- Made from the code by `make docs`: change the code or words.toml, not this page. -->"
+_HINT = "*Hint* means a change hint: a record that says that a key may have changed."
 _KINDS = {bool: "true or false", int: "number", list: "list", str: "text"}
 
 Row = Sequence[str]
@@ -112,6 +113,7 @@ def _migration_toml() -> Iterator[str]:
         "`migration.toml` is the one file that you edit.",
         "`hintferry init` writes it; the functions, the stacks and the command read it.",
         "An unknown key is refused.",
+        _HINT,
     )
     for section in dict.fromkeys(name.partition(".")[0] for name in taken):
         yield ""
@@ -169,6 +171,7 @@ def _command() -> Iterator[str]:
         "The command",
         "This is what `hintferry VERB --help` says.",
         "`hintferry --version` prints the version; `hintferry --debug VERB` shows stack traces.",
+        _HINT,
     )
     yield from ("", "## Exit statuses")
     verbs: dict[str, Any] = command.commands
@@ -251,7 +254,7 @@ def _metrics() -> Iterator[str]:
         return ", ".join(watching.get((namespace, name), []))
 
     hintferry_metrics = _told("metrics", (*metrics.OURS, *metrics.OF_SWEEPS))
-    yield from _page("Metrics", "An alarm stands beside the metric that it watches.")
+    yield from _page("Metrics", "An alarm stands beside the metric that it watches.", _HINT)
     yield from ("", "## From the functions", "")
     yield f"Namespace `{metrics.NAMESPACE}`, dimension `{metrics.OUR_DIMENSION}`."
     yield from _table(
@@ -290,6 +293,7 @@ def _alarms() -> Iterator[str]:
     yield from _page(
         "Alarms",
         "A critical alarm means that data is at risk now, or soon.",
+        _HINT,
         "The numbers are those of the `migration.toml` in the repository.",
     )
     rows = [
@@ -330,6 +334,7 @@ def _reasons() -> Iterator[str]:
         "Reason codes",
         "Codes stand in log lines, in the names of metrics and in parked messages.",
         "What to do with a parked record: [Replay parked records](../how-to/replay.md).",
+        _HINT,
     )
     for title, codes in kinds:
         yield from ("", f"## {title}")
@@ -429,6 +434,7 @@ def _decisions() -> Iterator[str]:
     yield from _page(
         "Decisions",
         "What was chosen where another way was possible, why, and what was turned down.",
+        _HINT,
         "",
     )
     for file in sorted(DECISIONS.glob("0*.md")):

@@ -21,7 +21,7 @@ PAGE = places.ROOT / "docs" / "reference" / "capture-holes.md"
 CARRIED = {case.name: case.carried for case in holes.CASES}
 HEAD = """# Capture, beside the stock connector
 
-The table says what became of the hint of each kind of change, in runs on the real connectors.
+The table says what became of the change hint of each kind of change, in real runs.
 An empty cell was not run (`tests/capture/test_holes.py`).
 *Arrives* means with the right key.
 If a change passes no commit log, there is no hint, and the last column says what carries it.

@@ -38,6 +38,13 @@ def banned(text: str) -> list[str]:
     return BANNED.findall(CODE.sub("", text))
 
 
+def first_hint(text: str) -> str | None:
+    """Return the first line of a page that uses the word *hint*; headings and code apart."""
+    prose = re.sub(r"^#.*$|hinted handoff", "", CODE.sub("", text), flags=re.MULTILINE)
+    lines = (line for line in prose.splitlines() if re.search(r"\bhint(s|ed)?\b", line, re.I))
+    return next(lines, None)
+
+
 def named(page: Path) -> str:
     return str(page.relative_to(places.ROOT))
 
@@ -45,6 +52,18 @@ def named(page: Path) -> str:
 @pytest.mark.parametrize("page", WRITTEN, ids=named)
 def test_a_page_says_nothing_for_which_the_glossary_has_a_word(page: Path) -> None:
     assert banned(page.read_text()) == [], INSTEAD
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=named)
+def test_a_page_says_change_hint_where_it_first_uses_the_word(page: Path) -> None:
+    """Readers know Cassandra, where a hint is something else."""
+    line = first_hint(page.read_text())
+    assert line is None or "change hint" in line.lower()
+
+
+def test_the_first_hint_is_the_first_in_prose() -> None:
+    assert first_hint("# Hints\n`hint`\nhinted handoff\nA hint.\n") == "A hint."
+    assert first_hint("hintferry") is None
 
 
 def test_words_are_found_in_sentences_and_not_in_code() -> None:
