@@ -1,8 +1,6 @@
-"""The function that runs statements of CQL for a stack: `infra/stacks/statements`."""
+"""The function that runs statements of CQL for a stack: `functions/statements`."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import aws_cdk as cdk
 from aws_cdk import aws_kms as kms
@@ -13,6 +11,20 @@ from infra.accepted import accept
 from infra.iam import roles
 from infra.layer import ACCEPTED, ARCHITECTURE, CONFIG_IN_FUNCTION, RUNTIME, Code
 from infra.stacks.log_group import log_group
+from tools.places import ROOT
+
+_OF_THE_KEY = (
+    "kms:CreateGrant",
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:Encrypt",
+    "kms:GenerateDataKey",
+    "kms:GenerateDataKeyWithoutPlaintext",
+    "kms:ReEncrypt*",
+)
+"""What Keyspaces asks at least of whoever makes a table under a key of the customer's."""
+
+_MINIMUM = "Keyspaces asks for both actions of this name, of this one key"
 
 
 def make_ddl_function(stack: cdk.Stack, migration: Migration, key: kms.IKey, code: Code) -> str:
@@ -23,11 +35,15 @@ def make_ddl_function(stack: cdk.Stack, migration: Migration, key: kms.IKey, cod
     keyspaces = sorted({table.keyspace for table in tables})
     arns = [roles.table_arn(stack, table) for table in tables]
     arns += [roles.keyspace_arn(stack, keyspace) for keyspace in keyspaces]
-    actions = ["cassandra:Alter", "cassandra:Create", "cassandra:Select"]
+    actions = ["cassandra:Alter", "cassandra:Create", "cassandra:Select", "cassandra:TagResource"]
     roles.allow_on_many([role], "Statements", actions, arns, roles.TABLES_A_POLICY)
     roles.allow(role, ["cassandra:Select"], [roles.system_arn(stack)])
     roles.accept_system(role)
-    key.grant(role, "kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey")
+    key.grant(role, *_OF_THE_KEY)
+    accept(
+        role,
+        {f"AwsSolutions-IAM5[Action::{action}]": _MINIMUM for action in _OF_THE_KEY if "*" in action},
+    )
     function = lambda_.Function(
         stack,
         "StatementsFunction",
@@ -35,7 +51,7 @@ def make_ddl_function(stack: cdk.Stack, migration: Migration, key: kms.IKey, cod
         runtime=RUNTIME,
         architecture=ARCHITECTURE,
         handler="handler.lambda_handler",
-        code=code.function(Path(__file__).parent / "statements"),
+        code=code.function(ROOT / "functions" / "statements"),
         layers=[code.layer(stack)],
         environment={"HINTFERRY_CONFIG": CONFIG_IN_FUNCTION},
         memory_size=512,

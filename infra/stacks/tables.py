@@ -1,32 +1,33 @@
-"""The tables on Keyspaces: by CloudFormation where it can, else by statements of CQL."""
+"""The tables on Keyspaces, made by statements of CQL through a function of the stack.
+
+CloudFormation's own resources for them cannot take over what is there: a table that was kept when
+its stack failed or went would never be deployed again. A resource a table says which one fails.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import aws_cdk as cdk
-from aws_cdk import aws_cassandra as cassandra
 from constructs import Construct
 
 from hintferry.adapters.config.settings import Migration
 from hintferry.adapters.driver.cql import CONTROL_TABLES
-from hintferry.adapters.target.ddl import create_table, create_type
-from hintferry.core.capacity import Capacity, Mode
-from hintferry.core.cql_type import parse
+from hintferry.adapters.target.ddl import create_keyspace, create_table, create_type
+from hintferry.core.capacity import Capacity
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.schema import Column, Table, UserType
 from hintferry_ops.constants import CONCURRENT_DDL, MOST_TABLES
 from hintferry_ops.fit.misfits import Schema
 from hintferry_ops.fit.schema_file import refuse_misfits, schema_from
 from hintferry_ops.names import told_apart
+from infra.iam import roles
 from infra.layer import Code
 from infra.stacks.ddl_function import make_ddl_function
 from infra.stacks.network import NetworkStack
 
-_PLAIN = re.compile(r"[a-z0-9][a-z0-9_]{1,47}")
-"""The names that CloudFormation takes and that CQL needs no quotes for."""
+PIPELINE_TAG = "hintferry:pipeline"
 
 
 class TablesStack(cdk.Stack):
@@ -42,54 +43,35 @@ class TablesStack(cdk.Stack):
         **options: Any,
     ) -> None:
         super().__init__(scope, name, **options)
-        self._key_arn = network.key.key_arn
+        self._migration, self._key_arn = migration, network.key.key_arn
         schema = schema_from(migration.target.schema)
-        self._capacity = {table.id: table.capacity for table in migration.tables}
         tables = _checked(migration, schema)
-        self._types = dict(sorted(schema.types_of(tables).items()))
-        odd = {name: odd_types(types) for name, types in self._types.items()}
-        made = self._make_keyspaces(odd)
-        by_cql = [table for table in tables if needs_statement(table, odd[table.id.keyspace])]
-        last = made + self._make_tables([one for one in tables if one not in by_cql], made)
-        with_ttl = {table.id for table in migration.tables if table.ttl}
-        self._run_statements(
-            [
-                *(create_type(name, one) for name, types in odd.items() for one in types),
-                *(create_table(one, self._key_arn, self._capacity[one.id]) for one in by_cql),
+        self._function = make_ddl_function(self, migration, network.key, code)
+        control = [str(table) for table in roles.CONTROL]
+        self._define("Statements", "Statements", Create=list(CONTROL_TABLES), Tables=control)
+        before = [
+            self._make_types(keyspace, types)
+            for keyspace, types in sorted(schema.types_of(tables).items())
+        ]
+        self._make_tables(tables, before)
+
+    def _make_types(self, keyspace: str, types: Sequence[UserType]) -> cdk.CfnResource:
+        """A keyspace and its types, one after the other: one may use another."""
+        return self._define(
+            "Types",
+            f"Types-{told_apart(keyspace)}",
+            Keyspace=keyspace,
+            Create=[create_keyspace(keyspace), *(create_type(keyspace, one) for one in types)],
+            Types=[
+                {
+                    "Name": one.name,
+                    "Fields": [{"Name": name, "Type": kind} for name, kind in one.fields],
+                }
+                for one in types
             ],
-            [str(table.id) for table in tables if table.id in with_ttl and not table.is_counter],
-            last,
-            make_ddl_function(self, migration, network.key, code),
         )
 
-    def _make_keyspaces(self, odd: Mapping[str, Sequence[UserType]]) -> list[cdk.CfnResource]:
-        """The keyspaces, and their types but the odd, one after the other: one may use another."""
-        made: list[cdk.CfnResource] = []
-        for name, by_cql in odd.items():
-            last: cdk.CfnResource = cassandra.CfnKeyspace(
-                self, f"Keyspace-{told_apart(name)}", keyspace_name=name
-            )
-            chain = [last]
-            for user_type in (one for one in self._types[name] if one not in by_cql):
-                one = cassandra.CfnType(
-                    self,
-                    f"Type-{told_apart(f'{name}.{user_type.name}')}",
-                    keyspace_name=name,
-                    type_name=user_type.name,
-                    fields=[
-                        cassandra.CfnType.FieldProperty(field_name=field, field_type=cql_type)
-                        for field, cql_type in user_type.fields
-                    ],
-                )
-                one.add_resource_dependency(last)
-                last = one
-                chain.append(one)
-            made += chain
-        return [_kept(one) for one in made]
-
-    def _make_tables(
-        self, tables: Sequence[Table], before: Sequence[cdk.CfnResource]
-    ) -> list[cdk.CfnResource]:
+    def _make_tables(self, tables: Sequence[Table], before: Sequence[cdk.CfnResource]) -> None:
         """No more at once than Keyspaces takes: each waits for the one so many places before."""
         made: list[cdk.CfnResource] = []
         for table in tables:
@@ -98,72 +80,52 @@ class TablesStack(cdk.Stack):
             for other in waits_for:
                 one.add_resource_dependency(other)
             made.append(one)
-        return [_kept(one) for one in made]
 
-    def _make_table(self, table: Table) -> cassandra.CfnTable:
-        capacity = self._capacity[table.id]
-        return cassandra.CfnTable(
-            self,
-            f"Table-{told_apart(str(table.id))}",
-            keyspace_name=table.id.keyspace,
-            table_name=table.id.name,
-            partition_key_columns=_columns(table.partition_key),
-            clustering_key_columns=[
-                cassandra.CfnTable.ClusteringKeyColumnProperty(
-                    column=_columns([column])[0], order_by="DESC" if column.descending else "ASC"
-                )
-                for column in table.clustering
-            ],
-            regular_columns=_columns(table.regulars),
-            billing_mode=_billing(capacity),
-            warm_throughput=_warm(capacity),
-            client_side_timestamps_enabled=None if table.is_counter else True,
-            encryption_specification=cassandra.CfnTable.EncryptionSpecificationProperty(
-                encryption_type="CUSTOMER_MANAGED_KMS_KEY", kms_key_identifier=self._key_arn
-            ),
-            point_in_time_recovery_enabled=True,
+    def _make_table(self, table: Table) -> cdk.CfnResource:
+        settings = self._migration.settings_of(table.id)
+        tags = {PIPELINE_TAG: self._migration.deployment.pipeline.name}
+        return self._define(
+            "Table",
+            f"Define-{told_apart(str(table.id))}",
+            Keyspace=table.id.keyspace,
+            Table=table.id.name,
+            Columns=[_column(column) for column in table.columns],
+            Create=create_table(table, self._key_arn, settings.capacity, tags),
+            Ttl="on" if settings.ttl and not table.is_counter else "off",
+            Capacity=_capacity(settings.capacity),
         )
 
-    def _run_statements(
-        self,
-        creates: Sequence[str],
-        ttl_on: Sequence[str],
-        after: Sequence[cdk.CfnResource],
-        function_arn: str,
-    ) -> None:
-        """Run the statements of control tables, of tables with statics, and of the TTL property."""
+    def _define(self, kind: str, title: str, **properties: Any) -> cdk.CfnResource:
         resource = cdk.CustomResource(
             self,
-            "Statements",
-            service_token=function_arn,
-            resource_type="Custom::KeyspacesStatements",
+            title,
+            service_token=self._function,
+            resource_type=f"Custom::Keyspaces{kind}",
             service_timeout=cdk.Duration.minutes(15),
-            properties={"Create": [*CONTROL_TABLES, *creates], "TtlOn": list(ttl_on)},
+            removal_policy=cdk.RemovalPolicy.RETAIN,
+            properties=properties,
         )
-        for one in after:
-            resource.node.add_dependency(one)
+        made: cdk.CfnResource = resource.node.default_child
+        return made
 
 
-def needs_statement(table: Table, odd: Sequence[UserType] = ()) -> bool:
-    """Return whether only CQL can make the table: CloudFormation lacks statics and these names."""
-    names = [table.id.keyspace, table.id.name, *(column.name for column in table.columns)]
-    used = {name for column in table.columns for name in parse(column.cql_type).user_types()}
-    return (
-        bool(table.statics)
-        or not all(map(_PLAIN.fullmatch, names))
-        or not used.isdisjoint(one.name for one in odd)
-    )
+def _column(column: Column) -> dict[str, str]:
+    return {
+        "Name": column.name,
+        "Type": column.cql_type,
+        "Kind": column.kind.value,
+        "Order": "DESC" if column.descending else "ASC",
+    }
 
 
-def odd_types(types: Sequence[UserType]) -> list[UserType]:
-    """Return the types that only CQL can make (by name, or by types that they use), in order."""
-    odd: list[UserType] = []
-    for one in types:
-        names = [one.name, *(name for name, _ in one.fields)]
-        used = {name for _, kind in one.fields for name in parse(kind).user_types()}
-        if not all(map(_PLAIN.fullmatch, names)) or used & {known.name for known in odd}:
-            odd.append(one)
-    return odd
+def _capacity(capacity: Capacity) -> dict[str, Any]:
+    return {
+        "Mode": capacity.mode.value,
+        "Read": capacity.read_units,
+        "Write": capacity.write_units,
+        "WarmRead": capacity.warm_read_units,
+        "WarmWrite": capacity.warm_write_units,
+    }
 
 
 def _checked(migration: Migration, schema: Schema) -> list[Table]:
@@ -186,33 +148,3 @@ def _checked(migration: Migration, schema: Schema) -> list[Table]:
         refuse_misfits(path, schema, table, settings.ttl)
         tables.append(table)
     return tables
-
-
-def _columns(columns: Sequence[Column]) -> list[cassandra.CfnTable.ColumnProperty]:
-    return [
-        cassandra.CfnTable.ColumnProperty(column_name=column.name, column_type=column.cql_type)
-        for column in columns
-    ]
-
-
-def _billing(capacity: Capacity) -> cassandra.CfnTable.BillingModeProperty:
-    if capacity.mode is Mode.ON_DEMAND:
-        return cassandra.CfnTable.BillingModeProperty(mode="ON_DEMAND")
-    units = cassandra.CfnTable.ProvisionedThroughputProperty(
-        read_capacity_units=capacity.read_units, write_capacity_units=capacity.write_units
-    )
-    return cassandra.CfnTable.BillingModeProperty(mode="PROVISIONED", provisioned_throughput=units)
-
-
-def _warm(capacity: Capacity) -> cassandra.CfnTable.WarmThroughputProperty | None:
-    if capacity.warm is None:
-        return None
-    reads, writes = capacity.warm
-    return cassandra.CfnTable.WarmThroughputProperty(
-        read_units_per_second=reads, write_units_per_second=writes
-    )
-
-
-def _kept(resource: cdk.CfnResource) -> cdk.CfnResource:
-    resource.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
-    return resource

@@ -98,16 +98,27 @@ class Agreement:
         return errors, None if _is_on(switches, "ttl") else _switch_off(table, "ttl")
 
     def _properties(self, table: Table) -> tuple[int, dict[str, Any]]:
-        names = [table.id.keyspace.encode(), table.id.name.encode()]
         try:
-            rows = execute_raw(self._session, cql.TARGET_PROPERTIES, names)
+            status, default_ttl, switches = properties_of(self._session, table.id)
         except Exception as error:
             raise Unavailable(Side.TARGET, f"cannot read its table properties: {error}") from error
-        if not rows or rows[0][0] != b"ACTIVE":
+        if status != "ACTIVE":
             raise Unavailable(Side.TARGET, f"table {table.id} is not ACTIVE yet")
-        _, default_ttl, properties = rows[0]
-        switches = _PROPERTIES.deserialize(properties, 4) if properties else {}
-        return int.from_bytes(default_ttl or b""), dict(switches or {})
+        return default_ttl, switches
+
+
+def properties_of(session: CqlSession, table: TableId) -> tuple[str, int, dict[str, Any]]:
+    """A table's status (empty: not there), default time to live in seconds, custom properties.
+
+    Raises the driver's errors.
+    """
+    names = [table.keyspace.encode(), table.name.encode()]
+    rows = execute_raw(session, cql.TARGET_PROPERTIES, names)
+    if not rows:
+        return "", 0, {}
+    status, default_ttl, properties = rows[0]
+    switches = _PROPERTIES.deserialize(properties, 4) if properties else {}
+    return (status or b"").decode(), int.from_bytes(default_ttl or b""), dict(switches or {})
 
 
 def _is_due(verdict: _Checked) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from hintferry.core.capacity import Capacity, Mode
 from hintferry.core.cql_text import quoted
@@ -21,7 +21,9 @@ def create_type(keyspace: str, user_type: UserType) -> str:
     return f"CREATE TYPE IF NOT EXISTS {quoted(keyspace)}.{quoted(user_type.name)} ({fields})"
 
 
-def create_table(table: Table, key_arn: str, capacity: Capacity) -> str:
+def create_table(
+    table: Table, key_arn: str, capacity: Capacity, tags: Mapping[str, str] | None = None
+) -> str:
     """CREATE TABLE with the switches that Hintferry needs; the one for TTL is set afterwards.
 
     It is encrypted with the KMS key of this ARN, or, where that is empty, with one that AWS owns.
@@ -38,6 +40,9 @@ def create_table(table: Table, key_arn: str, capacity: Capacity) -> str:
     clauses = [f"CUSTOM_PROPERTIES = {{{_properties(table, key_arn, capacity)}}}"]
     if order:
         clauses.insert(0, f"CLUSTERING ORDER BY ({', '.join(order)})")
+    if tags:
+        pairs = ", ".join(f"'{name}': '{value}'" for name, value in tags.items())
+        clauses.append(f"TAGS = {{{pairs}}}")
     return (
         f"CREATE TABLE IF NOT EXISTS {named(table.id)} ({', '.join(lines)},"
         f" PRIMARY KEY ({', '.join(keys)})) WITH {' AND '.join(clauses)}"
@@ -46,8 +51,22 @@ def create_table(table: Table, key_arn: str, capacity: Capacity) -> str:
 
 def switch_on(table: TableId, switch: str) -> str:
     """ALTER TABLE for a switch of Keyspaces, one a statement: `ttl`, `client_side_timestamps`."""
-    properties = f"{{'{switch}': {{'status': 'enabled'}}}}"
-    return f"ALTER TABLE {named(table)} WITH CUSTOM_PROPERTIES = {properties}"
+    return set_property(table, f"'{switch}': {{'status': 'enabled'}}")
+
+
+def set_property(table: TableId, text: str) -> str:
+    """ALTER TABLE for one custom property, as `capacity_changes` writes it."""
+    return f"ALTER TABLE {named(table)} WITH CUSTOM_PROPERTIES = {{{text}}}"
+
+
+def capacity_changes(old: Capacity, new: Capacity) -> list[str]:
+    """The custom properties that lead from one capacity to the other, one a statement."""
+    changes = []
+    if (old.mode, old.read_units, old.write_units) != (new.mode, new.read_units, new.write_units):
+        changes.append(_mode(new))
+    if new.warm and new.warm != old.warm:
+        changes.append(_warm(*new.warm))
+    return changes
 
 
 def set_default_ttl(table: TableId, seconds: int) -> str:
@@ -78,16 +97,9 @@ def _properties(table: Table, key_arn: str, capacity: Capacity) -> str:
             f" 'kms_key_identifier': '{key_arn}'}}"
         )
     if capacity.mode is Mode.PROVISIONED:
-        properties.append(
-            "'capacity_mode': {'throughput_mode': 'PROVISIONED',"
-            f" 'read_capacity_units': {capacity.read_units},"
-            f" 'write_capacity_units': {capacity.write_units}}}"
-        )
-    if warm := capacity.warm:
-        properties.append(
-            f"'warm_throughput': {{'read_units_per_second': {warm[0]},"
-            f" 'write_units_per_second': {warm[1]}}}"
-        )
+        properties.append(_mode(capacity))
+    if capacity.warm:
+        properties.append(_warm(*capacity.warm))
     if not table.is_counter:
         properties.append("'client_side_timestamps': {'status': 'enabled'}")
     return ", ".join(properties)
@@ -95,3 +107,20 @@ def _properties(table: Table, key_arn: str, capacity: Capacity) -> str:
 
 def _names(columns: Iterable[Column]) -> str:
     return ", ".join(quoted(column.name) for column in columns)
+
+
+def _mode(capacity: Capacity) -> str:
+    if capacity.mode is Mode.ON_DEMAND:
+        return "'capacity_mode': {'throughput_mode': 'PAY_PER_REQUEST'}"
+    return (
+        "'capacity_mode': {'throughput_mode': 'PROVISIONED',"
+        f" 'read_capacity_units': {capacity.read_units},"
+        f" 'write_capacity_units': {capacity.write_units}}}"
+    )
+
+
+def _warm(reads: int, writes: int) -> str:
+    return (
+        f"'warm_throughput': {{'read_units_per_second': {reads},"
+        f" 'write_units_per_second': {writes}}}"
+    )
