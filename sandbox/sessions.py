@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import boto3
+from cassandra import InvalidRequest
 from cassandra.cluster import (
     EXEC_PROFILE_DEFAULT,
     Cluster,
@@ -22,6 +23,7 @@ from sandbox.parts.endpoints import CqlEndpoint, KeyspacesEndpoint
 
 _REQUEST_S = 20.0
 _DDL_S = 60.0
+_STATUSES = "SELECT table_name, status FROM system_schema_mcs.tables"
 _STATUS = "SELECT table_name, status FROM system_schema_mcs.tables WHERE keyspace_name = %s"
 
 
@@ -81,6 +83,39 @@ def create_keyspaces_tables(endpoint: KeyspacesEndpoint, keyspace: str, ddl: lis
         ]:
             if time.monotonic() > end:
                 raise TimeoutError(f"tables {', '.join(waiting)} are not ACTIVE in {_DDL_S:.0f} s")
+            time.sleep(0.2)
+
+
+def define(session: Session, statements: Sequence[str], within_s: float) -> None:
+    """Run statements of any keyspaces, and wait after each until no table changes any more.
+
+    Raises what the service refuses, or TimeoutError.
+    """
+    end = time.monotonic() + within_s
+    for statement in statements:
+        _patiently(session, statement, end)
+        while waiting := [
+            row.table_name
+            for row in session.execute(_STATUSES)
+            if row.status in ("CREATING", "UPDATING")
+        ]:
+            if time.monotonic() > end:
+                raise TimeoutError(
+                    f"tables {', '.join(waiting)} are not ACTIVE in {within_s:.0f} s"
+                )
+            time.sleep(0.2)
+
+
+def _patiently(session: Session, statement: str, end: float) -> None:
+    """Ask again while a keyspace that was just accepted is not known everywhere."""
+    end = min(end, time.monotonic() + _DDL_S)
+    while True:
+        try:
+            session.execute(statement)
+            return
+        except InvalidRequest:
+            if time.monotonic() > end:
+                raise
             time.sleep(0.2)
 
 

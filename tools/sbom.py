@@ -16,12 +16,11 @@ from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
-from tools import mermaid, places
+from tools import cdk, mermaid, places
 from tools.releases import NODE_JARS, NODE_JAVA
 
 OUT = places.BUILD / "sbom"
 _PINNED = re.compile(r"^([\w.-]+)==([^\s;\\]+)", re.M)
-_CDK = re.compile(r"^CDK := ([\w-]+)@(\S+)$", re.M)
 
 
 def main() -> int:
@@ -42,7 +41,7 @@ def parts() -> dict[str, list[Component]]:
         "layer": [*_wheels(root / "layers" / "hintferry" / "requirements.txt")],
         # The lists share jars; the tar has each once.
         "nodes": [*dict.fromkeys(nodes), *javas],
-        "development": [*_wheels(root / "requirements.txt"), _cdk(root / "Makefile"), _mermaid()],
+        "development": [*_wheels(root / "requirements.txt"), _cdk(), _mermaid()],
     }
 
 
@@ -67,9 +66,8 @@ def _jars(folder: Path, name: str) -> Iterator[Component]:
         yield _component(url, jar["sha256"])
 
 
-def _cdk(makefile: Path) -> Component:
-    (pinned,) = _CDK.findall(makefile.read_text())
-    return _component(PackageURL("npm", None, *pinned))
+def _cdk() -> Component:
+    return _component(PackageURL("npm", None, "aws-cdk", cdk.version()))
 
 
 def _mermaid() -> Component:

@@ -14,7 +14,7 @@ def make_key(scope: Construct, name: str) -> kms.Key:
         alias=f"alias/{name}",
         description="Hintferry: queues, bucket, topics, tables, logs and notifications",
         enable_key_rotation=True,
-        removal_policy=cdk.RemovalPolicy.RETAIN,
+        removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     )
     stack = cdk.Stack.of(scope)
     _let_service_use(key, f"logs.{stack.region}.amazonaws.com", stack)

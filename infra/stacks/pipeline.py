@@ -151,7 +151,8 @@ class PipelineStack(cdk.Stack):
         """Poll these topics in these groups: by name, or, where they are too many, by prefix."""
         cluster, tables = kafka.cluster_arn, self._migration.followed
         told = ["kafka:DescribeCluster", "kafka:DescribeClusterV2", "kafka:GetBootstrapBrokers"]
-        roles.allow(role, [*told, "kafka-cluster:Connect"], [cluster])
+        told += ["kafka-cluster:Connect", "kafka-cluster:DescribeClusterDynamicConfiguration"]
+        roles.allow(role, told, [cluster])
         read = ["kafka-cluster:DescribeTopic", "kafka-cluster:ReadData"]
         join = ["kafka-cluster:AlterGroup", "kafka-cluster:DescribeGroup"]
         if len(self._migration.tables) > roles.MOST_TOPICS_BY_NAME:

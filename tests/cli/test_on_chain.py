@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +13,9 @@ from typing import Any
 import pytest
 
 from hintferry.adapters.config.settings import migration_from
-from infra.stacks.statements import handler
 from sandbox.function import processor_environment
 from sandbox.parts.launch import tied
-from sandbox.sessions import cassandra_session, keyspaces_session
+from sandbox.sessions import cassandra_session, define, keyspaces_session
 from sandbox.stack import Stack
 from tools import places
 
@@ -76,10 +74,7 @@ def operator(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         cql.execute(f"DROP KEYSPACE {KEYSPACE}")
 
 
-def test_from_the_live_source_to_tables_that_are_fit(
-    operator: Operator, stack: Stack, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(handler, "POLL_S", 0.2)
+def test_from_the_live_source_to_tables_that_are_fit(operator: Operator, stack: Stack) -> None:
     status, told = operator.hintferry(
         "init", f"{KEYSPACE}.Orders", f"{KEYSPACE}.totals", *operator.contact
     )
@@ -101,7 +96,7 @@ def test_from_the_live_source_to_tables_that_are_fit(
     assert f"the target has no table {KEYSPACE}.totals" in " ".join(lacking())
     with keyspaces_session(stack.target) as target:
         statements = [*made["tables"], *made["control"]]
-        handler.run(target, statements, [], time.monotonic() + WITHIN_S)
+        define(target, statements, WITHIN_S)
     assert lacking() == []
 
 

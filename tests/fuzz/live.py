@@ -17,11 +17,10 @@ from cassandra.query import SimpleStatement
 from hintferry.core.cql_text import quoted
 from hintferry.core.limits import SECOND_LOOK_AFTER_S
 from hintferry.core.schema import TableId
-from infra.stacks.statements import handler
 from sandbox.chain import Chain
 from sandbox.compare import Difference, compare_table
 from sandbox.parts.errors import SandboxError
-from sandbox.sessions import cassandra_session, keyspaces_session
+from sandbox.sessions import cassandra_session, define, keyspaces_session
 from sandbox.stack import Stack
 from tests.fuzz.case import Case, OneTable, OneType, Spelling, ddl, renamed
 from tests.fuzz.draw import SHORT_TTL_S, draw_case, draw_keyspaces
@@ -194,7 +193,7 @@ class Bench:
         with keyspaces_session(self._stack.target) as target:
             for text in (*answer.told["control"], *answer.told["tables"]):
                 try:
-                    handler.run(target, [text], [], time.monotonic() + _MADE_S)
+                    define(target, [text], _MADE_S)
                 except (*_REFUSED, TimeoutError) as error:
                     done.faults.append(Fault(FaultKind.NOT_MADE, None, f"{error}: {text}"))
                     return Case()

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hintferry.core.cql_type import parse
+from hintferry.adapters.target.definer import Asked
 from hintferry.core.errors import ConfigurationError
-from hintferry.core.schema import Column, ColumnKind, Table, TableId, UserType
+from hintferry.core.schema import ColumnKind, Table, TableId, UserType
 from hintferry_ops.fit.schema_file import schema_of
-from tests.fuzz.case import KEY, Case, renamed
+from tests.fuzz.case import Case, renamed
 from tests.fuzz.faults import Fault, FaultKind, unfit
 from tests.fuzz.offline import initialised
 from tests.infra.synthesised import Template, properties, synthesise
@@ -62,15 +62,27 @@ def _fit(case: Case) -> Case:
 def _made(
     templates: Mapping[str, Template],
 ) -> tuple[dict[TableId, Table], dict[str, list[UserType]]]:
-    """All tables and user types: by CloudFormation, and by statements."""
-    (run,) = properties(templates, "Custom::KeyspacesStatements")
-    by_cql = schema_of(";\n".join(map(_text, run["Create"])), "the stack")
-    types = {keyspace: list(made) for keyspace, made in by_cql.types.items()}
-    for one in properties(templates, "AWS::Cassandra::Type"):
-        fields = tuple((part["FieldName"], part["FieldType"]) for part in one["Fields"])
-        types.setdefault(one["KeyspaceName"], []).append(UserType(one["TypeName"], fields))
-    by_template = map(_table, properties(templates, "AWS::Cassandra::Table"))
-    return by_cql.tables | {table.id: table for table in by_template}, types
+    """Return all tables and user types, as the statements make them and as they are compared."""
+    texts = [
+        text for one in properties(templates, "Custom::KeyspacesTypes") for text in one["Create"]
+    ]
+    described = {}
+    for one in properties(templates, "Custom::KeyspacesTable"):
+        texts.append(_text(one["Create"]))
+        asked = Asked.of(one)
+        described[asked.table.id] = asked.table
+    made = schema_of(";\n".join(texts), "the stack")
+    same = {table: one for table, one in made.tables.items() if _flat(one) == described[table]}
+    return same, {keyspace: list(types) for keyspace, types in made.types.items()}
+
+
+def _flat(table: Table) -> Table:
+    """Return the table as a stack describes it: in order, which is the position in the key."""
+    flat = [replace(column, position=0) for column in table.columns]
+    partition, clustering, statics, regulars = (
+        tuple(one for one in flat if one.kind is kind) for kind in ColumnKind
+    )
+    return Table(table.id, partition, clustering, statics, regulars)
 
 
 def _text(written: str | Mapping[str, Any]) -> str:
@@ -78,28 +90,3 @@ def _text(written: str | Mapping[str, Any]) -> str:
     if isinstance(written, str):
         return written
     return "".join(part if isinstance(part, str) else "key" for part in written["Fn::Join"][1])
-
-
-def _table(one: Mapping[str, Any]) -> Table:
-    keys = [key["Column"] for key in one.get("ClusteringKeyColumns", ())]
-    orders = [key["OrderBy"] == "DESC" for key in one.get("ClusteringKeyColumns", ())]
-    return Table(
-        TableId(one["KeyspaceName"], one["TableName"]),
-        _columns(ColumnKind.PARTITION_KEY, one["PartitionKeyColumns"]),
-        tuple(
-            replace(column, descending=descending)
-            for column, descending in zip(
-                _columns(ColumnKind.CLUSTERING, keys), orders, strict=True
-            )
-        ),
-        (),
-        _columns(ColumnKind.REGULAR, one.get("RegularColumns", ())),
-    )
-
-
-def _columns(kind: ColumnKind, listed: Sequence[Mapping[str, str]]) -> tuple[Column, ...]:
-    in_key = kind in KEY
-    return tuple(
-        Column(one["ColumnName"], str(parse(one["ColumnType"])), kind, place * in_key)
-        for place, one in enumerate(listed)
-    )

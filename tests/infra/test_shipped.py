@@ -90,22 +90,51 @@ def bench(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Be
 
 
 def test_the_stack_makes_its_tables_by_its_own_function(bench: Bench) -> None:
-    (asked,) = properties(bench.templates, "Custom::KeyspacesStatements")
+    """Both by the same: one is there already, with its columns, and is taken over."""
+    for kind in ("Statements", "Types", "Table", "Table"):
+        for asked in properties(bench.templates, f"Custom::Keyspaces{kind}"):
+            assert _defined(bench, f"Custom::Keyspaces{kind}", asked) == ("SUCCESS", "")
+    columns = "SELECT column_name FROM system_schema.columns WHERE keyspace_name = 'shop'"
+    named = bench.behind.execute(f"{columns} AND table_name = 'orders'")
+    assert {row.column_name for row in named} == {"customer", "number", "state", "items", "note"}
+
+
+def test_a_table_gains_a_column_and_one_that_does_not_fit_is_refused(bench: Bench) -> None:
+    asked = next(
+        one
+        for one in properties(bench.templates, "Custom::KeyspacesTable")
+        if one["Table"] == "visits"
+    )
+    more = {"Name": "later", "Type": "text", "Kind": "regular", "Order": "ASC"}
+    gained = {**asked, "Columns": [*asked["Columns"], more]}
+    assert _defined(bench, "Custom::KeyspacesTable", gained, asked) == ("SUCCESS", "")
+    columns = "SELECT column_name FROM system_schema.columns WHERE keyspace_name = 'shop'"
+    named = bench.behind.execute(f"{columns} AND table_name = 'visits'")
+    assert "later" in {row.column_name for row in named}
+    other = {**asked, "Columns": [{**one, "Type": "blob"} for one in asked["Columns"]]}
+    status, reason = _defined(bench, "Custom::KeyspacesTable", other, asked)
+    assert (status, "the primary key of shop.visits" in reason) == ("FAILED", True)
+
+
+def _defined(
+    bench: Bench, kind: str, asked: dict[str, Any], before: dict[str, Any] | None = None
+) -> tuple[str, str]:
+    """Status and reason that CloudFormation is given."""
     with answered() as (url, answers):
         event = {
-            "RequestType": "Create",
+            "RequestType": "Update" if before else "Create",
             "ResponseURL": url,
             "StackId": "stack",
             "RequestId": "request",
             "LogicalResourceId": "Statements",
-            "ResourceProperties": json.loads(_with_key(asked)),
+            "ResourceType": kind,
+            "ResourceProperties": _with_key(asked),
         }
+        event |= {"OldResourceProperties": _with_key(before)} if before else {}
         ended = bench.statements.invoke(json.dumps(event).encode())
     assert ended.error_type is None, ended.message
-    assert [(one["Status"], one["Reason"]) for one in answers] == [("SUCCESS", "")]
-    columns = "SELECT column_name FROM system_schema.columns WHERE keyspace_name = 'shop'"
-    named = bench.behind.execute(f"{columns} AND table_name = 'orders'")
-    assert {row.column_name for row in named} == {"customer", "number", "state", "items", "note"}
+    ((status, reason),) = [(one["Status"], one["Reason"]) for one in answers]
+    return status, reason
 
 
 @pytest.mark.parametrize("kind", WRITES)
@@ -169,11 +198,11 @@ def _answer(function: LambdaSandbox, event: bytes) -> Any:
     return json.loads(ended.payload)
 
 
-def _with_key(asked: dict[str, Any]) -> str:
-    """Return what is asked of the statements, in the template's words, with the ARN of a key."""
-    asked = {name: value for name, value in asked.items() if name in ("Create", "TtlOn")}
-    asked["Create"] = [_text(one) for one in asked["Create"]]
-    return json.dumps(asked)
+def _with_key(asked: dict[str, Any]) -> dict[str, Any]:
+    """Return what is asked of the function, with the ARN of a key."""
+    create = asked["Create"]
+    made = [_text(one) for one in create] if isinstance(create, list) else _text(create)
+    return {**asked, "ServiceToken": "token", "Create": made}
 
 
 def _text(value: Any) -> str:

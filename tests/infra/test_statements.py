@@ -1,43 +1,52 @@
-"""The function that runs statements for a stack: in order, again without harm, and it answers."""
+"""The function that defines things on Keyspaces: again without harm, and it always answers."""
 
 from __future__ import annotations
 
 import importlib
 import json
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from cassandra import InvalidRequest
 
 from hintferry.adapters.driver.cql import CONTROL_TABLES
+from hintferry.adapters.target import definer
+from hintferry.adapters.target.ddl import create_table, create_type
+from hintferry.adapters.target.definer import Asked, Definer
+from hintferry.core.capacity import Capacity, Mode
+from hintferry.core.errors import SchemaMismatch
+from hintferry.core.schema import TableId, UserType
+from hintferry_ops.fit.schema_file import schema_of
+from infra.iam.roles import CONTROL
+from tests.rehearsal.emulator.keyspaces import Keyspaces
 
-handler = importlib.import_module("infra.stacks.statements.handler")
+handler = importlib.import_module("functions.statements.handler")
 
-Rows = list[tuple[Any, ...]]
+ORDERS = TableId("shop", "orders")
+BASE = "CREATE TABLE shop.orders (id int, line int, name text, PRIMARY KEY (id, line))"
+ON = " WITH CUSTOM_PROPERTIES = {'ttl': {'status': 'enabled'}}"
 
 
-class Keyspaces:
-    """Tables that are CREATING for two looks, and know their switches."""
+class Slow(Keyspaces):
+    """Tables are CREATING for two looks; the first statements may be refused."""
 
     def __init__(self) -> None:
-        self.ran: list[str] = []
-        self.looks = 0
-        self.on: set[str] = set()
+        super().__init__()
         self.refuse = 0
+        self.looks: dict[TableId, int] = {}
 
-    def execute(self, statement: str, timeout: float = 0.0) -> Rows:
-        if statement.startswith("SELECT keyspace_name, table_name, status"):
-            self.looks += 1
-            return [("shop", "orders", "ACTIVE" if self.looks % 3 == 0 else "CREATING")]
-        if statement.startswith("SELECT"):
-            switch = {name: {"ttl": {"status": "enabled"}} for name in self.on}
-            return [("shop", name, switch.get(name)) for name in ("orders", "visits")]
+    def run(self, statement: str) -> None:
         if self.refuse:
             self.refuse -= 1
             raise InvalidRequest("keyspace hintferry does not exist")
-        self.ran.append(statement)
-        return []
+        super().run(statement)
+
+    def status(self, table: TableId) -> tuple[str, Mapping[str, Any]]:
+        self.looks[table] = self.looks.get(table, 0) + 1
+        status, properties = super().status(table)
+        return (status if self.looks[table] % 3 == 0 else "CREATING"), properties
 
 
 @pytest.fixture
@@ -48,45 +57,137 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def test_each_table_is_there_before_the_next_and_ttl_comes_last(clock: list[float]) -> None:
-    there = Keyspaces()
-    handler.run(there, CONTROL_TABLES, ["shop.orders", "shop.visits"], until=100.0)
-    assert there.ran[: len(CONTROL_TABLES)] == list(CONTROL_TABLES)
-    on = " WITH CUSTOM_PROPERTIES = {'ttl': {'status': 'enabled'}}"
-    assert there.ran[len(CONTROL_TABLES) :] == [
-        f'ALTER TABLE "shop"."{name}"{on}' for name in ("orders", "visits")
-    ]
-    assert there.looks == 3 * (len(CONTROL_TABLES) + 1)
+def asked(cql: str = BASE, ttl: bool = True, capacity: Capacity | None = None) -> Asked:
+    (table,) = schema_of(cql, "test").tables.values()
+    units = capacity or Capacity()
+    return Asked(table, create_table(table, "", units), ttl, units)
+
+
+def test_each_table_is_there_at_the_end_and_ttl_comes_last(clock: list[float]) -> None:
+    there = Slow()
+    work = Definer(there, until=100.0)
+    work.make(CONTROL_TABLES, CONTROL)
+    assert there.ran == list(CONTROL_TABLES)[1:]
+    assert there.keyspaces == {"hintferry"}
+    assert set(there.looks) == set(CONTROL), "it waits for its own tables, and for no other"
+    work.make_table(asked())
+    assert there.ran[len(CONTROL) :] == [asked().create, f'ALTER TABLE "shop"."orders"{ON}']
 
 
 def test_run_again_it_changes_only_what_is_not_so_yet(clock: list[float]) -> None:
     there = Keyspaces()
-    there.on = {"orders"}
-    handler.run(there, [], ["shop.orders", "shop.visits"], until=100.0)
-    (statement,) = there.ran
-    assert '"visits"' in statement
+    work = Definer(there, until=100.0)
+    work.make_table(asked(ttl=False))
+    assert len(there.ran) == 1
+    work.make_table(asked(), asked(ttl=False))
+    work.make_table(asked(), asked())
+    assert there.ran[1:] == [f'ALTER TABLE "shop"."orders"{ON}']
+
+
+def test_a_table_that_was_there_before_us_is_taken_over(clock: list[float]) -> None:
+    """It gets what Hintferry needs, and keeps the capacity that it has."""
+    there = Keyspaces()
+    there.run("CREATE TABLE shop.orders (id int, line int, more blob, PRIMARY KEY (id, line))")
+    Definer(there, until=100.0).make_table(asked())
+    assert [text.split('orders" ')[1] for text in there.ran[1:]] == [
+        'ADD "name" text',
+        "WITH CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'}}",
+        "WITH CUSTOM_PROPERTIES = {'ttl': {'status': 'enabled'}}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "said"),
+    [
+        ("id int, line int, PRIMARY KEY ((id, line))", "the primary key of shop.orders"),
+        ("id int, line bigint, PRIMARY KEY (id, line)", "the primary key of shop.orders"),
+        ("id int, line int, name blob, PRIMARY KEY (id, line)", "column name of shop.orders"),
+    ],
+)
+def test_a_table_that_does_not_fit_is_left_as_it_is(
+    theirs: str, said: str, clock: list[float]
+) -> None:
+    there = Keyspaces()
+    there.run(f"CREATE TABLE shop.orders ({theirs})")
+    with pytest.raises(SchemaMismatch, match=said):
+        Definer(there, until=100.0).make_table(asked())
+    assert len(there.ran) == 1
+
+
+def test_a_capacity_is_changed_where_the_file_says_another(clock: list[float]) -> None:
+    there = Keyspaces()
+    work = Definer(there, until=100.0)
+    work.make_table(asked())
+    more = Capacity(Mode.PROVISIONED, 50, 60, 70, 0)
+    before = len(there.ran)
+    work.make_table(asked(capacity=more), asked())
+    work.make_table(asked(), asked(capacity=more))
+    assert [text.partition("PROPERTIES = ")[2] for text in there.ran[before:]] == [
+        "{'capacity_mode': {'throughput_mode': 'PROVISIONED', 'read_capacity_units': 50,"
+        " 'write_capacity_units': 60}}",
+        "{'warm_throughput': {'read_units_per_second': 70, 'write_units_per_second': 4000}}",
+        "{'capacity_mode': {'throughput_mode': 'PAY_PER_REQUEST'}}",
+    ]
+
+
+def test_a_type_with_other_fields_is_refused(clock: list[float]) -> None:
+    there = Keyspaces()
+    work = Definer(there, until=100.0)
+    place = UserType("place", (("street", "text"),))
+    work.make_types([create_type("shop", place)], "shop", [place])
+    work.make_types([create_type("shop", place)], "shop", [place])
+    longer = UserType("place", (("street", "text"), ("town", "text")))
+    with pytest.raises(SchemaMismatch, match=r"the type shop\.place has other fields"):
+        work.make_types([create_type("shop", longer)], "shop", [longer])
 
 
 def test_a_keyspace_that_is_not_known_everywhere_yet_is_waited_for(clock: list[float]) -> None:
-    there = Keyspaces()
+    there = Slow()
     there.refuse = 5
-    handler.run(there, CONTROL_TABLES[:1], [], until=100.0)
-    assert there.ran == [CONTROL_TABLES[0]]
+    Definer(there, until=100.0).make(CONTROL_TABLES[:1], [])
+    assert there.keyspaces == {"hintferry"}
     there.refuse = 1000
     with pytest.raises(InvalidRequest):
-        handler.run(there, CONTROL_TABLES[:1], [], until=1000.0)
+        Definer(there, until=1000.0).make(CONTROL_TABLES[:1], [])
     assert clock[0] < 100.0
 
 
 def test_what_never_becomes_active_ends_in_time(clock: list[float]) -> None:
-    class Never(Keyspaces):
-        def execute(self, statement: str, timeout: float = 0.0) -> Rows:
-            rows = super().execute(statement, timeout)
-            return [(*row[:2], "CREATING") for row in rows]
+    class Never(Slow):
+        def status(self, table: TableId) -> tuple[str, Mapping[str, Any]]:
+            return "CREATING", {}
 
     with pytest.raises(TimeoutError, match=r"shop\.orders is CREATING"):
-        handler.run(Never(), CONTROL_TABLES[:1], [], until=100.0)
+        Definer(Never(), until=100.0).make_table(asked())
     assert clock[0] < 110.0
+    assert definer.POLL_S < 10
+
+
+def test_what_a_stack_asks_for_is_understood() -> None:
+    """CloudFormation makes a text of each number."""
+    properties = {
+        "Keyspace": "shop",
+        "Table": "orders",
+        "Columns": [
+            {"Name": "id", "Type": "int", "Kind": "partition_key", "Order": "ASC"},
+            {"Name": "line", "Type": "int", "Kind": "clustering", "Order": "DESC"},
+            {"Name": "note", "Type": "text", "Kind": "static", "Order": "ASC"},
+            {"Name": "name", "Type": "text", "Kind": "regular", "Order": "ASC"},
+        ],
+        "Create": "CREATE",
+        "Ttl": "on",
+        "Capacity": {
+            "Mode": "provisioned",
+            "Read": "5",
+            "Write": "6",
+            "WarmRead": "0",
+            "WarmWrite": "0",
+        },
+    }
+    found = Asked.of(properties)
+    assert [column.name for column in found.table.columns] == ["id", "line", "note", "name"]
+    assert found.table.clustering[0].descending
+    assert found.capacity == Capacity(Mode.PROVISIONED, 5, 6)
 
 
 EVENT = {
@@ -95,7 +196,8 @@ EVENT = {
     "StackId": "s",
     "RequestId": "r",
     "LogicalResourceId": "l",
-    "ResourceProperties": {"Create": [], "TtlOn": []},
+    "ResourceType": "Custom::KeyspacesStatements",
+    "ResourceProperties": {"Create": [], "Tables": []},
 }
 
 

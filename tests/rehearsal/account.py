@@ -68,9 +68,7 @@ class Account:
         """Run the CDK's command line on what was synthesised into `out`."""
         return self._run(["--app", str(out), *arguments], out.parent)
 
-    def _run(
-        self, arguments: Sequence[str], folder: Path
-    ) -> subprocess.CompletedProcess[str]:
+    def _run(self, arguments: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             cdk.command("--ci", *arguments),
             cwd=folder, env=self.environment, capture_output=True, text=True,

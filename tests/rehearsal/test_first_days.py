@@ -1,4 +1,4 @@
-"""The first days of a pipeline in an account: it comes up, survives a failure, goes, comes again."""
+"""The first days of a pipeline: it comes up, survives a failure, goes, and comes again."""
 
 from __future__ import annotations
 

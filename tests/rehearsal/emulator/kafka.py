@@ -1,4 +1,4 @@
-"""MSK: clusters, configurations, topics. One change of a cluster at a time; partitions only grow."""
+"""MSK: clusters, configurations, topics. A cluster changes in one way at a time."""
 
 from __future__ import annotations
 

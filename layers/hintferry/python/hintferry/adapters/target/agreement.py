@@ -138,9 +138,10 @@ def _switch_off(table: Table, name: str) -> SchemaMismatch:
 
 def column_faults(source: Table, target: Table) -> Iterator[SchemaMismatch]:
     """Where the target's columns and types cannot take the source's; what it has besides may be."""
-    if _kinds(source.partition_key + source.clustering) != _kinds(
-        target.partition_key + target.clustering
-    ):
+    if [_kinds(source.partition_key), _kinds(source.clustering)] != [
+        _kinds(target.partition_key),
+        _kinds(target.clustering),
+    ]:
         yield SchemaMismatch(
             f"the primary key of {source.id}, or its order, differs on the target; create the table"
             " anew there"

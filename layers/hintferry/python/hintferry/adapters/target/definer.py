@@ -46,11 +46,13 @@ class Asked:
             Column(one["Name"], one["Type"], ColumnKind(one["Kind"]), 0, one["Order"] == "DESC")
             for one in properties["Columns"]
         ]
-        kinds = [[column for column in columns if column.kind is kind] for kind in ColumnKind]
+        partition, clustering, statics, regulars = (
+            tuple(column for column in columns if column.kind is kind) for kind in ColumnKind
+        )
         units = properties["Capacity"]
         numbers = [int(units[name]) for name in ("Read", "Write", "WarmRead", "WarmWrite")]
         return cls(
-            Table(named, *map(tuple, kinds)),
+            Table(named, partition, clustering, statics, regulars),
             properties["Create"],
             properties["Ttl"] == "on",
             Capacity(Mode(units["Mode"]), *numbers),
@@ -115,7 +117,9 @@ class Definer:
         for table in tables:
             self._settled(table)
 
-    def make_types(self, statements: Sequence[str], keyspace: str, types: Sequence[UserType]) -> None:
+    def make_types(
+        self, statements: Sequence[str], keyspace: str, types: Sequence[UserType]
+    ) -> None:
         """A keyspace and its types. Raises SchemaMismatch for one that has other fields there."""
         self.make(statements, [])
         for one in types:
@@ -193,6 +197,4 @@ def _switches(asked: Asked, properties: Mapping[str, Any]) -> list[str]:
     if asked.table.is_counter:
         return []
     needed = ["client_side_timestamps", *(["ttl"] if asked.ttl else [])]
-    return [
-        name for name in needed if dict(properties.get(name, {})).get("status") != "enabled"
-    ]
+    return [name for name in needed if dict(properties.get(name, {})).get("status") != "enabled"]
