@@ -30,6 +30,16 @@ from hintferry_cli.size.command import size
 from hintferry_cli.status.command import HELP as STATUS_HELP
 from hintferry_cli.status.command import status
 from hintferry_cli.sweep.command import BACKFILL_HELP, VERIFY_HELP, backfill, verify
+from hintferry_cli.switches.command import (
+    PAUSE_HELP,
+    RESUME_HELP,
+    THROTTLE_HELP,
+    pause,
+    resume,
+    throttle,
+)
+from hintferry_cli.switches.journal import HELP as JOURNAL_HELP
+from hintferry_cli.switches.journal import journal
 
 ENDS_WITHIN_S = 8.0
 
@@ -51,6 +61,10 @@ app.command(help=HELP)(replay)
 app.command(help=SIZE_HELP)(size)
 app.command(help=STATUS_HELP)(status)
 app.command(help=CUTOVER_HELP)(cutover)
+app.command(help=PAUSE_HELP)(pause)
+app.command(help=RESUME_HELP)(resume)
+app.command(help=THROTTLE_HELP)(throttle)
+app.command(help=JOURNAL_HELP)(journal)
 
 
 def _tell_version(asked: bool) -> None:

@@ -22,7 +22,7 @@ from hintferry.core import limits
 from hintferry.core.errors import ParkReason
 from hintferry.core.hint import Errand
 from hintferry.core.limits import Retry
-from hintferry.core.outcome import Outcome, SkipReason
+from hintferry.core.outcome import Outcome, ReturnReason, SkipReason
 from hintferry_cli.app import app
 from hintferry_cli.exits import INTERRUPTED, Status
 from hintferry_ops import constants
@@ -327,6 +327,7 @@ def _reasons() -> Iterator[str]:
         ("How a record ends", [one.value for one in Outcome]),
         ("Why a record is parked", [one.value for one in ParkReason]),
         ("Why a record is skipped", [one.value for one in SkipReason]),
+        ("Why a record is returned without a fault", [one.value for one in ReturnReason]),
         ("Why a hint waits in the replay queue", [*(one.value for one in Errand), "given_up"]),
     )
     words = _told("reasons", [code for _, codes in kinds for code in codes])

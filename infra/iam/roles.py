@@ -21,7 +21,11 @@ MOST_TOPICS_BY_NAME = 50
 """A role takes ten managed policies: with more topics than this they are allowed by their prefix,
 which is the pipeline's own."""
 
-CONTROL = tuple(TableId("hintferry", name) for name in ("fences", "leases", "markers", "passes"))
+JOURNAL, SWITCHES = TableId("hintferry", "journal"), TableId("hintferry", "switches")
+"""What operators write: the functions only read the switches; the sweep notes its repairs."""
+
+WRITTEN = tuple(TableId("hintferry", name) for name in ("fences", "leases", "markers", "passes"))
+CONTROL = (*WRITTEN, JOURNAL, SWITCHES)
 """The control tables on the target: those of `adapters.driver.cql.CONTROL_TABLES`."""
 
 _NO_RESOURCE = (

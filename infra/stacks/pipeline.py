@@ -12,6 +12,7 @@ from constructs import Construct
 
 from hintferry.adapters.config.places import PLACES
 from hintferry.adapters.config.settings import Migration
+from hintferry.core.limits import REPLAYED_AT_ONCE
 from hintferry_ops import constants
 from hintferry_ops.monitoring.metrics import NAMESPACE, SERVICE
 from infra.accepted import accept
@@ -20,7 +21,7 @@ from infra.iam.policies import make_node_files_policy, make_operator_policy
 from infra.layer import ACCEPTED, ARCHITECTURE, CONFIG_IN_FUNCTION, RUNTIME, Code
 from infra.stacks.kafka import KafkaStack, topic_of
 from infra.stacks.log_group import log_group
-from infra.stacks.mappings import REPLAYED_AT_ONCE, consumer_group, map_replay_queue, map_topics
+from infra.stacks.mappings import consumer_group, map_replay_queue, map_topics
 from infra.stacks.network import NetworkStack
 from infra.stacks.storage import Storage
 from tools.places import ROOT
@@ -113,12 +114,13 @@ class PipelineStack(cdk.Stack):
         return environment
 
     def _allow_tables(self, both: list[iam.Role]) -> None:
-        tables = [*roles.CONTROL, *(table.id for table in self._migration.tables)]
+        tables = [*roles.WRITTEN, *(table.id for table in self._migration.tables)]
         arns = [roles.table_arn(self, table) for table in tables]
         write = ["cassandra:Modify", "cassandra:Select"]
         roles.allow_on_many(both, "Tables", write, arns, roles.TABLES_A_POLICY)
         for role in both:
-            roles.allow(role, ["cassandra:Select"], [roles.system_arn(self)])
+            read = [roles.system_arn(self), roles.table_arn(self, roles.SWITCHES)]
+            roles.allow(role, ["cassandra:Select"], read)
             roles.accept_system(role)
 
     def _allow_storage(self, role: iam.Role) -> None:
@@ -140,7 +142,9 @@ class PipelineStack(cdk.Stack):
         )
 
     def _allow_sweep(self, role: iam.Role) -> None:
-        """Keep in the bucket how far the passes are."""
+        """Keep in the bucket how far the passes are, and note each repair in the journal."""
+        journal = roles.table_arn(self, roles.JOURNAL)
+        roles.allow(role, ["cassandra:Modify", "cassandra:Select"], [journal])
         files = self.storage.bucket.arn_for_objects("sweeps/*")
         roles.allow(role, ["s3:GetObject", "s3:PutObject"], [files])
         bucket = self.get_logical_id(self.storage.bucket.node.default_child)

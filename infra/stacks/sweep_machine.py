@@ -25,7 +25,7 @@ TURN_S = 900
 State = dict[str, Any]
 
 NEVER_AGAIN = ["ConfigurationError", "Fenced", "UnknownTable", "SchemaMismatch"]
-SIDES = ["ClockFault", "Throttled", "Unavailable", "Unreachable"]
+SIDES = ["ClockFault", "Paused", "Throttled", "Unavailable", "Unreachable"]
 BUSY = [
     "Lambda.AWSLambdaException",
     "Lambda.ClientExecutionTimeoutException",

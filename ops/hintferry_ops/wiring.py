@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from hintferry.adapters.clocks.both_sides import CqlClocks
 from hintferry.adapters.clocks.wall import WallClock
 from hintferry.adapters.config.settings import Migration, TargetSettings
 from hintferry.adapters.config.source_settings import SourceSettings
+from hintferry.adapters.driver.session import CqlSession
 from hintferry.adapters.source.cassandra import CassandraSource
 from hintferry.adapters.source.marker import CapturedMarkers
 from hintferry.adapters.target.fences import KeyspacesFences
+from hintferry.adapters.target.journal import KeyspacesJournal
 from hintferry.adapters.target.passes import KeyspacesPasses
+from hintferry.adapters.target.switches import KeyspacesSwitches
 from hintferry.core.clock_offset import Offsets
 from hintferry.core.schema import TableId
 from hintferry.ports import Captures
@@ -25,6 +29,7 @@ from hintferry_ops.cutover.late_writes import LateWrites
 from hintferry_ops.fit.inspection import CqlInspection
 from hintferry_ops.fit.target_check import TargetCheck
 from hintferry_ops.ports import NodeReports, Waiting
+from hintferry_ops.switches.control import Control
 
 
 def source_inspection(settings: SourceSettings) -> CqlInspection:
@@ -66,6 +71,7 @@ class Seat:
             CapturedMarkers(source, target),
             KeyspacesPasses(target),
             KeyspacesFences(target, clock),
+            KeyspacesSwitches(target, clock),
             clock,
         )
 
@@ -83,6 +89,10 @@ class Seat:
             raise fault
         return found
 
+    def journal(self) -> KeyspacesJournal:
+        """Return where what is done is written down."""
+        return KeyspacesJournal(self.sides.target)
+
     def late_writes(self) -> LateWrites:
         """What looks for writes on the target."""
         return LateWrites(self.sides.target)
@@ -90,6 +100,30 @@ class Seat:
     def close(self) -> None:
         """End the connections."""
         self.sides.close()
+
+
+@contextmanager
+def control(migration: Migration, who: str) -> Iterator[Control]:
+    """Yield what sets the switches as this caller."""
+    with _target(migration) as (session, clock):
+        switches, kept = KeyspacesSwitches(session, clock), KeyspacesJournal(session)
+        yield Control(switches, kept, clock, who)
+
+
+@contextmanager
+def journal(migration: Migration) -> Iterator[KeyspacesJournal]:
+    """Yield the journal."""
+    with _target(migration) as (session, _):
+        yield KeyspacesJournal(session)
+
+
+@contextmanager
+def _target(migration: Migration) -> Iterator[tuple[CqlSession, WallClock]]:
+    session = target_session(migration.target)
+    try:
+        yield session, WallClock()
+    finally:
+        session.close()
 
 
 def seat(migration: Migration, tables: Sequence[TableId], waiting: Waiting) -> Seat:

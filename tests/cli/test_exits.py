@@ -104,7 +104,7 @@ def test_a_side_that_goes_away_behind_the_fence_leaves_the_cutover_unfinished(
 
     monkeypatch.setattr(scene.passes, "enter", away)
     with pytest.raises(Unfinished, match="run it again, or with --undo"):
-        cutover._cutover(scene.keeper, Console(file=StringIO()))
+        cutover._cutover(scene.keeper, scene.journal, Console(file=StringIO()))
     assert scene.fences.standing(scene.keeper.table) is not None
 
 
@@ -119,7 +119,7 @@ def test_a_look_that_fails_behind_the_fence_leaves_the_cutover_unfinished(
 
     monkeypatch.setattr(view, "read_status", status)
     with pytest.raises(Unfinished):
-        cutover._cutover(scene.keeper, Console(file=StringIO()))
+        cutover._cutover(scene.keeper, scene.journal, Console(file=StringIO()))
     assert len(statuses) == 1
     assert scene.fences.standing(scene.keeper.table) is not None
 
@@ -130,7 +130,7 @@ def test_a_fence_that_somebody_took_away_leaves_the_cutover_unfinished(
     scene = Scene()
     monkeypatch.setattr(scene.passes, "enter", lambda one: scene.fences.lift(one.table))
     with pytest.raises(Unfinished, match="somebody took the fence"):
-        cutover._cutover(scene.keeper, Console(file=StringIO()))
+        cutover._cutover(scene.keeper, scene.journal, Console(file=StringIO()))
 
 
 def test_a_side_that_goes_away_while_a_fence_is_lifted_leaves_it_unfinished(
@@ -152,7 +152,7 @@ def test_a_side_that_goes_away_while_a_fence_is_lifted_leaves_it_unfinished(
 
     monkeypatch.setattr(scene.fences, "lift", away)
     with pytest.raises(Unfinished, match="look with `hintferry status"):
-        undone(scene.keeper, NoWrites(), Console(file=StringIO()), yes=True)
+        undone(scene.keeper, NoWrites(), scene.journal, Console(file=StringIO()), yes=True)
 
 
 def progress(*, equal: int = 0, missing: int = 0, **changes: Any) -> Progress:

@@ -145,8 +145,11 @@ def test_a_cutover_that_is_stopped_says_what_is_left_of_the_fence(
     monkeypatch.setattr(scene.clock, "sleep", stop)
     out = StringIO()
     with pytest.raises(KeyboardInterrupt):
-        cutover._cutover(scene.keeper, Console(file=out, width=200))
+        cutover._cutover(scene.keeper, scene.journal, Console(file=out, width=200))
     assert "the fence is set, and 44 s of it are not waited out" in out.getvalue()
     monkeypatch.undo()
-    assert cutover._cutover(scene.keeper, Console(file=out)).standing is Standing.CUTOVER
+    assert (
+        cutover._cutover(scene.keeper, scene.journal, Console(file=out)).standing
+        is Standing.CUTOVER
+    )
     assert scene.clock.now() - scene.began >= CUTOVER_WAIT_S

@@ -13,9 +13,9 @@ from hintferry.adapters.aws.meter import PowertoolsMeter
 from hintferry.adapters.clocks.measured import MeasuredClock
 from hintferry.adapters.config.settings import migration_from
 from hintferry.adapters.driver.rate_limit import RateLimit
-from hintferry.core.errors import ParkReason, Undecodable
+from hintferry.core.errors import ParkReason, Paused, Undecodable
 from hintferry.core.hint import Record
-from hintferry.core.outcome import APPLIED, Outcome, Settled, SkipReason
+from hintferry.core.outcome import APPLIED, Outcome, ReturnReason, Settled, SkipReason
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
 from hintferry.testing.other_clocks import SimulatedClocks
 from hintferry_ops.monitoring import metrics
@@ -70,6 +70,7 @@ def emitted(
         Settled(Outcome.SKIPPED, SkipReason.NOTHING),
         Settled(Outcome.PARKED, ParkReason.UNDECODABLE, Undecodable("no")),
         Settled(Outcome.RETURNED, None, Undecodable("no")),
+        Settled(Outcome.RETURNED, ReturnReason.PAUSED, Paused("paused")),
     ]
     meter.batch([record] * len(ends), {}, ends)
     meter.conservation_failed()

@@ -20,6 +20,7 @@ MUST_HAVE_HAPPENED = (
     "parked",
     "skipped",
     "covered",
+    "paused",
     "applied",
     "failing",
     "gate open",

@@ -17,10 +17,12 @@ from tests.model.program import (
     Fail,
     HandOver,
     Hear,
+    Pause,
     Poison,
     Program,
     Recreate,
     Repair,
+    Resume,
     SendAgain,
     SetBroker,
     SetCapture,
@@ -97,6 +99,14 @@ class Generator:
     def take_back(self) -> TakeBack:
         """It is taken back."""
         return TakeBack(self._table)
+
+    def pause(self) -> Pause:
+        """An operator pauses the table."""
+        return Pause(self._table)
+
+    def resume(self) -> Resume:
+        """The table goes on."""
+        return Resume(self._table)
 
     def alter(self) -> Alter:
         """A column comes or goes, on some nodes first."""

@@ -89,5 +89,6 @@ class HandOvers:
             nothing,
             self.passes,
             self.fences,
+            nothing,
             clock,
         )

@@ -12,9 +12,9 @@ from hintferry.adapters.source.catalog import SourceCatalog
 from hintferry.adapters.source.node_schema import NodeAnswer
 from hintferry.core import capture, verdict
 from hintferry.core.capture import Proof, Witness
-from hintferry.core.errors import HintferryError, Overwhelmed, ParkReason, SideFault
+from hintferry.core.errors import HintferryError, Overwhelmed, ParkReason, Paused, SideFault
 from hintferry.core.hint import WHOLE_PARTITION, Errand, Hint, Scope, Slice
-from hintferry.core.outcome import Outcome, Settled
+from hintferry.core.outcome import Outcome, Settled, SkipReason
 from hintferry.core.rows import Add, Expiry, Extend, Put, Remove, Row, ScanPage, Snapshot, Statement
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.core.work import Later, RowWork, SliceWork, Work
@@ -164,6 +164,12 @@ _end_of = ledger._end_of
 def _parked_for_a_fault(error: HintferryError) -> Settled:
     if isinstance(error, SideFault):
         return Settled(Outcome.PARKED, ParkReason.STUCK, error)
+    return _end_of(error)
+
+
+def _skipped_for_a_pause(error: HintferryError) -> Settled:
+    if isinstance(error, Paused):
+        return Settled(Outcome.SKIPPED, SkipReason.FENCED, error)
     return _end_of(error)
 
 
@@ -386,6 +392,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("hinted before it can be read", patches=((world, "LONGEST_LAG_US", 600_000),)),
     Mutant("replica's failure is a key's own", patches=((source, "read_failure", _overwhelmed),)),
     Mutant("time of the answer", source=StampedOnArrival),
+    Mutant("pauses skip", "pauses", patches=((ledger, "_end_of", _skipped_for_a_pause),)),
     Mutant("fences read once", "fences", patches=((fences, "FENCE_HOLDS_S", inf),)),
     Mutant("cut-over waits too little", "fences", patches=((fence, "CUTOVER_WAIT_S", 10.0),)),
     Mutant("undo returns at once", "fences", patches=((gatekeeper, "UNDO_WAIT_S", -5.0),)),

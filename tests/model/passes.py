@@ -60,7 +60,7 @@ def verify(world: World, table: TableId, unreadable: float = UNREADABLE) -> Veri
         source_scan,
         scan_of_target(world.target, random),
         clock,
-        RepairSender(MemoryReplayQueue(world.postponed), clock, RATE),
+        RepairSender(MemoryReplayQueue(world.postponed), clock, lambda: RATE),
     )
     sums = VerifySums()
     for report in sweep.verify(plan_ranges([], 2)):

@@ -169,6 +169,14 @@ class TakeBack(OfTable):
     """A table that was handed over is taken back."""
 
 
+class Pause(OfTable):
+    """An operator pauses a table."""
+
+
+class Resume(OfTable):
+    """An operator lets a table go on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Alter:
     """A column is added to a table, or dropped if it is there; these nodes hear of it at once."""
@@ -213,6 +221,8 @@ Step = (
     | Verify
     | Switch
     | TakeBack
+    | Pause
+    | Resume
     | Alter
     | Recreate
     | Hear

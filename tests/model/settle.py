@@ -30,6 +30,7 @@ LONGEST_TTL_S = 600
 
 def settle(world: World) -> None:
     """Bring the world to rest and compare. Raises Violation."""
+    world.switches.switches.clear()
     if world.switch is not None and world.profile.is_bounded:
         switch(world, world.switch)
     for worker in world.workers:

@@ -125,6 +125,7 @@ def gatekeeper(world: World, around: Surroundings, table: TableId) -> Gatekeeper
         around,
         world.hand_overs.passes,
         world.hand_overs.fences,
+        world.switches,
         ScriptedClock(world.time),
     )
 

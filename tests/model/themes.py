@@ -288,6 +288,18 @@ FENCES = replace(
 )
 """A table is cut over, and taken back, while workers read and write."""
 
+PAUSES = replace(
+    FENCES,
+    stories=(
+        ("write", "pause", "write", "batch", "resume", "batch"),
+        ("write", "pause", "fill", "write", "cut_over", "batch"),
+        ("write", "batch", "write"),
+    ),
+    kinds=(("write", 4), ("batch", 5), ("time", 1), ("pause", 2), ("resume", 1), ("cut_over", 1)),
+    stop_kinds=(("pause", 1), ("anything", 3), ("dies", 1)),
+)
+"""A table is paused, and goes on, while workers read and write."""
+
 GATE = Theme(
     {"wide": 1, "plain": 2, "bare": 1},
     {
@@ -381,6 +393,7 @@ THEMES = {
     "clocks": (CLOCKS, 2),
     "schema": (SCHEMA, 3),
     "fences": (FENCES, 2),
+    "pauses": (PAUSES, 1),
     "gate": (GATE, 2),
     "lost": (LOST, 2),
     "lost expiry": (LOST_EXPIRY, 1),

@@ -106,7 +106,9 @@ class Worker:
         pipeline, random = self._pipeline(step, hook), Random(step.seed)
         source = WatchedSource(self, step, hook, random)
         source_scan = scan_of_source(self.world.cluster, source, pipeline.clock, random)
-        scan = FencedScan(WatchedScan(source_scan, self), _Fences(self.fences, hook))
+        scan = FencedScan(
+            WatchedScan(source_scan, self), _Fences(self.fences, hook), self.world.switches
+        )
         ranges = plan_ranges([], 2)
         part = random.choice([ranges, ranges, ranges[:1], ranges[1:]])
         return Backfill(table, scan, pipeline, FixedDeadline()).fill(part)
@@ -162,7 +164,7 @@ class Worker:
         parking.is_closed, replay.is_closed = step.park_fails, step.replay_fails
         mutant, answers = world.mutant, _answers(step, random)
         watched = mutant.source(WatchedSource(self, step, hook, random), world)
-        source = FencedSource(watched, _Fences(self.fences, hook))
+        source = FencedSource(watched, _Fences(self.fences, hook), world.switches)
         return Pipeline(
             mutant.decoder(_StoppedDecoder(source.table, hook), world),
             source,

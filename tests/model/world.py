@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
-from hintferry.core.errors import Fenced, ParkReason
+from hintferry.core import switches
+from hintferry.core.errors import Fenced, ParkReason, Paused
 from hintferry.core.hint import Hint
 from hintferry.core.limits import STALE_AFTER_S
-from hintferry.core.outcome import Outcome, Settled, SkipReason
+from hintferry.core.outcome import Outcome, ReturnReason, Settled, SkipReason
 from hintferry.core.rows import Row, Statement
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.core.work import Later
@@ -23,6 +24,7 @@ from hintferry.testing.leases import LeaseTable
 from hintferry.testing.partition import PartitionState
 from hintferry.testing.points import Hook, Point
 from hintferry.testing.store import MemoryStore
+from hintferry.testing.switches import MemorySwitches
 from hintferry.testing.target import MemoryTarget
 from tests.model.catalog import catalog_of
 from tests.model.client import change_of
@@ -40,10 +42,13 @@ from tests.model.program import (
     Fail,
     HandOver,
     Hear,
+    OfTable,
+    Pause,
     Poison,
     Program,
     Recreate,
     Repair,
+    Resume,
     SendAgain,
     SetBroker,
     SetCapture,
@@ -66,6 +71,8 @@ LONGEST_LAG_US = 9_000
 
 PATIENCE_US = 500_000
 """A batch waits this long for records that are being captured."""
+
+PAUSE = switches.Pause(0.0, "an operator", "")
 
 BATCH_TAKES_US = 2_000_000
 """More than a batch spends on pauses between its attempts."""
@@ -93,6 +100,7 @@ class World:
         self.hand_overs = HandOvers(self.time, self.tally)
         for table in TABLES.values():
             self.hand_overs.passes.enter(filled_before(table.id, self.time))
+        self.switches = MemorySwitches()
         self.catalog = catalog_of(self.cluster, self.random)
         self.workers = [Worker(self, number) for number in range(WORKERS)]
         self.stuck: list[Delivery] = []
@@ -139,14 +147,14 @@ class World:
                 self._pass_time(step.micros)
             case SetClock():
                 self.workers[step.worker].clock.own.error_us = step.error_us
-            case CutOver() | TakeBack() | Verify() | Switch():
+            case CutOver() | TakeBack() | Verify() | Switch() | Pause() | Resume():
                 self._take_of_command(step, TABLES[step.table].id)
             case SendAgain() | Poison() | SetBroker() | SetCapture():
                 self._take_of_topic(step)
             case _:
                 self._take_of_cluster(step)
 
-    def _take_of_command(self, step: CutOver | TakeBack | Verify | Switch, table: TableId) -> None:
+    def _take_of_command(self, step: OfTable, table: TableId) -> None:
         match step:
             case CutOver():
                 self.hand_overs.cutover(table)
@@ -157,6 +165,10 @@ class World:
                 record(self, table)
             case Switch():
                 self.switch = table
+            case Pause():
+                self.switches.set_pause(str(table), PAUSE)
+            case Resume():
+                self.switches.set_pause(str(table), None)
 
     def _take_of_topic(self, step: SendAgain | Poison | SetBroker | SetCapture) -> None:
         match step:
@@ -328,8 +340,8 @@ class World:
             for report in worker.fill(step, table, self._hook(worker, step)):
                 if isinstance(report, Finished):
                     self.tally["filled"] += report.sums.written
-        except Fenced:
-            self.tally["fill fenced"] += 1
+        except (Fenced, Paused):
+            self.tally["fill refused"] += 1
         except Killed:
             self._forget(worker)
         finally:
@@ -387,6 +399,7 @@ class World:
         for delivery, end in zip(deliveries, ends, strict=True):
             self.tally[end.outcome.value] += 1
             self.tally["covered"] += end.reason is SkipReason.COVERED
+            self.tally["paused"] += end.reason is ReturnReason.PAUSED
             if end.outcome is Outcome.APPLIED:
                 self.applied.add(delivery.record.value)
             elif end.outcome is Outcome.RETURNED:

@@ -26,6 +26,7 @@ from hintferry.testing.clock import ScriptedClock, SimulatedTime
 from hintferry.testing.deadline import FixedDeadline
 from hintferry.testing.other_clocks import SimulatedClocks
 from hintferry.testing.passes import MemoryPasses
+from hintferry.testing.switches import MemoryJournal, MemorySwitches
 from sandbox.services.step_functions import Ended, StateMachines
 from tests.model.tables import PLAIN, TABLES
 from tests.unit.sweeping import Sides
@@ -46,6 +47,7 @@ class Worker:
 
     sides: Sides
     passes_made: MemoryPasses = field(default_factory=MemoryPasses)
+    journal_kept: MemoryJournal = field(default_factory=MemoryJournal)
     taken: list[TokenRange] = field(default_factory=list)
     before: Callable[[TokenRange], None] = lambda part: None
     ranges_now: list[TokenRange] = field(default_factory=lambda: RANGES)
@@ -58,6 +60,12 @@ class Worker:
 
     def fences(self) -> Any:
         return self.sides.fences
+
+    def switches(self) -> MemorySwitches:
+        return self.sides.switches
+
+    def journal(self) -> MemoryJournal:
+        return self.journal_kept
 
     def passes(self) -> MemoryPasses:
         return self.passes_made

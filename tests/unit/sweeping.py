@@ -32,6 +32,7 @@ from hintferry.testing.replay import MemoryReplayQueue
 from hintferry.testing.scan import scan_of_source, scan_of_target
 from hintferry.testing.source import ReplicatedSource
 from hintferry.testing.store import MemoryStore
+from hintferry.testing.switches import MemorySwitches
 from hintferry.testing.target import MemoryTarget
 from tests.model.tables import TABLES
 
@@ -55,8 +56,9 @@ class Sides:
         )
         self.store = MemoryStore(self.time)
         self.fences = MemoryFences()
+        self.switches = MemorySwitches()
         self.raw_source = ReplicatedSource(self.cluster, self.clock, random=random)
-        self.source = FencedSource(self.raw_source, self.fences)
+        self.source = FencedSource(self.raw_source, self.fences, self.switches)
         self.hook: Hook = nowhere
         self.target = MemoryTarget(self.store, lambda point: self.hook(point), random=random)
         self.source_scan = scan_of_source(self.cluster, self.raw_source, self.clock, random)
@@ -93,8 +95,8 @@ class Sides:
         return changes.put(table, key, values, at, expires, creates_row=key is not None)
 
     def sweep(self, table: Table, *, repair: bool = False) -> Verifier:
-        scan = FencedScan(self.source_scan, self.fences)
-        fix = RepairSender(self.queue, self.clock, 100.0) if repair else None
+        scan = FencedScan(self.source_scan, self.fences, self.switches)
+        fix = RepairSender(self.queue, self.clock, lambda: 100.0) if repair else None
         return Verifier(table.id, self.source, self.target, scan, self.target_scan, self.clock, fix)
 
     def verify(
@@ -112,7 +114,7 @@ class Sides:
         return sums
 
     def backfill(self, table: Table) -> Backfill:
-        scan = FencedScan(self.source_scan, self.fences)
+        scan = FencedScan(self.source_scan, self.fences, self.switches)
         return Backfill(table.id, scan, self.pipeline, FixedDeadline())
 
     def apply_later(self) -> None:

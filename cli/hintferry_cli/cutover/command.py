@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_text
+import time
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -11,7 +12,9 @@ from rich.console import Console
 
 from hintferry.adapters.config.settings import migration_from
 from hintferry.core.errors import ConfigurationError, SideFault
+from hintferry.core.journal import Entry
 from hintferry.core.limits import CUTOVER_WAIT_S
+from hintferry.ports import Journal
 from hintferry_cli.cutover.undo import undone
 from hintferry_cli.exits import Status, Unfinished, statuses
 from hintferry_cli.failures import Settings, told_plainly
@@ -20,6 +23,7 @@ from hintferry_cli.gate.view import Standing, TableStatus
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.places import Bucket, ParkedQueueUrl, ReplayQueueUrl, places
 from hintferry_cli.spans import span
+from hintferry_cli.switches.caller import caller
 from hintferry_cli.tables import table_id
 from hintferry_ops.cutover.gate.fence import downtime
 from hintferry_ops.cutover.gatekeeper import Gatekeeper
@@ -83,22 +87,24 @@ def cutover(
             seat.check_clock()
             keeper = seat.keeper(name, confirmations)
             if undo:
-                undone(keeper, seat.late_writes(), errors, yes=yes)
+                undone(keeper, seat.late_writes(), seat.journal(), errors, yes=yes)
                 _tell_undone(str(name), out, json=json)
                 return
-            status = _cutover(keeper, errors)
+            status = _cutover(keeper, seat.journal(), errors)
     _tell(status, out, json=json)
     if status.standing is not Standing.CUTOVER:
         raise typer.Exit(Status.NEGATIVE if status.fence is None else Status.UNFINISHED)
 
 
-def _cutover(keeper: Gatekeeper, errors: Console) -> TableStatus:
+def _cutover(keeper: Gatekeeper, journal: Journal, errors: Console) -> TableStatus:
     """The last look at the gate; behind the fence if it was open, or is set already."""
     is_fenced = keeper.fences.standing(keeper.table) is not None
     status = view.read_status(keeper) if is_fenced else _watched(keeper, errors)
     if status.standing not in (Standing.OPEN, Standing.CUTOVER, Standing.FENCED):
         return status
     try:
+        if status.fence is None:
+            journal.add(Entry(time.time(), str(keeper.table), "cutover", caller()))
         # The last run may have ended before all of it was waited out, or written down.
         steps = keeper.hand_over() if status.fence is None else keeper.wait_out(status.fence)
         _count_down(steps, "nothing older than the fence can write in", errors)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
 import typer
@@ -9,17 +10,21 @@ from rich.console import Console
 from rich.progress import Progress
 
 from hintferry.core.errors import ConfigurationError, SideFault
+from hintferry.core.journal import Entry
 from hintferry.core.limits import UNDO_WAIT_S
 from hintferry.core.schema import TableId
-from hintferry.ports import Fence
+from hintferry.ports import Fence, Journal
 from hintferry_cli.exits import Unfinished
+from hintferry_cli.switches.caller import caller
 from hintferry_ops.cutover.gatekeeper import Gatekeeper
 from hintferry_ops.ports import LateWrites
 
 _UNSEEN = "Deletes cannot be seen this way"
 
 
-def undone(keeper: Gatekeeper, writes: LateWrites, errors: Console, *, yes: bool) -> None:
+def undone(
+    keeper: Gatekeeper, writes: LateWrites, journal: Journal, errors: Console, *, yes: bool
+) -> None:
     """Take the fence away, once it is known what that may cost. Raises HintferryError."""
     table, fence = keeper.table, keeper.fences.standing(keeper.table)
     if fence is None:
@@ -31,6 +36,7 @@ def undone(keeper: Gatekeeper, writes: LateWrites, errors: Console, *, yes: bool
         typed = typer.prompt("To take the fence away type the table's name", err=True)
         if typed.strip() != str(table):
             raise ConfigurationError(f"that is not {table}: nothing was changed")
+    journal.add(Entry(time.time(), str(table), "cutover --undo", caller()))
     try:
         with errors.status("") as shown:
             for left in keeper.take_back():

@@ -52,7 +52,7 @@ WritersAtQuorum = Annotated[
 def confirmations(stopped: str | None, repaired: str | None, at_quorum: bool) -> Confirmations:
     """What the options say. Raises ConfigurationError."""
     return Confirmations(
-        _moment("--writes-stopped", stopped), _moment("--repaired", repaired), at_quorum
+        moment("--writes-stopped", stopped), moment("--repaired", repaired), at_quorum
     )
 
 
@@ -67,7 +67,8 @@ def seat(migration: Migration, tables: Sequence[TableId], where: Queues) -> Iter
         found.close()
 
 
-def _moment(option: str, text: str | None) -> float | None:
+def moment(option: str, text: str | None) -> float | None:
+    """Return epoch seconds of what an option says. Raises ConfigurationError."""
     if text is None:
         return None
     if text == "now":

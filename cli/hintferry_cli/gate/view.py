@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
 
@@ -13,6 +13,7 @@ from rich.table import Table
 
 from hintferry.core.passes import PASSES_OF_S, Pass
 from hintferry.core.schema import TableId
+from hintferry.core.switches import pause_of
 from hintferry.ports import Fence
 from hintferry_cli.spans import span
 from hintferry_ops.cutover.gate import expected_downtime_s
@@ -157,6 +158,7 @@ def _seen(facts: Facts | None) -> dict[str, Any]:
     """Nothing of a table behind its fence."""
     took_s = None if facts is None else facts.marker_took_s
     return {
+        "paused": _paused(facts),
         "expected_downtime_seconds": None if facts is None else round(expected_downtime_s(facts)),
         "freshness_seconds": took_s and round(took_s, 2),
         "lag": None if facts is None or facts.lag is None else facts.lag.records,
@@ -164,6 +166,12 @@ def _seen(facts: Facts | None) -> dict[str, Any]:
         "given_up": None if facts is None else facts.given_up,
         "replay_queue": None if facts is None else facts.waiting,
     }
+
+
+def _paused(facts: Facts | None) -> dict[str, Any] | None:
+    """Return since when, by whom and why the table is paused; None where it is not."""
+    found = None if facts is None else pause_of(facts.switches, facts.table)
+    return None if found is None else asdict(found[1])
 
 
 def standing(tree: dict[str, Any]) -> str:

@@ -26,6 +26,7 @@ from hintferry_cli.sweep.bill import pass_price
 from hintferry_cli.sweep.bookmark import Bookmark
 from hintferry_cli.sweep.run import Run, RunState
 from hintferry_cli.sweep.task import Order, as_numbers
+from hintferry_cli.switches.caller import caller
 from hintferry_cli.tables import table_id
 from hintferry_ops.cost.estimate import estimate
 
@@ -180,6 +181,8 @@ def _begun(order: Order, folder: Path, processes: int) -> Run:
         if task.verb is Verb.BACKFILL:
             found = estimate(sweeper.source_table(), sweeper.source_scan(), sweeper.table.ttl)
             view.announce(task, bill.plan(found), errors)
+        if task.writes:
+            sweeper.journal().add(task.entry(time.time(), caller()))
         if mark is None:
             mark = bookmark.begun(folder, task, sweeper.ranges(), proved)
     finally:

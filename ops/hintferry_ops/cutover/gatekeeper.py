@@ -10,7 +10,8 @@ from hintferry.core.errors import ConfigurationError
 from hintferry.core.limits import REQUEST_TIMEOUT_S, UNDO_WAIT_S
 from hintferry.core.passes import PASSES_OF_S, Pass
 from hintferry.core.schema import Table, TableId
-from hintferry.ports import Captures, Clock, Fence, FencePost, Passes
+from hintferry.core.switches import Board
+from hintferry.ports import Captures, Clock, Fence, FencePost, Passes, Switches
 from hintferry_ops.cutover.gate import around, gate
 from hintferry_ops.cutover.gate.capture import all_hinted
 from hintferry_ops.cutover.gate.condition import Condition, comes_by_itself, is_open
@@ -42,6 +43,7 @@ class Gatekeeper:
     markers: Markers
     passes: Passes
     fences: FencePost
+    switches: Switches
     clock: Clock
     _quiet_since: float | None = None
     _sent: tuple[bytes, float] | None = None
@@ -55,7 +57,8 @@ class Gatekeeper:
         now = self.clock.now()
         capture = self.captures.witness(self.table)
         self._watch_marker(now)
-        facts = self._facts(now, capture, self.passes.of(self.table, now - PASSES_OF_S))
+        passes = self.passes.of(self.table, now - PASSES_OF_S)
+        facts = self._facts(now, capture, passes, self.switches.board())
         if not all_hinted(facts):
             self._hinted_since = None
         elif self._hinted_since is None:
@@ -67,9 +70,11 @@ class Gatekeeper:
         """How what needs neither side stands, for whoever finds one away. Raises HintferryError."""
         now = self.clock.now()
         unseen = Witness(self.table, now, (), {}, Shape("", 0))
-        return around(self._facts(now, unseen, ()))
+        return around(self._facts(now, unseen, (), {}))
 
-    def _facts(self, now: float, capture: Witness, passes: Sequence[Pass]) -> Facts:
+    def _facts(
+        self, now: float, capture: Witness, passes: Sequence[Pass], switches: Board
+    ) -> Facts:
         table = self.table
         waiting, parked = self.waiting.replayed(), self.waiting.parked(table)
         if waiting or parked:
@@ -91,6 +96,7 @@ class Gatekeeper:
             self._marker_at,
             self._marker_took_s,
             passes,
+            switches,
             self.confirmations,
             self._watched_since,
         )

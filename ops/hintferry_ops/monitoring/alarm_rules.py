@@ -170,9 +170,15 @@ _OF_HINTS = (
     ),
     Rule(
         "HintsReturned", WARNING, _ours("HintsReturned"), "Sum", 0,
-        "The functions have returned change hints for 15 min: a side is down or throttles.",
+        "The functions have returned change hints for 15 min: a side is down or a table paused.",
         "Read `returned_because` in the log line `batch`.",
         "Returned records", MINUTE_S, 15, 15,
+    ),
+    Rule(
+        "PausedLong", WARNING, _ours("HintsReturnedPaused"), "Sum", 0,
+        "A table has been paused for 12 h; 24 h after its begin hints go to the bucket.",
+        "Read who paused it with hintferry journal, then run: hintferry resume.",
+        "Long pauses", HOUR_S, 12, 12,
     ),
     Rule(
         "SidesThrottle", WARNING, _ours("Throttles"), "Sum", 100,

@@ -21,6 +21,7 @@ OURS = (
     "HintsParked",
     "HintsReceived",
     "HintsReturned",
+    "HintsReturnedPaused",
     "HintsSkipped",
     "ReadLatency",
     "SessionRebuilds",

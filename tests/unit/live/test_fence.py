@@ -24,6 +24,7 @@ from hintferry.live.ledger import Ledger
 from hintferry.ports import Fence, FencePost, Source
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
 from hintferry.testing.fences import FENCE, MemoryFences
+from hintferry.testing.switches import MemorySwitches
 
 OPEN, CUTOVER = TableId("shop", "open"), TableId("shop", "done")
 
@@ -61,7 +62,7 @@ def fenced(*tables: TableId) -> tuple[FencedSource, Pages, MemoryFences]:
     pages, fences = Pages(), MemoryFences()
     for table in tables:
         fences.set(table, FENCE)
-    return FencedSource(cast(Source, pages), fences), pages, fences
+    return FencedSource(cast(Source, pages), fences, MemorySwitches()), pages, fences
 
 
 def test_keys_behind_the_fence_are_not_read_and_the_others_are() -> None:

@@ -42,6 +42,7 @@ OPEN = Facts(
     marker_at=STOPPED + 1,
     marker_took_s=0.5,
     passes=[CLEAN, FILLED],
+    switches={},
     confirmations=ANSWERS,
 )
 
@@ -71,6 +72,7 @@ def test_the_gate_is_open_when_every_condition_holds() -> None:
     assert is_open(conditions)
     assert [one.name for one in conditions] == [
         "writers stopped",
+        "not paused",
         "captured on every node",
         "capture has caught up",
         "topic settled",
@@ -270,7 +272,7 @@ def test_a_table_that_a_node_does_not_capture_shuts_the_gate() -> None:
     assert condition.state is ConditionState.FAILS
     assert condition.reason == "10.0.3.11: the table is not captured there: its cdc is off"
     said.age_s.clear()
-    reason = gate(replace(OPEN, capture=said.witness(TABLE)))[1].reason
+    reason = gate(replace(OPEN, capture=said.witness(TABLE)))[2].reason
     assert reason == "10.0.1.11: its connector has told no state, and 2 more nodes"
 
 

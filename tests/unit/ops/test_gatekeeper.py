@@ -19,6 +19,7 @@ from hintferry.testing.captures import ADDRESSES, ScriptedCaptures
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
 from hintferry.testing.fences import MemoryFences
 from hintferry.testing.passes import MemoryPasses
+from hintferry.testing.switches import MemoryJournal, MemorySwitches
 from hintferry_ops.cutover.gate.condition import ConditionState, is_open
 from hintferry_ops.cutover.gate.facts import Confirmations, Lag, NodeReport
 from hintferry_ops.cutover.gate.queues import QUIET_S
@@ -34,6 +35,7 @@ class Scene:
         self.time = SimulatedTime()
         self.clock = ScriptedClock(self.time)
         self.around, self.fences = ScriptedSurroundings(), MemoryFences()
+        self.switches, self.journal = MemorySwitches(), MemoryJournal()
         self.passes, self.captures = MemoryPasses(), ScriptedCaptures(self.clock.now)
         now = self.began = self.clock.now()
         for verb, ago, at_all in ((Verb.BACKFILL, 900, False), (Verb.VERIFY, 600, True)):
@@ -54,6 +56,7 @@ class Scene:
             markers=self.around,
             passes=self.passes,
             fences=self.fences,
+            switches=self.switches,
             clock=self.clock,
         )
 

@@ -11,10 +11,12 @@ from hintferry.core.capture import Witness
 from hintferry.core.clock_offset import Offset
 from hintferry.core.errors import HintferryError
 from hintferry.core.hint import Hint, Nothing, Record, Slice
+from hintferry.core.journal import Entry
 from hintferry.core.outcome import Settled
 from hintferry.core.passes import Pass
 from hintferry.core.rows import Row, ScanPage, Snapshot, Statement
 from hintferry.core.schema import Key, Table, TableId
+from hintferry.core.switches import Board, Pause, Rates
 from hintferry.core.tokens import TokenRange
 from hintferry.core.work import Later, RowWork, SliceWork, StaticWork, Work
 
@@ -145,6 +147,43 @@ class Fences(Protocol):
 
     def is_fenced(self, table: TableId) -> bool:
         """Whether it was, as of at most FENCE_HOLDS_S ago. Raises SideFault."""
+
+
+class Admission(Protocol):
+    """What an operator lets a process do."""
+
+    def admit(self, table: TableId) -> None:
+        """Return where work of the table may begin now. Raises Paused, SideFault."""
+
+
+class Switches(Protocol):
+    """The operator's switches."""
+
+    def board(self) -> Board:
+        """Return all of them, as of at most SWITCHES_HOLD_S ago. Raises SideFault."""
+
+
+class SwitchBoard(Switches, Protocol):
+    """Switches that can be set. Every method raises SideFault."""
+
+    def read(self) -> Board:
+        """Return all of them as they are now."""
+
+    def set_pause(self, name: str, pause: Pause | None) -> None:
+        """Pause the table of this name, or let it go on."""
+
+    def set_rates(self, name: str, rates: Rates) -> None:
+        """Set all bounds of the table of this name."""
+
+
+class Journal(Protocol):
+    """What operators did. Every method raises SideFault."""
+
+    def add(self, entry: Entry) -> None:
+        """Keep an entry."""
+
+    def entries(self, table: str, since: float) -> list[Entry]:
+        """Return the entries of a table (its name, or `ALL`) since then, the latest first."""
 
 
 class FencePost(Fences, Protocol):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from hintferry.core.limits import CUTOVER_WAIT_S
 from hintferry.core.passes import Verb
-from hintferry_ops.cutover.gate import capture, passes, queues, writers
+from hintferry_ops.cutover.gate import capture, passes, queues, switches, writers
 from hintferry_ops.cutover.gate.condition import Condition, ConditionState
 from hintferry_ops.cutover.gate.facts import Facts
 
@@ -17,6 +17,7 @@ def gate(facts: Facts) -> list[Condition]:
     """Return every condition, in order."""
     return [
         writers.stopped(facts),
+        switches.goes_on(facts),
         capture.captured(facts),
         capture.hinted(facts),
         *around(facts),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from hintferry.core.capture import Witness
 from hintferry.core.passes import Pass
 from hintferry.core.schema import TableId
+from hintferry.core.switches import Board
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,9 @@ class Facts:
 
     passes: Sequence[Pass]
     """The one that began last first."""
+
+    switches: Board
+    """What an operator switched, by the name of the table or of all."""
 
     confirmations: Confirmations = Confirmations()
 

@@ -16,6 +16,7 @@ HintferryError
 │   └── Throttled              asked for less
 ├── Overwhelmed            a side says that this is too much to read: ask for less, or park it
 ├── Fenced                 its table was cut over: skip the record
+├── Paused                 an operator paused its table: return the records
 ├── LeaseLost              another worker counts this partition now: return the records
 ├── StaleRead              too much time passed between read and write: read again
 ├── LateAnswer             it answered too late to count a time to live by: do it once more
@@ -129,6 +130,10 @@ class Overwhelmed(HintferryError):
 
 class Fenced(HintferryError):
     """The table was cut over: nothing of ours may write it any more."""
+
+
+class Paused(HintferryError):
+    """An operator paused the table: nothing is done for it until it goes on."""
 
 
 class LeaseLost(HintferryError):

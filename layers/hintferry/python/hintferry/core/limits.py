@@ -41,6 +41,12 @@ SECOND_LOOK_AFTER_S = int(STALE_AFTER_S + REQUEST_TIMEOUT_S + LATE_WRITE_MARGIN_
 FENCE_HOLDS_S = 5.0
 """No read of the source begins under a reading of the fences that began longer ago."""
 
+REPLAYED_AT_ONCE = 5
+"""Invocations of the replay function."""
+
+SWITCHES_HOLD_S = 5.0
+"""No work begins under a reading of the switches that began longer ago."""
+
 CUTOVER_WAIT_S = FENCE_HOLDS_S + STALE_AFTER_S + REQUEST_TIMEOUT_S + LATE_WRITE_MARGIN_S
 """After this no write of ours can still arrive at a table whose fence was set."""
 

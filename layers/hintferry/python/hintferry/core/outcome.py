@@ -28,12 +28,18 @@ class SkipReason(Enum):
     """A side failed at it though it served its neighbours: it waits in the replay queue."""
 
 
+class ReturnReason(Enum):
+    """Why a record was returned, where that is no fault."""
+
+    PAUSED = "paused"
+
+
 @dataclass(frozen=True, slots=True)
 class Settled:
     """One record's end. `error` says why a record was parked or returned."""
 
     outcome: Outcome
-    reason: ParkReason | SkipReason | None = None
+    reason: ParkReason | SkipReason | ReturnReason | None = None
     error: HintferryError | None = None
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hintferry.core.errors import Fenced, HintferryError, Unprocessable
-from hintferry.core.outcome import APPLIED, Outcome, Settled, SkipReason
+from hintferry.core.errors import Fenced, HintferryError, Paused, Unprocessable
+from hintferry.core.outcome import APPLIED, Outcome, ReturnReason, Settled, SkipReason
 
 
 class ConservationError(HintferryError):
@@ -68,4 +68,6 @@ def _end_of(error: HintferryError) -> Settled:
         return Settled(Outcome.PARKED, error.reason, error)
     if isinstance(error, Fenced):
         return Settled(Outcome.SKIPPED, SkipReason.FENCED, error)
+    if isinstance(error, Paused):
+        return Settled(Outcome.RETURNED, ReturnReason.PAUSED, error)
     return Settled(Outcome.RETURNED, None, error)

@@ -20,6 +20,7 @@ from hintferry.core.errors import (
     LateAnswer,
     NoTimeLeft,
     Overwhelmed,
+    Paused,
     SideFault,
     StaleRead,
     Stuck,
@@ -360,7 +361,7 @@ def _worth_another_try(failures: Failures, ledger: Ledger) -> Iterator[tuple[Wor
         is_ones_own = isinstance(error, Unprocessable | Overwhelmed | Troubled)
         if is_ones_own and isinstance(work, RowWork) and len(work.rows) > 1:
             yield from ((alone, BAD_NEIGHBOUR) for alone in work.split())
-        elif isinstance(error, Unprocessable | Fenced | InDoubt):
+        elif isinstance(error, Unprocessable | Fenced | Paused | InDoubt):
             ledger.failed(work.records, error)
         else:
             yield work, error

@@ -14,7 +14,7 @@ from itertools import islice
 from math import inf
 
 from hintferry.core import metering
-from hintferry.core.errors import Fenced, HintferryError, Unprocessable
+from hintferry.core.errors import Fenced, HintferryError, Paused, Unprocessable
 from hintferry.core.hint import Errand, Hint, Scope
 from hintferry.core.outcome import Outcome, Settled, SkipReason
 from hintferry.core.rows import Row, Scanned, ScanPage, Snapshot
@@ -45,13 +45,13 @@ class Backfill:
     def fill(self, ranges: Iterable[TokenRange]) -> Iterator[RangeProgress[BackfillSums]]:
         """Write every key of the ranges; each is taken only when the one before is done.
 
-        Raises what says that the table cannot be filled at all: Fenced, Unprocessable.
+        Raises what says that the table cannot be filled at all: Fenced, Paused, Unprocessable.
         """
         for part in ranges:
             filled = BackfillSums()
             try:
                 yield from self._walk(part, filled)
-            except (Fenced, Unprocessable):
+            except (Fenced, Paused, Unprocessable):
                 raise
             except HintferryError as error:
                 yield Finished(part, filled, error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hintferry.core.hint import Hint
@@ -15,11 +15,11 @@ AT_ONCE = 10
 
 @dataclass(frozen=True, slots=True)
 class RepairSender:
-    """`rate`: hints a second at most, so that live ones are not kept waiting."""
+    """`rate` tells how many hints a second are sent at most now, so that live ones do not wait."""
 
     queue: ReplayQueue
     clock: Clock
-    rate: float
+    rate: Callable[[], float]
 
     def send(self, hints: Sequence[Hint]) -> None:
         """Send them all. Raises HintferryError; what was sent by then may be sent again."""
@@ -28,4 +28,4 @@ class RepairSender:
             for error in self.queue.send([Later(hint, 0) for hint in some]):
                 if error is not None:
                     raise error
-            self.clock.sleep(len(some) / self.rate)
+            self.clock.sleep(len(some) / self.rate())

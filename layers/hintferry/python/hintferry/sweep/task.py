@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from hintferry.core.journal import Entry
 from hintferry.core.passes import Verb
 from hintferry.core.schema import TableId
 
@@ -19,6 +20,16 @@ class Task:
     repair_rate: float | None = None
     workers: int = 1
     """That share the rate, and the capacity of the target's table."""
+
+    @property
+    def writes(self) -> bool:
+        """Return whether the target may be changed."""
+        return self.verb is Verb.BACKFILL or self.repair_rate is not None
+
+    def entry(self, at: float, who: str) -> Entry:
+        """Return the journal's entry that the task begins, or goes on."""
+        rate = "" if self.repair_rate is None else f"--repair at {self.repair_rate:g} hints/s"
+        return Entry(at, str(self.table), self.verb.value, who, new=rate)
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
-from hintferry.core.errors import Fenced, HintferryError, StaleRead, Unprocessable
+from hintferry.core.errors import Fenced, HintferryError, Paused, StaleRead, Unprocessable
 from hintferry.core.hint import Bound, Errand, Hint, Scope, Slice
 from hintferry.core.limits import RANGE_RETRY, SECOND_LOOK_AFTER_S
 from hintferry.core.metering import read_units
@@ -76,13 +76,13 @@ class Verifier:
     def verify(self, ranges: Iterable[TokenRange]) -> Iterator[RangeProgress[VerifySums]]:
         """Judge every key of the ranges; each is taken only when the one before is walked.
 
-        Raises what says that the table cannot be swept at all: Fenced, Unprocessable.
+        Raises what says that the table cannot be swept at all: Fenced, Paused, Unprocessable.
         """
         for number, part in enumerate(ranges):
             open_range = self._open_ranges[number] = _OpenRange(number, part)
             try:
                 yield from self._walk(open_range)
-            except (Fenced, Unprocessable):
+            except (Fenced, Paused, Unprocessable):
                 raise
             except HintferryError as error:
                 yield from self._give_up({number}, error)
@@ -301,7 +301,7 @@ class Verifier:
     ) -> Iterator[RangeProgress[VerifySums]]:
         try:
             self._settle(suspects, look)
-        except (Fenced, Unprocessable):
+        except (Fenced, Paused, Unprocessable):
             raise
         except HintferryError as error:
             yield from self._give_up({suspect.number for suspect in suspects}, error)

@@ -14,18 +14,26 @@ from hintferry.adapters.source.cassandra import CassandraSource
 from hintferry.adapters.target.fences import KeyspacesFences
 from hintferry.adapters.target.keyspaces import KeyspacesTarget
 from hintferry.adapters.target.leases import KeyspacesLeases
+from hintferry.adapters.target.switches import KeyspacesSwitches, SwitchedLimits
+from hintferry.core.switches import Workers
 from hintferry.live.fence import FencedSource
 from hintferry.live.pipeline import Pipeline
 from hintferry.wiring.sessions import client, sides_of
 
 
-def processor(logger: Logger, metrics: Metrics) -> Pipeline:
-    """The pipeline of the processor function, from its environment. Nothing is connected yet."""
+def processor(logger: Logger, metrics: Metrics, at_once: int | None = None) -> Pipeline:
+    """The pipeline of the processor function, from its environment. Nothing is connected yet.
+
+    `at_once`: how many processes share an operator's bounds; None: as many as follow the topics.
+    """
     migration, queues = migration_from_environment(), queues_from_environment()
     sides = sides_of(migration)
     clock = sides.clock
     reader = CassandraSource(sides.source, clock, migration.tables)
-    source = FencedSource(reader, KeyspacesFences(sides.target, clock))
+    workers = migration.workers if at_once is None else lambda _: Workers(at_once, at_once)
+    switches = KeyspacesSwitches(sides.target, clock)
+    admission = SwitchedLimits(switches, sides.source.rate_limit, sides.target.rate_limit, workers)
+    source = FencedSource(reader, KeyspacesFences(sides.target, clock), admission)
     target = KeyspacesTarget(sides.target)
     leases = KeyspacesLeases(sides.target, clock)
     sqs = client("sqs")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from aws_lambda_powertools import Logger, Metrics
@@ -26,13 +26,16 @@ from hintferry.adapters.sweep.ring import ranges_of
 from hintferry.adapters.sweep.scan import Consistency, TokenScan
 from hintferry.adapters.sweep.steps import SweepSteps
 from hintferry.adapters.target.fences import KeyspacesFences
+from hintferry.adapters.target.journal import KeyspacesJournal
 from hintferry.adapters.target.keyspaces import KeyspacesTarget
 from hintferry.adapters.target.leases import KeyspacesLeases
 from hintferry.adapters.target.passes import KeyspacesPasses
+from hintferry.adapters.target.switches import KeyspacesSwitches, SwitchedLimits
 from hintferry.core.capture import Proof, Witness
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.passes import Verb
 from hintferry.core.schema import Table, TableId
+from hintferry.core.switches import Workers, repair_rate
 from hintferry.core.tokens import TokenRange
 from hintferry.core.verdict import BackfillSums, VerifySums
 from hintferry.live.fence import FencedScan, FencedSource
@@ -62,13 +65,14 @@ class Sweeper:
         return ranges_of(self.table.id, self.sides.source, self.sides.target)
 
     def check_table(self) -> None:
-        """Raises UnknownTable, SideFault; ConfigurationError for one that was cut over."""
+        """Raises UnknownTable, SideFault; ConfigurationError for one that was cut over; Paused."""
         CassandraSource(self.sides.source, self.sides.clock).table(self.table.id)
         if self.fences().is_fenced(self.table.id):
             raise ConfigurationError(
                 f"{self.table.id} was cut over: its target belongs to the application, and is"
                 " neither read nor changed any more"
             )
+        self._admission(1).admit(self.table.id)
 
     def check_capture(self) -> Proof:
         """Raises ConfigurationError unless changes of the table reach the target."""
@@ -86,25 +90,26 @@ class Sweeper:
     def work(
         self, task: Task, ranges: Iterable[TokenRange], deadline: Deadline
     ) -> Iterator[RangeProgress[VerifySums] | RangeProgress[BackfillSums]]:
-        """Sweep the ranges one after the other. Raises Fenced, Unprocessable."""
+        """Sweep the ranges one after the other. Raises Fenced, Paused, Unprocessable."""
         if task.verb is Verb.BACKFILL:
             return self._backfill(task, deadline).fill(ranges)
         return self._verify(task).verify(ranges)
 
     def _verify(self, task: Task) -> Verifier:
         sides, clock, fences = self.sides, self.sides.clock, self.fences()
+        admission = self._admission(task.workers)
         consistency = Consistency.ALL if task.at_all else Consistency.LOCAL_QUORUM
         source_scan = TokenScan(sides.source, clock.read_start, consistency.value)
         repair = None
         if task.repair_rate is not None:
             url = self._the_queues().replay_queue_url
             queue = SqsReplayQueue(client("sqs"), url, clock)
-            repair = RepairSender(queue, clock, task.repair_rate / task.workers)
+            repair = RepairSender(queue, clock, self._repair_rate(task.repair_rate, task.workers))
         return Verifier(
             self.table.id,
-            FencedSource(self._source(), fences),
+            FencedSource(self._source(), fences, admission),
             KeyspacesTarget(sides.target),
-            FencedScan(source_scan, fences),
+            FencedScan(source_scan, fences, admission),
             TokenScan(sides.target, lambda: 0),
             clock,
             repair,
@@ -114,16 +119,16 @@ class Sweeper:
         """The table as the source has it. Raises UnknownTable, SideFault."""
         return self._source().table(self.table.id)
 
-    def source_scan(self) -> Scan:
+    def source_scan(self, workers: int = 1) -> Scan:
         """What reads the source's rows, with the TTL of each element."""
         sides = self.sides
         scan = TokenScan(sides.source, sides.clock.read_start, elements=True)
-        return FencedScan(scan, self.fences())
+        return FencedScan(scan, self.fences(), self._admission(workers))
 
     def _backfill(self, task: Task, deadline: Deadline) -> Backfill:
         queues = self._the_queues()
         target, clock = self.sides.target, self.sides.clock
-        source = FencedSource(self._source(), self.fences())
+        source = FencedSource(self._source(), self.fences(), self._admission(task.workers))
         sqs = client("sqs")
         pipeline = Pipeline(
             HintDecoder(source.table),
@@ -137,7 +142,8 @@ class Sweeper:
             recent_writes=RecentWrites(0),
         )
         rate = self.table.capacity.backfill_units_per_s / task.workers
-        return Backfill(self.table.id, self.source_scan(), pipeline, deadline, self.table.ttl, rate)
+        scan = self.source_scan(task.workers)
+        return Backfill(self.table.id, scan, pipeline, deadline, self.table.ttl, rate)
 
     def fences(self) -> KeyspacesFences:
         """Which tables were cut over."""
@@ -147,6 +153,14 @@ class Sweeper:
         """Where finished passes are recorded."""
         return KeyspacesPasses(self.sides.target)
 
+    def switches(self) -> KeyspacesSwitches:
+        """Return what an operator has switched."""
+        return KeyspacesSwitches(self.sides.target, self.sides.clock)
+
+    def journal(self) -> KeyspacesJournal:
+        """Return where what is done is written down."""
+        return KeyspacesJournal(self.sides.target)
+
     def close(self) -> None:
         """End the connections."""
         self.sides.close()
@@ -155,6 +169,17 @@ class Sweeper:
         if self.queues is None:
             raise ConfigurationError("a backfill and a repair need the queues; name them")
         return self.queues
+
+    def _admission(self, workers: int) -> SwitchedLimits:
+        limits, each = (
+            (self.sides.source.rate_limit, self.sides.target.rate_limit),
+            Workers(workers, workers),
+        )
+        return SwitchedLimits(self.switches(), *limits, lambda _: each)
+
+    def _repair_rate(self, configured: float, workers: int) -> Callable[[], float]:
+        switches = self.switches()
+        return lambda: repair_rate(switches.board(), self.table.id, configured) / workers
 
     def _source(self) -> CassandraSource:
         return CassandraSource(self.sides.source, self.sides.clock, [self.table])

@@ -16,6 +16,7 @@ from hintferry.core.capacity import ON_DEMAND, Capacity, Mode
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.keyspaces_limits import ACCOUNT_QUOTA, TABLE_QUOTA
 from hintferry.core.schema import Table, TableId
+from hintferry.core.switches import Workers
 
 CONFIG_VARIABLE = "HINTFERRY_CONFIG"
 
@@ -90,6 +91,12 @@ class Migration:
         """What the file says of a table; the defaults for one that it does not list."""
         known = {one.id: one for one in self.tables}
         return known.get(table, TableSettings(table))
+
+    def workers(self, table: TableId) -> Workers:
+        """Return how many functions may follow the table's topic at once, and all topics."""
+        most = self.deployment.pipeline.concurrency
+        partitions = {one.id: one.partitions for one in self.followed}
+        return Workers(min(partitions.get(table, PARTITIONS), most), most)
 
     def topic(self, table: TableId) -> str:
         """The name that capture gives to the topic of a table."""

@@ -264,6 +264,11 @@ CONTROL_TABLES = (
     "CREATE TABLE IF NOT EXISTS hintferry.passes (name text, verb text, began timestamp,"
     " ended timestamp, at_all boolean, is_clean boolean, sums text, proof text,"
     " PRIMARY KEY ((name, verb), began)) WITH CLUSTERING ORDER BY (began DESC)",
+    "CREATE TABLE IF NOT EXISTS hintferry.switches (name text PRIMARY KEY, paused_at timestamp,"
+    " paused_by text, paused_why text, source_per_s int, target_per_s int, repair_per_s int)",
+    "CREATE TABLE IF NOT EXISTS hintferry.journal (name text, at timestamp, id uuid, verb text,"
+    " who text, old text, new text, reason text, PRIMARY KEY (name, at, id))"
+    " WITH CLUSTERING ORDER BY (at DESC, id DESC)",
 )
 """What Hintferry keeps for itself on the target."""
 
@@ -300,6 +305,22 @@ PASSES = (
     "SELECT began, ended, at_all, is_clean, sums, proof FROM hintferry.passes"
     " WHERE name = ? AND verb = ? AND began >= ?"
 )
+SWITCHES = (
+    "SELECT name, paused_at, paused_by, paused_why, source_per_s, target_per_s, repair_per_s"
+    " FROM hintferry.switches"
+)
+SET_PAUSE = (
+    "UPDATE hintferry.switches SET paused_at = ?, paused_by = ?, paused_why = ? WHERE name = ?"
+)
+SET_RATES = (
+    "UPDATE hintferry.switches SET source_per_s = ?, target_per_s = ?, repair_per_s = ?"
+    " WHERE name = ?"
+)
+ADD_ENTRY = (
+    "INSERT INTO hintferry.journal (name, at, id, verb, who, old, new, reason)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+ENTRIES = "SELECT at, verb, who, old, new, reason FROM hintferry.journal WHERE name = ? AND at >= ?"
 TAKE_LEASE = (
     f"INSERT INTO hintferry.leases (name, owner) VALUES (?, ?) IF NOT EXISTS USING TTL {LEASE_S}"
 )

@@ -27,7 +27,8 @@ CUT_EVERY_S = 0.5
 
 SLOWEST = 10.0
 FASTEST = 20_000.0
-"""Requests a second; at the upper one nothing is held back."""
+SLOWEST_OF_ANY = 1.0
+"""Requests a second; at FASTEST nothing is held back. An operator can ask for SLOWEST_OF_ANY."""
 
 LONGEST_WAIT_S = 1.0
 SLOW_S = 0.1
@@ -54,6 +55,8 @@ class RateLimit:
         self._quiet_s = YIELDING_QUIET_S if yields else QUIET_S
         self._slowest = YIELDING_SLOWEST if yields else SLOWEST
         self.rate = FASTEST
+        self.most = FASTEST
+        """As many as an operator lets this process send, whatever the side takes."""
         self.throttled = 0
         """Answers so far that asked for less."""
         self._now, self._sleep = now, sleep
@@ -65,16 +68,19 @@ class RateLimit:
 
     def wait(self) -> None:
         """Until the next request may be sent."""
-        if self.rate >= FASTEST:
+        if min(self.rate, self.most) >= FASTEST:
             return
         with self._lock:
             now = self._now()
             self._grow(now)
             pause = self._next - now
+            if self.most > self.rate:
+                pause = min(pause, LONGEST_WAIT_S)
             # Jittered, so that workers that were refused together do not come back together.
-            self._next = max(self._next, now) + random.uniform(0.5, 1.5) / self.rate
+            gap = random.uniform(0.5, 1.5) / min(self.rate, self.most)
+            self._next = max(self._next, now) + gap
         if pause > 0:
-            self._sleep(min(pause, LONGEST_WAIT_S))
+            self._sleep(pause)
 
     def answered(self, latency_s: float, asks_for_less: bool) -> None:
         """A request was answered, or given up."""

@@ -21,10 +21,11 @@ from hintferry.core.capture import Proof, Witness, proof
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.passes import PASSES_OF_S, Pass, Verb, refusal, unfenced
 from hintferry.core.schema import TableId
+from hintferry.core.switches import pause_of, paused_text
 from hintferry.core.tokens import WHOLE_RING, TokenRange, gaps
 from hintferry.core.verdict import UNEQUAL, BackfillSums, VerifySums
 from hintferry.live.ledger import ConservationError
-from hintferry.ports import Deadline, Fences, Passes
+from hintferry.ports import Deadline, Fences, Journal, Passes, Switches
 from hintferry.sweep.progress import RangeProgress
 from hintferry.sweep.task import Task
 from hintferry.sweep.time_slice import take_time_slice
@@ -40,6 +41,8 @@ class Sweeping(Protocol):
     """What works on one table."""
 
     def fences(self) -> Fences: ...
+    def switches(self) -> Switches: ...
+    def journal(self) -> Journal: ...
     def passes(self) -> Passes: ...
     def check_capture(self) -> Proof: ...
     def witness(self) -> Witness: ...
@@ -81,17 +84,19 @@ class SweepSteps:
         if task.repair_rate is not None:
             _check_consent(sweeper, task)
         files, execution = self._files(task), event["execution"]
-        is_fenced = sweeper.fences().is_fenced(task.table)
-        current = None if is_fenced else _claimed(files, task, execution, event.get("gone"))
+        why_not = _why_not(sweeper, task.table)
+        current = None if why_not else _claimed(files, task, execution, event.get("gone"))
         is_ours = current is not None and current.execution == execution
         self._metrics.add_metric("SweepsBegun", MetricUnit.Count, int(is_ours))
         if current is None:
-            return {**answer, "skipped": f"{task.table} was cut over"}
+            return {**answer, "skipped": why_not}
         if not is_ours:
             return {**answer, "held_by": current.execution}
         if task.verb is Verb.VERIFY:
             age_s = time.time() - current.last_finished
             self._metrics.add_metric("SweepAge", MetricUnit.Seconds, age_s)
+        if task.writes:
+            sweeper.journal().add(task.entry(time.time(), execution))
         proved = _proved(sweeper, task)
         if files.proof(current.name, lambda: proved) is None:
             self._logger.warning(
@@ -181,6 +186,14 @@ class SweepSteps:
 
     def _files(self, task: Task) -> PassFiles:
         return PassFiles(self._s3, self._bucket, task)
+
+
+def _why_not(sweeper: Sweeping, table: TableId) -> str | None:
+    """Return why nothing is to be done for the table now, or None."""
+    if sweeper.fences().is_fenced(table):
+        return f"{table} was cut over"
+    found = pause_of(sweeper.switches().board(), table)
+    return None if found is None else paused_text(table, *found)
 
 
 def _check_consent(sweeper: Sweeping, task: Task) -> None:

@@ -1,0 +1,1 @@
+"""`hintferry pause`, `resume`, `throttle` and `journal`: what runs is steered without a deploy."""

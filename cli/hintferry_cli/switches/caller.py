@@ -1,0 +1,25 @@
+"""Who calls: as AWS knows the caller, or as this machine does."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from hintferry.wiring.sessions import client
+
+
+def caller() -> str:
+    """Return the ARN of the caller; where AWS does not tell it, the user and host."""
+    try:
+        return str(client("sts").get_caller_identity()["Arn"])
+    except (BotoCoreError, ClientError):
+        return f"{_user()}@{socket.gethostname()}"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "a user without a name"

@@ -1,0 +1,55 @@
+"""The journal in a control table of the target. Entries are added, and never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from struct import pack, unpack
+from uuid import uuid4
+
+from hintferry.adapters.driver import cql
+from hintferry.adapters.driver.catalog import execute_raw
+from hintferry.adapters.driver.errors import translate
+from hintferry.adapters.driver.session import CqlSession
+from hintferry.core.journal import Entry
+
+Row = tuple[bytes | None, ...]
+
+
+class KeyspacesJournal:
+    """Adds and lists entries. Every method raises SideFault."""
+
+    def __init__(self, session: CqlSession) -> None:
+        self._session = session
+
+    def add(self, entry: Entry) -> None:
+        """Keep an entry."""
+        texts = [entry.verb, entry.who, entry.old, entry.new, entry.reason]
+        values = [
+            entry.table.encode(),
+            _millis(entry.at),
+            uuid4().bytes,
+            *(text.encode() for text in texts),
+        ]
+        self._execute(cql.ADD_ENTRY, values)
+
+    def entries(self, table: str, since: float) -> list[Entry]:
+        """Return the entries of a table (its name, or `ALL`) since then, the latest first."""
+        values = [table.encode(), _millis(since)]
+        return [_entry(table, row) for row in self._execute(cql.ENTRIES, values)]
+
+    def _execute(self, text: str, values: Sequence[bytes]) -> list[Row]:
+        try:
+            return execute_raw(self._session, text, values)
+        except Exception as error:
+            self._session.doubt(error)
+            raise translate(self._session, error) from error
+
+
+def _entry(table: str, row: Row) -> Entry:
+    at, *texts = row
+    assert at is not None
+    return Entry(unpack(">q", at)[0] / 1000, table, *((one or b"").decode() for one in texts))
+
+
+def _millis(seconds: float) -> bytes:
+    return pack(">q", int(seconds * 1000))

@@ -1,0 +1,1 @@
+"""Setting the run-time switches, and the journal of what operators did."""
