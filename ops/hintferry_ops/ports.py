@@ -13,33 +13,34 @@ from hintferry_ops.fit.source_facts import SourceFacts
 
 
 class LateWrites(Protocol):
-    """What was written to the target after a moment."""
+    """Hold what was written to the target after a moment."""
 
     def unseen(self, table: TableId) -> list[str]:
         """The columns whose writes cannot be seen. Raises UnknownTable, SideFault."""
 
     def rows(self, table: TableId, after: float) -> Iterator[tuple[float, int]]:
-        """How much of the table is looked through (0 to 1), and how many rows were found so far.
+        """Return how much of the table is looked through (0 to 1), and how many rows were found so
+        far.
 
         `after`: epoch seconds. Raises UnknownTable, SideFault."""
 
 
 class NodeReports(Protocol):
-    """What the nodes of the source report of their capture."""
+    """Hold what the nodes of the source report of their capture."""
 
     def reports(self, since: float) -> list[NodeReport]:
         """The latest of each node, with losses since then (epoch s)."""
 
 
 class Topics(Protocol):
-    """What the event sources report."""
+    """Hold what the event sources report."""
 
     def lag(self, table: TableId) -> Lag | None:
-        """Of the table's topic; None where it is not known."""
+        """Return the consumer lag of the table's topic, or None if MSK reports none."""
 
 
 class Waiting(Protocol):
-    """What waits in queues and bucket."""
+    """Hold what waits in queues and bucket."""
 
     def parked(self, table: TableId) -> Mapping[str, int]:
         """Records of this table, and of none that is known, by reason."""
@@ -58,7 +59,7 @@ class Markers(Protocol):
         """Write the table's; gives what to look for. Raises ConfigurationError, SideFault."""
 
     def has_arrived(self, table: TableId, written: bytes) -> bool:
-        """Whether the target shows it. Raises ConfigurationError, SideFault."""
+        """Return whether the target shows it. Raises ConfigurationError, SideFault."""
 
 
 class SourceInspection(Protocol):
@@ -71,17 +72,17 @@ class SourceInspection(Protocol):
         """One table. Raises UnknownTable, SideFault."""
 
     def scan(self) -> Scan:
-        """What reads rows, with their times to live."""
+        """Return what reads rows, with their TTLs."""
 
     def close(self) -> None:
         """End the connections."""
 
 
 class TargetInspection(Protocol):
-    """Whether the target is ready to be written. Every method raises SideFault."""
+    """Tell whether the target is ready to be written. Every method raises SideFault."""
 
     def table_faults(self, table: Table, with_ttl: bool) -> list[HintferryError]:
-        """What forbids to write what the source has as `table`, each with its mend."""
+        """Return what forbids to write what the source has as `table`, each with its fix."""
 
     def control_faults(self) -> list[HintferryError]:
         """The same of the tables that Hintferry keeps for itself."""

@@ -1,4 +1,4 @@
-"""What the command is made of beside its sweeps: inspection, the gate, reports."""
+"""Describe what the command is made of beside its sweeps: inspection, the gate, reports."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ from hintferry_ops.switches.control import Control
 
 
 def source_inspection(settings: SourceSettings) -> CqlInspection:
-    """What asks the source cluster of itself. Nothing is connected yet."""
+    """Return what asks the source cluster of itself. Nothing is connected yet."""
     return CqlInspection(source_session(settings))
 
 
 def target_check(settings: TargetSettings) -> TargetCheck:
-    """What tells whether the target is ready. Nothing is connected yet."""
+    """Return what tells whether the target is ready. Nothing is connected yet."""
     return TargetCheck(target_session(settings))
 
 
 def node_reports(migration: Migration) -> NodeReports:
-    """What the nodes report; raises errors of boto3 when asked."""
+    """Return what the nodes report; raises errors of boto3 when asked."""
     return CloudWatchMetrics(client("cloudwatch"), migration, (), WallClock())
 
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """From where tables are watched and cut over; close it at the end."""
+    """Hold everything `status` and `cutover` need to watch tables; close it at the end."""
 
     migration: Migration
     sides: Sides
@@ -58,7 +58,7 @@ class Seat:
     waiting: Waiting
 
     def keeper(self, table: TableId, confirmations: Confirmations) -> Gatekeeper:
-        """Of the gate of one of its tables. Nothing is asked yet."""
+        """Return the keeper of the gate of one table; it asks nothing yet."""
         source, target, clock = self.sides.source, self.sides.target, self.sides.clock
         return Gatekeeper(
             table,
@@ -76,8 +76,8 @@ class Seat:
         )
 
     def check_clock(self) -> Offsets:
-        """How far this machine's clock is from the target's. Raises ClockFault where that is too
-        far, SideFault.
+        """Return how far this machine's clock is from the target's. Raises ClockFault where that
+        is too far, SideFault.
 
         The source is not asked: a table that was cut over may have none any more.
         """
@@ -94,7 +94,7 @@ class Seat:
         return KeyspacesJournal(self.sides.target)
 
     def late_writes(self) -> LateWrites:
-        """What looks for writes on the target."""
+        """Return what looks for writes on the target."""
         return LateWrites(self.sides.target)
 
     def close(self) -> None:
@@ -127,7 +127,7 @@ def _target(migration: Migration) -> Iterator[tuple[CqlSession, WallClock]]:
 
 
 def seat(migration: Migration, tables: Sequence[TableId], waiting: Waiting) -> Seat:
-    """For these tables. Nothing is connected yet."""
+    """Return a Seat for `tables`; it connects on first use."""
     sides = sides_of(migration)
     metrics = CloudWatchMetrics(client("cloudwatch"), migration, tables, sides.clock)
     return Seat(migration, sides, captures_of(migration, sides), metrics, waiting)

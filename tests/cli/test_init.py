@@ -92,7 +92,7 @@ def test_masks_are_written_and_are_no_news_to_schema(
     assert 'ALTER TABLE other."Readings" ALTER v MASKED WITH DEFAULT;' in text
     told = run("schema", "--config", str(tmp_path / "migration.toml")).output
     assert "other.Readings.v" in told
-    assert "Keyspaces masks nothing" in told
+    assert "Keyspaces has no dynamic data masking" in told
 
 
 def test_hidden_columns_of_compact_storage_stop_nothing(
@@ -109,7 +109,7 @@ def test_hidden_columns_of_compact_storage_stop_nothing(
     monkeypatch.setattr(inspection, "_tables", {a: shown})
     assert run(*init(tmp_path)).exit_code == 0
     result = run("schema", "--config", str(tmp_path / "migration.toml"))
-    assert "FAULT: old.a is WITH COMPACT STORAGE" in result.stderr
+    assert "FAULT: old.a uses COMPACT STORAGE" in result.stderr
 
 
 @pytest.mark.parametrize("there", ["migration.toml", "schema.cql"])

@@ -135,7 +135,7 @@ def test_the_page_of_a_migration_shows_how_each_table_stands(tmp_path: Path) -> 
     assert "can be cut over shop.orders 0.5 s 0 0 verify, clean 4 min 10 s" in text
     assert "not yet shop.readings 0.5 s 1,204 3 verify, clean" in text
     assert "cut over shop.customers – – 0" in text
-    assert "fails nothing parked 3 records parked: schema 3 → mend the cause" in text
+    assert "fails nothing parked 3 records parked: schema 3 → fix the cause" in text
     assert "12 in the replay queue, 2 given up" in text
     assert text.count("→") == 3, "what holds needs no mend"
     assert (

@@ -153,7 +153,7 @@ def text(ddl: str, *functions: str) -> dict[str, KeyspaceText]:
         (changed(facts_of(GOOD), "keyspaces", "shop", durable_writes=False),
          "fault", "keyspace shop", "durable_writes", "ALTER KEYSPACE shop"),
         (facts_of({**GOOD, "other": TEXT["other"]}),
-         "fault", "table other.Readings", "captured, but not in", "WITH cdc = false"),
+         "fault", "table other.Readings", "not in migration.toml", "WITH cdc = false"),
         (facts_of({"shop": PLAIN}),
          "fault", "source", "no table hintferry.markers", "'dc1': 3}; CREATE TABLE IF NOT EXISTS"),
         (facts_of({"shop": PLAIN}),
@@ -171,9 +171,9 @@ def text(ddl: str, *functions: str) -> dict[str, KeyspaceText]:
         (facts_of(text(PLAIN.tables["orders"].replace(";", " WITH COMPACT STORAGE;"))),
          "fault", "shop.orders", "COMPACT STORAGE", "DROP COMPACT STORAGE"),
         (facts_of(text(PLAIN.tables["orders"] + "CREATE INDEX by_n ON shop.orders (n);")),
-         "advice", "shop.by_n", "is an index on shop.orders", "make a table keyed by"),
+         "advice", "shop.by_n", "is an index on shop.orders", "create a table keyed by"),
         (facts_of(text(PLAIN.tables["orders"], "CREATE FUNCTION shop.f (x int) RETURNS int ...;")),
-         "advice", "shop.f", "is a function", "in the application"),
+         "advice", "shop.f", "is a user-defined function", "in the application"),
         (facts_of(text("CREATE TABLE shop.orders (id uuid PRIMARY KEY, n bigint);")),
          "fault", "schema.cql", "not as the source has it", "hintferry init --force"),
     ],
@@ -274,7 +274,7 @@ def test_a_table_that_the_source_does_not_have_is_told_once(
     assert status == 1
     told = [one for one in findings if "orderz" in one["where"] + one["what"]]
     assert [(one["where"], one["what"], one["fix"]) for one in told] == [
-        ("table shop.orderz", "not there", "Correct its name in migration.toml.")
+        ("table shop.orderz", "no such table on the source", "Correct its name in migration.toml.")
     ]
 
 

@@ -92,7 +92,7 @@ def test_a_table_that_cannot_be_migrated_is_a_fault_and_not_made(config: Path) -
     schema.write_text(schema.read_text().replace("v float", "v vector<float, 3>"))
     result = run("schema", "--config", str(config))
     assert result.exit_code == 1
-    assert "FAULT: other.Readings.v is a vector<float, 3>: Keyspaces has no such type; leave" in (
+    assert "FAULT: other.Readings.v is a vector<float, 3>: Keyspaces has no vector type; leave" in (
         result.stderr
     )
     assert '"other"."Readings"' not in result.stdout

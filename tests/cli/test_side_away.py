@@ -34,7 +34,7 @@ region = "eu-west-1"
 [tables."shop.users"]
 """
 CUTOVER = TableId("shop", "users")
-AROUND = ["topic settled", "nothing parked", "nothing given up", "replay queue empty"]
+AROUND = ["topic settled", "nothing parked", "on-failure bucket empty", "replay queue empty"]
 
 
 @pytest.fixture(autouse=True)

@@ -129,7 +129,7 @@ def test_a_node_that_would_lose_hints_is_left_alone(
     yaml.write_text(yaml.read_text().replace("cdc_enabled: true", "cdc_enabled: false"))
     assert call(node, "check") == 1
     assert call(node, "apply", config) == 1
-    assert "cdc_enabled: false. No write is hinted" in capsys.readouterr().out
+    assert "cdc_enabled: false. Capture sees no write" in capsys.readouterr().out
     assert not (node / "told").exists()
     assert not (node / "etc/hintferry").exists()
 

@@ -141,7 +141,7 @@ def test_the_manual_leads_from_the_first_backfill_to_the_fence(
     backfill, verify, status, cutover = manual()
     bench.behind.execute("TRUNCATE shop.orders")
     answer = typed(status)
-    assert (answer.exit_code, "no backfill is recorded" in answer.stdout) == (1, True)
+    assert (answer.exit_code, "no backfill of the table is recorded" in answer.stdout) == (1, True)
     refused = typed(cutover)
     assert (refused.exit_code, "Nothing was done." in refused.stdout) == (1, True), refused.output
     assert typed(backfill).exit_code == 0
@@ -207,7 +207,7 @@ def test_a_fence_that_is_taken_back_asks_for_a_sweep(bench: Workbench, typed: Ty
     assert "2 rows of shop.orders were written on the target" in undone.stderr
     fenced = {row.name for row in bench.behind.execute("SELECT name FROM hintferry.fences")}
     assert fenced == {"shop.visits"}
-    passed = standing(typed, "shop.orders")["clean pass"]
+    passed = standing(typed, "shop.orders")["clean verify pass"]
     assert (passed["state"], "behind a fence" in passed["reason"]) == ("fails", True)
     refused = typed("hintferry verify shop.orders --repair")
     assert (refused.exit_code, "count it first" in refused.stderr) == (2, True), refused.output

@@ -1,1 +1,1 @@
-"""What a migration costs."""
+"""Describe what a migration costs."""

@@ -1,4 +1,4 @@
-"""How much a table holds, from a few pages of it: what a backfill is told beforehand."""
+"""Estimate how much a table holds from a few pages of it, before a backfill."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ from hintferry_ops.cost.sample import sample
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Of the whole table, static columns left out; `write_units` are those of writing it once."""
+    """Estimate the whole table without static columns; `write_units` are those of one write of
+    all.
+    """
 
     rows: int
     write_units: int
 
 
 def estimate(table: Table, scan: Scan, ttl: bool) -> Estimate:
-    """From a sample; `ttl` as the target's table has it. Raises HintferryError."""
+    """Return an estimate from a sample; `ttl` as the target's table has it. Raises
+    HintferryError.
+    """
     rows = sample(table, scan, ttl).rows
     return Estimate(rows.whole(rows.seen), rows.whole(rows.write_units))

@@ -1,4 +1,4 @@
-"""What the stacks cost while nothing happens, from `migration.toml` alone. Pure.
+"""Describe what the stacks cost while nothing happens, from `migration.toml` alone. Pure.
 
 Alarms and metrics are counted in the lists that the stacks are made of; a test compares all counts
 with the templates that `make synth` writes.
@@ -60,12 +60,12 @@ def standing_cost(migration: Migration) -> list[Line]:
 
 
 def total(lines: Sequence[Line]) -> float:
-    """Of all whose price is known."""
+    """Return the sum of the lines whose price is known, in USD a month."""
     return sum(line.usd or 0.0 for line in lines)
 
 
 def told(lines: Sequence[Line]) -> str:
-    """For people."""
+    """Return the lines as text for people."""
     text = [
         f"Standing cost, USD a month ({prices.STANDING_REGION}, prices of"
         f" {prices.STANDING_DATED}; use comes on top):"
@@ -77,7 +77,7 @@ def told(lines: Sequence[Line]) -> str:
 
 
 def _brokers(migration: Migration) -> Iterator[Line]:
-    """Those that the stacks make; a cluster that is there already is paid for already."""
+    """Return the brokers that the stacks make; an existing cluster is paid for already."""
     kafka = migration.deployment.kafka
     if kafka.cluster_arn:
         return
@@ -96,7 +96,7 @@ def _poller_units(mappings: int) -> int:
 
 
 def _endpoints(migration: Migration) -> int:
-    """Of Keyspaces and SQS, and of Secrets Manager where it is asked."""
+    """Return the endpoints of Keyspaces and SQS, and of Secrets Manager where a login needs it."""
     network = migration.deployment.network
     named = network.subnet_ids if network.vpc_id else network.availability_zones
     services = 3 if migration.source.secret_arn else 2

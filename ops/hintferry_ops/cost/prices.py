@@ -1,4 +1,4 @@
-"""What AWS asks for, USD. The one place to change when AWS does.
+"""Describe what AWS asks for, USD. The one place to change when AWS does.
 
 Of Amazon Keyspaces, by Region: AWS's price file as published with its pricing calculator
 (aws-samples, mcs.json). Of what stands, used or not: each price names its page below
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Of Keyspaces in one Region; `dated` says when they were published."""
+    """Hold the prices of Keyspaces in one Region; `dated` says when AWS published them."""
 
     region: str
     dated: str

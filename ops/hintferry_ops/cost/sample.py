@@ -63,7 +63,7 @@ class Sampled:
 
 @dataclass(slots=True)
 class Sample:
-    """What was seen of a table."""
+    """Hold what was seen of a table."""
 
     rows: Sampled = field(default_factory=Sampled)
     statics: Sampled = field(default_factory=Sampled)
@@ -91,7 +91,7 @@ def sample(table: Table, scan: Scan, ttl: bool) -> Sample:
 
 
 def _scanned(into: Sampled, pages: Callable[[TokenRange], Iterator[ScanPage]]) -> Iterator[Scanned]:
-    """What the pages hold; enters how much of the ring they cover."""
+    """Return what the pages hold; enters how much of the ring they cover."""
     width = 0
     for number in range(PAGES):
         after, upto = (LOWEST + (HIGHEST - LOWEST) * one // PAGES for one in (number, number + 1))

@@ -1,4 +1,4 @@
-"""What read and write units of a table cost. Pure."""
+"""Describe what read and write units of a table cost. Pure."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Whether a table can be cut over, and the cutover itself."""
+"""Judge whether a table can be cut over, and cut it over."""

@@ -1,4 +1,4 @@
-"""What the nodes' guards and the brokers report to CloudWatch."""
+"""Describe what the nodes' guards and the brokers report to CloudWatch."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ _Found = Mapping[_Query, Series]
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What was answered in one moment: who reports, and what."""
+    """Hold what was answered in one moment: who reports, and what."""
 
     nodes: Sequence[str]
     lately: _Found
@@ -89,7 +89,7 @@ class CloudWatchMetrics:
         return [self._report(node, since, look.lately, look.losses[back]) for node in look.nodes]
 
     def lag(self, table: TableId) -> Lag | None:
-        """Of the table's topic, as MSK has it; None where it is not known."""
+        """Return the consumer lag of the table's topic, or None if MSK reports none."""
         series = self._held.answer().lately[self._lag_of(table)]
         return Lag(int(series[-1][1]), series[-1][0]) if series else None
 

@@ -1,4 +1,4 @@
-"""A cut-over: the gate is looked at until it opens, then the fence is set and waited out."""
+"""Cut a table over: check the gate until it opens, then set the fence and wait it out."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Checked = tuple[Facts, list[Condition]]
 
 @dataclass(slots=True)
 class Gatekeeper:
-    """Looks at everything that the gate of one table asks for, as often as it is told to."""
+    """Check everything that the gate of one table asks for, as often as the caller asks."""
 
     table: TableId
     confirmations: Confirmations
@@ -53,7 +53,7 @@ class Gatekeeper:
     _marker_took_s: float | None = None
 
     def check(self) -> Checked:
-        """What is seen now, and how each condition stands. Raises HintferryError."""
+        """Return what is seen now, and how each condition stands. Raises HintferryError."""
         now = self.clock.now()
         capture = self.captures.witness(self.table)
         self._watch_marker(now)
@@ -67,7 +67,9 @@ class Gatekeeper:
         return facts, gate(facts)
 
     def look_around(self) -> list[Condition]:
-        """How what needs neither side stands, for whoever finds one away. Raises HintferryError."""
+        """Return the conditions that need neither side, for when one is away. Raises
+        HintferryError.
+        """
         now = self.clock.now()
         unseen = Witness(self.table, now, (), {}, Shape("", 0))
         return around(self._facts(now, unseen, (), {}))
@@ -130,7 +132,8 @@ class Gatekeeper:
             self.clock.sleep(min(left, 1.0))
         if self.fences.standing(self.table) != fence:
             raise ConfigurationError(
-                f"somebody took the fence of {self.table} away meanwhile: it is not cut over"
+                f"{self.table} is not cut over: its fence was removed during the wait; run"
+                " `hintferry cutover` again"
             )
 
     def take_back(self) -> Iterator[float]:
@@ -140,7 +143,9 @@ class Gatekeeper:
         Raises SideFault; ConfigurationError where there is no fence.
         """
         if self.fences.standing(self.table) is None:
-            raise ConfigurationError(f"{self.table} is not cut over; there is nothing to take back")
+            raise ConfigurationError(
+                f"{self.table} is not cut over, so there is nothing to undo; check its name"
+            )
         end = self.clock.now() + REQUEST_TIMEOUT_S + UNDO_WAIT_S
         self.passes.enter(Pass.behind_fence(self.table, end))
         self.fences.lift(self.table)

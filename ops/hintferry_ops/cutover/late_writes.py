@@ -1,6 +1,7 @@
-"""What was written to the target after a moment: by its write times, over a scan of the table.
+"""Find what was written to the target after a moment, by its write times, in a scan of the table.
 
-A delete leaves nothing that a scan shows, and of collections and counters no write time is told.
+A delete leaves nothing that a scan shows, and no read tells the write times of collections and
+counters.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ class LateWrites:
         return [column.name for column in values if column not in seen]
 
     def rows(self, table: TableId, after: float) -> Iterator[tuple[float, int]]:
-        """How much of the table is looked through (0 to 1), and how many rows were found so far.
+        """Return how much of the table is looked through (0 to 1), and how many rows were found so
+        far.
 
         `after`: epoch seconds. Raises UnknownTable, SideFault.
         """

@@ -1,1 +1,1 @@
-"""Whether source, target and nodes are fit for a migration."""
+"""Check whether source, target and nodes are fit for a migration."""

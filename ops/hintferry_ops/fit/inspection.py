@@ -70,11 +70,11 @@ class CqlInspection:
         return SourceFacts(cluster.decode(), here, name, nodes, keyspaces, tables, columns, text)
 
     def table(self, table: TableId) -> Table:
-        """As the pipeline sees it. Raises UnknownTable too."""
+        """Return the table as the pipeline sees it. Raises UnknownTable too."""
         return self._catalog.table(table)
 
     def scan(self) -> TokenScan:
-        """What reads rows; their read starts tell nothing, as nothing is written of them."""
+        """Return what reads rows; their read starts tell nothing, as nothing is written of them."""
         return TokenScan(self._session, lambda: 0, elements=True)
 
     def close(self) -> None:

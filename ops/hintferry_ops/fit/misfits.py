@@ -1,4 +1,6 @@
-"""What of a Cassandra schema Keyspaces cannot hold, or Hintferry not carry, with the choices."""
+"""Find what of a Cassandra schema Keyspaces cannot hold, or Hintferry not carry, with the
+choices.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ _LEAVE_OUT = "leave the table out of migration.toml"
 
 
 class FeatureKind(Enum):
-    """What stands beside tables and types in a schema, or on a table."""
+    """Hold what stands beside tables and types in a schema, or on a table."""
 
     INDEX = "index"
     VIEW = "materialized view"
@@ -40,7 +42,7 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What a piece of CQL defines; user types in the order of the text."""
+    """Hold what a piece of CQL defines; user types in the order of the text."""
 
     tables: dict[TableId, Table] = field(default_factory=dict)
     types: dict[str, tuple[UserType, ...]] = field(default_factory=dict)
@@ -93,7 +95,7 @@ class Misfit:
 
 
 def table_misfits(schema: Schema, table: Table, with_ttl: bool) -> Iterator[Misfit]:
-    """Yield those of one table and of its types. `with_ttl`: its times to live are carried."""
+    """Yield those of one table and of its types. `with_ttl`: its TTLs are carried."""
     yield from _name_misfits(table)
     for column in table.columns:
         in_key = column.kind in (ColumnKind.PARTITION_KEY, ColumnKind.CLUSTERING)
@@ -102,7 +104,7 @@ def table_misfits(schema: Schema, table: Table, with_ttl: bool) -> Iterator[Misf
         if parse(column.cql_type) == EMPTY:
             name = identifier(column.name)
             choices = f"run on the source: ALTER TABLE {table.id.cql} DROP {name}"
-            what = "is of the type empty, which stays behind when COMPACT STORAGE is dropped"
+            what = "has the type empty, a leftover of COMPACT STORAGE that Keyspaces lacks"
             yield Misfit(where, what, choices, True)
         yield from _type_misfits(where, column.cql_type, choices)
     yield from _user_type_misfits(schema, table)
@@ -110,22 +112,22 @@ def table_misfits(schema: Schema, table: Table, with_ttl: bool) -> Iterator[Misf
         if feature.kind is FeatureKind.COMPACT and feature.table == table.id:
             yield Misfit(
                 str(table.id),
-                "is WITH COMPACT STORAGE, which hides columns that Keyspaces would show",
+                "uses COMPACT STORAGE, which hides columns that Keyspaces would show",
                 "set drop_compact_storage_enabled: true (before 4.1 enable_drop_compact_storage) in"
                 " cassandra.yaml on every node and restart it, then run: ALTER TABLE"
-                f" {table.id.cql} DROP COMPACT STORAGE; write both files again afterwards, as"
-                f" columns show that were hidden; or {_LEAVE_OUT}",
+                f" {table.id.cql} DROP COMPACT STORAGE; run `hintferry init` again afterwards, as"
+                f" the table then shows more columns; or {_LEAVE_OUT}",
                 True,
             )
     if table.id in schema.default_ttls and not with_ttl:
-        what = f"has default_time_to_live = {schema.default_ttls[table.id]}, and ttl = false"
-        yield Misfit(str(table.id), what, "take ttl = false out of migration.toml", True)
+        what = f"has default_time_to_live = {schema.default_ttls[table.id]} but ttl = false"
+        yield Misfit(str(table.id), what, "remove ttl = false from migration.toml", True)
     if table.is_counter:
         yield from _counter_misfits(table, COLUMNS_WITH_TTL if with_ttl else COLUMNS)
 
 
 def keyspace_misfits(schema: Schema, keyspaces: set[str]) -> Iterator[Misfit]:
-    """Those of what stands beside the tables of these keyspaces."""
+    """Yield the misfits of what stands beside the tables of these keyspaces."""
     for feature in schema.features:
         if feature.keyspace in keyspaces and feature.kind in _CHOICES:
             where = f"{feature.keyspace}.{feature.name}"
@@ -134,23 +136,23 @@ def keyspace_misfits(schema: Schema, keyspaces: set[str]) -> Iterator[Misfit]:
 
 
 _WHAT = {
-    FeatureKind.INDEX: "is an index on {table}, and Keyspaces has none",
-    FeatureKind.VIEW: "is a materialized view on {table}, and Keyspaces has none",
-    FeatureKind.FUNCTION: "is a function, and Keyspaces has none",
-    FeatureKind.AGGREGATE: "is an aggregate, and Keyspaces has none",
-    FeatureKind.TRIGGER: "is a trigger on {table}, and Keyspaces has none",
-    FeatureKind.MASK: "is masked, and Keyspaces masks nothing",
+    FeatureKind.INDEX: "is an index on {table}; Keyspaces has no secondary indexes",
+    FeatureKind.VIEW: "is a materialized view on {table}; Keyspaces has no materialized views",
+    FeatureKind.FUNCTION: "is a user-defined function; Keyspaces has none",
+    FeatureKind.AGGREGATE: "is a user-defined aggregate; Keyspaces has none",
+    FeatureKind.TRIGGER: "is a trigger on {table}; Keyspaces has no triggers",
+    FeatureKind.MASK: "has a mask; Keyspaces has no dynamic data masking",
 }
 _CHOICES = {
-    FeatureKind.INDEX: "make a table keyed by that column and let the application write both, or"
-    " query with ALLOW FILTERING within a partition",
-    FeatureKind.VIEW: "make a table of its columns on both sides, let the application write it, and"
-    " migrate that",
+    FeatureKind.INDEX: "create a table keyed by that column and let the application write both, or"
+    " query with ALLOW FILTERING within one partition",
+    FeatureKind.VIEW: "create a table with its columns on source and target, let the application"
+    " write it, and migrate that table",
     FeatureKind.FUNCTION: "compute it in the application",
     FeatureKind.AGGREGATE: "compute it in the application, or keep a table of results",
-    FeatureKind.TRIGGER: "let the application do what it does, before the cut-over",
-    FeatureKind.MASK: "grant UNMASK on the table to the login that reads the source, or what it"
-    " copies is masked; and let the application mask it",
+    FeatureKind.TRIGGER: "move its work into the application before the cutover",
+    FeatureKind.MASK: "grant UNMASK on the table to the login that reads the source, else Hintferry"
+    " copies masked values; and let the application mask the column",
 }
 
 
@@ -159,8 +161,7 @@ def _name_misfits(table: Table) -> Iterator[Misfit]:
         if not _NAME.fullmatch(name):
             yield Misfit(
                 str(table.id),
-                f"has the name {name!r}, which is not of 1 to 48 letters, digits and underscores,"
-                " as Keyspaces wants it",
+                f"has the name {name!r}; Keyspaces allows 1 to 48 letters, digits and underscores",
                 _LEAVE_OUT,
                 True,
             )
@@ -176,7 +177,7 @@ def _user_type_misfits(schema: Schema, table: Table) -> Iterator[Misfit]:
     for one in schema.types.get(table.id.keyspace, ()):
         # The source prints both alike, so that a column of either may be of the other.
         if one.name in named & NATIVES:
-            what = "is a user type with the name of a type of CQL's own, for which it is taken"
+            what = "is a user type with the name of a built-in CQL type: columns are ambiguous"
             where = f"{table.id.keyspace}.{one.name}"
             yield Misfit(where, what, f"rename it, or {choices}", True)
     for one in types:
@@ -190,7 +191,7 @@ def _type_misfits(where: str, cql_type: str, choices: str) -> Iterator[Misfit]:
     for why in dict.fromkeys(filter(None, map(_unsupported, found.parts()))):
         yield Misfit(where, f"is a {cql_type}: {why}", choices, True)
     if found.frozen_depth > FROZEN_LEVELS:
-        what = f"is a {cql_type}: Keyspaces nests frozen types {FROZEN_LEVELS} deep"
+        what = f"is a {cql_type}: Keyspaces nests frozen types at most {FROZEN_LEVELS} deep"
         yield Misfit(where, what, choices, True)
 
 
@@ -213,25 +214,25 @@ def differences(schema: Schema, live: Table) -> str:
 
 def _unsupported(one: CqlType) -> str:
     if one.kind is TypeKind.VECTOR:
-        return "Keyspaces has no such type"
+        return "Keyspaces has no vector type"
     if one.kind is TypeKind.CUSTOM:
         return "Keyspaces has no custom types"
     if one == DURATION:
-        return "Keyspaces documents no such type"
+        return "Keyspaces does not document the type duration"
     return ""
 
 
 def _counter_misfits(table: Table, most: int) -> Iterator[Misfit]:
     where = str(table.id)
     if len(table.regulars) > most:
-        what = f"has {len(table.regulars)} counters, and a statement carries {most}"
-        yield Misfit(where, what, "split it", True)
+        what = f"has {len(table.regulars)} counter columns; Keyspaces allows {most} per statement"
+        yield Misfit(where, what, "split the table", True)
     if table.statics:
-        what = "has static counters, of which every change would be parked"
+        what = "has static counter columns, so every change of them would be parked"
         yield Misfit(where, what, _LEAVE_OUT, True)
     if table.has_synonyms:
         what = (
-            "has counters under a clustering key of which one value has several forms, so that"
+            "has counters and a clustering key whose equal values can have different bytes, so"
             " every change would be parked"
         )
         yield Misfit(where, what, _LEAVE_OUT, True)

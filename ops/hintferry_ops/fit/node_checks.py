@@ -1,4 +1,4 @@
-"""What must hold on a node, so that every write is hinted; faults and mends. It runs on the nodes.
+"""Check that a node's settings let capture see every write. This file runs on the nodes.
 
 Pure: settings are name and text, as in cassandra.yaml or in `system_views.settings` (4.0 and later,
 with the names of either). What must hold in the schema: `schema_checks.py`.
@@ -35,8 +35,8 @@ def setting_faults(settings: Dict[str, str], version: str = "5.0") -> List[Fault
     if major < [4, 0]:
         faults.append(
             Fault(
-                "version", version, "Before 4.0 a write is hinted only when its segment is full: "
-                "upgrade the node, or expect hints hours late.", fatal=False,
+                "version", version, "Before 4.0 capture reads a segment only when it is full: "
+                "upgrade the node, or expect changes hours late.", fatal=False,
             )
         )  # fmt: skip
     return faults
@@ -46,22 +46,22 @@ def _cdc_faults(settings: Dict[str, str], major: List[int]) -> Iterable[Fault]:
     if settings.get("cdc_enabled") != "true":
         yield Fault(
             "cdc_enabled", settings.get("cdc_enabled") or "not set",
-            "No write is hinted: set cdc_enabled: true in cassandra.yaml and restart the node.",
+            "Capture sees no write: set cdc_enabled: true in cassandra.yaml and restart the node.",
         )  # fmt: skip
     if major >= [4, 1] and settings.get("cdc_block_writes") == "false":
         yield Fault(
             "cdc_block_writes", "false",
-            "A full cdc_raw loses the oldest hints without a word: set cdc_block_writes: true.",
+            "A full cdc_raw silently drops the oldest segments: set cdc_block_writes: true.",
         )  # fmt: skip
     if major >= [5, 0] and settings.get("cdc_on_repair_enabled") == "false":
         yield Fault(
             "cdc_on_repair_enabled", "false",
-            "What a repair brings is never hinted: set cdc_on_repair_enabled: true.",
+            "Capture never sees rows that a repair writes: set cdc_on_repair_enabled: true.",
         )  # fmt: skip
     if "commitlog_compression" in settings and settings["commitlog_compression"] != "null":
         yield Fault(
             "commitlog_compression", "set",
-            "Each look at a segment unpacks all of it: remove commitlog_compression.", fatal=False,
+            "Each poll decompresses whole segments: remove commitlog_compression.", fatal=False,
         )  # fmt: skip
 
 
@@ -69,7 +69,7 @@ def _sync_faults(settings: Dict[str, str]) -> Iterable[Fault]:
     sync = settings.get("commitlog_sync", "periodic")
     if sync != "periodic":
         yield Fault(
-            "commitlog_sync", sync, "Hints would come before their writes can be read: set "
+            "commitlog_sync", sync, "Change hints would come before their writes can be read: set "
             "commitlog_sync: periodic and commitlog_sync_period: 100ms.",
         )  # fmt: skip
         return
@@ -77,14 +77,14 @@ def _sync_faults(settings: Dict[str, str]) -> Iterable[Fault]:
     if period > LATEST_SYNC_MS:
         yield Fault(
             "commitlog_sync_period", f"{period} ms",
-            "Every hint is that late: set commitlog_sync_period: 100ms.", fatal=False,
+            "Every change hint is late by as much: set commitlog_sync_period: 100ms.", fatal=False,
         )  # fmt: skip
     block = milliseconds(settings, "periodic_commitlog_sync_lag_block")
     block = period * 3 // 2 if block is None else block
     if block < LONGEST_SYNC_MS:
         yield Fault(
             "periodic_commitlog_sync_lag_block", f"{block} ms",
-            "Writes that wait for a slow sync are hinted before they can be read: set "
+            "A slow sync lets change hints come before their writes can be read: set "
             "periodic_commitlog_sync_lag_block: 15s.",
         )  # fmt: skip
 
@@ -94,14 +94,14 @@ def _space_faults(settings: Dict[str, str]) -> Iterable[Fault]:
     total = bytes_of(settings, "cdc_total_space")
     if not total:
         yield Fault(
-            "cdc_total_space", "not set", "It is 4 GiB or an eighth of the volume, whichever is "
-            "less: set it to the log that the node writes in the longest outage to survive.",
+            "cdc_total_space", "not set", "The default is 4 GiB, or 1/8 of the volume if "
+            "that is less: set the bytes of log that a node writes in the longest outage.",
             fatal=False,
         )  # fmt: skip
     elif total < FEWEST_SEGMENTS * segment:
         yield Fault(
             "cdc_total_space", f"{total // MIB} MiB", f"It holds fewer than {FEWEST_SEGMENTS} "
-            f"segments of {segment // MIB} MiB, so writes are soon refused: raise it.",
+            f"segments of {segment // MIB} MiB, so Cassandra soon rejects writes: raise it.",
         )  # fmt: skip
 
 

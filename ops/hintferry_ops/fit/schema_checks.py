@@ -1,4 +1,4 @@
-"""What must hold in the source's schema, so that every write is hinted; faults and mends. Pure."""
+"""Check that the source's schema lets capture see every write. Pure."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def schema_faults(keyspaces: Rows, tables: Rows, migrated: Iterable[TableId]) ->
         if rows[table].get("cdc"):
             yield Fault(
                 f"table {table}",
-                "captured, but not in migration.toml",
-                "Its topic is not there, and sending waits for it for ever: ALTER TABLE"
+                "cdc = true, but the table is not in migration.toml",
+                "Capture waits forever for its missing topic: ALTER TABLE"
                 f" {table.cql} WITH cdc = false, or add it to migration.toml.",
             )
     involved = {table.keyspace for table in ordered}
@@ -34,23 +34,23 @@ def schema_faults(keyspaces: Rows, tables: Rows, migrated: Iterable[TableId]) ->
             name = row["keyspace_name"]
             fix = f"ALTER KEYSPACE {identifier(name)} WITH durable_writes = true."
             found = "durable_writes = false"
-            yield Fault(f"keyspace {name}", found, f"Its writes reach no log: {fix}")
+            yield Fault(f"keyspace {name}", found, f"Its writes reach no commit log: {fix}")
 
 
 def _table_faults(table: TableId, row: Mapping[str, Any] | None) -> Iterator[Fault]:
     where = f"table {table}"
     if row is None:
-        yield Fault(where, "not there", "Correct its name in migration.toml.")
+        yield Fault(where, "no such table on the source", "Correct its name in migration.toml.")
         return
     if not row.get("cdc"):
-        fix = f"No write is hinted: ALTER TABLE {table.cql} WITH cdc = true."
+        fix = f"Capture sees no write: ALTER TABLE {table.cql} WITH cdc = true."
         yield Fault(where, "cdc = false", fix)
     # Before 4.0 there is no such option, and reads repair as BLOCKING does.
     if row.get("read_repair", "BLOCKING") != "BLOCKING":
         yield Fault(
             where,
             f"read_repair = {row['read_repair']}",
-            "A write on one replica may be seen by one read and not by the next: ALTER TABLE"
+            "One read may see a write that the next read misses: ALTER TABLE"
             f" {table.cql} WITH read_repair = 'BLOCKING'.",
         )
     # Where DataStax Enterprise keeps which rows a role may see; Apache Cassandra has no such thing.
@@ -58,19 +58,19 @@ def _table_faults(table: TableId, row: Mapping[str, Any] | None) -> Iterator[Fau
         yield Fault(
             where,
             "rows restricted by role",
-            "A login that may not see a row deletes it on the target: UNRESTRICT ROWS ON"
+            "Hintferry deletes rows on the target that its login may not read: UNRESTRICT ROWS ON"
             f" {table.cql}.",
         )
     if row.get("memtable"):
-        fix = "One that writes no log hints nothing: make sure that it does."
-        yield Fault(where, "a memtable of its own", fix, fatal=False)
+        fix = "Capture needs the commit log: check that this memtable writes it."
+        yield Fault(where, "a custom memtable", fix, fatal=False)
 
 
 def vector_faults(columns: Rows) -> Iterator[Fault]:
     """Yield what the stock connector, and only that, does not get over."""
     fix = (
-        "With one anywhere in the cluster the stock connector sees no schema change: drop it, or"
-        " restart hintferry-capture on every node after each one."
+        "The stock connector misses schema changes where any table has a vector column: drop it,"
+        " or restart hintferry-capture on every node after each schema change."
     )
     for table in sorted({_table_of(row) for row in columns if _has_vector(row["type"])}):
         yield Fault(f"table {table}", "has a vector column", fix)

@@ -1,4 +1,4 @@
-"""What the source cluster says of itself, for the operator's commands."""
+"""Describe what the source cluster says of itself, for the operator's commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the target is ready: the application's tables, and those that Hintferry keeps there."""
+"""Check whether the target is ready: the application's tables, and those of Hintferry."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class TargetCheck:
         self._agreement, self._catalog = Agreement(session), Catalog(session)
 
     def table_faults(self, table: Table, with_ttl: bool) -> list[HintferryError]:
-        """What forbids to write the table, each with its mend."""
+        """Return what forbids to write the table, each with its fix."""
         return self._agreement.faults(table, with_ttl)
 
     def control_faults(self) -> list[HintferryError]:

@@ -40,7 +40,7 @@ GROUP = ("Cluster Name", "Consumer Group", "Topic")
 BROKER = ("Cluster Name", "Broker ID")
 """Dimensions of the metrics that have one series for each mapping, topic or broker."""
 
-DASHBOARDS = ("cut-over", "plumbing")
+DASHBOARDS = ("cutover", "plumbing")
 """Their names, behind that of the pipeline."""
 
 

@@ -1,4 +1,4 @@
-"""What stands around a cut-over, as a test says it is."""
+"""Describe what stands around a cutover, as a test says it is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hintferry_ops.cutover.gate.facts import Lag, NodeReport
 
 
 class ScriptedSurroundings:
-    """The figures, the queues and the markers of a cut-over; change what it says."""
+    """The figures, the queues and the markers of a cutover; change what it says."""
 
     def __init__(self) -> None:
         self.said: list[NodeReport] = []
@@ -25,7 +25,7 @@ class ScriptedSurroundings:
         return self.said
 
     def lag(self, table: TableId) -> Lag | None:
-        """Of the table's topic."""
+        """Return the consumer lag of the table's topic."""
         return self.known_lag
 
     def parked(self, table: TableId) -> Mapping[str, int]:
@@ -46,5 +46,5 @@ class ScriptedSurroundings:
         return self.markers[-1]
 
     def has_arrived(self, table: TableId, written: bytes) -> bool:
-        """Whether the target shows it."""
+        """Return whether the target shows it."""
         return self.markers_arrive and written == self.markers[-1]

@@ -26,7 +26,7 @@ class ScriptedInspection:
         """Why no table is read, if so."""
 
     def scan(self) -> Scan:
-        """What was given."""
+        """Return what was given."""
         return self._scan
 
     def table(self, table: TableId) -> Table:
@@ -38,7 +38,7 @@ class ScriptedInspection:
         return self._tables[table]
 
     def facts(self, with_settings: bool) -> SourceFacts:
-        """What was given."""
+        """Return what was given."""
         if isinstance(self._facts, Exception):
             raise self._facts
         return self._facts
@@ -97,14 +97,14 @@ class ScriptedTarget:
         self.asked: list[tuple[TableId, bool]] = []
 
     def table_faults(self, table: Table, with_ttl: bool) -> list[HintferryError]:
-        """Those of a table."""
+        """Return the faults of a table."""
         if self._failure is not None:
             raise self._failure
         self.asked.append((table.id, with_ttl))
         return list(self._faults.get(table.id, ()))
 
     def control_faults(self) -> list[HintferryError]:
-        """Those of our own tables."""
+        """Return the faults of our own tables."""
         if self._failure is not None:
             raise self._failure
         return list(self._control)

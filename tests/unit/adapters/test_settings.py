@@ -61,7 +61,7 @@ def test_the_stock_connector_cannot_carry_topics_that_kafka_takes_for_one(tmp_pa
     stock = "[capture]\nstock = true\n"
     with pytest.raises(ConfigurationError) as refused:
         migration_from(written(tmp_path, stock + GOOD + both))
-    assert "the topics of shop.x_events and shop_x.events for one" in str(refused.value)
+    assert "the topics of shop.x_events and shop_x.events have" in str(refused.value)
     alike = '[tables."shop.user_logins"]\n[tables."shop.userlogins"]\n[tables."Shop.orders"]\n'
     assert len(migration_from(written(tmp_path, GOOD + alike)).tables) == 5
 
@@ -130,7 +130,7 @@ def test_what_only_the_stacks_read_has_defaults_and_is_read(tmp_path: Path) -> N
         (
             '[tables."shop.orders"]',
             '[tables."hintferry.markers"]',
-            "is Hintferry's own; take it out",
+            "is Hintferry's own table; remove it",
         ),
         (
             "[source]",
@@ -223,7 +223,7 @@ def test_a_variable_that_is_not_set_is_named(name: str, monkeypatch: pytest.Monk
     for variable in VARIABLES:
         monkeypatch.setenv(variable, "x")
     monkeypatch.setenv(name, "")
-    with pytest.raises(ConfigurationError, match=f"{name} is not set; deploy again"):
+    with pytest.raises(ConfigurationError, match=f"{name} is not set; redeploy the stacks"):
         queues_from_environment()
 
 

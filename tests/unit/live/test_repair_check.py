@@ -71,7 +71,7 @@ def test_what_the_target_takes_for_another_value_is_parked_and_neighbours_are_re
     assert parked.hint is not None
     assert parked.hint.clustering == KEYS[1]
     assert parked.end.reason is ParkReason.UNREPRESENTABLE
-    assert "as before after 3 writes" in str(parked.end.error)
+    assert "after 3 repair writes" in str(parked.end.error)
     # Together until it is clear that one is of no use; then each alone.
     assert target.written == 1 + REPAIR_RETRY.attempts + (1 + REPAIR_RETRY.attempts + 1)
 

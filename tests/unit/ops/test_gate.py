@@ -77,10 +77,10 @@ def test_the_gate_is_open_when_every_condition_holds() -> None:
         "capture has caught up",
         "topic settled",
         "nothing parked",
-        "nothing given up",
+        "on-failure bucket empty",
         "replay queue empty",
-        "marker row through",
-        "clean pass",
+        "marker row on the target",
+        "clean verify pass",
         "no uncaptured writes",
     ]
 
@@ -111,18 +111,43 @@ def test_what_comes_about_by_itself_is_waited_for(
 
 
 VERIFY = "hintferry verify shop.orders --consistency all"
-REPAIR = f"`hintferry verify shop.orders --repair`, then `{VERIFY}`"
+REPAIR = f"run `hintferry verify shop.orders --repair`, then run `{VERIFY}`"
 FAILING = [
-    ({"reports": REPORTS[:2]}, "capture has", "10.0.3.11: no report", "cdcguard"),
-    ({"reports": node(at=NOW - 301)}, "capture has", "10.0.3.11: no report", "cdcguard"),
+    ({"reports": REPORTS[:2]}, "capture has", "10.0.3.11: no report of cdcguard", "cdcguard"),
+    (
+        {"reports": node(at=NOW - 301)},
+        "capture has",
+        "10.0.3.11: no report of cdcguard",
+        "cdcguard",
+    ),
     # The guard of a machine that was decommissioned stands in for none (C5d).
-    ({"reports": node(host_id="another host")}, "capture has", "10.0.3.11: no report", "cdcguard"),
-    ({"reports": node(node="10.0.4.11")}, "capture has", "10.0.3.11: no report", "cdcguard"),
-    ({"reports": node(set_aside=4)}, "capture has", "4 unread segments set aside", "give-back"),
+    (
+        {"reports": node(host_id="another host")},
+        "capture has",
+        "10.0.3.11: no report of cdcguard",
+        "cdcguard",
+    ),
+    (
+        {"reports": node(node="10.0.4.11")},
+        "capture has",
+        "10.0.3.11: no report of cdcguard",
+        "cdcguard",
+    ),
+    (
+        {"reports": node(set_aside=4)},
+        "capture has",
+        "4 unread commit log segments set aside",
+        "give-back",
+    ),
     ({"lag": None}, "topic", "no consumer lag", "event source mapping"),
     ({"parked": {"schema": 2, "stuck": 1}}, "nothing parked", "3 records", "hintferry replay"),
-    ({"given_up": 1}, "nothing given up", "1 payload", "--reason given_up"),
-    ({"reports": node(lost_at=NOW - 3_000)}, "no uncaptured", "10.0.3.11 lost hints", VERIFY),
+    ({"given_up": 1}, "on-failure bucket empty", "1 payload", "--reason given_up"),
+    (
+        {"reports": node(lost_at=NOW - 3_000)},
+        "no uncaptured",
+        "10.0.3.11 lost change hints",
+        VERIFY,
+    ),
     (
         {"capture": third(truncated_at=NOW - 3_000)},
         "no uncaptured",
@@ -147,16 +172,16 @@ def test_what_stands_in_the_way_is_named_with_its_fix(
 
 
 NO_PASS = [
-    ([], "no backfill is recorded", "hintferry backfill shop.orders"),
-    ([CLEAN], "no backfill is recorded", "hintferry backfill shop.orders"),
-    ([CLEAN, replace(FILLED, is_clean=False)], "left keys unwritten", "hintferry backfill"),
+    ([], "no backfill of the table is recorded", "hintferry backfill shop.orders"),
+    ([CLEAN], "no backfill of the table is recorded", "hintferry backfill shop.orders"),
+    ([CLEAN, replace(FILLED, is_clean=False)], "did not write every key", "hintferry backfill"),
     ([FILLED], "no verify pass since the backfill", VERIFY),
     (passes(began=FILLED.began + 1), "no verify pass since the backfill", VERIFY),
-    (passes(began=FILLED.ended + LATE_WRITES_S), "could still arrive", VERIFY),
+    (passes(began=FILLED.ended + LATE_WRITES_S), "before the last writes of the backfill", VERIFY),
     (passes(at_all=False), "read at a quorum", VERIFY),
     (passes(is_clean=False, sums={"equal": 7, "missing": 2}), "2 missing", REPAIR),
     # One that came later and was not clean takes the earlier one's word away.
-    ([replace(CLEAN, began=NOW - 50, is_clean=False), CLEAN, FILLED], "not clean", REPAIR),
+    ([replace(CLEAN, began=NOW - 50, is_clean=False), CLEAN, FILLED], "found differences", REPAIR),
     # A backfill that came later does too.
     (
         [replace(FILLED, began=NOW - 99, ended=NOW - 9), CLEAN, FILLED],
@@ -169,7 +194,7 @@ NO_PASS = [
 @pytest.mark.parametrize(("found", "says", "fix"), NO_PASS)
 def test_without_a_clean_pass_the_gate_stays_shut(found: list[Pass], says: str, fix: str) -> None:
     conditions = {one.name: one for one in gate(replace(OPEN, passes=found))}
-    condition = conditions["clean pass"]
+    condition = conditions["clean verify pass"]
     assert condition.state is ConditionState.FAILS
     assert says in condition.reason
     assert fix in condition.fix
@@ -180,7 +205,7 @@ def test_a_pass_of_long_ago_is_no_proof() -> None:
     old = NOW - PASS_HOLDS_S
     filled = replace(FILLED, began=old - 9_000, ended=old - 8_000)
     facts = replace(OPEN, passes=[replace(CLEAN, began=old, ended=old + 9), filled])
-    assert "over 7 days ago" in {one.name: one for one in gate(facts)}["clean pass"].reason
+    assert "over 7 days ago" in {one.name: one for one in gate(facts)}["clean verify pass"].reason
     facts = replace(OPEN, passes=[replace(CLEAN, began=old + 1, ended=old + 9), filled])
     assert is_open(gate(facts))
 
@@ -259,7 +284,7 @@ def test_a_pass_over_what_is_no_longer_the_same_does_not_count(change: Any, says
     said = ScriptedCaptures(lambda: NOW)
     change(said)
     facts = replace(OPEN, capture=said.witness(TABLE))
-    condition = {one.name: one for one in gate(facts)}["clean pass"]
+    condition = {one.name: one for one in gate(facts)}["clean verify pass"]
     assert condition.state is ConditionState.FAILS
     assert says in condition.reason
     assert VERIFY in condition.fix
@@ -294,7 +319,7 @@ def test_losses_are_looked_for_since_the_pass_that_counts_and_not_only_since_the
 
 def test_a_pass_of_a_clock_that_was_wrong_does_not_count() -> None:
     found = {one.name: one for one in gate(replace(OPEN, passes=passes(began=NOW + 9)))}
-    assert "by a clock that was wrong" in found["clean pass"].reason
+    assert "a clock was wrong" in found["clean verify pass"].reason
 
 
 def test_a_pass_after_the_stop_answers_all_that_may_have_escaped() -> None:

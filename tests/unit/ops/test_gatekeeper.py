@@ -129,7 +129,7 @@ def test_a_fence_that_was_taken_away_meanwhile_is_no_cutover() -> None:
     steps = scene.keeper.hand_over()
     next(steps)
     scene.fences.lift(PLAIN.id)
-    with pytest.raises(ConfigurationError, match="took the fence"):
+    with pytest.raises(ConfigurationError, match="its fence was removed"):
         list(steps)
 
 
@@ -137,13 +137,13 @@ def test_a_fence_that_was_deleted_by_hand_takes_the_clean_pass_away() -> None:
     scene = Scene()
     list(scene.keeper.hand_over())
     scene.fences.lift(PLAIN.id)
-    assert "hints were skipped behind a fence" in clean_pass(scene)
+    assert "change hints were skipped until" in clean_pass(scene)
 
 
 def clean_pass(scene: Scene) -> str:
     """Why it does not hold."""
     _, conditions = scene.keeper.check()
-    condition = {one.name: one for one in conditions}["clean pass"]
+    condition = {one.name: one for one in conditions}["clean verify pass"]
     assert condition.state is ConditionState.FAILS
     return condition.reason
 
@@ -165,11 +165,11 @@ def test_a_fence_that_is_taken_back_leaves_a_table_that_must_be_swept() -> None:
             assert left > FENCE_HOLDS_S
             # One that is begun before that end may find equal what a hint then skips.
             scene.passes.enter(verified_now(scene))
-    assert "hints were skipped behind a fence" in clean_pass(scene)
+    assert "change hints were skipped until" in clean_pass(scene)
     scene.clock.sleep(1)
     scene.passes.enter(verified_now(scene))
     _, conditions = scene.keeper.check()
-    assert {one.name: one for one in conditions}["clean pass"].state is ConditionState.HOLDS
+    assert {one.name: one for one in conditions}["clean verify pass"].state is ConditionState.HOLDS
 
 
 class Control:

@@ -38,7 +38,7 @@ def test_a_good_schema_has_no_fault() -> None:
     [
         (faults(table("shop.orders", cdc=None)), "ALTER TABLE shop.orders WITH cdc = true"),
         (faults(table("shop.orders", read_repair="NONE")), "WITH read_repair = 'BLOCKING'"),
-        (faults(table("shop.orders", memtable="skiplist")), "make sure"),
+        (faults(table("shop.orders", memtable="skiplist")), "check that"),
         (faults(table("shop.orders", extensions={"DSE_RLACA"})), "UNRESTRICT ROWS ON shop.orders"),
         (faults(), "Correct its name"),
         (faults(table("shop.orders"), table("shop.rest")), "shop.rest WITH cdc = false"),

@@ -23,7 +23,7 @@ from hintferry.core.work import Later, RowWork, SliceWork, StaticWork, Work
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """What a piece of work has the target show: statements for the one partition of `work`.
+    """Hold what a piece of work has the target show: statements for the one partition of `work`.
 
     Nothing of it is sent after `write_until` (epoch seconds): then it ends as LeaseLost.
     """
@@ -102,14 +102,14 @@ class Parked:
 
 
 class ParkingLot(Protocol):
-    """Where records that can never succeed wait for a person."""
+    """Say where records that can never succeed wait for a person."""
 
     def park(self, records: Sequence[Parked]) -> list[HintferryError | None]:
         """Keep the records; for each, None once it is kept, or why it could not be."""
 
 
 class ReplayQueue(Protocol):
-    """Where work waits that is not for this invocation."""
+    """Say where work waits that is not for this invocation."""
 
     def send(self, items: Sequence[Later]) -> list[HintferryError | None]:
         """Keep the items; for each, None once it is kept, or why it could not be."""
@@ -143,10 +143,10 @@ class Fence:
 
 
 class Fences(Protocol):
-    """Which tables were cut over."""
+    """Say which tables were cut over."""
 
     def is_fenced(self, table: TableId) -> bool:
-        """Whether it was, as of at most FENCE_HOLDS_S ago. Raises SideFault."""
+        """Return whether it was, as of at most FENCE_HOLDS_S ago. Raises SideFault."""
 
 
 class Admission(Protocol):
@@ -214,7 +214,7 @@ class Captures(Protocol):
     """The nodes of the datacenter that is read, and what their connectors say."""
 
     def witness(self, table: TableId) -> Witness:
-        """What is seen of the table's capture now. Raises SideFault, UnknownTable,
+        """Return what is seen of the table's capture now. Raises SideFault, UnknownTable,
         ConfigurationError."""
 
 
@@ -229,7 +229,7 @@ class Clock(Protocol):
         than now, and not given out before by this process. Raises ClockFault, SideFault."""
 
     def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Block for `seconds`."""
 
 
 class OwnClock(Clock, Protocol):
@@ -242,29 +242,29 @@ class OwnClock(Clock, Protocol):
         """Microseconds by the clock that is never set."""
 
     def read_start(self, ahead_us: int = 0) -> int:
-        """As any clock's, but `ahead_us` earlier."""
+        """Return a read start as any clock does, but `ahead_us` earlier."""
 
 
 class OtherClocks(Protocol):
     """The clocks of both sides, each asked once or a few times."""
 
     def target(self) -> Offset | None:
-        """How far ours is ahead; None where the target does not tell. Raises SideFault."""
+        """Return how far ours is ahead; None where the target does not tell. Raises SideFault."""
 
     def source(self) -> Mapping[str, Offset]:
-        """How far ours is ahead of each node's, of as many as are known. Raises SideFault where
-        the source cannot be reached at all."""
+        """Return how far ours is ahead of each node's, of as many as are known. Raises SideFault
+        where the source cannot be reached at all."""
 
 
 class Deadline(Protocol):
     """The time an invocation has left."""
 
     def remaining(self) -> float:
-        """Seconds."""
+        """Return the seconds left."""
 
 
 class Meter(Protocol):
-    """Where a batch reports its figures."""
+    """Say where a batch reports its figures."""
 
     def batch(
         self, records: Sequence[Record], hints: Mapping[int, Hint], ends: Sequence[Settled]

@@ -15,13 +15,13 @@ def captured(facts: Facts) -> Condition:
     """Require proof: each connector says that it captures this very table."""
     name, seen = "captured on every node", facts.capture
     if seen.states is None:
-        unknown = "not known: the stock connector does not say what it captures"
+        unknown = "unknown: the stock connector does not report what it captures"
         return Condition(name, ConditionState.HOLDS, unknown)
     if not seen.nodes:
         return Condition(
             name,
             ConditionState.FAILS,
-            "the datacenter has no node",
+            "the source datacenter has no node",
             "correct source.datacenter in migration.toml",
         )
     found = gaps(seen)
@@ -56,7 +56,7 @@ def hinted(facts: Facts) -> Condition:
             return Condition(
                 name,
                 ConditionState.FAILS,
-                f"{one.node} has {one.set_aside} unread segments set aside",
+                f"{one.node} has {one.set_aside} unread commit log segments set aside",
                 f"run `cdcguard.pyz give-back` on {one.node}",
             )
     due = writers.since(facts) + writers.LOG_SYNC_S

@@ -22,7 +22,7 @@ class ConditionState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One condition, how it stands and why; `mend`: what to type or to do about it."""
+    """One condition, how it stands and why; `fix`: what to type or to do about it."""
 
     name: str
     state: ConditionState

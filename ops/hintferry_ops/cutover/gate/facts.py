@@ -16,7 +16,7 @@ from hintferry.core.switches import Board
 
 @dataclass(frozen=True, slots=True)
 class NodeReport:
-    """What the guard of a node says; `node` is its address.
+    """Hold what the guard of a node says; `node` is its address.
 
     `lost_at`: when hints were last lost there, if ever.
     """
@@ -45,7 +45,7 @@ class Lag:
 
 @dataclass(frozen=True, slots=True)
 class Confirmations:
-    """What only a person can tell."""
+    """Hold what only a person can tell."""
 
     stopped_at: float | None = None
     """Since then nobody writes the table."""
@@ -59,7 +59,7 @@ class Confirmations:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What was seen of one table and its surroundings at `now`."""
+    """Hold what was seen of one table and its surroundings at `now`."""
 
     table: TableId
     now: float

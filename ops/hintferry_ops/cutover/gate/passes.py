@@ -16,28 +16,28 @@ LATE_WRITES_S = float(SECOND_LOOK_AFTER_S)
 
 
 def clean(facts: Facts) -> Condition:
-    name = "clean pass"
+    name = "clean verify pass"
     backfill = last_backfill(facts.passes)
     if backfill is None:
         return Condition(
             name,
             ConditionState.FAILS,
-            "no backfill is recorded",
-            f"`hintferry backfill {facts.table}`",
+            "no backfill of the table is recorded",
+            f"run `hintferry backfill {facts.table}`",
         )
     if not backfill.is_clean:
         return Condition(
             name,
             ConditionState.FAILS,
-            "the last backfill left keys unwritten",
-            f"mend the cause, then `hintferry backfill {facts.table}`",
+            "the last backfill did not write every key",
+            f"fix the cause, then run `hintferry backfill {facts.table}`",
         )
     found = clean_pass(facts)
     if found is None:
-        verify = f"`hintferry verify {facts.table} --consistency all`"
+        verify = f"run `hintferry verify {facts.table} --consistency all`"
         last = _last_verify(facts, backfill)
         if last is not None and not last.is_clean:
-            verify = f"`hintferry verify {facts.table} --repair`, then {verify}"
+            verify = f"run `hintferry verify {facts.table} --repair`, then {verify}"
         return Condition(name, ConditionState.FAILS, _why_no_pass(facts, backfill), verify)
     how = "at consistency all" if found.at_all else "after the full repair"
     return Condition(name, ConditionState.HOLDS, f"begun {clock(found.began)}, {how}")
@@ -57,13 +57,13 @@ def after_stop(facts: Facts) -> Condition:
     stopped_at = facts.confirmations.stopped_at
     if stopped_at is not None and found.began > stopped_at + LATE_WRITES_S:
         return Condition(
-            name, ConditionState.HOLDS, "the clean pass began after the writers stopped"
+            name, ConditionState.HOLDS, "the clean verify pass began after the writers stopped"
         )
-    verify = f"`hintferry verify {facts.table} --consistency all`"
+    verify = f"run `hintferry verify {facts.table} --consistency all`"
     known = next(_escaped(facts, found.began), None)
     if known is not None:
         return Condition(name, ConditionState.FAILS, known, verify)
-    after = f"{LATE_WRITES_S:.0f} s after the writers stopped: {verify}"
+    after = f"{LATE_WRITES_S:.0f} s after the writers stopped, {verify}"
     if facts.has_unhinted:
         return Condition(
             name,
@@ -77,9 +77,11 @@ def after_stop(facts: Facts) -> Condition:
             " every node that was down since?"
         )
         return Condition(
-            name, ConditionState.ASKS, asked, f"if so add --writers-at-quorum; if not, {after}"
+            name, ConditionState.ASKS, asked, f"if yes, add --writers-at-quorum; if no, {after}"
         )
-    return Condition(name, ConditionState.HOLDS, f"since the clean pass of {clock(found.began)}")
+    return Condition(
+        name, ConditionState.HOLDS, f"none since the clean verify pass of {clock(found.began)}"
+    )
 
 
 def clean_pass(facts: Facts) -> Pass | None:
@@ -100,9 +102,9 @@ def clean_pass(facts: Facts) -> Pass | None:
 def _why_not(facts: Facts, backfill: Pass, one: Pass) -> str | None:
     """Return why a clean pass does not count, or None."""
     if one.began > facts.now:
-        return f"the last pass began {clock(one.began)}, by a clock that was wrong"
+        return f"the last verify pass began in the future ({clock(one.began)}): a clock was wrong"
     if one.began <= backfill.ended + LATE_WRITES_S:
-        return "the last pass began while writes of the backfill could still arrive"
+        return "the last verify pass began before the last writes of the backfill had arrived"
     if facts.now - one.began >= PASS_HOLDS_S:
         return f"the last pass began {clock(one.began)}: over 7 days ago"
     broken = void(one.proof, facts.capture)
@@ -141,11 +143,11 @@ def _why_no_pass(facts: Facts, backfill: Pass) -> str:
     if last is None:
         return "no verify pass since the backfill"
     if last.is_fence:
-        return f"hints were skipped behind a fence until {clock(last.began)}"
+        return f"change hints were skipped until {clock(last.began)}, while the table was cut over"
     if not last.is_clean:
         unequal = {name: last.sums.get(name, 0) for name in UNEQUAL}
         found = ", ".join(f"{count} {name}" for name, count in unequal.items() if count)
-        return f"the last pass is not clean ({found})"
+        return f"the last verify pass found differences ({found})"
     reason = _why_not(facts, backfill, last)
     assert reason is not None, "else it counts"
     return reason
@@ -155,9 +157,9 @@ def _escaped(facts: Facts, since: float) -> Iterator[str]:
     """Yield what changed rows without a hint since the pass began, or may have."""
     for report in facts.reports:
         if report.lost_at is not None and report.lost_at > since:
-            yield f"{report.node} lost hints at {clock(report.lost_at)}"
+            yield f"{report.node} lost change hints at {clock(report.lost_at)}"
     for node in facts.capture.nodes:
         if node.schema_version is None:
-            yield f"{node.node} does not answer, and may have truncated the table"
+            yield f"{node.node} does not answer, so it may have truncated the table"
         elif node.truncated_at is not None and node.truncated_at > since:
             yield f"{node.node} truncated the table at {clock(node.truncated_at)}"

@@ -44,19 +44,21 @@ def parked(facts: Facts) -> Condition:
         name,
         ConditionState.FAILS,
         f"{counted(sum(facts.parked.values()), 'record')} parked: {by_reason}",
-        f"mend the cause, then `hintferry replay --table {facts.table}`",
+        f"fix the cause, then run `hintferry replay --table {facts.table}`",
     )
 
 
 def given_up(facts: Facts) -> Condition:
-    name = "nothing given up"
+    name = "on-failure bucket empty"
     if not facts.given_up:
-        return Condition(name, ConditionState.HOLDS, "no payload lies in the bucket")
+        return Condition(
+            name, ConditionState.HOLDS, "no batch that an event source gave up is in the bucket"
+        )
     return Condition(
         name,
         ConditionState.FAILS,
-        f"{counted(facts.given_up, 'payload')} in the bucket",
-        f"`hintferry replay --table {facts.table} --reason given_up`",
+        f"{counted(facts.given_up, 'payload')} in the on-failure bucket",
+        f"run `hintferry replay --table {facts.table} --reason given_up`",
     )
 
 
@@ -76,7 +78,7 @@ def replay_queue(facts: Facts) -> Condition:
 
 
 def marker(facts: Facts) -> Condition:
-    name = "marker row through"
+    name = "marker row on the target"
     if facts.marker_at is None or facts.marker_at < since(facts):
         return Condition(
             name,

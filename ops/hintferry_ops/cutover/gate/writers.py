@@ -30,8 +30,8 @@ def stopped(facts: Facts) -> Condition:
         return Condition(
             name,
             ConditionState.ASKS,
-            "has everybody stopped writing the table?",
-            "stop the writers when nothing else is open, then add --writes-stopped now",
+            "have all applications stopped writing the table?",
+            "when every other condition holds, stop the writers, then add --writes-stopped now",
         )
     if stopped_at > facts.now:
         return Condition(
@@ -45,8 +45,8 @@ def stopped(facts: Facts) -> Condition:
         return Condition(
             name,
             ConditionState.FAILS,
-            f"not since {clock(stopped_at)}: {untrue}",
-            "stop every writer, then give the moment after that, or --writes-stopped now",
+            f"not stopped since {clock(stopped_at)}: {untrue}",
+            "stop every writer, then pass the time after that, or --writes-stopped now",
         )
     return Condition(name, ConditionState.HOLDS, f"since {clock(stopped_at)}, as you stated")
 

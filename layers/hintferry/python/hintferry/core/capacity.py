@@ -1,4 +1,4 @@
-"""How much a table of the target takes a second, as `migration.toml` declares it."""
+"""Describe how much a table of the target takes a second, as `migration.toml` declares it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BACKFILL_SHARE = 0.8
 
 
 class Mode(Enum):
-    """How a table's capacity is paid for; the values are those of `migration.toml`."""
+    """Say how a table's capacity is paid for; the values are those of `migration.toml`."""
 
     ON_DEMAND = "on-demand"
     PROVISIONED = "provisioned"

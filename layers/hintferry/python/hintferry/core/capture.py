@@ -1,4 +1,4 @@
-"""Whether a table is captured: what the connector of each node says of it, now and since when.
+"""Tell whether a table is captured: what the connector of each node says of it, now and since when.
 
 A connector tells a state again and again: the tables that it captures, by name and id. `since` is a
 token of continuity: as long as it stays the same, that node has hinted every write of the table.
@@ -22,7 +22,7 @@ STATE_AHEAD_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Which table has the name now, and when it was last altered (microseconds).
+    """Say which table has the name now, and when it was last altered (microseconds).
 
     A table that was dropped and created again has another id. Each ALTER moves the other: a column
     that was dropped and added again leaves no other trace, nor does capture that was off for an
@@ -35,7 +35,8 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class CapturedTable:
-    """What a connector says of one table; without `since` it does not capture it, and says why.
+    """Hold what a connector says of one table; without `since` it does not capture it, and says
+    why.
 
     `newest`: the time of the latest write of the table that it hinted, where it tells it.
     """
@@ -48,7 +49,9 @@ class CapturedTable:
 
 @dataclass(frozen=True, slots=True)
 class CaptureState:
-    """What the connector of a node said at `at`. A table that is not listed is not captured."""
+    """Hold what the connector of a node said at `at`. A table that is not listed is not
+    captured.
+    """
 
     at: float
     schema_version: str
@@ -57,7 +60,7 @@ class CaptureState:
 
 @dataclass(frozen=True, slots=True)
 class NodeState:
-    """What a node of the source answers itself; without `schema_version` it did not answer.
+    """Hold what a node of the source answers itself; without `schema_version` it did not answer.
 
     `truncated_at`: when it truncated the table, if ever.
     """
@@ -70,7 +73,9 @@ class NodeState:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What makes a pass count: the table that it walked, and `since` of each node by host id."""
+    """Hold what makes a pass count: the table that it walked, and `since` of each node by host
+    id.
+    """
 
     shape: Shape
     since: Mapping[str, int]
@@ -78,7 +83,7 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """What was seen of a table's capture at `now`: nodes of the datacenter, states by host id.
+    """Hold what was seen of a table's capture at `now`: nodes of the datacenter, states by host id.
 
     `states` is None where the stock connector captures, which tells none.
     """
@@ -90,7 +95,7 @@ class Witness:
     shape: Shape
 
     def said(self, node: NodeState) -> CapturedTable | None:
-        """What the node's connector said last of the table."""
+        """Return what the node's connector said last of the table."""
         state = (self.states or {}).get(node.host_id)
         return None if state is None else state.tables.get(self.table)
 
@@ -121,7 +126,9 @@ def gaps(seen: Witness) -> list[Gap]:
 
 
 def proof(seen: Witness) -> Proof | None:
-    """What a pass that begins now records, or None where a node does not capture the table."""
+    """Return what a pass that begins now records, or None where a node does not capture the
+    table.
+    """
     if not seen.nodes or gaps(seen):
         return None
     said = ((node.host_id, seen.said(node)) for node in seen.nodes)
@@ -132,7 +139,7 @@ def proof(seen: Witness) -> Proof | None:
 def void(proved: Proof | None, seen: Witness) -> str | None:
     """Why a pass with this proof does not count any more, or None.
 
-    A node that is not known to capture now is told by `gaps`.
+    `gaps` names a node that is not known to capture now.
     """
     if proved is None:
         return "the table was not captured on every node when it began"

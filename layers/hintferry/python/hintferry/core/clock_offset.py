@@ -1,4 +1,6 @@
-"""How far our clock is from another one, as far as one request and its answer tell. Pure."""
+"""Describe how far our clock is from another one, as far as one request and its answer tell.
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -21,21 +23,23 @@ class Offset:
 
     @classmethod
     def seen(cls, sent_us: int, answered_us: int, told_us: int) -> Offset:
-        """Of our clock, ahead of one that told its time while a request was on its way."""
+        """Return how far our clock is ahead of one that told its time during a request."""
         return cls(sent_us - told_us - TOLD_TO_US, answered_us - told_us)
 
     @property
     def width_us(self) -> int:
-        """How much of it is not known: the round trip."""
+        """Return how much of it is not known: the round trip."""
         return self.most_us - self.least_us
 
     @property
     def known_us(self) -> int:
-        """What is certain of it; 0 where the two clocks may agree."""
+        """Return what is certain of it; 0 where the two clocks may agree."""
         return max(self.least_us, 0) or min(self.most_us, 0)
 
     def less(self, other: Offset) -> Offset:
-        """Of one more clock: that of `other`, ahead of the one that we are compared with here."""
+        """Return how far the clock of `other` is ahead of the one that we are compared with
+        here.
+        """
         return Offset(self.least_us - other.most_us, self.most_us - other.least_us)
 
     def __str__(self) -> str:
@@ -54,16 +58,18 @@ class Offsets:
 
     @property
     def is_vague(self) -> bool:
-        """Whether a clock beyond the margin would not be noticed: the round trip is too long."""
+        """Return whether a clock beyond the margin would not be noticed: the round trip is too
+        long.
+        """
         return self.target is None or self.target.width_us > 2e6 * CLOCK_MARGIN_S
 
     @property
     def worst_node_us(self) -> int:
-        """What is certain of the node that is furthest from the target's clock."""
+        """Return what is certain of the node that is furthest from the target's clock."""
         return max((abs(one.known_us) for one in self.nodes.values()), default=0)
 
     def fault(self) -> HintferryError | None:
-        """What forbids to read under these clocks; only what is certain does."""
+        """Return what forbids to read under these clocks; only what is certain does."""
         if self.target is not None and abs(self.target.known_us) > CLOCK_MARGIN_S * 1e6:
             return ClockFault(
                 f"this machine's clock is {self.target} that of the target; no more than"

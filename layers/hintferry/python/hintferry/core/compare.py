@@ -1,4 +1,4 @@
-"""Whether two rows are the same, to a reader of either side."""
+"""Tell whether two rows are the same, to a reader of either side."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hintferry.core.rows import Expiries, Expiry, Row
 from hintferry.core.schema import Column, Table
 
 EXPIRY_TOLERANCE_S = 2
-"""Remaining times to live are whole seconds, read on two clocks and counted down on a third."""
+"""Remaining TTLs are whole seconds, read on two clocks and counted down on a third."""
 
 
 def same(source: Row, target: Row) -> bool:
@@ -18,7 +18,7 @@ def same(source: Row, target: Row) -> bool:
 
 
 def outlives(table: Table, columns: Sequence[Column], source: Row | None, target: Row) -> bool:
-    """Return whether the target only has more of what tells no time to live, and was given the
+    """Return whether the target only has more of what tells no TTL, and was given the
     longest of its table: a row without values, or elements.
 
     A lost delete of it looks the same, and goes by itself likewise.

@@ -2,7 +2,7 @@
 
 `delta = source − target`, computed from fresh reads of both sides by the one worker that holds the
 partition's lease. A write whose answer was lost is never sent again: after a wait the target is
-read anew and the delta computed anew.
+read again and the delta computed again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from hintferry.core.schema import Key, Table
 def plan_counters(
     table: Table, clustering: Key, wanted: Row | None, found: Row | None, read_start: int
 ) -> list[Statement]:
-    """What brings the target's counters of one row to the source's; nothing where they agree.
+    """Return what brings the target's counters of one row to the source's; nothing where they
+    agree.
 
     A counter that the source does not show is left alone as long as its row is there: a counter
     cannot be set back to null without losing what is added later.

@@ -9,7 +9,7 @@ from enum import Enum
 
 
 class TokenKind(Enum):
-    """What a token is; a keyword is a NAME."""
+    """Hold what a token is; a keyword is a NAME."""
 
     NAME = "name"
     QUOTED = "quoted name"

@@ -15,7 +15,7 @@ from hintferry.core.cql_text import TokenKind, TokenReader, identifier, quoted, 
 
 
 class TypeKind(Enum):
-    """What a type is; the values of the first six are the words before their brackets."""
+    """Hold what a type is; the values of the first six are the words before their brackets."""
 
     FROZEN = "frozen"
     LIST = "list"
@@ -150,7 +150,7 @@ def _number(reader: TokenReader) -> int:
 
 
 def _settled(found: CqlType, within: bool) -> CqlType:
-    """With `frozen` where Cassandra has it, written or not; `within`: it stands in another type."""
+    """Return it with `frozen` where Cassandra implies it; `within`: it stands in another type."""
     frozen = found.kind is TypeKind.FROZEN
     one = found.inner
     while one.kind is TypeKind.FROZEN:

@@ -1,4 +1,4 @@
-"""What can go wrong with a key, one class per decision that follows.
+"""Describe what can go wrong with a key, one class per decision that follows.
 
 HintferryError
 ├── Unprocessable          this record can never succeed as it is: park it
@@ -19,10 +19,10 @@ HintferryError
 ├── Paused                 an operator paused its table: return the records
 ├── LeaseLost              another worker counts this partition now: return the records
 ├── StaleRead              too much time passed between read and write: read again
-├── LateAnswer             it answered too late to count a time to live by: do it once more
+├── LateAnswer             it answered too late to count a TTL by: do it once more
 ├── NoTimeLeft             the invocation ends soon: return the records
 ├── ClockFault             the machine's clock cannot be used now: return the records
-└── ConfigurationError     the deployment is wrong: say what to mend and fail
+└── ConfigurationError     the deployment is wrong: say what to fix and fail
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ class StaleRead(HintferryError):
 
 
 class LateAnswer(HintferryError):
-    """A read or a write was done, but too slowly to count a time to live by."""
+    """A read or a write was done, but too slowly to count a TTL by."""
 
 
 class NoTimeLeft(HintferryError):
@@ -157,4 +157,4 @@ class ClockFault(HintferryError):
 
 
 class ConfigurationError(HintferryError):
-    """The deployment is wrong; the text says what to mend."""
+    """The deployment is wrong; the text says what to fix."""

@@ -11,7 +11,7 @@ from hintferry.core.schema import Key, TableId
 
 
 class Scope(Enum):
-    """How much of a partition may have changed."""
+    """Say how much of a partition may have changed."""
 
     ROW = "row"
     SLICE = "slice"

@@ -1,4 +1,4 @@
-"""What Amazon Keyspaces takes at most: the one place for its numbers.
+"""Describe what Amazon Keyspaces takes at most: the one place for its numbers.
 
 Developer Guide: *Quotas for Amazon Keyspaces*, *Estimate row size*, *Read/write capacity modes*.
 keyspaces-local has its own table of them, from the same pages; a test compares the two.

@@ -54,7 +54,7 @@ UNDO_WAIT_S = FENCE_HOLDS_S + 1
 """After this nobody goes by a fence that was taken back: no hint is skipped behind it any more."""
 
 COUNTED_WITHIN_S = 0.9
-"""A read and a write may each take this long where times to live are counted: whole seconds are
+"""A read and a write may each take this long where TTLs are counted: whole seconds are
 counted at both ends, so a value lasts at most two seconds too long. A tenth of a second is left for
 clocks that differ."""
 
@@ -74,7 +74,7 @@ STAMP_MARGIN_S = 0.015
 since it was measured. No hint is read for before the clock has passed its stamp by this."""
 
 NODES_APART_S = 1.0
-"""How far apart the clocks of the source's nodes may be: each counts times to live by its own."""
+"""How far apart the clocks of the source's nodes may be: each counts TTLs by its own."""
 
 STUCK_AFTER_S = 300.0
 """A key that a side has failed at for so many seconds, and at `TIMEOUT_RETRY.attempts` deliveries,

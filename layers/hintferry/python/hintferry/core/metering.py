@@ -1,4 +1,5 @@
-"""What a row costs to write and a page to read, by the service's published arithmetic. Pure.
+"""Describe what a row costs to write and a page to read, by the service's published arithmetic.
+Pure.
 
 Developer Guide: Estimate row size; Read/write capacity modes. What it leaves open is taken as
 keyspaces-local takes it.
@@ -90,12 +91,12 @@ def static_size(table: Table, partition: Key, values: Values) -> int:
 
 
 def write_units(size: int) -> int:
-    """Of one row of that size."""
+    """Return the write units of one row of so many bytes."""
     return max(1, -(-size // WRITE_UNIT))
 
 
 def read_units(size: int) -> int:
-    """Of one answer of that size at LOCAL_QUORUM."""
+    """Return the read units of one answer of so many bytes at LOCAL_QUORUM."""
     return max(1, -(-size // READ_UNIT))
 
 
@@ -104,8 +105,8 @@ Sized = Callable[[bytes], int]
 
 
 class _Row(NamedTuple):
-    """What holds for every row of a table: bytes of one without keys and values, with times to live
-    switched off and on, and how values are sized."""
+    """Hold what holds for every row of a table: bytes of one without keys and values, with times
+    to live switched off and on, and how values are sized."""
 
     empty: int
     empty_ttl: int
@@ -156,7 +157,7 @@ def _collection(value: bytes) -> int:
 
 
 def _elements(value: bytes) -> int:
-    """How many there are; of a user type, whose fields are few, about."""
+    """Return how many there are; of a user type, whose fields are few, about."""
     return min(int.from_bytes(value[:4]), len(value) // 4)
 
 
@@ -169,7 +170,7 @@ def _number(value: bytes) -> int:
 
 
 def digits(number: bytes) -> int:
-    """How many digits a whole number has; of one over 64 bytes about."""
+    """Return how many digits a whole number has; of one over 64 bytes about."""
     if len(number) > _WIDEST_NUMBER:
         return ceil(len(number) * _DIGITS_A_BYTE)
     return len(str(abs(int.from_bytes(number, signed=True))))

@@ -1,4 +1,4 @@
-"""How a record ends: every one in exactly one of four outcomes."""
+"""Describe how a record ends: every one in exactly one of four outcomes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hintferry.core.errors import HintferryError, ParkReason
 
 
 class Outcome(Enum):
-    """How a record ended."""
+    """Say how a record ended."""
 
     APPLIED = "applied"
     SKIPPED = "skipped"

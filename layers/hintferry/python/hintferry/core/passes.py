@@ -1,4 +1,6 @@
-"""What is remembered of a finished pass over a whole table: the gate of cut-over asks for it."""
+"""Describe what is remembered of a finished pass over a whole table: the gate of cutover asks for
+it.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ class Verb(Enum):
 
     @property
     def sums(self) -> VerifySums | BackfillSums:
-        """Where the results of its ranges are added up."""
+        """Return where the results of its ranges are added up."""
         return VerifySums() if self is Verb.VERIFY else BackfillSums()
 
 
@@ -56,7 +58,7 @@ class Pass:
 
     @property
     def is_fence(self) -> bool:
-        """Whether it is such a record, and no pass."""
+        """Return whether it is such a record, and no pass."""
         return self.verb is Verb.VERIFY and not self.sums
 
 
@@ -94,7 +96,7 @@ def refusal(table: TableId, found: Unfenced) -> str:
 
 
 def unfenced(passes: Sequence[Pass]) -> Unfenced | None:
-    """How it stands with a table by its passes, the one that began last first."""
+    """Return how it stands with a table by its passes, the one that began last first."""
     last: Pass | None = None
     for one in passes:
         if one.is_fence:

@@ -1,4 +1,6 @@
-"""What a read saw, and what a write shall do: values as opaque bytes, never looked into."""
+"""Describe what a read saw, and what a write shall do: values as opaque bytes, never looked
+into.
+"""
 
 from __future__ import annotations
 
@@ -28,12 +30,13 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What one read saw: rows by clustering key, in clustering order; a key not there is absent.
+    """Hold what one read saw: rows by clustering key, in clustering order; a key not there is
+    absent.
 
     `read_start` is microseconds since the epoch, taken just before the request was sent; it is
     the timestamp of everything that is written because of this read. Static columns stand under
     the empty clustering key. `is_last` is false for a page that others follow. `arrived_at` is
-    epoch seconds, from which remaining times to live count; 0 where none were told.
+    epoch seconds, from which remaining TTLs count; 0 where none were told.
     """
 
     table: Table
@@ -44,7 +47,7 @@ class Snapshot:
 
     @property
     def late(self) -> list[Key]:
-        """The rows with times to live that the answer told too late: they would last too long."""
+        """The rows with TTLs that the answer told too late: they would last too long."""
         if self.arrived_at - self.read_start / 1e6 <= COUNTED_WITHIN_S:
             return []
         return [key for key, row in self.rows.items() if any(row.expiries)]
@@ -66,16 +69,16 @@ class Scanned(NamedTuple):
 
 
 class Layout(Protocol):
-    """How the rows of a scan lie in their bytes."""
+    """Say how the rows of a scan lie in their bytes."""
 
     def scanned(self, count: int, body: bytes, arrived_at: float) -> list[Scanned]:
         """The rows in these bytes; answers that only tell of static columns are none."""
 
     def extent(self, count: int, body: bytes, rows: int) -> tuple[int, int]:
-        """How many answers, and bytes, hold the first so many rows."""
+        """Return how many answers, and bytes, hold the first so many rows."""
 
     def is_dense(self, body: bytes) -> bool:
-        """Whether surely every answer in these bytes is a row."""
+        """Return whether surely every answer in these bytes is a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ class ScanPage:
 
     `body`: its rows as the wire has them, each a token (4 bytes of length, 8 of value) and further
     cells, so that rows of equal bytes are equal. `count`: how many answers it holds, rows for the
-    most part. `arrived_at`: epoch seconds, from which remaining times to live count.
+    most part. `arrived_at`: epoch seconds, from which remaining TTLs count.
     """
 
     read_start: int
@@ -96,7 +99,7 @@ class ScanPage:
 
     @property
     def keys(self) -> list[Scanned]:
-        """Its rows, cut anew at each call."""
+        """Return its rows, cut again at each call."""
         return self.layout.scanned(self.count, self.body, self.arrived_at)
 
     @property
@@ -105,12 +108,12 @@ class ScanPage:
         return int.from_bytes(self.body[4:12], signed=True)
 
     def without(self, rows: int) -> ScanPage:
-        """What comes after its first so many rows."""
+        """Return what comes after its first so many rows."""
         passed, length = self.layout.extent(self.count, self.body, rows)
         return self.after(passed, length)
 
     def after(self, count: int, length: int) -> ScanPage:
-        """What comes after so many answers, and bytes."""
+        """Return what comes after so many answers, and bytes."""
         return replace(self, body=self.body[length:], count=self.count - count)
 
 

@@ -1,4 +1,5 @@
-"""What a table looks like, as far as the rules need to know: names, kinds and order of columns.
+"""Describe what a table looks like, as far as the rules need to know: names, kinds and order of
+columns.
 
 Types are kept as the one text that `core/cql_type.py` has for each, and looked into only for two
 questions: may a key component have this length, and can the TTL of this column be read.
@@ -38,7 +39,7 @@ _ONE_FORM = NATIVES - {"boolean", "decimal", "double", "duration", "float", "var
 
 
 class ColumnKind(Enum):
-    """Where a column stands in its table; the values are those of `system_schema.columns`."""
+    """Say where a column stands in its table; the values are those of `system_schema.columns`."""
 
     PARTITION_KEY = "partition_key"
     CLUSTERING = "clustering"
@@ -77,7 +78,9 @@ class Column:
         return parse(self.cql_type).multicell
 
     def accepts(self, component: bytes) -> bool:
-        """Whether a key component of this many bytes can be of this type (an empty one may)."""
+        """Return whether a key component of this many bytes can be of this type (an empty one
+        may).
+        """
         width = _WIDTHS.get(self.cql_type)
         return width is None or len(component) in (0, width)
 
@@ -142,7 +145,9 @@ class Table:
 
     @cached_property
     def has_synonyms(self) -> bool:
-        """Whether clustering keys of different bytes may be one row, as decimals 1.0 and 1.00."""
+        """Return whether clustering keys of different bytes may be one row, as decimals 1.0 and
+        1.00.
+        """
         return any(column.cql_type not in _ONE_FORM for column in self.clustering)
 
 

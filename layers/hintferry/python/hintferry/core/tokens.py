@@ -21,7 +21,7 @@ class TokenRange:
 
     @property
     def width(self) -> int:
-        """How many tokens it holds."""
+        """Return how many tokens it holds."""
         return self.upto - self.after
 
     def halves(self) -> tuple[TokenRange, TokenRange]:
@@ -34,7 +34,7 @@ WHOLE_RING = TokenRange(LOWEST, HIGHEST)
 
 
 def gaps(whole: Iterable[TokenRange], done: Iterable[TokenRange]) -> list[TokenRange]:
-    """What none of `done` covers of the ranges of `whole`, which are in order and apart."""
+    """Return what none of `done` covers of the ranges of `whole`, which are in order and apart."""
     behind = sorted(done)
     left, place = list[TokenRange](), 0
     for part in whole:

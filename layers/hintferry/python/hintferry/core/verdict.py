@@ -1,4 +1,4 @@
-"""What a sweep finds of each key that either side shows, and the sums of it."""
+"""Describe what a sweep finds of each key that either side shows, and the sums of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hintferry.core.schema import Table
 
 
 class Verdict(Enum):
-    """How the target's row stands to the source's."""
+    """Say how the target's row stands to the source's."""
 
     EQUAL = "equal"
     MISSING = "missing"
@@ -24,7 +24,7 @@ class Verdict(Enum):
     """Only the target has it."""
 
     EXPIRING = "expiring"
-    """Only the target has it, or some elements of it, and it goes by itself: its time to live could
+    """Only the target has it, or some elements of it, and it goes by itself: its TTL could
     not be read, so it was given the longest of its table."""
 
 
@@ -74,13 +74,13 @@ class VerifySums(Sums):
     different: int = 0
     extra: int = 0
     expiring: int = 0
-    """They go from the target by themselves, within the longest time to live of their table."""
+    """They go from the target by themselves, within the longest TTL of their table."""
 
     unread: int = 0
     """Partitions that a side fails to read although it serves others; not among the keys."""
 
     hinted: int = 0
-    """Keys and partitions of which a hint was sent, so that the pipeline mends them."""
+    """Keys and partitions of which a hint was sent, so that the pipeline fixes them."""
 
     read_units: int = field(default=0, compare=False)
     """Of the target, about; those of second looks are left out."""
@@ -92,7 +92,7 @@ class VerifySums(Sums):
 
     @property
     def is_clean(self) -> bool:
-        """Whether every key was read and is equal."""
+        """Return whether every key was read and is equal."""
         return not (self.missing or self.different or self.extra or self.unread)
 
     def count(self, verdict: Verdict) -> None:
@@ -102,7 +102,9 @@ class VerifySums(Sums):
 
 @dataclass
 class BackfillSums(Sums):
-    """What became of the keys that a backfill read; static columns count as a key of their own."""
+    """Hold what became of the keys that a backfill read; static columns count as a key of their
+    own.
+    """
 
     written: int = 0
     """Keys; those of a page that had to be read again count each time."""
@@ -124,5 +126,5 @@ class BackfillSums(Sums):
 
     @property
     def is_clean(self) -> bool:
-        """Whether all that the source holds was written."""
+        """Return whether all that the source holds was written."""
         return not (self.parked or self.unread)

@@ -1,1 +1,1 @@
-"""How one batch of hints reaches the target. Start in `pipeline`."""
+"""Bring one batch of hints to the target. Start in `pipeline`."""

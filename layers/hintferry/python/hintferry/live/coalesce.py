@@ -17,7 +17,7 @@ from hintferry.core.work import ROWS_PER_READ, RowWork, SliceWork, StaticWork, W
 
 @dataclass(slots=True)
 class _Partition:
-    """What the hints of one batch say about one partition."""
+    """Hold what the hints of one batch say about one partition."""
 
     rows: dict[Key, list[int]] = field(default_factory=dict)
     repairs: set[Key] = field(default_factory=set)

@@ -2,7 +2,7 @@
 
 Who counts holds the partition's lease in a table beside the data. A lease is given back only after
 writes that were all answered; after any other end it runs out by itself, and by then no write of
-its holder can still arrive. So whoever takes it next reads both sides as they will stay.
+its holder can still arrive. So the worker that takes it next reads both sides as they will stay.
 """
 
 from __future__ import annotations
@@ -27,9 +27,15 @@ def recount(
     Raises HintferryError.
     """
     if isinstance(work, StaticWork):
-        raise Unrepresentable(f"static counter columns, as in {work.table}, are not supported")
+        raise Unrepresentable(
+            f"{work.table}: static counter columns are not supported; leave the table out of"
+            " migration.toml"
+        )
     if source.table(work.table).has_synonyms:
-        raise Unrepresentable(f"one row of {work.table} may be named in several ways: not counted")
+        raise Unrepresentable(
+            f"{work.table}: counter rows with this clustering key are not supported, as equal key"
+            " values can have different bytes; leave the table out of migration.toml"
+        )
     lease = leases.take(work.table, work.partition)
     guarded = _LeasedTarget(target, lease)
     rest = None

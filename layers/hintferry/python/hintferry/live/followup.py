@@ -1,4 +1,4 @@
-"""What a compared slice leaves to be done later, through the replay queue.
+"""Describe what a compared slice leaves to be done later, through the replay queue.
 
 A comparison writes nothing for a row that neither side shows. A stalled worker may at that moment
 hold an older INSERT of just such a row, so every slice is compared once more when no such write

@@ -56,7 +56,7 @@ class Ledger:
         self._ends[index] = _end_of(error)
 
     def close(self) -> list[Settled]:
-        """How each record ended. Raises ConservationError where the books do not add up."""
+        """Return how each record ended. Raises ConservationError where the books do not add up."""
         if any(self._open) or None in self._ends:
             lost = [i for i, end in enumerate(self._ends) if end is None or self._open[i]]
             raise ConservationError(f"records {lost[:10]} of the batch have no outcome")

@@ -67,7 +67,7 @@ from hintferry.ports import (
 COMPARED_AT_ONCE = 8
 
 OUT_OF_TIME = NoTimeLeft("the invocation ends before this key's turn")
-BAD_NEIGHBOUR = NoTimeLeft("it shared a request with a row that was refused")
+BAD_NEIGHBOUR = NoTimeLeft("another row of the same request was rejected")
 
 Failures = list[tuple[Work, HintferryError]]
 Read = tuple[RowWork | StaticWork, Snapshot | HintferryError]
@@ -211,7 +211,7 @@ class Pipeline:
     ) -> Failures:
         """Do each piece of work once: keys all at once, then what has to be compared.
 
-        Where a side is slow every time, times to live are counted as they come in the end.
+        Where a side is slow every time, TTLs are counted as they come in the end.
         """
         failures: Failures = []
         blind, compared = self._sorted(works, failures)
@@ -260,7 +260,9 @@ class Pipeline:
             elif deadline.remaining() < REQUEST_TIMEOUT_S:
                 failures.append((work, OUT_OF_TIME))
             elif seen.late and not is_again:
-                failures.append((work, LateAnswer("source: it answered too late")))
+                failures.append(
+                    (work, LateAnswer("source: the answer came too late for its TTLs to be exact"))
+                )
             elif isinstance(work, RowWork):
                 yield Write(work, seen.table, plan_rows(work.rows, seen, int(now)))
             else:
@@ -333,7 +335,7 @@ class Pipeline:
 
 
 def _scanned_record(number: int) -> Record:
-    """What is parked of a backfill came by no topic."""
+    """Return a placeholder record for a backfill row, which has no Kafka position."""
     return Record("backfill", 0, number, None, None, None)
 
 

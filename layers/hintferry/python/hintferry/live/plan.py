@@ -1,4 +1,5 @@
-"""What to write so that the target shows exactly what a read saw. The only place that decides.
+"""Describe what to write so that the target shows exactly what a read saw. The only place that
+decides.
 
 Writes are full and unconditional: a row that is there is written with every regular column, nulls
 included; a row that is not there is deleted. Everything carries the read start as its timestamp,

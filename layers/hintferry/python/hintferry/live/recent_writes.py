@@ -1,4 +1,4 @@
-"""Which keys this process has brought to the target lately, and as of when each was read. Pure.
+"""Remember recently written keys, to skip duplicate hints from other replicas. Pure.
 
 Every replica sends a copy of a hint, and some come in a later batch. A hint that was on the topic
 before a read of its key began is consumed by the full write that followed from that read, once the
@@ -53,7 +53,7 @@ class RecentWrites:
             del self._starts[next(iter(self._starts))]
 
     def covers(self, hint: Hint, appended_at_ms: int | None) -> bool:
-        """Whether all that the hint speaks of was read after the broker appended it.
+        """Return whether all that the hint speaks of was read after the broker appended it.
 
         `appended_at_ms`: epoch milliseconds by the broker; None says nothing, so covers nothing.
         """

@@ -84,9 +84,9 @@ class Reconciler:
         return None
 
     def _walk_or_cut(self, work: SliceWork) -> Slice | None:
-        """As far as it goes, or a first part where the source fails to read the whole.
+        """Walk as far as it goes, or a first part where the source fails to read the whole.
 
-        Rows that were deleted one by one are graves on the source and may still stand on the
+        Rows that were deleted one by one are tombstones on the source and may still stand on the
         target: its keys tell where to cut.
         """
         try:
@@ -111,7 +111,9 @@ class Reconciler:
         raise failure
 
     def _is_served_beside(self, work: SliceWork, error: Troubled) -> bool:
-        """Whether the source, where it failed at this slice, serves the rows that follow it."""
+        """Return whether the source, where it failed at this slice, serves the rows that follow
+        it.
+        """
         return error.side is Side.SOURCE and bool(self.source.neighbours(work))
 
     def _target_key(self, rows: int, work: SliceWork) -> Key | None:
@@ -174,10 +176,10 @@ class Reconciler:
     def _refuse(asked: int) -> Never:
         if asked > MOST_BY_KEYS:
             raise Overwhelmed(
-                f"its partition has over {asked:,} rows, too many to be asked for by their keys"
+                f"its partition has over {asked:,} rows, too many to read by key"
                 " within one invocation; run hintferry verify TABLE --repair"
             )
-        raise NoTimeLeft("the invocation ends before all rows of its slice were asked for")
+        raise NoTimeLeft("the invocation ends before every row of the slice was read")
 
     def _make_equal(self, work: SliceWork, seen: Snapshot, part: Slice) -> Key | None:
         """None when all is equal, or the target's key up to which it is: the page ages, time runs.
@@ -220,7 +222,7 @@ class Reconciler:
     def _ask_for(self, work: SliceWork, keys: Iterable[Key]) -> int:
         """Read rows by their keys, and write them; how many of them the source does not have.
 
-        It may have them under other bytes than the target, or may have told their times to live
+        It may have them under other bytes than the target, or may have told their TTLs
         too late.
         """
         gone = 0
@@ -236,7 +238,7 @@ class Reconciler:
     def _difference(
         self, clustering: Key, wanted: Row | None, found: Row | None, seen: Snapshot
     ) -> Iterable[Statement]:
-        """What makes one row of the target equal to the source's; nothing where it is."""
+        """Return what makes one row of the target equal to the source's; nothing where it is."""
         if seen.table.is_counter:
             return plan_counters(seen.table, clustering, wanted, found, seen.read_start)
         if wanted is None:

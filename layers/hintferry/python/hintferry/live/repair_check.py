@@ -35,7 +35,7 @@ class RepairCheck:
         one changes nothing."""
         for _ in range(REPAIR_RETRY.attempts):
             if self.deadline.remaining() < RESERVE_S:
-                raise NoTimeLeft("the invocation ends before it is seen whether that helped")
+                raise NoTimeLeft("the invocation ends before the repair can be checked")
             before = self._shown(work)
             wanted = self._written(work)
             after = self._shown(work)

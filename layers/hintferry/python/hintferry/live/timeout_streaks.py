@@ -68,7 +68,9 @@ class TimeoutStreaks:
         return settled
 
     def _is_its_own(self, hint: Hint) -> bool:
-        """Whether neighbours of the hint's key are served, so that the failure may be its own."""
+        """Return whether neighbours of the hint's key are served, so that the failure may be its
+        own.
+        """
         place = (hint.table, hint.partition)
         if place not in self._proofs:
             if hint.table in self._doubted or not self._has_means():

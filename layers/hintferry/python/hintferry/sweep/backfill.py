@@ -37,7 +37,7 @@ class Backfill:
     pipeline: Pipeline
     deadline: Deadline
     ttl: bool = True
-    """Whether the target's table has times to live switched on."""
+    """Whether the target's table has TTLs switched on."""
 
     units_per_s: float = inf
     """Write units a second at most."""

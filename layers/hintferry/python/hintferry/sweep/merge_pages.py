@@ -1,4 +1,4 @@
-"""Both sides of a range read together, row beside row.
+"""Merge-compare the source and target pages of one token range.
 
 What the two sides show is compared as bytes for as long as it goes along, whatever their pages are;
 rows are made only of pages where it does not. Memory is bounded by three pages a side.
@@ -33,8 +33,8 @@ class MergeStep:
 
 @dataclass(frozen=True, slots=True)
 class MergePosition:
-    """How far the steps have come: all tokens up to `done`, and of the next the rows up to these
-    bounds, None where that is the whole partition."""
+    """Say how far the steps have come: all tokens up to `done`, and of the next the rows up to
+    these bounds, None where that is the whole partition."""
 
     done: int
     reached: dict[Key, Bound | None]
@@ -63,7 +63,9 @@ class PageMerge:
 
     @property
     def position(self) -> MergePosition:
-        """Where another reading has to go on: a step counts once the next one is asked for."""
+        """Return where another reading has to go on: a step counts once the next one is asked
+        for.
+        """
         if self._last is None:
             return MergePosition(self._done, {})
         keys = self._last.keys if isinstance(self._last, ScanPage) else self._last
@@ -76,7 +78,7 @@ class PageMerge:
         return MergePosition(last.token - 1, reached)
 
     def steps(self) -> Iterator[MergeStep]:
-        """What both sides show. Raises HintferryError."""
+        """Return what both sides show. Raises HintferryError."""
         source, target = self._source, self._target
         while True:
             source.fill()
@@ -110,12 +112,12 @@ class PageMerge:
                 return
 
     def _alike(self) -> ScanPage | None:
-        """What lies ahead of both sides byte for byte alike, and is passed by this."""
+        """Return what lies ahead of both sides byte for byte alike, and is passed by this."""
         one, other = self._source.uncut, self._target.uncut
         if one is None or other is None:
             return None
         if abs(one.arrived_at - other.arrived_at) > EXPIRY_TOLERANCE_S:
-            # Equal times to live, counted from these, are then not equal.
+            # Equal TTLs, counted from these, are then not equal.
             return None
         short = min(one, other, key=lambda page: len(page.body))
         length = len(short.body)
@@ -161,7 +163,7 @@ class PageMerge:
 
 
 class _SidePages:
-    """What one side has shown that is not passed yet: rows, then a page."""
+    """Hold what one side has shown that is not passed yet: rows, then a page."""
 
     def __init__(self, pages: Iterator[ScanPage]) -> None:
         self._pages = pages
@@ -229,6 +231,6 @@ def matched(source: Iterable[Scanned], target: Iterable[Scanned]) -> list[Pair]:
 
 
 def _together(source_rows: Iterable[Scanned], target_rows: Iterable[Scanned]) -> int:
-    """How many rows from the first on have the same keys on both sides."""
+    """Return how many rows from the first on have the same keys on both sides."""
     both = zip(source_rows, target_rows, strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0][:3] == pair[1][:3], both))

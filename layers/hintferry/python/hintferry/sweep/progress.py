@@ -1,4 +1,4 @@
-"""What a sweep or a backfill tells of its way through the ranges."""
+"""Describe what a sweep or a backfill tells of its way through the ranges."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a range of tokens is walked, past whatever is in the way.
+"""Describe how a range of tokens is walked, past whatever is in the way.
 
 A side that serves others but fails to read a range is asked for its halves, down to single tokens:
 at once where it says that the range is too much (tombstones), after several attempts where it does
@@ -26,7 +26,7 @@ def walk(
 ) -> Iterator[None]:
     """Take the step over all of `part`; yields whenever some of it is done.
 
-    `unread` is told of each token that a side fails to read. Raises HintferryError, a passing one
+    `unread` takes each token that a side fails to read. Raises HintferryError, a passing one
     only after several attempts without progress.
     """
     todo, failed, retry = [part], 0, RANGE_RETRY

@@ -1,4 +1,4 @@
-"""Keys that did not look equal, looked at again by their keys."""
+"""Check suspected differences again, by key, once late writes have arrived."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _is_of_many(work: RowWork | StaticWork) -> TypeGuard[RowWork]:
 
 
 def _by_index(work: RowWork | StaticWork, seen: Snapshot | HintferryError) -> dict[int, Found]:
-    """What was read of each suspect. Raises what is no suspect's own."""
+    """Return what was read of each suspect. Raises what is no suspect's own."""
     if isinstance(seen, Overwhelmed):
         return dict.fromkeys(work.records, seen)
     if isinstance(seen, HintferryError):

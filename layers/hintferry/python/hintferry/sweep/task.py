@@ -1,4 +1,4 @@
-"""What a sweep is told to do, by whoever runs it: the command or the state machine."""
+"""Describe the task that the command or the state machine gives to a sweep."""
 
 from __future__ import annotations
 
@@ -33,5 +33,5 @@ class Task:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What tells a pass from one that it cannot go on with."""
+        """Return what tells a pass from one that it cannot go on with."""
         return {"consistency": "all" if self.at_all else "local_quorum", "rate": self.repair_rate}

@@ -1,4 +1,4 @@
-"""One turn of a worker that may not work for ever: as many ranges as its time allows.
+"""Work one time slice of an invocation: as many ranges as its time allows.
 
 What it does not come to the end of is handed back, so that no range is ever skipped; a range that
 alone takes longer than a turn comes back in halves.
@@ -30,7 +30,7 @@ RangeWork = Callable[
 
 @dataclass(slots=True)
 class TimeSlice:
-    """What became of the ranges: in = done + failed + left."""
+    """Hold what became of the ranges: in = done + failed + left."""
 
     done: list[tuple[TokenRange, VerifySums | BackfillSums]] = field(default_factory=list)
     failed: list[tuple[TokenRange, HintferryError]] = field(default_factory=list)
@@ -47,7 +47,7 @@ def take_time_slice(
     deadline: Deadline,
     entered: Callable[[TokenRange, VerifySums | BackfillSums], None],
 ) -> TimeSlice:
-    """Sweep the ranges until the time is up; `entered` is told whenever one of them is done."""
+    """Sweep the ranges until the time is up; `entered` takes each that is done."""
     turn, begun = TimeSlice(), list[TokenRange]()
     for report in work(_while_there_is_time(ranges, begun, turn, deadline)):
         if isinstance(report, Finished):

@@ -142,9 +142,9 @@ class Verifier:
             yield step.done
 
     def _refuse_altered(self, table: Table) -> None:
-        """What was read by an earlier table may lack a column: it is read anew."""
+        """Raise StaleRead after an ALTER TABLE: what was read before may lack a column."""
         if self.source.table(self.table) is not table:
-            raise StaleRead("the table was altered meanwhile")
+            raise StaleRead("the table was altered during the pass")
 
     def _left(self, position: MergePosition, part: TokenRange) -> Iterator[int]:
         """Remember what was judged before a fault, some of a token included."""
@@ -283,7 +283,8 @@ class Verifier:
             if open_range.seen != open_range.sums.seen:
                 # Not an assertion: those can be switched off.
                 raise RuntimeError(
-                    f"of {open_range.seen} keys {open_range.sums} were told; report this"
+                    f"of {open_range.seen} keys only {open_range.sums} were counted:"
+                    " a defect of Hintferry; report it"
                 )
             yield Finished(open_range.part, open_range.sums, examples=tuple(open_range.examples))
 

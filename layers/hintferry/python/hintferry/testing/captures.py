@@ -1,4 +1,4 @@
-"""What nodes and connectors say of a table's capture, as a test says it is."""
+"""Describe what nodes and connectors say of a table's capture, as a test says it is."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ScriptedCaptures:
         self.stock = False
 
     def witness(self, table: TableId) -> Witness:
-        """What was said."""
+        """Return what was said."""
         now = self._now()
         states = {host: self._state(table, host, now - age) for host, age in self.age_s.items()}
         return Witness(table, now, self.nodes, None if self.stock else states, self.shape)

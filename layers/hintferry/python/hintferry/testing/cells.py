@@ -17,7 +17,7 @@ class Cell:
     expires_at: int | None = None
 
     def is_live(self, now_s: int) -> bool:
-        """Whether a read in this second shows it."""
+        """Return whether a read in this second shows it."""
         return self.value is not None and (self.expires_at is None or now_s < self.expires_at)
 
     @property

@@ -18,7 +18,7 @@ class SimulatedTime:
 
     @property
     def seconds(self) -> int:
-        """Whole seconds since the epoch, as a server counts times to live."""
+        """Whole seconds since the epoch, as a server counts TTLs."""
         return self.micros // 1_000_000
 
     def advance(self, micros: int) -> None:

@@ -76,7 +76,7 @@ class ReplicatedCluster:
 
     @property
     def replicas(self) -> tuple[MemoryStore, ...]:
-        """What reads of each see now."""
+        """Return what reads of each see now."""
         due = [one for one in self._logged if one.due_us <= self.time.micros]
         if due:
             self._logged = [one for one in self._logged if one.due_us > self.time.micros]
@@ -162,7 +162,7 @@ class ReplicatedCluster:
         return merged
 
     def answer(self, replica: int, table: Table, partition: Key) -> PartitionState:
-        """What a replica answers now of a partition."""
+        """Return what a replica answers now of a partition."""
         return self._partition(replica, table, partition).copy()
 
     def keys(self, table: Table, partition: Key, asked: Sequence[int]) -> list[Key]:
@@ -179,7 +179,9 @@ class ReplicatedCluster:
         return {key for one in self.replicas for name, key in one.partitions if name == table.id}
 
     def knows(self, node: int, table: Table) -> bool:
-        """Whether a node can be asked for every column that the table has by this description."""
+        """Return whether a node can be asked for every column that the table has by this
+        description.
+        """
         known = {column.name for column in self.schemas.of(node).tables[table.id].regulars}
         return known.issuperset(table.regular_names)
 
@@ -209,7 +211,7 @@ def known_keys(parts: Iterable[PartitionState]) -> list[Key]:
 
 
 def merge(states: Iterable[RowState]) -> RowState:
-    """What replicas together hold of a row."""
+    """Return what replicas together hold of a row."""
     merged = RowState()
     for state in states:
         merged.merge(state)

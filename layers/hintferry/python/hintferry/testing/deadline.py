@@ -1,4 +1,4 @@
-"""How long an invocation may still run."""
+"""Describe how long an invocation may still run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class FixedDeadline:
         self._seconds = seconds
 
     def remaining(self) -> float:
-        """Seconds."""
+        """Return the seconds left."""
         return self._seconds
 
 

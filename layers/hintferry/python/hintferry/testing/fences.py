@@ -18,7 +18,7 @@ class MemoryFences:
         self.fenced: dict[TableId, Fence] = {}
 
     def is_fenced(self, table: TableId) -> bool:
-        """Whether the table was cut over."""
+        """Return whether the table was cut over."""
         return table in self.fenced
 
     def set(self, table: TableId, fence: Fence) -> Fence:
@@ -26,7 +26,7 @@ class MemoryFences:
         return self.fenced.setdefault(table, fence)
 
     def standing(self, table: TableId) -> Fence | None:
-        """Its fence."""
+        """Return its fence."""
         return self.fenced.get(table)
 
     def lift(self, table: TableId) -> None:
@@ -35,7 +35,7 @@ class MemoryFences:
 
 
 class HeldFences:
-    """What one worker believes of the fences: a reading holds from when it began."""
+    """Hold what one worker believes of the fences: a reading holds from when it began."""
 
     def __init__(self, fences: MemoryFences, clock: Clock) -> None:
         self._fences, self._clock = fences, clock
@@ -43,7 +43,7 @@ class HeldFences:
         self._read_at = float("-inf")
 
     def is_fenced(self, table: TableId, hook: Hook) -> bool:
-        """Whether the table was cut over, as of the last reading that still holds."""
+        """Return whether the table was cut over, as of the last reading that still holds."""
         if not 0 <= self._clock.now() - self._read_at < FENCE_HOLDS_S:
             began = self._clock.now()
             self._fenced = frozenset(self._fences.fenced)

@@ -13,7 +13,7 @@ from hintferry.testing.points import Hook, Point, nowhere
 
 
 class LeaseTable:
-    """Who holds which partition, and until which second of the true time."""
+    """Say who holds which partition, and until which second of the true time."""
 
     def __init__(self, time: SimulatedTime) -> None:
         self.time = time

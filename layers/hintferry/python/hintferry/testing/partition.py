@@ -25,7 +25,7 @@ class PartitionState:
     rows: dict[Key, RowState] = field(default_factory=dict)
 
     def copy(self) -> PartitionState:
-        """What it is now, whatever is merged into it later."""
+        """Return what it is now, whatever is merged into it later."""
         rows = {key: row.under(NEVER) for key, row in self.rows.items()}
         return PartitionState(self.deleted_at, dict(self.ranges), self.statics.under(NEVER), rows)
 
@@ -62,7 +62,7 @@ _COMPARE: dict[str, Callable[[bytes, bytes], bool]] = {"<": lt, "<=": le, ">": g
 
 
 def lies_in(piece: Piece, clustering: Key) -> bool:
-    """Whether a piece of a slice holds a row."""
+    """Return whether a piece of a slice holds a row."""
     fixed = len(piece.prefix)
     bounds = [bound for bound in (piece.after, piece.before) if bound is not None]
     return clustering[:fixed] == piece.prefix and all(
@@ -71,7 +71,7 @@ def lies_in(piece: Piece, clustering: Key) -> bool:
 
 
 def holds(part: Slice, clustering: Key) -> bool:
-    """Whether a slice holds a row."""
+    """Return whether a slice holds a row."""
     start, end = part.start, part.end
     first, last = clustering[: len(start.values)], clustering[: len(end.values)]
     after = first > start.values or (start.inclusive and first == start.values)

@@ -63,7 +63,7 @@ class RowState:
         return seen
 
     def is_live(self, now_s: int) -> bool:
-        """Whether a read shows the row at all; to be asked of `under`'s answer."""
+        """Return whether a read shows the row at all; to be asked of `under`'s answer."""
         marks = () if self.marker is None else (self.marker,)
         return any(cell.is_live(now_s) for cell in (*marks, *self.cells.values()))
 

@@ -47,7 +47,7 @@ class Marshalled:
         return rows
 
     def extent(self, count: int, body: bytes, rows: int) -> tuple[int, int]:
-        """How many answers, and bytes, hold the first so many rows."""
+        """Return how many answers, and bytes, hold the first so many rows."""
         at = 0
         for _ in range(rows):
             at += self._length(body, at)

@@ -1,4 +1,6 @@
-"""What each node of a cluster knows of its tables: a change reaches some later than others."""
+"""Describe what each node of a cluster knows of its tables: a change reaches some later than
+others.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +22,13 @@ class Schema:
     dropped: dict[TableId, dict[str, int]] = field(default_factory=dict)
 
     def takes(self, table: TableId, change: PartitionState) -> bool:
-        """Whether a node at this version knows every column that a write names."""
+        """Return whether a node at this version knows every column that a write names."""
         known = self._names(table) | set(self.dropped.get(table, ()))
         rows = (change.statics, *change.rows.values())
         return all(name in known for row in rows for name, _ in row.cells)
 
     def shown(self, table: TableId, part: PartitionState) -> PartitionState:
-        """What a read sees: nothing that was written before its column was dropped."""
+        """Return what a read sees: nothing that was written before its column was dropped."""
         dropped = self.dropped.get(table)
         if not dropped:
             return part
@@ -62,15 +64,17 @@ class NodeSchemas:
 
     @property
     def latest(self) -> Schema:
-        """What the node knows that knows most."""
+        """Return what the node knows that knows most."""
         return self._history[-1]
 
     def of(self, node: int) -> Schema:
-        """What this node knows."""
+        """Return what this node knows."""
         return self._history[self._at[node]]
 
     def altered_us(self, node: int, table: TableId, upto_us: int) -> int:
-        """When the table was last altered, as the node knows it since then; 0: since later."""
+        """Return when the table was last altered, as the node knows it since then; 0: since
+        later.
+        """
         return self.of(node).tables[table].altered_us if self._heard_us[node] <= upto_us else 0
 
     def version(self, node: int) -> bytes:
@@ -78,7 +82,7 @@ class NodeSchemas:
         return pack(">i", self._at[node])
 
     def table(self, table: TableId) -> Table:
-        """As the node has it that knows most. Raises UnknownTable."""
+        """Return the table as the node has it that knows most. Raises UnknownTable."""
         try:
             return self.latest.tables[table]
         except KeyError:

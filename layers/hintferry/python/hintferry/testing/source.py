@@ -27,7 +27,7 @@ NEIGHBOURS = 3
 
 
 class Catalog(Protocol):
-    """What tells of the source's tables."""
+    """Hold what tells of the source's tables."""
 
     def table(self, table: TableId, altered_us: int = 0) -> Table:
         """The table, altered no earlier than then. Raises UnknownTable, SideFault."""
@@ -187,7 +187,7 @@ class ReplicatedSource:
         return self._back(Snapshot(table, start, rows), sent_us, now_s)
 
     def _ask(self, table: Table, partition: Key) -> dict[int, PartitionState]:
-        """What each of the replicas that are asked answers, one after the other."""
+        """Return what each of the replicas that are asked answers, one after the other."""
         parts: dict[int, PartitionState] = {}
         asked = self._some_replicas()
         coordinator = self._random.choice(self._cluster.up)
@@ -255,7 +255,7 @@ class ReplicatedSource:
 
 
 def read_failure() -> HintferryError:
-    """What a replica's failure means for a key: nothing, for as long as patience lasts."""
+    """Return what a replica's failure means for a key: nothing, for as long as patience lasts."""
     return Troubled(Side.SOURCE, "ReadFailure: UNKNOWN")
 
 

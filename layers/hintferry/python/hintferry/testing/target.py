@@ -29,15 +29,15 @@ from hintferry.testing.store import MemoryStore
 
 
 class Answer(Enum):
-    """What happens to a statement, and what its sender hears."""
+    """Hold what happens to a statement, and what its sender hears."""
 
     WRITTEN = "written"
     THROTTLED = "throttled, not written"
     UNAVAILABLE = "refused by the whole side, not written"
     UNREPRESENTABLE = "refused for what it is"
-    TIMED_OUT_WRITTEN = "time-out, though it was written"
-    TIMED_OUT_LATE = "time-out, and it arrives later"
-    TIMED_OUT_LOST = "time-out, and it never arrives"
+    TIMED_OUT_WRITTEN = "timeout, though it was written"
+    TIMED_OUT_LATE = "timeout, and it arrives later"
+    TIMED_OUT_LOST = "timeout, and it never arrives"
 
 
 _ERRORS: dict[Answer, HintferryError] = {

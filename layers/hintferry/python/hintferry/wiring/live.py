@@ -1,4 +1,4 @@
-"""What the processor and the replay function are made of."""
+"""Describe what the processor and the replay function are made of."""
 
 from __future__ import annotations
 
@@ -46,6 +46,6 @@ def processor(logger: Logger, metrics: Metrics, at_once: int | None = None) -> P
 
 
 def replay_events() -> ReplayEvents:
-    """What opens and answers the events of the replay queue."""
+    """Return what opens and answers the events of the replay queue."""
     queues = queues_from_environment()
     return ReplayEvents(client("sqs"), client("s3"), queues.replay_queue_url)

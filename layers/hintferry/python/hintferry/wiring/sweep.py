@@ -1,4 +1,6 @@
-"""What a verify or a backfill of one table is made of, in the function and in the command."""
+"""Describe what a verify or a backfill of one table is made of, in the function and in the
+command.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,9 @@ from hintferry.wiring.sessions import Sides, client, sides_of
 
 @dataclass(frozen=True, slots=True)
 class Sweeper:
-    """What works on one table, range by range, from a machine of its own; close it at the end."""
+    """Hold what works on one table, range by range, from a machine of its own; close it at the
+    end.
+    """
 
     table: TableSettings
     sides: Sides
@@ -69,8 +73,8 @@ class Sweeper:
         CassandraSource(self.sides.source, self.sides.clock).table(self.table.id)
         if self.fences().is_fenced(self.table.id):
             raise ConfigurationError(
-                f"{self.table.id} was cut over: its target belongs to the application, and is"
-                " neither read nor changed any more"
+                f"{self.table.id} was cut over, so Hintferry no longer reads or writes its target;"
+                " to replicate it again, run `hintferry cutover --undo`"
             )
         self._admission(1).admit(self.table.id)
 
@@ -80,7 +84,7 @@ class Sweeper:
         return check_capture(self.table.id, self.captures, sides.source, sides.target, sides.clock)
 
     def witness(self) -> Witness:
-        """What is seen of the table's capture, once what is about to settle has settled."""
+        """Return what is seen of the table's capture, once what is about to settle has settled."""
         return settled(self.captures, self.table.id, self.sides.clock, SETTLES_S)
 
     def check_clock(self) -> None:
@@ -146,11 +150,11 @@ class Sweeper:
         return Backfill(self.table.id, scan, pipeline, deadline, self.table.ttl, rate)
 
     def fences(self) -> KeyspacesFences:
-        """Which tables were cut over."""
+        """Return which tables were cut over."""
         return KeyspacesFences(self.sides.target, self.sides.clock)
 
     def passes(self) -> KeyspacesPasses:
-        """Where finished passes are recorded."""
+        """Return where finished passes are recorded."""
         return KeyspacesPasses(self.sides.target)
 
     def switches(self) -> KeyspacesSwitches:
@@ -167,7 +171,10 @@ class Sweeper:
 
     def _the_queues(self) -> Queues:
         if self.queues is None:
-            raise ConfigurationError("a backfill and a repair need the queues; name them")
+            raise ConfigurationError(
+                "backfill and verify --repair need the queues; set HINTFERRY_REPLAY_QUEUE_URL,"
+                " HINTFERRY_PARKED_QUEUE_URL and HINTFERRY_BUCKET as `hintferry env` prints them"
+            )
         return self.queues
 
     def _admission(self, workers: int) -> SwitchedLimits:

@@ -1,4 +1,4 @@
-"""What an invocation tells of itself."""
+"""Describe what an invocation tells of itself."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class InvocationDeadline:
         self._context = context
 
     def remaining(self) -> float:
-        """Seconds."""
+        """Return the seconds left."""
         return self._context.get_remaining_time_in_millis() / 1000
 
 

@@ -37,7 +37,7 @@ class ClockMeter:
         self._told: Offsets | None = None
 
     def tell(self) -> None:
-        """What is certain of it, once for each time that they were compared."""
+        """Return what is certain of it, once for each time that they were compared."""
         seen = self._clock.offsets
         if seen is None or seen is self._told:
             return
@@ -101,7 +101,7 @@ class PowertoolsMeter:
         self._count("ConservationFailures", 1)
 
     def _sides(self) -> None:
-        """What happened on the connections since the batch before."""
+        """Return what happened on the connections since the batch before."""
         sides = self._source, self._target
         for name, side in zip(("ReadLatency", "WriteLatency"), sides, strict=True):
             taken = list(side.latencies_s)
@@ -134,7 +134,7 @@ class PowertoolsMeter:
 
 
 class NoMeter:
-    """For a command that shows its own sums."""
+    """Report nothing, for a command that shows its own sums."""
 
     def batch(
         self, records: Sequence[Record], hints: Mapping[int, Hint], ends: Sequence[Settled]

@@ -1,4 +1,4 @@
-"""The parked queue: records that can never succeed, kept until a person has mended the cause.
+"""The parked queue: records that can never succeed, kept until a person has fixed the cause.
 
 A message holds the key and nothing of the row; only a record that could not be decoded is kept
 whole. What a queue message cannot hold lies in the bucket, named by the message. The format is

@@ -72,7 +72,7 @@ class ReplayEvents:
             answer = self._s3.get_object(Bucket=where["bucket"], Key=where["key"])
             content = json.loads(answer["Body"].read())
         except ParamValidationError as error:
-            raise ValueError("it names no object") from error
+            raise ValueError("the message names no object in the bucket") from error
         except ClientError as error:
             if error.response["Error"]["Code"] == GONE:
                 gone = f"{name} holds its record and is gone; restore it and replay this message"
@@ -96,7 +96,7 @@ class ReplayEvents:
 
 
 def _record(body: Mapping[str, Any]) -> Record:
-    """When it was appended is left out: how old the hint is says nothing of how fresh we are."""
+    """Return the record without its append time: a replayed hint's age is not our freshness."""
     where = _position(body)
     if "hint" in body:
         value = json.dumps(body["hint"]).encode()

@@ -1,6 +1,6 @@
 """The clocks of both sides, told by a request that any node answers.
 
-Each coordinator of the source counts times to live by its own clock, so its nodes are asked one by
+Each coordinator of the source counts TTLs by its own clock, so its nodes are asked one by
 one, some at a time. Behind the target's one name all nodes count as one clock.
 """
 
@@ -40,7 +40,7 @@ class CqlClocks:
         self._asked = 0
 
     def target(self) -> Offset | None:
-        """How far ours is ahead; None where the target refuses to tell. Raises SideFault."""
+        """Return how far ours is ahead; None where the target refuses to tell. Raises SideFault."""
         try:
             seen = [_ask(self._target.current(), self._own) for _ in range(TRIES)]
         except InvalidRequest:
@@ -51,7 +51,7 @@ class CqlClocks:
         return min(seen, key=lambda one: one.width_us)
 
     def source(self) -> dict[str, Offset]:
-        """How far ours is ahead of each node's that could be asked, now or lately."""
+        """Return how far ours is ahead of each node's that could be asked, now or lately."""
         session = self._source.current()
         hosts = {str(host.address): host for host in self._hosts(session)}
         self._nodes = {node: one for node, one in self._nodes.items() if node in hosts}

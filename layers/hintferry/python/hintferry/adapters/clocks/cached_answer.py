@@ -1,4 +1,4 @@
-"""An answer that holds for a moment, for many who ask the same."""
+"""Cache an answer for CACHED_S seconds, for many who ask the same."""
 
 from __future__ import annotations
 

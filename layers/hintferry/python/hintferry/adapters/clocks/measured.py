@@ -41,7 +41,7 @@ class MeasuredClock:
         return self._own.now()
 
     def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Block for `seconds`."""
         self._own.sleep(seconds)
 
     def read_start(self) -> int:

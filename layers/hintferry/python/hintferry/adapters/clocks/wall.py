@@ -26,7 +26,7 @@ class WallClock:
         return time.time()
 
     def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Block for `seconds`."""
         time.sleep(seconds)
 
     def wall_us(self) -> int:
@@ -63,5 +63,5 @@ class NoDeadline:
     """Nothing ends this process from outside."""
 
     def remaining(self) -> float:
-        """Seconds."""
+        """Return the seconds left."""
         return float("inf")

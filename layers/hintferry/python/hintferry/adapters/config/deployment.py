@@ -1,4 +1,4 @@
-"""What only the stacks read of `migration.toml`."""
+"""Describe what only the stacks read of `migration.toml`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MOST_HOURS = 120
 
 
 class Asked(Enum):
-    """Which replicas of the source a scheduled sweep asks."""
+    """Say which replicas of the source a scheduled sweep asks."""
 
     LOCAL_QUORUM = "local_quorum"
     ALL = "all"
@@ -20,7 +20,8 @@ class Asked(Enum):
 
 @dataclass(frozen=True, slots=True)
 class NetworkSettings:
-    """Where the functions run: in the VPC `vpc_id`, or, where that is empty, in one of their own.
+    """Say where the functions run: in the VPC `vpc_id`, or, where that is empty, in one of their
+    own.
 
     `source_cidrs` are the addresses of the Cassandra nodes.
     """
@@ -46,7 +47,7 @@ class KafkaSettings:
 
 @dataclass(frozen=True, slots=True)
 class PipelineSettings:
-    """How much runs at once; a new `consumer_group` reads the topics again from their start."""
+    """Say how much runs at once; a new `consumer_group` reads the topics again from their start."""
 
     name: str
     consumer_group: str
@@ -64,7 +65,7 @@ class AlarmSettings:
 
 @dataclass(frozen=True, slots=True)
 class SweepSettings:
-    """How often each table is verified by itself, and how; `every_hours` 0: never."""
+    """Say how often each table is verified by itself, and how; `every_hours` 0: never."""
 
     every_hours: int
     concurrency: int
@@ -75,7 +76,7 @@ class SweepSettings:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What only the stacks read."""
+    """Hold what only the stacks read."""
 
     network: NetworkSettings
     kafka: KafkaSettings

@@ -31,7 +31,7 @@ PARTITIONS = 6
 
 @dataclass(frozen=True, slots=True)
 class TargetSettings:
-    """How to reach Keyspaces; `ca_file` None means the certificates that the layer ships."""
+    """Say how to reach Keyspaces; `ca_file` None means the certificates that the layer ships."""
 
     endpoint: str
     port: int
@@ -56,7 +56,7 @@ class TableSettings:
     capacity: Capacity = ON_DEMAND
     longest_ttl: int | None = None
     """seconds, within which whatever may expire has expired of which the source tells no time to
-    live; 0: nothing does; None: its default time to live counts, if it has one"""
+    live; 0: nothing does; None: its default TTL counts, if it has one"""
 
     def applied_to(self, table: Table) -> Table:
         """Return the table with what is said of its TTLs in place of its default TTL."""
@@ -71,7 +71,7 @@ MARKERS = TableSettings(TableId("hintferry", "markers"), partitions=1)
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """What `migration.toml` says."""
+    """Hold what `migration.toml` says."""
 
     source: SourceSettings
     target: TargetSettings
@@ -88,7 +88,7 @@ class Migration:
         return (*self.tables, MARKERS)
 
     def settings_of(self, table: TableId) -> TableSettings:
-        """What the file says of a table; the defaults for one that it does not list."""
+        """Return what the file says of a table; the defaults for one that it does not list."""
         known = {one.id: one for one in self.tables}
         return known.get(table, TableSettings(table))
 
@@ -116,7 +116,7 @@ class Migration:
 
 
 def migration_from(path: Path) -> Migration:
-    """Read `migration.toml`. Raises ConfigurationError naming file, key and mend."""
+    """Read `migration.toml`. Raises ConfigurationError naming file, key and fix."""
     try:
         tree = tomllib.loads(path.read_text())
     except FileNotFoundError as error:
@@ -124,7 +124,9 @@ def migration_from(path: Path) -> Migration:
             f"{path} does not exist; write it with `hintferry init`"
         ) from error
     except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
+        raise ConfigurationError(
+            f"{path} cannot be read: {error.strerror}; check its permissions"
+        ) from error
     except ValueError as error:
         raise ConfigurationError(f"{path} is not valid TOML: {error}; correct it there") from error
     file = Section(str(path), tree)
@@ -165,18 +167,24 @@ def queues_from_environment() -> Queues:
 
 
 def return_after_s_from_environment() -> float:
-    """How long an invocation lasts at least that returns records; 0 where nothing is said."""
+    """Return how long an invocation lasts at least that returns records; 0 where nothing is
+    said.
+    """
     name = "HINTFERRY_RETURN_AFTER_S"
     try:
         return float(os.environ.get(name, "0"))
     except ValueError as error:
-        raise ConfigurationError(f"{name} is not a number of seconds; deploy again") from error
+        raise ConfigurationError(
+            f"{name} is not a number of seconds; redeploy the stacks to restore it"
+        ) from error
 
 
 def _variable(name: str) -> str:
     value = os.environ.get(name)
     if not value:
-        raise ConfigurationError(f"the environment variable {name} is not set; deploy again")
+        raise ConfigurationError(
+            f"the environment variable {name} is not set; redeploy the stacks to set it"
+        )
     return value
 
 
@@ -191,7 +199,7 @@ def _table(tables: Section, name: str) -> TableSettings:
             f'{tables.where}."{name}": write it as "keyspace.table", names as Cassandra has them'
         )
     if keyspace == MARKERS.id.keyspace:
-        raise ConfigurationError(f'{tables.where}."{name}" is Hintferry\'s own; take it out')
+        raise ConfigurationError(f'{tables.where}."{name}" is Hintferry\'s own table; remove it')
     section = tables.section(name)
     ttl = section.take("ttl", bool, True)
     settings = TableSettings(
@@ -225,7 +233,7 @@ def _longest_ttl(section: Section, ttl: bool) -> int | None:
 
 
 def _capacity(section: Section) -> Capacity:
-    """How the table's capacity is paid for, and how much of it there is."""
+    """Return how the table's capacity is paid for, and how much of it there is."""
     mode = section.take("capacity", str, Mode.ON_DEMAND.value)
     if mode not in [one.value for one in Mode]:
         raise ConfigurationError(
@@ -261,8 +269,8 @@ def _check_topics(path: Path, migration: Migration) -> None:
         other = taken.setdefault(migration.topic(table.id).replace(".", "_"), table.id)
         if other != table.id:
             raise ConfigurationError(
-                f"{path}: Kafka takes the names of the topics of {other} and {table.id} for one;"
-                f" take out stock = true, or migrate {table.id} after {other} was cut over"
+                f"{path}: the topics of {other} and {table.id} have the same metric name in Kafka;"
+                f" remove stock = true, or migrate {table.id} after {other} was cut over"
             )
 
 

@@ -1,4 +1,4 @@
-"""How the source is reached, as `[source]` of `migration.toml` says it."""
+"""Describe how the source is reached, as `[source]` of `migration.toml` says it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SECRET_ARN = re.compile(r"arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:\S+-\w
 
 
 class Auth(Enum):
-    """How the source lets us in; what it takes lies in a secret."""
+    """Say how the source lets us in; what it takes lies in a secret."""
 
     NONE = "none"
     PASSWORD = "password"
@@ -25,7 +25,7 @@ class Auth(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SourceSettings:
-    """How to reach the Cassandra cluster: some of its nodes, and the datacenter to read.
+    """Say how to reach the Cassandra cluster: some of its nodes, and the datacenter to read.
 
     `ca_file` None means the certificates that the layer ships; without `host_names` a node may
     have a certificate for any name.
@@ -42,7 +42,7 @@ class SourceSettings:
 
 
 def source_settings(given: Mapping[str, Any], path: Path) -> SourceSettings:
-    """From what a command was given instead of the file at `path`. Raises ConfigurationError."""
+    """Return what a command was given instead of the file at `path`. Raises ConfigurationError."""
     return source_of(Section("source", given), path)
 
 

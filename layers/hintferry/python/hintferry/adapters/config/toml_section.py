@@ -1,6 +1,6 @@
 """A table of a TOML file, from which a caller takes what it knows.
 
-Every error is a ConfigurationError that names file, key and mend.
+Every error is a ConfigurationError that names file, key and fix.
 """
 
 from __future__ import annotations
@@ -94,9 +94,7 @@ class Section:
     def refuse_the_rest(self) -> None:
         if self._tree:
             names = ", ".join(self._tree)
-            raise ConfigurationError(
-                f"{self.where}: unknown key {names}; correct it, or take it out"
-            )
+            raise ConfigurationError(f"{self.where}: unknown key {names}; correct it, or remove it")
 
 
 def _said(kind: type) -> str:

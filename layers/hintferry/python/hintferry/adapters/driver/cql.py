@@ -17,7 +17,7 @@ _once = lru_cache(1000)
 
 
 class Ttls(Enum):
-    """Of what a read asks the remaining times to live."""
+    """Say of which columns a read asks the remaining TTLs."""
 
     NONE = "of nothing"
     CELLS = "of columns of one cell"
@@ -33,7 +33,7 @@ def ttls_asked(table: Table, elements: bool) -> Ttls:
 
 
 def ttl_readable(columns: Iterable[Column], ttls: Ttls = Ttls.CELLS) -> list[Column]:
-    """The columns whose remaining time to live such a read asks."""
+    """The columns whose remaining TTL such a read asks."""
     if ttls is Ttls.NONE:
         return []
     is_of_all = ttls is Ttls.ELEMENTS
@@ -96,7 +96,7 @@ def read_nothing(table: Table, restriction: str) -> str:
 
 
 def list_unmask(table: Table, role: str) -> str:
-    """What gives the role, or one that it has, the permission to see what masks hide."""
+    """Return the statement that lists who grants the role the permission UNMASK."""
     return f"LIST UNMASK PERMISSION ON TABLE {_name(table)} OF {quoted(role)}"
 
 
@@ -106,7 +106,7 @@ def list_roles(role: str | None) -> str:
 
 
 def grant_unmask(table: Table, role: str | None) -> str:
-    """What lets the role see what masks hide."""
+    """Return the statement that grants the role UNMASK."""
     return f"GRANT UNMASK ON TABLE {_name(table)} TO {quoted(role) if role else 'its role'}"
 
 
@@ -230,7 +230,7 @@ TABLE_OF_NODE = (
     "SELECT column_name, kind, position, clustering_order, type FROM system_schema.columns"
     f" {_OF_TABLE}",
 )
-"""When the table was last altered (microseconds) and its default time to live, and its columns: of
+"""When the table was last altered (microseconds) and its default TTL, and its columns: of
 one node, not prepared."""
 
 TYPES_OF_NODE = (
@@ -287,7 +287,7 @@ TABLE_NOW = (
     "SELECT id, WRITETIME(gc_grace_seconds) FROM system_schema.tables"
     " WHERE keyspace_name = ? AND table_name = ?"
 )
-"""The id, and when the table was last altered (microseconds): each ALTER writes this row anew."""
+"""The id, and when the table was last altered (microseconds): each ALTER writes this row again."""
 
 NODE_ITSELF = "SELECT host_id, schema_version, truncated_at FROM system.local"
 CAPTURES = "SELECT host_id, state FROM hintferry.captures"

@@ -39,7 +39,7 @@ NO_ANSWER = (OperationTimedOut, ReadTimeout)
 
 
 class Meaning(Enum):
-    """What an error says of the request that met it."""
+    """Hold what an error says of the request that met it."""
 
     REFUSED = auto()
     """Refused for what it is, unless the text speaks of the deployment or the clock."""
@@ -101,7 +101,7 @@ PASSING = (
     re.compile(r"^ttl is not yet supported"),
     # What is asked for next keeps to it.
     VIOLATED,
-    # A node of an earlier release than the others: Cassandra 4 has no times to live of elements.
+    # A node of an earlier release than the others: Cassandra 4 has no TTLs of elements.
     re.compile(r"^cannot use selection function ttl on "),
 )
 """InvalidRequest texts that speak of the deployment or of the clock, not of the row."""
@@ -114,7 +114,7 @@ _QUOTED = re.compile(r'message="(.*)"$', re.DOTALL)
 
 
 def translate(session: CqlSession, error: Exception) -> HintferryError:
-    """What this error of a request through `session` means for the work that met it."""
+    """Return what this error of a request through `session` means for the work that met it."""
     if isinstance(error, HintferryError):
         return error
     side, meaning = session.side, meaning_of(error)
@@ -148,7 +148,7 @@ def _message(error: Exception) -> str:
 
 
 def _unanswered(error: Exception) -> bool:
-    """Keyspaces shows throttling as a time-out that no replica answered."""
+    """Keyspaces shows throttling as a timeout that no replica answered."""
     return isinstance(error, ReadTimeout | WriteTimeout) and not error.received_responses
 
 

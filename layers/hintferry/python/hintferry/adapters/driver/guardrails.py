@@ -1,4 +1,5 @@
-"""How much one request may ask of a side, learned from what the side says of one that asked more.
+"""Describe how much one request may ask of a side, learned from what the side says of one that
+asked more.
 
 Cassandra (4.1 and later) has guardrails for pages and for lists of keys. Each node has its own, and
 an operator can change them while it runs; a refusal and a warning both name the threshold.
@@ -34,7 +35,7 @@ class Guardrails:
 
     @property
     def rows_by_key(self) -> int:
-        """As many rows may be asked for by their keys, to come in one page."""
+        """Return how many rows one request may ask for by their keys, to come in one page."""
         return min(self.page_rows, self.listed_keys)
 
     def hear(self, texts: Iterable[str]) -> None:

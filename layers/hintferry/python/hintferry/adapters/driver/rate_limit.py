@@ -1,4 +1,4 @@
-"""How many requests a second a side is sent: as many as it takes.
+"""Describe how many requests a second a side is sent: as many as it takes.
 
 A side that asks for less is sent nine tenths of what it took lately, then slowly more until it asks
 again; once it has not asked for a while, quickly more. The rate is what is steered, not the number

@@ -1,4 +1,6 @@
-"""How a result row of ours is laid out: clustering key, columns, then remaining times to live."""
+"""Describe how a result row of ours is laid out: clustering key, columns, then remaining times to
+live.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,7 @@ class RowLayout:
     def rows(self, raw: Sequence[RawRow], arrived_at: float) -> dict[Key, Row]:
         """The rows by clustering key, static columns under the empty one, in the given order.
 
-        `arrived_at`: epoch seconds; remaining times to live count from then, never too early.
+        `arrived_at`: epoch seconds; remaining TTLs count from then, never too early.
         """
         table = self.table
         keys = len(table.partition_key if self.statics else table.clustering)
@@ -84,7 +86,7 @@ class RowLayout:
         ]
 
     def extent(self, count: int, body: bytes, rows: int) -> tuple[int, int]:
-        """How many rows of nulls and others, and bytes, the first so many rows take."""
+        """Return how many rows of nulls and others, and bytes, the first so many rows take."""
         passed = length = 0
         for row in cut(count, body, self._width):
             if not rows:

@@ -2,7 +2,7 @@
 
 Between invocations the process may stand still for minutes: sockets die, and neither the driver's
 heartbeat nor its `is_up` knows. So after a pause, or after an error that smells of a dead
-connection, the session is tried with a short ping and built anew if that fails.
+connection, the session is tried with a short ping and built again if that fails.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ DRIVER_ERRORS = (DriverException, NoHostAvailable, ConnectionException, ErrorMes
 """What a request raises; an ErrorMessage is a server's answer that the driver has no class for."""
 
 ASKS_FOR_LESS = (OverloadedErrorMessage, ReadTimeout, WriteTimeout, OperationTimedOut)
-"""Keyspaces shows throttling as a time-out that no replica answered."""
+"""Keyspaces shows throttling as a timeout that no replica answered."""
 
 _QUOTED = re.compile(r'message="(.*)"$', re.DOTALL)
 DEAD_CONNECTION = (OperationTimedOut, NoHostAvailable, ConnectionException)
@@ -116,7 +116,9 @@ class CqlSession:
         self._served = statement
 
     def still_serves(self) -> bool:
-        """Whether what it last answered it answers again, so that a failure is one key's own."""
+        """Return whether what it last answered it answers again, so that a failure is one key's
+        own.
+        """
         if time.monotonic() - self._proved_at < PROOF_HOLDS_S:
             return True
         if self._served is None:
@@ -194,7 +196,7 @@ class CqlSession:
 
 
 def _reason(error: Exception) -> str:
-    """What each node that was tried said, without the driver's words around it."""
+    """Return what each node that was tried said, without the driver's words around it."""
     if isinstance(error, UnresolvableContactPoints):
         return "its name is not known to the resolver"
     if isinstance(error, NoHostAvailable) and isinstance(error.errors, dict) and error.errors:

@@ -27,7 +27,7 @@ the two for each answer costs more than all else that is done with it."""
 
 
 class Answer(NamedTuple, Generic[T]):
-    """What came back for one item: rows or the driver's error, and when (epoch seconds).
+    """Hold what came back for one item: rows or the driver's error, and when (epoch seconds).
 
     `number`: of the item. `sent_at`: when it was sent.
     """
@@ -45,7 +45,7 @@ def in_flight(
 ) -> Iterator[Answer[T]]:
     """Send each item and yield its answer, in the order in which answers arrive.
 
-    `send` starts a request without a time-out and returns the driver's ResponseFuture. Every item
+    `send` starts a request without a timeout and returns the driver's ResponseFuture. Every item
     is answered, one that the side is silent about by an OperationTimedOut.
     """
     window: _Window[T] = _Window()
@@ -101,7 +101,7 @@ class _Window(Generic[T]):
                 return
 
     def _give_up(self) -> None:
-        """A time-out for whatever is overdue; an answer that comes later is not heard any more."""
+        """A timeout for whatever is overdue; an answer that comes later is not heard any more."""
         now = time.monotonic()
         for number, (item, sent_at, due) in self.waiting.items():
             if due > now:
@@ -110,7 +110,7 @@ class _Window(Generic[T]):
             self._answers.append(Answer(number, item, sent_at, time.time(), [], error))
 
     def arrived(self) -> Iterator[Answer[T]]:
-        """What there is by now."""
+        """Return what there is by now."""
         while self._answers:
             answer = self._answers.popleft()
             if self.waiting.pop(answer.number, None) is not None:

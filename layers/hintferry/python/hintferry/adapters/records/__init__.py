@@ -1,1 +1,1 @@
-"""What comes in a topic, and the names of topics."""
+"""Describe what comes in a topic, and the names of topics."""

@@ -83,7 +83,7 @@ def _hint(value: Json, table: Table) -> Hint:
 
 
 def _altered(value: Json) -> int:
-    """When the table was last altered; 0 in a record that does not say."""
+    """Return when the table was last altered; 0 in a record that does not say."""
     altered = value.get("altered_us")
     if altered is None:
         return 0

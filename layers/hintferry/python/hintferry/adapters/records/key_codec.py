@@ -58,7 +58,7 @@ def _text_of(column: Column, value: bytes) -> str:
 
 
 def _literal(value: Any) -> str:
-    """As the driver writes it, but for moments, of which it writes the number."""
+    """Return the text as the driver writes it, but the number of a moment."""
     if isinstance(value, datetime):
         return f"'{value.replace(tzinfo=UTC).isoformat(timespec='milliseconds')}'"
     if isinstance(value, Date | Time):

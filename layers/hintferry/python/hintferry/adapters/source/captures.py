@@ -1,4 +1,5 @@
-"""What is to be known of a table's capture: its nodes, their connectors' states, the table itself.
+"""Describe what is to be known of a table's capture: its nodes, their connectors' states, the
+table itself.
 
 Each node of the source's datacenter is asked by itself: what `system.local` keeps is its own. Each
 connector writes its state, one JSON document, into `hintferry.captures` on the source.
@@ -47,7 +48,7 @@ _TRUNCATIONS = MapType.apply_parameters([UUIDType, BytesType])
 
 @dataclass(frozen=True, slots=True)
 class _CaptureAnswer:
-    """What one node answered of itself; nothing where it did not answer."""
+    """Hold what one node answered of itself; nothing where it did not answer."""
 
     address: str
     host_id: str
@@ -77,7 +78,7 @@ class CqlCaptures:
         self._states = CachedAnswer(self._ask_states, clock.now)
 
     def witness(self, table: TableId) -> Witness:
-        """What is seen now. Raises SideFault, UnknownTable, ConfigurationError."""
+        """Return what is seen now. Raises SideFault, UnknownTable, ConfigurationError."""
         # The nodes' versions first: of a table that changes in between more is known than is said.
         told = self._nodes.answer()
         states = None if self._stock else self._states.answer()
@@ -104,7 +105,7 @@ class CqlCaptures:
             return {}
         except Unauthorized as error:
             raise ConfigurationError(
-                "this login may not read hintferry.captures on the source; run there: GRANT SELECT"
+                "the login lacks SELECT on the source's hintferry.captures; run there: GRANT SELECT"
                 " ON TABLE hintferry.captures TO its role"
             ) from error
         states = ((str(UUID(bytes=host)), self._state(text)) for host, text in rows)

@@ -167,7 +167,7 @@ class CassandraSource:
                     yield from (_Read(part, shape) for part in work.split(most))
 
     def _is_over(self, work: RowWork | StaticWork) -> bool:
-        """Whether it asks for more rows than the side has said meanwhile that it allows."""
+        """Return whether it asks for more rows than the side has said meanwhile that it allows."""
         most = self._session.guardrails.rows_by_key
         return isinstance(work, RowWork) and len(work.rows) > most
 
@@ -209,7 +209,7 @@ def _as_stored(
     if table.has_synonyms:
         (stored,) = rows
         return work.under(stored)
-    raise Masked(Side.SOURCE, f"it shows another key of {table.id} than was asked for")
+    raise Masked(Side.SOURCE, f"it returned another key of {table.id} than the request named")
 
 
 def _key_values(keys: list[Key]) -> list[bytes]:

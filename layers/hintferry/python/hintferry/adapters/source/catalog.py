@@ -94,7 +94,7 @@ class SourceCatalog:
             return known.table
 
     def _is_up_to_date(self, table: TableId, known: _Known) -> bool:
-        """Whether what the node in turn says is known, or all nodes were asked lately."""
+        """Return whether what the node in turn says is known, or all nodes were asked lately."""
         at, version = self._asked_all.get(table, (float("-inf"), b""))
         is_asked = version == self._version and time.monotonic() - at < REMEMBER_FAILURE_S
         return is_asked or self._version in known.versions
@@ -130,7 +130,7 @@ class SourceCatalog:
         return known
 
     def _learned(self, table: TableId) -> _Known:
-        """What the node in turn says of the table; all are asked where it may be late."""
+        """Return what the node in turn says of the table; all are asked where it may be late."""
         told, known = self._nodes.told(self._host, table), self._known.get(table)
         if told.table is None or (known and told.table.altered_us < known.table.altered_us):
             return self._caught_up(table, 0)
@@ -155,7 +155,7 @@ class SourceCatalog:
         return known
 
     def _told_by_all(self, table: TableId) -> tuple[list[NodeAnswer], list[Any]]:
-        """What the nodes say, a node a version; and those that do not answer."""
+        """Return what the nodes say, a node a version; and those that do not answer."""
         by_version: dict[bytes, Any] = {}
         silent: list[Any] = []
         for host, version in self._nodes.versions(self._host).items():

@@ -19,7 +19,7 @@ from hintferry.adapters.config.source_settings import Auth, SourceSettings
 from hintferry.core.errors import ConfigurationError
 
 LATEST_FOR_S = 60.0
-"""A secret read this lately is not read anew: an outage of the source is none of its doing."""
+"""A secret read this lately is not read again: an outage of the source is none of its doing."""
 
 _KEYS = {Auth.PASSWORD: ("username", "password"), Auth.MTLS: ("certificate", "private_key")}
 
@@ -27,7 +27,7 @@ Secret = Mapping[str, str]
 
 
 class SourceLogin:
-    """What a connection to the source needs. `secrets` makes a client of Secrets Manager."""
+    """Hold what a connection to the source needs. `secrets` makes a client of Secrets Manager."""
 
     def __init__(self, settings: SourceSettings, secrets: Callable[[], Any]) -> None:
         self._settings, self._secrets = settings, secrets

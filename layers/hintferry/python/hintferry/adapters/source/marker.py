@@ -32,7 +32,7 @@ def check_capture(
 ) -> Proof:
     """The proof that the table's changes reach the target from now on.
 
-    Raises ConfigurationError with the mend where they do not, SideFault, UnknownTable.
+    Raises ConfigurationError with the fix where they do not, SideFault, UnknownTable.
     """
     seen = settled(captures, table, clock, WAIT_S)
     found, proved = gaps(seen), proof(seen)
@@ -40,7 +40,7 @@ def check_capture(
         why = "; ".join(map(str, found)) or "the datacenter of source.datacenter has no node"
         fixes = "; ".join(dict.fromkeys(gap.fix for gap in found))
         raise ConfigurationError(
-            f"{table} is not captured on every node, and a backfill would miss what changes"
+            f"{table} is not captured on every node, so a backfill would miss changes made"
             f" meanwhile. {why}. {fixes}"
         )
     markers = CapturedMarkers(source, target)
@@ -71,7 +71,7 @@ class CapturedMarkers:
         return written
 
     def has_arrived(self, table: TableId, written: bytes) -> bool:
-        """Whether the target shows it. Raises ConfigurationError, SideFault."""
+        """Return whether the target shows it. Raises ConfigurationError, SideFault."""
         rows = _execute(self.target, cql.MARKER, [str(table).encode()])
         return [row[0] for row in rows] == [written]
 

@@ -1,4 +1,4 @@
-"""Whether the source shows our login the stored values of a table with masked columns.
+"""Tell whether the source shows our login the stored values of a table with masked columns.
 
 Cassandra 5 shows a login without the permission UNMASK other values, also of key columns. Grants
 alone do not tell: each node believes for a while what it read of them, and masks until then. So
@@ -82,7 +82,7 @@ def _is_let_in(future: Any) -> None:
 
 
 def _is_granted(driver: Any, table: Table, own: str | None) -> bool:
-    """Whether a role of this login has the permission, or needs none."""
+    """Return whether a role of this login has the permission, or needs none."""
     try:
         roles = {row[0].decode(): row[1] for row in driver.execute(cql.list_roles(own)).all()}
         if own is not None and b"\x01" in roles.values():

@@ -1,4 +1,5 @@
-"""What single nodes of the source say of their schema: which version it has, and of one table.
+"""Describe what single nodes of the source say of their schema: which version it has, and of one
+table.
 
 Nodes may differ: one that was away, or that is busy, learns of a change of the schema late. So
 everything of a table comes from one node, at one version of its schema.
@@ -31,7 +32,9 @@ LOOKS = 3
 
 @dataclass(frozen=True, slots=True)
 class NodeAnswer:
-    """What one node says: the table at this version of its schema, None where it has no such."""
+    """Hold what one node says: the table at this version of its schema, None where it has no
+    such.
+    """
 
     version: bytes
     table: Table | None
@@ -58,14 +61,14 @@ class NodeSchema:
         return {host: _version(future) for host, future in asked}
 
     def hosts(self, like: Any) -> list[Any]:
-        """Those of the datacenter of `like` that the driver does not know to be down."""
+        """Return the hosts of the datacenter of `like` that the driver does not know to be down."""
         hosts = self._session.current().cluster.metadata.all_hosts()
         return [
             one for one in hosts if one.datacenter == like.datacenter and one.is_up is not False
         ]
 
     def told(self, host: Any, table: TableId) -> NodeAnswer:
-        """What this host says of the table."""
+        """Return what this host says of the table."""
         try:
             for _ in range(LOOKS):
                 before = self._ask(host, cql.SCHEMA_VERSION).result().all()[0][0]
@@ -74,7 +77,7 @@ class NodeSchema:
                     return NodeAnswer(before, found)
         except Exception as error:
             raise self._fault(error) from error
-        raise Unavailable(Side.SOURCE, f"the schema of {host.address} changes at each look")
+        raise Unavailable(Side.SOURCE, f"the schema of {host.address} changed at each check")
 
     def _table(self, host: Any, table: TableId) -> Table | None:
         asked = [self._ask(host, text, table) for text in cql.TABLE_OF_NODE]
@@ -95,7 +98,7 @@ class NodeSchema:
         )
 
     def _tell_elements(self, like: Any) -> bool:
-        """Whether each node that may be asked tells the times to live of elements."""
+        """Return whether each node that may be asked tells the TTLs of elements."""
         hosts = self._session.current().cluster.metadata.all_hosts()
         releases = [one.release_version for one in hosts if one.datacenter == like.datacenter]
         return all(_major(release) >= TELLS_ELEMENTS for release in releases)

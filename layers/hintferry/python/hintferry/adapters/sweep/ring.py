@@ -28,7 +28,8 @@ def ranges_of(table: TableId, source: CqlSession, target: CqlSession) -> list[To
     for side, name in ((source.side, partitioner), (target.side, target_partitioner)):
         if not name.endswith(b"Murmur3Partitioner"):
             raise ConfigurationError(
-                f"the {side.value}'s partitioner is {name.decode()}: only Murmur3 can be swept"
+                f"the {side.value}'s partitioner is {name.decode()}: verify and backfill"
+                " need Murmur3Partitioner"
             )
     rings = [tokens, *(row[0] for row in _execute(source, cql.PEERS_RING))]
     ring = [int(token) for raw in rings if raw for token in _TOKENS.deserialize(raw, 4)]

@@ -25,7 +25,7 @@ from hintferry.core.tokens import TokenRange
 
 
 class Consistency(Enum):
-    """How many replicas a scan of the source asks."""
+    """Say how many replicas a scan of the source asks."""
 
     LOCAL_QUORUM = ConsistencyLevel.LOCAL_QUORUM
     ALL = ConsistencyLevel.ALL
@@ -91,7 +91,9 @@ class TokenScan:
         if not self._session.still_serves():
             return Unavailable(self._session.side, str(error))
         if is_unanswered:
-            return Overwhelmed(f"{self._session.side.value}: does not answer these tokens in time")
+            return Overwhelmed(
+                f"{self._session.side.value}: no answer for these tokens within the request timeout"
+            )
         return found
 
     def _ttls(self, table: Table) -> cql.Ttls:

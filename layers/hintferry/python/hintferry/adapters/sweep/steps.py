@@ -38,7 +38,7 @@ SAVE_EVERY_S = 5.0
 
 
 class Sweeping(Protocol):
-    """What works on one table."""
+    """Hold what works on one table."""
 
     def fences(self) -> Fences: ...
     def switches(self) -> Switches: ...
@@ -149,7 +149,7 @@ class SweepSteps:
         files = self._files(task)
         found = files.current()
         if found is None or found[0].name != event["pass"]:
-            raise ConfigurationError(f"another pass over {task.table} began meanwhile; start anew")
+            raise ConfigurationError(f"another pass over {task.table} began meanwhile; start again")
         current, version = found
         whole = files.all_of(current.name)
         left, sums = _left(whole, current.name), _added_up(task, whole)
@@ -209,10 +209,12 @@ def _proved(sweeper: Sweeping, task: Task) -> Proof | None:
 
 
 def _left(whole: Batch, name: str) -> list[TokenRange]:
-    """What is not done of the ring: each of its tokens is done once, or left."""
+    """Return what is not done of the ring: each of its tokens is done once, or left."""
     left = gaps([WHOLE_RING], whole.done)
     if sum(part.width for part in (*whole.done, *left)) != WHOLE_RING.width:
-        raise ConservationError(f"ranges of the pass {name} were done twice: start a new one")
+        raise ConservationError(
+            f"ranges of the pass {name} were done twice: start a new pass, and report this defect"
+        )
     return left
 
 
@@ -226,7 +228,7 @@ def _added_up(task: Task, whole: Batch) -> VerifySums | BackfillSums:
 def _result(
     task: Task, whole: Batch, left: list[TokenRange], sums: VerifySums | BackfillSums
 ) -> dict[str, Any]:
-    """As `--json` of the command has it, and each range for itself."""
+    """Return what `--json` of the command prints, and each range for itself."""
     failed = {part: error for part, error in whole.failed.items() if gaps([part], whole.done)}
     return {
         "verb": task.verb.value,

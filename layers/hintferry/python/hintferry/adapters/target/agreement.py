@@ -1,7 +1,7 @@
-"""Whether a table of the target can hold what the source's does, checked before it is written.
+"""Tell whether a table of the target can hold what the source's does, checked before it is written.
 
 Protocol v4 tells neither side of the other's new columns, and a target without client-side
-timestamps would let a late, old write win: both are refused with the statement that mends them.
+timestamps would let a late, old write win: both are refused with the statement that fixes them.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from hintferry.core.errors import HintferryError, SchemaMismatch, Side, Unavaila
 from hintferry.core.schema import Column, Table, TableId
 
 ASK_AGAIN_S = 1.0
-"""A table that was refused is looked at again after this: somebody may have mended it."""
+"""A table that was refused is looked at again after this: somebody may have fixed it."""
 
 _PROPERTIES = MapType.apply_parameters([UTF8Type, MapType.apply_parameters([UTF8Type, UTF8Type])])
 
 
 @dataclass(frozen=True, slots=True)
 class _Checked:
-    """What was found of one table: why nothing may be written, and why no TTL may."""
+    """Hold what was found of one table: why nothing may be written, and why no TTL may."""
 
     table: Table
     error: HintferryError | None
@@ -45,9 +45,9 @@ class Agreement:
         self._verdicts: dict[TableId, _Checked] = {}
 
     def check(self, table: Table, with_ttl: bool = False) -> None:
-        """Whether the table may be written, with times to live where there are any.
+        """Return whether the table may be written, with TTLs where there are any.
 
-        Raises SchemaMismatch with the mend, or SideFault where the target did not tell.
+        Raises SchemaMismatch with the fix, or SideFault where the target did not tell.
         """
         known = self._verdicts.get(table.id)
         if known is None or _is_due(known) or known.table is not table:
@@ -57,11 +57,11 @@ class Agreement:
             raise error
 
     def forget(self, table: Table) -> None:
-        """The target refused a statement: look at the table anew before the next."""
+        """The target refused a statement: look at the table again before the next."""
         self._verdicts.pop(table.id, None)
 
     def faults(self, table: Table, with_ttl: bool) -> list[HintferryError]:
-        """All that forbids to write the table, each with its mend. Raises SideFault."""
+        """All that forbids to write the table, each with its fix. Raises SideFault."""
         errors, ttl_error = self._find(table)
         return [*errors, ttl_error] if with_ttl and ttl_error is not None else errors
 
@@ -75,7 +75,7 @@ class Agreement:
         return _Checked(table, errors[0] if errors else None, ttl_error, time.monotonic())
 
     def _find(self, table: Table) -> tuple[list[HintferryError], HintferryError | None]:
-        """What forbids any write, and what forbids one with a TTL."""
+        """Return what forbids any write, and what forbids one with a TTL."""
         self._catalog.forget(table.id)
         try:
             on_target = self._catalog.table(table.id)
@@ -91,7 +91,7 @@ class Agreement:
         if default_ttl:
             errors.append(
                 SchemaMismatch(
-                    f"the target's {table.id} has a default time to live, which would expire rows"
+                    f"the target's {table.id} has a default TTL, which would expire rows"
                     f" that the source keeps; run: {ddl.set_default_ttl(table.id, 0)}"
                 )
             )
@@ -108,7 +108,7 @@ class Agreement:
 
 
 def properties_of(session: CqlSession, table: TableId) -> tuple[str, int, dict[str, Any]]:
-    """A table's status (empty: not there), default time to live in seconds, custom properties.
+    """A table's status (empty: not there), default TTL in seconds, custom properties.
 
     Raises the driver's errors.
     """
@@ -137,14 +137,14 @@ def _switch_off(table: Table, name: str) -> SchemaMismatch:
 
 
 def column_faults(source: Table, target: Table) -> Iterator[SchemaMismatch]:
-    """Where the target's columns and types cannot take the source's; what it has besides may be."""
+    """Yield where the target's columns and types cannot take the source's; it may have more."""
     if [_kinds(source.partition_key), _kinds(source.clustering)] != [
         _kinds(target.partition_key),
         _kinds(target.clustering),
     ]:
         yield SchemaMismatch(
-            f"the primary key of {source.id}, or its order, differs on the target; create the table"
-            " anew there"
+            f"the primary key of {source.id}, or its order, differs on the target; drop the"
+            " table there and create it again"
         )
         return
     yield from _type_faults(source, target)
@@ -169,7 +169,7 @@ def _type_faults(source: Table, target: Table) -> Iterator[SchemaMismatch]:
         if on_target.get(user_type.name, user_type.fields) != user_type.fields:
             yield SchemaMismatch(
                 f"the type {source.id.keyspace}.{user_type.name} has other fields on the target,"
-                " where a type cannot be altered: create it anew there under another table"
+                " where a type cannot be altered: create it again there under another table"
             )
 
 

@@ -70,7 +70,7 @@ def capacity_changes(old: Capacity, new: Capacity) -> list[str]:
 
 
 def set_default_ttl(table: TableId, seconds: int) -> str:
-    """ALTER TABLE for what a table gives to rows that are written without a time to live."""
+    """ALTER TABLE for what a table gives to rows that are written without a TTL."""
     return f"ALTER TABLE {named(table)} WITH default_time_to_live = {seconds}"
 
 

@@ -40,7 +40,7 @@ class Asked:
 
     @classmethod
     def of(cls, properties: Mapping[str, Any]) -> Asked:
-        """From the properties of a custom resource, whose numbers come as texts."""
+        """Read the properties of a custom resource, whose numbers come as texts."""
         named = TableId(properties["Keyspace"], properties["Table"])
         columns = [
             Column(one["Name"], one["Type"], ColumnKind(one["Kind"]), 0, one["Order"] == "DESC")
@@ -60,7 +60,7 @@ class Asked:
 
 
 class Definitions(Protocol):
-    """What of Keyspaces is asked here."""
+    """Say what of Keyspaces is asked here."""
 
     def run(self, statement: str) -> None:
         """Run a statement of definition. Raises what the driver does."""
@@ -69,7 +69,7 @@ class Definitions(Protocol):
         """The table's columns; None where it is not there."""
 
     def status(self, table: TableId) -> tuple[str, Mapping[str, Any]]:
-        """Its status (empty where it is not there) and its custom properties."""
+        """Return its status (empty where it is not there) and its custom properties."""
 
     def fields(self, keyspace: str, name: str) -> tuple[tuple[str, str], ...]:
         """The fields of a user type, empty where it is not there."""
@@ -193,7 +193,7 @@ class Definer:
 
 
 def _switches(asked: Asked, properties: Mapping[str, Any]) -> list[str]:
-    """Those that Hintferry needs and that are off."""
+    """Return those that Hintferry needs and that are off."""
     if asked.table.is_counter:
         return []
     needed = ["client_side_timestamps", *(["ttl"] if asked.ttl else [])]

@@ -1,4 +1,4 @@
-"""The fences in a control table of the target, read as often as the promise of cut-over needs."""
+"""The fences in a control table of the target, read as often as the promise of cutover needs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class KeyspacesFences:
         self._lock = threading.Lock()
 
     def is_fenced(self, table: TableId) -> bool:
-        """Whether the table was cut over. Raises SideFault where the target did not tell."""
+        """Return whether the table was cut over. Raises SideFault where the target did not tell."""
         with self._lock:
             # A clock that was set back would make an old reading look young.
             if not 0 <= self._clock.now() - self._read_at < FENCE_HOLDS_S:

@@ -37,7 +37,7 @@ WRITES_IN_FLIGHT = 96
 class _Progress:
     """One write on its way: how many of its requests are still out, and the first error.
 
-    `parts`: the statements of each request; they are bound as it is sent, since times to live count
+    `parts`: the statements of each request; they are bound as it is sent, since TTLs count
     from then. `read_start`: of the oldest read that it follows from, microseconds since the epoch.
     """
 
@@ -69,7 +69,7 @@ class KeyspacesTarget:
     def write(self, writes: Iterable[Write]) -> Iterator[tuple[Write, HintferryError | None]]:
         """Write many partitions at once; None for those that the target acknowledged.
 
-        A time-out says nothing of whether the write arrived: it may still, at its own timestamp.
+        A timeout says nothing of whether the write arrived: it may still, at its own timestamp.
         """
         settled: list[tuple[Write, HintferryError | None]] = []
         is_unanswered = False
@@ -84,7 +84,9 @@ class KeyspacesTarget:
                     self._doubt(answer.error, progress.write.table)
                     progress.failed(translate(self._session, answer.error))
                 elif progress.expires and answer.arrived_at - answer.sent_at > COUNTED_WITHIN_S:
-                    progress.failed(LateAnswer("target: it answered too late"))
+                    progress.failed(
+                        LateAnswer("target: the answer came too late for its TTL to be exact")
+                    )
                 if not progress.waiting:
                     yield progress.write, progress.error
             yield from settled
@@ -195,7 +197,7 @@ def _parts(write: Write) -> Iterator[list[Statement]]:
 
 
 def _length(statement: Statement) -> int:
-    """Bytes, about: clustering key, values, timestamp, time to live."""
+    """Bytes, about: clustering key, values, timestamp, TTL."""
     values = () if isinstance(statement, Remove) else statement.values
     return sum(len(one) for one in (*(statement.clustering or ()), *values) if one) + 12
 
@@ -207,7 +209,7 @@ def _seconds_left(expires_at: int) -> int:
     """
     left = expires_at - int(time.time())
     if left <= 0:
-        raise StaleRead("it expired on its way")
+        raise StaleRead("the row expired before its write was sent")
     return left
 
 

@@ -28,7 +28,7 @@ class KeyspacesAuthenticator(SigV4Authenticator):
 
 
 class KeyspacesAuthProvider(SigV4AuthProvider):
-    """One authenticator a connection, credentials fetched anew for each."""
+    """One authenticator a connection, credentials fetched again for each."""
 
     def new_authenticator(self, host: str) -> KeyspacesAuthenticator:
         """The authenticator of a new connection."""
