@@ -150,7 +150,7 @@ class Fences(Protocol):
 
 
 class Admission(Protocol):
-    """What an operator lets a process do."""
+    """Hold what an operator lets a process do."""
 
     def admit(self, table: TableId) -> None:
         """Return where work of the table may begin now. Raises Paused, SideFault."""
@@ -177,7 +177,7 @@ class SwitchBoard(Switches, Protocol):
 
 
 class Journal(Protocol):
-    """What operators did. Every method raises SideFault."""
+    """Hold what operators did. Every method raises SideFault."""
 
     def add(self, entry: Entry) -> None:
         """Keep an entry."""

@@ -1,4 +1,4 @@
-"""What an operator did, and when: one entry for each verb that changed something. Pure."""
+"""Describe what an operator did, and when: one entry for each verb that changed something. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an operator switches while everything runs: pauses, and requests a second. Pure."""
+"""Describe what an operator switches while everything runs: pauses, and requests a second. Pure."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """What is set for one table, or for all."""
+    """Hold what is set for one table, or for all."""
 
     pause: Pause | None = None
     rates: Rates = Rates()
@@ -93,7 +93,7 @@ def repair_rate(board: Board, table: TableId, otherwise: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """How many processes may work at once: for one table, and for all of them."""
+    """Say how many processes may work at once: for one table, and for all of them."""
 
     of_table: int
     of_all: int

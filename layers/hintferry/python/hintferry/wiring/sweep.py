@@ -124,7 +124,7 @@ class Sweeper:
         return self._source().table(self.table.id)
 
     def source_scan(self, workers: int = 1) -> Scan:
-        """What reads the source's rows, with the TTL of each element."""
+        """Return what reads the source's rows, with the TTL of each element."""
         sides = self.sides
         scan = TokenScan(sides.source, sides.clock.read_start, elements=True)
         return FencedScan(scan, self.fences(), self._admission(workers))
