@@ -134,7 +134,7 @@ def test_a_terminal_shows_each_condition_with_its_fix() -> None:
     assert shown.startswith("shop.orders: not yet\n")
     assert re.search(r"✗  nothing parked +1 record parked: schema 1", shown)
     assert "→ fix the cause, then run `hintferry replay --table shop.orders`" in shown
-    assert shown.count("✓") == 9
+    assert shown.count("✓") == 10
     assert "downtime to expect: at most 4 min 10 s" in shown
 
 

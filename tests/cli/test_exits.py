@@ -129,7 +129,7 @@ def test_a_fence_that_somebody_took_away_leaves_the_cutover_unfinished(
 ) -> None:
     scene = Scene()
     monkeypatch.setattr(scene.passes, "enter", lambda one: scene.fences.lift(one.table))
-    with pytest.raises(Unfinished, match="somebody took the fence"):
+    with pytest.raises(Unfinished, match="its fence was removed"):
         cutover._cutover(scene.keeper, scene.journal, Console(file=StringIO()))
 
 
