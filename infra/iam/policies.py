@@ -2,60 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 
+from hintferry.adapters.config.settings import Migration
+from hintferry_ops.deployed import BOOTSTRAP_PARAMETER, Part, stack_name
+from hintferry_ops.operator_permissions import OPERATOR, On
 from infra.accepted import accept
 from infra.iam import roles
-from infra.stacks.storage import GIVEN_UP, NODE_FILES, Storage
-
-Allowed = tuple[Sequence[str], str]
-"""Actions, and the ARN that they are allowed on."""
+from infra.stacks.storage import GIVEN_UP, NODE_FILES, PARKED, SWEEPS, Storage
 
 _OBJECTS = "objects are named as they come, below this one prefix"
 
 
-def make_operator_policy(stack: cdk.Stack, storage: Storage, key: kms.IKey) -> None:
-    """Make the policy of an operator: the queues, what was given up, and metrics. The tables
-    themselves are the policies of the functions' tables.
+def make_operator_policy(
+    stack: cdk.Stack, migration: Migration, storage: Storage, cluster: str, function: str
+) -> None:
+    """Make the policy of an operator: all of OPERATOR.
+
+    `cluster` and `function` are the ARNs of the MSK cluster and the processor. The policies of the
+    functions' tables allow the tables themselves.
     """
-    take = ["ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "ReceiveMessage"]
-    allowed: list[Allowed] = [
-        ([f"sqs:{action}" for action in take], storage.parked.queue_arn),
-        (["sqs:GetQueueAttributes", "sqs:SendMessage"], storage.replay.queue_arn),
-        (["kms:Decrypt", "kms:GenerateDataKey"], key.key_arn),
+    arns = _operator_arns(stack, migration, storage, cluster)
+    only: dict[On, dict[str, dict[str, str]]] = {
+        On.BUCKET: {"StringLike": {"s3:prefix": f"{GIVEN_UP}*"}},
+        On.MAPPINGS: {"ArnEquals": {"lambda:FunctionArn": function}},
+    }
+    statements = [
+        iam.PolicyStatement(
+            actions=list(actions), resources=[arns[on]], conditions=only.get(on) or None
+        )
+        for on, actions in OPERATOR.items()
     ]
-    objects = ["s3:DeleteObject", "s3:GetObject"]
-    allowed += [
-        (["cassandra:Select"], roles.system_arn(stack)),
-        (["cloudwatch:GetMetricData", "cloudwatch:ListMetrics"], "*"),
-    ]
-    policy = _make(stack, "Operator", storage, (objects, GIVEN_UP), allowed)
+    policy = iam.ManagedPolicy(stack, "Operator", statements=statements)
     roles.accept_system(policy)
-    accept(policy, {"AwsSolutions-IAM5[Resource::*]": "no resource is known for figures"})
+    accept(policy, {"AwsSolutions-IAM5[Resource::*]": "the services know no resource for these"})
+    for on in (On.STACKS, On.MAPPINGS):
+        roles.accept_pattern(policy, arns[on], "CloudFormation and Lambda choose the last part")
+    for prefix in (GIVEN_UP, PARKED, SWEEPS, NODE_FILES):
+        accept(policy, {_objects(stack, storage, prefix): _OBJECTS})
+    cdk.CfnOutput(stack, "OperatorPolicy", value=policy.managed_policy_arn)
 
 
-def make_node_files_policy(stack: cdk.Stack, storage: Storage, key: kms.IKey) -> None:
+def _operator_arns(
+    stack: cdk.Stack, migration: Migration, storage: Storage, cluster: str
+) -> Mapping[On, str]:
+    bucket, pipeline = storage.bucket, migration.deployment.pipeline.name
+    here = f"{stack.region}:{stack.account}"
+    machine = f"stateMachine:{stack_name(migration, Part.SWEEP)}"
+    return {
+        On.ANY: "*",
+        On.STACKS: f"arn:{stack.partition}:cloudformation:{here}:stack/{pipeline}-*/*",
+        On.BOOTSTRAP: f"arn:{stack.partition}:ssm:{here}:parameter{BOOTSTRAP_PARAMETER}",
+        On.SYSTEM: roles.system_arn(stack),
+        On.KEY: storage.key.key_arn,
+        On.PARKED: storage.parked.queue_arn,
+        On.REPLAY: storage.replay.queue_arn,
+        On.GIVEN_UP: bucket.arn_for_objects(f"{GIVEN_UP}*"),
+        On.LARGE: bucket.arn_for_objects(f"{PARKED}*"),
+        On.SWEEPS: bucket.arn_for_objects(f"{SWEEPS}*"),
+        On.NODE_FILES: bucket.arn_for_objects(f"{NODE_FILES}*"),
+        On.BUCKET: bucket.bucket_arn,
+        On.CLUSTER: cluster,
+        On.MACHINE: f"arn:{stack.partition}:states:{here}:{machine}",
+        On.MAPPINGS: f"arn:{stack.partition}:lambda:{here}:event-source-mapping:*",
+    }
+
+
+def make_node_files_policy(stack: cdk.Stack, storage: Storage) -> None:
     """Make the policy of the Cassandra nodes: the bundle and their configuration."""
-    allowed: list[Allowed] = [(["kms:Decrypt"], key.key_arn)]
-    _make(stack, "NodeFiles", storage, (["s3:GetObject"], NODE_FILES), allowed)
-
-
-def _make(
-    stack: cdk.Stack,
-    name: str,
-    storage: Storage,
-    objects: tuple[Sequence[str], str],
-    allowed: Sequence[Allowed],
-) -> iam.ManagedPolicy:
-    """`objects`: actions, and the prefix of the bucket below which they are allowed."""
-    actions, prefix = objects
-    pattern = f"{prefix}*"
-    allowed = [*allowed, (actions, storage.bucket.arn_for_objects(pattern))]
-    statements = [iam.PolicyStatement(actions=list(one), resources=[arn]) for one, arn in allowed]
+    pattern = f"{NODE_FILES}*"
+    allowed = {
+        storage.key.key_arn: "kms:Decrypt",
+        storage.bucket.arn_for_objects(pattern): "s3:GetObject",
+    }
+    statements = [
+        iam.PolicyStatement(actions=[action], resources=[arn]) for arn, action in allowed.items()
+    ]
     statements.append(
         iam.PolicyStatement(
             actions=["s3:ListBucket"],
@@ -63,8 +88,11 @@ def _make(
             conditions={"StringLike": {"s3:prefix": pattern}},
         )
     )
-    policy = iam.ManagedPolicy(stack, name, statements=statements)
+    policy = iam.ManagedPolicy(stack, "NodeFiles", statements=statements)
+    accept(policy, {_objects(stack, storage, NODE_FILES): _OBJECTS})
+    cdk.CfnOutput(stack, "NodeFilesPolicy", value=policy.managed_policy_arn)
+
+
+def _objects(stack: cdk.Stack, storage: Storage, prefix: str) -> str:
     logical = stack.get_logical_id(storage.bucket.node.default_child)
-    accept(policy, {f"AwsSolutions-IAM5[Resource::<{logical}.Arn>/{pattern}]": _OBJECTS})
-    cdk.CfnOutput(stack, f"{name}Policy", value=policy.managed_policy_arn)
-    return policy
+    return f"AwsSolutions-IAM5[Resource::<{logical}.Arn>/{prefix}*]"

@@ -76,7 +76,9 @@ def map_replay_queue(stack: cdk.Stack, storage: Storage, function: lambda_.Funct
         event_source_arn=storage.replay.queue_arn,
         batch_size=10,
         function_response_types=["ReportBatchItemFailures"],
-        scaling_config=_Mapping.ScalingConfigProperty(maximum_concurrency=REPLAYED_AT_ONCE),
+        scaling_config=_Mapping.ScalingConfigProperty(
+            maximum_concurrency=constants.REPLAYED_AT_ONCE
+        ),
     )
     mapping.node.add_dependency(function.role)
     accept(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import aws_cdk as cdk
@@ -11,6 +12,7 @@ from constructs import Construct
 from hintferry.adapters.config.deployment import NetworkSettings
 from hintferry.adapters.config.settings import Migration
 from hintferry.core.errors import ConfigurationError
+from hintferry_ops.deployed import KEY_ARN, zones
 from infra.accepted import accept
 from infra.stacks.key import make_key
 from infra.stacks.log_group import log_group
@@ -35,7 +37,10 @@ class NetworkStack(cdk.Stack):
                 ' ["10.0.0.0/16"]'
             )
         self.key = make_key(self, migration.deployment.pipeline.name)
-        self.vpc = self._import(settings) if settings.vpc_id else self._make(settings)
+        cdk.CfnOutput(self, KEY_ARN, value=self.key.key_arn)
+        self.vpc = (
+            self._import(settings) if settings.vpc_id else self._make(settings, zones(migration))
+        )
         self.functions = ec2.SecurityGroup(
             self, "Functions", vpc=self.vpc, allow_all_outbound=False, description="The functions"
         )
@@ -45,13 +50,12 @@ class NetworkStack(cdk.Stack):
         self._open_ways(migration)
         self._make_endpoints(migration)
 
-    def _make(self, settings: NetworkSettings) -> ec2.IVpc:
-        zones = settings.availability_zones or [self.region + letter for letter in "abc"]
+    def _make(self, settings: NetworkSettings, in_zones: Sequence[str]) -> ec2.IVpc:
         vpc = ec2.Vpc(
             self,
             "Vpc",
             ip_addresses=ec2.IpAddresses.cidr(settings.vpc_cidr),
-            availability_zones=list(zones),
+            availability_zones=list(in_zones),
             # No way to the internet: everything that is spoken to is an endpoint or a peer.
             subnet_configuration=[
                 ec2.SubnetConfiguration(

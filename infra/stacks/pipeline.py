@@ -14,6 +14,7 @@ from hintferry.adapters.config.places import PLACES
 from hintferry.adapters.config.settings import Migration
 from hintferry.core.limits import REPLAYED_AT_ONCE
 from hintferry_ops import constants
+from hintferry_ops.deployed import reserved_concurrency
 from hintferry_ops.monitoring.metrics import NAMESPACE, SERVICE
 from infra.accepted import accept
 from infra.iam import roles
@@ -48,11 +49,10 @@ class PipelineStack(cdk.Stack):
         self._migration, self._network, self._code = migration, network, code
         self.storage = Storage(self, "Storage", network.key)
         self._layer = code.layer(self)
-        self.processor = self._function("processor", migration.deployment.pipeline.concurrency)
-        self.replay = self._function("replay", REPLAYED_AT_ONCE)
-        self.sweep = self._function(
-            "sweep", migration.deployment.sweep.concurrency + 1, constants.SWEEP_TIMEOUT_S
-        )
+        at_once = reserved_concurrency(migration)
+        self.processor = self._function("processor", at_once["processor"])
+        self.replay = self._function("replay", at_once["replay"])
+        self.sweep = self._function("sweep", at_once["sweep"], constants.SWEEP_TIMEOUT_S)
         all_of_them = [self.processor, self.replay, self.sweep]
         self._allow_tables([_role(function) for function in all_of_them])
         for function in all_of_them:
@@ -67,8 +67,10 @@ class PipelineStack(cdk.Stack):
         map_replay_queue(self, self.storage, self.replay)
         for place in PLACES:
             cdk.CfnOutput(self, place.output, value=self.storage.outputs()[place.name])
-        make_operator_policy(self, self.storage, network.key)
-        make_node_files_policy(self, self.storage, network.key)
+        make_operator_policy(
+            self, migration, self.storage, kafka.cluster_arn, self.processor.function_arn
+        )
+        make_node_files_policy(self, self.storage)
 
     def _function(
         self, name: str, concurrency: int, timeout_s: int = constants.FUNCTION_TIMEOUT_S

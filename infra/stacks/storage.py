@@ -29,6 +29,7 @@ class Storage(Construct):
 
     def __init__(self, scope: Construct, name: str, key: kms.IKey) -> None:
         super().__init__(scope, name)
+        self.key = key
         self.parked = self._queue("Parked", key)
         self.replay = self._queue(
             "Replay",

@@ -28,6 +28,8 @@ up to 15 minutes: ten days, after which it is parked with days of its retention 
 REPLAY_VISIBILITY_S = 90
 """Longer than the function may take; with a function that dies each time, 25 hours in all."""
 
+REPLAYED_AT_ONCE = 5
+
 BATCH_SIZE = 1000
 BATCH_WINDOW_S = 1
 MAPPINGS_A_POLLER_GROUP = 100

@@ -11,9 +11,13 @@ from botocore.exceptions import ClientError
 from hintferry.adapters.config.places import PLACES
 from hintferry.adapters.config.settings import Migration
 from hintferry.core.errors import HintferryError
+from hintferry_ops.constants import REPLAYED_AT_ONCE
 
-CLUSTER_ARN, MACHINE_ARN = "ClusterArn", "MachineArn"
-"""Outputs of the stacks *kafka* and *sweep*."""
+KEY_ARN, CLUSTER_ARN, MACHINE_ARN = "KeyArn", "ClusterArn", "MachineArn"
+"""Outputs of the stacks *network*, *kafka* and *sweep*."""
+
+BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
+"""Where the CDK keeps the version of its bootstrap, in Parameter Store."""
 
 BOOTSTRAP_VARIABLE = "HINTFERRY_BOOTSTRAP_SERVERS"
 MACHINE_VARIABLE = "HINTFERRY_SWEEP_MACHINE_ARN"
@@ -53,6 +57,22 @@ class NotDeployed(HintferryError):
 def stack_name(migration: Migration, part: Part) -> str:
     """Return the name of a stack of this pipeline."""
     return f"{migration.deployment.pipeline.name}-{part.value}"
+
+
+def zones(migration: Migration) -> tuple[str, ...]:
+    """Return the availability zones of the subnets."""
+    named = migration.deployment.network.availability_zones
+    return named or tuple(migration.target.region + letter for letter in "abc")
+
+
+def reserved_concurrency(migration: Migration) -> dict[str, int]:
+    """Return how many invocations at once each function reserves."""
+    deployment = migration.deployment
+    return {
+        "processor": deployment.pipeline.concurrency,
+        "replay": REPLAYED_AT_ONCE,
+        "sweep": deployment.sweep.concurrency + 1,
+    }
 
 
 class Stacks:

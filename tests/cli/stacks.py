@@ -7,13 +7,16 @@ from typing import Any
 
 import botocore.client
 import pytest
+from botocore.validate import ParamValidator
 
 ACCOUNT = "123456789012"
 CLUSTER = f"arn:aws:kafka:eu-west-1:{ACCOUNT}:cluster/hintferry/1-2"
 MACHINE = f"arn:aws:states:eu-west-1:{ACCOUNT}:stateMachine:hintferry-sweep"
 SERVERS = "b-1:9098,b-2:9098"
 QUEUE = f"https://sqs.eu-west-1.amazonaws.com/{ACCOUNT}"
+KEY = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/1"
 OUTPUTS = {
+    "hintferry-network": {"KeyArn": KEY},
     "hintferry-kafka": {"ClusterArn": CLUSTER},
     "hintferry-pipeline": {
         "ParkedQueueUrl": f"{QUEUE}/parked",
@@ -36,7 +39,10 @@ def deploy(cloudformation: Any, *but: str, **instead: dict[str, str]) -> None:
 
 
 def answer(monkeypatch: pytest.MonkeyPatch, answers: dict[str, Any]) -> None:
-    """Answer these operations so; an exception is raised. What is not named goes its own way."""
+    """Answer these operations so; an exception is raised. What is not named goes its own way.
+
+    Arguments and names of the answer are held against the service's model.
+    """
     ask = botocore.client.BaseClient._make_api_call
 
     def asked(client: Any, name: str, arguments: Any) -> Any:
@@ -45,6 +51,9 @@ def answer(monkeypatch: pytest.MonkeyPatch, answers: dict[str, Any]) -> None:
         found = answers[name](arguments) if callable(answers[name]) else answers[name]
         if isinstance(found, Exception):
             raise found
+        operation = client.meta.service_model.operation_model(name)
+        assert not ParamValidator().validate(arguments, operation.input_shape).has_errors()
+        assert found.keys() - {"ResponseMetadata"} <= operation.output_shape.members.keys()
         return found
 
     monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", asked)

@@ -14,6 +14,7 @@ from hintferry.adapters.driver.cql import CONTROL_TABLES
 from hintferry.core.errors import ConfigurationError
 from hintferry_ops import constants
 from hintferry_ops.deployed import CLUSTER_ARN, MACHINE_ARN
+from hintferry_ops.operator_permissions import OPERATOR, On
 from infra.iam import roles
 from tests.infra.imported import CLUSTER, SECRET
 from tests.infra.synthesised import (
@@ -230,30 +231,44 @@ def test_the_command_finds_what_it_needs_in_the_outputs(templates: Templates) ->
 
 
 def test_the_operator_may_do_that_and_no_more(templates: Templates) -> None:
-    operator = allowed(templates, "Operator")
-    assert set(operator) == {
-        "cassandra:Select",
-        "cloudwatch:GetMetricData",
-        "cloudwatch:ListMetrics",
-        "kms:Decrypt",
-        "kms:GenerateDataKey",
-        "s3:DeleteObject",
-        "s3:GetObject",
-        "s3:ListBucket",
-        "sqs:ChangeMessageVisibility",
-        "sqs:DeleteMessage",
-        "sqs:GetQueueAttributes",
-        "sqs:ReceiveMessage",
-        "sqs:SendMessage",
+    expected = {(on, action) for on, actions in OPERATOR.items() for action in actions}
+    words = {
+        On.ANY: '"*"',
+        On.STACKS: ":stack/hintferry-*/*",
+        On.BOOTSTRAP: "parameter/cdk-bootstrap/hnb659fds/version",
+        On.SYSTEM: "/keyspace/system*",
+        On.KEY: "Key",
+        On.PARKED: "StorageParked",
+        On.REPLAY: "StorageReplay",
+        On.GIVEN_UP: "/aws/lambda/*",
+        On.LARGE: "/parked/*",
+        On.SWEEPS: "/sweeps/*",
+        On.NODE_FILES: "/nodes/*",
+        On.BUCKET: "StorageBucket",
+        On.CLUSTER: "Cluster",
+        On.MACHINE: ":stateMachine:hintferry-sweep",
+        On.MAPPINGS: ":event-source-mapping:*",
     }
-    assert "StorageReplay" in operator["sqs:SendMessage"]
-    assert "StorageParked" in operator["sqs:DeleteMessage"]
-    assert "/aws/lambda/*" in operator["s3:DeleteObject"]
+    assert set(words) == set(On)
+    given = set()
+    for name, statement in statements(templates):
+        if name.startswith("Operator"):
+            text = json.dumps(statement["Resource"])
+            for action in as_list(statement["Action"]):
+                (on,) = (
+                    on for on, a in expected if a == action and words[on] in text and fits(on, text)
+                )
+                given.add((on, action))
+    assert given == expected
+
+
+def fits(on: On, text: str) -> bool:
+    """Whether a bucket's own ARN is meant, where only the bucket is."""
+    return on is not On.BUCKET or "/" not in text
 
 
 ONLY_ON_EVERYTHING = {
-    "cloudwatch:GetMetricData",
-    "cloudwatch:ListMetrics",
+    *OPERATOR[On.ANY],
     "ec2:AssignPrivateIpAddresses",
     "ec2:CreateNetworkInterface",
     "ec2:DeleteNetworkInterface",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -9,21 +10,26 @@ from rich.console import Console
 
 from hintferry.adapters.clocks.wall import WallClock
 from hintferry.adapters.config.settings import Migration, migration_from
+from hintferry.wiring.sessions import client
 from hintferry_cli.exits import Status, statuses
 from hintferry_cli.failures import Settings, told_plainly
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.preflight import view
+from hintferry_cli.preflight.account import AccountCheck
 from hintferry_cli.preflight.finding import Finding, status_of
-from hintferry_cli.preflight.surroundings import CheckArea, Surroundings
+from hintferry_cli.preflight.surroundings import DEFAULT, CheckArea, Surroundings
 from hintferry_ops import wiring
+from hintferry_ops.fit.account import Account
 
 HELP = "\n\n".join(
     (
-        "Look whether the source, its connectors and the target are fit for the migration.",
+        "Check whether the source, its connectors and the target are fit for the migration.",
         "Every finding comes with the statement or the choice that fixes it. A FAULT loses changes"
-        " or stops the migration; a question is one that only you can answer. Nothing is changed."
-        " Before the stacks and the connectors are there, look at the source alone.",
+        " or stops the migration; a question is one that only you can answer. It changes nothing."
+        " Before you deploy, check the source alone, and the AWS account: quotas, zones, bootstrap"
+        " of the CDK, and permissions of your login. Only --only account checks the account.",
         "[bold]Examples[/bold]",
+        "  hintferry preflight --only account",
         "  hintferry preflight --only source",
         "  hintferry preflight --only capture --only target",
         "  hintferry preflight --json",
@@ -39,13 +45,13 @@ HELP = "\n\n".join(
 def preflight(
     context: typer.Context,
     only: Annotated[
-        list[CheckArea] | None, typer.Option(help="Look at this alone; may be repeated.")
+        list[CheckArea] | None, typer.Option(help="Check this alone; may be repeated.")
     ] = None,
     json: Json = False,
     config: Config = CONFIG,
 ) -> None:
     with told_plainly(context.find_object(Settings) or Settings(debug=False)):
-        findings = _findings(migration_from(config), only or list(CheckArea))
+        findings = _findings(migration_from(config), only or list(DEFAULT))
     status = status_of(findings)
     if json:
         typer.echo(view.as_json(findings, status))
@@ -56,6 +62,16 @@ def preflight(
 
 
 def _findings(migration: Migration, parts: list[CheckArea]) -> list[Finding]:
+    found: list[Finding] = []
+    if CheckArea.ACCOUNT in parts:
+        account = Account(migration, partial(client, region=migration.target.region))
+        found += AccountCheck(migration, account).findings()
+    if set(parts) - {CheckArea.ACCOUNT}:
+        found += _surroundings(migration, parts)
+    return found
+
+
+def _surroundings(migration: Migration, parts: list[CheckArea]) -> list[Finding]:
     source = wiring.source_inspection(migration.source)
     target = wiring.target_check(migration.target)
     try:

@@ -34,9 +34,14 @@ REPORTS_OF_S = 3600.0
 class CheckArea(Enum):
     """What can be looked at alone."""
 
+    ACCOUNT = "account"
     SOURCE = "source"
     CAPTURE = "capture"
     TARGET = "target"
+
+
+DEFAULT = (Part.SOURCE, Part.CAPTURE, Part.TARGET)
+"""What is looked at unless it is said: the account matters before the first deploy."""
 
 
 @dataclass(frozen=True, slots=True)

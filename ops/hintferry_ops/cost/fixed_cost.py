@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from hintferry.adapters.config.settings import Migration
 from hintferry_ops.constants import MAPPINGS_A_POLLER_GROUP
 from hintferry_ops.cost import prices
+from hintferry_ops.deployed import zones
 from hintferry_ops.monitoring import metrics
 from hintferry_ops.monitoring.alarm_rules import Names, rules
 from hintferry_ops.monitoring.node_metrics import METRICS
 from hintferry_ops.monitoring.rule import Query, Series
-
-ZONES = 3
-"""Of a VPC for which no availability zones are named."""
 
 REPORT_BYTES = 3_000
 """At most, what a node's guard writes to its log group at each look, every 15 s."""
@@ -98,9 +96,9 @@ def _poller_units(mappings: int) -> int:
 def _endpoints(migration: Migration) -> int:
     """Return the endpoints of Keyspaces and SQS, and of Secrets Manager where a login needs it."""
     network = migration.deployment.network
-    named = network.subnet_ids if network.vpc_id else network.availability_zones
+    subnets = network.subnet_ids if network.vpc_id else zones(migration)
     services = 3 if migration.source.secret_arn else 2
-    return services * (len(named) or ZONES)
+    return services * len(subnets)
 
 
 def _alarms(migration: Migration) -> int:
