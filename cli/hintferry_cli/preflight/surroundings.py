@@ -40,7 +40,7 @@ class CheckArea(Enum):
     TARGET = "target"
 
 
-DEFAULT = (Part.SOURCE, Part.CAPTURE, Part.TARGET)
+DEFAULT = (CheckArea.SOURCE, CheckArea.CAPTURE, CheckArea.TARGET)
 """What is looked at unless it is said: the account matters before the first deploy."""
 
 
