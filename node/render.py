@@ -1,7 +1,7 @@
-"""The nodes' configuration from `migration.toml`: `python -m node.render --help`.
+"""Render the nodes' configuration from `migration.toml`: `python -m node.render --help`.
 
-What differs from node to node (its address, its directories) stays as `@NAME@`, and is filled in on
-the node by `node/install/install.py`; one folder serves all nodes.
+What differs from node to node (its address, its directories) stays as `@NAME@`, and
+`node/install/install.py` fills it in on the node. One folder serves all nodes.
 """
 
 import argparse
@@ -54,8 +54,10 @@ def main(arguments: list[str]) -> int:
         required=not servers,
         help=f"brokers, as host:9098,host:9098; default: {BOOTSTRAP_VARIABLE} of `hintferry env`",
     )
-    parser.add_argument("--login", choices=sorted(LOGINS), default="iam", help="to Kafka")
-    parser.add_argument("--out", type=Path, required=True, help="the folder to write to")
+    parser.add_argument(
+        "--login", choices=sorted(LOGINS), default="iam", help="login to the brokers"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     asked = parser.parse_args(arguments)
     try:
         migration = migration_from(asked.migration)

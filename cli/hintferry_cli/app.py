@@ -1,4 +1,4 @@
-"""The list of verbs."""
+"""List the verbs."""
 
 import os
 import signal
@@ -47,7 +47,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
-    help="Leave self-run Apache Cassandra for Amazon Keyspaces without downtime.",
+    help="Move self-run Apache Cassandra to Amazon Keyspaces without downtime.",
     epilog="Each verb has its own help: [bold]hintferry replay --help[/bold]",
 )
 app.command(help=INIT_HELP)(init)
@@ -79,7 +79,7 @@ def options(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", is_eager=True, callback=_tell_version, help="Tell the version and exit."
+            "--version", is_eager=True, callback=_tell_version, help="Print the version and exit."
         ),
     ] = False,
     debug: Annotated[
@@ -90,7 +90,7 @@ def options(
 
 
 def _interrupted(_number: int, _frame: FrameType | None) -> None:
-    """End in order, as at Ctrl-C; but end, also while the driver waits for a side that is gone."""
+    """End as at Ctrl-C, but within some seconds: the driver may wait for a side that is gone."""
     last = Timer(ENDS_WITHIN_S, os._exit, [INTERRUPTED])
     last.daemon = True
     last.start()
@@ -107,7 +107,7 @@ def main() -> None:
         # It came before or after the verb: click answers any other.
         sys.exit(INTERRUPTED)
     except Exception as error:
-        # Whatever it is, an operator in the middle of a migration gets a sentence.
+        # Even an unforeseen error is one sentence for an operator in the middle of a migration.
         if "--debug" in sys.argv:
             raise
         print(f"hintferry: {unexpected(error)}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""What every verb exits with: the same number for the same end."""
+"""Give every verb the same exit status for the same end."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ INTERRUPTED = 130
 
 
 class Status(IntEnum):
-    """How a verb ended, by what its caller does next."""
+    """Say how a verb ended, by what its caller does next."""
 
     DONE = 0
-    """All of it is done, and the answer is yes."""
+    """The verb finished, and the answer is yes."""
 
     NEGATIVE = 1
-    """All of it was looked at, and the answer is no: read which, and why."""
+    """The verb finished, and the answer is no: read what, and why."""
 
     UNUSABLE = 2
-    """The call or the configuration is wrong, and nothing was done: correct it."""
+    """The call or the configuration is wrong, and nothing was changed: correct it."""
 
     UNAVAILABLE = 3
-    """A side or AWS did not answer, and nothing was done: try again."""
+    """A side or AWS did not answer, and nothing was changed: try again."""
 
     UNFINISHED = 4
     """Something was changed, and not all of it: the message says how to go on."""
@@ -54,14 +54,14 @@ def statuses(
     done: str,
     *,
     negative: str = "",
-    unavailable: str = "a side or AWS did not answer, and nothing was done: try again",
+    unavailable: str = "a side or AWS did not answer, and nothing was changed: try again",
     unfinished: str = "",
 ) -> str:
     """Return the sentence of a verb's help that lists how it can end."""
     meanings = {
         Status.DONE: done,
         Status.NEGATIVE: negative,
-        Status.UNUSABLE: "the call or the configuration is wrong, and nothing was done",
+        Status.UNUSABLE: "the call or the configuration is wrong, and nothing was changed",
         Status.UNAVAILABLE: unavailable,
         Status.UNFINISHED: unfinished,
     }
@@ -90,7 +90,7 @@ def _comes_back(error: Exception) -> bool:
 
 
 def refuses_login(said: str) -> bool:
-    """Return whether a side that lets nobody in speaks of who asks."""
+    """Return whether a side that refuses connections complains of the login."""
     return any(word in said.lower() for word in ("authenticat", "credential", "password", "token"))
 
 

@@ -1,4 +1,4 @@
-"""Errors, told in one sentence that says what to do."""
+"""Turn errors into one sentence: what happened, to what, what to do now."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _LOG_IN_AGAIN = "the AWS credentials have expired; log in again, for example wit
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The options that stand before the verb."""
+    """Hold the options that stand before the verb."""
 
     debug: bool
 
 
 @contextmanager
 def told_plainly(settings: Settings) -> Iterator[None]:
-    """An error ends the command with one sentence, or with its stack trace under --debug."""
+    """End the command with one sentence for an error, or under --debug with its stack trace."""
     try:
         yield
     except (HintferryError, BotoCoreError, ClientError) as error:
@@ -46,15 +46,15 @@ def told_plainly(settings: Settings) -> Iterator[None]:
 
 
 def sentence(error: Exception) -> str:
-    """What is wrong and what to do about it."""
+    """Return what happened, to what, and what to do now."""
     if isinstance(error, NoCredentialsError):
         return "no AWS credentials were found; set AWS_PROFILE, or log in"
     if isinstance(error, SSOTokenLoadError | TokenRetrievalError | UnauthorizedSSOTokenError):
         return _LOG_IN_AGAIN
     if isinstance(error, NoRegionError):
-        return "the AWS region is not known; set AWS_DEFAULT_REGION"
+        return "the AWS Region is not set; set AWS_DEFAULT_REGION"
     if isinstance(error, EndpointConnectionError):
-        return f"{str(error).rstrip('.')}; look at the network and at the region"
+        return f"{str(error).rstrip('.')}; check the network and the Region"
     if isinstance(error, ClientError):
         code = error.response["Error"].get("Code", "").rpartition(".")[2]
         return _BY_CODE.get(code, _unknown)(error)
@@ -66,41 +66,44 @@ def sentence(error: Exception) -> str:
 
 
 def _look(said: str) -> str:
-    """Where to look when a side lets nobody in."""
+    """Return what to check when no connection to a side can be made."""
     if "no aws credentials" in said:
         return "set AWS_PROFILE, or log in"
     if refuses_login(said):
-        return "look at the login"
-    return "look at its address and port, and at the network in between"
+        return "check the user name and password in its secret, or the AWS credentials"
+    return "check its address and port, and the network in between"
 
 
 def unexpected(error: Exception) -> str:
-    """Of what nobody foresaw: something may be done, and something left undone."""
+    """Return the sentence for an unforeseen error, after which something may be left undone."""
     if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}; mend that, then run it again"
+        return f"{error.filename}: {error.strerror}; fix that, then run it again"
     return (
-        f"a defect of Hintferry's own ({type(error).__name__}: {error}); run it again as"
-        " `hintferry --debug ...`, and report what that shows"
+        f"internal error ({type(error).__name__}: {error}); this is a bug: run it again as"
+        " `hintferry --debug ...`, and attach the output to a report"
     )
 
 
 def _no_queue(error: ClientError) -> str:
     return (
-        "a queue does not exist; look at --parked-queue-url and --replay-queue-url"
+        "a queue does not exist; check --parked-queue-url and --replay-queue-url"
         f" ({error.operation_name})"
     )
 
 
 def _no_bucket(error: ClientError) -> str:
-    return f"the bucket does not exist; look at --bucket ({error.operation_name})"
+    return f"the bucket does not exist; check --bucket ({error.operation_name})"
 
 
 def _denied(error: ClientError) -> str:
-    return f"this login may not do {error.operation_name}; use one that may: {_text(error)}"
+    return (
+        f"AWS denied {error.operation_name}; attach OperatorPolicy (output of the pipeline stack)"
+        f" to your identity, or use another one. AWS said: {_text(error)}"
+    )
 
 
 def _unknown(error: ClientError) -> str:
-    return f"{error.operation_name} was refused: {_text(error)}"
+    return f"AWS refused {error.operation_name}: {_text(error)}"
 
 
 def _text(error: ClientError) -> str:

@@ -1,4 +1,4 @@
-"""Options that several verbs have."""
+"""Define options that several verbs have."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import typer
 from hintferry.adapters.config.settings import CONFIG_VARIABLE
 
 Config = Annotated[
-    Path, typer.Option(envvar=CONFIG_VARIABLE, help="The configuration.", rich_help_panel="Where")
+    Path,
+    typer.Option(envvar=CONFIG_VARIABLE, help="Path of migration.toml.", rich_help_panel="Where"),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Give the result as JSON.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 CONFIG = Path("migration.toml")

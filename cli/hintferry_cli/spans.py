@@ -1,10 +1,10 @@
-"""Spans of time, for a person."""
+"""Print spans of time for a person."""
 
 from __future__ import annotations
 
 
 def span(seconds: float) -> str:
-    """Such as `0.4 s`, `4 min 10 s` or `2 h 05 min`."""
+    """Return a span such as `0.4 s`, `4 min 10 s` or `2 h 05 min`."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)

@@ -1,4 +1,4 @@
-"""How a table is named on the command line."""
+"""Read the name of a table on the command line."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from hintferry.core.schema import TableId
 
 
 def table_id(name: str) -> TableId:
-    """The table of `keyspace.table`. Raises ConfigurationError."""
+    """Return the table of `keyspace.table`. Raises ConfigurationError."""
     keyspace, _, table = name.partition(".")
     if not keyspace or not table:
-        raise ConfigurationError(f"{name}: write the table as keyspace.table")
+        raise ConfigurationError(f"{name} is not a table name; write it as keyspace.table")
     return TableId(keyspace, table)

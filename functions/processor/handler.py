@@ -1,4 +1,4 @@
-"""The processor function: one batch of hints from the event source, brought to its end."""
+"""Run the processor function: one batch of change hints from the event source."""
 
 import gc
 from typing import Any
@@ -14,13 +14,13 @@ from hintferry.wiring import live
 logger, metrics = Logger(), Metrics()
 pipeline = live.processor(logger, metrics)
 pace = ReturnPace(return_after_s_from_environment())
-# What was made up to here lasts as long as the process: no batch has the collector walk through it.
+# Objects made up to here live as long as the process: the collector need not walk them again.
 gc.freeze()
 
 
 @metrics.log_metrics
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answers which records the event source shall deliver again."""
+    """Process a batch; return which records the event source must deliver again."""
     pace.begin()
     records = open_event(event)
     ends = pipeline.process(records, InvocationDeadline(context))

@@ -1,4 +1,4 @@
-"""The replay function: hints that waited in the replay queue, through the same pipeline."""
+"""Run the replay function: messages of the replay queue, through the same pipeline."""
 
 from typing import Any
 
@@ -16,6 +16,6 @@ events = live.replay_events()
 
 @metrics.log_metrics
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answers which messages stay in the queue."""
+    """Process the messages; return which of them stay in the queue."""
     ends = pipeline.process(events.open(event), InvocationDeadline(context))
     return events.response(event, ends)

@@ -1,4 +1,4 @@
-"""The sweep function: one step of the state machine that verifies or backfills a table."""
+"""Run the sweep function: one step of the state machine that verifies or backfills a table."""
 
 from typing import Any
 
@@ -14,5 +14,5 @@ steps = sweep.sweep_steps(logger, metrics)
 
 @metrics.log_metrics
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answers what the state machine goes on with."""
+    """Run one step; return what the state machine continues with."""
     return steps.run(event, InvocationDeadline(context))

@@ -1,1 +1,1 @@
-"""The guard of a node's CDC directory. `node/bundle.py` packs it into one file, cdcguard.pyz."""
+"""Guard a node's CDC directory. `node/bundle.py` packs this into one file, cdcguard.pyz."""

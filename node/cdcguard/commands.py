@@ -1,10 +1,10 @@
-"""Watch and mend the CDC directory of one Cassandra node; one pass each time the timer fires.
+"""Watch and repair the CDC directory of one Cassandra node; one pass each time the timer fires.
 
-    cdcguard run        look, mend, protect, report (systemd runs this)
-    cdcguard status     what the last pass saw, for a person; exit 1 when something is wrong
-    cdcguard swept T    table T (or `all`) was compared: forget that its hints may be lost
-    cdcguard give-back  while the connector is stopped: put back what was set aside, to be read
-    cdcguard metrics    the table of metrics, as JSON
+    cdcguard run        check, repair, protect, report (systemd runs this)
+    cdcguard status     show what the last pass saw; exit 1 when something is wrong
+    cdcguard swept T    table T (or `all`) was compared: forget that its change hints may be lost
+    cdcguard give-back  put the segments that were set aside back, while the connector is stopped
+    cdcguard metrics    print the table of metrics as JSON
 
 Errors: exit 2 and a sentence for a wrong configuration, exit 3 when another pass is still running.
 """
@@ -32,7 +32,7 @@ def run(settings: Settings, world: World) -> int:
 
 
 def status(settings: Settings, world: World) -> int:
-    """What the last pass saw, and how long ago that was; 1 when something is wrong."""
+    """Show what the last pass saw, and how long ago; return 1 when something is wrong."""
     state = load_state(settings)
     if "at" not in state:
         print("No pass has run yet: systemctl start cdcguard.timer")
@@ -81,8 +81,11 @@ def swept(settings: Settings, table: str) -> int:
 
 
 def give_back(settings: Settings, world: World) -> int:
-    """Put set-aside segments back and set the offsets to before them: hints that come twice are
-    harmless. The connector filters by offset and reads in order, so it must not run meanwhile."""
+    """Put set-aside segments back, and set the offsets to before them.
+
+    Change hints that come twice are harmless. The connector filters by offset and reads in order,
+    so it must not run meanwhile.
+    """
     if world.pid():
         raise GuardError(f"Stop the connector first: systemctl stop {settings.connector_unit}")
     with locked(settings):
@@ -96,7 +99,7 @@ def give_back(settings: Settings, world: World) -> int:
             raise GuardError(f"cdc_raw has no room for {needed // MIB} MiB: raise cdc_total_space.")
         rewind(settings.offsets, aside[0].number)
         for one in aside:
-            # The log first: whoever sees an index looks for its log.
+            # The log first: a reader that finds an index opens its log.
             for path in reversed(one.files):
                 os.rename(path, os.path.join(settings.cdc_raw, os.path.basename(path)))
     print(f"{len(aside)} segments are back: systemctl start {settings.connector_unit}")

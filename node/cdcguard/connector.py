@@ -1,4 +1,4 @@
-"""Step: see whether the connector moves, and which tables it captures."""
+"""Check whether the connector moves, and which tables it captures: steps of each pass."""
 
 import json
 from typing import Any, Dict
@@ -8,14 +8,14 @@ from node.cdcguard.progress import table_name
 from node.cdcguard.settings import Settings
 
 RESTART_AT_MOST_EVERY = 3600
-# The connector tells its state each 5 s; one so old says nothing any more.
+# The connector writes its state every 5 s; one older than this does not count.
 STATE_HOLDS_S = 60
-# So many times the time after which a standstill is one.
+# Multiple of stuck_seconds after which capture is late.
 LATE_AFTER = 3
 
 
 def know_host_id(guard: Guard) -> None:
-    """From the connector, which asks its node; else by nodetool, now and then: it is slow."""
+    """Learn the host id from the connector; else, now and then, from nodetool, which is slow."""
     if guard.capture is not None:
         guard.state["host_id"] = guard.capture["host_id"]
     elif guard.now - guard.state.get("host_id_at", 0) >= guard.settings.waits_every:
@@ -24,11 +24,11 @@ def know_host_id(guard: Guard) -> None:
 
 
 def watch_connector(guard: Guard) -> None:
-    """Its health is good as long as its threads run, so go by whether anything moves."""
+    """Check whether capture moves: its health is good as long as its threads run."""
     up = guard.world.healthy()
     guard.metrics["CaptureUp"] = int(up)
     if not up:
-        guard.say("CRITICAL", "The connector's health does not answer well.")
+        guard.say("CRITICAL", "The connector's health check fails.")
     waiting = guard.waiting()
     guard.metrics["ClosedSegments"] = len(waiting)
     if waiting:
@@ -45,7 +45,7 @@ def watch_connector(guard: Guard) -> None:
 
 
 def watch_tables(guard: Guard) -> None:
-    """Which tables to migrate are not captured now, and why. The stock one does not tell."""
+    """Check which tables to migrate are not captured, and why; the stock connector cannot say."""
     missing = {} if guard.capture is None else uncaptured(guard.capture, guard.settings, guard.now)
     guard.state["not_captured"] = missing
     guard.metrics["TablesNotCaptured"] = len(missing)
@@ -54,7 +54,7 @@ def watch_tables(guard: Guard) -> None:
 
 
 def late(guard: Guard) -> None:
-    """It sends, but too slowly: releases before 3.6 do after some hours, until a restart."""
+    """Restart a connector that sends too slowly, as releases before 3.6 do after some hours."""
     if guard.metrics["OldestSegmentSeconds"] < LATE_AFTER * guard.settings.stuck_seconds:
         return
     guard.say("CRITICAL", "Capture falls behind what the node writes.")
@@ -80,7 +80,7 @@ def stuck(guard: Guard, seen: Dict[str, Any]) -> None:
 
 
 def uncaptured(capture: Dict[str, Any], settings: Settings, now: float) -> Dict[str, str]:
-    """The tables to migrate that are not captured, with the reason."""
+    """Return the tables to migrate that are not captured, with the reason."""
     age = now - capture["at_ms"] / 1000.0
     if age > STATE_HOLDS_S:
         why = f"the connector last knew its node's schema {age:.0f} s ago"
@@ -89,7 +89,7 @@ def uncaptured(capture: Dict[str, Any], settings: Settings, now: float) -> Dict[
     return {
         table: told[table].get("why", "its connector does not say why")
         if table in told
-        else "it has cdc = false, or is not there"
+        else "it has cdc = false, or does not exist"
         for table in settings.tables
         if "since" not in told.get(table, {})
     }

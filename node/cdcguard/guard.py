@@ -1,4 +1,4 @@
-"""One pass of the guard: what every step knows, and what it tells."""
+"""Hold what every step of a pass knows, and what it reports."""
 
 from typing import Any, Dict, Iterable, List
 
@@ -10,7 +10,7 @@ from node.cdcguard.world import World
 
 
 class Guard:
-    """One pass: `state` is remembered from the last one, `said` is for a person to read."""
+    """Hold one pass: `state` comes from the last one, `said` is for a person to read."""
 
     def __init__(self, settings: Settings, state: Dict[str, Any], world: World) -> None:
         self.settings = settings
@@ -24,8 +24,11 @@ class Guard:
         self.sent = self.furthest()
 
     def furthest(self) -> Offset:
-        """Where all before it was sent. The stock connector tells a place for each table only, and
-        of one whose topic is stuck nothing is seen while another's goes on."""
+        """Return the position before which capture sent everything.
+
+        The stock connector has a position for each table only: one whose topic is stuck does not
+        show while another table's moves on.
+        """
         if self.capture is None:
             return max(self.offsets.values() or [Offset(0, 0)])
         found = self.capture["acknowledged"]
@@ -33,14 +36,14 @@ class Guard:
 
     @property
     def name(self) -> str:
-        """The node's, with its id in the cluster: addresses come back on other nodes."""
+        """Return the node's address and host id: other nodes may reuse an address."""
         return " ".join(filter(None, [self.settings.node, self.state.get("host_id", "")]))
 
     def segments(self) -> List[Segment]:
         return read_segments(self.settings.cdc_raw, self.settings.commitlog)
 
     def waiting(self) -> List[Segment]:
-        """Closed segments: what was read has left the directory."""
+        """Return the closed segments, which wait: what was read has left the directory."""
         return [one for one in self.segments() if one.completed and one.log]
 
     def say(self, level: str, text: str) -> None:

@@ -1,14 +1,14 @@
-"""Step: close and count the segments that a crash or a fault left."""
+"""Close and count the segments that a crash or a fault left: steps of each pass."""
 
 from node.cdcguard.guard import Guard
 from node.cdcguard.segments import SEGMENT, close, listed, read_segments
 
 
 def fix_stuck(guard: Guard) -> None:
-    """Close what a crash left open: capture reads in order and would wait for it for ever.
+    """Close a segment that a crash left open: capture reads in order and would wait for ever.
 
     Such a segment has an index without COMPLETED, a newer one has an index too, and Cassandra
-    has let go of its log. What Cassandra still holds is never touched.
+    no longer has its log. Never touch a segment that Cassandra still has.
     """
     segments = guard.segments()
     newest = max([one.number for one in segments if one.idx] or [0])
@@ -21,7 +21,7 @@ def fix_stuck(guard: Guard) -> None:
         if one.number < newest:
             close(one)
             guard.metrics["StuckSegmentsMended"] += 1
-            guard.say("WARNING", f"{one.idx} was left open by a crash; it is closed now.")
+            guard.say("WARNING", f"A crash left {one.idx} open; it is closed now.")
     orphans = [one for one in segments if not one.idx and not one.in_commitlog]
     orphans = [one for one in orphans if one.number < newest]
     guard.metrics["OrphanSegments"] = len(orphans)
@@ -30,7 +30,7 @@ def fix_stuck(guard: Guard) -> None:
 
 
 def count_leftovers(guard: Guard) -> None:
-    """By what lies there, not by what this pass did: a pass may be cut short."""
+    """Count what lies there, not what this pass did: a pass may be cut short."""
     for metric, directory, why in (
         ("ErrorSegments", guard.settings.errors, "their segment is in error/"),
         ("SetAsideSegments", guard.settings.aside, "their segment is set aside"),

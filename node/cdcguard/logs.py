@@ -1,4 +1,4 @@
-"""Step: read what the logs of the connector and of Cassandra say."""
+"""Read the logs of the connector and of Cassandra: steps of each pass."""
 
 import contextlib
 import os
@@ -50,7 +50,7 @@ def read_cassandra_log(guard: Guard) -> None:
 
 
 def new_lines(guard: Guard, key: str, path: str) -> Iterable[str]:
-    """The whole lines since the last pass, of a log that may have been rotated meanwhile."""
+    """Return the whole lines since the last pass, of a log that may have been rotated."""
     lines: List[bytes] = []
     try:
         with open(path, "rb") as log:
@@ -72,7 +72,7 @@ def new_lines(guard: Guard, key: str, path: str) -> Iterable[str]:
 
 
 def named_in(guard: Guard, line: str) -> List[str]:
-    """The tables that a line names; every captured one where it names none."""
+    """Return the tables that a line names; every captured one if it names none."""
     known = guard.known_tables()
     words = re.findall(r"[\w.]+", line)
     named = [one for one in known if any(f".{word}".endswith(f".{one}") for word in words)]
@@ -80,7 +80,7 @@ def named_in(guard: Guard, line: str) -> List[str]:
 
 
 def rest_of_rotated(path: str, inode: int, at: int) -> List[bytes]:
-    """What the last pass had not seen of a log that was renamed since; nothing when it is gone."""
+    """Return what the last pass had not read of a log that was renamed since, if it exists."""
     for name in listed(os.path.dirname(path)):
         other = os.path.join(os.path.dirname(path), name)
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""One pass: its steps in order, what it remembers, and its report."""
+"""Run one pass: its steps in order, what it remembers, and its report."""
 
 import time
 
@@ -45,7 +45,7 @@ def take_steps(guard: Guard) -> None:
         try:
             step(guard)
         except OSError as error:
-            # What cannot be done must not keep the rest from being done.
+            # One step that fails must not stop the others.
             guard.metrics["GuardFaults"] += 1
             guard.say("CRITICAL", f"{step.__name__}: {error}")
     guard.metrics["TablesToSweep"] = len(guard.to_sweep())

@@ -8,7 +8,7 @@ from node.cdcguard.settings import Settings
 
 
 def emf_document(settings: Settings, node: str, metrics: Dict[str, float], now: float) -> str:
-    """One line in CloudWatch's embedded metric format."""
+    """Return a report as one line in CloudWatch's embedded metric format."""
     names = [emf_metric(name) for name in sorted(metrics)]
     document: Dict[str, Any] = {
         "_aws": {
@@ -26,7 +26,7 @@ def emf_document(settings: Settings, node: str, metrics: Dict[str, float], now: 
 
 
 def emf_metric(name: str) -> Dict[str, Any]:
-    """One whose alarm must come within a minute is kept by the second, or CloudWatch has none."""
+    """Describe a metric; CloudWatch keeps it by the second if its alarm is to come in a minute."""
     unit, _, alarm = METRICS[name]
     found: Dict[str, Any] = {"Name": name, "Unit": unit}
     if alarm and alarm[2] < 60:

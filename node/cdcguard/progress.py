@@ -1,4 +1,4 @@
-"""How far the connector sent hints, and what it tells of itself."""
+"""Read how far the connector sent change hints, and what it says of itself."""
 
 import json
 import os
@@ -11,14 +11,14 @@ CAPTURE_STATE = "capture_state.json"
 
 
 class Offset(NamedTuple):
-    """How far hints were sent: one table's, or all."""
+    """Say how far change hints were sent: of one table, or of all."""
 
     number: int
     position: int
 
 
 def read_offsets(directory: str) -> Dict[str, Offset]:
-    """How far each table's hints were sent, from Debezium's properties file."""
+    """Return how far each table's change hints were sent, from Debezium's properties file."""
     offsets = {}
     for table, value in offset_lines(directory):
         match = re.match(r"CommitLog-(?:\d+-)?(\d+)\.log:(\d+)$", value)
@@ -28,7 +28,7 @@ def read_offsets(directory: str) -> Dict[str, Offset]:
 
 
 def read_capture(directory: str) -> Optional[Dict[str, Any]]:
-    """What our connector tells of itself; None where there is another one, which tells nothing."""
+    """Return what our connector says of itself, or None for another connector, which does not."""
     try:
         with open(os.path.join(directory, CAPTURE_STATE), encoding="utf-8") as file:
             state: Dict[str, Any] = json.load(file)
@@ -57,7 +57,7 @@ def offset_file(directory: str) -> str:
 
 
 def rewind(directory: str, number: int) -> None:
-    """Forget what was sent at or behind a segment: it is read again from there on."""
+    """Forget what was sent at or behind a segment, so that it is read again from there."""
     capture = read_capture(directory)
     if capture and capture["acknowledged"] and capture["acknowledged"]["segment"] >= number:
         capture["acknowledged"] = {"segment": number, "position": 0}

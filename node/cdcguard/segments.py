@@ -1,4 +1,4 @@
-"""Segments of the commit log, as they lie in a directory."""
+"""Read segments of the commit log, as they lie in a directory."""
 
 import contextlib
 import os
@@ -9,7 +9,7 @@ SEGMENT = re.compile(r"^CommitLog-(?:\d+-)?(\d+)(\.log|_cdc\.idx)$")
 
 
 class Segment(NamedTuple):
-    """One commit-log segment in a directory. `synced` is the end of what may be read."""
+    """Describe one commit log segment in a directory; `synced` is the end of what may be read."""
 
     number: int
     log: Optional[str]
@@ -26,7 +26,7 @@ class Segment(NamedTuple):
 
 
 def read_segments(directory: str, commitlog: str) -> List[Segment]:
-    """The segments of a directory, oldest first. A file that vanishes meanwhile was read: skip."""
+    """Return the segments of a directory, oldest first. A file that vanishes was read: skip it."""
     pairs: Dict[int, Dict[str, str]] = {}
     for name in listed(directory):
         match = SEGMENT.match(name)
@@ -61,7 +61,7 @@ def read_segment(number: int, pair: Dict[str, str], names: Set[str], inodes: Set
 
 
 def inodes_of(directory: str) -> Set[int]:
-    """cdc_raw holds hard links: the same file under another name is in use too."""
+    """Return the inodes in a directory: cdc_raw holds hard links, in use under another name."""
     inodes = set()
     for name in listed(directory):
         with contextlib.suppress(FileNotFoundError):
@@ -77,7 +77,7 @@ def listed(directory: str) -> List[str]:
 
 
 def bytes_in(directory: str) -> int:
-    """As Cassandra counts them: every file counts."""
+    """Return the bytes of all files, as Cassandra counts them."""
     total = 0
     for name in listed(directory):
         with contextlib.suppress(FileNotFoundError):
@@ -86,7 +86,7 @@ def bytes_in(directory: str) -> int:
 
 
 def close(segment: Segment) -> None:
-    """In place: a new file would be a second segment to the connector, which watches for them."""
+    """Close a segment in place: the connector would take a new file for a second segment."""
     with open(segment.idx or "", "r+", encoding="ascii") as idx:
         # An index that the crash cut short tells no end: then all of the log may be read.
         idx.write(f"{segment.synced or segment.size}\nCOMPLETED")

@@ -1,4 +1,4 @@
-"""Where things are on this node, and how patient the guard is."""
+"""Read where things are on this node, and how long the guard waits."""
 
 import configparser
 import os
@@ -11,11 +11,11 @@ CONFIG = "/etc/hintferry/cdcguard.ini"
 
 
 class GuardError(Exception):
-    """The guard cannot work; the message says what to mend."""
+    """The guard cannot work; the message says what to fix."""
 
 
 class Settings(NamedTuple):
-    """Where things are; sizes in bytes, times in seconds."""
+    """Hold where things are; sizes in bytes, times in seconds."""
 
     cdc_raw: str
     commitlog: str
@@ -53,10 +53,12 @@ class Settings(NamedTuple):
 
 
 def load_settings(path: str) -> Settings:
-    """From the ini file, and from cassandra.yaml what Cassandra itself goes by; GuardError."""
+    """Read the ini file, and Cassandra's own settings from cassandra.yaml. Raises GuardError."""
     parser = configparser.ConfigParser(interpolation=None)
     if not parser.read(path) or not parser.has_section("cdcguard"):
-        raise GuardError(f"{path} is not there or has no section [cdcguard].")
+        raise GuardError(
+            f"{path} is missing or has no section [cdcguard]: install the release again."
+        )
     ini = parser["cdcguard"]
     try:
         yaml = read_yaml(ini["cassandra_yaml"])
@@ -88,7 +90,7 @@ def load_settings(path: str) -> Settings:
             volume_reserve=ini.getint("volume_reserve_mib", 1024) * MIB,
         )
     except KeyError as error:
-        raise GuardError(f"{path} lacks {error}.") from None
+        raise GuardError(f"{path} lacks {error}: render the configuration again.") from None
     except (OSError, ValueError) as error:
         raise GuardError(f"{path}: {error}") from None
 

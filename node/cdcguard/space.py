@@ -1,4 +1,4 @@
-"""Step: keep room in cdc_raw and on its volume."""
+"""Keep room in cdc_raw and on its volume: a step of each pass."""
 
 import contextlib
 import os
@@ -8,7 +8,7 @@ from node.cassandra_yaml import MIB
 from node.cdcguard.guard import Guard
 from node.cdcguard.segments import Segment, bytes_in, read_segments, remove
 
-# A figure must always be there for its alarm: "it will not fill" is a week.
+# The alarm needs a value always: a week stands for "it will not fill".
 NEVER = 7 * 24 * 3600
 SAMPLES = 40
 LONGEST_STEP = 60
@@ -32,7 +32,7 @@ def watch_space(guard: Guard) -> None:
 
 
 def hinted_upto(guard: Guard, segments: List[Segment]) -> float:
-    """When the log last ended where capture has sent everything by now; 0 when never seen."""
+    """Return the last time (epoch s) whose log capture has sent in full; 0 if unknown."""
     synced = [(one.number, one.synced) for one in segments if one.idx]
     end = max([*synced, (0, 0)])
     ends = ([*guard.state.get("ends", []), [guard.now, *end]])[-SAMPLES:]
@@ -43,8 +43,10 @@ def hinted_upto(guard: Guard, segments: List[Segment]) -> float:
 
 
 def unread(guard: Guard, segments: List[Segment]) -> int:
-    """Where the stock connector runs, at most: after a segment's last hint it may hold other
-    tables' writes."""
+    """Return the bytes that wait to be read, at most for the stock connector.
+
+    After the last change hint a segment may hold other tables' writes.
+    """
     total = 0
     for one in segments:
         if one.number > guard.sent.number:
@@ -55,10 +57,10 @@ def unread(guard: Guard, segments: List[Segment]) -> int:
 
 
 def protect_writes(guard: Guard) -> None:
-    """Before cdc_raw is full, and Cassandra refuses writes, take closed segments out of it.
+    """Move closed segments out of cdc_raw before it is full and Cassandra rejects writes.
 
-    The newest first, so that capture goes on in order with the oldest. Their hints do not come
-    unless `give-back` puts them back, so every table is named for a sweep.
+    Move the newest first: capture goes on in order with the oldest. Their change hints come only
+    after `give-back`, so list every table for a verify pass.
     """
     free = guard.settings.cdc_total - guard.metrics["CdcUsedBytes"]
     need = space_needed(guard)
@@ -70,7 +72,7 @@ def protect_writes(guard: Guard) -> None:
         if free >= 2 * need:
             break
         os.makedirs(guard.settings.aside, exist_ok=True)
-        # What capture has moved away by now is read.
+        # A file that is gone by now was read.
         with contextlib.suppress(FileNotFoundError):
             for path in one.files:
                 os.rename(path, os.path.join(guard.settings.aside, os.path.basename(path)))
@@ -83,7 +85,7 @@ def protect_writes(guard: Guard) -> None:
 
 
 def space_needed(guard: Guard) -> int:
-    """A tenth, or two segments, or what three passes bring, whichever is most."""
+    """Return the bytes to keep free: a tenth, two segments, or three passes' growth, the most."""
     samples = guard.state["samples"][-2:]
     growth, _ = rates(samples, guard.settings.segment_size)
     # After a pause of the guard itself the step is no measure.
@@ -93,8 +95,10 @@ def space_needed(guard: Guard) -> int:
 
 
 def clean_archive(guard: Guard) -> None:
-    """Take what was read, by age and size. Never what may be unread: not closed, not yet gone
-    from cdc_raw, or beyond what hints were sent for."""
+    """Delete read segments by age and size.
+
+    Keep what may be unread: not closed, still in cdc_raw, or beyond the last change hint sent.
+    """
     unread = {one.number for one in guard.segments()}
     kept = read_segments(guard.settings.archive, guard.settings.commitlog)
     total = sum(one.size for one in kept)
@@ -109,7 +113,7 @@ def clean_archive(guard: Guard) -> None:
 
 
 def protect_volume(guard: Guard) -> None:
-    """A full volume stops the node: give up what is set aside, then what waits."""
+    """Delete what is set aside, then what waits, before the volume is full and the node stops."""
     lacking = guard.settings.volume_reserve - guard.world.volume_free()
     if lacking <= 0:
         return
@@ -126,7 +130,7 @@ def protect_volume(guard: Guard) -> None:
 
 
 def rates(samples: List[List[float]], segment_size: int) -> Tuple[float, float]:
-    """Bytes a second by which cdc_raw grows, and which the node writes to its log."""
+    """Return the growth of cdc_raw, and of the node's log, in bytes a second."""
     first, last = samples[0], samples[-1]
     seconds = last[0] - first[0]
     if seconds <= 0:

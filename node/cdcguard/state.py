@@ -1,4 +1,4 @@
-"""What a pass remembers for the next one; one pass at a time."""
+"""Keep what a pass remembers for the next one; one pass at a time."""
 
 import contextlib
 import fcntl
@@ -35,8 +35,7 @@ def replace_file(path: str, text: str) -> None:
 
 @contextlib.contextmanager
 def locked(settings: Settings) -> Iterator[None]:
-    """For whoever writes: one at a time, and only Cassandra's own user, or its files would become
-    another's."""
+    """Lock the state for one writer, which must be Cassandra's own user: it owns the files."""
     if os.stat(settings.cdc_raw).st_uid != os.geteuid():
         raise GuardError(f"Run it as the owner of {settings.cdc_raw}.")
     with open(settings.state + ".lock", "w") as lock:

@@ -1,4 +1,4 @@
-"""Step: count the writes that are logged before they can be read."""
+"""Count the writes that are logged before they can be read: a step of each pass."""
 
 from node.cdcguard.guard import Guard
 
@@ -10,7 +10,7 @@ WAITS = {
 
 
 def count_waits(guard: Guard) -> None:
-    """A write that waits between log and memtable is hinted before a read can see it."""
+    """Count writes that waited between log and memtable: capture may send them too early."""
     waits = guard.state.setdefault("waits", {"at": 0.0, "counts": {}})
     if guard.now - waits["at"] < guard.settings.waits_every:
         return

@@ -1,4 +1,4 @@
-"""What the guard asks and does beyond the disk."""
+"""Do what the guard does beyond the disk."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ HOST_ID = re.compile(r"^ID\s*:\s*([0-9a-f-]{36})\s*$", re.M)
 
 
 class World:
-    """Clock, connector, nodetool and metrics' receiver; the tests have their own."""
+    """Reach clock, connector, nodetool and the receiver of metrics; the tests have their own."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -38,14 +38,16 @@ class World:
             return False
 
     def pid(self) -> int:
-        """The connector's main process; 0 when it does not run."""
+        """Return the process id of the connector; 0 when it does not run."""
         text = self._output("systemctl", "show", "-p", "MainPID", self._settings.connector_unit)
         match = re.search(r"MainPID=(\d+)", text)
         return int(match.group(1)) if match else 0
 
     def restart(self, hard: bool) -> bool:
-        """End it, at once where it did not end when asked; systemd starts it again. That needs no
-        rights beyond its own user's. False when it does not run."""
+        """End the connector, `hard` with SIGKILL; systemd starts it again.
+
+        The connector's own user may do that. Return False when it does not run.
+        """
         pid = self.pid()
         if not pid:
             return False
@@ -54,14 +56,14 @@ class World:
         return True
 
     def host_id(self) -> str:
-        """The node's id in its cluster; empty where nodetool cannot tell."""
+        """Return the node's host id; empty if nodetool does not show it."""
         if not self._settings.nodetool:
             return ""
         match = HOST_ID.search(self._output(*self._settings.nodetool.split(), "info"))
         return match.group(1) if match else ""
 
     def count(self, bean: str) -> Optional[int]:
-        """The count of one of Cassandra's metrics; None where nodetool cannot tell (before 4.0)."""
+        """Return the count of one of Cassandra's metrics, or None (before 4.0)."""
         if not self._settings.nodetool:
             return None
         command = self._settings.nodetool.split()
@@ -69,7 +71,7 @@ class World:
         return int(match.group(1)) if match else None
 
     def send(self, document: str) -> None:
-        """To the CloudWatch agent on this node, which need not be there."""
+        """Send a report to the CloudWatch agent on this node, if there is one."""
         host, _, port = self._settings.emf.rpartition(":")
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
             try:

@@ -1,11 +1,11 @@
-"""Put a release to work on this node, or take it away; run as root from the unpacked bundle.
+"""Install a release on this node, or remove it; run as root from the unpacked bundle.
 
     python3 -m node.install.install check --cassandra-yaml FILE
     python3 -m node.install.install apply --cassandra-yaml FILE --config FOLDER
     python3 -m node.install.install remove
 
-`apply` installs, configures and upgrades alike: it does what is lacking, and again does nothing
-new. FOLDER is what `node.render` wrote. Exit 1 and the faults when the node is not fit for it.
+`apply` installs, configures and upgrades: it does what is missing, and a second run changes
+nothing. FOLDER is what `node.render` wrote. Exit 1 and the faults when the node is not fit.
 """
 
 import argparse
@@ -32,11 +32,11 @@ CONFIGURATION = ("capture.properties", "cdcguard.ini", "driver.conf", "jvm.optio
 
 
 class InstallError(Exception):
-    """It cannot go on; the message says why and what to do."""
+    """The installer cannot go on; the message says why and what to do."""
 
 
 class Node(NamedTuple):
-    """Where things are on this node; `root` is `/` but in tests."""
+    """Hold where things are on this node; `root` is `/` except in tests."""
 
     root: str
     cassandra_yaml: str
@@ -58,7 +58,7 @@ class Node(NamedTuple):
 
     @property
     def home(self) -> str:
-        """Beside cdc_raw: segments are moved there, which needs the same filesystem."""
+        """Return the folder beside cdc_raw: segments are moved there within one filesystem."""
         return os.path.join(os.path.dirname(self.cdc_raw), "hintferry")
 
     @property
@@ -81,7 +81,7 @@ def find_node(root: str, cassandra_yaml: str, user: str, version: str) -> Node:
 
 
 def faults_of(node: Node) -> List[Fault]:
-    """The settings' faults, and those that only the node's own disk tells."""
+    """Return the faults of the settings, and those of the node's disks."""
     faults = setting_faults(node.yaml, node.version)
     devices = []
     for path in (node.cdc_raw, node.commitlog, os.path.dirname(node.home)):
@@ -99,7 +99,7 @@ def faults_of(node: Node) -> List[Fault]:
 
 
 def apply(node: Node, config: str) -> None:
-    """Install, configure or upgrade; after an error it can be done again from the start."""
+    """Install, configure or upgrade; after an error, run it again from the start."""
     major = connector(node)
     fatal = [fault for fault in faults_of(node) if fault.fatal]
     if fatal:
@@ -135,7 +135,7 @@ def make_folder(path: str, account: "pwd.struct_passwd") -> None:
 
 
 def connector(node: Node) -> int:
-    """Which of the bundle's two it is: 4 or 5."""
+    """Return which of the bundle's two connectors the node needs: 4 or 5."""
     major = int(re.findall(r"\d+", node.version)[0])
     if major not in {int(version[0]) for version in SERVED}:
         raise InstallError(
@@ -146,7 +146,7 @@ def connector(node: Node) -> int:
 
 
 def configure(node: Node, config: str) -> None:
-    """Fill in what is this node's own. Other files of /etc/hintferry stay as they are."""
+    """Fill in this node's own values. Other files of /etc/hintferry stay as they are."""
     target = node.path("/etc/hintferry")
     os.makedirs(target, exist_ok=True)
     rackdc = os.path.join(os.path.dirname(node.cassandra_yaml), "cassandra-rackdc.properties")
@@ -175,7 +175,7 @@ def configure(node: Node, config: str) -> None:
 
 
 def switch(node: Node) -> None:
-    """`current` names this release at once or not at all."""
+    """Point `current` to this release, at once or not at all."""
     current = node.path("/opt/hintferry/current")
     os.makedirs(os.path.dirname(current), exist_ok=True)
     with contextlib.suppress(FileNotFoundError):
@@ -194,7 +194,7 @@ def write_unit(node: Node, unit: str, major: int) -> None:
 
 
 def forget_old_releases(node: Node) -> None:
-    """The one before stays, to go back to."""
+    """Delete old releases but the one before, to roll back to."""
     releases = node.path("/opt/hintferry/releases")
     if not os.path.isdir(releases):
         return
@@ -205,7 +205,7 @@ def forget_old_releases(node: Node) -> None:
 
 
 def remove(node: Node) -> None:
-    """Leaves /etc/hintferry, and beside cdc_raw what was read and how far."""
+    """Remove the release; keep /etc/hintferry, and the progress and archive beside cdc_raw."""
     for unit in UNITS:
         with contextlib.suppress(InstallError):
             systemctl("disable", "--now", unit)
@@ -237,7 +237,7 @@ def main(arguments: List[str], root: str = "/") -> int:
     parser.add_argument("--cassandra-yaml", default="/etc/cassandra/cassandra.yaml")
     parser.add_argument("--cassandra-version", default="5.0")
     parser.add_argument("--config", default="/etc/hintferry/rendered")
-    parser.add_argument("--user", default="cassandra", help="whom Cassandra runs as")
+    parser.add_argument("--user", default="cassandra", help="user that Cassandra runs as")
     asked = parser.parse_args(arguments)
     try:
         if asked.verb == "remove":

@@ -40,7 +40,7 @@ MARKERS = KeyspaceText(
 TEXT = {"shop": SHOP, "other": OTHER, "hintferry": MARKERS}
 
 
-LOOK = "look at its address and port, and at the network in between"
+LOOK = "check its address and port, and the network in between"
 """What is to be done where a side does not answer."""
 
 Rows = Mapping[TableId, Mapping[Key, Mapping[Key, Row]]]

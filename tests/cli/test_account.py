@@ -216,7 +216,7 @@ def test_a_caller_who_is_not_known_is_one_finding(
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 3
     assert says in result.stdout
-    assert "not seen in full: could not look 1" in result.stdout
+    assert "not fully checked: could not check 1" in result.stdout
 
 
 def test_every_resource_but_the_mappings_is_simulated_once_it_is_there(

@@ -69,7 +69,7 @@ def test_the_result_shown_in_the_documents_is_what_is_shown() -> None:
         (["--rate", "0"], "--rate"),
         (["--rate", "fast"], "--rate"),
         (["--nonsense"], "--nonsense"),
-        (["--bucket", "no-such-bucket"], "look at --bucket"),
+        (["--bucket", "no-such-bucket"], "check --bucket"),
         (
             ["--parked-queue-url", "https://sqs.eu-west-1.amazonaws.com/1/none"],
             "--parked-queue-url",
@@ -121,7 +121,7 @@ def test_an_empty_queue_is_said_to_be_empty(deployment: Deployment) -> None:
     result = deployment.run()
     assert (result.exit_code, result.stdout) == (
         0,
-        "nothing is parked, and nothing was given up\n",
+        "Nothing to replay: the parked queue and the on-failure bucket are empty.\n",
     )
 
 

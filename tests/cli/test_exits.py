@@ -151,7 +151,7 @@ def test_a_side_that_goes_away_while_a_fence_is_lifted_leaves_it_unfinished(
         raise Unreachable(Side.TARGET, "cannot connect")
 
     monkeypatch.setattr(scene.fences, "lift", away)
-    with pytest.raises(Unfinished, match="look with `hintferry status"):
+    with pytest.raises(Unfinished, match="check `hintferry status"):
         undone(scene.keeper, NoWrites(), scene.journal, Console(file=StringIO()), yes=True)
 
 

@@ -159,7 +159,7 @@ def text(ddl: str, *functions: str) -> dict[str, KeyspaceText]:
         (facts_of({"shop": PLAIN}),
          "fault", "source", "no table hintferry.captures", "hintferry.captures (host_id uuid"),
         (changed(facts_of(GOOD), "keyspaces", "hintferry", replication=replicated(dc1="2")),
-         "fault", "keyspace hintferry", "not kept on every node", "ALTER KEYSPACE hintferry"),
+         "fault", "keyspace hintferry", "has no replica on every node", "ALTER KEYSPACE hintferry"),
         (changed(facts_of(GOOD), "keyspaces", "shop", replication=replicated(dc2="3")),
          "fault", "keyspace shop", "is not kept in dc1", "source.datacenter"),
         (changed(facts_of(GOOD), "keyspaces", "shop", replication=replicated(dc1="1")),
@@ -301,8 +301,8 @@ def test_connectors_are_wanted_on_every_node_of_exactly_that_datacenter(
     status, findings = found(config, "--only", "capture")
     assert status == 1
     assert [(one["where"], one["what"][:21]) for one in findings] == [
-        ("10.0.2.11", "has fallen silent"),
-        ("10.0.3.11", "reports no connector,"),
+        ("10.0.2.11", "no longer reports"),
+        ("10.0.3.11", "has no connector,"),
         ("10.9.1.11", "has a connector, and "),
         ("10.0.1.11", "has 2 unread segments"),
     ]

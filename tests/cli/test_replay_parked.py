@@ -157,7 +157,7 @@ def test_a_message_is_deleted_only_after_it_was_sent(
     refuse(monkeypatch, "DeleteMessageBatch")
     result = deployment.run()
     assert result.exit_code == 4
-    assert "sent, but not deleted" in result.stderr
+    assert "sent to the replay queue, but not deleted" in result.stderr
     assert deployment.taken(deployment.replay_url) == [body]
     assert deployment.taken(deployment.parked_url) == [body]
 

@@ -111,7 +111,7 @@ def test_without_the_source_no_fence_is_set(
     result = run(tmp_path, "cutover", "shop.orders", "--writes-stopped", "now", *json_too)
     assert result.exit_code == 3, result.output
     assert result.stderr.startswith("hintferry: source: cannot connect: ")
-    assert "look at its address and port" in result.stderr
+    assert "check its address and port" in result.stderr
     assert (result.stdout, target) == ("", [])
 
 

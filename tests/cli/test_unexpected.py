@@ -53,9 +53,12 @@ def broken(error: Exception, monkeypatch: pytest.MonkeyPatch, *arguments: str) -
     [
         (
             PermissionError(13, "Permission denied", "page.html"),
-            "page.html: Permission denied; mend that, then run it again",
+            "page.html: Permission denied; fix that, then run it again",
         ),
-        (TypeError("no len()"), "a defect of Hintferry's own (TypeError: no len()); run it again"),
+        (
+            TypeError("no len()"),
+            "internal error (TypeError: no len()); this is a bug: run it",
+        ),
     ],
 )
 def test_what_nobody_foresaw_is_told_in_a_sentence(
@@ -127,7 +130,7 @@ def test_a_pass_that_is_stopped_says_how_it_goes_on(
     monkeypatch.setattr(view, "follow", stop)
     with pytest.raises(KeyboardInterrupt):
         sweep._finish(run_of(tmp_path), None, json=False)
-    assert capsys.readouterr().err == "stopped; run it again to go on from here\n"
+    assert capsys.readouterr().err == "stopped; run the same command again to resume\n"
 
 
 def test_a_cutover_that_is_stopped_says_what_is_left_of_the_fence(

@@ -143,7 +143,9 @@ def test_the_manual_leads_from_the_first_backfill_to_the_fence(
     answer = typed(status)
     assert (answer.exit_code, "no backfill of the table is recorded" in answer.stdout) == (1, True)
     refused = typed(cutover)
-    assert (refused.exit_code, "Nothing was done." in refused.stdout) == (1, True), refused.output
+    assert (refused.exit_code, "Nothing was changed." in refused.stdout) == (1, True), (
+        refused.output
+    )
     assert typed(backfill).exit_code == 0
     time.sleep(passes.LATE_WRITES_S)
     assert typed(f"{verify} --report reports").exit_code == 0

@@ -1,4 +1,4 @@
-"""The verb `cost`: its options, and the run to the figures."""
+"""Run `hintferry cost`: its options, and the way to the costs."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ from hintferry_ops.cost.sample import sample
 
 HELP = "\n\n".join(
     (
-        "Say what the migration will cost, in USD, with dated prices.",
-        "For each table, from a sample of its rows: the backfill, a pass of the sweep, a million"
-        " changes (and what client-side timestamps take of that), and storage with recovery a"
-        " month. Then the fixed monthly cost with no traffic: brokers, pollers, endpoints, alarms,"
-        " metrics, logs and keys. A few pages of the source are read, and nothing is changed.",
+        "Estimate what the migration will cost, in USD, with dated prices.",
+        "It prints for each table, from a sample of its rows: the backfill, one verify pass, a"
+        " million changes (and the part of client-side timestamps), and a month of storage with"
+        " recovery. Then it prints the fixed monthly cost with no traffic: brokers, pollers,"
+        " endpoints, alarms, metrics, logs and keys. It reads a few pages of the source, and"
+        " changes nothing.",
         "[bold]Examples[/bold]",
         "  hintferry cost",
         "  hintferry cost shop.orders --json",
-        statuses("the figures are given"),
+        statuses("the costs are printed"),
     )
 )
 

@@ -1,4 +1,4 @@
-"""What a table costs on Keyspaces, from a sample of its rows. Pure."""
+"""Estimate what a table costs on Keyspaces, from a sample of its rows. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MILLION = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class CostSums:
-    """USD, of one table or of all. `rows` and `gib` are estimates of the whole table."""
+    """Costs in USD, of one table or of all. `rows` and `gib` are estimates of the whole table."""
 
     rows: int
     gib: float
@@ -27,16 +27,16 @@ class CostSums:
 
     backfill: float
     sweep: float
-    """A pass over the target; its reads of the source cost nothing there."""
+    """One verify pass over the target. Its reads of the source cost nothing there."""
 
     million_changes: float
-    """Of rows like those that were seen, each written once."""
+    """A million changes of rows like the sampled ones, each written once."""
 
     million_timestamps: float
-    """The part of that which client-side timestamps take."""
+    """The part of `million_changes` that client-side timestamps cost."""
 
     month: float
-    """Storage and point-in-time recovery."""
+    """Storage and point-in-time recovery for a month."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,10 @@ class TableCost:
 
 
 def table_cost(settings: TableSettings, found: Sample, prices: Prices) -> TableCost:
-    """With on-demand prices, or, for a provisioned table, its capacity for the time that it takes;
-    a provisioned table's changes are paid with the capacity that stands for live hints.
+    """Return the cost of a table at on-demand prices.
+
+    A provisioned table pays its capacity for as long as the backfill takes. The capacity that it
+    has for live hints pays for its changes.
     """
     rows, statics = found.rows, found.statics
     units = rows.whole(rows.write_units) + statics.whole(statics.write_units)
@@ -78,7 +80,7 @@ def table_cost(settings: TableSettings, found: Sample, prices: Prices) -> TableC
 
 
 def together(costs: Sequence[TableCost]) -> CostSums:
-    """The sum; of a million changes the mean over all rows."""
+    """Return the sums over the tables; of a million changes, the mean over all rows."""
     rows = sum(one.sums.rows for one in costs)
     sums = {
         field.name: sum(getattr(one.sums, field.name) for one in costs)

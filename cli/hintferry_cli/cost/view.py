@@ -1,4 +1,4 @@
-"""The figures as a table for a person, and for programs."""
+"""Show the costs as a table for a person, and as JSON for programs."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from hintferry_cli.cost.table_cost import CostSums, TableCost, together
 from hintferry_ops.cost.fixed_cost import Line, standing_cost, told, total
 from hintferry_ops.cost.prices import HOURS_A_MONTH, STANDING_DATED, STANDING_REGION, Prices
 
-NOT_HERE = "Not here: Lambda's time, traffic between zones, and the logs that use makes."
+NOT_HERE = "Not included: Lambda duration, cross-AZ traffic and log ingestion."
 
 
 @dataclass(frozen=True, slots=True)
 class CostOverview:
-    """All that is told; `prices` are those of Keyspaces, and may stand in for its Region."""
+    """Hold the costs of all tables; `prices` of another Region may stand in for the target's."""
 
     migration: Migration
     costs: Sequence[TableCost]
@@ -29,18 +29,18 @@ class CostOverview:
 
     @property
     def standing(self) -> list[Line]:
-        """Of the whole pipeline, whichever tables were asked for."""
+        """Return the fixed monthly cost of the whole pipeline, whichever tables are listed."""
         return standing_cost(self.migration)
 
     @property
     def sweeps_month(self) -> float:
-        """Of these tables, as often as they are swept."""
+        """Return the cost of a month's verify passes over these tables, in USD."""
         hours = self.migration.deployment.sweep.every_hours
         return together(self.costs).sweep * HOURS_A_MONTH / hours if hours else 0.0
 
     @property
     def warmed(self) -> dict[str, tuple[int, int]]:
-        """Read and write units a second, where a table is to be warmed."""
+        """Return read and write units a second, by table, where a table is to be warmed."""
         tables = {one.table for one in self.costs}
         return {
             str(one.id): one.capacity.warm
@@ -56,7 +56,7 @@ _COLUMNS = (
 
 
 def show(bill: CostOverview, out: Console) -> None:
-    """One line a table, and their sum; what stands, a line a kind of thing."""
+    """Show a line for each table and their sum, then a line for each fixed cost."""
     rows = [(str(one.table), _cells(one.sums, f"{one.row_bytes:,}")) for one in bill.costs]
     if len(rows) > 1:
         rows.append(("together", _cells(together(bill.costs), "")))
@@ -91,7 +91,7 @@ def _as_list(rows: Sequence[tuple[str, list[str]]]) -> Table:
 
 
 def as_json(bill: CostOverview) -> str:
-    """The same as one JSON object."""
+    """Return the same as one JSON object."""
     prices, standing = bill.prices, bill.standing
     return json.dumps(
         {
@@ -155,7 +155,7 @@ def _cells(sums: CostSums, row_bytes: str) -> list[str]:
 
 
 def _origin(bill: CostOverview) -> str:
-    """A Region whose prices are not known is told."""
+    """Return the price Region and date, and say so when another Region's prices stand in."""
     prices, region = bill.prices, bill.migration.target.region
     instead = "" if prices.region == region else f" (those of {region} are not known here)"
     return (

@@ -1,4 +1,4 @@
-"""The verb `cutover`: the gate is watched until it opens, the fence set and waited out."""
+"""Run `hintferry cutover`: wait until the gate opens, set the fence, and wait it out."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ from hintferry_ops.cutover.gatekeeper import Gatekeeper
 HELP = "\n\n".join(
     (
         "Cut a table over to Keyspaces. After this, Hintferry never writes to it again.",
-        "Stop the writers, then run it. It watches the gate until it opens (as `hintferry status`"
-        f" shows it), sets the table's fence, and returns {CUTOVER_WAIT_S:.0f} s later, when"
-        " nothing that began before can still write. Where something is in the way it changes"
-        " nothing and says what. After an interruption run it again.",
-        "--undo removes the fence, as long as the application has not written the target. It first"
-        " looks for such writes (by their write times, over a scan of the target), and asks for the"
-        " table's name; --yes answers. Afterwards run `hintferry verify --repair` to copy the"
-        " changes that were skipped.",
+        "Stop the writers, then run it. It checks the conditions until all hold (`hintferry"
+        " status` shows them), sets the table's fence, and waits"
+        f" {CUTOVER_WAIT_S:.0f} s until no write of Hintferry's can still be in flight. Where a"
+        " condition fails, it changes nothing and says which. After an interruption run it again.",
+        "--undo removes the fence, as long as the application has not written the target. It scans"
+        " the target for such writes (by their write times), and asks for the table's name; --yes"
+        " answers. Afterwards run `hintferry verify --repair` to copy the changes that were"
+        " skipped.",
         "[bold]Examples[/bold]",
         "  hintferry cutover shop.orders --writes-stopped now --writers-at-quorum",
         "  hintferry cutover shop.orders --writes-stopped 2026-11-26T14:03:20Z --json",
         "  hintferry cutover shop.orders --undo",
         "  hintferry cutover shop.orders --undo --yes",
         statuses(
-            "it is cut over (or taken back)",
-            negative="the gate is shut, and nothing was done",
-            unfinished="the fence may be set, and is not waited out: run it again, or with --undo",
+            "the table is cut over (or the cutover is undone)",
+            negative="a condition does not hold, and nothing was changed",
+            unfinished="the fence may be set, but not waited out: run it again, or with --undo",
         ),
     )
 )
@@ -59,7 +59,7 @@ def cutover(
     writes_stopped: options.WritesStopped = None,
     repaired: options.Repaired = None,
     writers_at_quorum: options.WritersAtQuorum = False,
-    undo: Annotated[bool, typer.Option("--undo", help="Remove the fence.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Undo a cutover: remove the fence.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="With --undo: do not ask.")] = False,
     json: Json = False,
     config: Config = CONFIG,
@@ -72,9 +72,12 @@ def cutover(
         name = table_id(table)
         confirmations = options.confirmations(writes_stopped, repaired, writers_at_quorum)
         if undo and (writes_stopped or repaired or writers_at_quorum):
-            raise ConfigurationError("--undo goes alone: it looks at no gate")
+            raise ConfigurationError(
+                "--undo cannot be combined with --writes-stopped, --repaired or"
+                " --writers-at-quorum; call it without them"
+            )
         if yes and not undo:
-            raise ConfigurationError("--yes goes with --undo only")
+            raise ConfigurationError("--yes answers --undo only; leave it out, or add --undo")
         migration = migration_from(config)
         where = places(
             config,
@@ -83,7 +86,7 @@ def cutover(
             bucket=bucket,
         )
         with options.seat(migration, [name], where) as seat:
-            # A fence is waited out, and a pass is dated, by the clock of whoever looks.
+            # This machine's clock decides how long to wait, and dates the pass.
             seat.check_clock()
             keeper = seat.keeper(name, confirmations)
             if undo:
@@ -97,7 +100,7 @@ def cutover(
 
 
 def _cutover(keeper: Gatekeeper, journal: Journal, errors: Console) -> TableStatus:
-    """The last look at the gate; behind the fence if it was open, or is set already."""
+    """Return the last status of the table: after the fence, if the gate opened or it was set."""
     is_fenced = keeper.fences.standing(keeper.table) is not None
     status = view.read_status(keeper) if is_fenced else _watched(keeper, errors)
     if status.standing not in (Standing.OPEN, Standing.CUTOVER, Standing.FENCED):
@@ -107,26 +110,27 @@ def _cutover(keeper: Gatekeeper, journal: Journal, errors: Console) -> TableStat
             journal.add(Entry(time.time(), str(keeper.table), "cutover", caller()))
         # The last run may have ended before all of it was waited out, or written down.
         steps = keeper.hand_over() if status.fence is None else keeper.wait_out(status.fence)
-        _count_down(steps, "nothing older than the fence can write in", errors)
+        _count_down(steps, "the fence is set; in-flight writes expire in", errors)
         return view.read_status(keeper)
     except KeyboardInterrupt:
         left = view.read_status(keeper).fence_left_s
         _say(
             errors,
-            f"stopped: the fence is set, and {left:.0f} s of it are not waited out. The application"
-            " must not write yet: run this again, or with --undo",
+            f"stopped: the fence is set, and in-flight writes may land for {left:.0f} s more. The"
+            " application must not write yet: run this again, or with --undo",
         )
         raise
     except SideFault as error:
         raise Unfinished(
-            f"the fence may be set, but was not waited out: run it again, or with --undo ({error})"
+            f"the fence may be set, but cutover did not wait it out; run it again, or with --undo"
+            f" ({error})"
         ) from error
     except ConfigurationError as error:
         raise Unfinished(str(error)) from error
 
 
 def _watched(keeper: Gatekeeper, errors: Console) -> TableStatus:
-    """The last look at the gate; each change of what is open is said."""
+    """Return the last status of the table; print each change of the conditions that do not hold."""
     said = ""
     for seen in keeper.watch():
         status = view.status_from_gate(*seen)
@@ -138,7 +142,7 @@ def _watched(keeper: Gatekeeper, errors: Console) -> TableStatus:
 
 
 def _count_down(steps: Iterator[float], text: str, errors: Console) -> None:
-    """A terminal shows each second, a log the first."""
+    """Show the seconds that are left: each of them on a terminal, the first in a log."""
     with errors.status("") as shown:
         for number, left in enumerate(steps):
             shown.update(f"{text} {left:.0f} s")
@@ -158,16 +162,16 @@ def _tell(status: TableStatus, out: Console, *, json: bool) -> None:
         took = "" if downtime_s is None else f" Downtime until then: {span(downtime_s)}."
         _say(out, f"Hintferry no longer writes to this table.{took} Let the application write.")
     elif status.fence is None:
-        _say(out, "Nothing was done.")
+        _say(out, "Nothing was changed.")
     else:
-        _say(out, "The fence is set, and not waited out: run this again, or with --undo.")
+        _say(out, "The fence is set, but not waited out yet: run this again, or with --undo.")
 
 
 def _tell_undone(table: str, out: Console, *, json: bool) -> None:
     if json:
         typer.echo(json_text.dumps({"table": table, "cut_over": False}))
     else:
-        _say(out, f"{table} is not cut over any more; now: hintferry verify {table}")
+        _say(out, f"{table} is no longer cut over; now run: hintferry verify {table}")
 
 
 def _say(console: Console, text: str) -> None:

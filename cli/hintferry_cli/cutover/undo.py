@@ -1,4 +1,4 @@
-"""A cut-over taken back: the application's writes are looked for, and a person is asked."""
+"""Undo a cutover: find what the application wrote, ask a person, and remove the fence."""
 
 from __future__ import annotations
 
@@ -25,36 +25,42 @@ _UNSEEN = "Deletes cannot be seen this way"
 def undone(
     keeper: Gatekeeper, writes: LateWrites, journal: Journal, errors: Console, *, yes: bool
 ) -> None:
-    """Take the fence away, once it is known what that may cost. Raises HintferryError."""
+    """Remove the fence, after saying what that may cost. Raises HintferryError."""
     table, fence = keeper.table, keeper.fences.standing(keeper.table)
     if fence is None:
-        raise ConfigurationError(f"{table} is not cut over; there is nothing to take back")
+        raise ConfigurationError(
+            f"{table} is not cut over, so there is nothing to undo; check the table's name"
+        )
     if not yes and not errors.is_terminal:
-        raise ConfigurationError("--undo asks for the table's name; without a terminal add --yes")
+        raise ConfigurationError(
+            "--undo asks for the table's name, and there is no terminal; add --yes"
+        )
     _say(errors, _found(table, fence, writes, errors))
     if not yes:
-        typed = typer.prompt("To take the fence away type the table's name", err=True)
+        typed = typer.prompt("To remove the fence, type the table's name", err=True)
         if typed.strip() != str(table):
-            raise ConfigurationError(f"that is not {table}: nothing was changed")
+            raise ConfigurationError(
+                f"that is not {table}, and nothing was changed; run it again and type the name"
+            )
     journal.add(Entry(time.time(), str(table), "cutover --undo", caller()))
     try:
         with errors.status("") as shown:
             for left in keeper.take_back():
-                shown.update(f"workers may go by the fence for {left:.0f} s more")
+                shown.update(f"workers may still obey the fence for {left:.0f} s more")
     except SideFault as error:
         raise Unfinished(
-            f"the fence may be gone, but was not waited out: look with `hintferry status {table}`;"
-            f" while it stands, run this again; once it is gone, wait {UNDO_WAIT_S:.0f} s and"
-            f" verify ({error})"
+            f"the fence may be removed, but --undo did not wait until all workers know it; check"
+            f" `hintferry status {table}`: while the fence is set, run this again; once it is"
+            f" removed, wait {UNDO_WAIT_S:.0f} s and verify ({error})"
         ) from error
 
 
 def _found(table: TableId, fence: Fence, writes: LateWrites, errors: Console) -> str:
-    """What the application has written to the target since, as far as that can be seen."""
+    """Say what the application wrote to the target since, as far as write times tell."""
     # Until then a write may be one of ours that was under way.
     found = 0
     with Progress(console=errors, transient=True) as progress:
-        bar = progress.add_task(f"looking for writes to {table} on the target", total=1.0)
+        bar = progress.add_task(f"scanning the target for writes to {table}", total=1.0)
         for share, so_far in writes.rows(table, fence.set_at + UNDO_WAIT_S):
             found = so_far
             progress.update(bar, completed=share)

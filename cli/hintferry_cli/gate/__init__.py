@@ -1,1 +1,1 @@
-"""The gate of cut-over, as the verbs `status` and `cutover` look at it."""
+"""Check the gate of cutover, for the verbs `status` and `cutover`."""

@@ -1,4 +1,4 @@
-"""How far the clocks are apart, for `status`: this machine asks, the others told CloudWatch."""
+"""Say for `status` how far the clocks are apart: this machine's, and those in CloudWatch."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from hintferry_ops.cutover.cloudwatch import CLOCK_OF_FUNCTIONS, CLOCK_OF_NODES,
 
 
 def as_tree(offsets: Offsets, metrics: CloudWatchMetrics) -> dict[str, Any]:
-    """Milliseconds from the target's clock: this machine's from least to most, of the functions and
-    of the source's nodes the worst of the last minutes; None where it is not known."""
+    """Return the offsets from the target's clock in milliseconds, or None where one is unknown.
+
+    This machine's offset is a range. Those of the functions and of the source's nodes are the
+    worst of the last minutes.
+    """
     seen = offsets.target
     return {
         "machine_ms": None if seen is None else [seen.least_us / 1000, seen.most_us / 1000],
@@ -22,19 +25,19 @@ def as_tree(offsets: Offsets, metrics: CloudWatchMetrics) -> dict[str, Any]:
 
 
 def told(tree: dict[str, Any]) -> str:
-    """For people."""
+    """Return the offsets as one line for a person."""
     parts = [_machine(tree)]
     for whose in ("functions", "nodes"):
         off = tree[f"{whose}_ms"]
-        parts.append(f"{whose} not told" if off is None else f"{whose} {off:.0f} ms")
+        parts.append(f"{whose} unknown" if off is None else f"{whose} {off:.0f} ms")
     text = f"clocks, from the target's: {', '.join(parts)}"
     if tree["is_vague"]:
-        text += f"; what is more than {1000 * CLOCK_MARGIN_S:.0f} ms off would not be noticed"
+        text += f"; an offset over {1000 * CLOCK_MARGIN_S:.0f} ms would not be noticed"
     return text
 
 
 def _machine(tree: dict[str, Any]) -> str:
     if tree["machine_ms"] is None:
-        return "this machine not known (the target does not tell its time)"
+        return "this machine unknown (the target did not return its time)"
     least, most = tree["machine_ms"]
     return f"this machine {(least + most) / 2:+.0f} ms (give or take {(most - least) / 2:.0f})"

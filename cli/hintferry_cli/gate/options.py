@@ -1,4 +1,4 @@
-"""The options that `status` and `cutover` share."""
+"""Define the options that `status` and `cutover` share."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ WritesStopped = Annotated[
     str | None,
     typer.Option(
         metavar="TIME",
-        help="Since when nobody writes the table: now, or a time such as 2026-11-26T14:03:20Z.",
+        help="When the last writer of the table stopped: now, or a time such as"
+        " 2026-11-26T14:03:20Z.",
         rich_help_panel=_ANSWERS,
     ),
 ]
@@ -33,8 +34,8 @@ Repaired = Annotated[
     str | None,
     typer.Option(
         metavar="TIME",
-        help="End time of the last full nodetool repair of the table; then a pass at a quorum"
-        " counts.",
+        help="End time of the last full nodetool repair of the table. With it, a verify pass at"
+        " LOCAL_QUORUM counts.",
         rich_help_panel=_ANSWERS,
     ),
 ]
@@ -42,15 +43,15 @@ WritersAtQuorum = Annotated[
     bool,
     typer.Option(
         "--writers-at-quorum",
-        help="Every writer writes at a quorum of the datacenter that is read, and hinted handoff"
-        " reached every node that was down.",
+        help="Confirm that every writer writes at LOCAL_QUORUM or more in the datacenter that"
+        " Hintferry reads, and that hinted handoff reached every node that was down.",
         rich_help_panel=_ANSWERS,
     ),
 ]
 
 
 def confirmations(stopped: str | None, repaired: str | None, at_quorum: bool) -> Confirmations:
-    """What the options say. Raises ConfigurationError."""
+    """Return what the options confirm. Raises ConfigurationError."""
     return Confirmations(
         moment("--writes-stopped", stopped), moment("--repaired", repaired), at_quorum
     )
@@ -58,7 +59,7 @@ def confirmations(stopped: str | None, repaired: str | None, at_quorum: bool) ->
 
 @contextmanager
 def seat(migration: Migration, tables: Sequence[TableId], where: Queues) -> Iterator[wiring.Seat]:
-    """Everything that is looked at, connected when it is first asked."""
+    """Return everything that `status` and `cutover` check; connects on first use."""
     waiting = QueuesAndBucket(boto3.client("sqs"), boto3.client("s3"), where)
     found = wiring.seat(migration, tables, waiting)
     try:
@@ -77,8 +78,8 @@ def moment(option: str, text: str | None) -> float | None:
         at = datetime.fromisoformat(text)
     except ValueError:
         raise ConfigurationError(
-            f"{option} {text} is no time; write now, or for example 2026-11-26T14:03:20Z"
+            f"{option} {text} is not a time; write now, or for example 2026-11-26T14:03:20Z"
         ) from None
     if at.tzinfo is None:
-        raise ConfigurationError(f"{option} {text} names no zone; add Z for UTC")
+        raise ConfigurationError(f"{option} {text} has no time zone; add Z for UTC")
     return at.timestamp()

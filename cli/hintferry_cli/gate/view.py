@@ -1,4 +1,4 @@
-"""How a table stands: for a terminal, and as one tree for programs and pages."""
+"""Show the status of a table: for a terminal, and as one tree for programs and pages."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from hintferry_ops.cutover.gatekeeper import Gatekeeper
 
 
 class Standing(Enum):
-    """A table's way to the cut-over."""
+    """Say how far a table is on its way to the cutover."""
 
     CUTOVER = "cut over"
     FENCED = "fence set"
-    """Something older than the fence may still write: the application must not yet."""
+    """A write of Hintferry's may still be in flight: the application must not write yet."""
 
     OPEN = "can be cut over"
     SOON = "only time is needed"
@@ -52,7 +52,7 @@ _SIGNS = {
 
 @dataclass(frozen=True, slots=True)
 class TableStatus:
-    """One table as it was seen once. Behind its fence nothing else is looked at."""
+    """Hold what one check of a table saw. Behind its fence nothing else is checked."""
 
     table: TableId
     now: float
@@ -63,17 +63,17 @@ class TableStatus:
 
     @property
     def fence_left_s(self) -> float:
-        """How long something older than the fence can still write."""
+        """Return for how many seconds a write from before the fence may be in flight."""
         return 0.0 if self.fence is None else fence_left_s(self.fence, self.now)
 
     @property
     def is_seen(self) -> bool:
-        """False where a side did not answer: then only what needs neither side was looked at."""
+        """Return False if a side did not answer; then only what needs neither was checked."""
         return self.fence is not None or self.facts is not None
 
     @property
     def standing(self) -> Standing:
-        """Where it stands on its way."""
+        """Return how far the table is on its way."""
         if self.fence is not None:
             return Standing.FENCED if self.fence_left_s else Standing.CUTOVER
         if is_open(self.conditions):
@@ -87,7 +87,7 @@ class TableStatus:
 
 
 def read_status(keeper: Gatekeeper) -> TableStatus:
-    """One look. Raises HintferryError."""
+    """Check a table once. Raises HintferryError."""
     now = keeper.clock.now()
     fence = keeper.fences.standing(keeper.table)
     if fence is not None:
@@ -97,12 +97,12 @@ def read_status(keeper: Gatekeeper) -> TableStatus:
 
 
 def status_from_gate(facts: Facts, conditions: Sequence[Condition]) -> TableStatus:
-    """A look at the gate of a table without a fence."""
+    """Return the status of a table without a fence."""
     return TableStatus(facts.table, facts.now, None, facts, conditions, facts.passes)
 
 
 def show(tree: dict[str, Any], out: Console) -> None:
-    """The verdict, and how each condition stands; `tree` is that of `as_tree`."""
+    """Show the verdict and each condition; `tree` is that of `as_tree`."""
     out.print(f"[bold]{escape(tree['table'])}[/bold]: {standing(tree)}", highlight=False)
     if tree["fenced"]:
         return
@@ -119,7 +119,7 @@ def show(tree: dict[str, Any], out: Console) -> None:
 
 
 def open_points(status: TableStatus) -> list[str]:
-    """What does not hold, a line each."""
+    """Return a line for each condition that does not hold."""
     return [
         f"{one.name}: {one.reason}"
         for one in status.conditions
@@ -128,7 +128,7 @@ def open_points(status: TableStatus) -> list[str]:
 
 
 def as_tree(status: TableStatus) -> dict[str, Any]:
-    """Everything that was seen; moments are epoch seconds."""
+    """Return all that was seen; times are epoch seconds."""
     return {
         "seen": round(status.now, 3),
         "table": str(status.table),
@@ -148,14 +148,14 @@ def as_tree(status: TableStatus) -> dict[str, Any]:
 
 
 def _cutover_at(status: TableStatus) -> float | None:
-    """None before, and for a fence that was set by hand."""
+    """Return when the table was cut over, in epoch seconds; None before, or if unknown."""
     if status.fence is None or not status.fence.set_at or status.fence_left_s:
         return None
     return cutover_at(status.fence)
 
 
 def _seen(facts: Facts | None) -> dict[str, Any]:
-    """Nothing of a table behind its fence."""
+    """Return the measured values; none of a table behind its fence."""
     took_s = None if facts is None else facts.marker_took_s
     return {
         "paused": _paused(facts),
@@ -175,7 +175,7 @@ def _paused(facts: Facts | None) -> dict[str, Any] | None:
 
 
 def standing(tree: dict[str, Any]) -> str:
-    """The verdict in words; `tree` is that of `as_tree`."""
+    """Return the verdict in words; `tree` is that of `as_tree`."""
     if tree["cut_over_at"]:
         return f"cut over since {clock(tree['cut_over_at'])}"
     if not tree["fenced"]:

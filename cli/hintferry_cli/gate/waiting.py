@@ -1,4 +1,4 @@
-"""What waits in the queues and in the bucket."""
+"""Count what waits in the queues and in the bucket."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hintferry_cli.replay.given_up import GivenUpObjects
 from hintferry_cli.replay.parked import ParkedQueue
 
 LOOK_WITHIN_S = 300.0
-IN_FLIGHT = "looked at by somebody"
+IN_FLIGHT = "in flight"
 """The reason of messages that a `hintferry replay` has in its hands."""
 
 _VISIBLE = "ApproximateNumberOfMessages"
@@ -23,9 +23,9 @@ _COUNTS = (_VISIBLE, f"{_VISIBLE}NotVisible", f"{_VISIBLE}Delayed")
 
 
 class QueuesAndBucket:
-    """`sqs` and `s3` are boto3 clients, whose errors are raised.
+    """Count what waits; `sqs` and `s3` are boto3 clients, whose errors are raised.
 
-    However many tables ask in one moment, each is asked once.
+    It asks each of them once, for however many tables at the same time.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class QueuesAndBucket:
         self._given_up = CachedAnswer(lambda: len(GivenUpObjects(s3, where.bucket).keys), now)
 
     def parked(self, table: TableId) -> Mapping[str, int]:
-        """Records of this table, and of none that is known, by reason."""
+        """Return how many records of this table, or of no known table, wait by reason."""
         found: Counter[str] = Counter()
         for (name, reason), count in self._parked.answer().items():
             if name in (None, str(table)):
@@ -45,17 +45,17 @@ class QueuesAndBucket:
         return found
 
     def given_up(self) -> int:
-        """Payloads in the bucket, of any table."""
+        """Return how many payloads lie in the bucket, of any table."""
         return self._given_up.answer()
 
     def replayed(self) -> int:
-        """Messages in the replay queue: visible, delayed or being worked on; of any table."""
+        """Return how many messages the replay queue has: visible, delayed or in flight."""
         return sum(self._replayed.answer())
 
     def _look(self) -> Counter[tuple[str | None, str]]:
-        """Each message that can be had, opened as far as table and reason, and let go again.
+        """Receive each message, read its table and reason, and make it visible again.
 
-        Afresh each time: while one goes and another comes their number tells nothing.
+        It does so again each time: an equal count may hold other messages.
         """
         found: Counter[tuple[str | None, str]] = Counter()
         visible, in_flight, delayed = self._counts(self._where.parked_queue_url)

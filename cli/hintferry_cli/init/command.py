@@ -1,4 +1,4 @@
-"""The verb `init`: its options, and what it writes and tells."""
+"""Run `hintferry init`: its options, and what it writes and prints."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from hintferry_ops import wiring
 from hintferry_ops.fit.schema_file import schema_of
 from hintferry_ops.fit.source_facts import SourceFacts
 
-_LOGIN = "Its login"
+_LOGIN = "Login to the source"
 _SCHEMA = "the source's schema"
 
 HELP = "\n\n".join(
     (
         "Read the live source's schema, and write a commented migration.toml and schema.cql.",
-        "Tables are chosen by keyspace or by name; without any all of them are, but for Cassandra's"
-        " own. Nothing at the source is changed, and no file is overwritten without --force.",
+        "Choose tables by keyspace or by name. Without any it takes all but Cassandra's own. It"
+        " changes nothing at the source, and overwrites no file without --force.",
         "[bold]Examples[/bold]",
         "  hintferry init --contact-point 10.0.1.11",
         "  hintferry init shop other.readings --contact-point 10.0.1.11 --region eu-west-1",
@@ -58,7 +58,7 @@ def init(
             help="Tables or whole keyspaces to migrate. Default: all but Cassandra's own.",
         ),
     ] = None,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Its port for CQL.")] = 9042,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="CQL port of the source.")] = 9042,
     datacenter: Annotated[
         str, typer.Option(help="The datacenter to read.", show_default="the node's own")
     ] = "",
@@ -68,19 +68,20 @@ def init(
     ca_file: Annotated[
         str,
         typer.Option(
-            help="Name of a PEM file beside migration.toml: who signed their certificates.",
+            help="PEM file beside migration.toml with the authorities that signed the nodes'"
+            " certificates.",
             show_default="public authorities",
             rich_help_panel=_LOGIN,
         ),
     ] = "",
-    auth: Annotated[Auth, typer.Option(help="How to log in.", rich_help_panel=_LOGIN)] = (
-        Auth.NONE
-    ),
+    auth: Annotated[
+        Auth, typer.Option(help="Authentication: none, password or mtls.", rich_help_panel=_LOGIN)
+    ] = (Auth.NONE),
     secret_arn: Annotated[
         str,
         typer.Option(
             metavar="ARN",
-            help="The secret that holds the login, in Secrets Manager.",
+            help="Secret in Secrets Manager that holds the login.",
             rich_help_panel=_LOGIN,
         ),
     ] = "",
@@ -97,7 +98,7 @@ def init(
     with told_plainly(context.find_object(Settings) or Settings(debug=False)):
         region = region or boto3.Session().region_name or ""
         if not region:
-            raise ConfigurationError("the AWS region is not known; give --region")
+            raise ConfigurationError("the AWS Region is not set; give --region")
         source: dict[str, Any] = {
             "contact_points": contact_point,
             "port": port,
@@ -117,7 +118,7 @@ def init(
 
 
 def _seen(settings: SourceSettings, names: list[str]) -> tuple[SourceFacts, list[TableId], str]:
-    """Return what the source is, the tables that are meant, and their definitions."""
+    """Return the facts of the source, the chosen tables, and their definitions."""
     inspection = wiring.source_inspection(settings)
     try:
         facts = inspection.facts(with_settings=False)
@@ -137,8 +138,10 @@ def _tell(facts: SourceFacts, count: int, config: Path, schema_file: Path) -> No
     typer.echo(f"{config}: {_counted(count)} of {facts.cluster}, read in {facts.datacenter}")
     typer.echo(f"{schema_file}: their definitions")
     if others:
-        typer.echo(f"other datacenters: {', '.join(others)}; choose with --datacenter", err=True)
-    typer.echo("next: look both through, then `hintferry preflight --only source`", err=True)
+        typer.echo(
+            f"other datacenters: {', '.join(others)}; choose one with --datacenter", err=True
+        )
+    typer.echo("next: read both files, then run `hintferry preflight --only source`", err=True)
 
 
 def _counted(tables: int) -> str:

@@ -1,4 +1,4 @@
-"""The two files that `init` writes, from what the source says of itself."""
+"""Write the two files of `init` from what the source says of itself."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOGIN = ("tls", "ca_file", "auth", "secret_arn")
 
 
 def chosen_tables(facts: SourceFacts, names: Sequence[str]) -> list[TableId]:
-    """The tables that `names` (keyspaces, or keyspace.table) mean; all without any.
+    """Return the tables that `names` (keyspaces, or keyspace.table) choose; all without any.
 
     Raises ConfigurationError.
     """
@@ -35,7 +35,7 @@ def chosen_tables(facts: SourceFacts, names: Sequence[str]) -> list[TableId]:
             raise ConfigurationError(f"the source has no keyspace or table {name}; it has {there}")
         chosen |= found
     if not chosen:
-        raise ConfigurationError("the source has no table of an application; look at the address")
+        raise ConfigurationError("the source has no application table; check --contact-point")
     return sorted(chosen)
 
 
@@ -46,7 +46,7 @@ def migration_text(
     tables: Iterable[TableId],
     schema: Schema,
 ) -> str:
-    """`migration.toml`, commented; `source` are keys of its section of that name."""
+    """Return a commented `migration.toml`; `source` has the keys of its section `[source]`."""
     here = [node.address for node in facts.nodes if node.datacenter == facts.datacenter]
     points = list(source["contact_points"])
     points += [address for address in here if address not in points]
@@ -66,7 +66,7 @@ def migration_text(
 
 
 def schema_text(facts: SourceFacts, tables: Iterable[TableId]) -> str:
-    """`schema.cql`."""
+    """Return the text of `schema.cql`."""
     head = "-- Of the source, written by `hintferry init`. Options of storage are not read.\n\n"
     return head + facts.cql(tables)
 
@@ -93,7 +93,7 @@ def refuse_misread(known: Schema, live: Table) -> None:
 
 
 def write(files: dict[Path, str], force: bool) -> None:
-    """All of them, or none where one is there already. Raises ConfigurationError."""
+    """Write all files, or none where one exists already. Raises ConfigurationError."""
     there = [str(path) for path in files if path.exists()]
     if there and not force:
         raise ConfigurationError(
@@ -107,7 +107,7 @@ def write(files: dict[Path, str], force: bool) -> None:
 
 
 def _networks(addresses: Iterable[str]) -> list[str]:
-    """The networks of 256 addresses (of IPv6: of 64 bits) in which the nodes are."""
+    """Return the networks of the nodes: /24, or /64 for IPv6."""
     networks = (
         ip_network(f"{address}/{64 if ':' in address else 24}", strict=False)
         for address in addresses
@@ -121,9 +121,9 @@ def _table_text(table: TableId, schema: Schema) -> str:
         lines += ["# Counters never expire.", "ttl = false"]
     elif table in schema.default_ttls:
         seconds = schema.default_ttls[table]
-        lines.append(f"# Its default_time_to_live of {seconds} s is set after the cut-over.")
+        lines.append(f"# Its default_time_to_live of {seconds} s is set after the cutover.")
     else:
-        lines += ["# Where no value of it was ever written with a TTL (the schema cannot tell):"]
+        lines += ["# Set this if no value of the table was ever written with a TTL:"]
         lines += ["# ttl = false"]
     return "\n".join(lines) + "\n"
 
@@ -137,14 +137,14 @@ _HEAD = """\
 contact_points = {contact_points}
 port = {port}
 datacenter = {datacenter}
-{login}# How many nodes that datacenter has: each reports its health; one that is silent is missed.
+{login}# How many nodes that datacenter has. An alarm fires when fewer report.
 nodes = {nodes}
 
 [target]
 endpoint = "cassandra.{region}.amazonaws.com"
 port = 9142
 region = "{region}"
-# What the tables look like; the stacks make them. Write it anew after a change at the source.
+# The tables as the stacks make them. Write it again after a change at the source.
 schema = "schema.cql"
 
 [capture]
@@ -163,8 +163,8 @@ source_cidrs = {cidrs}
 brokers = 3
 
 [pipeline]
-# Invocations at once: the one bound on what reaches Cassandra and Keyspaces.
+# Invocations at once: this bounds the load on Cassandra and Keyspaces.
 concurrency = 50
 
-# What is migrated. Take out what you do not want, and schema.cql may keep it.
+# The tables to migrate. Remove those that you do not want; schema.cql may keep them.
 """

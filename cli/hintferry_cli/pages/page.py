@@ -1,4 +1,4 @@
-"""A tree of facts made a page: one file, nothing fetched, light and dark."""
+"""Write a tree of facts as a page: one file, nothing fetched, light and dark."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from hintferry_cli import __version__
 from hintferry_cli.spans import span
 
 CELLS = 96
-"""Pieces in which the ring is drawn."""
+"""How many pieces the ring is drawn in."""
 
 MOST_ROWS = 200
-"""Ranges that are listed one by one."""
+"""How many ranges are listed one by one."""
 
 _NO_KEYS = ("hinted", "read_units", "write_units")
-"""Sums that are not of keys."""
+"""Names of sums that do not count keys."""
 
 _FOUND = ("missing", "different", "extra", "unread", "parked")
 
 
 def write_pass(path: Path, tree: dict[str, Any]) -> None:
-    """The page of one pass over one table."""
+    """Write the page of one pass over one table."""
     ranges = tree["ranges"]
     listed = [one for one in ranges if one["state"] != "done" or _found(one)]
     names = [name for name in tree["sums"] if name not in _NO_KEYS]
@@ -45,7 +45,7 @@ def write_pass(path: Path, tree: dict[str, Any]) -> None:
 
 
 def write_migration(path: Path, tables: Sequence[dict[str, Any]]) -> None:
-    """The page of all tables: how each stands on its way to the cut-over."""
+    """Write the page of all tables: how far each is on its way to the cutover."""
     _write(path, "migration.html.j2", tables=tables)
 
 
@@ -62,7 +62,7 @@ def _write(path: Path, template: str, **values: Any) -> None:
 
 
 def _cell(number: int, ranges: Sequence[dict[str, Any]]) -> str:
-    """The worst that lies in one piece of the ring."""
+    """Return the worst state in one piece of the ring."""
     begin = LOWEST + WIDTH_OF_RING * number // CELLS
     end = LOWEST + WIDTH_OF_RING * (number + 1) // CELLS
     inside = [one for one in ranges if one["after"] < end and one["upto"] > begin]
@@ -77,7 +77,7 @@ def _found(one: dict[str, Any]) -> bool:
 
 
 def _commands(text: str) -> Markup:
-    """What stands between backticks is for typing."""
+    """Format text between backticks as code."""
     parts = [escape(part) for part in text.split("`")]
     typed = [Markup("<code>{}</code>").format(part) for part in parts[1::2]]
     return Markup("").join(chain.from_iterable(zip_longest(parts[::2], typed, fillvalue="")))

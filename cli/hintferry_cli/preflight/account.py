@@ -33,7 +33,7 @@ _RAISE = "ask AWS for more in the console of Service Quotas"
 
 @dataclass(frozen=True, slots=True)
 class AccountCheck:
-    """All that `preflight --only account` looks at."""
+    """Check all that `preflight --only account` covers."""
 
     migration: Migration
     account: Account
@@ -153,7 +153,7 @@ def _held(
             Level.UNKNOWN,
             where,
             f'Service Quotas does not tell "{name}" of this account',
-            f"look in the console of Service Quotas whether {needed:,} {unit} are allowed",
+            f"check in the console of Service Quotas that {needed:,} {unit} are allowed",
         )
     elif quota < needed:
         yield Finding(

@@ -1,4 +1,4 @@
-"""Whether a connector runs on every node of exactly the datacenter that is read. Pure."""
+"""Check that a connector runs on every node of the datacenter to read, and nowhere else. Pure."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ _INSTALL = "install the connector and the guard there: docs/how-to/install-on-no
 def capture_findings(
     facts: SourceFacts, reports: Sequence[NodeReport], now: float
 ) -> Iterator[Finding]:
-    """`reports`: what the guard on each node says; `now`: epoch seconds."""
+    """Yield what is wrong with capture.
+
+    `reports`: what cdcguard on each node reports; `now`: epoch seconds.
+    """
     here = {node.address for node in facts.nodes if node.datacenter == facts.datacenter}
     lately = {report.node: report for report in reports if now - report.at < REPORT_HOLDS_S}
     for address in sorted(here - lately.keys()):
         silent = any(report.node == address for report in reports)
-        what = (
-            "has fallen silent" if silent else "reports no connector, so its writes are not hinted"
-        )
-        fix = "see cdcguard and the CloudWatch agent on it" if silent else _INSTALL
+        what = "no longer reports" if silent else "has no connector, so its writes are not captured"
+        fix = "check cdcguard and the CloudWatch agent on that node" if silent else _INSTALL
         yield Finding(Level.FAULT, address, what, fix)
     for address in sorted(lately.keys() - here):
         yield Finding(
             Level.FAULT,
             address,
-            f"has a connector, and is not in {facts.datacenter}: it hints what cannot be read yet",
+            f"has a connector, and is not in {facts.datacenter}: it captures writes before they"
+            f" reach {facts.datacenter}, so Hintferry would read stale rows",
             "remove it there: python3 -m node.install.install remove",
         )
     for address in sorted(here & lately.keys()):

@@ -1,4 +1,4 @@
-"""The verb `preflight`: its options, and the run to the verdict."""
+"""Run `hintferry preflight`: its options, and the way to the verdict."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ HELP = "\n\n".join(
         statuses(
             "fit",
             negative="there is a fault",
-            unavailable="no fault was seen, but something could not be looked at",
+            unavailable="it found no fault, but could not check everything",
         ),
     )
 )

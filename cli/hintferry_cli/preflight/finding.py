@@ -1,4 +1,4 @@
-"""What a look at the surroundings found, and what follows for the exit status."""
+"""Define what `preflight` finds, and the exit status that follows."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from hintferry_cli.failures import sentence
 
 
 class Level(Enum):
-    """What a finding means; in order of how much it matters."""
+    """Rank a finding, the worst first."""
 
     FAULT = "FAULT"
     """The migration would lose changes, or stop, or cannot begin."""
 
-    UNKNOWN = "could not look"
+    UNKNOWN = "could not check"
     QUESTION = "question"
     """Only a person can tell."""
 
@@ -25,7 +25,7 @@ class Level(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`where`: a node, a table, a side. `mend`: what to run or to decide."""
+    """Hold one finding; `where` is a node, a table or a side, `fix` what to run or to decide."""
 
     level: Level
     where: str
@@ -35,7 +35,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class FindingGroup:
-    """The same finding in one place or in many."""
+    """Hold the same finding of one place or of many."""
 
     findings: tuple[Finding, ...]
 
@@ -46,7 +46,7 @@ class FindingGroup:
 
     @property
     def fixes(self) -> list[str]:
-        """Return what mends them, without repeating it."""
+        """Return the fixes, each once."""
         return list(dict.fromkeys(finding.fix for finding in self.findings if finding.fix))
 
 
@@ -63,7 +63,7 @@ def grouped(findings: Iterable[Finding]) -> list[FindingGroup]:
 
 
 def status_of(findings: Iterable[Finding]) -> Status:
-    """A fault outweighs what could not be seen."""
+    """Return the exit status; a fault outweighs what could not be checked."""
     levels = {finding.level for finding in findings}
     if Level.FAULT in levels:
         return Status.NEGATIVE
@@ -71,7 +71,7 @@ def status_of(findings: Iterable[Finding]) -> Status:
 
 
 def from_error(level: Level, where: str, error: Exception) -> Finding:
-    """What is wrong, and after a semicolon what to do."""
+    """Split the sentence of an error into what is wrong and what to do."""
     what, run, fix = sentence(error).removeprefix(f"{where}: ").partition("; run: ")
     if not run:
         what, _, fix = what.partition("; ")

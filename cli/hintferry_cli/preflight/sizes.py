@@ -1,4 +1,4 @@
-"""What a sample of a table's rows tells against the service's limits. Pure."""
+"""Hold a sample of a table's rows against the service's limits. Pure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LONGEST_KEY = 200
 
 
 def size_findings(settings: TableSettings, table: Table, found: Sample) -> Iterator[Finding]:
-    """Those of one table."""
+    """Yield the findings of one table."""
     for name, largest, besides, limit in (
         ("row", found.rows.largest, ROW_METADATA, ROW_BYTES),
         ("static columns of a partition", found.statics.largest, 0, STATIC_BYTES),
@@ -43,9 +43,9 @@ def size_findings(settings: TableSettings, table: Table, found: Sample) -> Itera
         yield Finding(
             Level.FAULT,
             str(table.id),
-            f"holds values that expire ({found.expiring} of {found.rows.seen} rows looked at), and"
+            f"holds values that expire ({found.expiring} of {found.rows.seen} sampled rows), and"
             " migration.toml says ttl = false",
-            "take ttl = false out: the target would keep them for ever",
+            "remove ttl = false: with it the target would keep them for ever",
         )
 
 

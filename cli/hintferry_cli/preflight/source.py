@@ -1,4 +1,4 @@
-"""What the source's settings, schema and datacenters mean for a migration. Pure."""
+"""Judge the source's settings, schema and datacenters for a migration. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PURPOSES = {
 
 
 def node_findings(migration: Migration, facts: SourceFacts) -> Iterator[Finding]:
-    """Each node of the datacenter, and whether there are as many as is said."""
+    """Yield the findings of each node of the datacenter, and of their number."""
     for node in facts.nodes:
         if node.datacenter == facts.datacenter:
             yield from _node_findings(node)
@@ -31,14 +31,14 @@ def node_findings(migration: Migration, facts: SourceFacts) -> Iterator[Finding]
         yield Finding(
             Level.FAULT,
             "migration.toml",
-            f"source.nodes is {said or 'not told'}, and {facts.datacenter} has {there} nodes",
-            f"write nodes = {there}: with it a node that is silent is missed",
+            f"source.nodes is {said or 'not set'}, and {facts.datacenter} has {there} nodes",
+            f"write nodes = {there}: an alarm fires when fewer nodes report",
         )
     if facts.partitioner != "Murmur3Partitioner":
         yield Finding(
             Level.FAULT,
             "source",
-            f"its partitioner is {facts.partitioner}, and only Murmur3Partitioner can be swept",
+            f"its partitioner is {facts.partitioner}, and Hintferry needs Murmur3Partitioner",
             "copy the data into a cluster with that partitioner first",
         )
 
@@ -52,7 +52,7 @@ def _node_findings(node: SourceNode) -> Iterator[Finding]:
         yield Finding(
             Level.UNKNOWN,
             node.address,
-            f"Cassandra {node.version} does not tell its settings to this login",
+            f"Cassandra {node.version} does not show its settings to this login",
             "from 4.0 on: GRANT SELECT ON system_views.settings TO its role; or on the node run:"
             " python3 -m node.install.install check --cassandra-yaml FILE"
             f" --cassandra-version {node.version}",
@@ -63,7 +63,7 @@ def _node_findings(node: SourceNode) -> Iterator[Finding]:
 
 
 def schema_findings(migration: Migration, facts: SourceFacts, live: Schema) -> Iterator[Finding]:
-    """`live`: the schema as the source has it."""
+    """Yield the findings of the schema; `live` is the schema as the source has it."""
     known = {TableId(row["keyspace_name"], row["table_name"]) for row in facts.tables}
     markers = {MARKERS} & known
     migrated = markers.union(table.id for table in migration.tables)
@@ -90,8 +90,8 @@ def file_findings(migration: Migration, filed: Schema, table: Table) -> Iterator
         yield Finding(
             Level.FAULT,
             str(migration.target.schema),
-            f"has {table.id} not as the source has it: {wrong}",
-            "write both files anew: hintferry init --force, or print the table into it with cqlsh",
+            f"defines {table.id} not as the source has it: {wrong}",
+            "write both files again: hintferry init --force, or print the table into it with cqlsh",
         )
 
 
@@ -123,7 +123,7 @@ def ttl_findings(settings: TableSettings, table: Table) -> Iterator[Finding]:
 
 
 def copies_findings(migration: Migration, facts: SourceFacts) -> Iterator[Finding]:
-    """Where the migrated keyspaces are kept, and who may write them how."""
+    """Yield findings about the replicas of the migrated keyspaces, and about their writers."""
     wanted = {table.id.keyspace for table in migration.tables} | {OURS}
     elsewhere: set[str] = set()
     for row in facts.keyspaces:
@@ -160,28 +160,28 @@ def _here_findings(
         yield Finding(
             Level.FAULT,
             where,
-            f"is not kept in {facts.datacenter}, which is read",
-            "read another datacenter: source.datacenter in migration.toml, or replicate it there",
+            f"is not replicated to {facts.datacenter}, the datacenter Hintferry reads from",
+            "choose another source.datacenter in migration.toml, or replicate the keyspace there",
         )
     elif here < ENOUGH_COPIES:
-        copies_text = "one copy" if here == 1 else f"{here} copies"
+        copies_text = "one replica" if here == 1 else f"{here} replicas"
         yield Finding(
             Level.ADVICE,
             where,
-            f"has {copies_text} in {facts.datacenter}, so that hints wait while a node is down",
-            f"with {ENOUGH_COPIES} copies one node may be down",
+            f"has {copies_text} in {facts.datacenter}, so change hints wait while a node is down",
+            f"with {ENOUGH_COPIES} replicas one node may be down",
         )
 
 
 def _marker_findings(facts: SourceFacts, copies: Mapping[str, int]) -> Iterator[Finding]:
-    """Each node must hint the markers: by that it is known how far it has read its log."""
+    """Yield a finding where a node has no replica of the markers, which show its progress."""
     nodes = _nodes(facts)
     if copies.get(facts.datacenter, 0) < nodes:
         replication = f"{{'class': 'NetworkTopologyStrategy', '{facts.datacenter}': {nodes}}}"
         yield Finding(
             Level.FAULT,
             f"keyspace {OURS}",
-            f"is not kept on every node of {facts.datacenter}",
+            f"has no replica on every node of {facts.datacenter}",
             f"ALTER KEYSPACE {OURS} WITH replication = {replication}",
         )
 
@@ -191,7 +191,7 @@ def _nodes(facts: SourceFacts) -> int:
 
 
 def _copies(facts: SourceFacts, replication: Mapping[str, str]) -> dict[str, int]:
-    """Copies by datacenter; those of SimpleStrategy are where they happen to be."""
+    """Return the replicas by datacenter; SimpleStrategy may place them anywhere."""
     if replication["class"].endswith("NetworkTopologyStrategy"):
         # A transient replica, 3/1, holds what it holds for a while only.
         counts = {
@@ -203,7 +203,7 @@ def _copies(facts: SourceFacts, replication: Mapping[str, str]) -> dict[str, int
 
 
 def _control_table_missing(facts: SourceFacts, table: TableId, purpose: str) -> Finding:
-    """With the statements that make it, the keyspace's first."""
+    """Return the finding with the statements that create the table, the keyspace's first."""
     replication = f"{{'class': 'NetworkTopologyStrategy', '{facts.datacenter}': {_nodes(facts)}}}"
     made = [one for one in SOURCE_TABLES if "KEYSPACE" in one or f" {table} " in one]
     statements = "; ".join(one.format(replication=replication) for one in made)

@@ -1,4 +1,4 @@
-"""All that `preflight` looks at, side by side: what cannot be seen on one is told, not the end."""
+"""Check all that `preflight` covers; one side that does not answer is a finding, not the end."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ REPORTS_OF_S = 3600.0
 
 
 class CheckArea(Enum):
-    """What can be looked at alone."""
+    """Name what can be checked alone."""
 
     ACCOUNT = "account"
     SOURCE = "source"
@@ -41,12 +41,12 @@ class CheckArea(Enum):
 
 
 DEFAULT = (CheckArea.SOURCE, CheckArea.CAPTURE, CheckArea.TARGET)
-"""What is looked at unless it is said: the account matters before the first deploy."""
+"""What is checked without --only: the account matters before the first deploy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Where the migration looks."""
+    """Hold all that is checked."""
 
     migration: Migration
     source: SourceInspection
@@ -55,7 +55,7 @@ class Surroundings:
     clock: Clock
 
     def findings(self, parts: Sequence[CheckArea]) -> Iterator[Finding]:
-        """Those of these parts. The source is asked in any case: all else is held against it."""
+        """Yield the findings of these parts. It always reads the source, to compare with it."""
         try:
             facts = self.source.facts(with_settings=CheckArea.SOURCE in parts)
         except HintferryError as error:
@@ -91,7 +91,7 @@ class Surroundings:
                 yield from file_findings(self.migration, filed, table)
             found = sample(table, self.source.scan(), settings.ttl and not table.is_counter)
         except UnknownTable:
-            # Told among the findings of the schema.
+            # It is among the findings of the schema.
             return
         except Masked as error:
             yield from_error(Level.FAULT, "source", error)
@@ -105,7 +105,7 @@ class Surroundings:
         try:
             reports = self.reports.reports(now - REPORTS_OF_S)
         except (BotoCoreError, ClientError) as error:
-            fix = "with a login that may read CloudWatch, run this again"
+            fix = "run this again with a login that may read CloudWatch"
             yield Finding(Level.UNKNOWN, "capture", sentence(error), fix)
         else:
             yield from capture_findings(facts, reports, now)
@@ -123,7 +123,7 @@ class Surroundings:
         try:
             table = self.source.table(settings.id)
         except UnknownTable:
-            # Told among the findings of the schema.
+            # It is among the findings of the schema.
             return
         except Masked as error:
             yield from_error(Level.UNKNOWN, "source", error)

@@ -1,4 +1,4 @@
-"""The findings for a person, and for programs."""
+"""Show the findings to a person, and as JSON to programs."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _STYLES = {
 _FIT = {
     Status.DONE: ("fit", "bold green"),
     Status.NEGATIVE: ("not fit", "bold red"),
-    Status.UNAVAILABLE: ("not seen in full", "bold yellow"),
+    Status.UNAVAILABLE: ("not fully checked", "bold yellow"),
 }
 
 
 def show(findings: Sequence[Finding], status: Status, out: Console) -> None:
-    """Show each kind of finding with its mend below it, the worst first, and the verdict.
+    """Show each kind of finding with its fix below it, the worst first, and the verdict.
 
     Lines are not cut: statements are there to be copied.
     """
@@ -41,7 +41,7 @@ def show(findings: Sequence[Finding], status: Status, out: Console) -> None:
 
 
 def as_json(findings: Sequence[Finding], status: Status) -> str:
-    """The same as one JSON object."""
+    """Return the same as one JSON object."""
     return json.dumps(
         {
             "fit": status is Status.DONE,

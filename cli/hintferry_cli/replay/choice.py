@@ -1,4 +1,4 @@
-"""Which of the waiting records are meant."""
+"""Choose which of the waiting records to replay."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ REASONS = (
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """None stands for every table, or every reason."""
+    """Choose records by table and reason; None stands for all."""
 
     table: str | None = None
     reason: str | None = None
 
     def __post_init__(self) -> None:
-        """Raises ConfigurationError for what can match nothing."""
+        """Raise ConfigurationError for a choice that matches nothing."""
         if self.reason is not None and self.reason not in REASONS:
             raise ConfigurationError(
-                f"--reason {self.reason} is none; choose from {', '.join(REASONS)}"
+                f"--reason {self.reason} is not a reason; choose from {', '.join(REASONS)}"
             )
         if self.table is not None and not all(self.table.partition(".")):
             raise ConfigurationError(f"--table {self.table}: write it as keyspace.table")
 
     def takes(self, table: str | None, reason: str) -> bool:
-        """Whether a record of this table, waiting for this reason, is meant."""
+        """Return whether a record of this table, with this reason, is chosen."""
         return self.table in (None, table) and self.reason in (None, reason)

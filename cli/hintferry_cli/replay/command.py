@@ -1,4 +1,4 @@
-"""The verb `replay`: its options, and the run from the first check to the result."""
+"""Run `hintferry replay`: its options, and the way from the first check to the result."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ LONGEST_S = 6 * 3600.0
 
 HELP = "\n\n".join(
     (
-        "Try parked records again, and those that the event source gave up.",
-        "Each is sent to the replay queue and only then taken from where it waits. The key is read"
-        " again, so replaying twice, or late, changes nothing. What can still not succeed is parked"
-        " again.",
+        "Replay parked records, and those that were sent to the on-failure destination.",
+        "It sends each record to the replay queue, and only then deletes it from where it waits."
+        " The processor reads the key again, so replaying twice, or late, changes nothing. A record"
+        " that still cannot succeed is parked again.",
         f"Reasons: {', '.join(REASONS)}.",
         "[bold]Examples[/bold]",
         "  hintferry replay --dry-run",
         "  hintferry replay --table shop.orders --reason schema",
         "  hintferry replay --rate 50 --json",
         statuses(
-            "all that was meant is sent",
-            unfinished="something is left where it was: the result says what; run it again",
+            "all chosen records are sent",
+            unfinished="a record is left where it was: the result says which; run it again",
         ),
     )
 )
@@ -52,7 +52,7 @@ def replay(
     ] = None,
     reason: Annotated[str | None, typer.Option(help="Only records with this reason.")] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Move nothing; say what would be sent.")
+        bool, typer.Option("--dry-run", help="Send nothing; print what would be sent.")
     ] = False,
     rate: Annotated[
         int | None, typer.Option(min=1, help="Messages a second at most.", show_default="any")
@@ -96,20 +96,20 @@ class _Run:
 
     @property
     def about(self) -> int:
-        """About how many records there are to look at; an object counts as one."""
+        """Return about how many records there are; an object counts as one."""
         return self.queue.waiting + len(self.objects.keys)
 
     def steps(self) -> Iterator[None]:
-        """Look at everything once."""
+        """Go through everything once."""
         common = self.sender, self.choice, self.tally, self.end
         yield from replay_parked(self.queue, *common)
         yield from replay_given_up(self.objects, *common)
         if time.monotonic() > self.end:
-            self.tally.unfinished = f"it ended after {LONGEST_S / 3600:.0f} hours"
+            self.tally.unfinished = f"stopped at the limit of {LONGEST_S / 3600:.0f} hours"
 
 
 def _begun(where: Queues, choice: Choice, rate: int | None, *, dry_run: bool) -> _Run:
-    """Whatever can be wrong with the places shows here, before anything is moved."""
+    """Start a run; wrong queues or a wrong bucket fail here, before anything is moved."""
     sqs, s3 = boto3.client("sqs"), boto3.client("s3")
     sqs.get_queue_attributes(QueueUrl=where.replay_queue_url, AttributeNames=["QueueArn"])
     sender = None if dry_run else Sender(sqs, where.replay_queue_url, rate)

@@ -1,4 +1,4 @@
-"""What the event source gave up: objects of the on-failure bucket, each with a whole payload.
+"""Replay what went to the on-failure destination: objects of a bucket, each with a whole payload.
 
 An object is deleted when every record of it is in the replay queue. A run that dies in between
 leaves it, and the next one sends its records again, which changes nothing.
@@ -26,7 +26,7 @@ PREFIX = "aws/lambda/"
 
 
 class GivenUpObjects:
-    """The objects that were there at the start; `s3` is a boto3 client. Raises its errors."""
+    """List the objects that were there at the start; `s3` is a boto3 client; raises its errors."""
 
     def __init__(self, s3: Any, bucket: str) -> None:
         self._s3, self.bucket = s3, bucket
@@ -34,7 +34,7 @@ class GivenUpObjects:
         self.keys = [one["Key"] for page in pages for one in page.get("Contents", [])]
 
     def read(self, key: str) -> tuple[str, list[Record]]:
-        """Why the service gave the records up, and the records.
+        """Return why the event source gave the records up, and the records.
 
         Raises ValueError for an object that the service did not write.
         """
@@ -44,10 +44,12 @@ class GivenUpObjects:
             condition = str(tree["requestContext"]["condition"])
             return condition, open_event(json.loads(tree["payload"]))
         except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
-            raise ValueError("it holds no payload of an event source") from error
+            raise ValueError(
+                "it holds no payload of an event source; look who wrote it, and delete it"
+            ) from error
 
     def text(self, record: Record, condition: str) -> str:
-        """The message for one record; where it is too large, the bucket holds it."""
+        """Return the message for one record; the bucket holds one that is too large."""
         error = f"the event source gave it up: {condition}"
         message = whole_record(record, GIVEN_UP, error, table_of(record.topic))
         return fitted(message, self._s3, self.bucket)

@@ -1,8 +1,8 @@
-"""The parked queue, looked through once: what is meant is sent on and only then deleted.
+"""Go through the parked queue once: send the chosen messages on, and only then delete them.
 
-A message that was looked at is invisible until the run ends, so that none is looked at twice;
-what stays is then made visible again. One that comes in while the run goes on is left alone: it
-may be one that the run has sent, parked again.
+A received message is invisible until the run ends, so the run receives none twice. Then the run
+makes visible again what stays. It leaves alone a message that arrives meanwhile: the run may have
+sent it, and it was parked again.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ HIDDEN_S = 600
 
 LONG_POLL_S = 2
 BARREN_RECEIVES = 2
-"""Receives in a row that bring nothing new: the queue has been looked through."""
+"""How many receives in a row without a new message end a run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message, opened as far as the choice needs."""
+    """Hold one message, read as far as the choice needs."""
 
     id: str
     receipt: str
@@ -42,7 +42,7 @@ class Message:
 
 
 class ParkedQueue:
-    """`sqs` is a boto3 client. Raises its errors unless said otherwise."""
+    """Read the parked queue; `sqs` is a boto3 client, whose errors it raises unless said."""
 
     def __init__(self, sqs: Any, queue_url: str) -> None:
         self._sqs, self._url = sqs, queue_url
@@ -51,7 +51,10 @@ class ParkedQueue:
         self.waiting, self._began_ms = self._start()
 
     def batches(self, end: float) -> Iterator[list[Message]]:
-        """Each message that was there at the start, a few at a time, until `end` (monotonic)."""
+        """Yield the messages that were there at the start, a few at a time, until `end`.
+
+        `end` is in monotonic seconds.
+        """
         barren = 0
         while barren < BARREN_RECEIVES and time.monotonic() < end:
             fresh = [self._opened(one) for one in self._receive() if self._is_due(one)]
@@ -61,7 +64,7 @@ class ParkedQueue:
                 yield fresh
 
     def delete(self, messages: Sequence[Message]) -> set[str]:
-        """Delete them; the ids of those that could not be. Raises nothing."""
+        """Delete the messages; return the ids of those that failed. Raises nothing."""
         entries = [
             {"Id": str(index), "ReceiptHandle": message.receipt}
             for index, message in enumerate(messages)
@@ -90,7 +93,7 @@ class ParkedQueue:
                 return
 
     def _start(self) -> tuple[int, int]:
-        """About how many messages wait, and the moment by the queue's clock, not by ours."""
+        """Return about how many messages wait, and the time (epoch ms) by the queue's clock."""
         name = "ApproximateNumberOfMessages"
         answer = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=[name])
         date = answer["ResponseMetadata"]["HTTPHeaders"]["date"]
@@ -135,7 +138,7 @@ def replay_parked(
             _send(queue, sender, meant, tally)
             yield
     except (BotoCoreError, ClientError) as error:
-        tally.unfinished = f"the parked queue was not looked through: {sentence(error)}"
+        tally.unfinished = f"the parked queue was not read to its end: {sentence(error)}"
 
 
 def _send(
@@ -151,13 +154,17 @@ def _send(
             if index in unsent:
                 tally.failed(message.reason, f"not sent: {unsent[index]}")
             elif message.id in undeleted:
-                tally.failed(message.reason, "sent, but not deleted: it is parked still")
+                tally.failed(
+                    message.reason,
+                    "sent to the replay queue, but not deleted from the parked queue; replay it"
+                    " again, which is harmless",
+                )
             else:
                 tally.sent(message.reason)
 
 
 def _labels(body: str) -> tuple[str, str | None]:
-    """Reason and table of a message, whoever sent it."""
+    """Return reason and table of any message, ours or not."""
     try:
         message = json.loads(body)
     except (ValueError, RecursionError):

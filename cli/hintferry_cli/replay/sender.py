@@ -1,4 +1,4 @@
-"""The way into the replay queue: in calls of ten, no faster than asked."""
+"""Send to the replay queue: in calls of ten, no faster than asked."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hintferry.adapters.aws.parked_queue import MESSAGES_PER_CALL, send_all
 
 
 class Sender:
-    """Sends to the replay queue; `sqs` is a boto3 client, `rate` messages a second or None."""
+    """Send to the replay queue; `sqs` is a boto3 client, `rate` messages a second or None."""
 
     def __init__(self, sqs: Any, queue_url: str, rate: int | None) -> None:
         self._sqs, self._queue_url, self._rate = sqs, queue_url, rate
@@ -18,11 +18,11 @@ class Sender:
 
     @property
     def at_once(self) -> int:
-        """Messages that one call should have."""
+        """Return how many messages one call should have."""
         return min(MESSAGES_PER_CALL, self._rate or MESSAGES_PER_CALL)
 
     def send(self, texts: Mapping[int, str]) -> dict[int, str]:
-        """Send up to `at_once` messages; why not, of those that the queue did not take."""
+        """Send up to `at_once` messages; return the error of each that the queue refused."""
         time.sleep(max(0.0, self._next - time.monotonic()))
         if self._rate is not None:
             self._next = time.monotonic() + len(texts) / self._rate

@@ -1,4 +1,4 @@
-"""What became of the records, by the reason for which they waited."""
+"""Count what became of the records, by the reason for which they waited."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 LONGEST_LIST = 5
-"""Different errors that are kept; the rest are counted only."""
+"""How many different errors are kept; the rest are only counted."""
 
 
 @dataclass(slots=True)
 class Counts:
-    """Records of one reason."""
+    """Count the records of one reason."""
 
     sent: int = 0
     left: int = 0
@@ -20,29 +20,29 @@ class Counts:
 
 @dataclass(slots=True)
 class Tally:
-    """Grows while the command runs. `unfinished` says why it ended before it was through."""
+    """Count while the command runs. `unfinished` says why it ended early."""
 
     by_reason: dict[str, Counts] = field(default_factory=dict)
     errors: Counter[str] = field(default_factory=Counter)
     unfinished: str | None = None
 
     def sent(self, reason: str) -> None:
-        """One record is in the replay queue, or would be."""
+        """Count one record that is in the replay queue, or would be."""
         self._of(reason).sent += 1
 
     def left(self, reason: str) -> None:
-        """One record is not meant, and stays where it is."""
+        """Count one record that was not chosen, and stays where it is."""
         self._of(reason).left += 1
 
     def failed(self, reason: str, error: str) -> None:
-        """One record stays where it is although it was meant."""
+        """Count one record that was chosen, and stays where it is."""
         self._of(reason).failed += 1
         if error in self.errors or len(self.errors) < LONGEST_LIST:
             self.errors[error] += 1
 
     @property
     def total(self) -> Counts:
-        """Over all reasons."""
+        """Return the counts over all reasons."""
         counts = self.by_reason.values()
         return Counts(
             sum(one.sent for one in counts),
@@ -52,7 +52,7 @@ class Tally:
 
     @property
     def looked_at(self) -> int:
-        """Records seen so far."""
+        """Return how many records were seen so far."""
         total = self.total
         return total.sent + total.left + total.failed
 

@@ -1,4 +1,4 @@
-"""Progress for a person or for a log, and the result."""
+"""Show progress to a person or in a log, and the result."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ def _as_lines(steps: Iterable[None], tally: Tally, about: int, console: Console)
 
 
 def show(tally: Tally, out: Console, errors: Console, *, dry_run: bool) -> None:
-    """The result by reason, and what went wrong."""
+    """Show the result by reason, and what went wrong."""
     if tally.by_reason:
         out.print(_table(tally, dry_run=dry_run))
     else:
-        _say(out, "nothing is parked, and nothing was given up")
+        _say(out, "Nothing to replay: the parked queue and the on-failure bucket are empty.")
     for error, count in tally.errors.items():
         _say(errors, f"{count} x {error}")
     if tally.unfinished:
@@ -62,7 +62,7 @@ def show(tally: Tally, out: Console, errors: Console, *, dry_run: bool) -> None:
 
 
 def as_json(tally: Tally, *, dry_run: bool) -> str:
-    """The result as one JSON object."""
+    """Return the result as one JSON object."""
     return json.dumps(
         {
             "dry_run": dry_run,

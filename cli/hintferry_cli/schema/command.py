@@ -1,4 +1,4 @@
-"""The verb `schema`: its options, and what it prints."""
+"""Run `hintferry schema`: its options, and what it prints."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from hintferry_ops.fit.schema_file import schema_from, schema_of
 
 HELP = "\n\n".join(
     (
-        "Print the statements that make the tables of migration.toml on Keyspaces.",
-        "With the custom properties that Hintferry needs (client-side timestamps, TTL), with its"
-        " control tables, and with what is to be set after the cutover. The stacks of `make synth`"
-        " make the same tables. What cannot be mirrored is named with the choices, on stderr.",
+        "Print the statements that create the tables of migration.toml on Keyspaces.",
+        "It adds the custom properties that Hintferry needs (client-side timestamps, TTL), its"
+        " control tables, and what to set after the cutover. The stacks of `make synth` create the"
+        " same tables. It prints on stderr what Keyspaces cannot hold, with the choices.",
         "[bold]Examples[/bold]",
         "  hintferry schema > keyspaces.cql",
         "  hintferry schema --from-source --json",
@@ -34,7 +34,7 @@ HELP = "\n\n".join(
 def schema(
     context: typer.Context,
     from_source: Annotated[
-        bool, typer.Option("--from-source", help="Read the live source, not the schema file.")
+        bool, typer.Option("--from-source", help="Read the live source instead of the schema file.")
     ] = False,
     kms_key: Annotated[
         str,

@@ -1,4 +1,4 @@
-"""The statements that make on Keyspaces what is migrated, and what cannot be made."""
+"""Print the statements that create the tables on Keyspaces, and what it cannot hold."""
 
 from __future__ import annotations
 
@@ -16,37 +16,39 @@ from hintferry_ops.fit.misfits import Misfit, Schema, keyspace_misfits, table_mi
 
 @dataclass(frozen=True, slots=True)
 class Mirror:
-    """Statements in the order in which they may run, each without its semicolon."""
+    """Hold statements in the order in which they may run, each without its semicolon."""
 
     tables: Sequence[str]
-    """The application's keyspaces, types and tables, and their switches."""
+    """The application's keyspaces, types and tables, and their custom properties."""
 
     control: Sequence[str]
-    """What Hintferry keeps for itself."""
+    """Hintferry's own tables."""
 
     after_cutover: Sequence[str]
-    """Default times to live: earlier they would expire rows that the source keeps."""
+    """Default TTLs: earlier they would expire rows that the source keeps."""
 
     misfits: Sequence[Misfit]
 
     @property
     def is_complete(self) -> bool:
-        """Whether every table can be migrated."""
+        """Return whether every table can be migrated."""
         return not any(misfit.fatal for misfit in self.misfits)
 
     def as_cql(self) -> str:
-        """A file for cqlsh; what is not to be run now stands in comments."""
+        """Return a file for cqlsh; what not to run yet is in comments."""
         parts = ["-- Run in this order on Keyspaces: a table is altered once it is ACTIVE.\n"]
         parts += [f"{statement};\n" for statement in self.tables]
-        parts += ["\n-- What Hintferry keeps for itself.\n"]
+        parts += ["\n-- Hintferry's own tables.\n"]
         parts += [f"{statement};\n" for statement in self.control]
         if self.after_cutover:
-            parts += ["\n-- After the cut-over: what the source gives to rows without a TTL.\n"]
+            parts += [
+                "\n-- After the cutover: the TTL that the source gives to rows without one.\n"
+            ]
             parts += [f"-- {statement};\n" for statement in self.after_cutover]
         return "".join(parts)
 
     def as_json(self) -> str:
-        """The same for programs."""
+        """Return the same as one JSON object."""
         return json.dumps(
             {
                 "tables": list(self.tables),
@@ -58,7 +60,7 @@ class Mirror:
 
 
 def mirror_of(migration: Migration, schema: Schema, key_arn: str) -> Mirror:
-    """Raises ConfigurationError for a table that the schema does not define."""
+    """Return the statements. Raises ConfigurationError for a table that the schema lacks."""
     tables: list[Table] = []
     made: list[Table] = []
     statements: list[str] = []
@@ -69,7 +71,7 @@ def mirror_of(migration: Migration, schema: Schema, key_arn: str) -> Mirror:
         if table is None:
             raise ConfigurationError(
                 f"the schema does not define {settings.id}, which migration.toml lists; correct"
-                " the name, or write the schema anew with `hintferry init`"
+                " the name, or write the schema again with `hintferry init`"
             )
         tables.append(table)
         found = list(table_misfits(schema, table, settings.ttl))

@@ -1,4 +1,4 @@
-"""What capture needs on one node, from what the node writes. Pure.
+"""Calculate what capture needs on one node, from what the node writes. Pure.
 
 The figures were measured by `python -m bench capture` (bench/results/capture.json) on 2 cores,
 with our connector on Cassandra 5.0, and rounded up; a test holds them against that file.
@@ -13,24 +13,24 @@ MIB = 2**20
 
 IDLE_CPU_MS_PER_S = 34.0
 CPU_MS_PER_1000_WRITES = 190.0
-"""While it follows live writes; what it is behind with after an outage costs less."""
+"""While it follows live writes; a backlog after an outage costs less."""
 BACKLOG_CPU_MS_PER_1000_WRITES = 70.0
 LOG_BYTES_BESIDE_ROW = 60
 HINT_BYTES = 290
 RESIDENT_MIB = 512
-"""With the heap of node/templates/jvm.options."""
+"""Measured with the heap of node/templates/jvm.options."""
 
 GUARD_SHARE = 0.1
-"""Of cdc_total_space: with less than this free, cdcguard sets segments aside."""
+"""Share of cdc_total_space: with less than this free, cdcguard sets segments aside."""
 FEWEST_SEGMENTS = 32
 ARCHIVE_SECONDS = 3600
 ARCHIVE_MIB = 1024
-"""cdcguard keeps what was read so long, and so much at most, beside cdc_raw."""
+"""How long, and how much at most, cdcguard keeps read segments beside cdc_raw."""
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """What one node does: all its writes, captured or not, since they share one log."""
+    """Describe one node by all its writes, captured or not: they share one log."""
 
     writes_per_s: float
     row_bytes: float
@@ -40,7 +40,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What capture takes on that node. `catch_up_hours` is None: one core never catches up."""
+    """Hold what capture needs on a node. `catch_up_hours` None: one core never catches up."""
 
     log_bytes_per_s: int
     cdc_total_space_mib: int
@@ -52,7 +52,7 @@ class Need:
 
 
 def need(node: Node) -> Need:
-    """The unit gives capture one core; that bounds how fast it catches up."""
+    """Return what capture needs. Its unit gives it one core, which bounds how it catches up."""
     log = node.writes_per_s * (node.row_bytes + LOG_BYTES_BESIDE_ROW)
     return Need(
         log_bytes_per_s=ceil(log),
@@ -66,7 +66,7 @@ def need(node: Node) -> Need:
 
 
 def _space_mib(unread: float, segment_mib: int) -> int:
-    """Whole segments: a share that the guard leaves untouched, and two that are being written."""
+    """Return MiB in whole segments: cdcguard leaves a share free, and two are being written."""
     segments = ceil(unread / (1 - GUARD_SHARE) / (segment_mib * MIB)) + 2
     return max(FEWEST_SEGMENTS, segments) * segment_mib
 

@@ -1,4 +1,4 @@
-"""The verb `size`: what capture needs on each Cassandra node."""
+"""Run `hintferry size`: what capture needs on each Cassandra node."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from hintferry_cli.size.arithmetic import Need, Node, need
 
 HELP = "\n\n".join(
     (
-        "Say what capture needs on each Cassandra node: space, CPU, memory, network.",
-        "Give what [bold]one node[/bold] writes, with its copies of other nodes' rows and tables"
-        " without cdc too: all share one commit log. It asks nobody; it is arithmetic on figures"
-        " measured by `python -m bench capture`.",
+        "Calculate what capture needs on each Cassandra node: space, CPU, memory, network.",
+        "Give what [bold]one node[/bold] writes, with its replicas of other nodes' rows and tables"
+        " without cdc too: all share one commit log. It connects to nothing; it calculates from"
+        " measurements of `python -m bench capture`.",
         "[bold]Examples[/bold]",
         "  hintferry size --writes-per-second 3000 --row-bytes 400 --outage-hours 6",
         "  hintferry size --writes-per-second 3000 --row-bytes 400 --outage-hours 6 --json",
-        statuses("the figures are given", unavailable=""),
+        statuses("the needs are printed", unavailable=""),
     )
 )
 
@@ -31,12 +31,12 @@ def size(
     ],
     row_bytes: Annotated[float, typer.Option(min=1, help="Bytes of a mutation: key and values.")],
     outage_hours: Annotated[
-        float, typer.Option(min=0.01, help="The longest time that nothing is read.")
+        float, typer.Option(min=0.01, help="Longest outage of capture to survive.")
     ],
     segment_mib: Annotated[
         int, typer.Option(min=1, help="commitlog_segment_size of the node.")
     ] = 32,
-    as_json: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     needed = need(Node(writes_per_second, row_bytes, outage_hours, segment_mib))
     if as_json:
@@ -47,9 +47,9 @@ def size(
 
 def _lines(needed: Need, hours: float) -> list[str]:
     catch_up = (
-        "never, on the one core that its unit has: raise CPUQuota"
+        "never, with the one core of its unit: raise CPUQuota"
         if needed.catch_up_hours is None
-        else f"{needed.catch_up_hours:g} h, on the one core that its unit has"
+        else f"{needed.catch_up_hours:g} h, with the one core of its unit"
     )
     rows = (
         ("commit log", f"{needed.log_bytes_per_s / 2**20:.1f} MiB/s"),
@@ -57,7 +57,7 @@ def _lines(needed: Need, hours: float) -> list[str]:
         ("archive beside it", f"{needed.archive_mib} MiB"),
         ("CPU", f"{needed.cpu_cores:g} cores"),
         ("memory", f"{needed.memory_mib} MiB"),
-        ("disk reads", "none while it follows; of a backlog what is no longer cached"),
+        ("disk reads", "none while it follows; for a backlog, what the page cache no longer holds"),
         ("to Kafka", f"{needed.kafka_bytes_per_s / 2**20:.2f} MiB/s"),
         ("caught up after", catch_up),
     )

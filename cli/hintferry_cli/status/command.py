@@ -1,4 +1,4 @@
-"""The verb `status`: every table looked at, once or on and on."""
+"""Run `hintferry status`: check every table, once or until all can be cut over."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MARKER_LOOK_S = 0.25
 
 HELP = "\n\n".join(
     (
-        "Say of each table whether it can be cut over, why not, and what to type.",
+        "Show for each table whether it can be cut over, why not, and what to type.",
         "It checks the nodes' reports, the topic's lag, the queues, the bucket and the recorded"
         " passes, and sends a marker row through capture. It changes nothing else.",
         "[bold]Examples[/bold]",
@@ -46,7 +46,7 @@ HELP = "\n\n".join(
         statuses(
             "every table is ready for its cutover once writes stop (or only needs to wait)",
             negative="a condition does not hold, or a fence is not waited out yet",
-            unavailable="nothing else is, but a side or AWS did not answer: try again",
+            unavailable="no condition fails, but a side or AWS did not answer: try again",
         ),
     )
 )
@@ -56,11 +56,11 @@ def status(
     context: typer.Context,
     table: Annotated[str, typer.Argument(metavar="[KEYSPACE.TABLE]", help="Only this table.")] = "",
     watch: Annotated[
-        bool, typer.Option("--watch", help="Go on looking until every table can be cut over.")
+        bool, typer.Option("--watch", help="Check until every table can be cut over.")
     ] = False,
     json: Json = False,
     html: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a page that shows it all.")
+        Path | None, typer.Option(metavar="FILE", help="Write a status page to share.")
     ] = None,
     writes_stopped: options.WritesStopped = None,
     repaired: options.Repaired = None,
@@ -110,7 +110,7 @@ def _is_in_the_way(status: TableStatus) -> bool:
 def _tables(migration: Migration, table: str) -> list[TableId]:
     tables = [table_id(table)] if table else [one.id for one in migration.tables]
     if not tables:
-        raise ConfigurationError("the configuration names no table; give one as keyspace.table")
+        raise ConfigurationError("the configuration lists no table; give one as keyspace.table")
     return tables
 
 
@@ -123,7 +123,7 @@ def _clock(seat: Seat) -> Offsets:
 
 
 def _status(keeper: Gatekeeper) -> TableStatus:
-    """Of a table with a side that does not answer: that, and what needs neither side."""
+    """Check a table; if a side does not answer, say that, and check what needs neither side."""
     try:
         return view.read_status(keeper)
     except SideFault as fault:
@@ -138,7 +138,7 @@ def _status(keeper: Gatekeeper) -> TableStatus:
 
 
 def _settled(keepers: Sequence[Gatekeeper]) -> list[TableStatus]:
-    """One look at each, once its marker row had the time to arrive."""
+    """Check each table, once its marker row had the time to arrive."""
     end = time.monotonic() + MARKER_WITHIN_S
     while True:
         statuses = [_status(keeper) for keeper in keepers]
@@ -151,7 +151,7 @@ def _settled(keepers: Sequence[Gatekeeper]) -> list[TableStatus]:
 def _watched(
     keepers: Sequence[Gatekeeper], statuses: list[TableStatus], errors: Console
 ) -> list[TableStatus]:
-    """Look on until every gate is open; a terminal shows each look, a log each change."""
+    """Check until every gate is open; a terminal shows each check, a log each change."""
     end = time.monotonic() + LONGEST_S
     with Live(console=errors, auto_refresh=False, transient=True) as live:
         shown = ""

@@ -1,1 +1,1 @@
-"""`hintferry verify` and `hintferry backfill`: a table walked by processes of this machine."""
+"""`hintferry verify` and `hintferry backfill`: processes of this machine walk a table."""

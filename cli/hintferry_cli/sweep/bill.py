@@ -1,4 +1,4 @@
-"""What a pass costs on the target, and how long it takes at least."""
+"""Estimate what a pass costs on the target, and how long it takes at least."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from hintferry_ops.cost.usd import usd
 
 @dataclass(frozen=True, slots=True)
 class PassPrice:
-    """For one table."""
+    """Price the passes over one table."""
 
     table: TableSettings
     prices: Prices
 
     def usd(self, sums: VerifySums | BackfillSums, seconds: float) -> float:
-        """What was read or written so far, in so long a time."""
+        """Return USD for what was read or written so far, in so many seconds."""
         writes = sums.write_units if isinstance(sums, BackfillSums) else 0
         reads = sums.read_units if isinstance(sums, VerifySums) else 0
         return usd(self.prices, self.table.capacity, writes, reads, seconds)
 
     def plan(self, found: Estimate) -> str:
-        """One line for the person who begins a backfill."""
+        """Return the line that a backfill begins with."""
         rate = self.table.capacity.backfill_units_per_s
         seconds = found.write_units / rate
         price = usd(self.prices, self.table.capacity, found.write_units, 0, seconds)
@@ -38,12 +38,12 @@ class PassPrice:
 
 
 def pass_price(migration: Migration, table: TableId) -> PassPrice:
-    """With the prices of the target's Region."""
+    """Return the bill at the prices of the target's Region."""
     return PassPrice(migration.settings_of(table), prices_of(migration.target.region))
 
 
 def duration(seconds: float) -> str:
-    """As hours, minutes or seconds: 3 h 20 min, 5 min, 40 s."""
+    """Return a duration as 3 h 20 min, 5 min or 40 s."""
     whole = round(seconds)
     if whole < 120:
         return f"{whole} s"

@@ -1,7 +1,7 @@
-"""How far a pass over a table has come, in a file: a run that was killed goes on from there.
+"""Keep how far a pass over a table is, in a file: the next run resumes there.
 
-A range is entered only when it is done for good, so none is ever skipped; one that was not entered
-is walked again, which changes nothing.
+A range is entered only when it is done, so no run skips one. A range that was not entered is
+walked again, which changes nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SAVE_EVERY_S = 0.5
 
 
 class Bookmark:
-    """One table's pass; made by `opened` or `begun`."""
+    """Keep one table's pass; `opened` or `begun` make it."""
 
     def __init__(self, path: Path, tree: dict[str, Any]) -> None:
         self._path, self._tree = path, tree
@@ -33,37 +33,37 @@ class Bookmark:
 
     @property
     def left(self) -> list[TokenRange]:
-        """The ranges that are not done, in order."""
+        """Return the ranges that are not done, in order."""
         done = self._tree["done"]
         ranges = enumerate(self._tree["ranges"])
         return [TokenRange(*ends) for index, ends in ranges if str(index) not in done]
 
     @property
     def done(self) -> list[tuple[TokenRange, dict[str, int]]]:
-        """The ranges that are done, with their sums."""
+        """Return the ranges that are done, with their sums."""
         ranges = self._tree["ranges"]
         entries = self._tree["done"].items()
         return [(TokenRange(*ranges[int(index)]), sums) for index, sums in entries]
 
     @property
     def examples(self) -> list[tuple[str, str]]:
-        """Verdicts and keys of some that are not equal."""
+        """Return verdicts and keys of some that are not equal."""
         return [(verdict, key) for verdict, key in self._tree["examples"]]
 
     @property
     def began(self) -> float:
-        """When the pass began, in epoch seconds."""
+        """Return when the pass began, in epoch seconds."""
         return float(self._tree["began"])
 
     @property
     def proof(self) -> Proof | None:
-        """That the table was captured when it began."""
+        """Return the proof that the table was captured when the pass began, if there is one."""
         return captures.from_tree(self._tree["proof"])
 
     def enter(
         self, part: TokenRange, sums: dict[str, int], examples: Sequence[tuple[str, str]] = ()
     ) -> None:
-        """A range is done. It is written down soon: what is lost is walked again."""
+        """Enter a range that is done. It is saved soon: what is lost is walked again."""
         index = self._tree["ranges"].index([part.after, part.upto])
         self._tree["done"][str(index)] = sums
         room = MOST_EXAMPLES - len(self._tree["examples"])
@@ -72,7 +72,7 @@ class Bookmark:
             self.save()
 
     def save(self) -> None:
-        """Write it down; the file is always whole, whenever this process ends."""
+        """Save it; the file is always whole, whenever this process ends."""
         if not self.left and not self._tree["finished"]:
             self._tree["finished"] = time.time()
         aside = self._path.with_name(self._path.name + ".new")
@@ -85,12 +85,12 @@ class Bookmark:
 
 
 def path_of(folder: Path, task: Task) -> Path:
-    """The file of the passes over the task's table."""
+    """Return the file of the passes over the task's table."""
     return folder / f"{task.verb.value}-{task.table}.json"
 
 
 def opened(folder: Path, task: Task) -> Bookmark | None:
-    """The pass that the last run of this task left unfinished, if there is one.
+    """Return the pass that the last run of this task left unfinished, if there is one.
 
     Raises ConfigurationError for a file that is not ours.
     """
@@ -102,12 +102,14 @@ def opened(folder: Path, task: Task) -> Bookmark | None:
     except FileNotFoundError:
         return None
     except (KeyError, TypeError, ValueError) as error:
-        raise ConfigurationError(f"{path} is no bookmark; move it away ({error})") from error
+        raise ConfigurationError(
+            f"{path} is not a bookmark of hintferry; move it away ({error})"
+        ) from error
     return Bookmark(path, tree) if is_ours and goes_on else None
 
 
 def begun(folder: Path, task: Task, ranges: Sequence[TokenRange], proof: Proof | None) -> Bookmark:
-    """A new pass, in the place of the last one."""
+    """Begin a new pass, in the place of the last one."""
     folder.mkdir(parents=True, exist_ok=True)
     tree = {
         "version": VERSION,

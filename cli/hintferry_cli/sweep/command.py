@@ -1,4 +1,4 @@
-"""The verbs `verify` and `backfill`: their options, and the run from first check to result."""
+"""Run `hintferry verify` and `backfill`: their options, and the way from check to result."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ MOST_PROCESSES = 64
 
 _RESUME = (
     "If a run is interrupted, run the same command again to resume it. After a finished pass, or"
-    " with other options, a new pass begins."
+    " with other options, it begins a new pass."
 )
 
-_UNFINISHED = "the pass is not finished, or not recorded: run it again to go on"
+_UNFINISHED = "the pass is not finished, or not recorded: run it again to resume"
 
 VERIFY_HELP = "\n\n".join(
     (
         "Compare a table completely, and with --repair repair what differs.",
-        "Every row and every static column of both sides is judged equal, missing, different,"
+        "It judges every row and every static column of both sides: equal, missing, different,"
         " extra (only the target has it) or expiring (only the target has it, no longer than the"
-        " longest_ttl of the table). What does not look equal is looked at again after the time"
-        " that any change needs to arrive, and counts as what it is then. --repair sends a hint"
-        " of each key that is unequal to the replay queue; the replay function repairs it.",
+        " longest_ttl of the table). It checks a suspected difference again after the time that a"
+        " change needs to arrive, and counts the second result. --repair sends a change hint of"
+        " each key that is not equal to the replay queue; the replay function repairs it.",
         _RESUME,
         "[bold]Examples[/bold]",
         "  hintferry verify shop.orders",
@@ -54,22 +54,22 @@ VERIFY_HELP = "\n\n".join(
         "  hintferry verify shop.orders --repair --yes",
         "  hintferry verify shop.orders --consistency all --json",
         "  hintferry verify shop.orders --report reports",
-        statuses("all is equal", negative="something was not", unfinished=_UNFINISHED),
+        statuses("all keys are equal", negative="a key is not equal", unfinished=_UNFINISHED),
     )
 )
 
 BACKFILL_HELP = "\n\n".join(
     (
-        "Copy what a table holds, beside the live changes.",
-        "Each row is read once and written with the moment of its read as its timestamp, so what"
-        " is newer on the target stays. Capture has to run: a marker row must come through first.",
+        "Copy what a table holds, while live changes go on.",
+        "It reads each row once, and writes it with the time of its read as its timestamp, so newer"
+        " values on the target stay. Capture must run: a marker row has to come through first.",
         _RESUME,
         "[bold]Examples[/bold]",
         "  hintferry backfill shop.orders",
         "  hintferry backfill shop.orders --processes 8 --json",
         statuses(
-            "all is written",
-            negative="something is parked, or could not be read",
+            "all rows are written",
+            negative="a row is parked, or could not be read",
             unfinished=_UNFINISHED,
         ),
     )
@@ -77,7 +77,7 @@ BACKFILL_HELP = "\n\n".join(
 
 _Table = Annotated[str, typer.Argument(metavar="KEYSPACE.TABLE", help="The table.")]
 _Bookmarks = Annotated[
-    Path, typer.Option(help="Folder that remembers how far it has come.", rich_help_panel="Where")
+    Path, typer.Option(help="Folder that keeps how far a pass is.", rich_help_panel="Where")
 ]
 _Processes = Annotated[
     int, typer.Option(min=1, max=MOST_PROCESSES, help="Worker processes.", show_default="cores")
@@ -85,7 +85,7 @@ _Processes = Annotated[
 
 _Report = Annotated[
     Path | None,
-    typer.Option(metavar="FOLDER", help="Write a report there, as JSON and as a page."),
+    typer.Option(metavar="FOLDER", help="Write a report into this folder, as JSON and as a page."),
 ]
 
 _BOOKMARKS = Path(".hintferry")
@@ -96,15 +96,15 @@ def verify(
     context: typer.Context,
     table: _Table,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Send a hint of each key that is not equal.")
+        bool, typer.Option("--repair", help="Send a change hint of each key that is not equal.")
     ] = False,
     yes: Annotated[
         bool,
-        typer.Option("--yes", help="With --repair: also where a cutover was undone."),
+        typer.Option("--yes", help="With --repair: repair also where a cutover was undone."),
     ] = False,
-    rate: Annotated[int, typer.Option(min=1, help="Hints a second at most.")] = 100,
+    rate: Annotated[int, typer.Option(min=1, help="Change hints a second at most.")] = 100,
     consistency: Annotated[
-        str, typer.Option(help="How many replicas are asked: local_quorum or all.")
+        str, typer.Option(help="Consistency level of source reads: local_quorum or all.")
     ] = "local_quorum",
     processes: _Processes = _PROCESSES,
     json: Json = False,
@@ -155,7 +155,7 @@ def backfill(
 
 
 def _check_consent(task: Task, config: Path) -> None:
-    """Raises ConfigurationError where a repair may delete what the application wrote."""
+    """Raise ConfigurationError where a repair may delete what the application wrote."""
     sweeper = sweep.sweeper(migration_from(config), task.table)
     try:
         sweeper.check_table()
@@ -167,7 +167,7 @@ def _check_consent(task: Task, config: Path) -> None:
 
 
 def _begun(order: Order, folder: Path, processes: int) -> Run:
-    """Whatever can be wrong with the call shows here, before anything is written."""
+    """Start a run; a wrong call fails here, before anything is written."""
     task, migration = order.task, migration_from(order.config)
     bill, errors = pass_price(migration, task.table), Console(stderr=True)
     sweeper = sweep.sweeper(migration, task.table)
@@ -177,7 +177,7 @@ def _begun(order: Order, folder: Path, processes: int) -> Run:
         mark = bookmark.opened(folder, task)
         proved = _proved(sweeper, task, mark)
         if proved is None:
-            view.say(errors, "this pass does not count for a cutover")
+            view.say(errors, "this pass will not count for a cutover: capture is not proved")
         if task.verb is Verb.BACKFILL:
             found = estimate(sweeper.source_table(), sweeper.source_scan(), sweeper.table.ttl)
             view.announce(task, bill.plan(found), errors)
@@ -191,7 +191,7 @@ def _begun(order: Order, folder: Path, processes: int) -> Run:
 
 
 def _proved(sweeper: sweep.Sweeper, task: Task, mark: Bookmark | None) -> Proof | None:
-    """That the table was captured when the pass began. A verify runs without."""
+    """Return the proof that the table was captured when the pass began; a verify runs without."""
     if task.verb is Verb.BACKFILL:
         return sweeper.check_capture()
     if mark is not None:
@@ -208,7 +208,7 @@ def _finish(run: Run, report: Path | None, *, json: bool) -> None:
     try:
         view.follow(run.steps(), task, state, errors)
     except KeyboardInterrupt:
-        view.say(errors, "stopped; run it again to go on from here")
+        view.say(errors, "stopped; run the same command again to resume")
         raise
     if json:
         typer.echo(view.as_json(task, state))
@@ -231,19 +231,23 @@ def _ended(state: RunState, *, is_recorded: bool) -> Status:
 
 
 def _recorded(run: Run, errors: Console) -> bool:
-    """Return whether the finished pass was entered where the gate of cut-over looks for it."""
+    """Record the finished pass for the gate of cutover; return whether that worked."""
     try:
         broken = _entered(run)
     except HintferryError as error:
-        view.say(errors, f"the pass was not recorded: {error}; run it again")
+        view.say(
+            errors,
+            f"the pass finished, but could not be recorded in hintferry.passes: {error}; run the"
+            " same command again: `cutover` needs the record",
+        )
         return False
     if broken is not None:
-        view.say(errors, f"this pass does not count for a cut-over: {broken}")
+        view.say(errors, f"this pass does not count for a cutover: {broken}")
     return True
 
 
 def _entered(run: Run) -> str | None:
-    """Enter the pass; return why it does not count for a cut-over, if it does not."""
+    """Enter the pass; return why it does not count for a cutover, or None."""
     task, mark, sums = run.order.task, run.bookmark, run.state.sums
     sweeper = sweep.sweeper(migration_from(run.order.config), task.table)
     one = Pass(

@@ -14,7 +14,7 @@ from hintferry_cli.sweep.task import as_numbers
 
 
 def write(folder: Path, run: Run) -> None:
-    """`<verb>-<keyspace.table>.json` and `.html`, in place of those of the last pass."""
+    """Write `<verb>-<keyspace.table>.json` and `.html`, in place of the last pass's."""
     folder.mkdir(parents=True, exist_ok=True)
     tree = as_tree(run)
     path = folder / f"{tree['verb']}-{tree['table']}.json"
@@ -23,7 +23,7 @@ def write(folder: Path, run: Run) -> None:
 
 
 def as_tree(run: Run) -> dict[str, Any]:
-    """Times in epoch seconds; `cost`: figures by name, about."""
+    """Return the report; times are epoch seconds, `cost` has estimates by name."""
     task, state, bookmark = run.order.task, run.state, run.bookmark
     units = "write_units" if isinstance(state.sums, BackfillSums) else "read_units"
     cost = {units.replace("_", " "): as_numbers(state.sums)[units], "USD": round(state.usd, 4)}

@@ -25,18 +25,18 @@ LONGEST_S = 7 * 24 * 3600.0
 LOOK_EVERY_S = 1.0
 END_WITHIN_S = 10.0
 LEAVE_WITHIN_S = 2.0
-"""After they were told to end."""
+"""How long workers may take to end."""
 
 LEAST_SHARE = 0.001
-"""Of the ring; the ends of the nodes' ranges cut pieces that are much smaller."""
+"""Share of the ring; the ends of the nodes' ranges cut much smaller pieces."""
 
 LONGEST_LIST = 5
-"""Different errors that are kept; the rest are counted only."""
+"""How many different errors are kept; the rest are only counted."""
 
 
 @dataclass(slots=True)
 class RunState:
-    """Grows while the run goes on. `unfinished` says why it ended before it was through."""
+    """Count while the run goes on. `unfinished` says why it ended early."""
 
     sums: VerifySums | BackfillSums
     bill: PassPrice
@@ -54,23 +54,23 @@ class RunState:
     failures: dict[TokenRange, str] = field(default_factory=dict)
     unfinished: str | None = None
     is_refused: bool = False
-    """Whether the table cannot be swept at all: to run it again as it is would not help."""
+    """The table cannot be swept at all, and another run would not help."""
 
     @property
     def ending(self) -> str | None:
-        """Why it is unfinished, and what to do."""
+        """Return why the run is unfinished, and what to do."""
         if self.unfinished is None or self.is_refused:
             return self.unfinished
-        return f"{self.unfinished}; run it again for the rest"
+        return f"{self.unfinished}; run the same command again to resume"
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds of this run."""
+        """Return the seconds of this run."""
         return time.monotonic() - self.began
 
     @property
     def eta_s(self) -> float | None:
-        """Seconds that the rest takes at the pace of this run; None while too little is done."""
+        """Return the seconds that the rest takes at this pace; None while too little is done."""
         done = self.width - self.width_at_start
         if done < LEAST_SHARE * WIDTH_OF_RING:
             return None
@@ -78,24 +78,24 @@ class RunState:
 
     @property
     def usd(self) -> float:
-        """What the ranges that are done have cost on the target."""
+        """Return what the finished ranges cost on the target, in USD."""
         return self.bill.usd(self.sums, self.elapsed_s)
 
     @property
     def usd_in_all(self) -> float | None:
-        """What the whole table will have cost; None while too little is done."""
+        """Return what the whole table will cost, in USD; None while too little is done."""
         if self.width < LEAST_SHARE * WIDTH_OF_RING:
             return None
         return self.usd * WIDTH_OF_RING / self.width
 
     def enter(self, part: TokenRange, sums: dict[str, int]) -> None:
-        """A range is done."""
+        """Count a finished range."""
         self.sums.add(type(self.sums)(**sums))  # type: ignore[arg-type]
         self.width += part.width
         self.ranges += 1
 
     def fail(self, error: str) -> None:
-        """A range, or a worker, failed."""
+        """Count a failed range or worker."""
         self.failed += 1
         if error in self.errors or len(self.errors) < LONGEST_LIST:
             self.errors[error] += 1
@@ -103,7 +103,7 @@ class RunState:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run over what is left of a pass."""
+    """Run over what is left of a pass."""
 
     order: Order
     bookmark: Bookmark
@@ -123,10 +123,10 @@ class Run:
                 for pipe in wait(list(workers), timeout=LOOK_EVERY_S):
                     assert isinstance(pipe, Connection)
                     if not self._heard(pipe, left) and _died(workers.pop(pipe)):
-                        self.state.fail("a worker process died; its ranges are not done")
+                        self.state.fail("a worker process died, and its ranges are not done")
                 yield
                 if time.monotonic() > end:
-                    self.state.unfinished = f"it ended after {LONGEST_S / 86400:.0f} days"
+                    self.state.unfinished = f"stopped at the limit of {LONGEST_S / 86400:.0f} days"
         finally:
             self.bookmark.save()
             _end(workers)
@@ -186,7 +186,7 @@ def _end(workers: dict[Connection, subprocess.Popen[bytes]]) -> None:
 
 
 def _died(process: subprocess.Popen[bytes]) -> bool:
-    """Whether it ended badly. One that only does not come to its end is ended: it has told all."""
+    """Return whether it failed. Kill a worker that does not end: it has reported everything."""
     try:
         return bool(process.wait(END_WITHIN_S))
     except subprocess.TimeoutExpired:

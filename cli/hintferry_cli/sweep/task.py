@@ -1,4 +1,4 @@
-"""What a worker process is told to do, and what it answers."""
+"""Define what a worker process gets to do, and what it answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hintferry.sweep.task import Task
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A task, the `migration.toml` that says where, and the queues if it needs any."""
+    """Order a task: with the path of `migration.toml`, and the queues if it needs any."""
 
     task: Task
     config: Path
@@ -22,19 +22,19 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A worker asks for its next range; it is answered by one, or by None at the end."""
+    """Ask for the next range; the answer is a range, or None at the end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Advanced:
-    """So many keys more."""
+    """Report so many more keys."""
 
     keys: int
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A range is done, with these sums by name, or failed.
+    """Report a range that is done, with its sums by name, or that failed.
 
     `examples`: verdicts and keys, as text, of some that are not equal.
     """
@@ -47,7 +47,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The table cannot be swept at all."""
+    """Report that the table cannot be swept at all."""
 
     why: str
 
@@ -56,5 +56,5 @@ Answer = Wanted | Advanced | Ended | Refused
 
 
 def as_numbers(sums: VerifySums | BackfillSums) -> dict[str, int]:
-    """The sums by name."""
+    """Return the sums by name."""
     return asdict(sums)

@@ -1,4 +1,4 @@
-"""Progress for a person or for a log, and the result."""
+"""Show progress to a person or in a log, and the result."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PLAIN_EVERY_S = 5.0
 
 
 def announce(task: Task, plan: str, console: Console) -> None:
-    """What is about to be done."""
+    """Say what is about to be done."""
     say(console, f"{task.verb.value} {task.table}: {plan}")
 
 
@@ -54,7 +54,7 @@ def _as_lines(steps: Iterable[None], state: RunState, console: Console) -> None:
 
 
 def show(task: Task, state: RunState, out: Console, errors: Console) -> None:
-    """The result, and what went wrong."""
+    """Show the result, and what went wrong."""
     named = ", ".join(f"{name} {count:,}" for name, count in as_numbers(state.sums).items())
     say(out, f"{task.table}: {state.sums.seen:,} keys: {named}; {state.usd:,.2f} USD")
     for error, count in state.errors.items():
@@ -64,7 +64,7 @@ def show(task: Task, state: RunState, out: Console, errors: Console) -> None:
 
 
 def as_json(task: Task, state: RunState) -> str:
-    """The result as one JSON object."""
+    """Return the result as one JSON object."""
     return json.dumps(
         {
             "verb": task.verb.value,
@@ -97,5 +97,5 @@ def _counts(state: RunState) -> str:
 
 
 def say(console: Console, text: str) -> None:
-    """One line as it is."""
+    """Print one line as it is."""
     console.print(text, markup=False, highlight=False, soft_wrap=True)

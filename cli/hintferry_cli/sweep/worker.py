@@ -1,7 +1,7 @@
-"""One worker process: takes ranges from its parent and tells it how they end.
+"""Run one worker process: take ranges from the parent, and report how they end.
 
-It ends when its parent does, however that ends and whatever it waits for: it looks who its parent
-is, and a parent that is gone has left it to another.
+It ends when its parent ends, whatever it waits for: it polls its parent's process id, which
+changes when the parent is gone.
 """
 
 from __future__ import annotations
@@ -28,8 +28,10 @@ LOOK_EVERY_S = 0.5
 
 
 def main() -> None:
-    """Sweep the ranges that the parent gives; the arguments are our end of the pipe, and the
-    parent's process id."""
+    """Sweep the ranges that the parent gives.
+
+    The arguments are our end of the pipe, and the parent's process id.
+    """
     # Ctrl-C reaches the whole group: the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with, args=[int(sys.argv[2])], daemon=True).start()

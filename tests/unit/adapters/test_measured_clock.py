@@ -334,14 +334,14 @@ class NodeAnswer:
         (
             Offsets(Offset(-200_000, 10_000), {}),
             NodeAnswer(),
-            "this machine -95 ms (give or take 105), functions not told, nodes not told;"
-            " what is more than 50 ms off would not be noticed",
+            "this machine -95 ms (give or take 105), functions unknown, nodes unknown;"
+            " an offset over 50 ms would not be noticed",
         ),
         (
             Offsets(None, {}),
             NodeAnswer(ClockOffsetSource=0.0),
-            "this machine not known (the target does not tell its time), functions not told,"
-            " nodes 0 ms; what is more than 50 ms off would not be noticed",
+            "this machine unknown (the target did not return its time), functions unknown,"
+            " nodes 0 ms; an offset over 50 ms would not be noticed",
         ),
     ],
 )
