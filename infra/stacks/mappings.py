@@ -6,7 +6,6 @@ import aws_cdk as cdk
 from aws_cdk import aws_lambda as lambda_
 
 from hintferry.adapters.config.settings import Migration, TableSettings
-from hintferry.core.limits import REPLAYED_AT_ONCE
 from hintferry_ops import constants
 from hintferry_ops.names import told_apart
 from infra.accepted import accept

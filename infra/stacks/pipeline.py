@@ -12,7 +12,6 @@ from constructs import Construct
 
 from hintferry.adapters.config.places import PLACES
 from hintferry.adapters.config.settings import Migration
-from hintferry.core.limits import REPLAYED_AT_ONCE
 from hintferry_ops import constants
 from hintferry_ops.deployed import reserved_concurrency
 from hintferry_ops.monitoring.metrics import NAMESPACE, SERVICE

@@ -191,7 +191,9 @@ def test_a_pass_that_no_side_takes_down_is_unfinished(
     monkeypatch.setattr(sweepers, "sweeper", away)
     out = StringIO()
     assert not sweep._recorded(run_of(tmp_path), Console(file=out, width=200))
-    assert "the pass was not recorded: target: cannot connect; run it again" in out.getvalue()
+    assert (
+        "could not be recorded in hintferry.passes: target: cannot connect; run" in out.getvalue()
+    )
 
 
 def unseen(*others: ConditionState) -> TableStatus:

@@ -42,7 +42,7 @@ def test_both_files_are_written_and_understood(
     known = schema_from(migration.target.schema)
     assert sorted(known.tables) == [table.id for table in migration.tables]
     assert known.default_ttls == {TableId("shop", "orders"): 86400}
-    assert "86400 s is set after the cut-over" in (tmp_path / "migration.toml").read_text()
+    assert "86400 s is set after the cutover" in (tmp_path / "migration.toml").read_text()
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_other_datacenters_are_named_and_not_counted(
     there = SourceNode("10.9.1.11", "dc2", "5.0.4", True, None)
     answering(monkeypatch, facts_of(TEXT, here, there))
     result = run(*init(tmp_path))
-    assert "other datacenters: dc2; choose with --datacenter" in result.stderr
+    assert "other datacenters: dc2; choose one with --datacenter" in result.stderr
     migration = migration_from(tmp_path / "migration.toml")
     assert migration.deployment.nodes == 1
     assert migration.deployment.network.source_cidrs == ("10.0.1.0/24",)

@@ -76,7 +76,7 @@ def test_a_pass_shows_its_sums_its_books_and_what_is_not_equal(tmp_path: Path) -
     assert "1 could not be read" in text
     assert f"{equal:,} equal" in text
     assert "7 of 8 ranges of tokens are done" in text
-    assert "1 ranges are not done; run it again for the rest." in text
+    assert "1 ranges are not done; run the same command again to resume." in text
     assert "unfinished" in text
     assert "source: down" in text
     assert "0.42 USD" in text
@@ -136,7 +136,7 @@ def test_the_page_of_a_migration_shows_how_each_table_stands(tmp_path: Path) -> 
     assert "not yet shop.readings 0.5 s 1,204 3 verify, clean" in text
     assert "cut over shop.customers – – 0" in text
     assert "fails nothing parked 3 records parked: schema 3 → fix the cause" in text
-    assert "12 in the replay queue, 2 given up" in text
+    assert "12 in the replay queue, 2 in the on-failure bucket" in text
     assert text.count("→") == 3, "what holds needs no mend"
     assert (
         "<code>hintferry replay --table shop.readings</code>" in (tmp_path / "m.html").read_text()

@@ -139,7 +139,7 @@ def text(ddl: str, *functions: str) -> dict[str, KeyspaceText]:
         (facts_of(GOOD, NODES[0], NODES[1], replace(NODES[2], answers=False)),
          "unknown", "10.0.3.11", "does not answer", "start it"),
         (facts_of(GOOD, NODES[0], NODES[1], replace(NODES[2], settings=None, version="3.11.17")),
-         "unknown", "10.0.3.11", "Cassandra 3.11.17 does not tell", "install check"),
+         "unknown", "10.0.3.11", "Cassandra 3.11.17 does not show", "install check"),
         (facts_of(GOOD, *NODES, replace(NODES[0], address="10.0.4.11")),
          "fault", "migration.toml", "source.nodes is 3, and dc1 has 4", "nodes = 4"),
         (replace(facts_of(GOOD), partitioner="RandomPartitioner"),
@@ -161,9 +161,9 @@ def text(ddl: str, *functions: str) -> dict[str, KeyspaceText]:
         (changed(facts_of(GOOD), "keyspaces", "hintferry", replication=replicated(dc1="2")),
          "fault", "keyspace hintferry", "has no replica on every node", "ALTER KEYSPACE hintferry"),
         (changed(facts_of(GOOD), "keyspaces", "shop", replication=replicated(dc2="3")),
-         "fault", "keyspace shop", "is not kept in dc1", "source.datacenter"),
+         "fault", "keyspace shop", "is not replicated to dc1", "source.datacenter"),
         (changed(facts_of(GOOD), "keyspaces", "shop", replication=replicated(dc1="1")),
-         "advice", "keyspace shop", "has one copy in dc1", "one node may be down"),
+         "advice", "keyspace shop", "has one replica in dc1", "one node may be down"),
         (changed(facts_of(GOOD), "keyspaces", "shop", replication=replicated(dc1="3/1", dc2="3")),
          "question", "writers", "tables in dc2", "EACH_QUORUM"),
         (facts_of(text("CREATE TABLE shop.orders (id int PRIMARY KEY, v vector<float, 3>);")),
@@ -242,7 +242,7 @@ BLOBS = text("CREATE TABLE shop.orders (id text, c text, b blob, v varint, PRIMA
         (b"k", b"c", held(None, (10**37).to_bytes(16)), None, ""),
         (b"k", b"c", held(None, (10**38).to_bytes(16)), "fault", "varint of 39 digits"),
         (b"k", b"c", held(None, b"\x01" * 3000), "fault", "varint of 7230 digits"),
-        (b"k", b"c", held(b"x", None, expiry=2_000_000_000), "fault", "(1 of 1 rows looked at)"),
+        (b"k", b"c", held(b"x", None, expiry=2_000_000_000), "fault", "(1 of 1 sampled rows)"),
     ],
 )
 def test_a_sample_of_rows_is_held_against_the_limits(
@@ -302,7 +302,7 @@ def test_connectors_are_wanted_on_every_node_of_exactly_that_datacenter(
     assert status == 1
     assert [(one["where"], one["what"][:21]) for one in findings] == [
         ("10.0.2.11", "no longer reports"),
-        ("10.0.3.11", "has no connector,"),
+        ("10.0.3.11", "has no connector, so "),
         ("10.9.1.11", "has a connector, and "),
         ("10.0.1.11", "has 2 unread segments"),
     ]

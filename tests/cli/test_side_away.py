@@ -86,7 +86,7 @@ def test_without_the_target_status_shows_what_stands_around_it(tmp_path: Path) -
         assert f"{table}: not yet" in result.stdout
     assert re.search(r"✗  the target answers +target: cannot connect: ", result.stdout)
     assert "2 records parked: schema 2" in result.stdout
-    assert "clocks, from the target's: this machine not known" in result.stdout
+    assert "clocks, from the target's: this machine unknown" in result.stdout
 
 
 def test_without_the_source_a_fenced_table_is_shown_as_ever(

@@ -164,7 +164,10 @@ def test_workers_that_die_are_told_and_leave_the_run_unfinished(
         pass
     assert run.state.failed == 2
     assert run.state.unfinished == f"{len(RANGES)} ranges are not done"
-    assert run.state.ending == f"{len(RANGES)} ranges are not done; run it again for the rest"
+    assert (
+        run.state.ending
+        == f"{len(RANGES)} ranges are not done; run the same command again to resume"
+    )
 
 
 def test_a_worker_that_has_told_all_and_does_not_end_is_ended(
@@ -225,7 +228,7 @@ def test_the_result_is_shown_with_all_its_sums() -> None:
         " 1.25 USD\n"
     )
     assert errors.getvalue() == (
-        "1 x source: down\n1 ranges are not done; run it again for the rest\n"
+        "1 x source: down\n1 ranges are not done; run the same command again to resume\n"
     )
 
 

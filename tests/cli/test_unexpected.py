@@ -90,7 +90,11 @@ NONE = AuthenticationFailed("no AWS credentials were found")
     [
         (NoHostAvailable("none", {"h:1": REFUSED}), f"h:1: Connection refused; {LOOK}"),
         (UnresolvableContactPoints({}), f"its name is not known to the resolver; {LOOK}"),
-        (NoHostAvailable("none", {"h:1": BAD}), "h:1: No such token; look at the login"),
+        (
+            NoHostAvailable("none", {"h:1": BAD}),
+            "h:1: No such token; check the user name and password in its secret, or the AWS"
+            " credentials",
+        ),
         (
             NoHostAvailable("none", {"h:1": NONE}),
             "h:1: no AWS credentials were found; set AWS_PROFILE, or log in",
@@ -149,7 +153,10 @@ def test_a_cutover_that_is_stopped_says_what_is_left_of_the_fence(
     out = StringIO()
     with pytest.raises(KeyboardInterrupt):
         cutover._cutover(scene.keeper, scene.journal, Console(file=out, width=200))
-    assert "the fence is set, and 44 s of it are not waited out" in out.getvalue()
+    assert (
+        "in-flight writes may land for 44 s more. The application must not write yet"
+        in out.getvalue()
+    )
     monkeypatch.undo()
     assert (
         cutover._cutover(scene.keeper, scene.journal, Console(file=out)).standing

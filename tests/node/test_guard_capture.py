@@ -33,7 +33,7 @@ def test_a_table_that_is_not_captured_is_counted_and_said_with_the_reason(
 def test_a_table_that_the_connector_does_not_list_is_not_captured(node: MadeNode) -> None:
     node.capture(shop_orders=None, shop_other=None)
     assert node.run()["TablesNotCaptured"] == 1
-    assert "shop.readings is not captured: it has cdc = false, or is not there" in node.said
+    assert "shop.readings is not captured: it has cdc = false, or does not exist" in node.said
 
 
 def test_a_state_of_long_ago_says_nothing_of_any_table(node: MadeNode) -> None:

@@ -17,7 +17,7 @@ def test_a_segment_left_open_by_a_crash_is_closed_and_said(node: MadeNode) -> No
     node.segment(9, "100", in_commitlog=True)
     assert node.run()["StuckSegmentsMended"] == 1
     assert stuck.read_text() == "4096\nCOMPLETED"
-    assert "CommitLog-7-7_cdc.idx was left open by a crash" in node.said
+    assert "CommitLog-7-7_cdc.idx open; it is closed now" in node.said
     assert node.run(15)["StuckSegmentsMended"] == 0
 
 

@@ -113,7 +113,7 @@ def test_lost_capture_is_in_the_next_report(stack: Stack, cql: Any, guard: Setti
             assert time.monotonic() - began < STATE_S
             time.sleep(0.1)
         print(f"lost capture was counted after {time.monotonic() - began:.2f} s")
-        assert state["not_captured"] == {f"{KEYSPACE}.t": "it has cdc = false, or is not there"}
+        assert state["not_captured"] == {f"{KEYSPACE}.t": "it has cdc = false, or does not exist"}
     finally:
         cql.execute("ALTER TABLE t WITH cdc = true")
         stack.captures[0].wait_for_table(KEYSPACE, "t", STATE_S)
