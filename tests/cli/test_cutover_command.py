@@ -42,7 +42,7 @@ OPEN = gates.OPEN
     ("arguments", "says"),
     [
         (["status"], "--parked-queue-url"),
-        (["status", *QUEUES], "names no table"),
+        (["status", *QUEUES], "lists no table"),
         (["status", "orders", *QUEUES], "keyspace.table"),
         (["status", "shop.orders", *QUEUES, "--writes-stopped", "noon"], "is not a time"),
         (
