@@ -1,4 +1,4 @@
-"""Package and operator library keep to the field's words, and their docstrings to sentences."""
+"""The code keeps to the field's words, and its docstrings to sentences."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from tests.documents.test_language import BANNED, INSTEAD
 from tools import places
 
-FOLDERS = ("layers/hintferry/python/hintferry", "ops/hintferry_ops")
+FOLDERS = ("layers/hintferry/python/hintferry", "ops/hintferry_ops", "cli", "functions", "node")
 FILES = [one for folder in FOLDERS for one in sorted((places.ROOT / folder).rglob("*.py"))]
 VERBLESS = re.compile(r"(?:Of|Its|What|Whether|That|Those|As|How|Where|Which|From)\b")
 
