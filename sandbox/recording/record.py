@@ -1,4 +1,4 @@
-"""Record `events/` from the real chain: `python -m sandbox.record`.
+"""Record `events/` from the real chain: `python -m sandbox.recording.record`.
 
 Each kind of write happens once on a running source, with our capture handler and with the stock
 connector, and what arrives on the topic is kept as the event with which Lambda would invoke the

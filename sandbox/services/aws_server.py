@@ -1,4 +1,4 @@
-"""The sandbox's AWS in its own process: `python -m sandbox.aws_server HOST PORT REGION`.
+"""The sandbox's AWS in its own process: `python -m sandbox.services.aws_server HOST PORT REGION`.
 
 Moto's server with message-move tasks, and the queues and the bucket of the pipeline made. Prints
 `ready` when it answers.

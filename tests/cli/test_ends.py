@@ -50,7 +50,7 @@ from hintferry.core.passes import Verb
 from hintferry.core.schema import TableId
 from hintferry.core.tokens import WHOLE_RING
 from hintferry.core.verdict import Tally
-from hintferry.task import Task
+from hintferry.sweep.task import Task
 from hintferry_cli import app
 from hintferry_cli.sweep import bookmark
 from hintferry_cli.sweep.run import Run, State

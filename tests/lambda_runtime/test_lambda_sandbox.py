@@ -252,7 +252,7 @@ def test_a_function_runs_as_many_events_at_once_as_it_has_environments() -> None
 _PARENT = """
 import json, os, sys
 from pathlib import Path
-from sandbox.lambda_runtime import LambdaSandbox
+from sandbox.services.lambda_runtime import LambdaSandbox
 box = LambdaSandbox(handler="sample.lambda_handler", task_root=Path(sys.argv[1]), env={})
 print(json.loads(box.invoke(b'{"do": "count"}').payload)["pid"], flush=True)
 os.kill(os.getpid(), 9)

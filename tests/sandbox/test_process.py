@@ -101,7 +101,7 @@ def test_a_part_dies_with_its_parent_even_when_that_is_killed(tmp_path: Path) ->
     """And lives on when only the thread that asked for it ends: the signal follows the forker."""
     script = f"""
 import os, sys, threading, time, pathlib
-from sandbox.process import Part
+from sandbox.parts.process import Part
 command = [sys.executable, "-u", "-c", {TICKER!r}]
 part = Part("x", command, pathlib.Path({str(tmp_path)!r}) / "log", "ready")
 starter = threading.Thread(target=part.start)

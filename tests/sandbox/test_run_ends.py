@@ -26,7 +26,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.chain import Chain
-from sandbox.launch import tied
+from sandbox.parts.launch import tied
 from sandbox.sessions import cassandra_session, create_keyspaces_tables
 from sandbox.stack import Stack
 from sandbox.command_line import Operator
