@@ -49,11 +49,11 @@ import pathlib, sys, time
 from hintferry.core.passes import Verb
 from hintferry.core.schema import TableId
 from hintferry.core.tokens import WHOLE_RING
-from hintferry.core.verdict import Tally
+from hintferry.core.verdict import VerifySums
 from hintferry.sweep.task import Task
 from hintferry_cli import app
 from hintferry_cli.sweep import bookmark
-from hintferry_cli.sweep.run import Run, State
+from hintferry_cli.sweep.run import Run, RunState
 from hintferry_cli.sweep.task import Order
 import signal
 for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -61,7 +61,7 @@ for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
 folder, config = map(pathlib.Path, sys.argv[1:])
 task = Task(Verb.VERIFY, TableId("shop", "orders"), workers=2)
 mark = bookmark.begun(folder, task, WHOLE_RING.halves(), None)
-for _ in Run(Order(task, config), mark, State(Tally(), None), 2).steps():
+for _ in Run(Order(task, config), mark, RunState(VerifySums(), None), 2).steps():
     pass
 """
 """A run past its first checks: its workers connect to a source that takes them in and is silent."""

@@ -16,6 +16,7 @@ from typing import Any
 
 import boto3
 
+from sandbox.parts.launch import tied
 from tools import cdk
 from tools.places import ROOT
 
@@ -49,7 +50,7 @@ class Account:
         self.log = folder / f"account-{self.port}.log"
         with self.log.open("w") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.rehearsal.emulator"],
+                tied([sys.executable, "-m", "tests.rehearsal.emulator"]),
                 cwd=ROOT, env={**self.environment, **own}, stdout=log, stderr=log,
             )  # fmt: skip
         self._wait()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,3 +91,40 @@ def test_no_function_is_longer_than_a_screen(room: str) -> None:
         if count > LONGEST
     ]
     assert found == []
+
+
+IMPORT_IN_TEXT = re.compile(
+    rf"\bfrom ((?:{'|'.join(ROOMS)})(?:\.\w+)*) import (\w+(?: as \w+)?(?:, \w+(?: as \w+)?)*)"
+)
+
+
+def imports_in_texts() -> Iterator[tuple[Path, str, str]]:
+    """Yield the file, module and name of each import in a script that a file holds as a text."""
+    homes = ("tests", *ROOMS.values())
+    for path in sorted({path for home in homes for path in (ROOT / home).rglob("*.py")}):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                for module, names in IMPORT_IN_TEXT.findall(node.value):
+                    for name in names.split(", "):
+                        yield path, module, name.partition(" ")[0]
+
+
+def test_scripts_in_texts_import_what_is_there() -> None:
+    """No type checker reads them."""
+    found = list(imports_in_texts())
+    assert len(found) > 20
+    missing = [
+        f"{path.relative_to(ROOT)}: {module}.{name}"
+        for path, module, name in found
+        if not _is_there(module, name)
+    ]
+    assert missing == []
+
+
+def _is_there(module: str, name: str) -> bool:
+    try:
+        return hasattr(importlib.import_module(module), name) or bool(
+            importlib.import_module(f"{module}.{name}")
+        )
+    except ModuleNotFoundError:
+        return False
