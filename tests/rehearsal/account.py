@@ -50,7 +50,7 @@ class Account:
         self.log = folder / f"account-{self.port}.log"
         with self.log.open("w") as log:
             self._process = subprocess.Popen(
-                tied([sys.executable, "-m", "tests.rehearsal.emulator"]),
+                tied(sys.executable, "-m", "tests.rehearsal.emulator"),
                 cwd=ROOT, env={**self.environment, **own}, stdout=log, stderr=log,
             )  # fmt: skip
         self._wait()
