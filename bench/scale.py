@@ -23,8 +23,7 @@ from hintferry.core.keyspaces_limits import (
 )
 from hintferry.core.schema import Column, ColumnKind, Table, TableId
 from hintferry_ops import constants
-from hintferry_ops.cost import prices
-from hintferry_ops.cost.prices import PRICES
+from hintferry_ops.cost.prices import POLLERS_A_UNIT, price_book
 from tools import places
 
 PAGE = places.ROOT / "docs" / "how-to" / "tuning.md"
@@ -41,6 +40,11 @@ SPREAD = 2
 MEMORY_MB = 1_769
 """With which a function has one whole core: lambda/latest/dg/configuration-memory.html"""
 
+
+_BOOK = price_book()
+PRICES = _BOOK.keyspaces("us-east-1")
+_GB_SECOND = _BOOK.usd("lambda", "us-east-1", "gb_second") or 0.0
+_POLLER_UNIT_HOUR = _BOOK.usd("lambda", "us-east-1", "poller_unit_hour") or 0.0
 
 INVOCATIONS_A_POLLER, BYTES_A_POLLER = 5, 5_000_000
 """Invocations at once, and bytes a second: lambda/latest/dg/kafka-scaling-modes.html"""
@@ -173,9 +177,9 @@ def need(found: Measured, rate: int) -> Need:
         hint_bytes / 1e6,
         hint_bytes * constants.TOPIC_RETENTION_S * REPLICAS / 2**30,
         units,
-        units * _HOUR_S * PRICES[0].million_writes / 1e6,
-        cores / LOAD * _HOUR_S * MEMORY_MB / 1024 * prices.GB_SECOND,
-        ceil(pollers / prices.POLLERS_A_UNIT) * prices.POLLER_UNIT_HOUR,
+        units * _HOUR_S * PRICES.million_writes / 1e6,
+        cores / LOAD * _HOUR_S * MEMORY_MB / 1024 * _GB_SECOND,
+        ceil(pollers / POLLERS_A_UNIT) * _POLLER_UNIT_HOUR,
     )
 
 
@@ -270,11 +274,10 @@ def _measured_as(found: Measured) -> Iterator[str]:
         f" the published arithmetic, {found.row_units} write unit"
         f"{'s' if found.row_units > 1 else ''}); measured: {found.cpu_us:.0f} us of the processor's"
         f" CPU a key, {found.hints:.2f} change hints and {found.reads:.2f} reads, and as many full"
-        f" writes, a change with batches collected for {constants.BATCH_WINDOW_S} s,"
-        f" {found.hint_bytes:.0f} bytes a hint on the topic. Functions of {MEMORY_MB:,} MB,"
-        f" one core, planned for {LOAD:.0%} load; {SPREAD} partitions for each of them."
-        f" USD as of {PRICES[0].dated}, {PRICES[0].region};"
-        " brokers, storage and traffic come on top."
+        f" writes, a change with batches collected for {constants.BATCH_WINDOW_S} s, {found.hint_bytes:.0f}"
+        f" bytes a hint on the topic. Functions of {MEMORY_MB:,} MB, one core, planned for"
+        f" {LOAD:.0%} load; {SPREAD} partitions for each of them. USD as of {PRICES.dated},"
+        f" {PRICES.region}; brokers, storage and traffic come on top."
     )
 
 
@@ -313,17 +316,17 @@ def _by_limit(found: Measured) -> Iterator[str]:
 def _of_a_backfill(found: Measured) -> Iterator[str]:
     rows = BACKFILL_BYTES / found.swept_row_bytes
     units = rows * metering.write_units(found.swept_row_size)
-    usd, stored = units * PRICES[0].million_writes / 1e6, rows * found.swept_row_size / 2**30
+    usd, stored = units * PRICES.million_writes / 1e6, rows * found.swept_row_size / 2**30
     read_units = BACKFILL_BYTES / metering.READ_UNIT
     yield (
         f"**A backfill of 5 TB** in rows of {found.swept_row_bytes} bytes:"
         f" {rows / 1e9:.1f} billion rows, as many write units"
         f" ({found.swept_row_size} bytes each), {usd:,.0f} USD to write; then"
-        f" {stored * PRICES[0].storage_gib_month:,.0f} USD a month to keep. It takes"
+        f" {stored * PRICES.storage_gib_month:,.0f} USD a month to keep. It takes"
         f" {rows * found.backfill_us / 1e6 / _HOUR_S:,.0f} hours of one core"
         f" ({found.backfill_us:.0f} us a row), a verify"
         f" {rows * found.verify_us / 1e6 / _HOUR_S:,.0f}"
-        f" and about {read_units * PRICES[0].million_reads / 1e6:,.0f} USD of reads. How long, is"
+        f" and about {read_units * PRICES.million_reads / 1e6:,.0f} USD of reads. How long, is"
         " decided by what the table takes:"
     )
     yield ""

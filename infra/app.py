@@ -18,6 +18,7 @@ import cdk_nag
 from hintferry.adapters.config.settings import Migration, migration_from
 from hintferry.core.errors import ConfigurationError
 from hintferry_ops.cost.fixed_cost import standing_cost, told
+from hintferry_ops.cost.prices import price_book
 from hintferry_ops.deployed import Part, stack_name
 from infra.layer import Code, build_layer
 from infra.monitoring.alarms import AlarmsStack
@@ -67,7 +68,8 @@ def main() -> int:
         build_layer(code.directory / "layer")
         out = Path(os.environ.get("CDK_OUTDIR", str(path.parent / "cdk.out")))
         build(migration, code, str(out)).synth()
-        print(told(standing_cost(migration)))
+        book = price_book(path.parent)
+        print(told(standing_cost(migration, book), migration.target.region, book))
     except ConfigurationError as error:
         print(f"synth: {error}", file=sys.stderr)
         return 1

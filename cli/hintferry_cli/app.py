@@ -22,6 +22,8 @@ from hintferry_cli.init.command import HELP as INIT_HELP
 from hintferry_cli.init.command import init
 from hintferry_cli.preflight.command import HELP as PREFLIGHT_HELP
 from hintferry_cli.preflight.command import preflight
+from hintferry_cli.prices.command import HELP as PRICES_HELP
+from hintferry_cli.prices.command import prices
 from hintferry_cli.replay.command import HELP, replay
 from hintferry_cli.schema.command import HELP as SCHEMA_HELP
 from hintferry_cli.schema.command import schema
@@ -54,6 +56,7 @@ app.command(help=INIT_HELP)(init)
 app.command(help=PREFLIGHT_HELP)(preflight)
 app.command(help=SCHEMA_HELP)(schema)
 app.command(help=COST_HELP)(cost)
+app.command(help=PRICES_HELP)(prices)
 app.command(help=ENV_HELP)(env)
 app.command(help=BACKFILL_HELP)(backfill)
 app.command(help=VERIFY_HELP)(verify)

@@ -23,14 +23,14 @@ from hintferry_cli.sweep import bookmark, report
 from hintferry_cli.sweep.bill import PassPrice
 from hintferry_cli.sweep.run import Run, RunState
 from hintferry_cli.sweep.task import Order, as_numbers
-from hintferry_ops.cost.prices import PRICES
+from hintferry_ops.cost.prices import price_book
 from hintferry_ops.cutover.gate import gate
 from hintferry_ops.cutover.gate.facts import Lag
 from tests.unit.ops import test_gate as gates
 
 ORDERS = TableId("shop", "orders")
 RANGES = plan_ranges([], 8)
-BILL = PassPrice(TableSettings(ORDERS), PRICES[0])
+BILL = PassPrice(TableSettings(ORDERS), price_book().keyspaces("us-east-1"))
 
 
 def ended(folder: Path, verb: Verb, sums: Sequence[VerifySums | BackfillSums]) -> Run:

@@ -32,12 +32,13 @@ from hintferry_cli.sweep.bill import PassPrice, duration
 from hintferry_cli.sweep.run import Run, RunState
 from hintferry_cli.sweep.task import Order, as_numbers
 from hintferry_ops.cost.estimate import Estimate
-from hintferry_ops.cost.prices import PRICES
+from hintferry_ops.cost.prices import price_book
 from tools import places
 
 TASK = Task(Verb.VERIFY, TableId("shop", "orders"))
 RANGES = plan_ranges([], 8)
-BILL = PassPrice(TableSettings(TASK.table), PRICES[0])
+US_EAST = price_book().keyspaces("us-east-1")
+BILL = PassPrice(TableSettings(TASK.table), US_EAST)
 
 
 @pytest.mark.parametrize(
@@ -234,12 +235,12 @@ def test_the_result_is_shown_with_all_its_sums() -> None:
 
 def test_a_backfill_says_beforehand_what_it_takes() -> None:
     assert BILL.plan(Estimate(1_000_000, 3_200_000)) == (
-        "about 1,000,000 rows, 3,200,000 write units, 2.00 USD (us-east-1, 2025-12),"
+        "about 1,000,000 rows, 3,200,000 write units, 2.00 USD (us-east-1, 2025-11-05),"
         " 16 min or more at 3,200 units/s"
     )
     bought = TableSettings(TASK.table, capacity=Capacity(Mode.PROVISIONED, 10, 1_000))
-    assert "2.61 USD (us-east-1, 2025-12), 4 h 0 min or more at 800 units/s" in PassPrice(
-        bought, PRICES[0]
+    assert "2.61 USD (us-east-1, 2025-11-05), 4 h 0 min or more at 800 units/s" in PassPrice(
+        bought, US_EAST
     ).plan(Estimate(1, 11_520_000))
     assert (duration(45.2), duration(300.0)) == ("45 s", "5 min")
 

@@ -22,11 +22,13 @@ from tools.places import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("infra")]
 
-MIGRATION = migration_from(ROOT / "migration.toml")
+_OURS = migration_from(ROOT / "migration.toml")
+MIGRATION = replace(_OURS, target=replace(_OURS.target, region="us-east-1"))
+BOOK = prices.price_book()
 
 
 def by_name(migration: Migration) -> dict[str, Line]:
-    return {line.name: line for line in standing_cost(migration)}
+    return {line.name: line for line in standing_cost(migration, BOOK)}
 
 
 LINES = by_name(MIGRATION)
@@ -121,9 +123,9 @@ def test_our_metrics_and_the_nodes_reports_are_what_is_sent() -> None:
 
 def test_the_sum_is_told_with_region_and_date() -> None:
     lines = list(LINES.values())
-    text = told(lines)
+    text = told(lines, "us-east-1", BOOK)
     assert "us-east-1" in text
-    assert prices.STANDING_DATED in text
+    assert "2025-12" in text
     assert total(lines) == sum(line.usd or 0 for line in lines)
     assert text.splitlines()[-1].split() == ["together", f"{total(lines):,.2f}"]
 
@@ -133,7 +135,7 @@ def test_an_instance_without_a_price_is_said_to_have_none() -> None:
     huge = replace(deployment, kafka=replace(deployment.kafka, instance="kafka.x9.huge"))
     line = by_name(replace(MIGRATION, deployment=huge))["brokers, kafka.x9.huge"]
     assert line.usd is None
-    assert "no price known" in told([line])
+    assert "no price known" in told([line], "us-east-1", BOOK)
 
 
 def test_pollers_of_a_group_share_units() -> None:

@@ -16,7 +16,7 @@ from hintferry_cli.failures import Settings, told_plainly
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.tables import table_id
 from hintferry_ops import wiring
-from hintferry_ops.cost.prices import prices_of
+from hintferry_ops.cost.prices import PriceBook, price_book
 from hintferry_ops.cost.sample import sample
 
 HELP = "\n\n".join(
@@ -45,15 +45,16 @@ def cost(
 ) -> None:
     with told_plainly(context.find_object(Settings) or Settings(debug=False)):
         migration = migration_from(config)
-        costs = _costs(migration, tables or [])
-        bill = view.CostOverview(migration, costs, prices_of(migration.target.region))
+        book = price_book(config.parent)
+        costs = _costs(migration, tables or [], book)
+        bill = view.CostOverview(migration, costs, book)
     if json:
         typer.echo(view.as_json(bill))
     else:
         view.show(bill, Console())
 
 
-def _costs(migration: Migration, names: list[str]) -> list[TableCost]:
+def _costs(migration: Migration, names: list[str], book: PriceBook) -> list[TableCost]:
     known = {settings.id: settings for settings in migration.tables}
     chosen = [table_id(name) for name in names] or list(known)
     strangers = [str(table) for table in chosen if table not in known]
@@ -62,7 +63,8 @@ def _costs(migration: Migration, names: list[str]) -> list[TableCost]:
             f"migration.toml does not list {', '.join(strangers) or 'any table'}; add it as"
             ' [tables."keyspace.table"]'
         )
-    source, prices = wiring.source_inspection(migration.source), prices_of(migration.target.region)
+    prices = book.keyspaces(migration.target.region)
+    source = wiring.source_inspection(migration.source)
     costs = []
     try:
         for table in chosen:

@@ -14,23 +14,29 @@ from rich.table import Table
 from hintferry.adapters.config.settings import Migration
 from hintferry_cli.cost.table_cost import CostSums, TableCost, together
 from hintferry_ops.cost.fixed_cost import Line, standing_cost, told, total
-from hintferry_ops.cost.prices import HOURS_A_MONTH, STANDING_DATED, STANDING_REGION, Prices
+from hintferry_ops.cost.offer_file import SAVINGS
+from hintferry_ops.cost.prices import HOURS_A_MONTH, PriceBook, Prices
 
 NOT_HERE = "Not included: Lambda duration, cross-AZ traffic and log ingestion."
 
 
 @dataclass(frozen=True, slots=True)
 class CostOverview:
-    """Hold the costs of all tables; `prices` of another Region may stand in for the target's."""
+    """Hold the costs of all tables, and the prices that are known."""
 
     migration: Migration
     costs: Sequence[TableCost]
-    prices: Prices
+    book: PriceBook
+
+    @property
+    def prices(self) -> Prices:
+        """Return those of Keyspaces. Raises ConfigurationError where they are not known."""
+        return self.book.keyspaces(self.migration.target.region)
 
     @property
     def standing(self) -> list[Line]:
         """Return the fixed monthly cost of the whole pipeline, whichever tables are listed."""
-        return standing_cost(self.migration)
+        return standing_cost(self.migration, self.book)
 
     @property
     def sweeps_month(self) -> float:
@@ -65,7 +71,14 @@ def show(bill: CostOverview, out: Console) -> None:
     if Measurement.get(out, out.options.update(width=WIDEST), table).maximum > out.width:
         table = _as_list(rows)
     out.print(table)
-    for text in (_origin(bill), "", told(bill.standing), "", *_on_top(bill), NOT_HERE):
+    for text in (
+        _origin(bill),
+        "",
+        told(bill.standing, bill.migration.target.region, bill.book),
+        "",
+        *_on_top(bill),
+        NOT_HERE,
+    ):
         out.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -112,8 +125,8 @@ def as_json(bill: CostOverview) -> str:
             "together": asdict(together(bill.costs)),
             "sweeps_month": bill.sweeps_month,
             "standing": {
-                "region": STANDING_REGION,
-                "dated": STANDING_DATED,
+                "region": prices.region,
+                "dated": bill.book.dated(prices.region),
                 "lines": [asdict(line) for line in standing],
                 "month": total(standing),
             },
@@ -129,6 +142,10 @@ def _on_top(bill: CostOverview) -> Iterator[str]:
     hours = bill.migration.deployment.sweep.every_hours
     if hours:
         yield f"Sweeps, one every {hours} h: {bill.sweeps_month:,.2f} a month."
+    plan = bill.book.usd(SAVINGS, bill.prices.region, "million_writes")
+    if plan is not None:
+        share = 1 - plan / bill.prices.million_writes
+        yield f"A Database Savings Plan of a year takes {100 * share:.0f} % off a write on demand."
     for name, (reads, writes) in bill.warmed.items():
         yield (
             f"Warming {name} to {reads:,} read and {writes:,} write units a second: once, a fee"
@@ -155,10 +172,8 @@ def _cells(sums: CostSums, row_bytes: str) -> list[str]:
 
 
 def _origin(bill: CostOverview) -> str:
-    """Return the price Region and date, and say so when another Region's prices stand in."""
-    prices, region = bill.prices, bill.migration.target.region
-    instead = "" if prices.region == region else f" (those of {region} are not known here)"
+    prices = bill.prices
     return (
-        f"Keyspaces: prices of {prices.region}, {prices.dated}{instead}. Rows are estimated from a"
+        f"Keyspaces: prices of {prices.region}, {prices.dated}. Rows are estimated from a"
         " sample; month is storage with recovery."
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from hintferry.adapters.config.settings import Migration, TableSettings
+from hintferry.core.errors import ConfigurationError
 from hintferry.core.schema import TableId
 from hintferry.core.verdict import BackfillSums, VerifySums
 from hintferry_ops.cost.estimate import Estimate
-from hintferry_ops.cost.prices import Prices, prices_of
+from hintferry_ops.cost.prices import Prices, price_book
 from hintferry_ops.cost.usd import usd
 
 
@@ -17,10 +19,13 @@ class PassPrice:
     """Price the passes over one table."""
 
     table: TableSettings
-    prices: Prices
+    prices: Prices | None
+    """None where those of the Region are not known."""
 
-    def usd(self, sums: VerifySums | BackfillSums, seconds: float) -> float:
-        """Return USD for what was read or written so far, in so many seconds."""
+    def usd(self, sums: VerifySums | BackfillSums, seconds: float) -> float | None:
+        """Return USD for what was read or written in so many seconds; None without a price."""
+        if self.prices is None:
+            return None
         writes = sums.write_units if isinstance(sums, BackfillSums) else 0
         reads = sums.read_units if isinstance(sums, VerifySums) else 0
         return usd(self.prices, self.table.capacity, writes, reads, seconds)
@@ -29,17 +34,27 @@ class PassPrice:
         """Return the line that a backfill begins with."""
         rate = self.table.capacity.backfill_units_per_s
         seconds = found.write_units / rate
-        price = usd(self.prices, self.table.capacity, found.write_units, 0, seconds)
         return (
-            f"about {found.rows:,} rows, {found.write_units:,} write units, {price:,.2f} USD"
-            f" ({self.prices.region}, {self.prices.dated}), {duration(seconds)} or more at"
+            f"about {found.rows:,} rows, {found.write_units:,} write units,"
+            f" {self._price(found, seconds)}, {duration(seconds)} or more at"
             f" {rate:,.0f} units/s"
         )
 
+    def _price(self, found: Estimate, seconds: float) -> str:
+        if self.prices is None:
+            return "no price known of this Region"
+        price = usd(self.prices, self.table.capacity, found.write_units, 0, seconds)
+        return f"{price:,.2f} USD ({self.prices.region}, {self.prices.dated})"
 
-def pass_price(migration: Migration, table: TableId) -> PassPrice:
-    """Return the bill at the prices of the target's Region."""
-    return PassPrice(migration.settings_of(table), prices_of(migration.target.region))
+
+def pass_price(migration: Migration, table: TableId, folder: Path) -> PassPrice:
+    """Return the bill at the prices of the target's Region, if they are known."""
+    try:
+        prices = price_book(folder).keyspaces(migration.target.region)
+    except ConfigurationError:
+        # A pass does not wait for prices.
+        return PassPrice(migration.settings_of(table), None)
+    return PassPrice(migration.settings_of(table), prices)
 
 
 def duration(seconds: float) -> str:

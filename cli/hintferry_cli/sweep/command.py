@@ -169,7 +169,7 @@ def _check_consent(task: Task, config: Path) -> None:
 def _begun(order: Order, folder: Path, processes: int) -> Run:
     """Start a run; a wrong call fails here, before anything is written."""
     task, migration = order.task, migration_from(order.config)
-    bill, errors = pass_price(migration, task.table), Console(stderr=True)
+    bill, errors = pass_price(migration, task.table, order.config.parent), Console(stderr=True)
     sweeper = sweep.sweeper(migration, task.table)
     try:
         sweeper.check_table()

@@ -9,7 +9,7 @@ from typing import Any
 
 from hintferry.core.verdict import BackfillSums
 from hintferry_cli.pages.page import write_pass
-from hintferry_cli.sweep.run import Run
+from hintferry_cli.sweep.run import Run, RunState
 from hintferry_cli.sweep.task import as_numbers
 
 
@@ -26,7 +26,7 @@ def as_tree(run: Run) -> dict[str, Any]:
     """Return the report; times are epoch seconds, `cost` has estimates by name."""
     task, state, bookmark = run.order.task, run.state, run.bookmark
     units = "write_units" if isinstance(state.sums, BackfillSums) else "read_units"
-    cost = {units.replace("_", " "): as_numbers(state.sums)[units], "USD": round(state.usd, 4)}
+    cost = {units.replace("_", " "): as_numbers(state.sums)[units], **_usd(state)}
     done = [
         {"after": part.after, "upto": part.upto, "state": "done", "error": None, **sums}
         for part, sums in bookmark.done
@@ -55,3 +55,7 @@ def as_tree(run: Run) -> dict[str, Any]:
         "errors": dict(state.errors),
         "cost": cost,
     }
+
+
+def _usd(state: RunState) -> dict[str, float]:
+    return {} if state.usd is None else {"USD": round(state.usd, 4)}

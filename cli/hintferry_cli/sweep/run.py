@@ -77,16 +77,17 @@ class RunState:
         return (WIDTH_OF_RING - self.width) * self.elapsed_s / done
 
     @property
-    def usd(self) -> float:
-        """Return what the finished ranges cost on the target, in USD."""
+    def usd(self) -> float | None:
+        """Return what the finished ranges cost on the target, in USD; None without a price."""
         return self.bill.usd(self.sums, self.elapsed_s)
 
     @property
     def usd_in_all(self) -> float | None:
-        """Return what the whole table will cost, in USD; None while too little is done."""
-        if self.width < LEAST_SHARE * WIDTH_OF_RING:
+        """Return what the whole table will cost, in USD; None while that is not known."""
+        usd = self.usd
+        if usd is None or self.width < LEAST_SHARE * WIDTH_OF_RING:
             return None
-        return self.usd * WIDTH_OF_RING / self.width
+        return usd * WIDTH_OF_RING / self.width
 
     def enter(self, part: TokenRange, sums: dict[str, int]) -> None:
         """Count a finished range."""

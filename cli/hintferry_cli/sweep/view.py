@@ -56,7 +56,7 @@ def _as_lines(steps: Iterable[None], state: RunState, console: Console) -> None:
 def show(task: Task, state: RunState, out: Console, errors: Console) -> None:
     """Show the result, and what went wrong."""
     named = ", ".join(f"{name} {count:,}" for name, count in as_numbers(state.sums).items())
-    say(out, f"{task.table}: {state.sums.seen:,} keys: {named}; {state.usd:,.2f} USD")
+    say(out, f"{task.table}: {state.sums.seen:,} keys: {named}{_money(state)}")
     for error, count in state.errors.items():
         say(errors, f"{count} x {error}")
     if state.ending:
@@ -65,6 +65,7 @@ def show(task: Task, state: RunState, out: Console, errors: Console) -> None:
 
 def as_json(task: Task, state: RunState) -> str:
     """Return the result as one JSON object."""
+    prices = state.bill.prices
     return json.dumps(
         {
             "verb": task.verb.value,
@@ -77,8 +78,8 @@ def as_json(task: Task, state: RunState) -> str:
             "errors": dict(state.errors),
             "unfinished": state.unfinished,
             "seconds": round(state.elapsed_s, 1),
-            "usd": round(state.usd, 4),
-            "prices": f"{state.bill.prices.region}, {state.bill.prices.dated}",
+            "usd": state.usd and round(state.usd, 4),
+            "prices": prices and f"{prices.region}, {prices.dated}",
             "keys_per_second": round(state.keys / max(state.elapsed_s, 0.001)),
         }
     )
@@ -88,12 +89,18 @@ def _counts(state: RunState) -> str:
     rate = state.keys / max(state.elapsed_s, 0.001)
     shown = [f"{name} {count:,}" for name, count in as_numbers(state.sums).items() if count]
     left = "" if state.eta_s is None else f", {duration(state.eta_s)} left"
-    in_all = "" if state.usd_in_all is None else f" of about {state.usd_in_all:,.2f}"
-    money = f", {state.usd:,.2f}{in_all} USD"
     return (
-        f"{state.keys:,} keys, {rate:,.0f}/s{left}{money};"
+        f"{state.keys:,} keys, {rate:,.0f}/s{left}{_money(state, in_all=True)};"
         f" {', '.join(shown) or 'nothing final yet'}"
     )
+
+
+def _money(state: RunState, *, in_all: bool = False) -> str:
+    """Return what was spent so far; nothing where no price is known."""
+    if state.usd is None:
+        return ""
+    whole = "" if state.usd_in_all is None or not in_all else f" of about {state.usd_in_all:,.2f}"
+    return f"{',' if in_all else ';'} {state.usd:,.2f}{whole} USD"
 
 
 def say(console: Console, text: str) -> None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from hintferry.adapters.config.settings import Migration
 from hintferry_ops.constants import MAPPINGS_A_POLLER_GROUP
-from hintferry_ops.cost import prices
+from hintferry_ops.cost.offer_file import OFFERS
+from hintferry_ops.cost.prices import HOURS_A_MONTH, POLLERS_A_UNIT, PriceBook, unknown
 from hintferry_ops.deployed import zones
 from hintferry_ops.monitoring import metrics
 from hintferry_ops.monitoring.alarm_rules import Names, rules
@@ -33,63 +34,76 @@ class Line:
     usd: float | None
 
 
-def standing_cost(migration: Migration) -> list[Line]:
-    """Line by line; what is read, written, stored and run depends on use and comes on top.
+def standing_cost(migration: Migration, book: PriceBook) -> list[Line]:
+    """Return line by line what stands; what is read, written, stored and run comes on top.
 
     Lambda at rest costs nothing.
     """
-    deployment, hours = migration.deployment, prices.HOURS_A_MONTH
-    units, endpoints = _poller_units(len(migration.followed)), _endpoints(migration)
-    alarms, series = _alarms(migration), _series(migration)
-    megabytes = deployment.nodes * REPORTS_AN_HOUR * hours * REPORT_BYTES // 1_000_000
-    dashboards = len(metrics.DASHBOARDS)
-    secrets = int(bool(migration.source.secret_arn))
+    deployment = migration.deployment
+    region = migration.target.region
+    megabytes = deployment.nodes * REPORTS_AN_HOUR * HOURS_A_MONTH * REPORT_BYTES // 1_000_000
+
+    def line(name: str, count: int, service: str, figure: str, times: float = 1.0) -> Line:
+        return Line(name, count, _usd(count * times, book.usd(service, region, figure)))
+
+    pollers = _poller_units(len(migration.followed))
+    endpoints = _endpoints(migration)
     return [
-        *_brokers(migration),
-        Line("event poller units", units, units * prices.POLLER_UNIT_HOUR * hours),
-        Line("endpoints, a zone each", endpoints, endpoints * prices.ENDPOINT_HOUR * hours),
-        Line("series that alarms watch", alarms, alarms * prices.ALARM_MONTH),
-        Line("series of our own metrics", series, series * prices.METRIC_MONTH),
-        Line("dashboards", dashboards, dashboards * prices.DASHBOARD_MONTH),
-        Line("MB of the nodes' reports", megabytes, megabytes / 1000 * prices.LOG_GB),
-        Line("keys", 1, prices.KEY_MONTH),
-        Line("secrets", secrets, secrets * prices.SECRET_MONTH),
+        *_brokers(migration, book),
+        line("event poller units", pollers, "lambda", "poller_unit_hour", HOURS_A_MONTH),
+        line("endpoints, a zone each", endpoints, "vpc", "endpoint_hour", HOURS_A_MONTH),
+        line("series that alarms watch", _alarms(migration), "cloudwatch", "alarm_month"),
+        line("series of our own metrics", _series(migration), "cloudwatch", "metric_month"),
+        line("dashboards", len(metrics.DASHBOARDS), "cloudwatch", "dashboard_month"),
+        line("MB of the nodes' reports", megabytes, "cloudwatch", "log_gb", 1 / 1000),
+        line("keys", 1, "kms", "key_month"),
+        line("secrets", int(bool(migration.source.secret_arn)), "secrets", "secret_month"),
     ]
 
 
 def total(lines: Sequence[Line]) -> float:
-    """Return the sum of the lines whose price is known, in USD a month."""
+    """Return the sum of all whose price is known."""
     return sum(line.usd or 0.0 for line in lines)
 
 
-def told(lines: Sequence[Line]) -> str:
-    """Return the lines as text for people."""
-    text = [
-        f"Standing cost, USD a month ({prices.STANDING_REGION}, prices of"
-        f" {prices.STANDING_DATED}; use comes on top):"
-    ]
+def told(lines: Sequence[Line], region: str, book: PriceBook) -> str:
+    """Return the lines for people, and how a price that is not known becomes known."""
+    dates = ", ".join(book.dated(region)) or "none"
+    text = [f"Standing cost, USD a month ({region}, prices of {dates}; use comes on top):"]
     for line in lines:
         usd = "no price known" if line.usd is None else f"{line.usd:,.2f}"
         text.append(f"  {line.count:5,} {line.name:28} {usd:>14}")
-    return "\n".join([*text, f"  {'':5} {'together':28} {total(lines):>14,.2f}"])
+    text.append(f"  {'':5} {'together':28} {total(lines):>14,.2f}")
+    if any(line.usd is None for line in lines):
+        text.append(f"  Of some, {unknown('OFFER', region)}, OFFER being each of")
+        text.append(f"  {', '.join(OFFERS)}.")
+    return "\n".join(text)
 
 
-def _brokers(migration: Migration) -> Iterator[Line]:
-    """Return the brokers that the stacks make; an existing cluster is paid for already."""
-    kafka = migration.deployment.kafka
+def _usd(count: float, price: float | None) -> float | None:
+    """Return what they cost; nothing costs nothing, whatever its price."""
+    if not count:
+        return 0.0
+    return None if price is None else count * price
+
+
+def _brokers(migration: Migration, book: PriceBook) -> Iterator[Line]:
+    """Yield those that the stacks make; a cluster that is there already is paid for already."""
+    kafka, region = migration.deployment.kafka, migration.target.region
     if kafka.cluster_arn:
         return
-    price = prices.BROKER_HOUR.get(kafka.instance)
-    usd = None if price is None else kafka.brokers * price * prices.HOURS_A_MONTH
+    price = book.usd("msk", region, "broker_hour", kafka.instance)
+    usd = _usd(kafka.brokers * HOURS_A_MONTH, price)
     yield Line(f"brokers, {kafka.instance}", kafka.brokers, usd)
     gib = kafka.brokers * kafka.storage_gib
-    yield Line("GiB of brokers' storage", gib, gib * prices.BROKER_GIB_MONTH)
+    price = book.usd("msk", region, "broker_gib_month")
+    yield Line("GiB of brokers' storage", gib, _usd(gib, price))
 
 
 def _poller_units(mappings: int) -> int:
     """A group's pollers share units."""
     full, rest = divmod(mappings, MAPPINGS_A_POLLER_GROUP)
-    a_unit = prices.POLLERS_A_UNIT
+    a_unit = POLLERS_A_UNIT
     return full * (MAPPINGS_A_POLLER_GROUP // a_unit) + -(-rest // a_unit)
 
 

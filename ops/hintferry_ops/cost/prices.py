@@ -1,13 +1,29 @@
-"""Describe what AWS asks for, USD. The one place to change when AWS does.
+"""Hold what AWS asks for, USD: the figures of `prices.toml`, by service and Region.
 
-Of Amazon Keyspaces, by Region: AWS's price file as published with its pricing calculator
-(aws-samples, mcs.json). Of what stands, used or not: each price names its page below
-aws.amazon.com; other Regions ask up to a third more.
+`hintferry prices` renews them from AWS's price list files. No Region stands in for another.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from hintferry.core.errors import ConfigurationError
+from hintferry_ops.cost.offer_file import HOURS_A_MONTH, OFFERS, SAVINGS, URL, Figure
+
+__all__ = ["HOURS_A_MONTH", "POLLERS_A_UNIT", "PriceBook", "Prices", "price_book", "written"]
+
+OWN_FILE = "prices.toml"
+SHIPPED = Path(__file__).with_name(OWN_FILE)
+
+POLLERS_A_UNIT = 10
+"""lambda/latest/dg/kafka-scaling-modes.html"""
+
+Sections = dict[str, dict[str, dict[str, Any]]]
+"""By service, Region and figure; each Region's has `published` too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,59 +47,116 @@ class Prices:
     """Of point-in-time recovery, on top."""
 
 
-PRICES = (Prices("us-east-1", "2025-12", 0.625, 0.125, 0.00065, 0.00013, 0.25, 0.20),)
-"""The first stands in for Regions that are not listed."""
+@dataclass(frozen=True, slots=True)
+class PriceBook:
+    """All that is known; a Region, or a figure of it, may be missing."""
+
+    sections: Sections
+
+    def keyspaces(self, region: str) -> Prices:
+        """Return the prices of Keyspaces in a Region. Raises ConfigurationError without them."""
+        found = self.sections.get("keyspaces", {}).get(region, {})
+        names = [one.name for one in fields(Prices)][2:]
+        if not all(name in found for name in names):
+            raise ConfigurationError(unknown("AmazonMCS", region))
+        return Prices(region, found["published"], *(float(found[name]) for name in names))
+
+    def usd(self, service: str, region: str, name: str, member: str = "") -> float | None:
+        """Return one figure, or None where it is not known; `member`: which of several."""
+        found = self.sections.get(service, {}).get(region, {}).get(name)
+        return found.get(member) if isinstance(found, Mapping) else found
+
+    def dated(self, region: str) -> list[str]:
+        """Return the days on which the prices of a Region were published."""
+        days = {
+            regions[region]["published"]
+            for regions in self.sections.values()
+            if region in regions and "published" in regions[region]
+        }
+        return sorted(days)
 
 
-def prices_of(region: str) -> Prices:
-    """The Region's own, or those that stand in for it: `region` of the answer says which."""
-    return next((one for one in PRICES if one.region == region), PRICES[0])
+def unknown(offer: str, region: str) -> str:
+    """Return the sentence that says how a price that is not known becomes known."""
+    return (
+        f"no price is known for {region}: run `hintferry prices OFFER.json...` with the file from"
+        f" {URL.format(offer=offer, region=region)}"
+    )
 
 
-STANDING_REGION, STANDING_DATED = "us-east-1", "2025-12"
-"""Of all that follow."""
+def price_book(folder: Path | None = None) -> PriceBook:
+    """Return what was shipped, with what `prices.toml` of that folder says in its place.
 
-HOURS_A_MONTH = 730
+    Raises ConfigurationError for a file that cannot be read.
+    """
+    shipped = _read(SHIPPED)
+    own = {} if folder is None or not (folder / OWN_FILE).exists() else _read(folder / OWN_FILE)
+    return PriceBook(_merged(shipped, own))
 
-BROKER_HOUR = {
-    "kafka.t3.small": 0.0456,
-    "kafka.m5.large": 0.21,
-    "kafka.m5.xlarge": 0.42,
-    "kafka.m5.2xlarge": 0.84,
-    "kafka.m7g.large": 0.204,
-    "kafka.m7g.xlarge": 0.408,
-    "kafka.m7g.2xlarge": 0.816,
-    "kafka.m7g.4xlarge": 1.632,
-}
-"""By instance: msk/pricing."""
 
-BROKER_GIB_MONTH = 0.10
-"""msk/pricing"""
+def renewed(path: Path, found: Iterable[Figure]) -> Sections:
+    """Return what a `prices.toml` says once these figures are in it."""
+    fresh: Sections = {}
+    for one in found:
+        region = fresh.setdefault(one.service, {}).setdefault(one.region, {})
+        region["published"] = one.published
+        if one.member:
+            region.setdefault(one.name, {})[one.member] = one.usd
+        else:
+            region[one.name] = one.usd
+    return _merged(_read(path) if path.exists() else {}, fresh)
 
-POLLER_UNIT_HOUR = 0.185
-"""An event poller unit: lambda/pricing."""
 
-POLLERS_A_UNIT = 10
-"""lambda/latest/dg/kafka-scaling-modes.html"""
+def written(sections: Sections) -> str:
+    """Return the text of a `prices.toml`."""
+    return "\n".join(_lines(sections)) + "\n"
 
-GB_SECOND = 0.0000133334
-"""Of a function that runs, arm64 as ours: lambda/pricing; requests are a hundredth of it."""
 
-ENDPOINT_HOUR = 0.01
-"""An interface endpoint, in one availability zone: privatelink/pricing."""
+def _lines(sections: Sections) -> Iterator[str]:
+    yield "# USD, from AWS's price list files; `hintferry prices` writes this file."
+    for service, regions in sorted(sections.items()):
+        for region, figures in sorted(regions.items()):
+            yield f"\n[{service}.{region}]"
+            yield f'published = "{figures["published"]}"'
+            for name, usd in sorted(figures.items()):
+                if isinstance(usd, dict):
+                    members = (f'"{one}" = {_number(of)}' for one, of in sorted(usd.items()))
+                    yield f"{name} = {{ {', '.join(members)} }}"
+                elif name != "published":
+                    yield f"{name} = {_number(usd)}"
 
-ALARM_MONTH = 0.10
-"""And each series that a query looks at: cloudwatch/pricing."""
 
-DASHBOARD_MONTH = 3.00
-METRIC_MONTH = 0.30
-"""A series of our own."""
+def _number(usd: float) -> str:
+    return f"{usd:.10f}".rstrip("0") + ("0" if usd == int(usd) else "")
 
-LOG_GB = 0.50
-"""Taken in: cloudwatch/pricing."""
 
-KEY_MONTH = 1.00
-"""kms/pricing"""
+def _merged(old: Sections, new: Sections) -> Sections:
+    """Return both; a figure of `new` counts where both have it."""
+    merged: Sections = {service: dict(regions) for service, regions in old.items()}
+    for service, regions in new.items():
+        for region, figures in regions.items():
+            before = merged.setdefault(service, {}).get(region, {})
+            merged[service][region] = _both(before, figures)
+    return merged
 
-SECRET_MONTH = 0.40
-"""secrets-manager/pricing"""
+
+def _both(before: Mapping[str, Any], figures: Mapping[str, Any]) -> dict[str, Any]:
+    both = {**before, **figures}
+    for name, members in figures.items():
+        if isinstance(members, dict) and isinstance(before.get(name), dict):
+            both[name] = {**before[name], **members}
+    return both
+
+
+def _read(path: Path) -> Sections:
+    try:
+        tree = tomllib.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{path} cannot be read: {error}; move it away") from error
+    strangers = [name for name in tree if name not in SERVICES]
+    if strangers:
+        raise ConfigurationError(f"{path} has {', '.join(strangers)}, which is no service; fix it")
+    return tree
+
+
+SERVICES = {kind.service for kinds in OFFERS.values() for kind in kinds} | {SAVINGS}

@@ -13,7 +13,7 @@ from hintferry.core.capacity import Capacity, Mode
 from hintferry.core.rows import Row, Scanned
 from hintferry.core.schema import Column, ColumnKind, Table, TableId
 from hintferry.testing.wirelist import encode
-from hintferry_ops.cost.prices import PRICES, prices_of
+from hintferry_ops.cost.prices import price_book
 from hintferry_ops.cost.usd import usd
 from keyspaces_local import encoding
 from keyspaces_local import schema as local
@@ -108,15 +108,10 @@ def test_units_round_up(size: int, writes: int, reads: int) -> None:
 
 
 def test_on_demand_units_are_paid_and_provisioned_ones_by_the_hour() -> None:
-    prices = prices_of("us-east-1")
+    prices = price_book().keyspaces("us-east-1")
     assert usd(prices, Capacity(), 2_000_000, 1_000_000, 5.0) == pytest.approx(1.375)
     declared = Capacity(Mode.PROVISIONED, read_units=1000, write_units=2000)
     assert usd(prices, declared, 9e9, 9e9, 7200.0) == pytest.approx(2 * (1.3 + 0.13))
-
-
-def test_a_region_without_prices_says_whose_it_takes() -> None:
-    assert prices_of("mars-1").region == PRICES[0].region
-    assert all(prices.dated for prices in PRICES)
 
 
 def test_a_table_takes_what_was_declared_or_what_a_new_one_takes() -> None:

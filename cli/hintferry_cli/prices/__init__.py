@@ -1,0 +1,1 @@
+"""`hintferry prices`: AWS's price lists, read into `prices.toml`."""

@@ -1,0 +1,153 @@
+"""AWS's price list files: which figure of ours each of their prices is. Pure.
+
+A file of a service is described in "Reading the service price list file", one of a Savings Plan in
+"Reading the service price list file for a Savings Plan", both in the Billing user guide.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from hintferry.core.errors import ConfigurationError
+
+MILLION = 1_000_000
+HOURS_A_MONTH = 730
+
+URL = "https://pricing.us-east-1.amazonaws.com/offers/v1.0/aws/{offer}/current/{region}/index.json"
+
+SAVINGS = "savings"
+"""The service under which rates of a Savings Plan are kept."""
+
+
+class Kind(NamedTuple):
+    """A figure of ours: the usage type without its Region, and by how much its price is taken."""
+
+    service: str
+    figure: str
+    usage: str
+    factor: float = 1.0
+
+
+OFFERS = {
+    "AmazonMCS": (
+        Kind("keyspaces", "million_writes", r"WriteRequestUnits", MILLION),
+        Kind("keyspaces", "million_reads", r"ReadRequestUnits", MILLION),
+        Kind("keyspaces", "write_hour", r"WriteCapacityUnit-Hrs"),
+        Kind("keyspaces", "read_hour", r"ReadCapacityUnit-Hrs"),
+        Kind("keyspaces", "storage_gib_month", r"TimedStorage-ByteHrs"),
+        Kind("keyspaces", "recovery_gib_month", r"TimedPITRStorage-ByteHrs"),
+        Kind("keyspaces", "restore_gib", r"RestoreDataSize-Bytes"),
+        Kind("keyspaces", "million_ttl_deletes", r"TTLDeletes", MILLION),
+        Kind("keyspaces", "million_stream_reads", r"Streams-Requests", MILLION),
+    ),
+    "AmazonMSK": (
+        Kind("msk", "broker_hour", r"Kafka\.((?:express\.)?[a-z]\w*\.\w+)"),
+        Kind("msk", "broker_gib_month", r"Kafka\.Storage\.GP2"),
+    ),
+    "AWSLambda": (
+        Kind("lambda", "gb_second", r"Lambda-GB-Second-ARM"),
+        Kind("lambda", "poller_unit_hour", r"Lambda-.*EventPoller.*"),
+    ),
+    "AmazonVPC": (Kind("vpc", "endpoint_hour", r"VpcEndpoint-Hours"),),
+    "AmazonCloudWatch": (
+        Kind("cloudwatch", "alarm_month", r"CW:AlarmMonitorUsage"),
+        Kind("cloudwatch", "metric_month", r"CW:MetricMonitorUsage"),
+        Kind("cloudwatch", "dashboard_month", r"DashboardsUsageHour(?:-Basic)?", HOURS_A_MONTH),
+        Kind("cloudwatch", "log_gb", r"DataProcessing-Bytes"),
+        Kind("cloudwatch", "flow_log_gb", r"VendedLog-Bytes"),
+    ),
+    "AWSQueueService": (Kind("sqs", "million_requests", r"Requests-Tier1", MILLION),),
+    "awskms": (Kind("kms", "key_month", r"KMS-Keys"),),
+    "AWSSecretsManager": (Kind("secrets", "secret_month", r"AWSSecretsManager-Secrets"),),
+}
+"""By offer code. A usage type has its Region's short name before it, but for some of us-east-1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One price, USD. `published`: the day of its file."""
+
+    service: str
+    region: str
+    name: str
+    usd: float
+    published: str
+
+    member: str = ""
+    """Of a figure that is by something: the instance of a broker."""
+
+
+def figures(tree: Mapping[str, Any], path: str) -> list[Figure]:
+    """Return all prices of a file that are figures of ours.
+
+    Raises ConfigurationError for a file that is no price list, or of a service without one.
+    """
+    try:
+        published = str(tree["publicationDate"])[:10]
+        if isinstance(tree["products"], list):
+            found = list(_of_savings(tree, published))
+        else:
+            kinds = OFFERS.get(tree["offerCode"])
+            if kinds is None:
+                raise ConfigurationError(
+                    f"{path} is the price list of {tree['offerCode']}, which nothing here needs;"
+                    f" give files of {', '.join(OFFERS)}"
+                )
+            found = list(_of_service(tree, kinds, published))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ConfigurationError(
+            f"{path} is no price list of AWS ({type(error).__name__}: {error}); download it from"
+            f" {URL.format(offer='AmazonMCS', region='REGION')}"
+        ) from error
+    if not found:
+        raise ConfigurationError(f"{path} has no price that is known here; nothing was changed")
+    return found
+
+
+def _of_service(
+    tree: Mapping[str, Any], kinds: tuple[Kind, ...], published: str
+) -> Iterator[Figure]:
+    for sku, product in tree["products"].items():
+        attributes = product["attributes"]
+        region = attributes.get("regionCode")
+        usd = _first_usd(tree["terms"]["OnDemand"].get(sku, {}))
+        if not region or usd is None:
+            continue
+        for kind in kinds:
+            matched = _usage(kind.usage).fullmatch(attributes.get("usagetype", ""))
+            if matched:
+                member = matched[1].lower() if matched.groups() else ""
+                named = "" if not member else member if "express" in member else f"kafka.{member}"
+                price = usd * kind.factor
+                yield Figure(kind.service, region, kind.figure, price, published, named)
+
+
+def _of_savings(tree: Mapping[str, Any], published: str) -> Iterator[Figure]:
+    """Yield the rates of Keyspaces in a Savings Plan, of the plan that is named first."""
+    plans = tree["terms"]["savingsPlan"]
+    kinds = OFFERS["AmazonMCS"]
+    for rate in plans[0]["rates"]:
+        if rate["discountedServiceCode"] != "AmazonMCS":
+            continue
+        for kind in kinds:
+            if _usage(kind.usage).fullmatch(rate["discountedUsageType"]):
+                usd = float(rate["discountedRate"]["price"]) * kind.factor
+                region = rate.get("discountedRegionCode") or tree["regionCode"]
+                yield Figure(SAVINGS, region, kind.figure, usd, published)
+
+
+def _usage(pattern: str) -> re.Pattern[str]:
+    return re.compile(rf"(?:(?:[A-Z]{{2,4}}\d?|[a-z]+(?:-[a-z]+)+-\d)-)?{pattern}")
+
+
+def _first_usd(terms: Mapping[str, Any]) -> float | None:
+    """Return the price of the first unit; None where it is in another currency."""
+    for term in terms.values():
+        for dimension in term["priceDimensions"].values():
+            usd = dimension["pricePerUnit"].get("USD")
+            if usd is not None and float(dimension.get("beginRange", 0)) == 0:
+                return float(usd)
+    return None
