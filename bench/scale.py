@@ -274,10 +274,10 @@ def _measured_as(found: Measured) -> Iterator[str]:
         f" the published arithmetic, {found.row_units} write unit"
         f"{'s' if found.row_units > 1 else ''}); measured: {found.cpu_us:.0f} us of the processor's"
         f" CPU a key, {found.hints:.2f} change hints and {found.reads:.2f} reads, and as many full"
-        f" writes, a change with batches collected for {constants.BATCH_WINDOW_S} s, {found.hint_bytes:.0f}"
-        f" bytes a hint on the topic. Functions of {MEMORY_MB:,} MB, one core, planned for"
-        f" {LOAD:.0%} load; {SPREAD} partitions for each of them. USD as of {PRICES.dated},"
-        f" {PRICES.region}; brokers, storage and traffic come on top."
+        f" writes, a change with batches collected for {constants.BATCH_WINDOW_S} s,"
+        f" {found.hint_bytes:.0f} bytes a hint on the topic. Functions of {MEMORY_MB:,} MB, one"
+        f" core, planned for {LOAD:.0%} load; {SPREAD} partitions for each of them."
+        f" USD as of {PRICES.dated}, {PRICES.region}; brokers, storage and traffic come on top."
     )
 
 
