@@ -53,8 +53,8 @@ bundle: setup ## the tars for the Cassandra nodes, in build/bundle
 synth: setup ## the stacks of migration.toml into cdk.out; no account, docker or network lookup
 	@$(RUN) -m infra.app
 
-cdk: synth ## the CDK's command line on cdk.out; ARGS="deploy --all", ARGS="diff", ...
-	@$(RUN) -m tools.cdk --app cdk.out $(ARGS)
+cdk: setup ## the CDK's command line on the stacks; ARGS="deploy --all", ARGS="diff", ...
+	@$(RUN) -m tools.cdk --app "$(RUN) -m infra.app" $(ARGS)
 
 wheels: setup ## the command hintferry, and keyspaces-local, as wheels in build/wheels
 	@$(RUN) -m tools.wheels

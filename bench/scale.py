@@ -227,7 +227,7 @@ def _of_kafka(found: Measured, kafka: KafkaSettings) -> Iterator[Limit]:
 
 def _of_the_pollers(found: Measured, an_invocation: float) -> Iterator[Limit]:
     pollers = constants.MOST_POLLERS
-    more = "`MOST_POLLERS` in `ops/hintferry_ops/constants.py`; 2,000 for the tables of a group"
+    more = '`tables."k.t".most_pollers`; 2,000 for the tables of a group'
     yield (
         pollers * INVOCATIONS_A_POLLER * an_invocation,
         f"{pollers} pollers of {INVOCATIONS_A_POLLER} invocations each",

@@ -1,7 +1,7 @@
 """The stacks, from `migration.toml`: `python -m infra.app` writes them to `cdk.out`.
 
-Given another file, it writes them beside that. The CDK's command line runs this file too. Nothing
-is looked up: no account, no network.
+Given another file, it writes them beside that, and nothing is looked up: no account, no network.
+Where the CDK's command line runs it, with an account, what is deployed is compared first.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from hintferry.core.errors import ConfigurationError
 from hintferry_ops.cost.fixed_cost import standing_cost, told
 from hintferry_ops.cost.prices import price_book
 from hintferry_ops.deployed import Part, stack_name
+from infra.guard import deployed_templates, refusals
 from infra.layer import Code, build_layer
 from infra.monitoring.alarms import AlarmsStack
 from infra.stacks.kafka import KafkaStack
@@ -38,9 +39,8 @@ def build(migration: Migration, code: Code, outdir: str | None = None) -> cdk.Ap
     """All stacks of a migration, checked by cdk-nag when they are synthesised."""
     app = cdk.App(outdir=outdir, context=json.loads(_SETTINGS.read_text())["context"])
     cdk.Tags.of(app).add("hintferry:pipeline", migration.deployment.pipeline.name)
-    environment = cdk.Environment(
-        account=os.environ.get("CDK_DEFAULT_ACCOUNT"), region=migration.target.region
-    )
+    # The account is that of whoever deploys, so that one synthesis fits several.
+    environment = cdk.Environment(region=migration.target.region)
     options = {"env": environment}
     name = partial(stack_name, migration)
     network = NetworkStack(app, name(Part.NETWORK), migration, **options)
@@ -59,6 +59,18 @@ def build(migration: Migration, code: Code, outdir: str | None = None) -> cdk.Ap
     return app
 
 
+def refuse_losses(migration: Migration, out: Path) -> None:
+    """Compare what lies in `out` with what is deployed. Raises ConfigurationError."""
+    wanted = {
+        path.name.removesuffix(".template.json"): json.loads(path.read_text())
+        for path in sorted(out.glob("*.template.json"))
+    }
+    deployed = deployed_templates(list(wanted), migration.target.region)
+    found = refusals(deployed, wanted, migration.deployment.kafka.dropped)
+    if found:
+        raise ConfigurationError("\n       ".join(found))
+
+
 def main() -> int:
     """Build the layer, and synthesise."""
     try:
@@ -68,6 +80,8 @@ def main() -> int:
         build_layer(code.directory / "layer")
         out = Path(os.environ.get("CDK_OUTDIR", str(path.parent / "cdk.out")))
         build(migration, code, str(out)).synth()
+        if os.environ.get("CDK_DEFAULT_ACCOUNT"):
+            refuse_losses(migration, out)
         book = price_book(path.parent)
         print(told(standing_cost(migration, book), migration.target.region, book))
     except ConfigurationError as error:

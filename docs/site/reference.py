@@ -285,7 +285,7 @@ def _metrics() -> Iterator[str]:
 
 
 def _rules() -> list[Rule]:
-    names = Names("msk", "processor", "replay", "parked", "waiting", "sweep")
+    names = Names("msk", "processor", "replay", "parked", "waiting", "sweep", "unstarted")
     return rules(migration_from(places.ROOT / "migration.toml"), names)
 
 

@@ -48,6 +48,7 @@ class AlarmsStack(cdk.Stack):
             pipeline.storage.parked.queue_name,
             pipeline.storage.replay.queue_name,
             sweep.machine_arn,
+            sweep.unstarted.queue_name,
         )
         prefix = migration.deployment.pipeline.name
         for rule in rules(migration, names):

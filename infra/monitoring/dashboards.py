@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from hintferry_ops.monitoring.alarm_rules import Names
-from hintferry_ops.monitoring.metrics import DASHBOARDS, NAMESPACE, OUR_DIMENSION, SERVICE
+from hintferry_ops.monitoring.metrics import DASHBOARDS, NAMESPACE, OUR_DIMENSION
 from hintferry_ops.monitoring.node_metrics import NAMESPACE as NODE_NAMESPACE
 
 Widget = dict[str, Any]
@@ -33,6 +34,7 @@ def make_dashboards(stack: cdk.Stack, prefix: str, names: Names) -> None:
 
 
 def _cut_over(prefix: str, names: Names) -> list[Row]:
+    ours = partial(_ours, prefix)
     parked = _queue("ApproximateNumberOfMessagesVisible", names.parked_queue)
     waiting = [
         _queue(f"ApproximateNumberOfMessages{state}", names.replay_queue)
@@ -45,26 +47,27 @@ def _cut_over(prefix: str, names: Names) -> list[Row]:
         ("Replay queue, with delayed and in flight (must be 0)", waiting),
         ("Events given up or dropped (must be 0)",
          [_mappings("OnFailureDestinationDeliveredEventCount"), _mappings("DroppedEventCount")]),
-        ("Freshness, ms", [_ours("Freshness", "p50"), _ours("Freshness", "p99")]),
+        ("Freshness, ms", [ours("Freshness", "p50"), ours("Freshness", "p99")]),
         ("Nodes: hints lost, segments deleted or set aside (must be 0)",
          [_node("HintsLost", prefix, "Sum"), _node("SegmentsDeleted", prefix, "Sum"),
           _node("SetAsideSegments", prefix, "Maximum")]),
         ("Nodes: tables to verify (must be 0)", [_node("TablesToSweep", prefix, "Maximum")]),
-        ("Sweeps: rows that differ (must be 0)", [_ours("SweepDivergence", "Sum")]),
-        ("Sweeps: seconds since the last completed pass", [_ours("SweepAge", "Maximum")]),
-        ("Hints returned or parked", [_ours("HintsReturned", "Sum"), _ours("HintsParked", "Sum")]),
+        ("Sweeps: rows that differ (must be 0)", [ours("SweepDivergence", "Sum")]),
+        ("Sweeps: seconds since the last completed pass", [ours("SweepAge", "Maximum")]),
+        ("Hints returned or parked", [ours("HintsReturned", "Sum"), ours("HintsParked", "Sum")]),
     ]  # fmt: skip
 
 
 def _plumbing(prefix: str, names: Names) -> list[Row]:
+    ours = partial(_ours, prefix)
     return [
-        ("Hints", [_ours(f"Hints{end}", "Sum") for end in ("Received", "Applied", "Skipped")]),
+        ("Hints", [ours(f"Hints{end}", "Sum") for end in ("Received", "Applied", "Skipped")]),
         ("Latency of source reads and target writes, ms",
-         [_ours("ReadLatency", "p99"), _ours("WriteLatency", "p99")]),
+         [ours("ReadLatency", "p99"), ours("WriteLatency", "p99")]),
         ("Throttles and rebuilt sessions",
-         [_ours("Throttles", "Sum"), _ours("SessionRebuilds", "Sum")]),
+         [ours("Throttles", "Sum"), ours("SessionRebuilds", "Sum")]),
         ("Clocks: offset from the target, brokers ahead of functions, ms",
-         [_ours(f"Clock{which}", "Maximum") for which in ("OffsetTarget", "OffsetSource", "Skew")]),
+         [ours(f"Clock{which}", "Maximum") for which in ("OffsetTarget", "OffsetSource", "Skew")]),
         ("Functions: duration, ms", _functions(names, "Duration", "p99")),
         ("Functions: errors and throttles",
          [*_functions(names, "Errors", "Sum"), *_functions(names, "Throttles", "Sum")]),
@@ -75,7 +78,7 @@ def _plumbing(prefix: str, names: Names) -> list[Row]:
         ("Nodes: cdc_raw free, %", [_node("CdcFreePercent", prefix, "Minimum")]),
         ("Nodes: age of the oldest unread segment, s",
          [_node("OldestSegmentSeconds", prefix, "Maximum")]),
-        ("Sweeps: token ranges done", [_ours("SweepRangesDone", "Sum")]),
+        ("Sweeps: token ranges done", [ours("SweepRangesDone", "Sum")]),
     ]  # fmt: skip
 
 
@@ -90,8 +93,8 @@ def _widget(number: int, title: str, metrics: list[list[Any]], region: str) -> W
     }
 
 
-def _ours(name: str, statistic: str) -> list[Any]:
-    return [NAMESPACE, name, OUR_DIMENSION, SERVICE, {"stat": statistic}]
+def _ours(pipeline: str, name: str, statistic: str) -> list[Any]:
+    return [NAMESPACE, name, OUR_DIMENSION, pipeline, {"stat": statistic}]
 
 
 def _node(name: str, pipeline: str, statistic: str) -> list[Any]:

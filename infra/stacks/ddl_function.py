@@ -53,6 +53,7 @@ def make_ddl_function(stack: cdk.Stack, migration: Migration, key: kms.IKey, cod
         timeout=cdk.Duration.minutes(14),
         role=role,
         log_group=group,
+        logging_format=lambda_.LoggingFormat.JSON,
     )
     accept(function, ACCEPTED)
     arn: str = function.function_arn

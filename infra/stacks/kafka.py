@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import aws_cdk as cdk
@@ -11,6 +12,7 @@ from constructs import Construct
 
 from hintferry.adapters.config.deployment import KafkaSettings
 from hintferry.adapters.config.settings import Migration, TableSettings
+from hintferry.core.errors import ConfigurationError
 from hintferry_ops.constants import TOPIC_RETENTION_S
 from hintferry_ops.deployed import CLUSTER_ARN
 from hintferry_ops.names import told_apart
@@ -27,7 +29,42 @@ TOPIC_CONFIGS = {
     # A replica that lags must not lead: the hints that it lacks were acknowledged to capture.
     "unclean.leader.election.enable": "false",
 }
-_SERVER_PROPERTIES = "auto.create.topics.enable=false\ndefault.replication.factor=3\n"
+_OF_THE_SERVICE = ("min.insync.replicas", "unclean.leader.election.enable")
+"""Settings that Express brokers keep to themselves, at 2 and false, and take from nobody."""
+
+_AUTO_CREATE = "auto.create.topics.enable=false\n"
+_SERVER_PROPERTIES = f"{_AUTO_CREATE}default.replication.factor=3\n"
+_SERVERLESS = re.compile(r"-s\d+$")
+
+
+def topic_configs(settings: KafkaSettings) -> dict[str, str]:
+    """Return what each topic is made with."""
+    left_out = _OF_THE_SERVICE if settings.is_express else ()
+    return {name: value for name, value in TOPIC_CONFIGS.items() if name not in left_out}
+
+
+def _refuse_unfit(settings: KafkaSettings) -> None:
+    """Raises ConfigurationError for what MSK would refuse, or what Hintferry cannot follow."""
+    if _SERVERLESS.search(settings.cluster_arn):
+        raise ConfigurationError(
+            f"kafka.cluster_arn names {settings.cluster_arn}, an MSK Serverless cluster, which has"
+            " no API for topics; name a provisioned cluster, with Standard or Express brokers"
+        )
+    release = re.fullmatch(r"(\d+)\.\d+\.[\dx]+(?:\.(kraft|tiered))?", settings.version)
+    if release is None:
+        raise ConfigurationError(
+            f'kafka.version is "{settings.version}"; write one that MSK lists, as "3.9.x.kraft"'
+        )
+
+
+def _refuse_uneven(settings: KafkaSettings, network: NetworkStack) -> None:
+    """Raises ConfigurationError for brokers that do not spread evenly."""
+    zones = len(network.vpc.isolated_subnets)
+    if settings.brokers % zones:
+        raise ConfigurationError(
+            f"kafka.brokers is {settings.brokers}, and MSK spreads them evenly over the {zones}"
+            f" zones of the VPC; write a multiple of {zones}"
+        )
 
 
 class KafkaStack(cdk.Stack):
@@ -44,12 +81,13 @@ class KafkaStack(cdk.Stack):
         super().__init__(scope, name, **options)
         settings = migration.deployment.kafka
         self.cluster_name = migration.kafka_cluster
+        _refuse_unfit(settings)
         if settings.cluster_arn:
             self.cluster_arn = settings.cluster_arn
         else:
             self.cluster_arn = self._make(settings, network).ref
         cdk.CfnOutput(self, CLUSTER_ARN, value=self.cluster_arn)
-        configs = cdk.Fn.base64(json.dumps(TOPIC_CONFIGS))
+        configs = cdk.Fn.base64(json.dumps(topic_configs(settings)))
         for table in migration.followed:
             msk.CfnTopic(
                 self,
@@ -63,8 +101,12 @@ class KafkaStack(cdk.Stack):
 
     def _make(self, settings: KafkaSettings, network: NetworkStack) -> msk.CfnCluster:
         configuration = msk.CfnConfiguration(
-            self, "Configuration", name=self.cluster_name, server_properties=_SERVER_PROPERTIES
+            self,
+            "Configuration",
+            name=self.cluster_name,
+            server_properties=_AUTO_CREATE if settings.is_express else _SERVER_PROPERTIES,
         )
+        _refuse_uneven(settings, network)
         return msk.CfnCluster(
             self,
             "Cluster",
@@ -77,7 +119,8 @@ class KafkaStack(cdk.Stack):
                 unauthenticated=msk.CfnCluster.UnauthenticatedProperty(enabled=False),
             ),
             configuration_info=msk.CfnCluster.ConfigurationInfoProperty(
-                arn=configuration.attr_arn, revision=1
+                arn=configuration.attr_arn,
+                revision=cdk.Token.as_number(configuration.attr_latest_revision_revision),
             ),
             encryption_info=msk.CfnCluster.EncryptionInfoProperty(
                 encryption_at_rest=msk.CfnCluster.EncryptionAtRestProperty(
@@ -103,12 +146,15 @@ class KafkaStack(cdk.Stack):
 def _brokers(
     settings: KafkaSettings, network: NetworkStack
 ) -> msk.CfnCluster.BrokerNodeGroupInfoProperty:
-    disk = msk.CfnCluster.EBSStorageInfoProperty(volume_size=settings.storage_gib)
+    storage = None
+    if not settings.is_express:
+        disk = msk.CfnCluster.EBSStorageInfoProperty(volume_size=settings.storage_gib)
+        storage = msk.CfnCluster.StorageInfoProperty(ebs_storage_info=disk)
     return msk.CfnCluster.BrokerNodeGroupInfoProperty(
         client_subnets=[subnet.subnet_id for subnet in network.vpc.isolated_subnets],
         instance_type=settings.instance,
         security_groups=[network.brokers.security_group_id],
-        storage_info=msk.CfnCluster.StorageInfoProperty(ebs_storage_info=disk),
+        storage_info=storage,
     )
 
 

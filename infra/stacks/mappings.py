@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import aws_cdk as cdk
 from aws_cdk import aws_lambda as lambda_
 
@@ -11,6 +13,9 @@ from hintferry_ops.names import told_apart
 from infra.accepted import accept
 from infra.stacks.kafka import KafkaStack, topic_of
 from infra.stacks.storage import Storage
+
+FIRST_PREFIX, FIRST_GROUP = "hintferry", "v1"
+"""As they are where `migration.toml` says nothing of them."""
 
 METRICS = ("EventCount", "ErrorCount", "KafkaMetrics")
 
@@ -22,6 +27,39 @@ def consumer_group(migration: Migration, table: TableSettings) -> str:
     return migration.consumer_group(table.id)
 
 
+def most_pollers(table: TableSettings) -> int:
+    """The most pollers of a table's mapping; each has five invocations at once."""
+    few = min(constants.MOST_POLLERS, -(-table.partitions // 5))
+    return table.mapping.most_pollers or max(few, table.mapping.least_pollers)
+
+
+def _identity(migration: Migration, table: TableSettings) -> str:
+    """What the mapping's id is made of: the table, and what the file says otherwise of both."""
+    group = migration.deployment.pipeline.consumer_group
+    said = replace(migration, topic_prefix=FIRST_PREFIX).topic(table.id), FIRST_GROUP
+    topic = migration.topic(table.id)
+    return str(table.id) if (topic, group) == said else f"{table.id} {topic} {group}"
+
+
+def _reader(stack: cdk.Stack, migration: Migration, function: lambda_.Function) -> str:
+    """The function as this consumer group names it.
+
+    Lambda takes one mapping of a topic to a function under one name, and CloudFormation makes the
+    new mapping before it deletes the old one.
+    """
+    group = migration.deployment.pipeline.consumer_group
+    if group == FIRST_GROUP:
+        return str(function.function_arn)
+    alias = lambda_.CfnAlias(
+        stack,
+        f"Reader-{group}",
+        function_name=function.function_name,
+        function_version="$LATEST",
+        name=group,
+    )
+    return str(alias.ref)
+
+
 def map_topics(
     stack: cdk.Stack,
     migration: Migration,
@@ -29,15 +67,16 @@ def map_topics(
     storage: Storage,
     function: lambda_.Function,
 ) -> None:
-    """One mapping a topic. Its id comes from the table alone, so that nothing else replaces it."""
+    """One mapping a topic. Topic and consumer group are for ever: others are another mapping."""
+    name = migration.deployment.pipeline.name
+    reader = _reader(stack, migration, function)
     for number, table in enumerate(migration.followed):
-        group = (
-            f"{migration.deployment.pipeline.name}-{number // constants.MAPPINGS_A_POLLER_GROUP}"
-        )
+        group = f"{name}-{number // constants.MAPPINGS_A_POLLER_GROUP}"
+        polled = table.mapping
         mapping = _Mapping(
             stack,
-            f"Hints-{told_apart(str(table.id))}",
-            function_name=function.function_arn,
+            f"Hints-{told_apart(_identity(migration, table))}",
+            function_name=reader,
             event_source_arn=kafka.cluster_arn,
             topics=[topic_of(migration, table)],
             amazon_managed_kafka_event_source_config=(
@@ -47,11 +86,11 @@ def map_topics(
             ),
             # LATEST would lose what is captured before polling starts.
             starting_position="TRIM_HORIZON",
-            batch_size=constants.BATCH_SIZE,
-            maximum_batching_window_in_seconds=constants.BATCH_WINDOW_S,
+            batch_size=polled.batch_size,
+            maximum_batching_window_in_seconds=polled.batch_window_s,
             provisioned_poller_config=_Mapping.ProvisionedPollerConfigProperty(
-                minimum_pollers=1,
-                maximum_pollers=min(constants.MOST_POLLERS, -(-table.partitions // 5)),
+                minimum_pollers=polled.least_pollers,
+                maximum_pollers=most_pollers(table),
                 poller_group_name=group,
             ),
             function_response_types=["ReportBatchItemFailures"],
@@ -61,6 +100,8 @@ def map_topics(
                 on_failure=_Mapping.OnFailureProperty(destination=storage.bucket.bucket_arn)
             ),
             metrics_config=_Mapping.MetricsConfigProperty(metrics=list(METRICS)),
+            # What the pollers themselves run into; it lies in the function's log group.
+            logging_config=_Mapping.LoggingConfigProperty(system_log_level="WARN"),
         )
         # The mapping is checked against the role's rights when it is made.
         mapping.node.add_dependency(function.role)

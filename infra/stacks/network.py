@@ -24,6 +24,42 @@ _ENDPOINT_GROUP = {
     "AwsSolutions-EC23": "the rule cannot resolve the VPC's own addresses, the only ones let in"
 }
 
+_SERVICES = {
+    "keyspaces": ("Keyspaces", ec2.InterfaceVpcEndpointAwsService.KEYSPACES),
+    "sqs": ("Sqs", ec2.InterfaceVpcEndpointAwsService.SQS),
+    "secretsmanager": ("Secrets", ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER),
+}
+_NOT_ABC = ("ap-northeast-1", "ca-central-1", "us-west-1")
+"""Regions in which a new account has not all of the zones a, b and c."""
+
+
+def _refuse_unknown_zones(region: str) -> None:
+    """Raises ConfigurationError where zones a, b and c cannot be taken for granted."""
+    if region in _NOT_ABC:
+        raise ConfigurationError(
+            f"network.availability_zones is missing, and {region} has not the zones a, b and c in"
+            " every account; write those of yours: aws ec2 describe-availability-zones"
+        )
+
+
+def endpoints_made(migration: Migration) -> list[str]:
+    """Return the services whose endpoint is made. Raises ConfigurationError."""
+    needed = [
+        "keyspaces",
+        "sqs",
+        *(["secretsmanager"] if migration.source.secret_arn else []),
+        "s3",
+    ]
+    said = migration.deployment.network.endpoints
+    if said is None:
+        return needed
+    if unknown := [one for one in said if one not in needed]:
+        raise ConfigurationError(
+            f"network.endpoints names {', '.join(unknown)}; write those of {', '.join(needed)} that"
+            " are to be made"
+        )
+    return list(said)
+
 
 class NetworkStack(cdk.Stack):
     """The VPC with the service endpoints, the security groups, and the key."""
@@ -51,6 +87,8 @@ class NetworkStack(cdk.Stack):
         self._make_endpoints(migration)
 
     def _make(self, settings: NetworkSettings, in_zones: Sequence[str]) -> ec2.IVpc:
+        if not settings.availability_zones:
+            _refuse_unknown_zones(self.region)
         vpc = ec2.Vpc(
             self,
             "Vpc",
@@ -104,29 +142,42 @@ class NetworkStack(cdk.Stack):
 
     def _make_endpoints(self, migration: Migration) -> None:
         subnets = ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
-        services = {
-            "Keyspaces": (ec2.InterfaceVpcEndpointAwsService.KEYSPACES, migration.target.port),
-            "Sqs": (ec2.InterfaceVpcEndpointAwsService.SQS, 443),
+        ports = {
+            name: migration.target.port if name == "keyspaces" else 443
+            for name in endpoints_made(migration)
         }
-        if migration.source.secret_arn:
-            services["Secrets"] = (ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER, 443)
-        for name, (service, port) in services.items():
-            group = ec2.SecurityGroup(
-                self, f"{name}Group", vpc=self.vpc, allow_all_outbound=False, description=name
-            )
-            group.add_ingress_rule(self.functions, ec2.Port.tcp(port), "the functions")
-            self.functions.add_egress_rule(group, ec2.Port.tcp(port), name)
-            ec2.InterfaceVpcEndpoint(
-                self,
-                name,
-                vpc=self.vpc,
-                service=service,
-                subnets=subnets,
-                security_groups=[group],
-                open=False,
-                private_dns_enabled=True,
-            )
-            accept(group, _ENDPOINT_GROUP)
-        ec2.GatewayVpcEndpoint(
-            self, "S3", vpc=self.vpc, service=ec2.GatewayVpcEndpointAwsService.S3, subnets=[subnets]
+        for name, port in ports.items():
+            if name != "s3":
+                self._make_endpoint(name, port, subnets)
+        if "s3" in ports:
+            s3 = ec2.GatewayVpcEndpointAwsService.S3
+            ec2.GatewayVpcEndpoint(self, "S3", vpc=self.vpc, service=s3, subnets=[subnets])
+        self._join_endpoints(migration)
+
+    def _join_endpoints(self, migration: Migration) -> None:
+        """Let the functions in where endpoints are there already."""
+        for group_id in migration.deployment.network.endpoint_group_ids:
+            group = ec2.SecurityGroup.from_security_group_id(self, group_id, group_id)
+            for port in sorted({443, migration.target.port}):
+                group.add_ingress_rule(self.functions, ec2.Port.tcp(port), "the functions")
+                if port != 443:
+                    self.functions.add_egress_rule(group, ec2.Port.tcp(port), "Keyspaces")
+
+    def _make_endpoint(self, name: str, port: int, subnets: ec2.SubnetSelection) -> None:
+        title, service = _SERVICES[name]
+        group = ec2.SecurityGroup(
+            self, f"{title}Group", vpc=self.vpc, allow_all_outbound=False, description=title
         )
+        group.add_ingress_rule(self.functions, ec2.Port.tcp(port), "the functions")
+        self.functions.add_egress_rule(group, ec2.Port.tcp(port), title)
+        ec2.InterfaceVpcEndpoint(
+            self,
+            title,
+            vpc=self.vpc,
+            service=service,
+            subnets=subnets,
+            security_groups=[group],
+            open=False,
+            private_dns_enabled=True,
+        )
+        accept(group, _ENDPOINT_GROUP)

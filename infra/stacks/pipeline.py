@@ -14,7 +14,7 @@ from hintferry.adapters.config.places import PLACES
 from hintferry.adapters.config.settings import Migration
 from hintferry_ops import constants
 from hintferry_ops.deployed import reserved_concurrency
-from hintferry_ops.monitoring.metrics import NAMESPACE, SERVICE
+from hintferry_ops.monitoring.metrics import NAMESPACE
 from infra.accepted import accept
 from infra.iam import roles
 from infra.iam.policies import make_node_files_policy, make_operator_policy
@@ -51,6 +51,8 @@ class PipelineStack(cdk.Stack):
         at_once = reserved_concurrency(migration)
         self.processor = self._function("processor", at_once["processor"])
         self.replay = self._function("replay", at_once["replay"])
+        # It puts off what a side cannot take yet: the queue counts receives and ends that walk.
+        self.replay.node.default_child.recursive_loop = "Allow"
         self.sweep = self._function("sweep", at_once["sweep"], constants.SWEEP_TIMEOUT_S)
         all_of_them = [self.processor, self.replay, self.sweep]
         self._allow_tables([_role(function) for function in all_of_them])
@@ -98,6 +100,7 @@ class PipelineStack(cdk.Stack):
             security_groups=[self._network.functions],
             role=role,
             log_group=group,
+            logging_format=lambda_.LoggingFormat.JSON,
         )
         accept(function, ACCEPTED)
         return function
@@ -107,7 +110,7 @@ class PipelineStack(cdk.Stack):
         environment = {
             "HINTFERRY_CONFIG": CONFIG_IN_FUNCTION,
             **{place.variable: known[place.name] for place in PLACES},
-            "POWERTOOLS_SERVICE_NAME": SERVICE,
+            "POWERTOOLS_SERVICE_NAME": self._migration.deployment.pipeline.name,
             "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
         }
         if name == "processor":

@@ -7,7 +7,9 @@ from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
@@ -53,9 +55,25 @@ class SweepStack(cdk.Stack):
         self._name = f"{migration.deployment.pipeline.name}-sweep"
         self.machine_arn = self._arn("stateMachine", self._name)
         cdk.CfnOutput(self, MACHINE_ARN, value=self.machine_arn)
+        self.unstarted = self._make_queue(network.key)
         self._make_machine(settings, network, pipeline)
         if settings.every_hours:
-            self._make_schedules(migration, settings)
+            self._make_schedules(migration, settings, network.key)
+
+    def _make_queue(self, key: kms.IKey) -> sqs.Queue:
+        """Where a schedule leaves what it could not start; an alarm watches it."""
+        queue = sqs.Queue(
+            self,
+            "Unstarted",
+            encryption=sqs.QueueEncryption.KMS,
+            encryption_master_key=key,
+            enforce_ssl=True,
+            retention_period=cdk.Duration.days(14),
+            removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+        )
+        itself = "it is itself the queue of dead letters"
+        accept(queue, {"AwsSolutions-SQS3": itself, "Serverless-SQSRedrivePolicy": itself})
+        return queue
 
     def _make_machine(
         self, settings: SweepSettings, network: NetworkStack, pipeline: PipelineStack
@@ -117,7 +135,7 @@ class SweepStack(cdk.Stack):
         )
         return role
 
-    def _make_schedules(self, migration: Migration, settings: SweepSettings) -> None:
+    def _make_schedules(self, migration: Migration, settings: SweepSettings, key: kms.IKey) -> None:
         group = scheduler.CfnScheduleGroup(self, "Schedules", name=self._name)
         group_arn = f"arn:{self.partition}:scheduler:{self.region}:{self.account}:schedule-group"
         role = iam.Role(
@@ -134,6 +152,8 @@ class SweepStack(cdk.Stack):
             ),
         )
         roles.allow(role, ["states:StartExecution"], [self.machine_arn])
+        roles.allow(role, ["sqs:SendMessage"], [self.unstarted.queue_arn])
+        key.grant(role, "kms:Decrypt", "kms:GenerateDataKey")
         unit = "hour" if settings.every_hours == 1 else "hours"
         for table in migration.tables:
             schedule = scheduler.CfnSchedule(
@@ -147,16 +167,24 @@ class SweepStack(cdk.Stack):
                     mode="FLEXIBLE",
                     maximum_window_in_minutes=sweep_window_minutes(settings.every_hours),
                 ),
-                target=scheduler.CfnSchedule.TargetProperty(
-                    arn=self.machine_arn,
-                    role_arn=role.role_arn,
-                    input=json.dumps(_task(settings, table)),
-                    retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
-                        maximum_event_age_in_seconds=3600, maximum_retry_attempts=20
-                    ),
-                ),
+                target=self._target(role, settings, table),
             )
             schedule.add_resource_dependency(group)
+
+    def _target(
+        self, role: iam.Role, settings: SweepSettings, table: TableSettings
+    ) -> scheduler.CfnSchedule.TargetProperty:
+        return scheduler.CfnSchedule.TargetProperty(
+            arn=self.machine_arn,
+            role_arn=role.role_arn,
+            input=json.dumps(_task(settings, table)),
+            dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(
+                arn=self.unstarted.queue_arn
+            ),
+            retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
+                maximum_event_age_in_seconds=3600, maximum_retry_attempts=20
+            ),
+        )
 
     def _arn(self, kind: str, name: str) -> str:
         return f"arn:{self.partition}:states:{self.region}:{self.account}:{kind}:{name}"

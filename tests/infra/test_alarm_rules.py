@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from aws_lambda_powertools import Logger, Metrics
@@ -27,7 +28,7 @@ from node.render import render
 from tests.node.guarded import MadeNode
 from tools.places import ROOT
 
-NAMES = Names("msk", "processor", "replay", "parked", "waiting", "sweep")
+NAMES = Names("msk", "processor", "replay", "parked", "waiting", "sweep", "unstarted")
 RULES = rules(migration_from(ROOT / "migration.toml"), NAMES)
 AWS = {(metric.namespace, metric.name): metric for metric in metrics.AWS}
 
@@ -59,7 +60,7 @@ def emitted(
 ) -> dict[str, set[tuple[str, ...]]]:
     """The names that the meter emits for a batch of every end, with their dimensions."""
     Metrics.clear_metrics(Metrics())
-    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", metrics.SERVICE)
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "hintferry")
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", metrics.NAMESPACE)
     collector = Metrics()
     sides = Side(), Side()
@@ -94,7 +95,7 @@ def test_our_metrics_are_those_that_the_meter_emits(
     by_reason = {name for name in emitted if re.fullmatch("Hints(Parked|Skipped)[A-Z].*", name)}
     assert set(metrics.OURS) == set(emitted) - by_reason
     for name in metrics.OURS:
-        assert (f"{metrics.OUR_DIMENSION}={metrics.SERVICE}",) in emitted[name]
+        assert (f"{metrics.OUR_DIMENSION}=hintferry",) in emitted[name]
 
 
 Emitted = set[tuple[object, ...]]
@@ -130,7 +131,7 @@ def test_an_alarm_watches_what_somebody_emits(rule: Rule, guarded: Emitted) -> N
     if watched.namespace == metrics.NAMESPACE:
         assert isinstance(watched, Series)
         assert watched.name in (*metrics.OURS, *metrics.OF_SWEEPS)
-        assert dict(watched.dimensions) == {metrics.OUR_DIMENSION: metrics.SERVICE}
+        assert dict(watched.dimensions) == {metrics.OUR_DIMENSION: "hintferry"}
     elif watched.namespace == NAMESPACE:
         assert isinstance(watched, Series)
         assert (watched.name, *watched.dimensions.items()) in guarded
@@ -190,3 +191,20 @@ def test_data_at_risk_is_critical_and_silence_is_noticed() -> None:
     silent = {rule.name for rule in RULES if rule.silence_breaches}
     assert silent == {"LagLong", "NodeSilent", "SweepsStop"}
     assert len({rule.name for rule in RULES}) == len(RULES)
+
+
+def test_two_pipelines_of_an_account_watch_their_own_metrics() -> None:
+    """The functions of each emit under its name; the alarms of the other see nothing of that."""
+    migration = migration_from(ROOT / "migration.toml")
+    named = replace(migration.deployment.pipeline, name="other")
+    other = replace(migration, deployment=replace(migration.deployment, pipeline=named))
+    watched = [
+        {
+            (rule.metric.name, *rule.metric.dimensions.items())
+            for rule in rules(one, NAMES)
+            if isinstance(rule.metric, Series) and rule.metric.namespace == metrics.NAMESPACE
+        }
+        for one in (migration, other)
+    ]
+    assert len(watched[0]) == len(watched[1]) > 10
+    assert watched[0].isdisjoint(watched[1])

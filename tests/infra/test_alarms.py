@@ -18,7 +18,7 @@ from tools.places import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("infra")]
 
-RULES = rules(migration_from(ROOT / "migration.toml"), Names("", "", "", "", "", ""))
+RULES = rules(migration_from(ROOT / "migration.toml"), Names("", "", "", "", "", "", ""))
 WELL = {
     "CdcFreePercent": 90.0,
     "CdcSecondsToFull": 1e6,
@@ -51,6 +51,7 @@ ILL = {
     "ClockOffsetSource": 1500.0,
     "EstimatedMaxTimeLag": 4 * 86400.0,
     "KafkaDataLogsDiskUsed": 91.0,
+    "CpuUser": 70.0,
     "Throttles": 200.0,
     "SweepsBegun": 0.0,
     "SweepAge": 170 * 3600.0,

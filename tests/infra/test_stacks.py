@@ -102,10 +102,38 @@ def test_the_replay_queue_outlasts_an_outage_too(templates: Templates) -> None:
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     queues = properties(templates, "AWS::SQS::Queue")
     (replay,) = (one for one in queues if "RedrivePolicy" in one)
-    (parked,) = (one for one in queues if "RedrivePolicy" not in one)
+    others = [one for one in queues if "RedrivePolicy" not in one]
+    assert len(others) == 2, "the parked records, and the sweeps that could not be started"
     assert replay["RedrivePolicy"]["maxReceiveCount"] == constants.REPLAY_RECEIVES
     assert replay["VisibilityTimeout"] > constants.FUNCTION_TIMEOUT_S
-    assert {replay["MessageRetentionPeriod"], parked["MessageRetentionPeriod"]} == {14 * 86400}
+    assert {one["MessageRetentionPeriod"] for one in (replay, *others)} == {14 * 86400}
+
+
+def test_only_the_replay_function_may_write_to_its_own_source(templates: Templates) -> None:
+    """Lambda would stop it after some 16 rounds; its walk ends with the receives of the queue."""
+    allowed_loops = [
+        one["Description"]
+        for one in properties(templates, "AWS::Lambda::Function")
+        if one.get("RecursiveLoop") == "Allow"
+    ]
+    assert allowed_loops == ["Hintferry: replay"]
+
+
+def test_functions_and_mappings_log_as_json(templates: Templates) -> None:
+    for one in properties(templates, "AWS::Lambda::Function"):
+        if "Hintferry" in one.get("Description", ""):
+            assert one["LoggingConfig"]["LogFormat"] == "JSON"
+    for mapping in kafka_mappings(templates):
+        assert mapping["LoggingConfig"]["SystemLogLevel"] == "WARN"
+
+
+def test_a_schedule_leaves_what_it_could_not_start_in_a_queue(templates: Templates) -> None:
+    queues = dict(resources(templates, "AWS::SQS::Queue"))
+    schedules = properties(templates, "AWS::Scheduler::Schedule")
+    assert schedules
+    for one in schedules:
+        arn = one["Target"]["DeadLetterConfig"]["Arn"]["Fn::GetAtt"]
+        assert arn[0] in queues
 
 
 def test_no_function_outlives_what_its_source_allows(templates: Templates) -> None:

@@ -10,11 +10,13 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import boto3
+import pytest
 
 from sandbox.parts.launch import tied
 from tools import cdk
@@ -68,6 +70,19 @@ class Account:
     def cdk(self, *arguments: str, out: Path) -> subprocess.CompletedProcess[str]:
         """Run the CDK's command line on what was synthesised into `out`."""
         return self._run(["--app", str(out), *arguments], out.parent)
+
+    def app(self, app: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the CDK's command line, and let it run the app."""
+        return self._run(["--app", app, *arguments], ROOT)
+
+    @contextmanager
+    def signed_in(self) -> Iterator[None]:
+        """Let this process's own clients speak to the account."""
+        ours = {name: value for name, value in self.environment.items() if name.startswith("AWS_")}
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in ours.items():
+                patch.setenv(name, value)
+            yield
 
     def _run(self, arguments: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

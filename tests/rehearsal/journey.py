@@ -5,11 +5,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from hintferry.adapters.config.settings import migration_from
+from infra.guard import deployed_templates, refusals
 from tests.infra.synthesised import Template, synthesise
-from tests.rehearsal.account import Account
+from tests.rehearsal.account import REGION, Account
 
 SCHEMA = """\
 CREATE TYPE {keyspace}.place (street text, town text);
@@ -97,6 +100,23 @@ class Journey:
         chosen: Sequence[str] = [f"{self.name}-{one}" for one in stacks] or ["--all"]
         options = ["--require-approval", "never", "--asset-prebuild=false", "--concurrency", "4"]
         return self._cdk("deploy", *options, *chosen)
+
+    def refusals(self) -> list[str]:
+        """What the stacks' own comparison with the account says of what stands in the file."""
+        wanted = self.synth()
+        with self.account.signed_in():
+            deployed = deployed_templates(list(wanted), REGION)
+        dropped = migration_from(self.folder / "migration.toml").deployment.kafka.dropped
+        return refusals(deployed, wanted, dropped)
+
+    def changed(self, **said: Any) -> Journey:
+        """The same pipeline with other words in its file, in a folder of its own."""
+        folder = self.folder / sha256(repr(said).encode()).hexdigest()[:8]
+        other = Journey(self.account, folder, self.name)
+        other.said, other.schema = {**self.said}, said.pop("schema", self.schema)
+        other.tables = {**self.tables, **said.pop("tables", {})}
+        other.said.update(said)
+        return other
 
     def destroy(self) -> Deployed:
         """Take all stacks away."""

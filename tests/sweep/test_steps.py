@@ -49,7 +49,7 @@ def worker() -> Worker:
 @pytest.fixture
 def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Metrics]:
     Metrics.clear_metrics(Metrics())
-    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", metrics.SERVICE)
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "hintferry")
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", metrics.NAMESPACE)
     yield Metrics()
     Metrics.clear_metrics(Metrics())

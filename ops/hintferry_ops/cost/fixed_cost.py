@@ -46,7 +46,7 @@ def standing_cost(migration: Migration, book: PriceBook) -> list[Line]:
     def line(name: str, count: int, service: str, figure: str, times: float = 1.0) -> Line:
         return Line(name, count, _usd(count * times, book.usd(service, region, figure)))
 
-    pollers = _poller_units(len(migration.followed))
+    pollers = _poller_units(migration)
     endpoints = _endpoints(migration)
     return [
         *_brokers(migration, book),
@@ -95,16 +95,20 @@ def _brokers(migration: Migration, book: PriceBook) -> Iterator[Line]:
     price = book.usd("msk", region, "broker_hour", kafka.instance)
     usd = _usd(kafka.brokers * HOURS_A_MONTH, price)
     yield Line(f"brokers, {kafka.instance}", kafka.brokers, usd)
+    if kafka.is_express:
+        # Their storage, and each GB that is written, is paid by what is used.
+        return
     gib = kafka.brokers * kafka.storage_gib
     price = book.usd("msk", region, "broker_gib_month")
     yield Line("GiB of brokers' storage", gib, _usd(gib, price))
 
 
-def _poller_units(mappings: int) -> int:
-    """A group's pollers share units."""
-    full, rest = divmod(mappings, MAPPINGS_A_POLLER_GROUP)
-    a_unit = POLLERS_A_UNIT
-    return full * (MAPPINGS_A_POLLER_GROUP // a_unit) + -(-rest // a_unit)
+def _poller_units(migration: Migration) -> int:
+    """The pollers of a group share units, and each mapping keeps its least number of them."""
+    least = [table.mapping.least_pollers for table in migration.followed]
+    groups = range(0, len(least), MAPPINGS_A_POLLER_GROUP)
+    kept = (sum(least[first : first + MAPPINGS_A_POLLER_GROUP]) for first in groups)
+    return sum(-(-pollers // POLLERS_A_UNIT) for pollers in kept)
 
 
 def _endpoints(migration: Migration) -> int:
@@ -112,12 +116,15 @@ def _endpoints(migration: Migration) -> int:
     network = migration.deployment.network
     subnets = network.subnet_ids if network.vpc_id else zones(migration)
     services = 3 if migration.source.secret_arn else 2
+    if network.endpoints is not None:
+        # The endpoint of S3 is a gateway, which costs nothing.
+        services = len([one for one in network.endpoints if one != "s3"])
     return services * len(subnets)
 
 
 def _alarms(migration: Migration) -> int:
     """Return how many series the alarms watch; CloudWatch is paid by the series."""
-    named = rules(migration, Names("", "", "", "", "", ""))
+    named = rules(migration, Names("", "", "", "", "", "", ""))
     return sum(_series_watched(migration, rule.metric) for rule in named)
 
 
@@ -130,6 +137,8 @@ def _series_watched(migration: Migration, metric: Series | Query) -> int:
         metrics.MAPPING: topics + 1,
         metrics.GROUP: topics,
         metrics.BROKER: migration.deployment.kafka.brokers,
+        # A series is there once the service has failed at that operation.
+        metrics.TABLE_OPERATION: 0,
     }
     return found[metric.dimensions]
 

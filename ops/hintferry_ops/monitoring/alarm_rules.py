@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 from hintferry.adapters.config.settings import Migration
@@ -19,7 +19,7 @@ from hintferry_ops.monitoring.metrics import (
     MAPPING,
     NAMESPACE,
     OUR_DIMENSION,
-    SERVICE,
+    TABLE_OPERATION,
 )
 from hintferry_ops.monitoring.node_alarms import of_the_nodes
 from hintferry_ops.monitoring.rule import HOUR_S, MINUTE_S, Query, Rule, Series, Severity
@@ -36,13 +36,22 @@ class Names:
     replay_queue: str
     sweep_machine: str
     """its ARN"""
+    unstarted_queue: str
+    """of sweeps that their schedule could not start"""
 
 
 CRITICAL, WARNING = Severity.CRITICAL, Severity.WARNING
 
 
 def _ours(name: str) -> Series:
-    return Series(NAMESPACE, name, {OUR_DIMENSION: SERVICE})
+    """Name a metric of our own; `rules` says of which pipeline."""
+    return Series(NAMESPACE, name, {})
+
+
+def _of_pipeline(rule: Rule, pipeline: str) -> Rule:
+    if not isinstance(rule.metric, Series) or rule.metric.namespace != NAMESPACE:
+        return rule
+    return replace(rule, metric=replace(rule.metric, dimensions={OUR_DIMENSION: pipeline}))
 
 
 def _mappings(name: str) -> Query:
@@ -53,7 +62,7 @@ def _mappings(name: str) -> Query:
 def rules(migration: Migration, names: Names) -> list[Rule]:
     """Return all alarms of a pipeline."""
     pipeline = migration.deployment.pipeline.name
-    return [
+    found = [
         *_of_the_lag(names),
         *_OF_THE_MAPPINGS,
         *_of_the_brokers(names),
@@ -62,7 +71,9 @@ def rules(migration: Migration, names: Names) -> list[Rule]:
         *_of_the_queues(names),
         *of_the_nodes(pipeline, migration.deployment.nodes),
         *_of_the_sweeps(names, migration.deployment.sweep.every_hours),
+        *_OF_KEYSPACES,
     ]
+    return [_of_pipeline(rule, pipeline) for rule in found]
 
 
 def _of_the_lag(names: Names) -> list[Rule]:
@@ -119,6 +130,19 @@ def _of_the_brokers(names: Names) -> list[Rule]:
             "BrokerDiskFills", CRITICAL, disk, "MAX", 80,
             "A broker's disk is over 80 % full. A full broker rejects hints, and cdc_raw fills.",
             "Raise kafka.storage_gib and deploy.",
+            "Brokers", 5 * MINUTE_S, 3, 3,
+        ),
+        Rule(
+            "BrokerCpuHigh", WARNING, Query("AWS/Kafka", "CpuUser", BROKER, here), "MAX", 50,
+            "A broker uses over half of its CPU; when another fails, it takes over that work too.",
+            "Take a larger kafka.instance.",
+            "Brokers", 5 * MINUTE_S, 3, 3,
+        ),
+        Rule(
+            "PartitionsUnderReplicated", WARNING,
+            Query("AWS/Kafka", "UnderReplicatedPartitions", BROKER, here), "MAX", 0,
+            "Partitions lack a replica; when another fails, their hints stay on the nodes.",
+            "See in the console of MSK whether a broker is down or too slow.",
             "Brokers", 5 * MINUTE_S, 3, 3,
         ),
         Rule(
@@ -195,6 +219,17 @@ _OF_HINTS = (
 )  # fmt: skip
 
 
+_OF_KEYSPACES = (
+    Rule(
+        "KeyspacesFails", WARNING,
+        Query("AWS/Cassandra", "SystemErrors", TABLE_OPERATION, {}), "SUM", 0,
+        "Keyspaces fails at requests for reasons of its own.",
+        "See the AWS Health Dashboard; hints are returned and come again meanwhile.",
+        "Failing Keyspaces", 5 * MINUTE_S, 3, 3,
+    ),
+)  # fmt: skip
+
+
 def _of_the_functions(names: Names) -> list[Rule]:
     made = []
     for title, function in (("Processor", names.processor), ("Replay", names.replay)):
@@ -221,6 +256,15 @@ def _of_the_functions(names: Names) -> list[Rule]:
                 "Long invocations", 5 * MINUTE_S, 3, 3,
             ),
         ]  # fmt: skip
+    dropped = Series("AWS/Lambda", "RecursiveInvocationsDropped", {"FunctionName": names.replay})
+    made.append(
+        Rule(
+            "ReplayStopped", CRITICAL, dropped, "Sum", 0,
+            "Lambda stopped the replay function, because it took the retries for a loop.",
+            "Deploy the stacks again: they allow this function to write to its own queue.",
+            "Failing functions",
+        )
+    )  # fmt: skip
     return made
 
 
@@ -258,6 +302,14 @@ def _of_the_sweeps(names: Names, every_hours: int) -> list[Rule]:
             "A verify pass found rows that differ between source and target.",
             "Read the log line `sweep` and its result, then start a pass with a repair_rate.",
             "Sweeps that find a divergence",
+        ),
+        Rule(
+            "SweepUnstarted", WARNING,
+            Series("AWS/SQS", "ApproximateNumberOfMessagesVisible",
+                   {"QueueName": names.unstarted_queue}), "Maximum", 0,
+            "A schedule could not start a sweep.",
+            "Read the message in the queue for the cause, then purge the queue.",
+            "Failed sweeps", 5 * MINUTE_S,
         ),
         Rule(
             "SweepFails", WARNING, failed, "Sum", 0,

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 NAMESPACE = "Hintferry"
-SERVICE = "hintferry"
 
 OURS = (
     "ClockOffsetSource",
@@ -28,7 +27,7 @@ OURS = (
     "Throttles",
     "WriteLatency",
 )
-"""In NAMESPACE, with the one dimension `service`, as Powertools emits them."""
+"""In NAMESPACE, with the one dimension `service`, as Powertools emits them: the pipeline's name."""
 
 OF_SWEEPS = ("SweepAge", "SweepDivergence", "SweepRangesDone", "SweepsBegun")
 """In NAMESPACE too, with the same dimension; `hintferry.adapters.sweep.steps` emits them."""
@@ -38,7 +37,8 @@ OUR_DIMENSION = "service"
 MAPPING = ("EventSourceMappingUUID",)
 GROUP = ("Cluster Name", "Consumer Group", "Topic")
 BROKER = ("Cluster Name", "Broker ID")
-"""Dimensions of the metrics that have one series for each mapping, topic or broker."""
+TABLE_OPERATION = ("Keyspace", "TableName", "Operation")
+"""Dimensions of the metrics that have one series for each mapping, topic, broker, or table."""
 
 DASHBOARDS = ("cutover", "plumbing")
 """Their names, behind that of the pipeline."""
@@ -59,6 +59,7 @@ _LAMBDA = "lambda/latest/dg/monitoring-metrics-types.html"
 _SQS = "AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html"
 _MSK = "msk/latest/developerguide/metrics-details.html"
 _STATES = "step-functions/latest/dg/procedure-cw-metrics.html"
+_KEYSPACES = "keyspaces/latest/devguide/metrics-dimensions.html"
 _FUNCTION = ("FunctionName",)
 _QUEUE = ("QueueName",)
 
@@ -66,6 +67,7 @@ AWS = (
     AwsMetric("AWS/Lambda", "Errors", _FUNCTION, _LAMBDA),
     AwsMetric("AWS/Lambda", "Throttles", _FUNCTION, _LAMBDA),
     AwsMetric("AWS/Lambda", "Duration", _FUNCTION, _LAMBDA),
+    AwsMetric("AWS/Lambda", "RecursiveInvocationsDropped", _FUNCTION, _LAMBDA),
     AwsMetric("AWS/Lambda", "DroppedEventCount", MAPPING, _LAMBDA),
     AwsMetric("AWS/Lambda", "OnFailureDestinationDeliveredEventCount", MAPPING, _LAMBDA),
     AwsMetric("AWS/Lambda", "PollingErrorCount", MAPPING, _LAMBDA),
@@ -76,5 +78,8 @@ AWS = (
     AwsMetric("AWS/Kafka", "EstimatedMaxTimeLag", GROUP, _MSK),
     AwsMetric("AWS/Kafka", "SumOffsetLag", GROUP, _MSK),
     AwsMetric("AWS/Kafka", "KafkaDataLogsDiskUsed", BROKER, _MSK),
+    AwsMetric("AWS/Kafka", "CpuUser", BROKER, _MSK),
+    AwsMetric("AWS/Kafka", "UnderReplicatedPartitions", BROKER, _MSK),
     AwsMetric("AWS/Kafka", "OfflinePartitionsCount", ("Cluster Name",), _MSK),
+    AwsMetric("AWS/Cassandra", "SystemErrors", TABLE_OPERATION, _KEYSPACES),
 )

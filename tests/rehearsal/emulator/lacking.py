@@ -15,6 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 from ministack.core.responses import get_account_id, get_region
+from ministack.services import ec2
 from ministack.services.cloudformation import provisioners
 
 from tests.rehearsal.emulator import kafka, mappings, statements, world
@@ -98,6 +99,7 @@ def _strict(kind: str, handlers: Handlers) -> Handlers:
 
     def create(logical_id: str, properties: Properties, stack: str) -> Made:
         world.fail_if_asked(kind, logical_id)
+        _refuse_a_second_name(kind, properties)
         name = _full_name(kind, properties, key)
         if name:
             world.take(kind, name, properties)
@@ -131,6 +133,19 @@ def _strict(kind: str, handlers: Handlers) -> Handlers:
         return replaced
 
     return {"create": create, "update": update, "delete": delete, "update_with_logical_id": True}
+
+
+def _refuse_a_second_name(kind: str, properties: Properties) -> None:
+    """Two endpoints of a VPC cannot both have the service's own name."""
+    if kind != "AWS::EC2::VPCEndpoint" or not properties.get("PrivateDnsEnabled"):
+        return
+    service = str(properties["ServiceName"])
+    for one in ec2._vpc_endpoints.values():
+        if (one["VpcId"], one["ServiceName"]) == (properties["VpcId"], service):
+            raise Refused(
+                "private-dns-enabled cannot be set because there is already a conflicting DNS"
+                f" domain for {service} in the VPC {properties['VpcId']}"
+            )
 
 
 def _full_name(kind: str, properties: Properties, key: str) -> str:

@@ -32,6 +32,10 @@ class NetworkSettings:
     route_table_ids: tuple[str, ...]
     vpc_cidr: str
     availability_zones: tuple[str, ...]
+    endpoints: tuple[str, ...] | None
+    """services whose endpoint is made; None: all that are needed"""
+    endpoint_group_ids: tuple[str, ...]
+    """security groups of endpoints that are there already"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,13 @@ class KafkaSettings:
     instance: str
     brokers: int
     storage_gib: int
+    dropped: tuple[str, ...]
+    """topics that may be deleted"""
+
+    @property
+    def is_express(self) -> bool:
+        """Whether the brokers are Express ones, which bring their storage."""
+        return self.instance.startswith("express.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +102,14 @@ def deployment_of(file: Section, nodes: int) -> Deployment:
     names = "network", "kafka", "pipeline", "alarms", "sweep"
     network, kafka, pipeline, alarms, sweep = sections = [file.section(name) for name in names]
     deployment = Deployment(
-        NetworkSettings(
-            tuple(network.texts("source_cidrs", [])),
-            network.take("vpc_id", str, ""),
-            tuple(network.texts("subnet_ids", [])),
-            tuple(network.texts("route_table_ids", [])),
-            network.take("vpc_cidr", str, "10.42.0.0/16"),
-            tuple(network.texts("availability_zones", [])),
-        ),
+        _network_of(network),
         KafkaSettings(
             kafka.take("cluster_arn", str, ""),
-            kafka.take("version", str, "3.9.x"),
+            kafka.take("version", str, "3.9.x.kraft"),
             kafka.take("instance", str, "kafka.m7g.large"),
             kafka.count("brokers", 3),
             kafka.count("storage_gib", 250),
+            tuple(kafka.texts("dropped", [])),
         ),
         PipelineSettings(
             pipeline.name("name", "hintferry"),
@@ -126,3 +131,16 @@ def deployment_of(file: Section, nodes: int) -> Deployment:
     for section in sections:
         section.refuse_the_rest()
     return deployment
+
+
+def _network_of(network: Section) -> NetworkSettings:
+    return NetworkSettings(
+        tuple(network.texts("source_cidrs", [])),
+        network.take("vpc_id", str, ""),
+        tuple(network.texts("subnet_ids", [])),
+        tuple(network.texts("route_table_ids", [])),
+        network.take("vpc_cidr", str, "10.42.0.0/16"),
+        tuple(network.texts("availability_zones", [])),
+        network.texts_or_none("endpoints"),
+        tuple(network.texts("endpoint_group_ids", [])),
+    )

@@ -46,6 +46,18 @@ class TargetSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MappingSettings:
+    """How a table's topic is polled; read by the stacks alone."""
+
+    batch_window_s: int = 1
+    """a batch waits so long at most until it is full"""
+    batch_size: int = 1000
+    least_pollers: int = 1
+    most_pollers: int = 0
+    """0: one for five partitions, and no more than 20"""
+
+
+@dataclass(frozen=True, slots=True)
 class TableSettings:
     """One table that is migrated. `ttl` false: it holds no value that expires."""
 
@@ -54,6 +66,7 @@ class TableSettings:
     partitions: int = PARTITIONS
     """of its topic: as many workers can follow it at once"""
     capacity: Capacity = ON_DEMAND
+    mapping: MappingSettings = MappingSettings()
     longest_ttl: int | None = None
     """seconds, within which whatever may expire has expired of which the source tells no time to
     live; 0: nothing does; None: its default TTL counts, if it has one"""
@@ -207,9 +220,22 @@ def _table(tables: Section, name: str) -> TableSettings:
         ttl,
         section.count("partitions", PARTITIONS),
         _capacity(section),
+        _mapping(section),
         _longest_ttl(section, ttl),
     )
     section.refuse_the_rest()
+    return settings
+
+
+def _mapping(section: Section) -> MappingSettings:
+    settings = MappingSettings(
+        section.between("batch_window_s", 0, 300, 1),
+        section.between("batch_size", 1, 10_000, 1000),
+        section.between("least_pollers", 1, 200, 1),
+        section.between("most_pollers", 0, 2000, 0),
+    )
+    too_few = 0 < settings.most_pollers < settings.least_pollers
+    section.refuse_if(too_few, "most_pollers", "is lower than least_pollers; write more")
     return settings
 
 
