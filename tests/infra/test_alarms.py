@@ -127,7 +127,7 @@ def test_there_are_two_dashboards_that_ask_for_what_exists(
     templates: dict[str, Template],
 ) -> None:
     boards = properties(templates, "AWS::CloudWatch::Dashboard")
-    assert {one["DashboardName"] for one in boards} == {"hintferry-cut-over", "hintferry-plumbing"}
+    assert {one["DashboardName"] for one in boards} == {"hintferry-cutover", "hintferry-plumbing"}
     for board in boards:
         parts = board["DashboardBody"]["Fn::Join"][1]
         text = "".join(part if isinstance(part, str) else "X" for part in parts)

@@ -105,7 +105,7 @@ def test_a_table_gains_a_column_and_one_that_does_not_fit_is_refused(bench: Benc
         for one in properties(bench.templates, "Custom::KeyspacesTable")
         if one["Table"] == "visits"
     )
-    more = {"Name": "later", "Type": "text", "Kind": "regular", "Order": "ASC"}
+    more = {"Name": "later", "Type": "counter", "Kind": "regular", "Order": "ASC"}
     gained = {**asked, "Columns": [*asked["Columns"], more]}
     assert _defined(bench, "Custom::KeyspacesTable", gained, asked) == ("SUCCESS", "")
     columns = "SELECT column_name FROM system_schema.columns WHERE keyspace_name = 'shop'"

@@ -318,22 +318,24 @@ def _of_the_sweeps(names: Names, every_hours: int) -> list[Rule]:
             "Failed sweeps", 5 * MINUTE_S,
         ),
     ]  # fmt: skip
-    if every_hours:
-        overdue_s = sweep_overdue_s(every_hours)
-        days = min(7, ceil(overdue_s / DAY_S))
-        found += [
-            Rule(
-                "SweepOverdue", WARNING, _ours("SweepAge"), "Maximum", overdue_s,
-                "A table has had no completed verify pass for more than two schedule intervals.",
-                "Check the last executions of the sweep's state machine.",
-                "Overdue sweeps", HOUR_S,
-            ),
-            Rule(
-                "SweepsStop", WARNING, _ours("SweepsBegun"), "Sum", 1,
-                "No verify pass of any table has started for more than two schedule intervals.",
-                "Check the sweep's schedules in EventBridge Scheduler.",
-                "Overdue sweeps", DAY_S, days, days,
-                below=True, silence_breaches=True,
-            ),
-        ]  # fmt: skip
-    return found
+    return found + _of_overdue_sweeps(every_hours) if every_hours else found
+
+
+def _of_overdue_sweeps(every_hours: int) -> list[Rule]:
+    overdue_s = sweep_overdue_s(every_hours)
+    days = min(7, ceil(overdue_s / DAY_S))
+    return [
+        Rule(
+            "SweepOverdue", WARNING, _ours("SweepAge"), "Maximum", overdue_s,
+            "A table has had no completed verify pass for more than two schedule intervals.",
+            "Check the last executions of the sweep's state machine.",
+            "Overdue sweeps", HOUR_S,
+        ),
+        Rule(
+            "SweepsStop", WARNING, _ours("SweepsBegun"), "Sum", 1,
+            "No verify pass of any table has started for more than two schedule intervals.",
+            "Check the sweep's schedules in EventBridge Scheduler.",
+            "Overdue sweeps", DAY_S, days, days,
+            below=True, silence_breaches=True,
+        ),
+    ]  # fmt: skip
