@@ -9,7 +9,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
-from hintferry.adapters.config.deployment import NetworkSettings
+from hintferry.adapters.config.deployment import ALL_ENDPOINTS, NetworkSettings
 from hintferry.adapters.config.settings import Migration
 from hintferry.core.errors import ConfigurationError
 from hintferry_ops.deployed import KEY_ARN, zones
@@ -51,7 +51,7 @@ def endpoints_made(migration: Migration) -> list[str]:
         "s3",
     ]
     said = migration.deployment.network.endpoints
-    if said is None:
+    if said == ALL_ENDPOINTS:
         return needed
     if unknown := [one for one in said if one not in needed]:
         raise ConfigurationError(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from hintferry.adapters.config.deployment import ALL_ENDPOINTS
 from hintferry.adapters.config.settings import Migration
 from hintferry_ops.constants import MAPPINGS_A_POLLER_GROUP
 from hintferry_ops.cost.offer_file import OFFERS
@@ -116,7 +117,7 @@ def _endpoints(migration: Migration) -> int:
     network = migration.deployment.network
     subnets = network.subnet_ids if network.vpc_id else zones(migration)
     services = 3 if migration.source.secret_arn else 2
-    if network.endpoints is not None:
+    if network.endpoints != ALL_ENDPOINTS:
         # The endpoint of S3 is a gateway, which costs nothing.
         services = len([one for one in network.endpoints if one != "s3"])
     return services * len(subnets)

@@ -7,6 +7,8 @@ from enum import Enum
 
 from hintferry.adapters.config.toml_section import Section
 
+ALL_ENDPOINTS = ("all",)
+
 MOST_HOURS = 120
 """Between two sweeps of a table: an alarm on silence looks back seven days at most."""
 
@@ -32,8 +34,8 @@ class NetworkSettings:
     route_table_ids: tuple[str, ...]
     vpc_cidr: str
     availability_zones: tuple[str, ...]
-    endpoints: tuple[str, ...] | None
-    """services whose endpoint is made; None: all that are needed"""
+    endpoints: tuple[str, ...]
+    """services whose endpoint is made; ALL_ENDPOINTS: all that are needed"""
     endpoint_group_ids: tuple[str, ...]
     """security groups of endpoints that are there already"""
 
@@ -141,6 +143,6 @@ def _network_of(network: Section) -> NetworkSettings:
         tuple(network.texts("route_table_ids", [])),
         network.take("vpc_cidr", str, "10.42.0.0/16"),
         tuple(network.texts("availability_zones", [])),
-        network.texts_or_none("endpoints"),
+        network.any_texts("endpoints", list(ALL_ENDPOINTS)),
         tuple(network.texts("endpoint_group_ids", [])),
     )

@@ -91,12 +91,11 @@ class Section:
             raise ConfigurationError(f"{self.where}.{name} must be a list of texts, not empty")
         return values
 
-    def texts_or_none(self, name: str) -> tuple[str, ...] | None:
-        """Take a list that may be empty; None where nothing is said."""
-        if name not in self._tree:
-            return None
-        values = self.take(name, list)
-        self.refuse_if(not all(isinstance(one, str) for one in values), name, "must hold texts")
+    def any_texts(self, name: str, default: list[str]) -> tuple[str, ...]:
+        """Take a list of texts that may be empty. Raises ConfigurationError."""
+        values = self.take(name, list, default)
+        wrong = not all(isinstance(value, str) for value in values)
+        self.refuse_if(wrong, name, "must be a list of texts")
         return tuple(values)
 
     def refuse_the_rest(self) -> None:
