@@ -54,7 +54,7 @@ class KafkaSettings:
 
     @property
     def is_express(self) -> bool:
-        """Whether the brokers are Express ones, which bring their storage."""
+        """Return whether the brokers are Express ones, which bring their storage."""
         return self.instance.startswith("express.")
 
 

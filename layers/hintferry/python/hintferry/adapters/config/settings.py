@@ -47,7 +47,7 @@ class TargetSettings:
 
 @dataclass(frozen=True, slots=True)
 class MappingSettings:
-    """How a table's topic is polled; read by the stacks alone."""
+    """Say how a table's topic is polled; the stacks alone read it."""
 
     batch_window_s: int = 1
     """a batch waits so long at most until it is full"""
