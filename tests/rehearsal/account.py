@@ -23,7 +23,7 @@ from tools import cdk
 from tools.places import ROOT
 
 NUMBER, REGION = "123456789012", "eu-west-1"
-_START_S, _CDK_S = 60, 240
+_START_S, _CDK_S = 240, 400
 
 
 class Account:
@@ -55,7 +55,11 @@ class Account:
                 tied(sys.executable, "-m", "tests.rehearsal.emulator"),
                 cwd=ROOT, env={**self.environment, **own}, stdout=log, stderr=log,
             )  # fmt: skip
-        self._wait()
+        try:
+            self._wait()
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """End it."""
