@@ -17,7 +17,8 @@ from moto import mock_aws
 from typer.testing import CliRunner, Result
 
 from hintferry_cli.app import app
-from hintferry_cli.replay import parked
+from hintferry_cli.replay import command, parked
+from hintferry_cli.replay.choice import Choice
 
 REGION = "eu-west-1"
 
@@ -31,6 +32,8 @@ class Deployment:
     parked_url: str
     replay_url: str
     bucket: str
+    noted: list[Choice]
+    """What was written into the journal."""
 
     def run(self, *arguments: str) -> Result:
         """`hintferry replay` with these arguments."""
@@ -65,6 +68,8 @@ def aws() -> Iterator[tuple[Any, Any]]:
 def deployment(aws: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch) -> Deployment:
     """Queues and a bucket that nobody has used yet."""
     monkeypatch.setattr(parked, "LONG_POLL_S", 0)
+    noted: list[Choice] = []
+    monkeypatch.setattr(command, "note", lambda config, choice, errors: noted.append(choice))
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     sqs, s3 = aws
@@ -74,7 +79,7 @@ def deployment(aws: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch) -> Deploym
     monkeypatch.setenv("HINTFERRY_PARKED_QUEUE_URL", urls[0])
     monkeypatch.setenv("HINTFERRY_REPLAY_QUEUE_URL", urls[1])
     monkeypatch.setenv("HINTFERRY_BUCKET", name)
-    return Deployment(sqs, s3, urls[0], urls[1], name)
+    return Deployment(sqs, s3, urls[0], urls[1], name, noted)
 
 
 def refuse(monkeypatch: pytest.MonkeyPatch, operation: str, *, after: int = 0) -> Counter[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import boto3
@@ -12,6 +13,9 @@ import typer
 from rich.console import Console
 
 from hintferry.adapters.config.places import Queues
+from hintferry.adapters.config.settings import migration_from
+from hintferry.core.journal import Entry
+from hintferry.core.switches import ALL
 from hintferry_cli.exits import Status, statuses
 from hintferry_cli.failures import Settings, told_plainly
 from hintferry_cli.options import CONFIG, Config, Json
@@ -22,6 +26,8 @@ from hintferry_cli.replay.given_up import GivenUpObjects, replay_given_up
 from hintferry_cli.replay.parked import ParkedQueue, replay_parked
 from hintferry_cli.replay.sender import Sender
 from hintferry_cli.replay.tally import Tally
+from hintferry_cli.switches.caller import caller
+from hintferry_ops import wiring
 
 LONGEST_S = 6 * 3600.0
 """A run ends after this, however much is left."""
@@ -73,6 +79,8 @@ def replay(
             bucket=bucket,
         )
         run = _begun(where, choice, rate, dry_run=dry_run)
+        if not dry_run:
+            note(config, choice, errors)
         try:
             view.follow(run.steps(), run.tally, run.about, errors)
         finally:
@@ -83,6 +91,21 @@ def replay(
         view.show(run.tally, out, errors, dry_run=dry_run)
     if run.tally.total.failed or run.tally.unfinished:
         raise typer.Exit(Status.UNFINISHED)
+
+
+def note(config: Path, choice: Choice, errors: Console) -> None:
+    """Write into the journal that a replay begins. Raises HintferryError.
+
+    Only the configuration says where the journal is; a replay with all places given needs none.
+    """
+    if not config.exists():
+        text = f"this replay is not in the journal: {config} does not exist; name it with --config"
+        errors.print(text, markup=False, highlight=False, soft_wrap=True)
+        return
+    reason = f"--reason {choice.reason}" if choice.reason else ""
+    entry = Entry(time.time(), choice.table or ALL, "replay", caller(), new=reason)
+    with wiring.journal(migration_from(config)) as journal:
+        journal.add(entry)
 
 
 @dataclass(frozen=True, slots=True)
