@@ -92,15 +92,20 @@ class Scene:
             thread.join()
 
 
-@pytest.fixture
-def scene(stack: Stack, tmp_path: Path) -> Iterator[Scene]:
+@pytest.fixture(scope="module")
+def tables(stack: Stack) -> None:
+    """Make both tables on both sides."""
     keyspace = "CREATE KEYSPACE switched WITH replication = "
     single = keyspace + "{'class': 'SingleRegionStrategy'}"
-    tables = [f"CREATE TABLE {one} (a int PRIMARY KEY, v int)" for one in (PAUSED, OTHER)]
-    stack.create_tables(keyspace + stack.replication, *(f"{t} WITH cdc = true" for t in tables))
+    made = [f"CREATE TABLE {one} (a int PRIMARY KEY, v int)" for one in (PAUSED, OTHER)]
+    stack.create_tables(keyspace + stack.replication, *(f"{one} WITH cdc = true" for one in made))
     create_keyspaces_tables(
-        stack.target, "switched", [single, *(f"{table} WITH {SWITCHES}" for table in tables)]
+        stack.target, "switched", [single, *(f"{one} WITH {SWITCHES}" for one in made)]
     )
+
+
+@pytest.fixture
+def scene(stack: Stack, tables: None, tmp_path: Path) -> Iterator[Scene]:
     environment = processor_environment(stack, tmp_path / "operator") | {
         "PATH": os.environ["PATH"],
         "AWS_DEFAULT_REGION": stack.aws.region,
