@@ -128,6 +128,9 @@ def _live(bench: Bench, stack: Stack, seed: int, numbers: Sequence[int], end: fl
         )
         if done.faults:
             failed += 1
+            _say(f"FAULT in run {number}, cut down now:")
+            for fault in done.faults:
+                _say(f"  {fault}")
             small, found = cut_down(bench, case, done, f"{seed}-{number}", end)
             _tell(small, found, f"make fuzz SEED={seed}, run {number}", f"{seed}-{number}")
         for fault in bench.settle(_SETTLED_S):
