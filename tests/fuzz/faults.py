@@ -16,6 +16,7 @@ class FaultKind(Enum):
 
     MISREAD = "a definition is read as another"
     DEFECT = "an error that nobody foresaw"
+    SOURCE = "Cassandra itself fails at what it took: look into its log"
     NEEDLESS = "refused, though Keyspaces has all of it"
     LET_THROUGH = "not refused, though Keyspaces has not all of it"
     ADVICE = "the advice does not lead to a migration that is fit"

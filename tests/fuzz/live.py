@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 from cassandra import ConsistencyLevel, InvalidRequest
+from cassandra.cluster import NoHostAvailable
 from cassandra.protocol import ConfigurationException, ServerError, SyntaxException
 from cassandra.query import SimpleStatement
 
@@ -89,6 +90,8 @@ class Bench:
                 self._run(case, done, operator, source, verified)
         except SandboxError:
             raise
+        except NoHostAvailable as error:
+            done.faults.append(Fault(FaultKind.SOURCE, None, str(error)))
         except Exception as error:  # noqa: BLE001 - it is what is looked for
             done.faults.append(Fault(FaultKind.DEFECT, None, f"{type(error).__name__}: {error}"))
         return done
