@@ -25,7 +25,7 @@ check: setup ## lint, types and the fast tests
 	@.venv/bin/pytest -q -n 2 -m "not stack and not slow"
 
 test: check ## everything, the real chain included
-	@.venv/bin/pytest -q -n 2 --dist loadgroup -m "slow and not stack"
+	@.venv/bin/pytest -q -n 2 --dist loadgroup -m "slow and not stack and not soak"
 	@.venv/bin/pytest -q -m "not stack" tests/keyspaces_local
 	@.venv/bin/pytest -q -m "stack and not soak"
 

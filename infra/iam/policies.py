@@ -26,9 +26,10 @@ def make_operator_policy(
     functions' tables allow the tables themselves.
     """
     arns = _operator_arns(stack, migration, storage, cluster)
-    only: dict[On, dict[str, dict[str, str]]] = {
+    only: dict[On, dict[str, dict[str, str | list[str]]]] = {
         On.BUCKET: {"StringLike": {"s3:prefix": f"{GIVEN_UP}*"}},
-        On.MAPPINGS: {"ArnEquals": {"lambda:FunctionArn": function}},
+        # By itself, and by the name that a consumer group gives it.
+        On.MAPPINGS: {"ArnLike": {"lambda:FunctionArn": [function, f"{function}:*"]}},
     }
     statements = [
         iam.PolicyStatement(

@@ -481,6 +481,11 @@ TABLES = TEXT[TEXT.index("[tables.") :]
         ('source_cidrs = ["10.0.0.0/16"]', "", "network.source_cidrs is missing"),
         ('schema = "schema.cql"', 'schema = "other.cql"', "other.cql does not exist"),
         (TABLES, "", "has no table; write"),
+        ("brokers = 3", "brokers = 4", "write a multiple of 3"),
+        ("brokers = 3", f'cluster_arn = "{CLUSTER}0a1b-s1"', "an MSK Serverless cluster"),
+        ("brokers = 3", 'version = "latest"', "write one that MSK lists"),
+        ('region = "eu-west-1"', 'region = "us-west-1"', "write those of yours"),
+        ("[kafka]", 'endpoints = ["sns"]\n[kafka]', "network.endpoints names sns"),
         ("[kafka]", 'vpc_id = "vpc-1"\n[kafka]', "network.subnet_ids must have one entry a subnet"),
     ],
 )
@@ -495,3 +500,38 @@ def test_what_cannot_be_deployed_is_refused_by_name(
     (tmp_path / "assets" / "layer").symlink_to(layer)
     with pytest.raises(ConfigurationError, match=said):
         synthesise(tmp_path / "migration.toml", tmp_path)
+
+
+def test_express_brokers_bring_their_storage_and_keep_their_settings(
+    layer: Path, tmp_path: Path
+) -> None:
+    text = (ROOT / "migration.toml").read_text()
+    express = text.replace("brokers = 3", 'brokers = 3\ninstance = "express.m7g.large"')
+    polled = "batch_window_s = 0\nbatch_size = 50\nleast_pollers = 2\nmost_pollers = 7\n"
+    (tmp_path / "migration.toml").write_text(express + polled)
+    (tmp_path / "schema.cql").write_text((ROOT / "schema.cql").read_text())
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "layer").symlink_to(layer)
+    made = synthesise(tmp_path / "migration.toml", tmp_path)
+    (cluster,) = properties(made, "AWS::MSK::Cluster")
+    assert "StorageInfo" not in cluster["BrokerNodeGroupInfo"]
+    assert cluster["KafkaVersion"] == "3.9.x.kraft"
+    (configuration,) = properties(made, "AWS::MSK::Configuration")
+    assert configuration["ServerProperties"] == "auto.create.topics.enable=false\n"
+    for topic in properties(made, "AWS::MSK::Topic"):
+        configs = json.loads(topic["Configs"]["Fn::Base64"])
+        assert set(configs) == {"cleanup.policy", "message.timestamp.type", "retention.ms"}
+    by_topic = {one["Topics"][0]: one for one in kafka_mappings(made)}
+    readings, orders = (by_topic[f"hintferry.shop.{name}"] for name in ("readings", "orders"))
+    assert (readings["BatchSize"], readings["MaximumBatchingWindowInSeconds"]) == (50, 0)
+    pollers = readings["ProvisionedPollerConfig"]
+    assert (pollers["MinimumPollers"], pollers["MaximumPollers"]) == (2, 7)
+    assert orders["BatchSize"] == constants.BATCH_SIZE
+    assert orders["MaximumBatchingWindowInSeconds"] == constants.BATCH_WINDOW_S
+
+
+def test_a_cluster_follows_the_newest_revision_of_its_configuration(templates: Templates) -> None:
+    (cluster,) = properties(templates, "AWS::MSK::Cluster")
+    (name,) = dict(resources(templates, "AWS::MSK::Configuration"))
+    revision = cluster["ConfigurationInfo"]["Revision"]
+    assert revision == {"Fn::GetAtt": [name, "LatestRevision.Revision"]}

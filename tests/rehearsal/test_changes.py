@@ -56,6 +56,7 @@ def test_a_table_goes_and_comes_again(journey: Journey) -> None:
     assert topic in journey.mappings()
 
 
+@pytest.mark.soak
 def test_another_prefix_moves_the_topics(journey: Journey) -> None:
     assert journey.deploy().ok
     before = journey.topics()

@@ -26,8 +26,8 @@ def test_a_first_deploy_and_a_second_without_a_change(journey: Journey) -> None:
     ("kind", "named"),
     [
         ("Custom::KeyspacesTable", "visits"),
-        ("AWS::MSK::Topic", "visits"),
-        ("AWS::Lambda::EventSourceMapping", "visits"),
+        pytest.param("AWS::MSK::Topic", "visits", marks=pytest.mark.soak),
+        pytest.param("AWS::Lambda::EventSourceMapping", "visits", marks=pytest.mark.soak),
     ],
 )
 def test_what_failed_in_the_middle_is_deployed_again(
