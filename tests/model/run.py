@@ -76,7 +76,7 @@ def patched(mutant: Mutant, time: SimulatedTime) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(patch.object(pipeline, "ThreadPoolExecutor", SerialExecutor))
         stack.enter_context(patch.object(recheck, "ThreadPoolExecutor", SerialExecutor))
-        stack.enter_context(patch.object(reconcile, "CUTS", SMALL_CUTS))
+        stack.enter_context(patch.object(reconcile, "SLICE_CUTS", SMALL_CUTS))
         for owner, name, value in (in_simulated_time(time), *mutant.patches):
             stack.enter_context(patch.object(owner, name, value))
         yield

@@ -292,10 +292,10 @@ PAUSES = replace(
     FENCES,
     stories=(
         ("write", "pause", "write", "batch", "resume", "batch"),
-        ("write", "pause", "fill", "write", "cut_over", "batch"),
+        ("write", "pause", "fill", "write", "cutover", "batch"),
         ("write", "batch", "write"),
     ),
-    kinds=(("write", 4), ("batch", 5), ("time", 1), ("pause", 2), ("resume", 1), ("cut_over", 1)),
+    kinds=(("write", 4), ("batch", 5), ("time", 1), ("pause", 2), ("resume", 1), ("cutover", 1)),
     stop_kinds=(("pause", 1), ("anything", 3), ("dies", 1)),
 )
 """A table is paused, and goes on, while workers read and write."""

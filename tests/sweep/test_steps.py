@@ -15,8 +15,9 @@ from moto import mock_aws
 from hintferry.adapters.aws.meter import ClockMeter
 from hintferry.adapters.sweep.pass_files import PassFiles
 from hintferry.adapters.sweep.steps import SweepSteps
-from hintferry.core.errors import ClockFault, ConfigurationError, Side, Unavailable
+from hintferry.core.errors import ClockFault, ConfigurationError, Paused, Side, Unavailable
 from hintferry.core.passes import Pass
+from hintferry.core.switches import Pause
 from hintferry.core.tokens import TokenRange
 from hintferry.live.ledger import ConservationError
 from hintferry.sweep.time_slice import BEGIN_UNTIL_S
@@ -245,3 +246,23 @@ def test_a_wrong_input_is_refused_with_the_fix(
 ) -> None:
     with pytest.raises(ConfigurationError, match=says):
         steps.run({"step": "plan", "task": {**TASK, **given}, "execution": ONE}, LONG)
+
+
+def test_a_paused_table_is_skipped_and_its_work_waits(
+    steps: SweepSteps, s3: Any, worker: Worker
+) -> None:
+    event, *_ = work_of(s3, plan(steps, ONE))
+    worker.sides.switches.set_pause(str(PLAIN.id), Pause(0.0, "alice", "repair"))
+    assert "paused since 1970-01-01 00:00:00Z by alice" in plan(steps, TWO)["skipped"]
+    with pytest.raises(Paused):
+        steps.run(event, LONG)
+    worker.sides.switches.set_pause(str(PLAIN.id), None)
+    assert steps.run(event, LONG)["ranges"] == []
+
+
+def test_a_repair_is_in_the_journal_and_a_verify_is_not(steps: SweepSteps, worker: Worker) -> None:
+    plan(steps, ONE)
+    assert worker.journal_kept.kept == []
+    plan(steps, TWO, gone=ONE, task={**TASK, "repair_rate": 20})
+    (entry,) = worker.journal_kept.kept
+    assert (entry.verb, entry.who, entry.new) == ("verify", TWO, "--repair at 20 hints/s")
