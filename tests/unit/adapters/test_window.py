@@ -18,15 +18,21 @@ WIDTH = 8
 
 
 class Future:
-    """Stands for the driver's; `answer` is called from another thread, as the driver does."""
+    """Stands for the driver's; `answer` is called from another thread, as the driver does.
 
-    def __init__(self) -> None:
+    One with `after_s` answers by itself, no sooner than somebody waits for its answer.
+    """
+
+    def __init__(self, after_s: float | None = None) -> None:
         self.answer: Callable[[], None] = lambda: None
+        self._after_s = after_s
 
     def add_callbacks(
         self, served: Any, _failed: Any, callback_args: Any = (), **_errback: Any
     ) -> None:
         self.answer = lambda: served([(b"row",)], *callback_args)
+        if self._after_s is not None:
+            threading.Timer(self._after_s, self.answer).start()
 
 
 OVERDUE_S = 0.6
@@ -39,9 +45,7 @@ def _soon_overdue(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def answering_later() -> Future:
-    future = Future()
-    threading.Timer(0.005, lambda: future.answer()).start()
-    return future
+    return Future(after_s=0.005)
 
 
 def test_every_item_is_answered_and_no_more_than_the_width_is_out() -> None:
