@@ -169,9 +169,13 @@ def test_the_entry_of_a_replay_names_what_was_chosen(desk: Desk) -> None:
     replaying.note(desk.config, Choice(ORDERS, "schema"), errors)
     replaying.note(desk.config, Choice(), errors)
     replaying.note(Path("no-such.toml"), Choice(), errors)
+    desk.is_away = True
+    replaying.note(desk.config, Choice(), errors)
     named = [(one.table, one.verb, one.new) for one in desk.journal.kept]
     assert named == [(ORDERS, "replay", "--reason schema"), (ALL, "replay", "")]
     assert isinstance(errors.file, StringIO)
     assert errors.file.getvalue() == (
         "this replay is not in the journal: no-such.toml does not exist; name it with --config\n"
+        "this replay is not in the journal: target: cannot connect: no route; check its address and"
+        " port, and the network in between\n"
     )

@@ -13,11 +13,12 @@ import typer
 from rich.console import Console
 
 from hintferry.adapters.config.places import Queues
-from hintferry.adapters.config.settings import migration_from
+from hintferry.adapters.config.settings import Migration, migration_from
+from hintferry.core.errors import SideFault, Unprocessable
 from hintferry.core.journal import Entry
 from hintferry.core.switches import ALL
 from hintferry_cli.exits import Status, statuses
-from hintferry_cli.failures import Settings, told_plainly
+from hintferry_cli.failures import Settings, sentence, told_plainly
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.places import Bucket, ParkedQueueUrl, ReplayQueueUrl, places
 from hintferry_cli.replay import view
@@ -94,18 +95,29 @@ def replay(
 
 
 def note(config: Path, choice: Choice, errors: Console) -> None:
-    """Write into the journal that a replay begins. Raises HintferryError.
+    """Write into the journal that a replay begins, or say on `errors` why that cannot be done.
 
     Only the configuration says where the journal is; a replay with all places given needs none.
+    A target that is away holds up no replay. Raises ConfigurationError.
     """
-    if not config.exists():
-        text = f"this replay is not in the journal: {config} does not exist; name it with --config"
+    missing = f"{config} does not exist; name it with --config"
+    if config.exists():
+        reason = f"--reason {choice.reason}" if choice.reason else ""
+        entry = Entry(time.time(), choice.table or ALL, "replay", caller(), new=reason)
+        missing = _entered(migration_from(config), entry)
+    if missing:
+        text = f"this replay is not in the journal: {missing}"
         errors.print(text, markup=False, highlight=False, soft_wrap=True)
-        return
-    reason = f"--reason {choice.reason}" if choice.reason else ""
-    entry = Entry(time.time(), choice.table or ALL, "replay", caller(), new=reason)
-    with wiring.journal(migration_from(config)) as journal:
-        journal.add(entry)
+
+
+def _entered(migration: Migration, entry: Entry) -> str:
+    """Return why the journal does not take the entry, nothing where it does."""
+    try:
+        with wiring.journal(migration) as journal:
+            journal.add(entry)
+    except (SideFault, Unprocessable) as error:
+        return sentence(error)
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
