@@ -9,7 +9,7 @@ from tests.rehearsal.journey import Journey
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("rehearsal")]
 
-STACKS = {"alarms", "kafka", "network", "capture caught up", "pipeline", "sweep", "tables"}
+STACKS = {"alarms", "kafka", "network", "nodes", "pipeline", "sweep", "tables"}
 
 
 def test_a_first_deploy_and_a_second_without_a_change(journey: Journey) -> None:
