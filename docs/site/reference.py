@@ -220,7 +220,8 @@ def _verb(name: str, verb: Any) -> Iterator[str]:
 
 
 def _sentences(text: str) -> list[str]:
-    return re.split(r"(?<=[.!?]) (?=[A-Z-])", text)
+    linked = re.sub(r"(https://[^\s,]+)", r"<\1>", text)
+    return re.split(r"(?<=[.!?]) (?=[A-Z`-])", linked)
 
 
 def _options(verb: Any) -> Iterator[Row]:
