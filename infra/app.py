@@ -39,7 +39,7 @@ def build(migration: Migration, code: Code, outdir: str | None = None) -> cdk.Ap
     """All stacks of a migration, checked by cdk-nag when they are synthesised."""
     app = cdk.App(outdir=outdir, context=json.loads(_SETTINGS.read_text())["context"])
     cdk.Tags.of(app).add("hintferry:pipeline", migration.deployment.pipeline.name)
-    # The account is that of whoever deploys, so that one synthesis fits several.
+    # The deploying user's account is taken, so one synthesis fits several accounts.
     environment = cdk.Environment(region=migration.target.region)
     options = {"env": environment}
     name = partial(stack_name, migration)

@@ -23,7 +23,7 @@ _OF_THE_KEY = (
     "kms:ReEncryptFrom",
     "kms:ReEncryptTo",
 )
-"""What Keyspaces asks at least of whoever makes a table under a key of the customer's."""
+"""The permissions that a role needs at least to make a table under a customer's key."""
 
 
 def make_ddl_function(stack: cdk.Stack, migration: Migration, key: kms.IKey, code: Code) -> str:

@@ -82,9 +82,7 @@ def pause(
     config: Config = CONFIG,
 ) -> None:
     with told_plainly(context.find_object(Settings) or Settings(debug=False)):
-        migration = migration_from(config)
-        name = _name(migration, config, table, every=every)
-        entry = _switched(migration, lambda control: control.pause(name, reason))
+        entry = _set_pause(Control.pause, config, table, reason, every=every)
     _tell(entry, "paused", json=json)
 
 
@@ -97,10 +95,22 @@ def resume(
     config: Config = CONFIG,
 ) -> None:
     with told_plainly(context.find_object(Settings) or Settings(debug=False)):
-        migration = migration_from(config)
-        name = _name(migration, config, table, every=every)
-        entry = _switched(migration, lambda control: control.resume(name, reason))
+        entry = _set_pause(Control.resume, config, table, reason, every=every)
     _tell(entry, "resumed", json=json)
+
+
+def _set_pause(
+    change: Callable[[Control, str, str], Entry],
+    config: Path,
+    table: str,
+    reason: str,
+    *,
+    every: bool,
+) -> Entry:
+    """Pause or resume the table, or all. Raises HintferryError."""
+    migration = migration_from(config)
+    name = _name(migration, config, table, every=every)
+    return _switched(migration, lambda control: change(control, name, reason))
 
 
 def throttle(
