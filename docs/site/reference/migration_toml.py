@@ -1,0 +1,71 @@
+"""docs/reference/migration-toml.md: each key that the reader of migration.toml takes."""
+
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+from docs.site.reference.layout import HINT, head, table, words_for
+from hintferry.adapters.config.settings import migration_from
+from hintferry.adapters.config.toml_section import Section
+from tools import places
+
+_KINDS = {bool: "true or false", int: "number", list: "list", str: "text"}
+
+
+def page() -> Iterator[str]:
+    taken = keys()
+    words = words_for("migration", taken)
+    yield from head(
+        "The keys of migration.toml",
+        "`migration.toml` is the one file that you edit.",
+        "`hintferry init` writes it; the functions, the stacks and the command read it.",
+        "An unknown key is refused.",
+        HINT,
+    )
+    for section in dict.fromkeys(name.partition(".")[0] for name in taken):
+        yield ""
+        yield '## [tables."KEYSPACE.TABLE"]' if section == "tables" else f"## [{section}]"
+        rows = [
+            (f"`{name.rpartition('.')[2]}`", _KINDS[kind], _default(value), words[name])
+            for name, (kind, value) in taken.items()
+            if name.startswith(f"{section}.")
+        ]
+        yield from table(("key", "type", "default", "meaning"), rows)
+
+
+def keys() -> dict[str, tuple[type, Any]]:
+    """Return each key that is read of migration.toml, with its type and default."""
+    taken: dict[str, tuple[type, Any]] = {}
+    with _watched(taken):
+        migration_from(places.ROOT / "migration.toml")
+    order = list(tomllib.loads((places.ROOT / "migration.toml").read_text()))
+    return dict(sorted(taken.items(), key=lambda one: _place(order, one[0])))
+
+
+def _place(order: list[str], name: str) -> int:
+    section = name.partition(".")[0]
+    return order.index(section) if section in order else len(order) - 2
+
+
+@contextmanager
+def _watched(taken: dict[str, tuple[type, Any]]) -> Iterator[None]:
+    take = Section.take
+
+    def watching(self: Section, name: str, kind: type, default: Any = None) -> Any:
+        _, *path = self.where.split(": ")
+        path[1:] = ["NAME"] if path[1:] else []
+        taken.setdefault(".".join([*path, name]), (kind, default))
+        return take(self, name, kind, default)
+
+    with mock.patch.object(Section, "take", watching):
+        yield
+
+
+def _default(value: Any) -> str:
+    if value is None:
+        return "required"
+    if value in ("", []):
+        return "empty"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
