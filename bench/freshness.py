@@ -281,24 +281,24 @@ def page_of(figures: dict[str, Any]) -> list[str]:
         "## Freshness",
         "",
         f"{SHAPE.about.capitalize()}, one source node, {CONCURRENCY} functions, each change a key"
-        f" of its own, written open loop for {figures['seconds']} s a rate,"
+        f" of its own. Changes are written open loop for {figures['seconds']} s a rate,"
         f" {figures['rounds']} times in turns (medians; of max the largest). The rates are shares"
-        " of what the chain follows where more changes are always under way:"
+        " of what the chain follows where more changes are always under way. That is"
         f" {followed[0]} a second as shipped, {followed[1]} with the quickest settings."
         " Milliseconds, p50 / p99 / max:"
         " from the source's acknowledgement to the broker's append (capture), to the invocation"
-        " (queue), to its end (process). Settings: [sync / look /"
-        " gather](#how-late-hints-are-by-the-settings).",
+        " (queue), to its end (process). Settings: [sync / poll /"
+        " linger](#how-late-hints-are-by-the-settings).",
         "",
         "| settings | load | changes/s | capture | queue | process | total | busy cores |",
         "|---|---|---|---|---|---|---|---|",
         *(_line(str(setting), share, found) for setting, share, found in rows),
-        _line(str(SHIPPED), f"50 %, gathered for {BATCH_WINDOW_S} s", figures["gathered"]),
+        _line(str(SHIPPED), f"50 %, batched for {BATCH_WINDOW_S} s", figures["gathered"]),
         "",
         f"Processing at half load, p99, target {OUR_SHARE_MS} ms: {p99s[0]:.0f} as shipped,"
         f" {met[0]}; {p99s[1]:.0f} with the quickest settings, {met[1]}. Hints come in bursts, one"
         " a sync, and a burst is one batch: it is settled when its last key is. The stacks'"
-        f" mappings gather for {BATCH_WINDOW_S} s, for fewer reads and writes of the same key."
+        f" mappings batch for {BATCH_WINDOW_S} s, for fewer reads and writes of the same key."
         " Limiter: the two cores, shared with the servers. CPU for a change at half load, ms:"
         f" {', '.join(f'{name} {ms:.2f}' for name, ms in cpu.items())}.",
     ]

@@ -97,7 +97,7 @@ class Shape:
 
 SHAPES = (
     Shape("single", "single rows of 13 columns"),
-    Shape("plain", "the same, times to live not asked for", ttl=False),
+    Shape("plain", "the same, TTLs not asked for", ttl=False),
     Shape("wide", "single rows of 40 columns", columns=40),
     Shape("eight", "8 changed rows a partition", rows=8),
     Shape("sixtyfour", "64 changed rows a partition", rows=64),

@@ -228,7 +228,7 @@ def page_of(figures: dict[str, Any]) -> list[str]:
         "|---|---|---|---|---|---|---|---|---|",
         *(_line(shape, loads[shape.name], ratios) for shape in SHAPES),
         "",
-        f"Of {deletes} the key is the partition: the other two delete it blindly, ours"
+        f"Of {deletes} the key is the partition. The other two delete it blindly; ours"
         " compares both sides and asks for a second look.",
         "",
         "| less is better | measured | target |",
@@ -241,8 +241,14 @@ def page_of(figures: dict[str, Any]) -> list[str]:
         "The limiter of all three is the two cores, shared with the servers.",
         "",
         "Reads that the source counted for each of our changes (a record that comes three times is"
-        f" one): {', '.join(f'{name} {reads:.2f}' for name, reads in by_load.items())}. At most"
-        f" {READS_IN_FLIGHT} are under way in an invocation; `pipeline.concurrency` bounds those.",
+        " one):",
+        "",
+        "| load | reads a change |",
+        "|---|---|",
+        *(f"| {name} | {reads:.2f} |" for name, reads in by_load.items()),
+        "",
+        f"At most {READS_IN_FLIGHT} reads are under way in an invocation; `pipeline.concurrency`"
+        " bounds those.",
     ]
 
 

@@ -31,8 +31,8 @@ One whose ratios are guarded has `CHECKED_SIZE` and `worse(figures, kept)` too.
 _HEAD = """# Measured
 
 Made by `make bench` from `bench/results/*.json`. Machines are noisy: trust the ratios within one
-run, not the seconds. CPU is the process's own; where servers ran on the same machine, theirs is
-told apart.
+run, not the seconds. *Hint* always means a change hint. CPU is the process's own; where servers ran
+on the same machine, theirs is told apart.
 """
 
 
@@ -46,12 +46,17 @@ def keep(name: str, figures: dict[str, Any]) -> None:
     """Replace the results of the run before, and make the page again."""
     _KEPT.mkdir(exist_ok=True)
     (_KEPT / f"{name}.json").write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")
+    _PAGE.write_text(page())
+
+
+def page() -> str:
+    """Return the text of RESULTS.md, from what is kept of every bench."""
     pages = [
         "\n".join(page_of(path.stem, kept(path.stem)))
         for path in sorted(_KEPT.glob("*.json"))
         if path.stem in BENCHES
     ]
-    _PAGE.write_text("\n".join([_HEAD, *pages]) + "\n")
+    return "\n".join([_HEAD, *pages]) + "\n"
 
 
 def page_of(name: str, figures: dict[str, Any]) -> list[str]:

@@ -272,10 +272,11 @@ def _measured_as(found: Measured) -> Iterator[str]:
     yield (
         f"One table, keys spread evenly, three replicas, rows of 13 columns ({row_size()} bytes by"
         f" the published arithmetic, {found.row_units} write unit"
-        f"{'s' if found.row_units > 1 else ''}); measured: {found.cpu_us:.0f} us of the processor's"
-        f" CPU a key, {found.hints:.2f} change hints and {found.reads:.2f} reads, and as many full"
-        f" writes, a change with batches collected for {constants.BATCH_WINDOW_S} s,"
-        f" {found.hint_bytes:.0f} bytes a hint on the topic. Functions of {MEMORY_MB:,} MB, one"
+        f"{'s' if found.row_units > 1 else ''}). Measured, with records batched for"
+        f" {constants.BATCH_WINDOW_S} s: {found.cpu_us:.0f} us of the processor's CPU a key, and"
+        f" {found.hint_bytes:.0f} bytes a change hint on the topic. A change brought"
+        f" {found.hints:.2f} change hints and {found.reads:.2f} reads, and as many full writes."
+        " Functions of {MEMORY_MB:,} MB, one"
         f" core, planned for {LOAD:.0%} load; {SPREAD} partitions for each of them."
         f" USD as of {PRICES.dated}, {PRICES.region}; brokers, storage and traffic come on top."
     )
@@ -321,8 +322,8 @@ def _of_a_backfill(found: Measured) -> Iterator[str]:
     yield (
         f"**A backfill of 5 TB** in rows of {found.swept_row_bytes} bytes:"
         f" {rows / 1e9:.1f} billion rows, as many write units"
-        f" ({found.swept_row_size} bytes each), {usd:,.0f} USD to write; then"
-        f" {stored * PRICES.storage_gib_month:,.0f} USD a month to keep. It takes"
+        f" ({found.swept_row_size} bytes each), {usd:,.0f} USD to write. Its storage then costs"
+        f" {stored * PRICES.storage_gib_month:,.0f} USD a month. It takes"
         f" {rows * found.backfill_us / 1e6 / _HOUR_S:,.0f} hours of one core"
         f" ({found.backfill_us:.0f} us a row), a verify"
         f" {rows * found.verify_us / 1e6 / _HOUR_S:,.0f}"

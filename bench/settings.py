@@ -137,11 +137,11 @@ def page_of(figures: dict[str, Any]) -> list[str]:
         "## How late hints are, by the settings",
         "",
         f"{figures['rate_per_s']} writes a second to one node; milliseconds from a write's"
-        " acknowledgement to the broker's append. *sync*: `commitlog_sync_period`; *look*:"
-        " `commit.log.marked.complete.poll.interval.ms`; *gather*: `poll.interval.ms`. Segments of"
+        " acknowledgement to the broker's append. *sync*: `commitlog_sync_period`; *poll*:"
+        " `commit.log.marked.complete.poll.interval.ms`; *linger*: `poll.interval.ms`. Segments of"
         " 4 MiB.",
         "",
-        "| sync / look / gather ms | hint p50 / p99 / max ms | capture: idle, CPU ms/s"
+        "| sync / poll / linger ms | hint p50 / p99 / max ms | capture: idle, CPU ms/s"
         " | and for 1,000 writes | reads MB/s | node: idle, CPU ms/s | and for 1,000 writes |",
         "|---|---|---|---|---|---|---|",
         *map(_line, figures["settings"]),

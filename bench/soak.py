@@ -43,10 +43,10 @@ def page_of(figures: dict[str, Any]) -> list[str]:
     return [
         "## A soak",
         "",
-        f"{figures['statements']:,} statements that a source of one node acknowledged, of"
+        f"A source of one node acknowledged {figures['statements']:,} statements of"
         f" {len(figures['operations'])} kinds, {figures['statements in batches']:,} of them in"
-        f" {_batches(figures['operations']):,} batches;"
-        f" {figures['kills']} kills and {sum(others.values()):,} other faults in"
+        f" {_batches(figures['operations']):,} batches."
+        f" There were {figures['kills']} kills and {sum(others.values()):,} other faults in"
         f" {figures['seconds']['load'] / 60:.0f} minutes. Then both sides were compared completely:"
         f" **{figures['divergent']} rows differ**; the verdict: {figures['verdict']}"
         + "".join(f"; {reason}" for reason in figures["reasons"])
@@ -56,10 +56,12 @@ def page_of(figures: dict[str, Any]) -> list[str]:
         "|---|---|",
         *(f"| {name.partition(' killed')[0]} | {count} |" for name, count in killed.items()),
         "",
-        "The others: " + ", ".join(f"{name} {count}" for name, count in others.items()) + ".",
+        "| other fault | times |",
+        "|---|---|",
+        *(f"| {name} | {count} |" for name, count in others.items()),
         "",
-        f"{figures['hints']['captured']:,} hints and {figures['hints']['sent again']:,} that the"
-        " run sent again; how records ended (one that is returned comes again): "
+        f"{figures['hints']['captured']:,} hints, and {figures['hints']['sent again']:,} that the"
+        " run sent again. How records ended (one that is returned comes again): "
         + ", ".join(f"{end} {count:,}" for end, count in ends.items())
         + f". Parked are the {figures['poison parked']} that can never succeed, which the run made."
         f" `hintferry verify` then saw {figures['swept']['keys']:,} keys,"

@@ -99,11 +99,12 @@ def page_of(figures: dict[str, Any]) -> list[str]:
         "## Reads of a source of three nodes",
         "",
         f"{figures['rate_per_s']} changes a second, each of a key of its own, replicated to"
-        f" {figures['nodes']} nodes, each with capture. A batch is gathered for so long (the"
-        f" stacks' mappings: {BATCH_WINDOW_S} s), as long as it is not full; milliseconds from the"
-        " source's acknowledgement to the end of the first invocation that had the change.",
+        f" {figures['nodes']} nodes, each with capture. The first column says how long"
+        f" records are batched while the batch is not full (the stacks' mappings:"
+        f" {BATCH_WINDOW_S} s). The milliseconds are from the source's acknowledgement to the end"
+        " of the first invocation that had the change.",
         "",
-        "| gathered for | hints a change | reads a change | total p50 / p99 / max ms |",
+        "| batched for | hints a change | reads a change | total p50 / p99 / max ms |",
         "|---|---|---|---|",
         *(
             f"| {window} s | {found['hints_per_change']:.2f} | {found['reads_per_change']:.2f}"

@@ -130,7 +130,7 @@ def page_of(figures: dict[str, Any]) -> list[str]:
         "",
         f"{figures['rows']:,} rows of {figures['bytes_per_row']} bytes,"
         f" {figures['rows_per_partition']} a partition, one source node. Ours with two worker"
-        " processes, by way of keyspaces-local (TLS, SigV4), times to live asked for; DSBulk"
+        " processes, by way of keyspaces-local (TLS, SigV4), TTLs asked for; DSBulk"
         f" {figures['machine']['dsbulk']} at LOCAL_QUORUM straight from Cassandra.",
         "",
         "| run | rows/s | own CPU, ms / 1,000 rows | Cassandra's CPU | the proxy's | peak MB |",
@@ -140,7 +140,7 @@ def page_of(figures: dict[str, Any]) -> list[str]:
         f"Rows per own CPU-second: verify {ratio('verify', 'dsbulk unload both', _OWN)} x DSBulk"
         f" unloading both sides, backfill {ratio('backfill', 'dsbulk unload and load', _OWN)} x"
         f" unload and load. The backfill keeps to the {ON_DEMAND.backfill_units_per_s:,.0f} write"
-        " units a second that are safe on a new table on demand; the limiter of the other three is"
+        " units a second that are safe on a new table on demand. The limiter of the other three is"
         " the two cores, shared with the servers.",
     ]
 

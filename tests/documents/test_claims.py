@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+from bench import results
 from hintferry.adapters.source.cassandra import READS_IN_FLIGHT
 from hintferry.adapters.target.keyspaces import WRITES_IN_FLIGHT
 from tools.places import ROOT
@@ -29,6 +30,10 @@ def test_the_soak_of_the_readme_is_the_one_that_was_kept() -> None:
     assert soak["verdict"] == "equal"
     assert soak["statements"] >= 1_000_000
     assert f"a million statements under {soak['kills']} kills and {others} other faults" in README
+
+
+def test_the_page_of_results_is_made_of_what_was_kept() -> None:
+    assert (ROOT / "bench" / "RESULTS.md").read_text() == results.page()
 
 
 def test_as_many_requests_are_in_flight_as_the_pages_say() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from docs.site.build import pages
+from tests.documents.sentences import MOST_WORDS, sentences, too_long
 from tools import places
 
 INSTEAD = {
@@ -28,9 +29,8 @@ INSTEAD = {
 BANNED = re.compile(rf"\b(?:{'|'.join(INSTEAD)})\b", re.IGNORECASE)
 # Code keeps its names, and so do the addresses of pages.
 CODE = re.compile(r"^ *```.*?^ *```|`[^`\n]*`|\]\([^)]*\)|\w+=\"[^\"]*\"", re.MULTILINE | re.DOTALL)
-# One is made by long runs of bench; the glossary says what a word replaces.
-MADE = ("RESULTS.md", "glossary.md")
-WRITTEN = [one for one in pages() if one.name not in MADE]
+# The glossary says what a word replaces.
+WRITTEN = [one for one in pages() if one.name != "glossary.md"]
 
 
 def banned(text: str) -> list[str]:
@@ -59,6 +59,23 @@ def test_a_page_says_change_hint_where_it_first_uses_the_word(page: Path) -> Non
     """Readers know Cassandra, where a hint is something else."""
     line = first_hint(page.read_text())
     assert line is None or "change hint" in line.lower()
+
+
+@pytest.mark.parametrize("page", pages(), ids=named)
+def test_no_sentence_of_a_page_is_long(page: Path) -> None:
+    assert too_long(page.read_text()) == [], f"split: {MOST_WORDS} words at most"
+
+
+def test_sentences_are_found_in_paragraphs_and_items_and_not_in_code_or_tables() -> None:
+    text = (
+        "# A heading. It is none\n\nFirst,\nover `two. Lines`. *Second* [of it](a.md).\n"
+        "- An item. (Its end.)\n\n| a table. Of cells |\n```\ncode. More\n```\n<!-- A. B. -->\n"
+    )
+    assert list(sentences(text)) == [
+        "First, over `code`.", "*Second* of it.", "An item.", "(Its end.)",
+    ]  # fmt: skip
+    assert too_long("a " * 25 + "– b.") == ["a " * 25 + "– b."]
+    assert too_long("a " * 24 + "– b. `Then`.") == []
 
 
 def test_the_first_hint_is_the_first_in_prose() -> None:

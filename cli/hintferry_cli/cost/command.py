@@ -22,11 +22,11 @@ from hintferry_ops.cost.sample import sample
 HELP = "\n\n".join(
     (
         "Estimate what the migration will cost, in USD, with dated prices.",
-        "It prints for each table, from a sample of its rows: the backfill, one verify pass, a"
-        " million changes (and the part of client-side timestamps), and a month of storage with"
-        " recovery. Then it prints the fixed monthly cost with no traffic: brokers, pollers,"
-        " endpoints, alarms, metrics, logs and keys. It reads a few pages of the source, and"
-        " changes nothing.",
+        "From a sample of a table's rows it prints the costs of its backfill, one verify pass, a"
+        " million changes and a month of storage. A million changes are with their part of client-"
+        " side timestamps; storage is with recovery. Then it prints the fixed monthly cost with no"
+        " traffic: brokers, pollers, endpoints, alarms, metrics, logs and keys. It reads a few"
+        " pages of the source, and changes nothing.",
         "[bold]Examples[/bold]",
         "  hintferry cost",
         "  hintferry cost shop.orders --json",

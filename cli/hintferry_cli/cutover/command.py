@@ -32,7 +32,7 @@ HELP = "\n\n".join(
     (
         "Cut a table over to Keyspaces. After this, Hintferry never writes to it again.",
         "Stop the writers, then run it. It checks the conditions until all hold (`hintferry"
-        " status` shows them), sets the table's fence, and waits"
+        " status` shows them), and sets the table's fence. Then it waits"
         f" {CUTOVER_WAIT_S:.0f} s until no write of Hintferry's can still be in flight. Where a"
         " condition fails, it changes nothing and says which. After an interruption run it again.",
         "--undo removes the fence, as long as the application has not written the target. It scans"

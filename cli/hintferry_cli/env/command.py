@@ -16,8 +16,9 @@ from hintferry_cli.places import stacks
 HELP = "\n\n".join(
     (
         "Print what the commands and `node.render` need of the deployed stacks.",
-        "It prints one line for the shell a variable: Region, configuration, URLs of the queues,"
-        " name of the bucket, bootstrap servers of the brokers, ARN of the sweep's state machine."
+        "It prints a line of shell for each of: Region, configuration, URLs of the queues, and name"
+        " of the bucket. It also prints the bootstrap servers of the brokers, and the ARN of the"
+        " sweep's state machine."
         ' Set them all with: eval "$(hintferry env)". The table names are in migration.toml. It'
         " reads the outputs of the stacks, and asks MSK for the brokers. It changes nothing.",
         "[bold]Examples[/bold]",

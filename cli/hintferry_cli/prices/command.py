@@ -18,8 +18,9 @@ from hintferry_ops.cost.prices import OWN_FILE, renewed, written
 HELP = "\n\n".join(
     (
         "Read AWS's price list files into prices.toml, for `hintferry cost` and the passes.",
-        f"Download the JSON files from {URL.format(offer='OFFER', region='REGION')}, OFFER being"
-        f" each of {', '.join(OFFERS)}; a file of a Savings Plan is read too. A figure that a file"
+        f"Download the JSON files of {', '.join(OFFERS)} from"
+        f" {URL.format(offer='OFFER', region='REGION')} (put the offer's name for OFFER). A file of"
+        " a Savings Plan is read too. A figure that a file"
         " does not have stays as it is. `hintferry cost` reads the prices.toml beside the"
         " configuration, and for what it does not have the figures that Hintferry was released"
         " with.",

@@ -43,10 +43,11 @@ VERIFY_HELP = "\n\n".join(
     (
         "Compare a table completely, and with --repair repair what differs.",
         "It judges every row and every static column of both sides: equal, missing, different,"
-        " extra (only the target has it) or expiring (only the target has it, no longer than the"
-        " longest_ttl of the table). It checks a suspected difference again after the time that a"
-        " change needs to arrive, and counts the second result. --repair sends a change hint of"
-        " each key that is not equal to the replay queue; the replay function repairs it.",
+        " extra or expiring. Extra is what only the target has. Expiring is what only the target"
+        " has, for no longer than the longest_ttl of the table. It checks a suspected difference"
+        " again after the time that a change needs to arrive, and counts the second result. With"
+        " --repair it sends a change hint of each key that is not equal to the replay queue. The"
+        " replay function repairs the key.",
         _RESUME,
         "[bold]Examples[/bold]",
         "  hintferry verify shop.orders",

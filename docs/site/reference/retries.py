@@ -21,10 +21,8 @@ def page() -> Iterator[str]:
     yield from table(header, rows)
     cuts = ", ".join(f"{rows:,}" for rows in limits.SLICE_CUTS)
     yield from ("", "## Other limits of attempts", "")
-    yield (
-        "Where the source fails to read a whole slice, the slice is cut at rows of the target:"
-        f" {cuts} rows a part, in this order."
-    )
+    yield "Where the source fails to read a whole slice, the slice is cut at rows of the target."
+    yield f"The parts have {cuts} rows, in this order."
     yield (
         f"An event source mapping retries a batch {constants.RETRIES:,} times, and an invocation"
         f" that returns records takes at least {constants.RETURN_AFTER_S} s."
