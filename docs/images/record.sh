@@ -10,8 +10,9 @@ sed -i "s|^endpoint = .*|endpoint = \"$TARGET_HOST\"\nca_file = \"$TARGET_CA\"|"
 hintferry schema > keyspaces.cql
 on_target < keyspaces.cql
 on_source "CREATE KEYSPACE hintferry WITH replication = {'class': 'NetworkTopologyStrategy', '$SOURCE_DATACENTER': 1}"
-on_source "CREATE TABLE hintferry.markers (name text PRIMARY KEY, written uuid) WITH cdc = true"
+on_source "CREATE TABLE hintferry.markers (name text PRIMARY KEY, written uuid, number bigint, drawn_at timestamp) WITH cdc = true"
 on_source "CREATE TABLE hintferry.captures (host_id uuid PRIMARY KEY, state text)"
+on_source "CREATE TABLE hintferry.watermarks (name text, host_id uuid, number bigint, since bigint, drawn_at timestamp, settled_at timestamp, waits text, PRIMARY KEY (name, host_id))"
 for table in shop.orders shop.readings; do
     on_source "ALTER TABLE $table WITH cdc = true"
 done

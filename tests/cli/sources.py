@@ -33,8 +33,12 @@ MARKERS = KeyspaceText(
     [],
     [],
     {
-        "markers": "CREATE TABLE hintferry.markers (name text PRIMARY KEY, written uuid);",
+        "markers": "CREATE TABLE hintferry.markers (name text PRIMARY KEY, written uuid,"
+        " number bigint, drawn_at timestamp);",
         "captures": "CREATE TABLE hintferry.captures (host_id uuid PRIMARY KEY, state text);",
+        "watermarks": "CREATE TABLE hintferry.watermarks (name text, host_id uuid, number bigint,"
+        " since bigint, drawn_at timestamp, settled_at timestamp, waits text,"
+        " PRIMARY KEY (name, host_id));",
     },
 )
 TEXT = {"shop": SHOP, "other": OTHER, "hintferry": MARKERS}

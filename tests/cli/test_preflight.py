@@ -45,6 +45,13 @@ from tests.cli.test_schema_command import HEAD
 ORDERS = TableId("shop", "orders")
 PLAIN = KeyspaceText([], [], {"orders": "CREATE TABLE shop.orders (id uuid PRIMARY KEY, n int);"})
 GOOD = {"shop": PLAIN, "hintferry": TEXT["hintferry"]}
+OLD = replace(
+    TEXT["hintferry"],
+    tables={
+        **TEXT["hintferry"].tables,
+        "markers": "CREATE TABLE hintferry.markers (name text PRIMARY KEY, written uuid);",
+    },
+)
 NODES = [SourceNode(f"10.0.{n}.11", "dc1", "5.0.4", True, GOOD_SETTINGS) for n in (1, 2, 3)]
 
 Change = Mapping[str, Any]
@@ -158,6 +165,11 @@ def text(ddl: str, *functions: str) -> dict[str, KeyspaceText]:
          "fault", "source", "no table hintferry.markers", "'dc1': 3}; CREATE TABLE IF NOT EXISTS"),
         (facts_of({"shop": PLAIN}),
          "fault", "source", "no table hintferry.captures", "hintferry.captures (host_id uuid"),
+        (facts_of({"shop": PLAIN}),
+         "fault", "source", "no table hintferry.watermarks", "waits text, PRIMARY KEY (name"),
+        (facts_of({**GOOD, "hintferry": OLD}),
+         "fault", "table hintferry.markers", "lacks drawn_at, number",
+         "ALTER TABLE hintferry.markers ADD (drawn_at timestamp, number bigint)"),
         (changed(facts_of(GOOD), "keyspaces", "hintferry", replication=replicated(dc1="2")),
          "fault", "keyspace hintferry", "has no replica on every node", "ALTER KEYSPACE hintferry"),
         (changed(facts_of(GOOD), "keyspaces", "shop", replication=replicated(dc2="3")),

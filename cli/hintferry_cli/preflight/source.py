@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from hintferry.adapters.config.settings import Migration, TableSettings
 from hintferry.adapters.driver.cql import SOURCE_TABLES
@@ -11,13 +11,16 @@ from hintferry_cli.preflight.finding import Finding, Level
 from hintferry_ops.fit.misfits import Misfit, Schema, differences, keyspace_misfits, table_misfits
 from hintferry_ops.fit.node_checks import Fault, setting_faults
 from hintferry_ops.fit.schema_checks import schema_faults, vector_faults
+from hintferry_ops.fit.schema_file import schema_of
 from hintferry_ops.fit.source_facts import OURS, SourceFacts, SourceNode
 
 MARKERS, CAPTURES = TableId(OURS, "markers"), TableId(OURS, "captures")
+WATERMARKS = TableId(OURS, "watermarks")
 ENOUGH_COPIES = 3
 _PURPOSES = {
     MARKERS: "by which a backfill sees that capture works",
     CAPTURES: "into which each connector writes what it captures",
+    WATERMARKS: "into which each connector writes how far it is",
 }
 
 
@@ -73,15 +76,39 @@ def schema_findings(migration: Migration, facts: SourceFacts, live: Schema) -> I
     for fault in faults:
         level = Level.FAULT if fault.fatal else Level.ADVICE
         yield Finding(level, fault.what, fault.found, fault.fix)
-    for needed, purpose in _PURPOSES.items():
-        if needed not in known:
-            yield _control_table_missing(facts, needed, purpose)
+    yield from control_findings(migration, facts, known)
     for settings in migration.tables:
         table = live.tables.get(settings.id)
         if table is not None:
             yield from map(_of_misfit, table_misfits(live, table, settings.ttl))
     keyspaces = {table.id.keyspace for table in migration.tables}
     yield from map(_of_misfit, keyspace_misfits(live, keyspaces))
+
+
+def control_findings(
+    migration: Migration, facts: SourceFacts, known: Collection[TableId]
+) -> Iterator[Finding]:
+    """Yield which control tables the source lacks, and which of their columns."""
+    for needed, purpose in _PURPOSES.items():
+        if migration.stock_connector and needed == WATERMARKS:
+            continue
+        if needed not in known:
+            yield _control_table_missing(facts, needed, purpose)
+        elif not migration.stock_connector:
+            yield from _columns_missing(facts, needed)
+
+
+def _columns_missing(facts: SourceFacts, table: TableId) -> Iterator[Finding]:
+    there = schema_of(facts.cql([table]), "the source").tables[table]
+    names = {column.name for column in there.partition_key + there.clustering + there.regulars}
+    (made,) = (one for one in SOURCE_TABLES if f" {table} " in one)
+    wanted = schema_of(made, "our own").tables[table]
+    missing = [column for column in wanted.regulars if column.name not in names]
+    if missing:
+        columns = ", ".join(f"{column.name} {column.cql_type}" for column in missing)
+        found = f"lacks {', '.join(column.name for column in missing)}: of an earlier release"
+        fix = f"run on the source: ALTER TABLE {table} ADD ({columns})"
+        yield Finding(Level.FAULT, f"table {table}", found, fix)
 
 
 def file_findings(migration: Migration, filed: Schema, table: Table) -> Iterator[Finding]:

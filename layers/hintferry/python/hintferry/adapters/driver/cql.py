@@ -259,7 +259,8 @@ CONTROL_TABLES = (
     " WITH CUSTOM_PROPERTIES = {'ttl': {'status': 'enabled'}}",
     "CREATE TABLE IF NOT EXISTS hintferry.fences (name text PRIMARY KEY, set_at timestamp,"
     " stopped_at timestamp)",
-    "CREATE TABLE IF NOT EXISTS hintferry.markers (name text PRIMARY KEY, written uuid)"
+    "CREATE TABLE IF NOT EXISTS hintferry.markers (name text PRIMARY KEY, written uuid,"
+    " number bigint, drawn_at timestamp)"
     " WITH CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'}}",
     "CREATE TABLE IF NOT EXISTS hintferry.passes (name text, verb text, began timestamp,"
     " ended timestamp, at_all boolean, is_clean boolean, sums text, proof text,"
@@ -274,12 +275,15 @@ CONTROL_TABLES = (
 
 SOURCE_TABLES = (
     "CREATE KEYSPACE IF NOT EXISTS hintferry WITH replication = {replication}",
-    "CREATE TABLE IF NOT EXISTS hintferry.markers (name text PRIMARY KEY, written uuid)"
-    " WITH cdc = true",
+    "CREATE TABLE IF NOT EXISTS hintferry.markers (name text PRIMARY KEY, written uuid,"
+    " number bigint, drawn_at timestamp) WITH cdc = true",
     "CREATE TABLE IF NOT EXISTS hintferry.captures (host_id uuid PRIMARY KEY, state text)",
+    "CREATE TABLE IF NOT EXISTS hintferry.watermarks (name text, host_id uuid, number bigint,"
+    " since bigint, drawn_at timestamp, settled_at timestamp, waits text,"
+    " PRIMARY KEY (name, host_id))",
 )
-"""What it keeps on the source: a row a table, captured and followed like any other; and what the
-connector of each node says that it captures."""
+"""What it keeps on the source: a row a table, captured like any other; what the connector of each
+node says that it captures; and the number of the newest marker before which all has arrived."""
 
 CLUSTER = "SELECT cluster_name, data_center, partitioner FROM system.local"
 SETTINGS = "SELECT name, value FROM system_views.settings"
