@@ -4,6 +4,8 @@ RUN := .venv/bin/python
 UV_COMPILE := build/uv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --quiet
 SECONDS ?= 60
+# The environment that is deployed; the command hintferry reads the same variable.
+CONFIG ?= $(or $(HINTFERRY_CONFIG),migration.toml)
 
 .PHONY: help setup demo check test soak bench model chaos fuzz bundle synth cdk wheels sbom lock debezium events docs clean
 .DEFAULT_GOAL := help
@@ -50,11 +52,11 @@ fuzz: setup ## random schemas and statements on a user's way, then the verdict; 
 bundle: setup ## the tars for the Cassandra nodes, in build/bundle
 	@$(RUN) -m node.bundle
 
-synth: setup ## the stacks of migration.toml into cdk.out; no account, docker or network lookup
-	@$(RUN) -m infra.app
+synth: setup ## the stacks of CONFIG into cdk.out beside it; no account, docker or network lookup
+	@$(RUN) -m infra.app "$(CONFIG)"
 
-cdk: setup ## the CDK's command line on the stacks; ARGS="deploy --all", ARGS="diff", ...
-	@$(RUN) -m tools.cdk --app "$(RUN) -m infra.app" $(ARGS)
+cdk: setup ## the CDK's command line on the stacks of CONFIG; ARGS="deploy --all", ARGS="diff", ...
+	@$(RUN) -m tools.cdk "$(CONFIG)" $(ARGS)
 
 wheels: setup ## the command hintferry, and keyspaces-local, as wheels in build/wheels
 	@$(RUN) -m tools.wheels

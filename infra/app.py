@@ -1,6 +1,6 @@
-"""The stacks, from `migration.toml`: `python -m infra.app` writes them to `cdk.out`.
+"""The stacks, from a `migration.toml`: `python -m infra.app CONFIG` writes them to `cdk.out`.
 
-Given another file, it writes them beside that, and nothing is looked up: no account, no network.
+That folder lies beside the file, and nothing is looked up: no account, no network.
 Where the CDK's command line runs it, with an account, what is deployed is compared first.
 """
 
@@ -20,7 +20,8 @@ from hintferry.core.errors import ConfigurationError
 from hintferry_ops.cost.fixed_cost import standing_cost, told
 from hintferry_ops.cost.prices import price_book
 from hintferry_ops.deployed import Part, stack_name
-from infra.guard import deployed_templates, refusals
+from hintferry_ops.names import told_apart
+from infra.guard import FILE, deployed_templates, moved, refusals
 from infra.layer import Code, build_layer
 from infra.monitoring.alarms import AlarmsStack
 from infra.stacks.kafka import KafkaStack
@@ -44,6 +45,7 @@ def build(migration: Migration, code: Code, outdir: str | None = None) -> cdk.Ap
     options = {"env": environment}
     name = partial(stack_name, migration)
     network = NetworkStack(app, name(Part.NETWORK), migration, **options)
+    cdk.CfnOutput(network, FILE, value=_called(code.config))
     kafka = KafkaStack(app, name(Part.KAFKA), migration, network, **options)
     tables = TablesStack(app, name(Part.TABLES), migration, network, code, **options)
     pipeline = PipelineStack(app, name(Part.PIPELINE), migration, network, kafka, code, **options)
@@ -59,13 +61,20 @@ def build(migration: Migration, code: Code, outdir: str | None = None) -> cdk.Ap
     return app
 
 
-def refuse_losses(migration: Migration, out: Path) -> None:
+def _called(config: Path) -> str:
+    """Return the file's name in this checkout, which says nothing of the machine."""
+    return str(config.relative_to(ROOT) if config.is_relative_to(ROOT) else config.name)
+
+
+def compare_with_deployed(migration: Migration, out: Path) -> None:
     """Compare what lies in `out` with what is deployed. Raises ConfigurationError."""
     wanted = {
         path.name.removesuffix(".template.json"): json.loads(path.read_text())
         for path in sorted(out.glob("*.template.json"))
     }
-    deployed = deployed_templates(list(wanted), migration.target.region)
+    deployed = deployed_templates(list(wanted), migration.target)
+    for line in moved(deployed, wanted):
+        print(f"synth: {line}", file=sys.stderr)
     found = refusals(deployed, wanted, migration.deployment.kafka.dropped)
     if found:
         raise ConfigurationError("\n       ".join(found))
@@ -76,12 +85,13 @@ def main() -> int:
     try:
         path = Path(sys.argv[1]).resolve() if sys.argv[1:] else ROOT / "migration.toml"
         migration = migration_from(path)
-        code = Code(BUILD / "assets", path)
+        # Two environments of one checkout may be synthesised at once.
+        code = Code(BUILD / "assets" / told_apart(_called(path)), path)
         build_layer(code.directory / "layer")
         out = Path(os.environ.get("CDK_OUTDIR", str(path.parent / "cdk.out")))
         build(migration, code, str(out)).synth()
         if os.environ.get("CDK_DEFAULT_ACCOUNT"):
-            refuse_losses(migration, out)
+            compare_with_deployed(migration, out)
         book = price_book(path.parent)
         print(told(standing_cost(migration, book), migration.target.region, book))
     except ConfigurationError as error:

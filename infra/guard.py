@@ -14,19 +14,24 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from hintferry.adapters.config.settings import TargetSettings
 from hintferry.core.errors import ConfigurationError
 
 Template = Mapping[str, Any]
 Properties = Mapping[str, Any]
 
+FILE = "MigrationFile"
+"""The output that says which file made a stack."""
+
 _NOT_DEPLOYED = ("REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_COMPLETE")
 
 
-def deployed_templates(names: Sequence[str], region: str) -> dict[str, Template]:
+def deployed_templates(names: Sequence[str], target: TargetSettings) -> dict[str, Template]:
     """Read the templates of those stacks that are deployed. Raises ConfigurationError.
 
     Asked with the credentials of the environment, which have to be of the CDK's account.
     """
+    region = target.region
     try:
         account = boto3.client("sts", region_name=region).get_caller_identity()["Account"]
         expected = os.environ.get("CDK_DEFAULT_ACCOUNT", account)
@@ -34,6 +39,12 @@ def deployed_templates(names: Sequence[str], region: str) -> dict[str, Template]
             raise ConfigurationError(
                 f"the environment's credentials are of account {account}, the CDK's of {expected};"
                 " name the profile as AWS_PROFILE, not as --profile"
+            )
+        if account != (target.account or account):
+            raise ConfigurationError(
+                f"these credentials are of account {account}, and target.account of migration.toml"
+                f" is {target.account}; set AWS_PROFILE to that account, or name another file with"
+                " CONFIG="
             )
         client = boto3.client("cloudformation", region_name=region)
         stacks = client.get_paginator("describe_stacks").paginate().build_full_result()["Stacks"]
@@ -50,6 +61,22 @@ def _template(client: Any, name: str) -> Template:
     body = client.get_template(StackName=name)["TemplateBody"]
     found: Template = json.loads(body) if isinstance(body, str) else body
     return found
+
+
+def moved(deployed: Mapping[str, Template], wanted: Mapping[str, Template]) -> Iterator[str]:
+    """Yield a sentence where a deploy would change stacks that another file made."""
+    for name, template in deployed.items():
+        before, after = _file(template), _file(wanted.get(name, {}))
+        if before and after and before != after:
+            yield (
+                f"{before} made the stacks that are deployed under this pipeline.name, and a deploy"
+                f" changes them to what {after} says; for a pipeline of its own write another"
+                " pipeline.name"
+            )
+
+
+def _file(template: Template) -> str:
+    return str(template.get("Outputs", {}).get(FILE, {}).get("Value", ""))
 
 
 def refusals(

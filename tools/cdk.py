@@ -1,4 +1,6 @@
-"""The CDK's command line at the pinned version: `python -m tools.cdk ARGUMENTS`.
+"""The CDK's command line at the pinned version: `python -m tools.cdk CONFIG ARGUMENTS`.
+
+CONFIG is the `migration.toml` whose stacks it works on; what is synthesised lies beside that file.
 
 npm's "latest" is an accident of 2025 that reads none of what is written today, so it is installed
 once from the lock in `tools/cdk_cli`, hash-checked, by the Node of the environment.
@@ -7,6 +9,7 @@ once from the lock in `tools/cdk_cli`, hash-checked, by the Node of the environm
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -58,9 +61,25 @@ def _install(folder: Path) -> None:
         made.rename(folder)
 
 
+def of_stacks(config: Path, *arguments: str) -> list[str]:
+    """Return the command line that works on the stacks of a `migration.toml`."""
+    app = shlex.join([sys.executable, "-m", "infra.app", str(config)])
+    return command("--app", app, "--output", str(config.parent / "cdk.out"), *arguments)
+
+
 def main(arguments: Sequence[str]) -> int:
-    """Run it in the folder of the caller."""
-    return subprocess.run(command(*arguments), env={**os.environ, **QUIET}, check=False).returncode
+    """Run it from the top of the checkout, where `cdk.json` and the app are."""
+    config = Path(arguments[0]).resolve()
+    if not config.is_file():
+        print(
+            f"cdk: {config} is not a file; name a migration.toml, as"
+            " CONFIG=environments/test/migration.toml",
+            file=sys.stderr,
+        )
+        return 1
+    line = of_stacks(config, *arguments[1:])
+    done = subprocess.run(line, cwd=ROOT, env={**os.environ, **QUIET}, check=False)
+    return done.returncode
 
 
 if __name__ == "__main__":

@@ -144,7 +144,13 @@ class Stacks:
         return {BOOTSTRAP_VARIABLE: servers}
 
     def _strangers(self) -> Iterator[str]:
-        """Yield a sentence where migration.toml names a cluster of another account or Region."""
+        """Yield a sentence where migration.toml names another account, or a cluster elsewhere."""
+        wanted = self._migration.target.account
+        if wanted and wanted != self._account():
+            yield (
+                f"target.account is {wanted}, and these credentials are of account"
+                f" {self._account()}; set AWS_PROFILE to that account, or give another --config"
+            )
         arn = self._migration.deployment.kafka.cluster_arn
         if not arn:
             return

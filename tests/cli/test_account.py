@@ -107,6 +107,19 @@ def test_an_account_in_order_is_fit(aws: None, config: Path) -> None:
     assert found(config) == (0, [])
 
 
+@pytest.mark.parametrize("wanted", [ACCOUNT, "210987654321"])
+def test_an_account_that_the_file_names_is_no_question(
+    aws: None, config: Path, wanted: str
+) -> None:
+    text = config.read_text()
+    config.write_text(text.replace("[target]\n", f'[target]\naccount = "{wanted}"\n'))
+    arguments = ["preflight", "--only", "account", "--json", "--config", str(config)]
+    result = CliRunner().invoke(app, arguments)
+    told = [(one["level"], one["what"]) for one in json.loads(result.stdout)["findings"]]
+    wrong = ("fault", f"target.account is {wanted}, and you are {USER}")
+    assert told == ([] if wanted == ACCOUNT else [wrong])
+
+
 @pytest.mark.parametrize(
     ("answers", "where", "what", "fix"),
     [

@@ -87,6 +87,18 @@ def test_a_stack_that_is_missing_is_named_with_account_and_region(
     ]
 
 
+def test_credentials_of_another_account_than_the_files_are_told(
+    cloudformation: Any, config: Path
+) -> None:
+    deploy(cloudformation)
+    text = config.read_text()
+    config.write_text(text.replace("[target]\n", '[target]\naccount = "210987654321"\n'))
+    result = run(config)
+    assert (result.exit_code, result.stdout) == (3, "")
+    (line,) = result.stderr.splitlines()
+    assert f"target.account is 210987654321, and these credentials are of account {ACCOUNT}" in line
+
+
 def test_each_problem_is_a_sentence(cloudformation: Any, config: Path) -> None:
     result = run(config)
     assert result.exit_code == 3

@@ -75,9 +75,10 @@ class Account:
         """Run the CDK's command line on what was synthesised into `out`."""
         return self._run(["--app", str(out), *arguments], out.parent)
 
-    def app(self, app: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run the CDK's command line, and let it run the app."""
-        return self._run(["--app", app, *arguments], ROOT)
+    def make_cdk(self, config: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `make cdk CONFIG=... ARGS=...`, without the set-up before it."""
+        command = [sys.executable, "-m", "tools.cdk", str(config), *arguments]
+        return self._called(command, ROOT)
 
     @contextmanager
     def signed_in(self) -> Iterator[None]:
@@ -89,8 +90,11 @@ class Account:
             yield
 
     def _run(self, arguments: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
+        return self._called(cdk.command("--ci", *arguments), folder)
+
+    def _called(self, command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            cdk.command("--ci", *arguments),
+            command,
             cwd=folder, env=self.environment, capture_output=True, text=True,
             timeout=_CDK_S, check=False,
         )  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Any
 from hintferry.adapters.config.settings import migration_from
 from infra.guard import deployed_templates, refusals
 from tests.infra.synthesised import Template, synthesise
-from tests.rehearsal.account import REGION, Account
+from tests.rehearsal.account import Account
 
 SCHEMA = """\
 CREATE TYPE {keyspace}.place (street text, town text);
@@ -30,6 +30,7 @@ nodes = {nodes}
 [target]
 endpoint = "cassandra.eu-west-1.amazonaws.com"
 region = "eu-west-1"
+{account}
 
 [capture]
 topic_prefix = "{prefix}"
@@ -48,6 +49,8 @@ name = "{name}"
 
 [sweep]
 every_hours = 72
+
+{more}
 """
 
 
@@ -68,7 +71,7 @@ class Journey:
         self.schema = SCHEMA.format(keyspace=self.keyspace)
         self.tables: dict[str, str] = {"orders": "", "visits": ""}
         self.said: dict[str, Any] = {
-            **dict.fromkeys(("capture", "network", "kafka", "pipeline"), ""),
+            **dict.fromkeys(("account", "capture", "network", "kafka", "pipeline", "more"), ""),
             "nodes": 3,
             "prefix": "hintferry",
             "cidr": "10.0.0.0/16",
@@ -104,10 +107,10 @@ class Journey:
     def refusals(self) -> list[str]:
         """What the stacks' own comparison with the account says of what stands in the file."""
         wanted = self.synth()
+        migration = migration_from(self.folder / "migration.toml")
         with self.account.signed_in():
-            deployed = deployed_templates(list(wanted), REGION)
-        dropped = migration_from(self.folder / "migration.toml").deployment.kafka.dropped
-        return refusals(deployed, wanted, dropped)
+            deployed = deployed_templates(list(wanted), migration.target)
+        return refusals(deployed, wanted, migration.deployment.kafka.dropped)
 
     def changed(self, **said: Any) -> Journey:
         """The same pipeline with other words in its file, in a folder of its own."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 
 from tests.rehearsal.account import Account
@@ -100,14 +98,16 @@ CLUSTER = (
 
 
 def test_the_cdk_shows_the_sentence_and_changes_nothing(journey: Journey) -> None:
-    """As `make cdk` calls it: the CDK's command line runs the app."""
+    """As `make cdk` does it: the CDK's command line runs the app."""
     assert journey.deploy("network").ok
     journey.said["network"] = 'vpc_cidr = "10.9.0.0/16"'
-    app = f"{sys.executable} -m infra.app {journey.write()}"
-    done = journey.account.app(app, "deploy", "--all", "--require-approval", "never")
+    done = journey.account.make_cdk(journey.write(), "deploy", "--all")
     assert done.returncode != 0
     assert "synth: network.vpc_cidr was 10.42.0.0/16" in done.stderr
     assert set(journey.statuses()) == {"network"}
+    journey.said["account"] = 'account = "210987654321"'
+    done = journey.account.make_cdk(journey.write(), "deploy", "--all")
+    assert "these credentials are of account 123456789012" in done.stderr
 
 
 def test_a_vpc_with_its_endpoints_is_used(journey: Journey, account: Account) -> None:

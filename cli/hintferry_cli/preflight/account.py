@@ -45,12 +45,7 @@ class AccountCheck:
         except (BotoCoreError, ClientError) as error:
             yield _unseen("account", error)
             return
-        yield Finding(
-            Level.QUESTION,
-            "account",
-            f"is {caller.account} in {self.migration.target.region} the right one?",
-            f"you are {caller.arn}; set AWS_PROFILE to use another account",
-        )
+        yield from self._caller(caller)
         checks: Mapping[str, Callable[[], Iterator[Finding]]] = {
             "Lambda": self._concurrency,
             "availability zones": self._zones,
@@ -64,6 +59,24 @@ class AccountCheck:
                 yield from check()
             except (BotoCoreError, ClientError) as error:
                 yield _unseen(where, error)
+
+    def _caller(self, caller: Caller) -> Iterator[Finding]:
+        wanted = self.migration.target.account
+        if not wanted:
+            yield Finding(
+                Level.QUESTION,
+                "account",
+                f"is {caller.account} in {self.migration.target.region} the right one?",
+                f"you are {caller.arn}; set AWS_PROFILE to use another account, and write the right"
+                " one as target.account",
+            )
+        elif wanted != caller.account:
+            yield Finding(
+                Level.FAULT,
+                "account",
+                f"target.account is {wanted}, and you are {caller.arn}",
+                "set AWS_PROFILE to that account, or give another --config",
+            )
 
     def _concurrency(self) -> Iterator[Finding]:
         found = self.account.concurrency()

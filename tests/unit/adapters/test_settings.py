@@ -141,6 +141,7 @@ def test_what_only_the_stacks_read_has_defaults_and_is_read(tmp_path: Path) -> N
         ("[source]", "[sweep]\nconcurrency = 0\n[source]", "sweep.concurrency is 0"),
         ("[source]", "[sweep]\nconsistency = 'one'\n[source]", 'is "one"; write one of "local_quo'),
         ("[source]", "[sweep]\nrate = 5\n[source]", "sweep: unknown key rate"),
+        ("[target]", "[target]\naccount = '12'", 'account is "12"; write the 12 digits of an'),
         ("[source]", "[source", "is not valid TOML"),
         ("ttl = false", "capacity = 'free'", 'capacity is "free"; write "on-demand" or'),
         ("ttl = false", "capacity = 'provisioned'", "give it read_units and write_units"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +26,8 @@ LONGEST_TTL_S = 630_720_000
 
 NOT_SAID = -1
 
+_ACCOUNT = re.compile(r"\d{12}")
+
 PARTITIONS = 6
 """Of a table's topic, where `migration.toml` does not say."""
 
@@ -43,6 +46,8 @@ class TargetSettings:
     """and all provisioned tables together"""
     schema: Path = Path("schema.cql")
     """CQL that describes the tables, as `DESCRIBE KEYSPACE` prints it; read when stacks are made"""
+    account: str = ""
+    """the only account that the stacks may be deployed to; empty: that of the credentials"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +161,7 @@ def migration_from(path: Path) -> Migration:
             target.count("table_quota", TABLE_QUOTA),
             target.count("account_quota", ACCOUNT_QUOTA),
             path.parent / target.take("schema", str, "schema.cql"),
+            target.matching("account", _ACCOUNT, "the 12 digits of an account"),
         ),
         _topic_prefix(capture),
         capture.take("stock", bool, False),

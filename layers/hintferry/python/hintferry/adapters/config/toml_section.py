@@ -73,6 +73,13 @@ class Section:
         self.refuse_if(wrong, name, f'is "{value}"; write 1 to 31 of a-z, 0-9, -, a letter first')
         return value
 
+    def matching(self, name: str, pattern: re.Pattern[str], what: str) -> str:
+        """Take a text that may be empty. Raises ConfigurationError unless it is `what`."""
+        value = self.take(name, str, "")
+        wrong = bool(value) and not pattern.fullmatch(value)
+        self.refuse_if(wrong, name, f'is "{value}"; write {what}')
+        return value
+
     def refuse_if(self, wrong: bool, name: str, why: str) -> None:
         if wrong:
             raise ConfigurationError(f"{self.where}.{name} {why}")
