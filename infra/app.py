@@ -39,10 +39,12 @@ _SETTINGS = ROOT / "cdk.json"
 def build(migration: Migration, code: Code, outdir: str | None = None) -> cdk.App:
     """All stacks of a migration, checked by cdk-nag when they are synthesised."""
     app = cdk.App(outdir=outdir, context=json.loads(_SETTINGS.read_text())["context"])
-    cdk.Tags.of(app).add("hintferry:pipeline", migration.deployment.pipeline.name)
+    tags = migration.deployment.tags
+    for key, value in tags.items():
+        cdk.Tags.of(app).add(key, value)
     # The deploying user's account is taken, so one synthesis fits several accounts.
     environment = cdk.Environment(region=migration.target.region)
-    options = {"env": environment}
+    options = {"env": environment, "tags": tags}
     name = partial(stack_name, migration)
     network = NetworkStack(app, name(Part.NETWORK), migration, **options)
     cdk.CfnOutput(network, FILE, value=_called(code.config))

@@ -34,7 +34,8 @@ def make_ddl_function(stack: cdk.Stack, migration: Migration, key: kms.IKey, cod
     keyspaces = sorted({table.keyspace for table in tables})
     arns = [roles.table_arn(stack, table) for table in tables]
     arns += [roles.keyspace_arn(stack, keyspace) for keyspace in keyspaces]
-    actions = ["cassandra:Alter", "cassandra:Create", "cassandra:Select", "cassandra:TagResource"]
+    actions = ["cassandra:Alter", "cassandra:Create", "cassandra:Select"]
+    actions += ["cassandra:TagResource", "cassandra:UntagResource"]
     roles.allow_on_many([role], "Statements", actions, arns, roles.TABLES_A_POLICY)
     roles.allow(role, ["cassandra:Select"], [roles.system_arn(stack)])
     roles.accept_system(role)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import aws_cdk as cdk
@@ -29,6 +29,8 @@ _SERVICES = {
     "sqs": ("Sqs", ec2.InterfaceVpcEndpointAwsService.SQS),
     "secretsmanager": ("Secrets", ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER),
 }
+_RESTRICTOR = "Custom::VpcRestrictDefaultSGCustomResourceProvider"
+
 _NOT_ABC = ("ap-northeast-1", "ca-central-1", "us-west-1")
 """Regions in which a new account has not all of the zones a, b and c."""
 
@@ -74,9 +76,7 @@ class NetworkStack(cdk.Stack):
             )
         self.key = make_key(self, migration.deployment.pipeline.name)
         cdk.CfnOutput(self, KEY_ARN, value=self.key.key_arn)
-        self.vpc = (
-            self._import(settings) if settings.vpc_id else self._make(settings, zones(migration))
-        )
+        self.vpc = self._import(settings) if settings.vpc_id else self._make(migration)
         self.functions = ec2.SecurityGroup(
             self, "Functions", vpc=self.vpc, allow_all_outbound=False, description="The functions"
         )
@@ -86,14 +86,15 @@ class NetworkStack(cdk.Stack):
         self._open_ways(migration)
         self._make_endpoints(migration)
 
-    def _make(self, settings: NetworkSettings, in_zones: Sequence[str]) -> ec2.IVpc:
+    def _make(self, migration: Migration) -> ec2.IVpc:
+        settings = migration.deployment.network
         if not settings.availability_zones:
             _refuse_unknown_zones(self.region)
         vpc = ec2.Vpc(
             self,
             "Vpc",
             ip_addresses=ec2.IpAddresses.cidr(settings.vpc_cidr),
-            availability_zones=list(in_zones),
+            availability_zones=list(zones(migration)),
             # No way to the internet: everything that is spoken to is an endpoint or a peer.
             subnet_configuration=[
                 ec2.SubnetConfiguration(
@@ -101,9 +102,17 @@ class NetworkStack(cdk.Stack):
                 )
             ],
         )
+        self._tag_restrictor(migration.deployment.tags)
         group = log_group(self, "FlowLog", self.key)
         vpc.add_flow_log("Flow", destination=ec2.FlowLogDestination.to_cloud_watch_logs(group))
         return vpc
+
+    def _tag_restrictor(self, tags: Mapping[str, str]) -> None:
+        """Tag the CDK's own function, which closes the VPC's default security group, by hand."""
+        written = [{"Key": key, "Value": value} for key, value in tags.items()]
+        provider = self.node.find_child(_RESTRICTOR)
+        for name in ("Handler", "Role"):
+            provider.node.find_child(name).add_property_override("Tags", written)
 
     def _import(self, settings: NetworkSettings) -> ec2.IVpc:
         wanted = {

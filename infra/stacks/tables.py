@@ -27,8 +27,6 @@ from infra.layer import Code
 from infra.stacks.ddl_function import make_ddl_function
 from infra.stacks.network import NetworkStack
 
-PIPELINE_TAG = "hintferry:pipeline"
-
 
 class TablesStack(cdk.Stack):
     """Keyspaces, types and tables, all kept when the stack goes."""
@@ -83,7 +81,7 @@ class TablesStack(cdk.Stack):
 
     def _make_table(self, table: Table) -> cdk.CfnResource:
         settings = self._migration.settings_of(table.id)
-        tags = {PIPELINE_TAG: self._migration.deployment.pipeline.name}
+        tags = self._migration.deployment.tags
         return self._define(
             "Table",
             f"Define-{told_apart(str(table.id))}",
@@ -93,6 +91,7 @@ class TablesStack(cdk.Stack):
             Create=create_table(table, self._key_arn, settings.capacity, tags),
             Ttl="on" if settings.ttl and not table.is_counter else "off",
             Capacity=_capacity(settings.capacity),
+            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
         )
 
     def _define(self, kind: str, title: str, **properties: Any) -> cdk.CfnResource:

@@ -57,10 +57,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def asked(cql: str = BASE, ttl: bool = True, capacity: Capacity | None = None) -> Asked:
+def asked(
+    cql: str = BASE, ttl: bool = True, capacity: Capacity | None = None, **tags: str
+) -> Asked:
     (table,) = schema_of(cql, "test").tables.values()
     units = capacity or Capacity()
-    return Asked(table, create_table(table, "", units), ttl, units)
+    return Asked(table, create_table(table, "", units, tags), ttl, units, tags)
 
 
 def test_each_table_is_there_at_the_end_and_ttl_comes_last(clock: list[float]) -> None:
@@ -130,6 +132,20 @@ def test_a_capacity_is_changed_where_the_file_says_another(clock: list[float]) -
     ]
 
 
+def test_tags_follow_the_file_and_a_table_taken_over_keeps_its_own(clock: list[float]) -> None:
+    there = Keyspaces()
+    work = Definer(there, until=100.0)
+    work.make_table(asked(team="a", cost="1"))
+    assert there.tags[ORDERS] == {"team": "a", "cost": "1"}
+    work.make_table(asked(team="b", stage="test"), asked(team="a", cost="1"))
+    assert there.tags[ORDERS] == {"team": "b", "stage": "test"}
+    before = there.ran[:]
+    work.make_table(asked(team="c"))
+    work.make_table(asked(team="b"), asked(team="b"))
+    assert there.tags[ORDERS] == {"team": "b", "stage": "test"}
+    assert there.ran == before
+
+
 def test_a_type_with_other_fields_is_refused(clock: list[float]) -> None:
     there = Keyspaces()
     work = Definer(there, until=100.0)
@@ -183,11 +199,13 @@ def test_what_a_stack_asks_for_is_understood() -> None:
             "WarmRead": "0",
             "WarmWrite": "0",
         },
+        "Tags": [{"Key": "team", "Value": "ferries"}],
     }
     found = Asked.of(properties)
     assert [column.name for column in found.table.columns] == ["id", "line", "note", "name"]
     assert found.table.clustering[0].descending
     assert found.capacity == Capacity(Mode.PROVISIONED, 5, 6)
+    assert found.tags == {"team": "ferries"}
 
 
 EVENT = {

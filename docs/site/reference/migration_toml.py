@@ -8,6 +8,7 @@ from unittest import mock
 
 from docs.site.reference.layout import HINT, head, table, words_for
 from hintferry.adapters.config.settings import migration_from
+from hintferry.adapters.config.tags import MOST_TAGS, PIPELINE_TAG
 from hintferry.adapters.config.toml_section import Section
 from tools import places
 
@@ -33,6 +34,19 @@ def page() -> Iterator[str]:
             if name.startswith(f"{section}.")
         ]
         yield from table(("key", "type", "default", "meaning"), rows)
+    yield from _tags()
+
+
+def _tags() -> Iterator[str]:
+    """The only table whose keys are the operator's own."""
+    yield from (
+        "",
+        "## [tags]",
+        "",
+        f'Up to {MOST_TAGS - 1} tags of your own, as `cost-centre = "4711"`.',
+        f"Beside `{PIPELINE_TAG}`, everything that the stacks make has them:"
+        " [Tags](../how-to/deploy.md#tags).",
+    )
 
 
 def keys() -> dict[str, tuple[type, Any]]:

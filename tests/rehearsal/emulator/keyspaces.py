@@ -11,6 +11,7 @@ from hintferry_ops.fit.schema_file import schema_of
 
 _KEYSPACE = re.compile(r"CREATE KEYSPACE (IF NOT EXISTS )?\"?(\w+)\"?")
 _PROPERTY = re.compile(r"ALTER TABLE \"?(\w+)\"?\.\"?(\w+)\"? WITH CUSTOM_PROPERTIES = \{'(\w+)'")
+_TAGS = re.compile(r'ALTER TABLE "(\w+)"\."(\w+)" (ADD|DROP) TAGS (.*)')
 _CREATED = re.compile(r"CREATE TABLE (?:IF NOT EXISTS )?\"?(\w+)\"?\.\"?(\w+)\"?")
 
 
@@ -21,12 +22,16 @@ class Keyspaces:
         self.ran: list[str] = []
         self.keyspaces: set[str] = set()
         self._on: dict[TableId, set[str]] = {}
+        self.tags: dict[TableId, dict[str, str]] = {}
 
     def run(self, statement: str) -> None:
         """Raises ConfigurationError, as the service refuses, for a name that is taken."""
         if keyspace := _KEYSPACE.match(statement):
             assert keyspace[1] or keyspace[2] not in self.keyspaces, f"{keyspace[2]} exists"
             self.keyspaces.add(keyspace[2])
+            return
+        if changed := _TAGS.match(statement):
+            self._tag(TableId(changed[1], changed[2]), changed[3], changed[4])
             return
         if statement.startswith("ALTER TYPE"):
             raise ValueError("ALTER TYPE is not supported")
@@ -38,6 +43,7 @@ class Keyspaces:
         if made:
             found = re.findall(r"'(\w+)': \{'status': 'enabled'\}", statement)
             self._on.setdefault(TableId(*made.groups()), set()).update(found)
+            self._tag(TableId(*made.groups()), "ADD", statement.partition(" TAGS = ")[2])
         elif altered := _PROPERTY.match(statement):
             self._on.setdefault(TableId(altered[1], altered[2]), set()).add(altered[3])
 
@@ -53,10 +59,19 @@ class Keyspaces:
         types = schema_of(";\n".join(self.ran), "rehearsal").types.get(keyspace, ())
         return next((one.fields for one in types if one.name == name), ())
 
+    def _tag(self, table: TableId, do: str, text: str) -> None:
+        theirs = self.tags.setdefault(table, {})
+        for key, value in re.findall(r"'([^']+)': '([^']+)'", text):
+            if do == "ADD":
+                theirs[key] = value
+            else:
+                theirs.pop(key, None)
+
     def state(self) -> dict[str, Any]:
         """For a test to look at."""
         return {
             "ran": self.ran,
+            "tags": {str(table): tags for table, tags in self.tags.items()},
             "columns": {
                 str(table): [column.name for column in made.columns]
                 for table, made in self._schema().items()

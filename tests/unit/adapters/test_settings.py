@@ -33,6 +33,7 @@ ttl = false
 """
 
 DC = 'datacenter = "dc1"'
+FIFTY = "".join(f"key{n} = 'a'\n" for n in range(50))
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:cassandra-AbCdEf"
 
 
@@ -142,6 +143,23 @@ def test_what_only_the_stacks_read_has_defaults_and_is_read(tmp_path: Path) -> N
         ("[source]", "[sweep]\nconsistency = 'one'\n[source]", 'is "one"; write one of "local_quo'),
         ("[source]", "[sweep]\nrate = 5\n[source]", "sweep: unknown key rate"),
         ("[target]", "[target]\naccount = '12'", 'account is "12"; write the 12 digits of an'),
+        ("[source]", "[tags]\n'AWS:x' = 'a'\n[source]", "tags.AWS:x begins with aws:, which AWS"),
+        ("[source]", "[tags]\nteam = 5\n[source]", "tags.team is a whole number; write a text"),
+        ("[source]", "[tags]\nteam = ''\n[source]", "team has a value of 0 characters; write 1 to"),
+        ("[source]", f"[tags]\n{'k' * 129} = 'a'\n[source]", "has a key of 129 characters"),
+        ("[source]", f"[tags]\nteam = '{'v' * 257}'\n[source]", "team has a value of 257 charact"),
+        ("[source]", '[tags]\nteam = "a\'b"\n[source]', 'team has the value "a\'b"; write letters'),
+        (
+            "[source]",
+            "[tags]\nteam = 'a'\nTeam = 'b'\n[source]",
+            "tags.Team is there already; take",
+        ),
+        ("[source]", "[tags]\n'hintferry:pipeline' = 'b'\n[source]", "pipeline is there already"),
+        (
+            "[source]",
+            f"[tags]\n{FIFTY}[source]",
+            "has 50 tags, and AWS takes 50 of a resource, one",
+        ),
         ("[source]", "[source", "is not valid TOML"),
         ("ttl = false", "capacity = 'free'", 'capacity is "free"; write "on-demand" or'),
         ("ttl = false", "capacity = 'provisioned'", "give it read_units and write_units"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from hintferry.adapters.config.tags import PIPELINE_TAG, tags_of
 from hintferry.adapters.config.toml_section import Section
 
 ALL_ENDPOINTS = ("all",)
@@ -98,6 +100,12 @@ class Deployment:
     sweep: SweepSettings
     nodes: int
     """Cassandra nodes in the datacenter, each of which reports its health; 0: not told"""
+    own_tags: Mapping[str, str]
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Return the tags of everything that the stacks make."""
+        return {PIPELINE_TAG: self.pipeline.name, **self.own_tags}
 
 
 def deployment_of(file: Section, nodes: int) -> Deployment:
@@ -129,6 +137,7 @@ def deployment_of(file: Section, nodes: int) -> Deployment:
             sweep.between("repair_rate", 0, 1000, 0),
         ),
         nodes,
+        tags_of(file.section("tags")),
     )
     for section in sections:
         section.refuse_the_rest()

@@ -41,8 +41,7 @@ def create_table(
     if order:
         clauses.insert(0, f"CLUSTERING ORDER BY ({', '.join(order)})")
     if tags:
-        pairs = ", ".join(f"'{name}': '{value}'" for name, value in tags.items())
-        clauses.append(f"TAGS = {{{pairs}}}")
+        clauses.append(f"TAGS = {_map(tags)}")
     return (
         f"CREATE TABLE IF NOT EXISTS {named(table.id)} ({', '.join(lines)},"
         f" PRIMARY KEY ({', '.join(keys)})) WITH {' AND '.join(clauses)}"
@@ -67,6 +66,14 @@ def capacity_changes(old: Capacity, new: Capacity) -> list[str]:
     if new.warm and new.warm != old.warm:
         changes.append(_warm(*new.warm))
     return changes
+
+
+def tag_changes(table: TableId, old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    """ALTER TABLE for the tags that went, and for those that came or have another value."""
+    gone = {key: value for key, value in old.items() if key not in new}
+    come = {key: value for key, value in new.items() if old.get(key) != value}
+    changes = (("DROP", gone), ("ADD", come))
+    return [f"ALTER TABLE {named(table)} {do} TAGS {_map(tags)}" for do, tags in changes if tags]
 
 
 def set_default_ttl(table: TableId, seconds: int) -> str:
@@ -103,6 +110,11 @@ def _properties(table: Table, key_arn: str, capacity: Capacity) -> str:
     if not table.is_counter:
         properties.append("'client_side_timestamps': {'status': 'enabled'}")
     return ", ".join(properties)
+
+
+def _map(texts: Mapping[str, str]) -> str:
+    pairs = ", ".join(f"'{key}': '{value}'" for key, value in texts.items())
+    return f"{{{pairs}}}"
 
 
 def _names(columns: Iterable[Column]) -> str:

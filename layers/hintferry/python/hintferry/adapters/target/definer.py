@@ -37,6 +37,7 @@ class Asked:
     create: str
     ttl: bool
     capacity: Capacity
+    tags: Mapping[str, str]
 
     @classmethod
     def of(cls, properties: Mapping[str, Any]) -> Asked:
@@ -56,6 +57,7 @@ class Asked:
             properties["Create"],
             properties["Ttl"] == "on",
             Capacity(Mode(units["Mode"]), *numbers),
+            {one["Key"]: one["Value"] for one in properties.get("Tags", [])},
         )
 
 
@@ -147,6 +149,7 @@ class Definer:
             self._settled(asked.table.id)
         if there is not None:
             self._set_capacity(asked, before)
+            self._set_tags(asked, before)
 
     def _extend(self, wanted: Table, there: Table) -> None:
         known = {column.name for column in there.columns}
@@ -169,6 +172,14 @@ class Definer:
             for properties in ddl.capacity_changes(old, asked.capacity):
                 self._run(ddl.set_property(asked.table.id, properties))
                 self._settled(asked.table.id)
+
+    def _set_tags(self, asked: Asked, before: Asked | None) -> None:
+        """A table that is taken over keeps its tags; later changes of the file are made."""
+        if before is None:
+            return
+        for statement in ddl.tag_changes(asked.table.id, before.tags, asked.tags):
+            self._run(statement)
+            self._settled(asked.table.id)
 
     def _run(self, statement: str) -> None:
         patient_until = min(self._until, time.monotonic() + UNKNOWN_S)
