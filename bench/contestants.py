@@ -191,7 +191,9 @@ class Ours:
 
     def __init__(self, setting: Setting, opened: ExitStack) -> None:
         region = setting.environment["AWS_REGION"]
-        os.environ.update({**setting.environment, "AWS_DEFAULT_REGION": region})
+        # As Lambda names a function to itself.
+        itself = {"AWS_LAMBDA_FUNCTION_NAME": "processor", "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST"}
+        os.environ.update({**setting.environment, **itself, "AWS_DEFAULT_REGION": region})
         sys.path.insert(0, str(FUNCTIONS / "processor"))
         self._handler = import_module("handler").lambda_handler
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import aws_cdk as cdk
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from hintferry.adapters.config.settings import Migration
 from hintferry_ops.monitoring.alarm_rules import Names, rules
-from hintferry_ops.monitoring.rule import Query, Rule, Series, Severity
+from hintferry_ops.monitoring.rule import Severity
+from infra.monitoring.alarm import make_alarm
 from infra.monitoring.dashboards import make_dashboards
 from infra.stacks.kafka import KafkaStack
 from infra.stacks.network import NetworkStack
@@ -52,7 +52,7 @@ class AlarmsStack(cdk.Stack):
         )
         prefix = migration.deployment.pipeline.name
         for rule in rules(migration, names):
-            self._alarm(prefix, rule, topics[rule.severity])
+            make_alarm(self, prefix, rule, [topics[rule.severity].topic_arn])
         make_dashboards(self, prefix, names)
 
     def _topic(self, title: str, arn: str) -> sns.ITopic:
@@ -68,46 +68,3 @@ class AlarmsStack(cdk.Stack):
             )
         )
         return topic
-
-    def _alarm(self, prefix: str, rule: Rule, topic: sns.ITopic) -> None:
-        comparison = "LessThanThreshold" if rule.below else "GreaterThanThreshold"
-        cloudwatch.CfnAlarm(
-            self,
-            rule.name,
-            alarm_name=f"{prefix}-{rule.severity.value}-{rule.name}",
-            alarm_description=rule.description,
-            alarm_actions=[topic.topic_arn],
-            ok_actions=[topic.topic_arn],
-            comparison_operator=comparison,
-            threshold=rule.threshold,
-            evaluation_periods=rule.periods,
-            datapoints_to_alarm=rule.breaches,
-            treat_missing_data="breaching" if rule.silence_breaches else "notBreaching",
-            **_watched(rule),
-        )
-
-
-def _watched(rule: Rule) -> dict[str, Any]:
-    if isinstance(rule.metric, Query):
-        query = cloudwatch.CfnAlarm.MetricDataQueryProperty(
-            id="worst",
-            expression=rule.metric.text(rule.statistic),
-            period=rule.period_s,
-            return_data=True,
-        )
-        return {"metrics": [query]}
-    kind = "extended_statistic" if rule.statistic.startswith("p") else "statistic"
-    return {
-        "namespace": rule.metric.namespace,
-        "metric_name": rule.metric.name,
-        "dimensions": _dimensions(rule.metric),
-        "period": rule.period_s,
-        kind: rule.statistic,
-    }
-
-
-def _dimensions(series: Series) -> list[cloudwatch.CfnAlarm.DimensionProperty]:
-    return [
-        cloudwatch.CfnAlarm.DimensionProperty(name=name, value=value)
-        for name, value in series.dimensions.items()
-    ]

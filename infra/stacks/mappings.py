@@ -12,6 +12,7 @@ from hintferry_ops import constants
 from hintferry_ops.names import told_apart
 from infra.accepted import accept
 from infra.stacks.kafka import KafkaStack, topic_of
+from infra.stacks.release import LIVE
 from infra.stacks.storage import Storage
 
 FIRST_PREFIX, FIRST_GROUP = "hintferry", "v1"
@@ -41,23 +42,14 @@ def _identity(migration: Migration, table: TableSettings) -> str:
     return str(table.id) if (topic, group) == said else f"{table.id} {topic} {group}"
 
 
-def _reader(stack: cdk.Stack, migration: Migration, function: lambda_.Function) -> str:
-    """The function as this consumer group names it.
+def alias_name(migration: Migration) -> str:
+    """Return the name of the alias by which this consumer group knows the processor.
 
     Lambda takes one mapping of a topic to a function under one name, and CloudFormation makes the
     new mapping before it deletes the old one.
     """
     group = migration.deployment.pipeline.consumer_group
-    if group == FIRST_GROUP:
-        return str(function.function_arn)
-    alias = lambda_.CfnAlias(
-        stack,
-        f"Reader-{group}",
-        function_name=function.function_name,
-        function_version="$LATEST",
-        name=group,
-    )
-    return str(alias.ref)
+    return LIVE if group == FIRST_GROUP else f"{LIVE}-{group}"
 
 
 def map_topics(
@@ -65,18 +57,17 @@ def map_topics(
     migration: Migration,
     kafka: KafkaStack,
     storage: Storage,
-    function: lambda_.Function,
+    function: lambda_.IAlias,
 ) -> None:
     """One mapping a topic. Topic and consumer group are for ever: others are another mapping."""
     name = migration.deployment.pipeline.name
-    reader = _reader(stack, migration, function)
     for number, table in enumerate(migration.followed):
         group = f"{name}-{number // constants.MAPPINGS_A_POLLER_GROUP}"
         polled = table.mapping
         mapping = _Mapping(
             stack,
             f"Hints-{told_apart(_identity(migration, table))}",
-            function_name=reader,
+            function_name=function.function_arn,
             event_source_arn=kafka.cluster_arn,
             topics=[topic_of(migration, table)],
             amazon_managed_kafka_event_source_config=(
@@ -107,7 +98,7 @@ def map_topics(
         mapping.node.add_dependency(function.role)
 
 
-def map_replay_queue(stack: cdk.Stack, storage: Storage, function: lambda_.Function) -> None:
+def map_replay_queue(stack: cdk.Stack, storage: Storage, function: lambda_.IAlias) -> None:
     """Ten messages an invocation, each answered for itself."""
     mapping = _Mapping(
         stack,

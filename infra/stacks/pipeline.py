@@ -21,8 +21,9 @@ from infra.iam.policies import make_node_files_policy, make_operator_policy
 from infra.layer import ACCEPTED, ARCHITECTURE, CONFIG_IN_FUNCTION, RUNTIME, Code
 from infra.stacks.kafka import KafkaStack, topic_of
 from infra.stacks.log_group import log_group
-from infra.stacks.mappings import consumer_group, map_replay_queue, map_topics
+from infra.stacks.mappings import alias_name, consumer_group, map_replay_queue, map_topics
 from infra.stacks.network import NetworkStack
+from infra.stacks.release import alias_of, shift_gradually
 from infra.stacks.storage import Storage
 from tools.places import ROOT
 
@@ -53,19 +54,23 @@ class PipelineStack(cdk.Stack):
         self.replay = self._function("replay", at_once["replay"])
         # It puts off what a side cannot take yet: the queue counts receives and ends that walk.
         self.replay.node.default_child.recursive_loop = "Allow"
-        self.sweep = self._function("sweep", at_once["sweep"], constants.SWEEP_TIMEOUT_S)
-        all_of_them = [self.processor, self.replay, self.sweep]
+        sweep = self._function("sweep", at_once["sweep"], constants.SWEEP_TIMEOUT_S)
+        all_of_them = [self.processor, self.replay, sweep]
         self._allow_tables([_role(function) for function in all_of_them])
         for function in all_of_them:
             self._allow_storage(_role(function))
             roles.allow_source_login(_role(function), migration.source)
-        self._allow_sweep(_role(self.sweep))
+        self._allow_sweep(_role(sweep))
         self._allow_topics(_role(self.processor), kafka)
         queue = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
         queue.append("sqs:ChangeMessageVisibility")
         roles.allow(_role(self.replay), queue, [self.storage.replay.queue_arn])
-        map_topics(self, migration, kafka, self.storage, self.processor)
-        map_replay_queue(self, self.storage, self.replay)
+        self.sweep = alias_of(sweep)
+        processor, replay = alias_of(self.processor, alias_name(migration)), alias_of(self.replay)
+        shift_gradually(migration.deployment.pipeline, "processor", self.processor, processor)
+        shift_gradually(migration.deployment.pipeline, "replay", self.replay, replay)
+        map_topics(self, migration, kafka, self.storage, processor)
+        map_replay_queue(self, self.storage, replay)
         for place in PLACES:
             cdk.CfnOutput(self, place.output, value=self.storage.outputs()[place.name])
         make_operator_policy(

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from aws_lambda_powertools import Logger, Metrics
@@ -22,6 +23,7 @@ from hintferry.testing.other_clocks import SimulatedClocks
 from hintferry_ops.monitoring import metrics
 from hintferry_ops.monitoring.alarm_rules import Names, rules
 from hintferry_ops.monitoring.node_metrics import METRICS, NAMESPACE
+from hintferry_ops.monitoring.rollback_rules import all_rollback_rules
 from hintferry_ops.monitoring.rule import Query, Rule, Series, Severity
 from node.cdcguard.settings import load_settings
 from node.render import render
@@ -29,8 +31,9 @@ from tests.node.guarded import MadeNode
 from tools.places import ROOT
 
 NAMES = Names("msk", "processor", "replay", "parked", "waiting", "sweep", "unstarted")
-RULES = rules(migration_from(ROOT / "migration.toml"), NAMES)
-AWS = {(metric.namespace, metric.name): metric for metric in metrics.AWS}
+MIGRATION = migration_from(ROOT / "migration.toml")
+RULES = rules(MIGRATION, NAMES) + all_rollback_rules(MIGRATION)
+AWS = {(metric.namespace, metric.name, metric.dimensions): metric for metric in metrics.AWS}
 
 
 class Side:
@@ -50,6 +53,15 @@ def _compared() -> MeasuredClock:
     return clock
 
 
+def _meter(collector: Metrics) -> PowertoolsMeter:
+    """The meter of version 7 of the processor."""
+    source: Any = Side()
+    target: Any = Side()
+    version = {"function": "processor", "version": "7"}
+    logger = Logger(level="CRITICAL")
+    return PowertoolsMeter(logger, collector, source, target, _compared(), version)
+
+
 def named(rule: Rule) -> str:
     return rule.name
 
@@ -63,8 +75,7 @@ def emitted(
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "hintferry")
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", metrics.NAMESPACE)
     collector = Metrics()
-    sides = Side(), Side()
-    meter = PowertoolsMeter(Logger(level="CRITICAL"), collector, *sides, _compared())  # type: ignore[arg-type]
+    meter = _meter(collector)
     record = Record("hintferry.shop.orders", 0, 1, 1_700_000_000_000, b"k", b"v")
     ends = [
         APPLIED,
@@ -93,9 +104,31 @@ def test_our_metrics_are_those_that_the_meter_emits(
 ) -> None:
     # By reason too, for people: HintsParkedUndecodable and the like.
     by_reason = {name for name in emitted if re.fullmatch("Hints(Parked|Skipped)[A-Z].*", name)}
-    assert set(metrics.OURS) == set(emitted) - by_reason
+    assert {*metrics.OURS, *metrics.OF_VERSIONS} == set(emitted) - by_reason
     for name in metrics.OURS:
         assert (f"{metrics.OUR_DIMENSION}=hintferry",) in emitted[name]
+    for name in metrics.OF_VERSIONS:
+        assert {frozenset(one) for one in emitted[name]} == {
+            frozenset({"service=hintferry", "function=processor", "version=7"})
+        }
+
+
+def test_a_pause_is_no_failure_of_a_version(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A deploy while a table is paused would be rolled back."""
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "hintferry")
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", metrics.NAMESPACE)
+    meter = _meter(Metrics())
+    record = Record("hintferry.shop.orders", 0, 1, 1_700_000_000_000, b"k", b"v")
+    paused = Settled(Outcome.RETURNED, ReturnReason.PAUSED, Paused("paused"))
+    failed = Settled(Outcome.RETURNED, None, Undecodable("no"))
+    meter.batch([record] * 2, {}, [paused, APPLIED])
+    assert "HintsFailed" not in capsys.readouterr().out
+    meter.batch([record] * 3, {}, [paused, failed, failed])
+    (line,) = [one for one in capsys.readouterr().out.splitlines() if "HintsFailed" in one]
+    assert json.loads(line)["HintsFailed"] == [2.0]
+    Metrics.clear_metrics(Metrics())
 
 
 Emitted = set[tuple[object, ...]]
@@ -130,14 +163,16 @@ def test_an_alarm_watches_what_somebody_emits(rule: Rule, guarded: Emitted) -> N
     watched = rule.metric
     if watched.namespace == metrics.NAMESPACE:
         assert isinstance(watched, Series)
-        assert watched.name in (*metrics.OURS, *metrics.OF_SWEEPS)
-        assert dict(watched.dimensions) == {metrics.OUR_DIMENSION: "hintferry"}
+        is_of_a_version = watched.name in metrics.OF_VERSIONS
+        assert is_of_a_version or watched.name in (*metrics.OURS, *metrics.OF_SWEEPS)
+        assert watched.dimensions[metrics.OUR_DIMENSION] == "hintferry"
+        others = tuple(watched.dimensions)[1:]
+        assert others == (metrics.OUR_VERSION if is_of_a_version else ())
     elif watched.namespace == NAMESPACE:
         assert isinstance(watched, Series)
         assert (watched.name, *watched.dimensions.items()) in guarded
     else:
-        known = AWS[watched.namespace, watched.name]
-        assert tuple(watched.dimensions) == known.dimensions
+        known = AWS[watched.namespace, watched.name, tuple(watched.dimensions)]
         assert known.page.endswith(".html")
 
 

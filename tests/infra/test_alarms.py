@@ -11,14 +11,16 @@ from hintferry.adapters.config.settings import migration_from
 from hintferry_ops.monitoring import metrics
 from hintferry_ops.monitoring.alarm_rules import Names, rules
 from hintferry_ops.monitoring.node_metrics import METRICS, NAMESPACE
-from hintferry_ops.monitoring.rule import Rule
+from hintferry_ops.monitoring.rollback_rules import all_rollback_rules
+from hintferry_ops.monitoring.rule import Rule, Severity
 from tests.infra.evaluation import ALARM, OK, state
 from tests.infra.synthesised import Template, properties
 from tools.places import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("infra")]
 
-RULES = rules(migration_from(ROOT / "migration.toml"), Names("", "", "", "", "", "", ""))
+MIGRATION = migration_from(ROOT / "migration.toml")
+RULES = rules(MIGRATION, Names("", "", "", "", "", "", "")) + all_rollback_rules(MIGRATION)
 WELL = {
     "CdcFreePercent": 90.0,
     "CdcSecondsToFull": 1e6,
@@ -60,7 +62,7 @@ ILL = {
 }
 
 EMITTED = {
-    metrics.NAMESPACE: (*metrics.OURS, *metrics.OF_SWEEPS),
+    metrics.NAMESPACE: (*metrics.OURS, *metrics.OF_VERSIONS, *metrics.OF_SWEEPS),
     NAMESPACE: tuple(METRICS),
 }
 
@@ -73,7 +75,13 @@ def of(rule: Rule, values: dict[str, float], otherwise: float) -> float:
 @pytest.fixture(scope="session")
 def alarms(templates: dict[str, Template]) -> dict[str, dict[str, Any]]:
     found = properties(templates, "AWS::CloudWatch::Alarm")
-    return {one["AlarmName"].rpartition("-")[2]: one for one in found}
+    return {_name(one).rpartition("-")[2]: one for one in found}
+
+
+def _name(alarm: dict[str, Any]) -> str:
+    """The name, without the version that ends the name of a rollback alarm."""
+    name = alarm["AlarmName"]
+    return name if isinstance(name, str) else str(name["Fn::Join"][1][0]).removesuffix("-")
 
 
 def test_every_rule_is_an_alarm(alarms: dict[str, dict[str, Any]]) -> None:
@@ -113,6 +121,9 @@ def test_critical_and_warning_notify_apart(
 ) -> None:
     told: dict[str, set[str]] = {}
     for rule in RULES:
+        if rule.severity is Severity.ROLLBACK:
+            assert alarms[rule.name]["AlarmActions"] == []
+            continue
         (action,) = alarms[rule.name]["AlarmActions"]
         told.setdefault(rule.severity.value, set()).add(action["Ref"])
     assert {severity: len(topics) for severity, topics in told.items()} == {

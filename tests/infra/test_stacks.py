@@ -119,6 +119,68 @@ def test_only_the_replay_function_may_write_to_its_own_source(templates: Templat
     assert allowed_loops == ["Hintferry: replay"]
 
 
+def test_what_invokes_a_function_names_its_alias(templates: Templates) -> None:
+    aliases = dict(resources(templates, "AWS::Lambda::Alias"))
+    versions = dict(resources(templates, "AWS::Lambda::Version"))
+    assert {one["Properties"]["Name"] for one in aliases.values()} == {"live"}
+    for one in aliases.values():
+        version, _ = one["Properties"]["FunctionVersion"]["Fn::GetAtt"]
+        assert version in versions
+    invoked = {
+        one["FunctionName"]["Ref"]
+        for one in properties(templates, "AWS::Lambda::EventSourceMapping")
+    }
+    assert len(invoked) == 2
+    assert invoked < set(aliases)
+    (sweep,) = set(aliases) - invoked
+    (machine,) = properties(templates, "AWS::StepFunctions::StateMachine")
+    assert sweep in json.dumps(machine["DefinitionString"])
+    allowed_to_invoke = [
+        json.dumps(statement["Resource"])
+        for _, statement in statements(templates)
+        if statement["Action"] == "lambda:InvokeFunction"
+    ]
+    assert [sweep in one for one in allowed_to_invoke] == [True]
+
+
+def test_a_tenth_goes_to_a_new_version_first_and_alarms_take_it_back(templates: Templates) -> None:
+    groups = dict(resources(templates, "AWS::CodeDeploy::DeploymentGroup"))
+    alarms = dict(resources(templates, "AWS::CloudWatch::Alarm"))
+    shifted = {
+        name: alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]["DeploymentGroupName"]["Ref"]
+        for name, alias in resources(templates, "AWS::Lambda::Alias")
+        if "UpdatePolicy" in alias
+    }
+    assert {name.partition("Live")[0] for name in shifted} == {"Processor", "Replay"}
+    for alias, group in shifted.items():
+        made = groups[group]["Properties"]
+        assert made["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent10Minutes"
+        assert "DEPLOYMENT_STOP_ON_ALARM" in made["AutoRollbackConfiguration"]["Events"]
+        asked = [one["Name"]["Ref"] for one in made["AlarmConfiguration"]["Alarms"]]
+        assert len(asked) == 2
+        for name in asked:
+            watched = json.dumps(alarms[name]["Properties"]["Dimensions"])
+            # Only what the new version does, and under a name of its own: an alarm that is updated
+            # keeps its state.
+            version = f'{{"Fn::GetAtt": ["{alias.partition("Live")[0]}CurrentVersion'
+            assert version in watched
+            assert version in json.dumps(alarms[name]["Properties"]["AlarmName"])
+
+
+def test_all_at_once_asks_nobody(layer: Path, tmp_path: Path) -> None:
+    text = (ROOT / "migration.toml").read_text()
+    asked = 'concurrency = 50\nrollout = "at_once"\n'
+    (tmp_path / "migration.toml").write_text(text.replace("concurrency = 50\n", asked))
+    (tmp_path / "schema.cql").write_text((ROOT / "schema.cql").read_text())
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "layer").symlink_to(layer)
+    made = synthesise(tmp_path / "migration.toml", tmp_path)
+    aliases = list(resources(made, "AWS::Lambda::Alias"))
+    assert len(aliases) == 3
+    assert not any("UpdatePolicy" in one for _, one in aliases)
+    assert "CodeDeploy" not in json.dumps(made)
+
+
 def test_functions_and_mappings_log_as_json(templates: Templates) -> None:
     for one in properties(templates, "AWS::Lambda::Function"):
         if "Hintferry" in one.get("Description", ""):
@@ -441,7 +503,8 @@ def test_network_cluster_and_notifications_may_be_there_already(
     for kind in ("Custom::KeyspacesTable", "AWS::Lambda::EventSourceMapping", "AWS::MSK::Topic"):
         assert set(dict(resources(made, kind))) == set(dict(resources(templates, kind)))
     alarms = properties(made, "AWS::CloudWatch::Alarm")
-    assert {one["AlarmActions"][0].rpartition(":")[2] for one in alarms} == {"pager", "mail"}
+    notified = [arn for one in alarms for arn in one["AlarmActions"]]
+    assert {arn.rpartition(":")[2] for arn in notified} == {"pager", "mail"}
 
 
 def test_the_secret_of_the_source_is_read_by_its_readers_alone(

@@ -139,6 +139,23 @@ class Journey:
             if f"/{self.name}/" in one["EventSourceArn"]
         }
 
+    def functions(self) -> set[str]:
+        """What the mappings of this journey invoke, as they name it."""
+        found = self.account.state()["taken"].get("AWS::Lambda::EventSourceMapping", {})
+        named = (one["FunctionName"].split(":function:")[1] for one in found.values())
+        return {name for name in named if name.startswith(f"{self.name}-pipeline-")}
+
+    def versions(self) -> dict[str, str]:
+        """The version that each alias of this journey's functions leads to."""
+        client = self.account.client("lambda")
+        listed = client.get_paginator("list_functions").paginate().build_full_result()["Functions"]
+        return {
+            f"{name}:{alias['Name']}": alias["FunctionVersion"]
+            for name in (one["FunctionName"] for one in listed)
+            if name.startswith(f"{self.name}-pipeline-")
+            for alias in client.list_aliases(FunctionName=name)["Aliases"]
+        }
+
     def columns(self) -> dict[str, list[str]]:
         """The tables on Keyspaces, each with its columns."""
         known = self.account.state()["keyspaces"]["columns"]

@@ -37,6 +37,35 @@ def test_what_changes_in_place(journey: Journey) -> None:
     assert {group.rpartition("-")[2] for group in journey.mappings().values()} == {"v3"}
 
 
+def test_a_new_version_is_taken_back_and_deployed_again(journey: Journey, account: Account) -> None:
+    """CodeDeploy ends the update of an alias as failed where an alarm tells it to."""
+    assert journey.deploy().ok
+    first = journey.versions()
+    # Of sweep, replay and processor; the two that are fed name the mappings.
+    assert len(first) == 3
+    assert set(first.values()) == {"1"}
+    assert len(journey.functions() & set(first)) == 2
+
+    journey.said["pipeline"] = "memory_mb = 2048"
+    account.fail("AWS::Lambda::Alias", "the deployment was rolled back", "ProcessorLive")
+    failed = journey.deploy("pipeline")
+    assert not failed.ok
+    assert "the deployment was rolled back" in failed.text
+    assert journey.statuses()["pipeline"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert journey.versions() == first
+
+    mappings = journey.mappings()
+    _deployed(journey)
+    assert journey.versions().keys() == first.keys()
+    assert not {"1"} & set(journey.versions().values())
+    assert journey.mappings() == mappings
+
+    journey.said["pipeline"] = "memory_mb = 2048\nconcurrency = 30"
+    second = journey.versions()
+    _deployed(journey)
+    assert journey.versions() == second, "what no version holds is no new version"
+
+
 def test_a_table_goes_and_comes_again(journey: Journey) -> None:
     assert journey.deploy().ok
     topic = f"hintferry.{_dashed(journey)}visits"

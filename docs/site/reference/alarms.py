@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from docs.site.reference.layout import HINT, head, table
 from hintferry.adapters.config.settings import migration_from
 from hintferry_ops.monitoring.alarm_rules import Names, rules
+from hintferry_ops.monitoring.rollback_rules import all_rollback_rules
 from hintferry_ops.monitoring.rule import Rule
 from tools import places
 
@@ -16,6 +17,7 @@ def page() -> Iterator[str]:
     yield from head(
         "Alarms",
         "A critical alarm means that data is at risk now, or soon.",
+        "A rollback alarm notifies nobody: a deploy asks it, and takes the new version back.",
         HINT,
         "The numbers are those of the `migration.toml` in the repository.",
     )
@@ -30,7 +32,8 @@ def page() -> Iterator[str]:
 def alarm_rules() -> list[Rule]:
     """Return the rules of every alarm, for the migration.toml of the repository."""
     names = Names("msk", "processor", "replay", "parked", "waiting", "sweep", "unstarted")
-    return rules(migration_from(places.ROOT / "migration.toml"), names)
+    migration = migration_from(places.ROOT / "migration.toml")
+    return rules(migration, names) + all_rollback_rules(migration)
 
 
 def _condition(rule: Rule) -> str:

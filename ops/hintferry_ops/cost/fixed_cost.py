@@ -18,6 +18,7 @@ from hintferry_ops.deployed import zones
 from hintferry_ops.monitoring import metrics
 from hintferry_ops.monitoring.alarm_rules import Names, rules
 from hintferry_ops.monitoring.node_metrics import METRICS
+from hintferry_ops.monitoring.rollback_rules import all_rollback_rules
 from hintferry_ops.monitoring.rule import Query, Series
 
 REPORT_BYTES = 3_000
@@ -126,7 +127,8 @@ def _endpoints(migration: Migration) -> int:
 def _alarms(migration: Migration) -> int:
     """Return how many series the alarms watch; CloudWatch is paid by the series."""
     named = rules(migration, Names("", "", "", "", "", "", ""))
-    return sum(_series_watched(migration, rule.metric) for rule in named)
+    watched = [rule.metric for rule in named + all_rollback_rules(migration)]
+    return sum(_series_watched(migration, metric) for metric in watched)
 
 
 def _series_watched(migration: Migration, metric: Series | Query) -> int:

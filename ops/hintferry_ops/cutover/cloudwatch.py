@@ -95,13 +95,13 @@ class CloudWatchMetrics:
 
     def clock_of(self, name: str) -> float | None:
         """By how many milliseconds the worst clock was off, lately; None where nobody told."""
-        series = self._held.answer().lately[_of_functions(name)]
+        series = self._held.answer().lately[self._of_functions(name)]
         return max((value for _, value in series), default=None)
 
     def _look(self) -> _Reading:
         nodes, names = self._nodes(), (HINTED_UPTO, SET_ASIDE)
         wanted = [self._of_node(node, name) for node in nodes for name in names]
-        wanted += map(_of_functions, (CLOCK_OF_FUNCTIONS, CLOCK_OF_NODES))
+        wanted += map(self._of_functions, (CLOCK_OF_FUNCTIONS, CLOCK_OF_NODES))
         wanted += [self._lag_of(table) for table in self._tables]
         return _Reading(
             nodes, self._series(wanted, self._clock.now() - REPORT_HOLDS_S, PERIOD_S), {}
@@ -135,6 +135,9 @@ class CloudWatchMetrics:
 
     def _of_node(self, node: str, name: str) -> _Query:
         return _Query(NODES, name, (("pipeline", self._pipeline), ("node", node)))
+
+    def _of_functions(self, name: str) -> _Query:
+        return _Query(OURS, name, (("service", self._pipeline),))
 
     def _lag_of(self, table: TableId) -> _Query:
         migration = self._migration
@@ -183,10 +186,6 @@ class CloudWatchMetrics:
                     series = found[part[int(result["Id"][1:])]]
                     series += zip(stamps, result["Values"], strict=True)
         return {query: sorted(series) for query, series in found.items()}
-
-
-def _of_functions(name: str) -> _Query:
-    return _Query(OURS, name, (("service", "hintferry"),))
 
 
 def _asked(number: int, query: _Query, period_s: int) -> dict[str, Any]:

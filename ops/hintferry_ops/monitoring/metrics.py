@@ -34,11 +34,19 @@ OF_SWEEPS = ("SweepAge", "SweepDivergence", "SweepRangesDone", "SweepsBegun")
 
 OUR_DIMENSION = "service"
 
+OF_VERSIONS = ("HintsFailed",)
+"""In NAMESPACE, with OUR_DIMENSION and OUR_VERSION as dimensions; emitted only where any failed."""
+
+OUR_VERSION = ("function", "version")
+
 MAPPING = ("EventSourceMappingUUID",)
 GROUP = ("Cluster Name", "Consumer Group", "Topic")
 BROKER = ("Cluster Name", "Broker ID")
 TABLE_OPERATION = ("Keyspace", "TableName", "Operation")
 """Dimensions of the metrics that have one series for each mapping, topic, broker, or table."""
+
+VERSION = ("FunctionName", "Resource", "ExecutedVersion")
+"""Dimensions of what one version of a function did while its alias leads to two."""
 
 DASHBOARDS = ("cutover", "plumbing")
 """Their names, behind that of the pipeline."""
@@ -65,6 +73,7 @@ _QUEUE = ("QueueName",)
 
 AWS = (
     AwsMetric("AWS/Lambda", "Errors", _FUNCTION, _LAMBDA),
+    AwsMetric("AWS/Lambda", "Errors", VERSION, _LAMBDA),
     AwsMetric("AWS/Lambda", "Throttles", _FUNCTION, _LAMBDA),
     AwsMetric("AWS/Lambda", "Duration", _FUNCTION, _LAMBDA),
     AwsMetric("AWS/Lambda", "RecursiveInvocationsDropped", _FUNCTION, _LAMBDA),

@@ -16,10 +16,14 @@ HOUR_S = 3600
 
 
 class Severity(Enum):
-    """Say whom an alarm wakes: critical means that data is at risk now, or soon."""
+    """Say whom an alarm wakes: critical means that data is at risk now, or soon.
+
+    ROLLBACK wakes nobody: a deploy asks it, and takes the new version back.
+    """
 
     CRITICAL = "critical"
     WARNING = "warning"
+    ROLLBACK = "rollback"
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,8 @@ class CloudWatch:
 
     def paginate(self, **asked: Any) -> Iterator[dict[str, Any]]:
         if self.operation == "list_metrics":
-            assert asked["Dimensions"] == [{"Name": "pipeline", "Value": "hintferry"}]
+            assert [one["Name"] for one in asked["Dimensions"]] == ["pipeline"]
+            assert asked["Dimensions"][0]["Value"] in ("hintferry", "other")
             for name, node in self.values:
                 if name == asked["MetricName"]:
                     dimensions = [*asked["Dimensions"], {"Name": "node", "Value": node}]
@@ -192,3 +193,17 @@ def test_the_worst_clock_of_the_last_minutes_is_told(
     ]
     assert seen.clock_of(adapter.CLOCK_OF_FUNCTIONS) == 31.5
     assert seen.clock_of(adapter.CLOCK_OF_NODES) is None
+
+
+def test_the_clocks_are_those_of_this_pipelines_functions(
+    cloudwatch: CloudWatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "migration.toml"
+    path.write_text(CONFIG + '[pipeline]\nname = "other"\n')
+    cloudwatch.values = {
+        (adapter.CLOCK_OF_FUNCTIONS, "hintferry"): [(60, 31.5)],
+        (adapter.CLOCK_OF_FUNCTIONS, "other"): [(60, 2.5)],
+    }
+    clock = ScriptedClock(SimulatedTime(int(NOW * 1e6)))
+    seen = CloudWatchMetrics(cloudwatch, migration_from(path), [], clock)
+    assert seen.clock_of(adapter.CLOCK_OF_FUNCTIONS) == 2.5

@@ -8,7 +8,11 @@ from hintferry.adapters.aws.meter import PowertoolsMeter
 from hintferry.adapters.aws.parked_queue import SqsParkingLot
 from hintferry.adapters.aws.queue_event import ReplayEvents
 from hintferry.adapters.aws.replay_queue import SqsReplayQueue
-from hintferry.adapters.config.settings import migration_from_environment, queues_from_environment
+from hintferry.adapters.config.settings import (
+    migration_from_environment,
+    queues_from_environment,
+    version_from_environment,
+)
 from hintferry.adapters.records.decoder import HintDecoder
 from hintferry.adapters.source.cassandra import CassandraSource
 from hintferry.adapters.target.fences import KeyspacesFences
@@ -39,7 +43,8 @@ def processor(logger: Logger, metrics: Metrics, at_once: int | None = None) -> P
     sqs = client("sqs")
     parking = SqsParkingLot(sqs, client("s3"), queues.parked_queue_url, queues.bucket)
     replay = SqsReplayQueue(sqs, queues.replay_queue_url, clock)
-    meter = PowertoolsMeter(logger, metrics, sides.source, sides.target, clock)
+    version = version_from_environment()
+    meter = PowertoolsMeter(logger, metrics, sides.source, sides.target, clock, version)
     return Pipeline(
         HintDecoder(source.table), source, target, parking, replay, leases, clock, meter
     )

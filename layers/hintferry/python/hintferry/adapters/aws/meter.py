@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
 from hintferry.adapters.clocks.measured import MeasuredClock
 from hintferry.adapters.driver.session import CqlSession
 from hintferry.core.clock_offset import Offsets
 from hintferry.core.hint import Hint, Record
-from hintferry.core.outcome import Outcome, Settled
+from hintferry.core.outcome import Outcome, ReturnReason, Settled
 
 N = TypeVar("N", int, float)
 
@@ -55,7 +55,7 @@ class PowertoolsMeter:
     """Adds up per batch: nothing is logged or emitted per record but what was parked.
 
     `source`, `target`: the sessions, which count what happens on their connections. `clock` knows
-    how far it is from theirs.
+    how far it is from theirs. `version`: which function this is and which version of it.
     """
 
     def __init__(
@@ -65,8 +65,9 @@ class PowertoolsMeter:
         source: CqlSession,
         target: CqlSession,
         clock: MeasuredClock,
+        version: Mapping[str, str],
     ) -> None:
-        self._logger, self._metrics = logger, metrics
+        self._logger, self._metrics, self._version = logger, metrics, version
         self._source, self._target = source, target
         self._clocks = ClockMeter(metrics, clock)
         self._throttles = self._rebuilds = 0
@@ -83,6 +84,7 @@ class PowertoolsMeter:
         for (outcome, reason), count in reasons.items():
             assert reason is not None
             self._count(_COUNTS[outcome] + _camel(reason.value), count)
+        self._failed(ends)
         freshness = _freshness(records, ends)
         self._milliseconds("Freshness", freshness)
         self._milliseconds("ClockSkew", [_behind_the_broker(records)])
@@ -99,6 +101,14 @@ class PowertoolsMeter:
     def conservation_failed(self) -> None:
         """The books of a batch do not add up: a defect of ours, and all its records come again."""
         self._count("ConservationFailures", 1)
+
+    def _failed(self, ends: Sequence[Settled]) -> None:
+        """Say of this version alone what it failed at: a deploy asks whether to take it back."""
+        count = sum(map(_is_failed, ends))
+        if count:
+            with single_metric("HintsFailed", MetricUnit.Count, count) as metric:
+                for name, value in self._version.items():
+                    metric.add_dimension(name, value)
 
     def _sides(self) -> None:
         """Return what happened on the connections since the batch before."""
@@ -164,6 +174,11 @@ def _behind_the_broker(records: Sequence[Record]) -> int:
     """Milliseconds by which the newest record was appended after now, by our clock."""
     stamps = [one.appended_at_ms for one in records if one.appended_at_ms is not None]
     return max(0, max(stamps, default=0) - int(time.time() * 1000))
+
+
+def _is_failed(end: Settled) -> bool:
+    is_returned = end.outcome is Outcome.RETURNED and end.reason is not ReturnReason.PAUSED
+    return is_returned or end.outcome is Outcome.PARKED
 
 
 def _camel(reason: str) -> str:

@@ -15,6 +15,13 @@ MOST_HOURS = 120
 """Between two sweeps of a table: an alarm on silence looks back seven days at most."""
 
 
+class Rollout(Enum):
+    """Say how a deploy brings new versions of the processor and the replay function into use."""
+
+    CANARY = "canary"
+    AT_ONCE = "at_once"
+
+
 class Asked(Enum):
     """Say which replicas of the source a scheduled sweep asks."""
 
@@ -68,6 +75,7 @@ class PipelineSettings:
     consumer_group: str
     concurrency: int
     memory_mb: int
+    rollout: Rollout
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +134,7 @@ def deployment_of(file: Section, nodes: int) -> Deployment:
             pipeline.name("consumer_group", "v1"),
             pipeline.count("concurrency", 50),
             pipeline.count("memory_mb", 1769),
+            pipeline.choice("rollout", Rollout, Rollout.CANARY),
         ),
         AlarmSettings(
             alarms.take("critical_topic_arn", str, ""), alarms.take("warning_topic_arn", str, "")

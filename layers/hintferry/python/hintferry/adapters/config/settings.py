@@ -185,6 +185,12 @@ def queues_from_environment() -> Queues:
     return Queues(*(_variable(place.variable) for place in PLACES))
 
 
+def version_from_environment() -> dict[str, str]:
+    """Return which function this is and which version of it, as Lambda says."""
+    names = {"function": "AWS_LAMBDA_FUNCTION_NAME", "version": "AWS_LAMBDA_FUNCTION_VERSION"}
+    return {name: _variable(variable) for name, variable in names.items()}
+
+
 def return_after_s_from_environment() -> float:
     """Return how long an invocation lasts at least that returns records; 0 where nothing is
     said.
