@@ -1,6 +1,7 @@
-"""Measure what capture costs a node: CPU, reads and bytes for 1,000 writes, ours beside stock.
+"""Measure what capture costs a node: CPU, reads and bytes for 1,000 writes, beside the stock
+connector.
 
-One node of the sandbox, one after the other; the same rows for both. CPU is each process's own.
+One node of the sandbox, one after the other; the same rows for both. CPU is that of each process.
 """
 
 from __future__ import annotations

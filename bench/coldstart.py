@@ -1,6 +1,6 @@
 """A new execution environment: imports, both sides connected with the first record, one more.
 
-Each try is a process of its own, with the layer and the function on its path and nothing running.
+Each try is a new process, with the layer and the function on its path and nothing running.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Three ways to bring changes to the target, each run in a process of its own.
+"""Three ways to bring changes to the target, each run in a separate process.
 
-naive: record by record, as most people would write it. ceiling: what the plain driver can do, with
-each key given once. ours: the shipped handler, invoked as Lambda's runtime does.
+- naive: record by record, as most people would write it.
+- ceiling: what the plain driver can do, with each key given once.
+- ours: the shipped handler, invoked as Lambda's runtime does.
 """
 
 from __future__ import annotations

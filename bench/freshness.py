@@ -1,7 +1,7 @@
 """Measure how late the target is: open loop, at shares of the highest rate, stage by stage.
 
-A change's way: acknowledged by the source, appended by the broker, begun to be processed, answered
-as settled by the function: its write is acknowledged by then. One machine, so one clock.
+The stages of a change: acknowledged by the source, appended by the broker, begun to be processed,
+answered as settled by the function. Its write is acknowledged by then. One machine, so one clock.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The whole handler, beside the plain driver at its best and a consumer that is written naively.
 
-All three by way of keyspaces-local (TLS, SigV4) and from one source node, in turns, in one run; the
-CPU of each is its own process's.
+All three go by way of keyspaces-local (TLS, SigV4) and from one source node, in turns, in one run.
+The CPU of each is that of its process.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ TARGETS = {
 """The highest value that each ratio may have."""
 
 CHECKED_SIZE, MARGIN = 600, 1.5
-"""A check measures this little, and fails where a ratio of TARGETS is that much worse than kept:
-the ceiling alone differs by a third between a busy machine and an idle one."""
+"""A check measures this little, and fails where a ratio of TARGETS is that much worse than kept.
+The ceiling alone differs by a third between a busy machine and an idle one."""
 
 READS = """SELECT count FROM system_views.coordinator_read_latency
     WHERE keyspace_name = %s AND table_name = %s"""
@@ -91,9 +91,10 @@ def prepared(folder: Path, keys: int) -> Iterator[tuple[Stack, Setting, list[Loa
 
 
 def _prove(stack: Stack, lanes: dict[str, Lane], loads: list[Load]) -> dict[str, float]:
-    """Each contestant brings every load to an empty target; this warms them up, too.
+    """Bring every load to an empty target with each contestant; this warms them up, too.
 
-    Gives back, by load, how many reads the source counts for each change that ours brings.
+    Return, by load, how many reads the source counts for each change that the shipped handler
+    brings.
     """
     reads: dict[str, float] = {}
     with cassandra_session(stack.source) as source, cassandra_session(stack.behind) as behind:

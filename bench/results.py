@@ -60,7 +60,7 @@ def page() -> str:
 
 
 def page_of(name: str, figures: dict[str, Any]) -> list[str]:
-    """The lines of one bench: what a reader is told of its figures."""
+    """Return the lines of one bench on the page."""
     machine = figures["machine"]
     return [
         *BENCHES[name].page_of(figures),

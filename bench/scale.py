@@ -35,10 +35,11 @@ LOAD = 0.5
 """A function is planned to be busy for half of the time."""
 
 SPREAD = 2
-"""So many partitions for each invocation at once: keys are not spread evenly over them."""
+"""How many partitions each invocation at once has: keys are not spread evenly over them."""
 
 MEMORY_MB = 1_769
-"""With which a function has one whole core: lambda/latest/dg/configuration-memory.html"""
+"""The memory with which a function has one whole core: lambda/latest/dg/configuration-memory.html
+"""
 
 
 _BOOK = price_book()
@@ -161,7 +162,7 @@ def swept_row_size(values_bytes: int) -> int:
 
 
 def need(found: Measured, rate: int) -> Need:
-    """Return what so many changes a second need."""
+    """Return the needs of so many changes a second."""
     keys = rate * found.reads
     cores = keys * found.cpu_us / 1e6
     invocations = ceil(cores / LOAD)

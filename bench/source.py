@@ -1,6 +1,6 @@
 """Measure the source reads for a change of which each of three nodes sends a hint.
 
-Open loop, each change a key of its own: what comes from the copies alone, not from hot keys.
+Open loop, each change to another key: so the effect comes from the copies alone, not from hot keys.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Writes to a source at a steady rate, or as fast as they are followed, by a process of its own.
+"""Write to a source at a steady rate, or as fast as the writes are followed, in a separate process.
 
 Open loop: a write leaves when it is due, however long earlier ones take. Times are epoch seconds.
 """

@@ -1,4 +1,4 @@
-"""What a deploy would lose or the services would refuse, told before anything is changed.
+"""Tell what a deploy would lose or the services would refuse, before anything is changed.
 
 The templates that are deployed are compared with those that shall be. Pure, but for
 `deployed_templates`, which reads them.
@@ -197,7 +197,7 @@ def _release(version: str) -> list[int]:
 def _cluster_changes(
     before: Properties, after: Properties, old: _Kinds, new: _Kinds
 ) -> Iterator[str]:
-    """What of the cluster differs, by the key of `migration.toml` that says it."""
+    """Return the differences of the cluster, by the key of `migration.toml` that says each."""
     groups = before["BrokerNodeGroupInfo"], after["BrokerNodeGroupInfo"]
     if groups[0]["InstanceType"] != groups[1]["InstanceType"]:
         yield "kafka.instance"
@@ -262,7 +262,7 @@ def _of_tables(old: _Kinds, new: _Kinds) -> Iterator[str]:
 
 
 def _key(table: Properties) -> list[tuple[str, ...]]:
-    """What Keyspaces holds for ever."""
+    """Return the properties that Keyspaces keeps for ever."""
     keys = ("partition_key", "clustering")
     return [
         (one["Kind"], one["Name"], one["Type"], one["Order"])

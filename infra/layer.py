@@ -1,6 +1,6 @@
 """The layer and the functions as Lambda will find them, built without docker for its processor.
 
-What is built depends on nothing but the sources and the hash-pinned requirements: no file names the
+A build depends on nothing but the sources and the hash-pinned requirements. No file names the
 machine, so the same checkout gives the same asset anywhere.
 """
 

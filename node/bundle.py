@@ -1,8 +1,8 @@
 """Build a tar for each kind of machine, with all that a node needs: `make bundle`.
 
-It holds the connectors for Cassandra 4 and 5 with our capture, the login to MSK, a Java of its own
-(nodes run 8 or 11), cdcguard and the installer. Equal inputs give equal bytes; the name of its
-folder is a hash of the content.
+It holds the connectors for Cassandra 4 and 5 with Hintferry's capture, the login to MSK, Java,
+cdcguard and the installer. Java is its own, because nodes run 8 or 11. Equal inputs give equal
+bytes; the name of its folder is a hash of the content.
 """
 
 import hashlib

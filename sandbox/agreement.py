@@ -1,7 +1,7 @@
 """All nodes of the source know the same schema.
 
-A node may miss a change for good: it asks for what it missed once, and where that is not answered
-in time it never asks for that version again (see docs/explanation/semantics.md).
+A node may miss a change for good. It asks once for what it missed. Where that is not answered in
+time it never asks for that version again (see docs/explanation/semantics.md).
 """
 
 import time

@@ -35,8 +35,8 @@ class Chain:
     """Runs while it is entered. `tables` are `keyspace.table`, each with its topic.
 
     `concurrency`, `on_line` (it gets every line printed) and `task_root` (the folder of the code,
-    where that is not the shipped one) are the processor's; `timeout_s`, `on_timeout` and
-    `freeze_when_idle` both functions'. With `on_failure` what the event sources give up goes to
+    where that is not the shipped one) are the processor's. `timeout_s`, `on_timeout` and
+    `freeze_when_idle` are both functions'. With `on_failure` what the event sources give up goes to
     the sandbox's bucket.
     """
 
@@ -101,7 +101,7 @@ class Chain:
 
     @property
     def last_error(self) -> str | None:
-        """Why an invocation failed, if any did."""
+        """Return the error of the last invocation that failed, if any did."""
         return next((source.last_error for source in self.sources if source.last_error), None)
 
     def lag(self) -> int:

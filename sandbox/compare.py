@@ -18,8 +18,8 @@ from cassandra.query import SimpleStatement
 _PAGE = 1000
 _READ_S = 60.0
 _EARLY_S, _LATE_S = 1, 3
-"""A value expires on the target not before it does on the source and at most two seconds later;
-either side's whole seconds may be off by one."""
+"""Seconds that a value may expire earlier or later on the target than on the source. Either side's
+whole seconds may be off by one, and a value lasts at most two seconds too long."""
 _COLUMNS = """SELECT column_name, kind, position, type FROM system_schema.columns
     WHERE keyspace_name = %s AND table_name = %s"""
 _KEY = ("partition_key", "clustering")

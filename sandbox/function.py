@@ -101,7 +101,7 @@ def function(
     freeze_when_idle: bool = False,
     on_timeout: OnTimeout = OnTimeout.KILL,
 ) -> LambdaFunction:
-    """The function `name` with `concurrency` environments, each with a log of its own."""
+    """The function `name` with `concurrency` environments; each has a log."""
     numbers = iter(range(1, concurrency + 1))
     return LambdaFunction(
         lambda: environment_of(

@@ -43,8 +43,8 @@ _PORTS = (
 class Stack:
     """Endpoints and handles are there from `start` (or `with`) on.
 
-    `nodes` is 1 or 3, `release` the source's Cassandra; `root` holds a folder for each running
-    sandbox (default: `build/sandbox`); `say` gets a line as each part becomes ready. Errors are
+    `nodes` is 1 or 3, `release` the source's Cassandra. `root` holds a folder for each running
+    sandbox (default: `build/sandbox`). `say` gets a line as each part becomes ready. Errors are
     `SandboxError`s.
     """
 
@@ -191,7 +191,7 @@ class Stack:
 
 
 def _end(part: Part) -> None:
-    """End the part at once, unless it still has its class archive to write."""
+    """Stop the part at once, unless it still has its class archive to write."""
     classes = getattr(part, "classes", None)
     if classes is not None and not classes.known and part.alive:
         part.stop()

@@ -79,8 +79,11 @@ def _has_met(source: CqlEndpoint, host: str, peers: int) -> bool:
 
 
 def _wait_for_replicas(source: CqlEndpoint, keyspace: str, table: str) -> None:
-    """A node that has not seen another one alive yet refuses what needs it, and one that has not
-    got the table yet fails to read it."""
+    """Wait until the nodes see each other alive and have the table.
+
+    A node that has not seen another one alive yet refuses what needs it. One that has not got the
+    table yet fails to read it.
+    """
     for host in source.hosts if len(source.hosts) > 1 else ():
         reads = partial(_reads_all, source, host, f'"{keyspace}"."{table}"')
         until(reads, _RING_SECONDS, f"{host} reads {keyspace}.{table} from all replicas")

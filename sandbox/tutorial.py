@@ -1,8 +1,9 @@
 """The sandbox of docs/tutorial.md: `python -m sandbox.tutorial`; Ctrl-C stops it.
 
-A shop on a Cassandra that is not captured yet, a Keyspaces that has none of its tables, and between
-them what the stacks of AWS would be: topics, functions, event sources, figures. The commands of the
-tutorial do the rest, in the environment that is written to `build/tutorial/environment`.
+It has a shop on a Cassandra that is not captured yet, and a Keyspaces that has none of its tables.
+Between them is what the stacks of AWS would be: topics, functions, event sources, figures. The
+commands of the tutorial do the rest, in the environment that is written to
+`build/tutorial/environment`.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 CONFIG is the `migration.toml` whose stacks it works on; what is synthesised lies beside that file.
 
-npm's "latest" is an accident of 2025 that reads none of what is written today, so it is installed
-once from the lock in `tools/cdk_cli`, hash-checked, by the Node of the environment.
+npm's "latest" is an accident of 2025 that reads none of what is written today. So the CDK is
+installed once from the lock in `tools/cdk_cli`, hash-checked, by the Node of the environment.
 """
 
 import hashlib

@@ -1,10 +1,10 @@
-"""Jars by lock file: `python -m tools.jars lock|fetch NAME...` (run in the project's venv; no
-NAME means every list), and `python -m tools.jars move VERSION NAME`, which
-asks for another Debezium in a list and locks that.
+"""Jars by lock file: `python -m tools.jars lock|fetch NAME...` (run in the project's venv).
 
-A list `tools/jars/NAME.toml` says what is wanted; `lock` resolves it into `NAME.lock.toml`, which
-names every jar with its SHA-256 and no host; `fetch` downloads exactly those jars into the shared
-cache, checks them, and writes the class path. The lists are never merged.
+No NAME means every list. `python -m tools.jars move VERSION NAME` asks for another Debezium in a
+list and locks that. A list `tools/jars/NAME.toml` says what is wanted. `lock` resolves it into
+`NAME.lock.toml`, which names every jar with its SHA-256 and no host. `fetch` downloads exactly
+those jars into the shared cache, checks them, and writes the class path. The lists are never
+merged.
 """
 
 import fcntl

@@ -14,8 +14,8 @@ from tools import places
 class Release:
     """`version` is what the sandbox runs; `serves` are the nodes' that its connector reads.
 
-    `jars` and `connector` are lists in `tools/jars`, `java` is the list with the Java of its
-    server; `yaml` are the lines that only this release takes.
+    `jars` and `connector` are lists in `tools/jars`. `java` is the list with the Java of its
+    server. `yaml` are the lines that only this release takes.
     """
 
     version: str

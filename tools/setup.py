@@ -1,9 +1,8 @@
 """The steps of set-up, in order. Standard library only; each step is skipped while its stamp holds.
 
-uv -> virtual environment -> Java, Mermaid -> jars -> our capture, compiled; and, for who asks for
-it, what another release of Cassandra wants beside: its own Java, jars and capture. What other
-checkouts of this user can share lies in the user's cache folder; the rest under `build/` and
-`.venv/`.
+uv -> virtual environment -> Java, Mermaid -> jars -> Hintferry's capture, compiled. For those who
+ask for it follow Java, jars and capture of another release of Cassandra. What other checkouts of
+this user can share lies in the user's cache folder; the rest under `build/` and `.venv/`.
 """
 
 import shutil

@@ -28,7 +28,7 @@ INTERRUPTED = 130
 
 
 class Status(IntEnum):
-    """Say how a verb ended, by what its caller does next."""
+    """The ways in which a verb ends, by what its caller does next."""
 
     DONE = 0
     """The verb finished, and the answer is yes."""
@@ -70,7 +70,7 @@ def statuses(
 
 
 def status_of_error(error: HintferryError | BotoCoreError | ClientError) -> Status:
-    """Return what a verb ends with that this error ended."""
+    """Return the status of a verb that this error ended."""
     if isinstance(error, Unfinished):
         return Status.UNFINISHED
     return Status.UNAVAILABLE if _comes_back(error) else Status.UNUSABLE

@@ -27,7 +27,7 @@ _LOG_IN_AGAIN = "the AWS credentials have expired; log in again, for example wit
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Hold the options that stand before the verb."""
+    """The options that stand before the verb."""
 
     debug: bool
 
@@ -46,7 +46,7 @@ def told_plainly(settings: Settings) -> Iterator[None]:
 
 
 def sentence(error: Exception) -> str:
-    """Return what happened, to what, and what to do now."""
+    """Return one sentence: what happened, to what, and what to do now."""
     if isinstance(error, NoCredentialsError):
         return "no AWS credentials were found; set AWS_PROFILE, or log in"
     if isinstance(error, SSOTokenLoadError | TokenRetrievalError | UnauthorizedSSOTokenError):
@@ -66,7 +66,7 @@ def sentence(error: Exception) -> str:
 
 
 def _look(said: str) -> str:
-    """Return what to check when no connection to a side can be made."""
+    """Return the advice what to check when no connection to a side can be made."""
     if "no aws credentials" in said:
         return "set AWS_PROFILE, or log in"
     if refuses_login(said):

@@ -37,7 +37,7 @@ Bucket = Annotated[str, _option(_BUCKET)]
 
 
 def stacks(migration: Migration) -> Stacks:
-    """Return what asks the stacks of a migration. Nothing is asked yet."""
+    """Return the reader of the outputs of a migration's stacks. Nothing is asked yet."""
     return Stacks(migration, partial(client, region=migration.target.region))
 
 

@@ -1,4 +1,4 @@
-"""How mkdocs shows a block of Mermaid: as the theme wants it, and not found by the search."""
+"""Show a block of Mermaid in mkdocs as the theme wants it, and hide it from the search."""
 
 from typing import Any
 

@@ -15,14 +15,15 @@ from infra.accepted import accept
 
 TABLES_A_POLICY = 36
 TOPICS_A_POLICY = 25
-"""So many ARNs of the longest names fit the 6,144 characters of a managed policy."""
+"""How many ARNs of the longest names fit the 6,144 characters of a managed policy."""
 
 MOST_TOPICS_BY_NAME = 50
 """A role takes ten managed policies: with more topics than this they are allowed by their prefix,
 which is the pipeline's own."""
 
 JOURNAL, SWITCHES = TableId("hintferry", "journal"), TableId("hintferry", "switches")
-"""What operators write: the functions only read the switches; the sweep notes its repairs."""
+"""The tables that operators write. Functions only read the switches; the sweep notes its repairs in
+the journal."""
 
 WRITTEN = tuple(TableId("hintferry", name) for name in ("fences", "leases", "markers", "passes"))
 CONTROL = (*WRITTEN, JOURNAL, SWITCHES)

@@ -38,7 +38,7 @@ _SERVERLESS = re.compile(r"-s\d+$")
 
 
 def topic_configs(settings: KafkaSettings) -> dict[str, str]:
-    """Return what each topic is made with."""
+    """Return the configuration with which each topic is made."""
     left_out = _OF_THE_SERVICE if settings.is_express else ()
     return {name: value for name, value in TOPIC_CONFIGS.items() if name not in left_out}
 

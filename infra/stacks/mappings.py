@@ -16,7 +16,7 @@ from infra.stacks.release import LIVE
 from infra.stacks.storage import Storage
 
 FIRST_PREFIX, FIRST_GROUP = "hintferry", "v1"
-"""As they are where `migration.toml` says nothing of them."""
+"""The prefix and the group where `migration.toml` gives none."""
 
 METRICS = ("EventCount", "ErrorCount", "KafkaMetrics")
 
@@ -35,7 +35,7 @@ def most_pollers(table: TableSettings) -> int:
 
 
 def _identity(migration: Migration, table: TableSettings) -> str:
-    """What the mapping's id is made of: the table, and what the file says otherwise of both."""
+    """Return the parts of the mapping's id: the table, and prefix and group where they are set."""
     group = migration.deployment.pipeline.consumer_group
     said = replace(migration, topic_prefix=FIRST_PREFIX).topic(table.id), FIRST_GROUP
     topic = migration.topic(table.id)

@@ -51,7 +51,7 @@ class Storage(Construct):
         )
 
     def outputs(self) -> Mapping[str, str]:
-        """Return what the functions and the command find the queues and the bucket by, by name."""
+        """Return the outputs by which the functions and the command find queues and bucket."""
         return {
             "parked_queue_url": self.parked.queue_url,
             "replay_queue_url": self.replay.queue_url,

@@ -39,7 +39,7 @@ _LOG_DELIVERY = (
 
 
 class SweepStack(cdk.Stack):
-    """A stack of its own: two hundred schedules are many resources."""
+    """A separate stack, because two hundred schedules are many resources."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class SweepStack(cdk.Stack):
             self._make_schedules(migration, settings, network.key)
 
     def _make_queue(self, key: kms.IKey) -> sqs.Queue:
-        """Where a schedule leaves what it could not start; an alarm watches it."""
+        """Make the queue for sweeps that a schedule could not start; an alarm watches it."""
         queue = sqs.Queue(
             self,
             "Unstarted",

@@ -1,9 +1,9 @@
 """The sweep's state machine, in the States Language. No import of the CDK: tests run it as it is.
 
-Plan writes the ranges that are not done as batches into the bucket; a Distributed Map gives each
-batch to the function, turn after turn until nothing of it is left; Report adds up what lies in the
-bucket. A batch that fails ends no other: what it leaves is what Report finds not done, and the next
-execution begins with it.
+Plan writes the ranges that are not done as batches into the bucket. A Distributed Map gives each
+batch to the function, time slice after time slice until nothing of it is left. Report adds up what
+lies in the bucket. A batch that fails ends no other. Report finds what it leaves not done, and the
+next execution begins with it.
 """
 
 from __future__ import annotations

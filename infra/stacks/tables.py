@@ -1,7 +1,8 @@
 """The tables on Keyspaces, made by statements of CQL through a function of the stack.
 
-CloudFormation's own resources for them cannot take over what is there: a table that was kept when
-its stack failed or went would never be deployed again. A resource a table says which one fails.
+CloudFormation's own resources for them cannot take over a table that is there. A table that was
+kept when its stack failed or went would never be deployed again. With one resource a table,
+CloudFormation says which one fails.
 """
 
 from __future__ import annotations

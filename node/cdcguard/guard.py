@@ -10,7 +10,7 @@ from node.cdcguard.world import World
 
 
 class Guard:
-    """Hold one pass: `state` comes from the last one, `said` is for a person to read."""
+    """One pass of the guard: `state` comes from the last one, `said` is for a person to read."""
 
     def __init__(self, settings: Settings, state: Dict[str, Any], world: World) -> None:
         self.settings = settings

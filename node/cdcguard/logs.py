@@ -80,7 +80,9 @@ def named_in(guard: Guard, line: str) -> List[str]:
 
 
 def rest_of_rotated(path: str, inode: int, at: int) -> List[bytes]:
-    """Return what the last pass had not read of a log that was renamed since, if it exists."""
+    """Return the lines that the last pass had not read of a log that was renamed since, if it
+    exists.
+    """
     for name in listed(os.path.dirname(path)):
         other = os.path.join(os.path.dirname(path), name)
         with contextlib.suppress(OSError):

@@ -11,7 +11,7 @@ CAPTURE_STATE = "capture_state.json"
 
 
 class Offset(NamedTuple):
-    """Say how far change hints were sent: of one table, or of all."""
+    """The point up to which change hints were sent: of one table, or of all."""
 
     number: int
     position: int
@@ -28,7 +28,7 @@ def read_offsets(directory: str) -> Dict[str, Offset]:
 
 
 def read_capture(directory: str) -> Optional[Dict[str, Any]]:
-    """Return what our connector says of itself, or None for another connector, which does not."""
+    """Return the state of Hintferry's connector; None for another, which keeps no state."""
     try:
         with open(os.path.join(directory, CAPTURE_STATE), encoding="utf-8") as file:
             state: Dict[str, Any] = json.load(file)

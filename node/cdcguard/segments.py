@@ -9,7 +9,7 @@ SEGMENT = re.compile(r"^CommitLog-(?:\d+-)?(\d+)(\.log|_cdc\.idx)$")
 
 
 class Segment(NamedTuple):
-    """Describe one commit log segment in a directory; `synced` is the end of what may be read."""
+    """One commit log segment in a directory; `synced` is the end of what may be read."""
 
     number: int
     log: Optional[str]

@@ -15,7 +15,7 @@ class GuardError(Exception):
 
 
 class Settings(NamedTuple):
-    """Hold where things are; sizes in bytes, times in seconds."""
+    """The paths and the limits of the guard; sizes in bytes, times in seconds."""
 
     cdc_raw: str
     commitlog: str

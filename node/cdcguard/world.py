@@ -44,7 +44,7 @@ class World:
         return int(match.group(1)) if match else 0
 
     def restart(self, hard: bool) -> bool:
-        """End the connector, `hard` with SIGKILL; systemd starts it again.
+        """Stop the connector, `hard` with SIGKILL; systemd starts it again.
 
         The connector's own user may do that. Return False when it does not run.
         """

@@ -36,7 +36,7 @@ class InstallError(Exception):
 
 
 class Node(NamedTuple):
-    """Hold where things are on this node; `root` is `/` except in tests."""
+    """The paths on this node; `root` is `/` except in tests."""
 
     root: str
     cassandra_yaml: str

@@ -14,8 +14,8 @@ RETRIES = 10_000
 """The most retries that an event source mapping grants. With a destination, -1 means ten."""
 
 RETURN_AFTER_S = ceil(1.1 * OUTAGE_S / RETRIES)
-"""An invocation that returns records takes no less, so that all retries together outlast OUTAGE_S:
-what the event source itself waits between them is not documented."""
+"""The least seconds of an invocation that returns records, so that all retries together outlast
+OUTAGE_S. AWS does not document how long the event source itself waits between retries."""
 
 TOPIC_RETENTION_S = 7 * DAY_S
 
@@ -23,7 +23,7 @@ QUEUE_RETENTION_S = 14 * DAY_S
 
 REPLAY_RECEIVES = 1000
 """The most receives that a queue grants. A message that comes back for a side's fault waits longer,
-up to 15 minutes: ten days, after which it is parked with days of its retention left."""
+up to 15 minutes. That makes ten days; then it is parked with days of its retention left."""
 
 REPLAY_VISIBILITY_S = 90
 """Longer than the function may take; with a function that dies each time, 25 hours in all."""

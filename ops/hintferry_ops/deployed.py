@@ -17,7 +17,7 @@ KEY_ARN, CLUSTER_ARN, MACHINE_ARN = "KeyArn", "ClusterArn", "MachineArn"
 """Outputs of the stacks *network*, *kafka* and *sweep*."""
 
 BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
-"""Where the CDK keeps the version of its bootstrap, in Parameter Store."""
+"""The parameter of Parameter Store in which the CDK keeps the version of its bootstrap."""
 
 BOOTSTRAP_VARIABLE = "HINTFERRY_BOOTSTRAP_SERVERS"
 MACHINE_VARIABLE = "HINTFERRY_SWEEP_MACHINE_ARN"

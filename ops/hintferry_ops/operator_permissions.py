@@ -59,4 +59,5 @@ OPERATOR: Mapping[On, tuple[str, ...]] = {
     On.MACHINE: ("states:StartExecution",),
     On.MAPPINGS: ("lambda:UpdateEventSourceMapping",),
 }
-"""Actions, by resource. Reading and writing the tables are policies of their own."""
+"""The actions of the operator's policy, by resource. Reading and writing the tables are other
+policies."""

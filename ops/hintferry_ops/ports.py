@@ -13,34 +13,34 @@ from hintferry_ops.fit.source_facts import SourceFacts
 
 
 class LateWrites(Protocol):
-    """Hold what was written to the target after a moment."""
+    """Finds what was written to the target after a moment."""
 
     def unseen(self, table: TableId) -> list[str]:
         """The columns whose writes cannot be seen. Raises UnknownTable, SideFault."""
 
     def rows(self, table: TableId, after: float) -> Iterator[tuple[float, int]]:
-        """Return how much of the table is looked through (0 to 1), and how many rows were found so
+        """Yield how much of the table is looked through (0 to 1), and how many rows were found so
         far.
 
         `after`: epoch seconds. Raises UnknownTable, SideFault."""
 
 
 class NodeReports(Protocol):
-    """Hold what the nodes of the source report of their capture."""
+    """Reads what the nodes of the source report of their capture."""
 
     def reports(self, since: float) -> list[NodeReport]:
         """The latest of each node, with losses since then (epoch s)."""
 
 
 class Topics(Protocol):
-    """Hold what the event sources report."""
+    """Reads what the event sources report."""
 
     def lag(self, table: TableId) -> Lag | None:
         """Return the consumer lag of the table's topic, or None if MSK reports none."""
 
 
 class Waiting(Protocol):
-    """Hold what waits in queues and bucket."""
+    """Counts what waits in queues and bucket."""
 
     def parked(self, table: TableId) -> Mapping[str, int]:
         """Records of this table, and of none that is known, by reason."""
@@ -72,20 +72,20 @@ class SourceInspection(Protocol):
         """One table. Raises UnknownTable, SideFault."""
 
     def scan(self) -> Scan:
-        """Return what reads rows, with their TTLs."""
+        """Return a scan of rows, with their TTLs."""
 
     def close(self) -> None:
-        """End the connections."""
+        """Close the sessions."""
 
 
 class TargetInspection(Protocol):
     """Tell whether the target is ready to be written. Every method raises SideFault."""
 
     def table_faults(self, table: Table, with_ttl: bool) -> list[HintferryError]:
-        """Return what forbids to write what the source has as `table`, each with its fix."""
+        """Return the reasons that forbid to write the source's `table`, each with its fix."""
 
     def control_faults(self) -> list[HintferryError]:
         """The same of the tables that Hintferry keeps for itself."""
 
     def close(self) -> None:
-        """End the connections."""
+        """Close the sessions."""

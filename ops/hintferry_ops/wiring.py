@@ -33,23 +33,23 @@ from hintferry_ops.switches.control import Control
 
 
 def source_inspection(settings: SourceSettings) -> CqlInspection:
-    """Return what asks the source cluster of itself. Nothing is connected yet."""
+    """Return the inspection of the source cluster. Nothing is connected yet."""
     return CqlInspection(source_session(settings))
 
 
 def target_check(settings: TargetSettings) -> TargetCheck:
-    """Return what tells whether the target is ready. Nothing is connected yet."""
+    """Return the check of whether the target is ready. Nothing is connected yet."""
     return TargetCheck(target_session(settings))
 
 
 def node_reports(migration: Migration) -> NodeReports:
-    """Return what the nodes report; raises errors of boto3 when asked."""
+    """Return the reader of the nodes' reports; it raises errors of boto3 when asked."""
     return CloudWatchMetrics(client("cloudwatch"), migration, (), WallClock())
 
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """Hold everything `status` and `cutover` need to watch tables; close it at the end."""
+    """Everything that `status` and `cutover` need to watch tables; close it at the end."""
 
     migration: Migration
     sides: Sides
@@ -94,17 +94,17 @@ class Seat:
         return KeyspacesJournal(self.sides.target)
 
     def late_writes(self) -> LateWrites:
-        """Return what looks for writes on the target."""
+        """Return the search for writes on the target."""
         return LateWrites(self.sides.target)
 
     def close(self) -> None:
-        """End the connections."""
+        """Close the sessions."""
         self.sides.close()
 
 
 @contextmanager
 def control(migration: Migration, who: str) -> Iterator[Control]:
-    """Yield what sets the switches as this caller."""
+    """Yield the control that sets the switches as this caller."""
     with _target(migration) as (session, clock):
         switches, kept = KeyspacesSwitches(session, clock), KeyspacesJournal(session)
         yield Control(switches, kept, clock, who)

@@ -1,8 +1,8 @@
 """Measure how long a change takes from the source to the target, from outside.
 
-A probe writes a row of its own to the source and asks the target until the row is there, so the
-figure holds everything: capture, Kafka, event source, function. Probes leave at fixed times,
-however long earlier ones take. Their rows stay, and are compared like all others.
+A probe writes a new row to the source and asks the target until the row is there. So the figure
+holds everything: capture, Kafka, event source, function. Probes leave at fixed times, however long
+earlier ones take. Their rows stay, and are compared like all others.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from cassandra.cluster import NoHostAvailable, Session
 _EVERY_S = 0.1
 _FIRST_ASK_S, _SHORTEST_PAUSE_S = 0.05, 0.005
 _RESOLUTION = 0.05
-"""how much later than its arrival a row may be noticed, as a share of the time it took"""
+"""How much later than its arrival a row may be noticed, as a share of the time it took."""
 GIVE_UP_S = 20.0
 _AT_ONCE = 64
 _DRIVER_ERRORS = (DriverException, NoHostAvailable)

@@ -1,8 +1,8 @@
 """Bringing the source to one mind after it refused writes.
 
 A write that timed out may be on one replica only, and the read that its hint causes may ask the
-others. What Cassandra has for that ends it: hinted handoff, the batch log, and reads at ALL, whose
-read repair is written like any mutation and so is hinted.
+others. Cassandra ends that by hinted handoff, the batch log, and reads at ALL. Their read repair is
+written like any mutation and so is hinted.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ def settle_source(
 
 
 def _hand_over(stack: Stack, say: Callable[[str], None]) -> Iterator[str]:
-    """Restart a node that keeps what it has for others, as an operator does.
+    """Restart a node that keeps hinted handoff or batches for others, as an operator does.
 
-    Cassandra never looks again at a logged batch that was stored later than the node looked for
-    batches of that time; it does when it is started (see docs/explanation/semantics.md).
+    A logged batch may be stored later than the node looked for batches of that time. Then Cassandra
+    never looks at it again, until the node is restarted (see docs/explanation/semantics.md).
     """
     kept = kept_for_good(lambda: _held(stack.source_nodes, stack))
     for node, things in kept.items():

@@ -1,8 +1,8 @@
 """Knowing that nothing is on its way any more, once the writers have stopped.
 
-A marker is written last. Each node's commit log holds it behind everything else, so when the hint
-of every node's copy lies in the topic, capture has delivered everything before it. What is then
-in the topics must be settled.
+A marker is written last. Each node's commit log holds it behind everything else. So when the hint
+of every node's copy lies in the topic, capture has delivered everything before it. What is then in
+the topics must be settled.
 """
 
 from __future__ import annotations

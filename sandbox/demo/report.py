@@ -33,7 +33,7 @@ class Result:
     comparisons: tuple[Comparison, ...]
     missing_kinds: tuple[Kind, ...]
     obstacles: tuple[str, ...]
-    """what went wrong on the way, each a sentence"""
+    """What went wrong on the way, each a sentence."""
     freshness_ms: Sequence[float]
     seconds: float
 

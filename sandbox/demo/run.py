@@ -1,6 +1,6 @@
 """One run from the first process to the verdict, told in order.
 
-Owns the sequence and its time limits; what each step does lies in modules of its own.
+This module owns the sequence and its time limits; the steps lie in other modules.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class Totals:
     returned: int = 0
     tables: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     freshness_ms: Sequence[float] = ()
-    """from the broker's append of a hint to the acknowledged write"""
+    """Milliseconds from the broker's append of a hint to the acknowledged write."""
 
     @property
     def conserved(self) -> bool:

@@ -1,4 +1,4 @@
-"""A block of loopback addresses of its own for each sandbox, so that several run side by side.
+"""A block of loopback addresses for each sandbox, so that several run side by side.
 
 The block 127.77.N.* is held by a lock on a file: a crash frees it.
 """
@@ -19,7 +19,7 @@ from tools import places
 _BLOCKS = range(1, 251)
 _TRIES_BEFORE_BLAMING_THE_PORT = 3
 _OWN_PORTS = range(20_000, 32_768)
-"""Below Linux's own choice for outgoing connections (net.ipv4.ip_local_port_range)."""
+"""The ports below Linux's own choice for outgoing connections (net.ipv4.ip_local_port_range)."""
 
 
 class Block:
@@ -77,8 +77,10 @@ def claim(ports: Iterable[tuple[int, int]], locks: Path | None = None) -> Block:
 
 
 def free_port(host: str) -> int:
-    """A port nobody holds, and none that the system gives to outgoing connections: while the part
-    that listens on it is down, one of those could take it."""
+    """Return a port that nobody holds, and that the system gives to no outgoing connection.
+
+    Else such a connection could take the port while the part that listens on it is down.
+    """
     ports = random.sample(_OWN_PORTS, len(_OWN_PORTS))
     port = next((port for port in ports if _free(host, port)), None)
     if port is None:

@@ -1,4 +1,4 @@
-"""The connector that reads one source node's commit log: ours, or the stock one."""
+"""The connector that reads one source node's commit log: Hintferry's, or the stock one."""
 
 import json
 import re
@@ -67,9 +67,9 @@ class Connector(Part):
     def wait_for_table(self, keyspace: str, table: str, seconds: float) -> None:
         """Block until the connector knows a table; for the stock one a plain lower-case name.
 
-        Ours says so in its state: that it captures it, or why not. The stock one overlooks tables
-        that are made together with their keyspace or their types; it knows for sure only what it
-        finds at its start, and lists that.
+        Hintferry's connector says in its state that it captures the table, or why not. The stock
+        one overlooks tables that are made together with their keyspace or their types. It knows for
+        sure only what it finds at its start, and lists that.
         """
         if self._kind is Capture.OURS:
             knows = partial(self.knows, keyspace, table)

@@ -1,6 +1,6 @@
 """The command line of a Java part: launcher, class path, heap, and the class archive.
 
-A part's classes are dumped into an archive when it first ends in order; from then on it starts in
+A part's classes are dumped into an archive when it first ends in order. From then on it starts in
 about two thirds of the time. The JVM checks the archive against the jars and ignores a stale one.
 """
 
@@ -33,7 +33,7 @@ class Archive:
         return self.path.exists()
 
     def keep(self) -> None:
-        """Take what the first run wrote on ending; nothing when it wrote nothing."""
+        """Keep the archive that the first run wrote at its end; nothing when it wrote nothing."""
         if not self.part.exists():
             return
         self.part.replace(self.path)

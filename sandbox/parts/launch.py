@@ -1,6 +1,6 @@
 """Run a command that dies with its parent: `python -I -S launch.py PARENT COMMAND...`.
 
-The kernel sends the death signal when the *thread* that forked us ends, so code that forks from a
+The kernel sends the death signal when the *thread* that forked us ends. So code that forks from a
 thread lets that thread live as long as the child shall. Linux only. What this process started by
 `tied` dies with it, however it ends; so does what that started likewise.
 """

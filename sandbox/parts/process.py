@@ -91,7 +91,7 @@ class Part:
             raise
 
     def output(self) -> str:
-        """Return what this run has written so far."""
+        """Return the output of this run so far."""
         with self.log.open("rb") as log:
             log.seek(self._log_start)
             return log.read().decode(errors="replace")

@@ -7,7 +7,7 @@ from sandbox.parts.errors import SandboxError
 
 
 def until(true: Callable[[], bool], seconds: float, what: str, pause: float = 0.1) -> None:
-    """Return once `true()`; SandboxError naming `what` after `seconds`."""
+    """Wait until `true()`; after `seconds` raise SandboxError naming `what`."""
     deadline = time.monotonic() + seconds
     while not true():
         if time.monotonic() > deadline:

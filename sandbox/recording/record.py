@@ -1,9 +1,10 @@
 """Record `events/` from the real chain: `python -m sandbox.recording.record`.
 
-Each kind of write happens once on a running source, with our capture handler and with the stock
-connector, and what arrives on the topic is kept as the event with which Lambda would invoke the
+Each kind of write happens once on a running source, with Hintferry's capture handler and with the
+stock connector. What arrives on the topic is kept as the event with which Lambda would invoke the
 function: `events/<capture>-<kind>.json`. A kind for which the stock connector emits nothing leaves
-no file, nor the one of an earlier run; that it leaves none is the point. Ours must emit each.
+no file, nor the one of an earlier run. That it leaves none is the point. Hintferry's handler must
+emit each.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """The event source of a queue: takes messages, invokes a function with them, deletes what it did.
 
-Behaves as an SQS event source mapping with partial batch responses: a message that the function
+Behaves as an SQS event source mapping with partial batch responses. A message that the function
 names, or every message of a failed invocation, stays in the queue until its visibility times out.
-As the Lambda developer guide has it (services-sqs-errorhandling), an answer that names nothing is
-a success, and one that is no JSON, or names a message by nothing or by another key, a failure of
-all. So is one that names a message which was not there, or is no object: that is assumed.
+The Lambda developer guide (services-sqs-errorhandling) says which answers are a success or a
+failure. One that names nothing is a success. One that is no JSON, or names a message by nothing or
+by another key, is a failure of all. So is one that names a message which was not there, or is no
+object: that is assumed.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def taken(sqs: Any, queue_url: str) -> list[dict[str, Any]]:
 
 
 class QueueSource:
-    """Polls in a thread of its own while it is entered.
+    """Polls in a separate thread while it is entered.
 
     A death of the thread is raised as EventSourceError where it is noticed: by `drain` and on exit.
     """

@@ -1,7 +1,7 @@
 """Message-move tasks for moto's SQS, which has none: the redrive of a dead-letter queue.
 
 Import before the server starts. As on the service, a message that was sent straight to the
-dead-letter queue has no source to go back to: without a destination such a task fails.
+dead-letter queue has no source to go back to. Without a destination such a task fails.
 """
 
 import base64

@@ -1,8 +1,8 @@
 """State machines for the sandbox: moto's engine in this process, corrected where it departs.
 
 Its Lambda invocations go to functions of the sandbox. A Distributed Map fails beyond the tolerated
-failures, as on the service; and takes any number of items, where moto's own recurses once an item
-and hangs.
+failures, as on the service. And it takes any number of items, where moto's own recurses once an
+item and hangs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The schema of the shop, for the source and, derived from it, for Keyspaces.
 
-Between them the tables have composite and single partition keys, clustering in both directions,
-statics, every kind of collection, frozen and not, and a user-defined type.
+Its tables have composite and single partition keys, clustering in both directions, statics, a
+user-defined type, and every kind of collection, frozen and not.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ class CostSums:
 
     rows: int
     gib: float
-    """As stored."""
+    """The size as it is stored."""
 
     backfill: float
     sweep: float

@@ -22,7 +22,7 @@ NOT_HERE = "Not included: Lambda duration, cross-AZ traffic and log ingestion."
 
 @dataclass(frozen=True, slots=True)
 class CostOverview:
-    """Hold the costs of all tables, and the prices that are known."""
+    """The costs of all tables, and the prices that are known."""
 
     migration: Migration
     costs: Sequence[TableCost]

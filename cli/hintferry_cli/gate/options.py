@@ -51,7 +51,7 @@ WritersAtQuorum = Annotated[
 
 
 def confirmations(stopped: str | None, repaired: str | None, at_quorum: bool) -> Confirmations:
-    """Return what the options confirm. Raises ConfigurationError."""
+    """Return the facts that the options confirm. Raises ConfigurationError."""
     return Confirmations(
         moment("--writes-stopped", stopped), moment("--repaired", repaired), at_quorum
     )
@@ -59,7 +59,7 @@ def confirmations(stopped: str | None, repaired: str | None, at_quorum: bool) ->
 
 @contextmanager
 def seat(migration: Migration, tables: Sequence[TableId], where: Queues) -> Iterator[wiring.Seat]:
-    """Return everything that `status` and `cutover` check; connects on first use."""
+    """Yield the seat that `status` and `cutover` watch from; it connects on first use."""
     waiting = QueuesAndBucket(boto3.client("sqs"), boto3.client("s3"), where)
     found = wiring.seat(migration, tables, waiting)
     try:

@@ -30,11 +30,11 @@ from hintferry_ops.cutover.gatekeeper import Gatekeeper
 
 
 class Standing(Enum):
-    """Say how far a table is on its way to the cutover."""
+    """The stage of a table on its way to the cutover."""
 
     CUTOVER = "cut over"
     FENCED = "fence set"
-    """A write of Hintferry's may still be in flight: the application must not write yet."""
+    """A write of Hintferry may still be in flight: the application must not write yet."""
 
     OPEN = "can be cut over"
     SOON = "only time is needed"
@@ -52,7 +52,7 @@ _SIGNS = {
 
 @dataclass(frozen=True, slots=True)
 class TableStatus:
-    """Hold what one check of a table saw. Behind its fence nothing else is checked."""
+    """The result of one check of a table. Behind its fence nothing else is checked."""
 
     table: TableId
     now: float

@@ -23,7 +23,7 @@ _COUNTS = (_VISIBLE, f"{_VISIBLE}NotVisible", f"{_VISIBLE}Delayed")
 
 
 class QueuesAndBucket:
-    """Count what waits; `sqs` and `s3` are boto3 clients, whose errors are raised.
+    """Counts what waits; `sqs` and `s3` are boto3 clients, whose errors are raised.
 
     It asks each of them once, for however many tables at the same time.
     """

@@ -72,7 +72,7 @@ def schema_text(facts: SourceFacts, tables: Iterable[TableId]) -> str:
 
 
 def masks_text(live: Iterable[Table]) -> str:
-    """Return what `schema.cql` says of masked columns, which the driver does not print."""
+    """Return the text for `schema.cql` about masked columns, which the driver does not print."""
     lines = [
         f"ALTER TABLE {'.'.join(map(identifier, table.id))} ALTER {identifier(name)}"
         " MASKED WITH DEFAULT;\n"

@@ -19,7 +19,7 @@ CELLS = 96
 """How many pieces the ring is drawn in."""
 
 MOST_ROWS = 200
-"""How many ranges are listed one by one."""
+"""The most ranges that are listed one by one."""
 
 _NO_KEYS = ("hinted", "read_units", "write_units")
 """Names of sums that do not count keys."""

@@ -39,7 +39,7 @@ class AccountCheck:
     account: Account
 
     def findings(self) -> Iterator[Finding]:
-        """Yield what is wrong with the account; what cannot be asked is a finding too."""
+        """Yield the faults of the account; a question that AWS does not answer is a finding too."""
         try:
             caller = self.account.caller()
         except (BotoCoreError, ClientError) as error:

@@ -15,7 +15,7 @@ _INSTALL = "install the connector and the guard there: docs/how-to/install-on-no
 def capture_findings(
     facts: SourceFacts, reports: Sequence[NodeReport], now: float
 ) -> Iterator[Finding]:
-    """Yield what is wrong with capture.
+    """Yield the faults of capture.
 
     `reports`: what cdcguard on each node reports; `now`: epoch seconds.
     """

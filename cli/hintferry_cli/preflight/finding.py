@@ -25,7 +25,7 @@ class Level(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Hold one finding; `where` is a node, a table or a side, `fix` what to run or to decide."""
+    """One finding; `where` is a node, a table or a side, `fix` what to run or to decide."""
 
     level: Level
     where: str
@@ -35,7 +35,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class FindingGroup:
-    """Hold the same finding of one place or of many."""
+    """The same finding of one place or of many."""
 
     findings: tuple[Finding, ...]
 

@@ -20,7 +20,7 @@ from hintferry_cli.preflight.finding import Finding, Level
 from hintferry_ops.cost.sample import Largest, Sample
 
 NEAR = 0.8
-"""Of a limit: what is that large in a sample is larger elsewhere."""
+"""The share of a limit that is reported: what is that large in a sample is larger elsewhere."""
 
 LONGEST_KEY = 200
 

@@ -112,7 +112,7 @@ def _columns_missing(facts: SourceFacts, table: TableId) -> Iterator[Finding]:
 
 
 def file_findings(migration: Migration, filed: Schema, table: Table) -> Iterator[Finding]:
-    """Yield what the schema file has not as the source has it; `table`: as the pipeline sees it."""
+    """Yield the differences of the schema file from the source; `table` as the pipeline sees it."""
     if wrong := differences(filed, table):
         yield Finding(
             Level.FAULT,

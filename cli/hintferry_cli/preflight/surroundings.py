@@ -32,7 +32,7 @@ REPORTS_OF_S = 3600.0
 
 
 class CheckArea(Enum):
-    """Name what can be checked alone."""
+    """The areas that can be checked alone."""
 
     ACCOUNT = "account"
     SOURCE = "source"
@@ -41,12 +41,12 @@ class CheckArea(Enum):
 
 
 DEFAULT = (CheckArea.SOURCE, CheckArea.CAPTURE, CheckArea.TARGET)
-"""What is checked without --only: the account matters before the first deploy."""
+"""The areas that are checked without --only: the account matters before the first deploy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Hold all that is checked."""
+    """All that preflight checks."""
 
     migration: Migration
     source: SourceInspection

@@ -1,4 +1,4 @@
-"""The verb `prices`: its options, and the run from AWS's files to ours."""
+"""The verb `prices`: its options, and the run from AWS's files to `prices.toml`."""
 
 from __future__ import annotations
 

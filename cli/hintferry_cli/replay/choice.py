@@ -11,7 +11,7 @@ GIVEN_UP = "given_up"
 """The reason of a record that the event source gave up: it lies in the bucket."""
 
 UNKNOWN = "unknown"
-"""The reason shown for a message of the parked queue that is not ours."""
+"""The reason shown for a message of the parked queue that Hintferry did not write."""
 
 REASONS = (
     *(reason.value for reason in ParkReason),

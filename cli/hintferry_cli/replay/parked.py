@@ -23,7 +23,8 @@ from hintferry_cli.replay.sender import Sender
 from hintferry_cli.replay.tally import Tally
 
 HIDDEN_S = 600
-"""How long a message stays invisible should the run die; one that comes back sooner is known."""
+"""Seconds that a message stays invisible should the run die; one that comes back sooner is known.
+"""
 
 LONG_POLL_S = 2
 BARREN_RECEIVES = 2
@@ -32,7 +33,7 @@ BARREN_RECEIVES = 2
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Hold one message, read as far as the choice needs."""
+    """One message, read as far as the choice needs."""
 
     id: str
     receipt: str
@@ -164,7 +165,7 @@ def _send(
 
 
 def _labels(body: str) -> tuple[str, str | None]:
-    """Return reason and table of any message, ours or not."""
+    """Return reason and table of any message, also of one that Hintferry did not write."""
     try:
         message = json.loads(body)
     except (ValueError, RecursionError):

@@ -6,12 +6,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 LONGEST_LIST = 5
-"""How many different errors are kept; the rest are only counted."""
+"""The most different errors that are kept; the rest are only counted."""
 
 
 @dataclass(slots=True)
 class Counts:
-    """Count the records of one reason."""
+    """The counts of the records of one reason."""
 
     sent: int = 0
     left: int = 0
@@ -20,7 +20,7 @@ class Counts:
 
 @dataclass(slots=True)
 class Tally:
-    """Count while the command runs. `unfinished` says why it ended early."""
+    """The counts while the command runs. `unfinished` says why it ended early."""
 
     by_reason: dict[str, Counts] = field(default_factory=dict)
     errors: Counter[str] = field(default_factory=Counter)

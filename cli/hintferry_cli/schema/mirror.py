@@ -16,7 +16,7 @@ from hintferry_ops.fit.misfits import Misfit, Schema, keyspace_misfits, table_mi
 
 @dataclass(frozen=True, slots=True)
 class Mirror:
-    """Hold statements in the order in which they may run, each without its semicolon."""
+    """Statements in the order in which they may run, each without its semicolon."""
 
     tables: Sequence[str]
     """The application's keyspaces, types and tables, and their custom properties."""

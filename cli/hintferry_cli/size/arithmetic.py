@@ -1,7 +1,8 @@
 """Calculate what capture needs on one node, from what the node writes. Pure.
 
-The figures were measured by `python -m bench capture` (bench/results/capture.json) on 2 cores,
-with our connector on Cassandra 5.0, and rounded up; a test holds them against that file.
+The figures were measured by `python -m bench capture` (bench/results/capture.json) on 2 cores and
+rounded up. The connector was Hintferry's, on Cassandra 5.0. A test holds the figures against that
+file.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ GUARD_SHARE = 0.1
 FEWEST_SEGMENTS = 32
 ARCHIVE_SECONDS = 3600
 ARCHIVE_MIB = 1024
-"""How long, and how much at most, cdcguard keeps read segments beside cdc_raw."""
+"""The most that cdcguard keeps of read segments beside cdc_raw, in seconds and in MiB."""
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """Describe one node by all its writes, captured or not: they share one log."""
+    """One node by all its writes, captured or not: they share one log."""
 
     writes_per_s: float
     row_bytes: float
@@ -40,7 +41,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Hold what capture needs on a node. `catch_up_hours` None: one core never catches up."""
+    """The needs of capture on a node. `catch_up_hours` None: one core never catches up."""
 
     log_bytes_per_s: int
     cdc_total_space_mib: int
@@ -52,7 +53,7 @@ class Need:
 
 
 def need(node: Node) -> Need:
-    """Return what capture needs. Its unit gives it one core, which bounds how it catches up."""
+    """Return the needs of capture. Its unit gives it one core, which bounds how it catches up."""
     log = node.writes_per_s * (node.row_bytes + LOG_BYTES_BESIDE_ROW)
     return Need(
         log_bytes_per_s=ceil(log),

@@ -92,7 +92,7 @@ def path_of(folder: Path, task: Task) -> Path:
 def opened(folder: Path, task: Task) -> Bookmark | None:
     """Return the pass that the last run of this task left unfinished, if there is one.
 
-    Raises ConfigurationError for a file that is not ours.
+    Raises ConfigurationError for a file that Hintferry did not write.
     """
     path = path_of(folder, task)
     try:

@@ -25,18 +25,18 @@ LONGEST_S = 7 * 24 * 3600.0
 LOOK_EVERY_S = 1.0
 END_WITHIN_S = 10.0
 LEAVE_WITHIN_S = 2.0
-"""How long workers may take to end."""
+"""Seconds that workers may take to end."""
 
 LEAST_SHARE = 0.001
 """Share of the ring; the ends of the nodes' ranges cut much smaller pieces."""
 
 LONGEST_LIST = 5
-"""How many different errors are kept; the rest are only counted."""
+"""The most different errors that are kept; the rest are only counted."""
 
 
 @dataclass(slots=True)
 class RunState:
-    """Count while the run goes on. `unfinished` says why it ended early."""
+    """The sums while the run goes on. `unfinished` says why it ended early."""
 
     sums: VerifySums | BackfillSums
     bill: PassPrice
@@ -78,12 +78,12 @@ class RunState:
 
     @property
     def usd(self) -> float | None:
-        """Return what the finished ranges cost on the target, in USD; None without a price."""
+        """Return the cost of the finished ranges on the target, in USD; None without a price."""
         return self.bill.usd(self.sums, self.elapsed_s)
 
     @property
     def usd_in_all(self) -> float | None:
-        """Return what the whole table will cost, in USD; None while that is not known."""
+        """Return the cost of the whole table in USD; None while it is not known."""
         usd = self.usd
         if usd is None or self.width < LEAST_SHARE * WIDTH_OF_RING:
             return None

@@ -27,14 +27,14 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Advanced:
-    """Report so many more keys."""
+    """A worker's message: so many more keys are done."""
 
     keys: int
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Report a range that is done, with its sums by name, or that failed.
+    """A worker's message: a range is done, with its sums by name, or it failed.
 
     `examples`: verdicts and keys, as text, of some that are not equal.
     """
@@ -47,7 +47,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Report that the table cannot be swept at all."""
+    """A worker's message: the table cannot be swept at all."""
 
     why: str
 

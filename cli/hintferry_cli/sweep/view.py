@@ -96,7 +96,7 @@ def _counts(state: RunState) -> str:
 
 
 def _money(state: RunState, *, in_all: bool = False) -> str:
-    """Return what was spent so far; nothing where no price is known."""
+    """Return the money that was spent so far; nothing where no price is known."""
     if state.usd is None:
         return ""
     whole = "" if state.usd_in_all is None or not in_all else f" of about {state.usd_in_all:,.2f}"

@@ -1,4 +1,4 @@
-"""Who calls: as AWS knows the caller, or as this machine does."""
+"""The caller, as AWS knows it, or as this machine does."""
 
 from __future__ import annotations
 

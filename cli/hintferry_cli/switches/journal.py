@@ -60,7 +60,7 @@ def journal(
 
 
 def _names(migration: Migration, table: str | None) -> list[str]:
-    """Return what is looked for: what happened to all tables happened to each."""
+    """Return the names to look for: what happened to all tables happened to each."""
     tables = [str(one.id) for one in migration.tables]
     return [ALL, *(tables if table is None else [str(table_id(table))])]
 

@@ -1,6 +1,6 @@
 """The pages of reference that are made of the code: `make docs` writes them.
 
-A page has a module here of its own name. What the code has comes from the code; the words for it
+Each page has a module here with its name. What the code has comes from the code; the words for it
 are in docs/reference/words.toml.
 """
 

@@ -50,7 +50,7 @@ def _exits(verbs: dict[str, Any]) -> Iterator[str]:
 
 
 def statuses(text: str) -> dict[str, str]:
-    """Return what each exit status means, from the help of a verb."""
+    """Return the meaning of each exit status, from the help of a verb."""
     (told,) = re.findall(r"^Exit status: (.*)\.$", text, re.M)
     found = re.split(r"(?:^|; )(\d) ", told)
     return dict(zip(found[1::2], found[2::2], strict=True))

@@ -1,4 +1,4 @@
-"""What every page shares: its head, its tables, and the words of docs/reference/words.toml."""
+"""The parts that every page shares: head, tables, and the words of docs/reference/words.toml."""
 
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence

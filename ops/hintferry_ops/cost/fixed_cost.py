@@ -83,7 +83,7 @@ def told(lines: Sequence[Line], region: str, book: PriceBook) -> str:
 
 
 def _usd(count: float, price: float | None) -> float | None:
-    """Return what they cost; nothing costs nothing, whatever its price."""
+    """Return the price of so many in USD; none costs nothing, whatever the price."""
     if not count:
         return 0.0
     return None if price is None else count * price

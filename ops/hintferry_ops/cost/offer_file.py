@@ -1,7 +1,7 @@
-"""AWS's price list files: which figure of ours each of their prices is. Pure.
+"""AWS's price list files: which of Hintferry's figures each of their prices is. Pure.
 
-A file of a service is described in "Reading the service price list file", one of a Savings Plan in
-"Reading the service price list file for a Savings Plan", both in the Billing user guide.
+The Billing user guide describes the file of a service in "Reading the service price list file". It
+describes the file of a Savings Plan in "Reading the service price list file for a Savings Plan".
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ SAVINGS = "savings"
 
 
 class Kind(NamedTuple):
-    """A figure of ours: the usage type without its Region, and by how much its price is taken."""
+    """A price that Hintferry uses: the usage type without its Region, and by how much it is
+    multiplied.
+    """
 
     service: str
     figure: str
@@ -63,7 +65,8 @@ OFFERS = {
     "awskms": (Kind("kms", "key_month", r"KMS-Keys"),),
     "AWSSecretsManager": (Kind("secrets", "secret_month", r"AWSSecretsManager-Secrets"),),
 }
-"""By offer code. A usage type has its Region's short name before it, but for some of us-east-1."""
+"""The prices that are read, by offer code. A usage type begins with its Region's short name, but
+for some of us-east-1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +80,11 @@ class Figure:
     published: str
 
     member: str = ""
-    """Of a figure that is by something: the instance of a broker."""
+    """The instance type, for the price of a broker; else empty."""
 
 
 def figures(tree: Mapping[str, Any], path: str) -> list[Figure]:
-    """Return all prices of a file that are figures of ours.
+    """Return all prices of a file that Hintferry uses.
 
     Raises ConfigurationError for a file that is no price list, or of a service without one.
     """

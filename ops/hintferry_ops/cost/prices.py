@@ -23,12 +23,12 @@ POLLERS_A_UNIT = 10
 """lambda/latest/dg/kafka-scaling-modes.html"""
 
 Sections = dict[str, dict[str, dict[str, Any]]]
-"""By service, Region and figure; each Region's has `published` too."""
+"""Prices by service, Region and figure; each Region has `published` too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Hold the prices of Keyspaces in one Region; `dated` says when AWS published them."""
+    """The prices of Keyspaces in one Region; `dated` says when AWS published them."""
 
     region: str
     dated: str
@@ -44,7 +44,7 @@ class Prices:
     read_hour: float
     storage_gib_month: float
     recovery_gib_month: float
-    """Of point-in-time recovery, on top."""
+    """The part for point-in-time recovery, on top of `storage_gib_month`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def unknown(offer: str, region: str) -> str:
 
 
 def price_book(folder: Path | None = None) -> PriceBook:
-    """Return what was shipped, with what `prices.toml` of that folder says in its place.
+    """Return the shipped prices, replaced where the `prices.toml` of that folder has its own.
 
     Raises ConfigurationError for a file that cannot be read.
     """
@@ -95,7 +95,7 @@ def price_book(folder: Path | None = None) -> PriceBook:
 
 
 def renewed(path: Path, found: Iterable[Figure]) -> Sections:
-    """Return what a `prices.toml` says once these figures are in it."""
+    """Return the text of a `prices.toml` once these figures are in it."""
     fresh: Sections = {}
     for one in found:
         region = fresh.setdefault(one.service, {}).setdefault(one.region, {})

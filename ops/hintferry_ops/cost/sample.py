@@ -12,7 +12,8 @@ from hintferry.core.tokens import HIGHEST, LOWEST, TokenRange
 from hintferry.ports import Scan
 
 PAGES = 16
-"""Of rows, and as many of static columns: the first of so many ranges."""
+"""Pages of rows that are read, and as many pages of static columns: one from each part of the ring.
+"""
 
 EMPTY_PAGES = 8
 """Pages without a row that are passed over for each of them."""
@@ -63,14 +64,14 @@ class Sampled:
 
 @dataclass(slots=True)
 class Sample:
-    """Hold what was seen of a table."""
+    """The rows, columns and keys that were seen of a table."""
 
     rows: Sampled = field(default_factory=Sampled)
     statics: Sampled = field(default_factory=Sampled)
     partition_key: Largest = field(default_factory=Largest)
     clustering_key: Largest = field(default_factory=Largest)
     digits: Largest = field(default_factory=Largest)
-    """Of a varint."""
+    """The most digits of a varint."""
 
     expiring: int = 0
     """Rows of which a value expires."""
@@ -91,7 +92,7 @@ def sample(table: Table, scan: Scan, ttl: bool) -> Sample:
 
 
 def _scanned(into: Sampled, pages: Callable[[TokenRange], Iterator[ScanPage]]) -> Iterator[Scanned]:
-    """Return what the pages hold; enters how much of the ring they cover."""
+    """Yield the rows of the pages; enters how much of the ring they cover."""
     width = 0
     for number in range(PAGES):
         after, upto = (LOWEST + (HIGHEST - LOWEST) * one // PAGES for one in (number, number + 1))

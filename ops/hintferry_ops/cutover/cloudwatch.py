@@ -20,7 +20,7 @@ NODES = "Hintferry/Nodes"
 """The namespace of the guard on each node (node/cdcguard)."""
 
 OURS = "Hintferry"
-"""That of the functions."""
+"""The namespace of the functions."""
 
 CLOCK_OF_FUNCTIONS, CLOCK_OF_NODES = "ClockOffsetTarget", "ClockOffsetSource"
 BROKERS = "AWS/Kafka"
@@ -32,13 +32,13 @@ LOSSES = ("HintsLost", "SegmentsDeleted")
 """Counts of what a pass of the guard saw go."""
 
 GROWING_LOSSES = ("ErrorSegments", "TablesToSweep")
-"""They stay until somebody has seen to it: more of them is a new loss."""
+"""Metrics that stay up until somebody acts on them: a rise is a new loss."""
 
 LOOK_BACK_S = (3600.0, 24 * 3600.0, PASS_HOLDS_S)
 """Losses are looked for as far back as the nearest of these that reaches."""
 
 QUERIES_A_CALL = 500
-"""As many as GetMetricData takes."""
+"""Queries of one call: as many as GetMetricData takes."""
 
 Series = list[tuple[float, float]]
 """Epoch seconds at which each period begins, and values; oldest first."""
@@ -58,12 +58,12 @@ _Found = Mapping[_Query, Series]
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """Hold what was answered in one moment: who reports, and what."""
+    """The answers of one moment: who reports, and what."""
 
     nodes: Sequence[str]
     lately: _Found
     losses: dict[float, _Found]
-    """By how far back it was looked, each asked for when it is wanted."""
+    """Losses by how many seconds back they were searched; each is asked for when it is wanted."""
 
 
 class CloudWatchMetrics:

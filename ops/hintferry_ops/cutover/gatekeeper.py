@@ -53,7 +53,7 @@ class Gatekeeper:
     _marker_took_s: float | None = None
 
     def check(self) -> Checked:
-        """Return what is seen now, and how each condition stands. Raises HintferryError."""
+        """Check the table now, and how each condition stands. Raises HintferryError."""
         now = self.clock.now()
         capture = self.captures.witness(self.table)
         self._watch_marker(now)

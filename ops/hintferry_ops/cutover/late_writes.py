@@ -34,7 +34,7 @@ class LateWrites:
         return [column.name for column in values if column not in seen]
 
     def rows(self, table: TableId, after: float) -> Iterator[tuple[float, int]]:
-        """Return how much of the table is looked through (0 to 1), and how many rows were found so
+        """Yield how much of the table is looked through (0 to 1), and how many rows were found so
         far.
 
         `after`: epoch seconds. Raises UnknownTable, SideFault.

@@ -90,7 +90,7 @@ class Account:
         return int(found["Parameter"]["Value"])
 
     def denied(self, caller: Caller) -> Iterator[Denied]:
-        """Yield what of the operator's policy the caller lacks, as IAM simulates it.
+        """Yield the actions of the operator's policy that the caller lacks, as IAM simulates it.
 
         What exists only once the stacks are deployed is left out before.
         """

@@ -74,11 +74,11 @@ class CqlInspection:
         return self._catalog.table(table)
 
     def scan(self) -> TokenScan:
-        """Return what reads rows; their read starts tell nothing, as nothing is written of them."""
+        """Return a scan of rows; its read starts mean nothing, as nothing is written of them."""
         return TokenScan(self._session, lambda: 0, elements=True)
 
     def close(self) -> None:
-        """End the connections."""
+        """Close the sessions."""
         self._session.close()
 
 

@@ -19,7 +19,7 @@ _LEAVE_OUT = "leave the table out of migration.toml"
 
 
 class FeatureKind(Enum):
-    """Hold what stands beside tables and types in a schema, or on a table."""
+    """The features that stand beside tables and types in a schema, or on a table."""
 
     INDEX = "index"
     VIEW = "materialized view"
@@ -42,11 +42,11 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """Hold what a piece of CQL defines; user types in the order of the text."""
+    """The tables and types that a piece of CQL defines; user types in the order of the text."""
 
     tables: dict[TableId, Table] = field(default_factory=dict)
     types: dict[str, tuple[UserType, ...]] = field(default_factory=dict)
-    """by keyspace"""
+    """The user types by keyspace."""
 
     default_ttls: dict[TableId, int] = field(default_factory=dict)
     """Seconds, of the tables that have one."""
@@ -196,7 +196,7 @@ def _type_misfits(where: str, cql_type: str, choices: str) -> Iterator[Misfit]:
 
 
 def differences(schema: Schema, live: Table) -> str:
-    """Return what of a live table the schema has otherwise; nothing where all is equal.
+    """Yield the differences of a live table from the schema; none where all is equal.
 
     A table WITH COMPACT STORAGE is a misfit as it is, and its text leaves columns out.
     """

@@ -67,7 +67,9 @@ def _table_faults(table: TableId, row: Mapping[str, Any] | None) -> Iterator[Fau
 
 
 def vector_faults(columns: Rows) -> Iterator[Fault]:
-    """Yield what the stock connector, and only that, does not get over."""
+    """Yield a fault for each table with a vector column, which the stock connector does not get
+    over.
+    """
     fix = (
         "The stock connector misses schema changes where any table has a vector column: drop it,"
         " or restart hintferry-capture on every node after each schema change."

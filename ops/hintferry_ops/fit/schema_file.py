@@ -93,7 +93,7 @@ class _Script:
         self._features: list[Feature] = []
 
     def schema(self) -> Schema:
-        """Return what all of them have made."""
+        """Return the schema that all statements together made."""
         types: dict[str, tuple[UserType, ...]] = {}
         for made, fields in self._types.items():
             one = UserType(made.name, tuple(fields.items()))

@@ -21,7 +21,8 @@ class SourceNode:
     version: str
     answers: bool
     settings: Mapping[str, str] | None
-    """As in cassandra.yaml, of the datacenter that is read; None where it does not tell."""
+    """The settings of cassandra.yaml, for nodes of the datacenter that is read; None where a node
+    does not answer."""
 
 
 @dataclass(frozen=True, slots=True)

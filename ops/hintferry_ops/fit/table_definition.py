@@ -57,7 +57,7 @@ class Draft:
         )
 
     def features(self) -> Iterator[Feature]:
-        """Yield what of the table itself Keyspaces has no counterpart for."""
+        """Yield the features of the table itself for which Keyspaces has no counterpart."""
         if self.compact:
             yield Feature(FeatureKind.COMPACT, self.id.keyspace, self.id.name, self.id)
         for name in sorted(self.masked):

@@ -21,7 +21,7 @@ class TargetCheck:
         self._agreement, self._catalog = Agreement(session), Catalog(session)
 
     def table_faults(self, table: Table, with_ttl: bool) -> list[HintferryError]:
-        """Return what forbids to write the table, each with its fix."""
+        """Return the reasons that forbid to write the table, each with its fix."""
         return self._agreement.faults(table, with_ttl)
 
     def control_faults(self) -> list[HintferryError]:
@@ -29,7 +29,7 @@ class TargetCheck:
         return [fault for statement in CONTROL_TABLES for fault in self._control(statement)]
 
     def close(self) -> None:
-        """End the connections."""
+        """Close the sessions."""
         self._session.close()
 
     def _control(self, statement: str) -> Iterator[SchemaMismatch]:

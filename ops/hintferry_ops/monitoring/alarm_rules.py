@@ -27,7 +27,7 @@ from hintferry_ops.monitoring.rule import HOUR_S, MINUTE_S, Query, Rule, Series,
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Name what the stacks made, as CloudWatch knows it."""
+    """The names of what the stacks made, as CloudWatch knows it."""
 
     cluster: str
     processor: str
@@ -35,9 +35,9 @@ class Names:
     parked_queue: str
     replay_queue: str
     sweep_machine: str
-    """its ARN"""
+    """The ARN of the state machine of sweeps."""
     unstarted_queue: str
-    """of sweeps that their schedule could not start"""
+    """The queue of sweeps that their schedule could not start."""
 
 
 CRITICAL, WARNING = Severity.CRITICAL, Severity.WARNING

@@ -27,10 +27,11 @@ OURS = (
     "Throttles",
     "WriteLatency",
 )
-"""In NAMESPACE, with the one dimension `service`, as Powertools emits them: the pipeline's name."""
+"""Metrics in NAMESPACE with the one dimension `service` (the pipeline's name), as Powertools emits
+them."""
 
 OF_SWEEPS = ("SweepAge", "SweepDivergence", "SweepRangesDone", "SweepsBegun")
-"""In NAMESPACE too, with the same dimension; `hintferry.adapters.sweep.steps` emits them."""
+"""Metrics in NAMESPACE with the same dimension; `hintferry.adapters.sweep.steps` emits them."""
 
 OUR_DIMENSION = "service"
 
@@ -60,7 +61,7 @@ class AwsMetric:
     name: str
     dimensions: tuple[str, ...]
     page: str
-    """of AWS's documentation, by its name there"""
+    """The page of AWS's documentation, by its name there."""
 
 
 _LAMBDA = "lambda/latest/dg/monitoring-metrics-types.html"

@@ -1,8 +1,8 @@
-"""Define what an alarm is made of, as plain data.
+"""The parts of an alarm, as plain data.
 
-A rule watches one metric of `metrics`, or, where the metric has one series a
-table, mapping or broker, the worst of all series by a Metrics Insights query: so there is one
-alarm a pipeline, and the series tells which table. CloudWatch allows no SEARCH in an alarm.
+A rule watches one metric of `metrics`. Where the metric has one series a table, mapping or broker,
+a Metrics Insights query finds the worst of all series. So there is one alarm a pipeline, and the
+series tells which table. CloudWatch allows no SEARCH in an alarm.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ HOUR_S = 3600
 
 
 class Severity(Enum):
-    """Say whom an alarm wakes: critical means that data is at risk now, or soon.
+    """The urgency of an alarm: critical means that data is at risk now, or soon.
 
     ROLLBACK wakes nobody: a deploy asks it, and takes the new version back.
     """
@@ -60,7 +60,7 @@ class Rule:
     severity: Severity
     metric: Series | Query
     statistic: str
-    """of CloudWatch; of a Query: MAX, MIN or SUM"""
+    """The statistic of CloudWatch; for a Query MAX, MIN or SUM."""
     threshold: float
     meaning: str
     action: str

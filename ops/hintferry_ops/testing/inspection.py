@@ -26,7 +26,7 @@ class ScriptedInspection:
         """Why no table is read, if so."""
 
     def scan(self) -> Scan:
-        """Return what was given."""
+        """Return the scan that was given."""
         return self._scan
 
     def table(self, table: TableId) -> Table:
@@ -38,7 +38,7 @@ class ScriptedInspection:
         return self._tables[table]
 
     def facts(self, with_settings: bool) -> SourceFacts:
-        """Return what was given."""
+        """Return the facts that were given."""
         if isinstance(self._facts, Exception):
             raise self._facts
         return self._facts
@@ -56,7 +56,7 @@ GOOD_SETTINGS = {
     "cdc_total_space": "4GiB",
     "commitlog_segment_size": "32MiB",
 }
-"""Of a node on which no hint is lost."""
+"""The settings of a node on which no hint is lost."""
 
 
 def facts_of(text: Mapping[str, KeyspaceText], *nodes: SourceNode) -> SourceFacts:
@@ -110,4 +110,4 @@ class ScriptedTarget:
         return list(self._control)
 
     def close(self) -> None:
-        """End the connections."""
+        """Do nothing: there is no connection."""

@@ -1,12 +1,12 @@
 """Keep the records that are polled and not settled, and cut batches from them by rule.
 
-Owns order, batching, retries, what is given up, and which offsets may be committed. Pure: no
-Kafka, no threads, no clock; every method that needs the time is given it (monotonic, seconds).
+Owns order, batching, retries, what is given up, and which offsets may be committed. Pure: no Kafka,
+no threads, no clock; every method that needs the time is given it (monotonic, seconds).
 
-Rules: a partition has at most one batch in flight, one that waits for its retry included; a batch
-is due when it is full by number or size, or when its oldest record has waited for the window; an
-offset moves only over records that are done or delivered. Assignment is eager: a rebalance takes
-everything away and begins a new epoch, and what the function had in hand moves no offset any more.
+A partition has at most one batch in flight, one that waits for its retry included. A batch is due
+when it is full by number or size, or when its oldest record has waited for the window. An offset
+moves only over records that are done or delivered. Assignment is eager: a rebalance takes
+everything away and begins a new epoch. What the function had in hand then moves no offset any more.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Backlog:
         self._working = 0
         self._in_flight: Counter[int] = Counter()
         self.pollers = 0
-        """how many pollers share the assigned partitions"""
+        """How many pollers share the assigned partitions."""
 
     @property
     def counters(self) -> Counters:
@@ -83,7 +83,7 @@ class Backlog:
         self._epoch += 1
 
     def add(self, records: Iterable[PolledRecord]) -> None:
-        """Take what was polled, in the order of each partition."""
+        """Add the records that were polled, in the order of each partition."""
         for record in records:
             if partition := self._partitions.get(record.partition):
                 partition.add(record)
@@ -151,7 +151,7 @@ class Backlog:
         return self._discards.popleft()
 
     def discarded(self, discard: Discard, *, delivered: bool) -> None:
-        """End the delivery of what `next_discard` gave."""
+        """Finish the delivery of what `next_discard` gave."""
         self._working -= 1
         if not delivered:
             self._counters.delivery_errors += 1

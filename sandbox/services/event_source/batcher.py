@@ -82,7 +82,7 @@ class Batcher:
         return young, old
 
     def hopeless(self, record: PolledRecord, now: float) -> Condition | None:
-        """Why the record can never be given to the function, if so."""
+        """Return the reason why the record can never be given to the function, if so."""
         if size(record) > self._room - self._overhead:
             return Condition.SIZE
         age = self._settings.maximum_record_age_s

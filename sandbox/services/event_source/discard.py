@@ -9,7 +9,7 @@ from sandbox.services.event_source.batch import Batch
 
 
 class Condition(Enum):
-    """Why records are given up, in the words of the on-failure record."""
+    """The reasons why records are given up, in the words of the on-failure record."""
 
     RETRIES = "RetryAttemptsExhausted"
     SIZE = "MaximumPayloadSizeExceeded"
@@ -20,7 +20,7 @@ class Condition(Enum):
 class Discard:
     """A batch that will not be given to the function (again).
 
-    `request_id` is that of its last invocation, empty if it never had one; `function_error` says
+    `request_id` is that of its last invocation, empty if it never had one. `function_error` says
     whether that ended with an error, and not with an answer that named failures.
     """
 

@@ -101,7 +101,9 @@ class Exchange:
             return commits
 
     def add(self, records: Iterable[PolledRecord]) -> list[int]:
-        """Take what was polled; gives the partitions of which no more should be fetched."""
+        """Add the records that were polled; return the partitions of which no more should be
+        fetched.
+        """
         with self._due:
             self._backlog.add(records)
             self._due.notify()

@@ -1,6 +1,6 @@
 """Ask the broker how far a consumer group is behind on a topic.
 
-Has a client of its own, which never joins the group: while one thread polls a consumer, every
+It uses a separate client, which never joins the group. While one thread polls a consumer, every
 question that another thread asks it may wait for ever.
 """
 

@@ -1,7 +1,7 @@
 """A Kafka record as the event source hands it to a function.
 
-Owns the JSON of one record, made once when it is polled, so that its exact share of the payload
-is known and a retry costs nothing. Knows nothing of batches or offsets to commit.
+Owns the JSON of one record, made once when it is polled. So its exact share of the payload is known
+and a retry costs nothing. Knows nothing of batches or offsets to commit.
 """
 
 from __future__ import annotations

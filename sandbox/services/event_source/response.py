@@ -32,7 +32,7 @@ class MalformedResponseError(ValueError):
 
 
 def verdict(invocation: Invocation, topic: str, batch: Batch, *, partial: bool) -> Verdict:
-    """Return what an invocation means for its batch; `partial` is ReportBatchItemFailures."""
+    """Return the verdict of an invocation on its batch; `partial` is ReportBatchItemFailures."""
     request_id = invocation.request_id
     if invocation.payload is None:
         reason = f"{invocation.error_type}: {invocation.message}"

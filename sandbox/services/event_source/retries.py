@@ -1,7 +1,7 @@
-"""Batches that wait for their retry, and which records go into them.
+"""Batches that wait for their retry, and which records go into them. Pure.
 
-Pure. The list is kept in an order in which no batch passes an earlier one of the same partition:
-what fails goes to the front, before the later halves of the batch that it was split from.
+The list is kept in an order in which no batch passes an earlier one of the same partition. What
+fails goes to the front, before the later halves of the batch that it was split from.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Retries:
         self._waiting.remove(retry)
 
     def free(self, busy: Set[int]) -> Iterator[Retry]:
-        """Return the retries that no `busy` partition and no earlier batch holds up."""
+        """Yield the retries that no `busy` partition and no earlier batch holds up."""
         held = set(busy)
         for retry in self._waiting:
             partitions = retry.batch.partitions

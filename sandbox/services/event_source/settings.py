@@ -102,7 +102,7 @@ class EventSourceSettings:
         return self.maximum_retry_attempts
 
     def poller_count(self, partitions: int) -> int:
-        """Return how many pollers share `partitions`; on-demand mode has no limits of its own."""
+        """Return how many pollers share `partitions`; on-demand mode sets no limits."""
         return (self.pollers or ProvisionedPollers(1, _MOST_PARTITIONS)).count(partitions)
 
 

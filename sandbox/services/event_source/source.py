@@ -94,9 +94,10 @@ class EventSource:
         return self._exchange.counters
 
     def metrics(self) -> dict[str, int]:
-        """Return what CloudWatch would show of the mapping `uuid`, by the service's names.
+        """Return the metrics of the mapping `uuid` as CloudWatch would show them, by the service's
+        names.
 
-        Without the lag while the broker cannot say it.
+        The lag is left out while the broker cannot say it.
         """
         self._check()
         named = self.counters.metrics() | {"ProvisionedPollers": self._exchange.pollers}

@@ -35,8 +35,8 @@ _RESERVED = frozenset(
         "LAMBDA_TASK_ROOT",
     }
 )
-"""The variables that a function may not set. Lambda reserves the region and credentials too,
-but derives them from a role and a place that do not exist here: they are given by the caller."""
+"""The variables that a function may not set. Lambda derives the region and credentials from a role
+and a place that do not exist here, so the caller gives them."""
 
 
 class ReservedVariableError(ValueError):

@@ -1,6 +1,6 @@
 """A function with a concurrency limit: a pool of execution environments.
 
-Owns which environment gets an event; the one used last comes first, as on Lambda, so a quiet
+Owns which environment gets an event. The one used last comes first, as on Lambda, so a quiet
 function keeps one warm environment rather than many cool ones.
 """
 

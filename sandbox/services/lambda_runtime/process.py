@@ -61,7 +61,7 @@ class OnTimeout(Enum):
     """Fate of a process whose handler overruns its timeout."""
 
     KILL = "kill"
-    """as Lambda does"""
+    """The process is killed, as Lambda does."""
     LEAVE = "leave"
     """it goes on, unseen, beside its successor: for tests of what a late writer can do"""
 
@@ -167,7 +167,7 @@ class FunctionProcess:
             os.waitid(os.P_PID, self.child.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def kill(self) -> None:
-        """End the process; it has ended when this returns."""
+        """Kill the process; it has ended when this returns."""
         self.signal(signal.SIGKILL)
         self.child.wait()
 

@@ -2,8 +2,8 @@
 
 Owns the HTTP side of the protocol: an event is handed out by `next`, the answer comes back by
 `response` or `error`. What the process did is put on `reports`, in order. Knows nothing of
-starting, killing or replacing processes; each process gets a `RuntimeApi` of its own, so that a
-dead process can never swallow the event meant for its successor.
+starting, killing or replacing processes. Each process gets a separate `RuntimeApi`, so that a dead
+process can never swallow the event meant for its successor.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Event:
 
 
 class RuntimeApi:
-    """Serves one process on a loopback port of its own until `close`."""
+    """Serves one process on a separate loopback port until `close`."""
 
     def __init__(self, function_arn: str, timeout_s: float) -> None:
         self.reports: queue.SimpleQueue[Report] = queue.SimpleQueue()

@@ -31,13 +31,13 @@ class FunctionInitError(RuntimeError):
 
 
 class LambdaSandbox:
-    """Runs one invocation at a time in a process of its own.
+    """Runs one invocation at a time in a separate process.
 
     `handler` is `module.function`, looked up in `task_root` and then in `layers`. `env` holds the
-    function's own variables; the rest is what Lambda sets. `timeout_s` bounds an invocation.
-    Every line the function prints goes to the file `log` and to `on_line`, which must not block.
-    With `freeze_when_idle` the process runs only while it has an event. `runtime` is a folder with
-    the runtime client; with it the function sees no package of this machine. Raises
+    function's own variables; the rest is what Lambda sets. `timeout_s` bounds an invocation. Every
+    line the function prints goes to the file `log` and to `on_line`, which must not block. With
+    `freeze_when_idle` the process runs only while it has an event. `runtime` is a folder with the
+    runtime client; with it the function sees no package of this machine. Raises
     ReservedVariableError.
     """
 
@@ -117,7 +117,7 @@ class LambdaSandbox:
             self._process.kill()
 
     def close(self) -> None:
-        """End the process; its whole output has been seen when this returns."""
+        """Stop the process; its whole output has been seen when this returns."""
         processes, self._process, self._zombies = self._processes, None, []
         for process in processes:
             process.close()

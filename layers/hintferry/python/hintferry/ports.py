@@ -23,7 +23,7 @@ from hintferry.core.work import Later, RowWork, SliceWork, StaticWork, Work
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Hold what a piece of work has the target show: statements for the one partition of `work`.
+    """The statements by which a piece of work changes the one partition of `work`.
 
     Nothing of it is sent after `write_until` (epoch seconds): then it ends as LeaseLost.
     """
@@ -45,8 +45,8 @@ class Decoder(Protocol):
 class Source(Protocol):
     """Cassandra, read at LOCAL_QUORUM.
 
-    What it tells of a table never gets older, unless all nodes agree on that: reads that follow
-    are by the same table or a later one.
+    What it tells of a table never gets older, unless all nodes agree on that. Reads that follow are
+    by the same table or a later one.
     """
 
     def table(self, table: TableId, altered_us: int = 0) -> Table:
@@ -102,14 +102,14 @@ class Parked:
 
 
 class ParkingLot(Protocol):
-    """Say where records that can never succeed wait for a person."""
+    """The place where records that can never succeed wait for a person."""
 
     def park(self, records: Sequence[Parked]) -> list[HintferryError | None]:
         """Keep the records; for each, None once it is kept, or why it could not be."""
 
 
 class ReplayQueue(Protocol):
-    """Say where work waits that is not for this invocation."""
+    """The queue of work that is not for this invocation."""
 
     def send(self, items: Sequence[Later]) -> list[HintferryError | None]:
         """Keep the items; for each, None once it is kept, or why it could not be."""
@@ -143,17 +143,17 @@ class Fence:
 
 
 class Fences(Protocol):
-    """Say which tables were cut over."""
+    """The tables that were cut over."""
 
     def is_fenced(self, table: TableId) -> bool:
         """Return whether it was, as of at most FENCE_HOLDS_S ago. Raises SideFault."""
 
 
 class Admission(Protocol):
-    """Hold what an operator lets a process do."""
+    """The bounds that an operator sets for a process."""
 
     def admit(self, table: TableId) -> None:
-        """Return where work of the table may begin now. Raises Paused, SideFault."""
+        """Let work of the table begin now. Raises Paused, SideFault."""
 
 
 class Switches(Protocol):
@@ -177,7 +177,7 @@ class SwitchBoard(Switches, Protocol):
 
 
 class Journal(Protocol):
-    """Hold what operators did. Every method raises SideFault."""
+    """The list of what operators did. Every method raises SideFault."""
 
     def add(self, entry: Entry) -> None:
         """Keep an entry."""
@@ -214,8 +214,10 @@ class Captures(Protocol):
     """The nodes of the datacenter that is read, and what their connectors say."""
 
     def witness(self, table: TableId) -> Witness:
-        """Return what is seen of the table's capture now. Raises SideFault, UnknownTable,
-        ConfigurationError."""
+        """Return how the table is captured now.
+
+        Raises SideFault, UnknownTable, ConfigurationError.
+        """
 
 
 class Clock(Protocol):
@@ -249,11 +251,15 @@ class OtherClocks(Protocol):
     """The clocks of both sides, each asked once or a few times."""
 
     def target(self) -> Offset | None:
-        """Return how far ours is ahead; None where the target does not tell. Raises SideFault."""
+        """Return how far the own clock is ahead; None where the target does not tell. Raises
+        SideFault.
+        """
 
     def source(self) -> Mapping[str, Offset]:
-        """Return how far ours is ahead of each node's, of as many as are known. Raises SideFault
-        where the source cannot be reached at all."""
+        """Return how far the own clock is ahead of each node's, of as many as are known.
+
+        Raises SideFault where the source cannot be reached at all.
+        """
 
 
 class Deadline(Protocol):
@@ -264,7 +270,7 @@ class Deadline(Protocol):
 
 
 class Meter(Protocol):
-    """Say where a batch reports its figures."""
+    """Takes the metrics of each batch."""
 
     def batch(
         self, records: Sequence[Record], hints: Mapping[int, Hint], ends: Sequence[Settled]
@@ -272,4 +278,4 @@ class Meter(Protocol):
         """One finished batch: its records, their hints by index, and how each record ended."""
 
     def conservation_failed(self) -> None:
-        """The books of a batch do not add up: a defect of ours, and all its records come again."""
+        """Count a batch whose sums do not add up: a bug of Hintferry. Its records come again."""

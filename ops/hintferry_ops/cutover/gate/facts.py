@@ -16,7 +16,7 @@ from hintferry.core.switches import Board
 
 @dataclass(frozen=True, slots=True)
 class NodeReport:
-    """Hold what the guard of a node says; `node` is its address.
+    """The report of a node's guard; `node` is its address.
 
     `lost_at`: when hints were last lost there, if ever.
     """
@@ -32,7 +32,7 @@ class NodeReport:
     lost_at: float | None
 
     host_id: str | None = None
-    """Of the node, where its guard knows it."""
+    """The host id of the node, where its guard knows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Lag:
 
 @dataclass(frozen=True, slots=True)
 class Confirmations:
-    """Hold what only a person can tell."""
+    """The facts that only a person can confirm."""
 
     stopped_at: float | None = None
     """Since then nobody writes the table."""
@@ -59,7 +59,7 @@ class Confirmations:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Hold what was seen of one table and its surroundings at `now`."""
+    """All that was seen of one table and its surroundings at `now`."""
 
     table: TableId
     now: float
@@ -86,15 +86,16 @@ class Facts:
     """When the last marker row was written that is on the target."""
 
     marker_took_s: float | None
-    """How long it was on its way, at most."""
+    """The most seconds that the marker row was on its way."""
 
     passes: Sequence[Pass]
     """The one that began last first."""
 
     switches: Board
-    """What an operator switched, by the name of the table or of all."""
+    """The switches that an operator set, by the name of a table or of all."""
 
     confirmations: Confirmations = Confirmations()
 
     watched_since: float = 0.0
-    """What was written before must have come through, whatever is said of the writers."""
+    """When the watch began. What was written before it must have come through, whatever is said of
+    the writers."""

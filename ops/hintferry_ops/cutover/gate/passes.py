@@ -12,7 +12,7 @@ from hintferry_ops.cutover.gate.condition import Condition, ConditionState, cloc
 from hintferry_ops.cutover.gate.facts import Confirmations, Facts
 
 LATE_WRITES_S = float(SECOND_LOOK_AFTER_S)
-"""After this no write of ours can still arrive that was under way."""
+"""Seconds after which no write of Hintferry can still arrive that was under way."""
 
 
 def clean(facts: Facts) -> Condition:
@@ -154,7 +154,7 @@ def _why_no_pass(facts: Facts, backfill: Pass) -> str:
 
 
 def _escaped(facts: Facts, since: float) -> Iterator[str]:
-    """Yield what changed rows without a hint since the pass began, or may have."""
+    """Yield why rows changed without a hint since the pass began, or may have."""
     for report in facts.reports:
         if report.lost_at is not None and report.lost_at > since:
             yield f"{report.node} lost change hints at {clock(report.lost_at)}"

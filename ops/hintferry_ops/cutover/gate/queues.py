@@ -7,7 +7,7 @@ from hintferry_ops.cutover.gate.facts import Facts
 from hintferry_ops.cutover.gate.writers import since
 
 QUIET_S = 70.0
-"""How long the replay queue must read empty, in seconds: SQS counts are approximate."""
+"""Seconds that the replay queue must read empty: SQS counts are approximate."""
 
 
 def lag(facts: Facts) -> Condition:

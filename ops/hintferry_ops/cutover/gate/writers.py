@@ -14,7 +14,7 @@ REPORTS_LATE_S = 120.0
 """The longest delay of a metric from a node or from Kafka, in seconds."""
 
 AFTER_STOP_S = 1.0
-"""How far the writers' clocks may be ahead of the operator's, in seconds."""
+"""Seconds that the writers' clocks may be ahead of the operator's."""
 
 
 def since(facts: Facts) -> float:
@@ -52,7 +52,7 @@ def stopped(facts: Facts) -> Condition:
 
 
 def _why_no_stop(facts: Facts, stopped_at: float) -> str | None:
-    """Return what shows that the writers had not stopped then, or None."""
+    """Return the sign that the writers had not stopped then, or None."""
     latest = newest(facts.capture)
     if latest is not None and latest[0] > stopped_at + AFTER_STOP_S:
         return f"{latest[1]} captured a write of {clock(latest[0])}"

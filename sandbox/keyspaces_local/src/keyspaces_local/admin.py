@@ -90,7 +90,7 @@ class AdminSession:
                 ) from error
 
     async def execute(self, cql: str, values: Values) -> bytes:
-        """As `query`, with values bound in order or by name."""
+        """Run like `query`, with values bound in order or by name."""
         return await self._send(_query_body(cql, values), None)
 
     async def rows(self, cql: str) -> list[list[bytes | None]]:

@@ -29,7 +29,7 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is done of a request, how much later, and what becomes of its answer."""
+    """The fate of a request: what is done, how much later, and what becomes of its answer."""
 
     kept: Sequence[Demand]
     delay: float = 0.0
@@ -112,7 +112,7 @@ class Admission:
         return True
 
     def _verdict(self, kept: Sequence[Demand], fault: Fault | None) -> Verdict:
-        """Return what becomes of what is done."""
+        """Return the fate of a request and of its answer."""
         if fault is None:
             return Verdict(kept)
         if fault.action is FaultAction.DELAY:

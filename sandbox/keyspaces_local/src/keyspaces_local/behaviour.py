@@ -1,4 +1,4 @@
-"""What a test can change of the endpoint while it runs, and the one place that holds it."""
+"""The state that a test can change while the endpoint runs, and the one place that holds it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,10 +12,10 @@ IDLE_SECONDS = 350.0
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """How the endpoint behaves; the defaults are permissive in capacity and fast in DDL."""
+    """The behaviour of the endpoint; the defaults are permissive in capacity and fast in DDL."""
 
     ddl_seconds: float = 0.0
-    """How long a table stays CREATING, UPDATING or DELETING."""
+    """Seconds that a table stays CREATING, UPDATING or DELETING."""
     idle_seconds: float = IDLE_SECONDS
     """After how much silence a connection is cut."""
     quotas: bool = False
@@ -25,13 +25,14 @@ class Behaviour:
     overwrites_do_not_shadow: bool = False
     """Unproven on the service: whether an overwritten collection shadows older elements not."""
     exact_deletes: bool = False
-    """Whether a DELETE takes the units of the rows that it finds; it looks at them first."""
+    """Whether a DELETE takes the units of the rows that it finds; the endpoint then looks at the
+    rows first."""
     short_pages: float = 0.0
     """The share of paged reads whose page holds fewer rows than asked for, and a paging state."""
     empty_pages: float = 0.0
     """The share of paged reads whose page holds no rows, and a paging state; below 1."""
     page_seed: int = 0
-    """Of the draws for both."""
+    """The seed of the draws for short and for empty pages."""
 
     def __post_init__(self) -> None:
         if self.ddl_seconds < 0 or self.idle_seconds <= 0:
@@ -55,7 +56,7 @@ class Conduct:
     unproven: bool = False
     exact_deletes: bool = False
     draws: Random = field(default_factory=lambda: Random(0))
-    """Of the pages' fates; begins again with each change of `behaviour`."""
+    """The draws for the pages; they begin again with each change of `behaviour`."""
     listeners: list[Callable[[], None]] = field(default_factory=list)
     """told after each change of `behaviour`"""
     _numbers: int = 0

@@ -1,8 +1,8 @@
-"""How much a table, a partition and a connection may do in a second. The clock is passed in.
+"""The bounds of a table, a partition and a connection in a second. The clock is passed in.
 
-Explicit capacities come from a test; with quotas enforced each table has what its own
-`capacity_mode` says, and partitions and connections have the service's limits. Units are those
-of `meters`.
+Explicit capacities come from a test. With quotas enforced each table has the capacity of its
+`capacity_mode`, and partitions and connections have the service's limits. Units are those of
+`meters`.
 """
 
 from collections import OrderedDict
@@ -16,14 +16,14 @@ PARTITION_WRITES, PARTITION_READS = 1000, 3000
 CONNECTION_REQUESTS = 3000
 ON_DEMAND_WRITES, ON_DEMAND_READS = 4000, 12000
 BURST_SECONDS = 300
-"""How much unused provisioned capacity is kept."""
+"""Seconds of provisioned capacity that are kept while unused."""
 
 _PARTITIONS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class TableCapacity:
-    """Units a second; None is unlimited. `burst_seconds` of what is unused are kept."""
+    """Units a second; None is unlimited. Unused units of `burst_seconds` are kept."""
 
     write: float | None = None
     read: float | None = None
@@ -143,7 +143,7 @@ class Capacities:
 
 
 def own_capacity(table: TableSettings) -> TableCapacity:
-    """Return what the table's properties give it."""
+    """Return the capacity that the table's properties give it."""
     mode = table.properties.get("capacity_mode", {})
     if mode.get("throughput_mode") == "PROVISIONED":
         write, read = int(mode["write_capacity_units"]), int(mode["read_capacity_units"])

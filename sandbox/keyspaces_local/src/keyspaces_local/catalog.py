@@ -1,8 +1,8 @@
-"""What keyspaces and tables there are, and their settings: in memory, and in `system_schema_mcs`.
+"""The keyspaces and tables, and their settings: in memory, and in `system_schema_mcs`.
 
 The real keyspace `system_schema_mcs` in the Cassandra behind is the record that survives; clients
-read it there themselves. This module owns its tables and keeps memory and record in step. Knows
-no wire and no rule but that a table must be known to be used.
+read it there themselves. This module owns its tables and keeps memory and record in step. Knows no
+wire and no rule but that a table must be known to be used.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,8 @@ SHOWN_REPLICATION = {
     "class": "org.apache.cassandra.locator.SimpleStrategy",
     "replication_factor": "3",
 }
-"""How the service shows every single-Region keyspace, its system keyspaces included."""
+"""The replication that the service shows for every single-Region keyspace, its system keyspaces
+included."""
 
 _HIDDEN = frozenset(
     {

@@ -21,7 +21,7 @@ class Segment:
     tokens: list[Token] = field(default_factory=list)
     markers: int = 0
     places: list[tuple[int, int]] = field(default_factory=list)
-    """of each bind marker: its token's, and its number"""
+    """The index of the token of each bind marker, and the marker's number."""
 
 
 def assignment(segment: Segment) -> Term | None:

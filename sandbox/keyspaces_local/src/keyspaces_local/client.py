@@ -1,4 +1,4 @@
-"""What a session may ask of its client's connection."""
+"""The requests that a session may make of its client's connection."""
 
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -10,7 +10,7 @@ Awaiting = Callable[[Response], bytes]
 
 
 class Metered(Protocol):
-    """Is told the length of an answer's body."""
+    """Take note of the length of an answer's body."""
 
     def add(self, size: int) -> None: ...
 

@@ -44,7 +44,7 @@ class Control:
         return int(self._ask("POST", "/faults", fault_message(fault))["number"])
 
     def faults(self) -> tuple[FaultCount, ...]:
-        """Return what is armed, and how often each has fired."""
+        """Return the faults that are armed, and how often each has fired."""
         return tuple(fault_count_of(found) for found in self._ask("GET", "/faults")["faults"])
 
     def clear_faults(self, number: int | None = None) -> None:
@@ -75,7 +75,7 @@ class Control:
         return behaviour_of(self._ask("PUT", "/behaviour", changes))
 
     def meters(self) -> dict[str, Reading]:
-        """Return what each table has used since the start or the last `reset_meters`."""
+        """Return the use of each table since the start or the last `reset_meters`."""
         found = self._ask("GET", "/meters")
         return {table: Reading(**reading) for table, reading in found.items()}
 

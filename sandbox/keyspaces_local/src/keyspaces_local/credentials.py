@@ -19,7 +19,7 @@ class CredentialsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What the endpoint takes: a key for SigV4, and a user where the file names one."""
+    """The logins that the endpoint takes: a key for SigV4, and a user where the file names one."""
 
     key: AcceptedKey
     user: AcceptedUser | None
@@ -34,7 +34,7 @@ def load_or_create(state: Path) -> Accepted:
 
 
 def load(state: Path) -> Accepted:
-    """As the file has it now, so that it can be changed while the proxy runs."""
+    """Load the file as it is now, so that it can be changed while the proxy runs."""
     path = state / FILE
     try:
         found = json.loads(path.read_text())

@@ -6,7 +6,7 @@ from keyspaces_local.tokens import CqlSyntaxError, Token, TokenKind, identifier
 
 _OPEN, _CLOSE = frozenset("([{"), frozenset(")]}")
 END = Token(TokenKind.SYMBOL, "", "", -1, -1)
-"""What lies beyond the last token."""
+"""The token that stands after the last one."""
 
 
 @dataclass(frozen=True, slots=True)

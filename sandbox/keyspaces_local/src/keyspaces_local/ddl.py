@@ -1,8 +1,8 @@
-"""Carries out DDL: parts a statement into what Cassandra is told and what only Keyspaces knows.
+"""Carries out DDL: parts a statement into what Cassandra does and what only Keyspaces knows.
 
-Every change goes through here, one at a time and over the proxy's own connection, so that the
-record in `system_schema_mcs` and the schema behind change together: a table's row is written as
-CREATING first, so that a crash between the two loses no switch.
+Every change goes through here, one at a time and over the proxy's own connection. So the record in
+`system_schema_mcs` and the schema behind change together. A table's row is written as CREATING
+first, so that a crash between the two loses no switch.
 """
 
 import time
@@ -190,7 +190,7 @@ class ControlPlane:
 
 
 class _Change:
-    """What an option becomes for the server behind."""
+    """The change that an option makes for the server behind."""
 
     def __init__(self, clause: WithClause, replication: str) -> None:
         self._clause, self._replication = clause, replication

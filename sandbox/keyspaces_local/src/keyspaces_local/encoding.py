@@ -64,7 +64,7 @@ def clustering_column(size: int, column_id: int) -> int:
 def sizer(type_: str, ttl: bool) -> Sizer:
     """The encoded size of a regular column's value without its id; `ttl`: the table's switch.
 
-    Numbers have their own arithmetic, non-frozen collections the sum of their elements'; all else
+    Numbers have their own arithmetic, non-frozen collections the sum of their elements'. All else
     (frozen values and what the pages do not name) has the size of its wire bytes.
     """
     if type_ in NUMBERS:

@@ -1,4 +1,4 @@
-"""What all connections of one running proxy share. Holds, decides nothing."""
+"""The parts that all connections of one running proxy share. Holds, decides nothing."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ SUPPORTED_BODY = string_multimap({"CQL_VERSION": ["3.4.4"], "COMPRESSION": []})
 class PreparedPlans:
     """The plans of prepared statements by their id; the oldest goes when it is full.
 
-    A client that executes a forgotten one is told so and prepares it again.
+    A client that executes a forgotten one gets an error and prepares it again.
     """
 
     __slots__ = ("_plans", "get")

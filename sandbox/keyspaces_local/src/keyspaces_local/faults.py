@@ -1,7 +1,7 @@
 """Faults that a test asks for: which requests they meet, and what is done to those. Pure.
 
-Draws come from a generator of the fault's own seed, one for each request that the fault could
-meet, so that the same requests in the same order meet the same fate.
+Draws come from a generator of the fault's own seed, one for each request that the fault could meet.
+So the same requests in the same order meet the same fate.
 """
 
 import random
@@ -29,7 +29,7 @@ class Operation(Enum):
 
 
 class Answer(Enum):
-    """What a refused request gets."""
+    """The answers that a refused request can get."""
 
     THROTTLED = "throttled"
     """The timeout with 0 responses that throttles look like."""

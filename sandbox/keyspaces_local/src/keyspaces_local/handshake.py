@@ -1,8 +1,8 @@
 """The conversation before a client is logged in: OPTIONS, STARTUP, SigV4 or password. No sockets.
 
-Order: STARTUP (answered with AUTHENTICATE once the server behind is there), then a user name and a
-password, or the SigV4 initial response (answered with a nonce) and the signature. Anything else
-ends the connection.
+First comes STARTUP, answered with AUTHENTICATE once the server behind is there. Then comes a user
+name and a password, or the SigV4 initial response (answered with a nonce) and the signature.
+Anything else ends the connection.
 """
 
 from datetime import UTC, datetime

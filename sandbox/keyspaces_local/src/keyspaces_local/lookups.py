@@ -16,7 +16,7 @@ Row = list[bytes | None]
 
 
 class Lookups:
-    """Reads over a connection of its own."""
+    """Reads over a connection that nothing else uses."""
 
     def __init__(self, admin: AdminSession) -> None:
         self.admin = admin

@@ -1,7 +1,8 @@
-"""What each table has used: write and read request units, and the requests they came from.
+"""The use of each table: write and read request units, and the requests they came from. Only
+counts.
 
-Only counts. A written unit is 1 KB of an encoded row (`encoding`), a read unit 4 KB of an answer;
-a read at ONE or LOCAL_ONE costs half. The README says what the meters leave out.
+A written unit is 1 KB of an encoded row (`encoding`), a read unit 4 KB of an answer. A read at ONE
+or LOCAL_ONE costs half. The README says what the meters leave out.
 """
 
 from dataclasses import dataclass

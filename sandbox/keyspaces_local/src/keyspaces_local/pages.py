@@ -1,9 +1,9 @@
-"""How much of a paged read one answer holds.
+"""Cut the answers of a paged read as the service does.
 
-The service ends a page at 1 MB or at the page size in rows *read*, so that pages may be short, or
-empty and still carry a paging state. The Cassandra behind fills its pages: a page over 1 MB is
-asked for again in fewer rows, and `short_pages` and `empty_pages` play the rest. Reads of one row
-and reads without a page size are left alone.
+The service ends a page at 1 MB or at the page size in rows *read*. So pages may be short, or empty
+and still carry a paging state. The Cassandra behind fills its pages. A page over 1 MB is asked for
+again in fewer rows, and `short_pages` and `empty_pages` play the rest. Reads of one row and reads
+without a page size are left alone.
 """
 
 from keyspaces_local import encoding, requests
@@ -54,7 +54,7 @@ class PagedRead:
             self._ask(rows)
 
     def answer(self, response: Response) -> bytes:
-        """Return what the client gets; b"" when the page must be asked for again."""
+        """Return the answer for the client; b"" when the page must be asked for again."""
         size = len(response.body)
         if response.kind == ResultKind.ROWS and size > PAGE_BYTES:
             count = row_count(response.body)

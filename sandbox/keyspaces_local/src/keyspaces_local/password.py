@@ -11,7 +11,7 @@ _PARTS = 3
 
 @dataclass(frozen=True, slots=True)
 class AcceptedUser:
-    """Who may log in by password."""
+    """The users who may log in by password."""
 
     name: str
     password: str

@@ -1,6 +1,6 @@
 """Decides what Keyspaces would refuse of a statement. Pure: no wire, no I/O; the clock is given.
 
-`admit` applies what the text alone decides and makes a `Plan`; the `check_*` functions apply what
+`admit` applies what the text alone decides and makes a `Plan`. The `check_*` functions apply what
 depends on the request or on the table's switches of the moment.
 """
 
@@ -62,13 +62,13 @@ class Plan:
     """Whether the statement uses something that a table's switch allows."""
     parts: tuple["Plan", ...] = ()
     shape: WriteShape | None = None
-    """What a write writes; None for reads and where the columns are not known."""
+    """The shape of what is written; None for reads and where the columns are not known."""
     partition: tuple[Term, ...] | None = None
-    """What gives the whole partition key, where something does."""
+    """The terms that give the whole partition key; None where some are missing."""
     range_delete: bool = False
-    """Whether it deletes an unknown number of rows."""
+    """Whether the statement deletes an unknown number of rows."""
     many_rows: bool = False
-    """Whether it is a read that may find more than one row."""
+    """Whether the statement is a read that may find more than one row."""
 
     @property
     def table(self) -> tuple[str | None, str | None]:

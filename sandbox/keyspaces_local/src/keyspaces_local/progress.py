@@ -1,7 +1,7 @@
 """Tables whose DDL has been answered and is still under way, as on the service.
 
-The statement has been carried out behind; for as long as the endpoint is told to
-(`ddl_seconds`), clients see the state, and the end of the work is put off.
+The statement has been carried out behind. For `ddl_seconds` clients see the state, and the end of
+the work is put off.
 """
 
 import asyncio

@@ -24,7 +24,7 @@ Properties = dict[str, dict[str, str]]
 
 @dataclass(slots=True)
 class TableSettings:
-    """What is known of one table; changed in place, so that prepared statements see it."""
+    """The settings of one table; changed in place, so that prepared statements see it."""
 
     keyspace: str
     table: str
@@ -61,7 +61,7 @@ def is_enabled(properties: Properties, name: str) -> bool:
 
 
 def defaults(now_ms: int) -> Properties:
-    """Return what a new table shows when nothing was asked for."""
+    """Return the properties that a new table shows when nothing was asked for."""
     return {
         "capacity_mode": {
             "last_update_to_pay_per_request_timestamp": str(now_ms),
@@ -84,7 +84,7 @@ def changed(current: Properties, change: PropertyMap) -> Properties:
 
 
 def altered(current: Properties, change: PropertyMap) -> Properties:
-    """As `changed`, for ALTER TABLE: one property a statement."""
+    """Return the properties like `changed`, for ALTER TABLE: one property a statement."""
     if len(change) > 1:
         raise Refusal(rules.PROPERTY_ONE, names=", ".join(sorted(change)))
     return changed(current, change)

@@ -28,7 +28,7 @@ _POLL_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class KeyspacesLocal:
-    """What a client needs; `control` sets faults and capacities, and reads meters."""
+    """The endpoint for a client; `control` sets faults and capacities, and reads meters."""
 
     host: str
     port: int

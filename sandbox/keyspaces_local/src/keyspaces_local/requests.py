@@ -29,12 +29,12 @@ _NOT_SET = INT.pack(-2)
 
 
 class Parameters(NamedTuple):
-    """What follows the text or the id of a statement."""
+    """The parameters that follow the text or the id of a statement."""
 
     consistency: int
     flags: int
     values: int
-    """where the bound values start: a count, then each"""
+    """Where the bound values start: a count, then each value."""
     end: int
 
     @property
@@ -49,7 +49,7 @@ def parameters(data: bytes, position: int, end: int) -> Parameters:
 
 
 def execute_parameters(data: bytes, body: int, end: int) -> Parameters:
-    """Return what follows the prepared id."""
+    """Return the parameters that follow the prepared id."""
     return parameters(data, body + SHORT.size + SHORT.unpack_from(data, body)[0], end)
 
 
@@ -186,10 +186,10 @@ class BatchRequest:
     entries: tuple[BatchEntry, ...]
     parameters: Parameters
     tail: int
-    """where the consistency is, which follows the entries"""
+    """Where the consistency starts, which follows the entries."""
 
     def entry_parameters(self, entry: BatchEntry) -> Parameters:
-        """As if the entry were a request of its own, for `bound_value`."""
+        """Return the parameters as if the entry were a separate request, for `bound_value`."""
         return Parameters(self.parameters.consistency, QueryFlag.VALUES, entry.values, entry.end)
 
 
@@ -226,7 +226,7 @@ def _skip_values(reader: Reader) -> None:
 
 
 def batch_of(whole: bytes, request: BatchRequest, entries: Sequence[bytes]) -> bytes:
-    """The BATCH frame `whole` with these entries in place of its own."""
+    """The BATCH frame `whole` with these entries in place of those it has."""
     head = bytes([request.batch_type.value]) + SHORT.pack(len(entries))
     stream = HEADER.unpack_from(whole)[2]
     body = head + b"".join(entries) + whole[request.tail :]

@@ -15,7 +15,9 @@ _CUSTOM, _LIST, _MAP, _SET, _UDT, _TUPLE = 0x00, 0x20, 0x21, 0x22, 0x30, 0x31
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How a table shows: the columns it has, cells that are replaced, rows that do not show."""
+    """The view that clients get of a table: its columns, cells that are replaced, rows that do not
+    show.
+    """
 
     columns: frozenset[str]
     cells: Mapping[str, bytes]

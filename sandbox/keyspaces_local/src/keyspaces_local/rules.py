@@ -1,7 +1,7 @@
 """The table of rules: what Keyspaces refuses, with which error and text, and where that is known.
 
 Owns no logic: `policy`, `ddl` and `sigv4` decide, and raise a `Refusal` that names its rule.
-`Known.ASSUMED` marks words, and error classes, that nobody outside the service has published; those
+`Known.ASSUMED` marks words, and error classes, that nobody outside the service has published. Those
 classes follow the developer guide (DG), which reports `InvalidRequest` for what it refuses.
 """
 

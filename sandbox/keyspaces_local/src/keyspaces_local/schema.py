@@ -82,7 +82,7 @@ def _schema(columns: list[tuple[int, Column]]) -> TableSchema:
 
 
 def argument(type_: str) -> str:
-    """Return what stands between the outer angle brackets: `int` of `list<int>`."""
+    """Return the text between the outer angle brackets: `int` of `list<int>`."""
     return type_[type_.index("<") + 1 : -1]
 
 

@@ -33,10 +33,10 @@ class StartError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What `serve` is told; `wait_seconds` bounds the wait for the server behind.
+    """The settings of `serve`; `wait_seconds` bounds the wait for the server behind.
 
-    `peers` are further addresses to listen on, which `system.peers` then shows; `control` is
-    where the control port listens, if anywhere.
+    `peers` are further addresses to listen on, which `system.peers` then shows. `control` is where
+    the control port listens, if anywhere.
     """
 
     listen: Address

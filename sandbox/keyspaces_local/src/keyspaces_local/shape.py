@@ -1,8 +1,8 @@
-"""What a write statement writes: its size by column, for the limits and for the meters.
+"""The content of a write statement: its size by column, for the limits and for the meters.
 
-A shape is made once a statement and follows its table: `current` makes it again after an ALTER.
-For most requests the length of the frame alone proves that nothing is near a limit and that the
-row takes one unit (`one_unit_frame`); only the others have their values measured.
+A shape is made once a statement and follows its table: `current` makes it again after an ALTER. For
+most requests the length of the frame alone proves that nothing is near a limit and that the row
+takes one unit (`one_unit_frame`). Only the others have their values measured.
 """
 
 from collections.abc import Iterable
@@ -21,7 +21,8 @@ Values = list[bytes | None] | dict[str, bytes | None]
 """Bound values in order, or by name; None is null or not set."""
 
 _FRAME_OVERHEAD = 32
-"""Of an EXECUTE: header, id, consistency, flags and the count of values; at least."""
+"""The least bytes of an EXECUTE besides its values: header, id, consistency, flags and the count of
+values."""
 
 _VALUE_OVERHEAD = 4
 _KEY_GROWTH, _NUMBER_GROWTH, _TTL_COLLECTION_GROWTH = 2.2, 1.25, 2.25
@@ -110,7 +111,9 @@ class WriteShape:
         self.one_unit_frame = self._one_unit_frame()
 
     def _compile(self) -> None:
-        """What every row of the statement takes, and how to measure each value's share."""
+        """Work out the size that every row of the statement takes, and how to measure each value's
+        share.
+        """
         kinds = [cell.column.kind for cell in self._cells]
         self._has_static = _STATIC in kinds
         self.has_varints = bool(self._varints)
@@ -168,7 +171,7 @@ class WriteShape:
                     yield column, token.text
 
     def _metadata(self, column: Column) -> int:
-        """Return what the table's switches add to a regular column."""
+        """Return the bytes that the table's switches add to a regular column."""
         size = encoding.TIMESTAMP_METADATA if self._settings.client_timestamps else 0
         if self._settings.ttl and not encoding.is_collection(column.type):
             size += encoding.TTL_METADATA
@@ -215,7 +218,7 @@ def bound(term: Term, values: Values) -> bytes | None:
 
 
 def bound_within(term: Term, values: Values) -> list[bytes | None]:
-    """Return what is bound to the markers within an expression.
+    """Return the values that are bound to the markers within an expression.
 
     Where values come by name and a marker has none, all values are taken for it.
     """

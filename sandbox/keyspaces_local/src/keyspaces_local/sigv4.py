@@ -1,7 +1,7 @@
 """The server's half of the SigV4 handshake: checks a signed nonce. Pure; the clock is passed in.
 
-A client proves that it holds the secret key by signing a canonical request over the nonce:
-`PUT /authenticate` on host `cassandra`, with the signing parameters as its sorted query.
+A client proves that it holds the secret key by signing a canonical request over the nonce. The
+request is `PUT /authenticate` on host `cassandra`, with the signing parameters as its sorted query.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ class AcceptedKey:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a client answers to the challenge."""
+    """The answer of a client to the challenge."""
 
     signature: str
     access_key: str

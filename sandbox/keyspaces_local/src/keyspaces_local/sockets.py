@@ -1,4 +1,4 @@
-"""What asyncio's transports do not offer."""
+"""The operations on sockets that asyncio's transports do not offer."""
 
 import asyncio
 import socket

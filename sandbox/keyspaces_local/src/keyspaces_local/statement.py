@@ -1,4 +1,4 @@
-"""What the proxy knows of one CQL statement: kinds and values, no reading and no rules."""
+"""The description of one CQL statement: kinds and values, no reading and no rules."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -106,7 +106,7 @@ class Where:
     slices: tuple[str, ...] = ()
     """the columns compared by inequality"""
     tokens: bool = False
-    """whether something is said of token(…)"""
+    """Whether something is said of token(…)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +123,9 @@ class Statement:
     timestamp: Using | None = None
     ttl: Using | None = None
     assigned: tuple[Term, ...] = ()
-    """What an INSERT or UPDATE writes; an INSERT's key columns are among it."""
+    """The terms that an INSERT or UPDATE writes; an INSERT's key columns are among them."""
     json: Term | None = None
-    """What an INSERT JSON writes, in place of `assigned`."""
+    """The value of an INSERT JSON, in place of `assigned`."""
     where: Where | None = None
     picks_columns: bool = False
     """Whether a DELETE names columns, so that it deletes no row."""

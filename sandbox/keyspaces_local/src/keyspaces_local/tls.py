@@ -1,6 +1,6 @@
-"""A CA of the proxy's own and the server's certificate. Owns the PEM files of the state directory.
+"""The proxy's CA and the server's certificate. Owns the PEM files of the state directory.
 
-The CA is made once and kept, so that clients may go on trusting it; the server's certificate is
+The CA is made once and kept, so that clients may go on trusting it. The server's certificate is
 made again at each start, for the names that this start serves.
 """
 

@@ -2,10 +2,10 @@
 
 - The DELETE of an absent row leaves nothing: an older INSERT that arrives later shows. A range
   delete is then the deletes of the rows it finds.
-- An overwritten collection does not shadow: only the elements that are there are deleted, so an
+- An overwritten collection does not shadow: only the elements that are there are deleted. So an
   older overwrite that arrives later adds its elements.
 
-Only bound collections, and single statements and BATCH frames, are played; a batch as text and
+Only bound collections, and single statements and BATCH frames, are played. A batch as text and
 conditional statements pass as they are.
 """
 

@@ -1,4 +1,4 @@
-"""How the service shows its system tables: which there are, and what is shown in their place.
+"""The system tables as the service shows them: which there are, and what is shown in their place.
 
 Keeps drivers from learning of the Cassandra behind: its address, ports, version and peers.
 """

@@ -20,10 +20,11 @@ from keyspaces_local.statement import BatchType
 from keyspaces_local.writetime import check_bound, default_time, write_time
 
 Forward = bytes | None
-"""What goes behind: None the request as it came, bytes in its place, b"" nothing."""
+"""What is sent to the Cassandra behind: None the request as it came, bytes in its place, b""
+nothing."""
 
 _ENTRY_OVERHEAD = 11
-"""How much less than an EXECUTE a batch's entry has around its values, at most."""
+"""The most bytes that a batch's entry has less than an EXECUTE around its values."""
 
 _LOGGED_WRITES = 2
 """A logged batch writes each row twice."""
@@ -76,8 +77,8 @@ class Writes:
         found: Parameters,
         now: int,
     ) -> Forward:
-        """As `statement`, for what capacity, faults, a range or the unproven concern, and batches
-        as text.
+        """Work like `statement`, for what capacity, faults, a range or the unproven concern, and
+        batches as text.
         """
         if plan.guarded:
             policy.check_switches(plan, now)

@@ -1,4 +1,7 @@
-"""Which write time counts, and whether it lies in the window. Knows where the frame has it."""
+"""Find the write time that counts, and check whether it lies in the window.
+
+Knows where the frame has it.
+"""
 
 from collections.abc import Sequence
 

@@ -8,11 +8,11 @@ from enum import Enum
 from hintferry.core.keyspaces_limits import ON_DEMAND_READS, ON_DEMAND_WRITES
 
 BACKFILL_SHARE = 0.8
-"""Of what a table takes; the rest is left to live hints."""
+"""The share of a table's capacity that a backfill takes; the rest is left to live hints."""
 
 
 class Mode(Enum):
-    """Say how a table's capacity is paid for; the values are those of `migration.toml`."""
+    """The ways to pay for a table's capacity; the values are those of `migration.toml`."""
 
     ON_DEMAND = "on-demand"
     PROVISIONED = "provisioned"
@@ -20,8 +20,11 @@ class Mode(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """Units a second. `read_units` and `write_units` are those of a provisioned table, 0 on demand;
-    the warm ones what a table takes from its first second on, 0 where that is the service's own."""
+    """Units a second of a table.
+
+    `read_units` and `write_units` are those of a provisioned table, 0 on demand. The warm ones are
+    what a table takes from its first second on, 0 where that is the service's own number.
+    """
 
     mode: Mode = Mode.ON_DEMAND
     read_units: int = 0

@@ -22,11 +22,10 @@ STATE_AHEAD_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Say which table has the name now, and when it was last altered (microseconds).
+    """The table that has the name now, by its id, and when it was last altered (microseconds).
 
-    A table that was dropped and created again has another id. Each ALTER moves the other: a column
-    that was dropped and added again leaves no other trace, nor does capture that was off for an
-    instant.
+    A table that was dropped and created again has another id. Each ALTER moves the other. Nothing
+    else shows that a column was dropped and added again, or that capture was off for an instant.
     """
 
     table_id: str
@@ -35,10 +34,9 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class CapturedTable:
-    """Hold what a connector says of one table; without `since` it does not capture it, and says
-    why.
+    """One table by the report of a connector; without `since` it does not capture it, and says why.
 
-    `newest`: the time of the latest write of the table that it hinted, where it tells it.
+    `newest` is the time of the latest write of the table that it hinted, where it tells it.
     """
 
     table_id: str
@@ -49,9 +47,7 @@ class CapturedTable:
 
 @dataclass(frozen=True, slots=True)
 class CaptureState:
-    """Hold what the connector of a node said at `at`. A table that is not listed is not
-    captured.
-    """
+    """The report of a node's connector at `at`. A table that is not listed is not captured."""
 
     at: float
     schema_version: str
@@ -60,7 +56,7 @@ class CaptureState:
 
 @dataclass(frozen=True, slots=True)
 class NodeState:
-    """Hold what a node of the source answers itself; without `schema_version` it did not answer.
+    """The answer of a node of the source; without `schema_version` it did not answer.
 
     `truncated_at`: when it truncated the table, if ever.
     """
@@ -73,7 +69,7 @@ class NodeState:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Hold what makes a pass count: the table that it walked, and `since` of each node by host
+    """The facts that make a pass count: the table that it walked, and `since` of each node by host
     id.
     """
 
@@ -83,9 +79,9 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """Hold what was seen of a table's capture at `now`: nodes of the datacenter, states by host id.
+    """The facts of a table's capture at `now`: nodes of the datacenter, states by host id.
 
-    `states` is None where the stock connector captures, which tells none.
+    `states` is None where the stock connector captures, which reports none.
     """
 
     table: TableId
@@ -95,17 +91,17 @@ class Witness:
     shape: Shape
 
     def said(self, node: NodeState) -> CapturedTable | None:
-        """Return what the node's connector said last of the table."""
+        """Return the latest report of the node's connector about the table."""
         state = (self.states or {}).get(node.host_id)
         return None if state is None else state.tables.get(self.table)
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Why a node does not count as one that captures the table, and what to do about it.
+    """The reason why a node does not count as one that captures the table, and what to do about it.
 
-    `passes`: it is likely to end by itself within seconds. `lasts`: it ends only when a person does
-    something. What is neither may be a connector that is just starting.
+    With `passes` it is likely to end by itself within seconds. With `lasts` it ends only when a
+    person does something. With neither, the connector may be just starting.
     """
 
     node: str
@@ -126,8 +122,9 @@ def gaps(seen: Witness) -> list[Gap]:
 
 
 def proof(seen: Witness) -> Proof | None:
-    """Return what a pass that begins now records, or None where a node does not capture the
-    table.
+    """Return the proof that a pass which begins now records.
+
+    None where a node does not capture the table.
     """
     if not seen.nodes or gaps(seen):
         return None
@@ -137,7 +134,7 @@ def proof(seen: Witness) -> Proof | None:
 
 
 def void(proved: Proof | None, seen: Witness) -> str | None:
-    """Why a pass with this proof does not count any more, or None.
+    """Return the reason why a pass with this proof does not count any more, or None.
 
     `gaps` names a node that is not known to capture now.
     """

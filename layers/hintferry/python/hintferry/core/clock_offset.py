@@ -33,7 +33,7 @@ class Offset:
 
     @property
     def known_us(self) -> int:
-        """Return what is certain of it; 0 where the two clocks may agree."""
+        """Return the offset that is certain; 0 where the two clocks may agree."""
         return max(self.least_us, 0) or min(self.most_us, 0)
 
     def less(self, other: Offset) -> Offset:
@@ -50,8 +50,11 @@ class Offset:
 
 @dataclass(frozen=True, slots=True)
 class Offsets:
-    """Our clock ahead of the target's, None where the target does not tell its time; and the
-    clock of each node of the source that was asked, ahead of the target's."""
+    """The offsets of clocks: of this process's, and of each source node's, against the target's.
+
+    The first is None where the target does not tell its time. Only nodes that were asked are
+    listed.
+    """
 
     target: Offset | None
     nodes: Mapping[str, Offset]
@@ -65,11 +68,11 @@ class Offsets:
 
     @property
     def worst_node_us(self) -> int:
-        """Return what is certain of the node that is furthest from the target's clock."""
+        """Return the offset that is certain of the node furthest from the target's clock."""
         return max((abs(one.known_us) for one in self.nodes.values()), default=0)
 
     def fault(self) -> HintferryError | None:
-        """Return what forbids to read under these clocks; only what is certain does."""
+        """Return the fault that forbids to read under these clocks; only what is certain is one."""
         if self.target is not None and abs(self.target.known_us) > CLOCK_MARGIN_S * 1e6:
             return ClockFault(
                 f"this machine's clock is {self.target} that of the target; no more than"

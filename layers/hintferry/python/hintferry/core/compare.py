@@ -18,10 +18,11 @@ def same(source: Row, target: Row) -> bool:
 
 
 def outlives(table: Table, columns: Sequence[Column], source: Row | None, target: Row) -> bool:
-    """Return whether the target only has more of what tells no TTL, and was given the
-    longest of its table: a row without values, or elements.
+    """Return whether the target has only more of what tells no TTL, and was given the longest of
+    its table.
 
-    A lost delete of it looks the same, and goes by itself likewise.
+    That is a row without values, or elements. A lost delete of it looks the same, and goes by
+    itself likewise.
     """
     if not table.longest_ttl:
         return False

@@ -14,11 +14,10 @@ from hintferry.core.schema import Key, Table
 def plan_counters(
     table: Table, clustering: Key, wanted: Row | None, found: Row | None, read_start: int
 ) -> list[Statement]:
-    """Return what brings the target's counters of one row to the source's; nothing where they
-    agree.
+    """Return the additions that bring the target's counters of one row to the source's.
 
-    A counter that the source does not show is left alone as long as its row is there: a counter
-    cannot be set back to null without losing what is added later.
+    There are none where they agree. A counter that the source does not show is left alone as long
+    as its row is there. A counter cannot be set back to null without losing what is added later.
     """
     if wanted is None:
         return [] if found is None else [Remove(clustering, read_start)]

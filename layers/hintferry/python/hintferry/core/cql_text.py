@@ -9,7 +9,7 @@ from enum import Enum
 
 
 class TokenKind(Enum):
-    """Hold what a token is; a keyword is a NAME."""
+    """The kinds of token; a keyword is a NAME."""
 
     NAME = "name"
     QUOTED = "quoted name"
@@ -72,7 +72,7 @@ _KEYWORDS = (
     " where with"
 )
 _RESERVED = frozenset(_KEYWORDS.split())
-"""Of any version: a name may be quoted where it need not be."""
+"""Reserved words of any version: a name may be quoted where it need not be."""
 
 _PLAIN = re.compile("[a-z][a-z0-9_]*")
 
@@ -117,7 +117,7 @@ class TokenReader:
 
     @property
     def rest(self) -> list[Token]:
-        """Return what is left."""
+        """Return the text that is left."""
         return self._tokens[self._at :]
 
     def peek(self) -> Token | None:

@@ -1,6 +1,6 @@
 """A CQL type as a tree: read from text, printed as `system_schema` prints it.
 
-One type has one text, whatever way it was written: `varchar` is `text`, and what Cassandra freezes
+One type has one text, whatever way it was written. So `varchar` is `text`. What Cassandra freezes
 by itself (tuples, and whatever stands within another type) says so.
 """
 
@@ -15,7 +15,7 @@ from hintferry.core.cql_text import TokenKind, TokenReader, identifier, quoted, 
 
 
 class TypeKind(Enum):
-    """Hold what a type is; the values of the first six are the words before their brackets."""
+    """The kinds of type; the values of the first six are the words before their brackets."""
 
     FROZEN = "frozen"
     LIST = "list"
@@ -46,7 +46,7 @@ class CqlType:
     name: str = ""
     parameters: tuple[CqlType, ...] = ()
     dimension: int = 0
-    """of a vector"""
+    """The number of elements of a vector; 0 for other types."""
 
     def __str__(self) -> str:
         """Return the one text of the type."""

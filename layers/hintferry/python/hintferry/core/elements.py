@@ -1,7 +1,7 @@
 """The elements of non-frozen collections and user types, cut out of their wire bytes.
 
-An element is never looked into. It stands with its length before it; one of a map is key and value,
-one of a user type a field, which may be null.
+An element is never looked into. It stands with its length before it. An element of a map is key and
+value. An element of a user type is a field, which may be null.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from struct import pack, unpack_from
 from hintferry.core.cql_type import TypeKind, parse
 
 MOST_GROUPS = 300
-"""Of a collection with more different expiries, neighbours expire together with the later: each
-takes a statement, and a row has to be written before its read is stale."""
+"""The most groups of elements by expiry. With more, neighbours expire together with the later one.
+Each group takes a statement, and a row has to be written before its read is stale."""
 
 _NULL = b"\xff" * 4
 

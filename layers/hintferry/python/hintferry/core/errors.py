@@ -32,7 +32,7 @@ from typing import ClassVar
 
 
 class ParkReason(Enum):
-    """Why a record lies in the parked queue; part of the message format."""
+    """The reasons why a record lies in the parked queue; part of the message format."""
 
     UNDECODABLE = "undecodable"
     UNKNOWN_TABLE = "unknown_table"
@@ -129,7 +129,7 @@ class Overwhelmed(HintferryError):
 
 
 class Fenced(HintferryError):
-    """The table was cut over: nothing of ours may write it any more."""
+    """The table was cut over: Hintferry may not write it any more."""
 
 
 class Paused(HintferryError):

@@ -11,7 +11,7 @@ from hintferry.core.schema import Key, TableId
 
 
 class Scope(Enum):
-    """Say how much of a partition may have changed."""
+    """The part of a partition that may have changed."""
 
     ROW = "row"
     SLICE = "slice"
@@ -20,7 +20,7 @@ class Scope(Enum):
 
 
 class Errand(Enum):
-    """Why a key is looked at."""
+    """The reasons why a key is looked at."""
 
     NEWS = "news"
     """Something may have changed."""
@@ -80,8 +80,10 @@ class Nothing:
 
 
 class Trouble(NamedTuple):
-    """Since when (epoch seconds), and at how many deliveries, a side has failed at a hint although
-    it served the neighbours of its key."""
+    """A side failed at a hint although it served the neighbours of its key.
+
+    It has: since when (epoch seconds), and at how many deliveries.
+    """
 
     since: float
     times: int

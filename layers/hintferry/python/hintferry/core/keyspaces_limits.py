@@ -1,7 +1,8 @@
-"""Describe what Amazon Keyspaces takes at most: the one place for its numbers.
+"""The limits of Amazon Keyspaces: the one place for its numbers.
 
-Developer Guide: *Quotas for Amazon Keyspaces*, *Estimate row size*, *Read/write capacity modes*.
-keyspaces-local has its own table of them, from the same pages; a test compares the two.
+They are from the Developer Guide: *Quotas for Amazon Keyspaces*, *Estimate row size*, *Read/write
+capacity modes*. The package keyspaces-local has another table of them, from the same pages; a test
+compares the two.
 """
 
 ROW_BYTES = STATIC_BYTES = 1024 * 1024
@@ -16,7 +17,7 @@ COLUMNS, COLUMNS_WITH_TTL = 225, 166
 """Regular columns that one statement writes; fewer where the table has TTL switched on."""
 
 STATEMENTS_PER_BATCH = 30
-"""Of an unlogged batch."""
+"""The most statements of an unlogged batch."""
 
 VARINT_DIGITS = 38
 

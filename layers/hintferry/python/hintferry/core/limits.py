@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Retry(NamedTuple):
-    """Describe how often one thing is tried, and the pauses between: each twice the one before.
+    """The attempts at one thing, and the pauses between: each twice the one before.
 
     `attempts`: in all, the first included; 0: a queue or its retention ends them. `first_s` and
     `longest_s`: the first and the longest pause, in seconds.
@@ -28,10 +28,11 @@ STALE_AFTER_S = 30.0
 """A read older than this is thrown away and read again."""
 
 REQUEST_TIMEOUT_S = 5.0
-"""How long a request to either side may take."""
+"""Seconds that a request to either side may take."""
 
 RESERVE_S = 6.0
-"""With less of the invocation left no new work begins: what is in flight must end within it."""
+"""Seconds of the invocation below which no new work begins: what is in flight must end within them.
+"""
 
 LATE_WRITE_MARGIN_S = 10.0
 
@@ -48,33 +49,34 @@ SWITCHES_HOLD_S = 5.0
 """No work begins under a reading of the switches that began longer ago."""
 
 CUTOVER_WAIT_S = FENCE_HOLDS_S + STALE_AFTER_S + REQUEST_TIMEOUT_S + LATE_WRITE_MARGIN_S
-"""After this no write of ours can still arrive at a table whose fence was set."""
+"""Seconds after which no write of Hintferry can still arrive at a table whose fence was set."""
 
 UNDO_WAIT_S = FENCE_HOLDS_S + 1
 """After this nobody goes by a fence that was taken back: no hint is skipped behind it any more."""
 
 COUNTED_WITHIN_S = 0.9
-"""A read and a write may each take this long where TTLs are counted: whole seconds are
-counted at both ends, so a value lasts at most two seconds too long. A tenth of a second is left for
-clocks that differ."""
+"""Seconds that a read or a write may take where TTLs are counted. Whole seconds are counted at both
+ends, so a value lasts at most two seconds too long. A tenth of a second is left for clocks that
+differ."""
 
 LEASE_S = 30
-"""How long a worker alone may count a partition."""
+"""Seconds that one worker alone may count a partition."""
 
 COUNT_WITHIN_S = LEASE_S - REQUEST_TIMEOUT_S - LATE_WRITE_MARGIN_S
 """The holder sends nothing later than this, so that no write of it can outlive its lease. The clock
 is read at the last moment before the driver takes the request."""
 
 CLOCK_MARGIN_S = 0.05
-"""How far the clock of a process that reads may be from the target's, and a record's stamp ahead
-of that: beyond it the clock is broken, and nothing is read by it."""
+"""The most seconds between the clock of a process that reads and the target's clock. A record's
+stamp may be as far ahead of it. Beyond that the clock is broken, and nothing is read by it."""
 
 STAMP_MARGIN_S = 0.015
-"""The broker's clock may be behind the target's by as much, and ours have gone wrong by as much
-since it was measured. No hint is read for before the clock has passed its stamp by this."""
+"""The most seconds that the broker's clock may be behind the target's, and that the own clock may
+have gone wrong since it was measured. No hint is read for before the clock has passed its stamp by
+this."""
 
 NODES_APART_S = 1.0
-"""How far apart the clocks of the source's nodes may be: each counts TTLs by its own."""
+"""The most seconds between the clocks of the source's nodes: each counts TTLs by its own."""
 
 STUCK_AFTER_S = 300.0
 """A key that a side has failed at for so many seconds, and at `TIMEOUT_RETRY.attempts` deliveries,
@@ -90,7 +92,7 @@ DIVIDED_RANGE_RETRY = Retry(2, first_s=1.0)
 """A half of a token range that a side failed to read without saying why."""
 
 REPAIR_RETRY = Retry(3)
-"""A repair of rows, each attempt with a read of its own: pauses would not change the answer."""
+"""A repair of rows, each attempt with a new read: pauses would not change the answer."""
 
 TIMEOUT_RETRY = Retry(5, first_s=15, longest_s=120)
 """A key that fails beside keys that are served: the fewest attempts, through the replay queue."""

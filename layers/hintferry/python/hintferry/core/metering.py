@@ -28,12 +28,12 @@ _WIDEST_NUMBER, _DIGITS_A_BYTE = 64, 2.41
 
 _MOST_OF_A_KEY, _MOST_OF_A_VALUE, _MOST_OF_ELEMENTS = 4, 2, 3
 _MORE_A_KEY, _MORE_A_VALUE = 10, 4
-"""What a value counts for is at most so many times its length on the wire, and so much more: of
-numbers half a byte a digit, which is at most one and a half times their length and four; of
-collections eight bytes more an element, whose length alone takes four on the wire."""
+"""An upper bound of a value's size: the length on the wire times the first number, plus the second.
+A number takes half a byte a digit: at most one and a half times its length, and four. An element of
+a collection takes eight bytes more, and its length alone takes four on the wire."""
 
 _NOTHING = 1
-"""What a null takes."""
+"""Bytes of a null."""
 
 _NUMBERS = {"tinyint", "smallint", "int", "bigint", "varint", "counter"}
 
@@ -101,23 +101,26 @@ def read_units(size: int) -> int:
 
 
 Sized = Callable[[bytes], int]
-"""What a value of these wire bytes counts for."""
+"""The bytes that a value with these wire bytes is billed for."""
 
 
 class _Row(NamedTuple):
-    """Hold what holds for every row of a table: bytes of one without keys and values, with times
-    to live switched off and on, and how values are sized."""
+    """The sizes that are the same for every row of a table.
+
+    They are the bytes of a row without keys and values, with TTLs switched off and on, and how
+    values are sized.
+    """
 
     empty: int
     empty_ttl: int
     most_empty: int
-    """What is to be added to the most that keys and values count for."""
+    """The bytes to add to the upper bound of the keys and values of a row."""
     partition: tuple[Sized, ...]
     clustering: tuple[Sized, ...]
     others: tuple[tuple[int, Sized], ...]
     """The regular columns, by place, whose values do not count for their own length."""
     many: tuple[int, ...]
-    """Those of many cells."""
+    """The regular columns of many cells, by place."""
 
 
 @lru_cache(1000)

@@ -9,7 +9,7 @@ from hintferry.core.errors import HintferryError, ParkReason
 
 
 class Outcome(Enum):
-    """Say how a record ended."""
+    """The ways in which a record ends."""
 
     APPLIED = "applied"
     SKIPPED = "skipped"
@@ -18,18 +18,18 @@ class Outcome(Enum):
 
 
 class SkipReason(Enum):
-    """Why a record needed no work."""
+    """The reasons why a record needed no work."""
 
     NOTHING = "nothing"
     FENCED = "fenced"
     COVERED = "covered"
-    """What it speaks of was read and written after it had come to the topic."""
+    """The key of the hint was read and written after the hint had come to the topic."""
     POSTPONED = "postponed"
     """A side failed at it though it served its neighbours: it waits in the replay queue."""
 
 
 class ReturnReason(Enum):
-    """Why a record was returned, where that is no fault."""
+    """The reasons why a record is returned although there was no fault."""
 
     PAUSED = "paused"
 

@@ -13,7 +13,7 @@ from hintferry.core.schema import TableId
 from hintferry.core.verdict import BackfillSums, VerifySums
 
 PASS_HOLDS_S = 7 * 24 * 3600.0
-"""As far back as the reports of the nodes are looked through for losses."""
+"""Seconds that a pass counts: as far back as the nodes' reports are searched for losses."""
 
 PASSES_OF_S = 30 * 24 * 3600.0
 """Verify passes that began earlier are not looked at."""
@@ -46,10 +46,11 @@ class Pass:
     """Whether every key was equal, or was written."""
 
     sums: Mapping[str, int]
-    """Its Tally or Filled by name."""
+    """The sums of the pass by name: those of `VerifySums` or of `BackfillSums`."""
 
     proof: Proof | None = None
-    """That the table was captured when it began; without one it does not count."""
+    """The proof that the table was captured when the pass began; without one the pass does not
+    count."""
 
     @classmethod
     def behind_fence(cls, table: TableId, upto: float) -> Pass:
@@ -80,7 +81,7 @@ def last_backfill(passes: Sequence[Pass]) -> Pass | None:
 
 
 def refusal(table: TableId, found: Unfenced) -> str:
-    """Why such a table is not repaired unless a person says so, and what to do."""
+    """Return why such a table is not repaired unless a person says so, and what to do."""
     was = f"{table} was cut over, and taken back"
     if found.last is None:
         return (

@@ -14,11 +14,11 @@ Values = tuple[bytes | None, ...]
 """Wire bytes a column, None for null, in the order of the table's regular or static columns."""
 
 Expiry = int | None | tuple[int | None, ...]
-"""Epoch second at which a value expires, None where it does not (or cannot be read); that of each
-element of a collection whose elements tell it."""
+"""The epoch second at which a value expires; None where it does not, or where that cannot be read.
+For a collection whose elements tell it: the expiry of each element."""
 
 Expiries = tuple[Expiry, ...]
-"""Of each column."""
+"""The expiry of each column."""
 
 
 class Row(NamedTuple):
@@ -30,13 +30,13 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Hold what one read saw: rows by clustering key, in clustering order; a key not there is
-    absent.
+    """The rows that one read saw, by clustering key and in clustering order; an absent key has no
+    row.
 
-    `read_start` is microseconds since the epoch, taken just before the request was sent; it is
-    the timestamp of everything that is written because of this read. Static columns stand under
-    the empty clustering key. `is_last` is false for a page that others follow. `arrived_at` is
-    epoch seconds, from which remaining TTLs count; 0 where none were told.
+    `read_start` is microseconds since the epoch, taken just before the request was sent. It is the
+    timestamp of everything that is written because of this read. Static columns stand under the
+    empty clustering key. `is_last` is false for a page that others follow. `arrived_at` is epoch
+    seconds, from which remaining TTLs count; 0 where none were told.
     """
 
     table: Table
@@ -69,7 +69,7 @@ class Scanned(NamedTuple):
 
 
 class Layout(Protocol):
-    """Say how the rows of a scan lie in their bytes."""
+    """The layout of the rows of a scan in their bytes."""
 
     def scanned(self, count: int, body: bytes, arrived_at: float) -> list[Scanned]:
         """The rows in these bytes; answers that only tell of static columns are none."""
@@ -85,9 +85,9 @@ class Layout(Protocol):
 class ScanPage:
     """One page of a scan, in order of tokens; `read_start` is as a snapshot's.
 
-    `body`: its rows as the wire has them, each a token (4 bytes of length, 8 of value) and further
-    cells, so that rows of equal bytes are equal. `count`: how many answers it holds, rows for the
-    most part. `arrived_at`: epoch seconds, from which remaining TTLs count.
+    `body` has its rows as the wire has them, so that rows of equal bytes are equal. Each row is a
+    token (4 bytes of length, 8 of value) and further cells. `count`: how many answers it holds,
+    rows for the most part. `arrived_at`: epoch seconds, from which remaining TTLs count.
     """
 
     read_start: int
@@ -108,12 +108,12 @@ class ScanPage:
         return int.from_bytes(self.body[4:12], signed=True)
 
     def without(self, rows: int) -> ScanPage:
-        """Return what comes after its first so many rows."""
+        """Return the rest of the page after its first so many rows."""
         passed, length = self.layout.extent(self.count, self.body, rows)
         return self.after(passed, length)
 
     def after(self, count: int, length: int) -> ScanPage:
-        """Return what comes after so many answers, and bytes."""
+        """Return the rest of the page after so many answers, and bytes."""
         return replace(self, body=self.body[length:], count=self.count - count)
 
 

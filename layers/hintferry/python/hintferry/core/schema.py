@@ -1,8 +1,7 @@
-"""Describe what a table looks like, as far as the rules need to know: names, kinds and order of
-columns.
+"""The description of a table, as far as the rules need it: names, kinds and order of columns.
 
-Types are kept as the one text that `core/cql_type.py` has for each, and looked into only for two
-questions: may a key component have this length, and can the TTL of this column be read.
+Types are kept as the one text that `core/cql_type.py` has for each. They are looked into only for
+two questions: may a key component have this length, and can the TTL of this column be read.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ _ONE_FORM = NATIVES - {"boolean", "decimal", "double", "duration", "float", "var
 
 
 class ColumnKind(Enum):
-    """Say where a column stands in its table; the values are those of `system_schema.columns`."""
+    """The kinds of column in a table; the values are those of `system_schema.columns`."""
 
     PARTITION_KEY = "partition_key"
     CLUSTERING = "clustering"
@@ -74,7 +73,7 @@ class Column:
 
     @property
     def multicell(self) -> bool:
-        """True for a non-frozen collection or user type: many cells, each with a TTL of its own."""
+        """True for a non-frozen collection or user type: many cells, each of which has a TTL."""
         return parse(self.cql_type).multicell
 
     def accepts(self, component: bytes) -> bool:

@@ -1,7 +1,7 @@
 """A slice of a partition as plain CQL conditions, in clustering order.
 
-The order of two values is the server's business (types are opaque here), so a slice is cut into
-pieces that fix a prefix of the clustering key by equality and bound one more column: every server
+The order of two values is the server's business (types are opaque here). So a slice is cut into
+pieces that fix a prefix of the clustering key by equality and bound one more column. Every server
 understands those, whatever the mix of ASC and DESC.
 """
 

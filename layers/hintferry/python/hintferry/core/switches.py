@@ -18,7 +18,7 @@ MOST_PER_S = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Since when (epoch seconds), by whom and why nothing is done for a table."""
+    """A pause of a table: since when (epoch seconds), who set it, and why."""
 
     at: float
     by: str
@@ -48,7 +48,7 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """Hold what is set for one table, or for all."""
+    """The settings of an operator for one table, or for all."""
 
     pause: Pause | None = None
     rates: Rates = Rates()
@@ -93,7 +93,7 @@ def repair_rate(board: Board, table: TableId, otherwise: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """Say how many processes may work at once: for one table, and for all of them."""
+    """The number of processes that may work at once: for one table, and for all of them."""
 
     of_table: int
     of_all: int
@@ -108,7 +108,7 @@ class Share:
 
 
 def share_of(board: Board, table: TableId, workers: Workers) -> Share:
-    """Return what one of these processes may send, so that all of them keep the bounds."""
+    """Return the bounds of one of these processes, so that all of them keep the bounds."""
     shares = [
         (rates, workers.of_all if name == ALL else workers.of_table)
         for name, rates in rates_of(board, table)

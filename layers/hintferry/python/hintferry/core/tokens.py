@@ -34,7 +34,10 @@ WHOLE_RING = TokenRange(LOWEST, HIGHEST)
 
 
 def gaps(whole: Iterable[TokenRange], done: Iterable[TokenRange]) -> list[TokenRange]:
-    """Return what none of `done` covers of the ranges of `whole`, which are in order and apart."""
+    """Return the parts of the ranges of `whole` that `done` does not cover.
+
+    The ranges of `whole` are in order and apart.
+    """
     behind = sorted(done)
     left, place = list[TokenRange](), 0
     for part in whole:
@@ -52,10 +55,10 @@ def gaps(whole: Iterable[TokenRange], done: Iterable[TokenRange]) -> list[TokenR
 
 
 def plan_ranges(ring: Iterable[int], count: int) -> list[TokenRange]:
-    """The whole ring in about `count` ranges of like width, in order and without a gap.
+    """Return the whole ring in about `count` ranges of like width, in order and without a gap.
 
-    `ring`: where the nodes' own ranges end. A range crosses such an end only where many of them lie
-    in one range: else its reads would need the replicas of both sides of it.
+    `ring` has the ends of the nodes' own ranges. A range crosses such an end only where many of
+    them lie in one range. Else its reads would need the replicas of both sides of it.
     """
     widest = -(-WIDTH_OF_RING // max(1, count))
     ranges: list[TokenRange] = []

@@ -13,7 +13,7 @@ from hintferry.core.schema import Table
 
 
 class Verdict(Enum):
-    """Say how the target's row stands to the source's."""
+    """The result of comparing the target's row with the source's."""
 
     EQUAL = "equal"
     MISSING = "missing"
@@ -24,8 +24,8 @@ class Verdict(Enum):
     """Only the target has it."""
 
     EXPIRING = "expiring"
-    """Only the target has it, or some elements of it, and it goes by itself: its TTL could
-    not be read, so it was given the longest of its table."""
+    """Only the target has it, or some of its elements, and it goes by itself. Its TTL could not be
+    read, so it was given the longest of its table."""
 
 
 def judge(table: Table, source: Row | None, target: Row | None, is_static: bool = False) -> Verdict:
@@ -67,14 +67,14 @@ UNEQUAL = ("missing", "different", "extra", "unread", "parked")
 
 @dataclass
 class VerifySums(Sums):
-    """Keys by verdict; static columns count as a key of their own."""
+    """The sums of keys by verdict; the static columns of a partition count as one more key."""
 
     equal: int = 0
     missing: int = 0
     different: int = 0
     extra: int = 0
     expiring: int = 0
-    """They go from the target by themselves, within the longest TTL of their table."""
+    """Keys that go from the target by themselves, within the longest TTL of their table."""
 
     unread: int = 0
     """Partitions that a side fails to read although it serves others; not among the keys."""
@@ -83,7 +83,7 @@ class VerifySums(Sums):
     """Keys and partitions of which a hint was sent, so that the pipeline fixes them."""
 
     read_units: int = field(default=0, compare=False)
-    """Of the target, about; those of second looks are left out."""
+    """Read units of the target, about; those of second looks are left out."""
 
     @property
     def seen(self) -> int:
@@ -102,8 +102,8 @@ class VerifySums(Sums):
 
 @dataclass
 class BackfillSums(Sums):
-    """Hold what became of the keys that a backfill read; static columns count as a key of their
-    own.
+    """The sums of the keys that a backfill read; the static columns of a partition count as one
+    more key.
     """
 
     written: int = 0
@@ -117,7 +117,7 @@ class BackfillSums(Sums):
     """Single tokens that the source fails to read although it serves others."""
 
     write_units: int = field(default=0, compare=False)
-    """Of the target, about; those of what failed at first and was written again are left out."""
+    """Write units of the target, about; what failed at first and was written again counts once."""
 
     @property
     def seen(self) -> int:

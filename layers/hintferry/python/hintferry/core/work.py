@@ -10,7 +10,7 @@ from hintferry.core.hint import Errand, Hint, Slice, Trouble
 from hintferry.core.schema import Key, TableId
 
 ROWS_PER_READ = 30
-"""As many rows as one unlogged batch may write on the target."""
+"""Rows of one read: as many as one unlogged batch may write on the target."""
 
 
 @dataclass(frozen=True, slots=True)

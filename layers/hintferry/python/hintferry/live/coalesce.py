@@ -1,7 +1,7 @@
 """Many hints to little work: one piece of work per key, remembering whose hints it settles.
 
-Any number of hints for one key need one read, provided it starts after the last of them arrived;
-within a batch that is always so. Rows of one partition share a request.
+Any number of hints for one key need one read, if it starts after the last of them arrived. Within a
+batch that is always so. Rows of one partition share a request.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hintferry.core.work import ROWS_PER_READ, RowWork, SliceWork, StaticWork, W
 
 @dataclass(slots=True)
 class _Partition:
-    """Hold what the hints of one batch say about one partition."""
+    """All that the hints of one batch say about one partition."""
 
     rows: dict[Key, list[int]] = field(default_factory=dict)
     repairs: set[Key] = field(default_factory=set)

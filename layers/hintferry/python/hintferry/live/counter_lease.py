@@ -1,8 +1,9 @@
 """Counters of one partition, brought up by one worker at a time.
 
-Who counts holds the partition's lease in a table beside the data. A lease is given back only after
-writes that were all answered; after any other end it runs out by itself, and by then no write of
-its holder can still arrive. So the worker that takes it next reads both sides as they will stay.
+The worker that counts holds the partition's lease in a table beside the data. It gives the lease
+back only after writes that were all answered. After any other end the lease runs out by itself, and
+by then no write of its holder can still arrive. So the worker that takes it next reads both sides
+as they will stay.
 """
 
 from __future__ import annotations

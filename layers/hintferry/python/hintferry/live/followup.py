@@ -1,8 +1,8 @@
-"""Describe what a compared slice leaves to be done later, through the replay queue.
+"""Find what a compared slice leaves to be done later, through the replay queue.
 
 A comparison writes nothing for a row that neither side shows. A stalled worker may at that moment
-hold an older INSERT of just such a row, so every slice is compared once more when no such write
-can still arrive.
+hold an older INSERT of just such a row. So every slice is compared once more when no such write can
+still arrive.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ _WEIGHT = {Outcome.APPLIED: 0, Outcome.PARKED: 1, Outcome.SKIPPED: 2, Outcome.RE
 class Ledger:
     """Keeps, for each record of a batch, the work it still waits for and how it ended.
 
-    A record whose work is in several pieces ends as that of them that decides most: returned over
+    A record whose work is in several pieces ends as the piece that decides most: returned over
     skipped (by the fence) over parked over applied.
     """
 

@@ -1,8 +1,8 @@
-"""One batch's story: decode, coalesce, read, plan, write, settle.
+"""Process one batch: decode, coalesce, read, plan, write, settle.
 
-A record says only that a key may have changed. The key is read from the source, and the target is
+A record says only that a key may have changed. The key is read from the source. Then the target is
 made to show what that read saw, at the time at which the read began. Nothing here knows where
-records come from or how a database is spoken to; nothing here decides what to write (`core.plan`).
+records come from or how a database is spoken to. Nothing here decides what to write (`live.plan`).
 """
 
 from __future__ import annotations

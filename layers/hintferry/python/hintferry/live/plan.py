@@ -1,10 +1,10 @@
-"""Describe what to write so that the target shows exactly what a read saw. The only place that
-decides.
+"""Plan the writes that make the target show exactly what a read saw.
 
-Writes are full and unconditional: a row that is there is written with every regular column, nulls
-included; a row that is not there is deleted. Everything carries the read start as its timestamp,
-so the newest read wins on the target, cell by cell, in whatever order the writes arrive. No cell
-is written by two statements, so those of one read may arrive in any order, too.
+No other module decides that. Writes are full and unconditional. A row that is there is written with
+every regular column, nulls included; a row that is not there is deleted. Everything carries the
+read start as its timestamp. So the newest read wins on the target, cell by cell, in whatever order
+the writes arrive. No cell is written by two statements, so those of one read may arrive in any
+order, too.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ def plan_rows(rows: Iterable[Key], seen: Snapshot, now_s: int) -> list[Statement
 
 
 def plan_row(seen: Snapshot, clustering: Key, row: Row, now_s: int) -> list[Statement]:
-    """Statements that make the target show this row as `seen`.
+    """Return the statements that make the target show this row as `seen`.
 
-    A row all of whose values expire gets a marker that expires with the last of them; once they
-    all have, the row is gone and is deleted. The marker of a row without values expires when
+    A row all of whose values expire gets a marker that expires with the last of them. Once they all
+    have expired, the row is gone and is deleted. The marker of a row without values expires when
     markers of its table must have.
     """
     names, bound_at = seen.table.regular_names, seen.bound_at
@@ -94,7 +94,7 @@ class _Dealt:
     def enter_elements(
         self, index: int, value: bytes, expiries: tuple[int | None, ...], now_s: int, table: Table
     ) -> None:
-        """Take in a column whose elements expire apart."""
+        """Enter a column whose elements expire apart."""
         groups = by_expiry(self.columns[index].cql_type, value, expiries, now_s)
         if not groups:
             self.nulls.append(index)
@@ -113,7 +113,7 @@ class _Dealt:
     def statements(
         self, clustering: Key | None, timestamp: int, marker: int | None
     ) -> Iterator[Statement]:
-        """Yield what writes all; with what expires at `marker` the row is created."""
+        """Yield the statements; the one whose values expire at `marker` creates the row."""
         for at, cells in self.whole.items():
             indexes = sorted(cells)
             names = tuple(self.columns[index].name for index in indexes)
@@ -144,7 +144,7 @@ def _dealt(seen: Snapshot, columns: tuple[Column, ...], row: Row, now_s: int) ->
 
 
 def _places(table: Table, column: Column, part: bytes) -> Iterator[tuple[Place, bytes]]:
-    """Yield what a statement names to add these elements."""
+    """Yield the keys or fields by which a statement adds these elements."""
     kind = parse(column.cql_type)
     if kind.kind is not TypeKind.USER:
         yield Place(column.name), part

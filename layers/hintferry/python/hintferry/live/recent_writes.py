@@ -1,8 +1,8 @@
 """Remember recently written keys, to skip duplicate hints from other replicas. Pure.
 
-Every replica sends a copy of a hint, and some come in a later batch. A hint that was on the topic
-before a read of its key began is consumed by the full write that followed from that read, once the
-target has acknowledged it: just as if both had been in one batch.
+Every replica sends a copy of a hint, and some copies come in a later batch. Take a hint that was on
+the topic before a read of its key began. The full write that followed from that read settles it,
+once the target has acknowledged the write. It is just as if both had been in one batch.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from hintferry.core.schema import Key, TableId
 from hintferry.core.work import RowWork, StaticWork
 
 KEYS = 20_000
-"""As many are remembered; copies come soon or, after an outage, are read once more."""
+"""How many keys are remembered; copies come soon or, after an outage, are read once more."""
 
 MARGIN_US = 1_000_000
-"""The broker's clock may be behind ours by as much. Longer, too, than a change of the schema goes
-unseen where hints do not tell of it."""
+"""Microseconds that the broker's clock may be behind this one. It is also longer than a change of
+the schema goes unseen where hints do not tell of it."""
 
 
 class RecentWrites:

@@ -1,9 +1,9 @@
 """A slice of a partition, compared on both sides and made equal on the target.
 
-Range and partition deletes name no rows, so the target is asked which rows it has. Each page of
-the source is judged on its own: it speaks for the rows after the last key of the page before, up
-to its own last key (the last page: up to the end), and what it causes is written at its own read
-start. Memory is bounded by a page of either side.
+Range and partition deletes name no rows, so the target is asked which rows it has. Each page of the
+source is judged alone. It speaks for the rows after the last key of the page before, up to its last
+key. The last page speaks up to the end. What it causes is written at its read start. Memory is
+bounded by a page of either side.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ from hintferry.live.plan import plan_row, plan_rows
 from hintferry.ports import Clock, Deadline, Source, Target, Write
 
 MOST_BY_KEYS = 100_000
-"""With fewer rows in an invocation the source is slow, and another will come further."""
+"""The most rows asked for by key: with more, a partition is too large for one invocation. With
+fewer the source is slow, and another invocation will come further."""
 
 CUT_RESERVE_S = RESERVE_S + 4 * REQUEST_TIMEOUT_S
 """A part that is not answered has taken the time of several requests."""
@@ -50,13 +51,14 @@ class Reconciler:
     clock: Clock
     deadline: Deadline
     refused: list[Unrepresentable] | None = None
-    """With a list, rows are written each alone and what the target refuses of them is put there."""
+    """None, or a list that takes what the target refuses; with a list each row is written alone."""
 
     def reconcile(self, work: SliceWork) -> Slice | None:
-        """Make the target's slice equal to the source's; what could not be done comes back.
+        """Make the target's slice equal to the source's, and return the part that could not be
+        done.
 
         Raises HintferryError where nothing of the slice was done, or where a row was refused for
-        what it is; its neighbours are made equal all the same.
+        what it is. The neighbours of that row are made equal all the same.
         """
         try:
             return self._reconcile(work)
@@ -182,10 +184,12 @@ class Reconciler:
         raise NoTimeLeft("the invocation ends before every row of the slice was read")
 
     def _make_equal(self, work: SliceWork, seen: Snapshot, part: Slice) -> Key | None:
-        """None when all is equal, or the target's key up to which it is: the page ages, time runs.
+        """Make the target equal; return the target's key up to which it is, or None when all is
+        equal.
 
-        What the target has not shown by then is written all the same, so that nothing before that
-        key is missing; but not to counters, which must be seen before they are added to.
+        It stops early when the page ages or the time runs out. What the target has not shown by
+        then is written all the same, so that nothing before that key is missing. Counters are not:
+        they must be seen before they are added to.
         """
         late = set(seen.late)
         if late:
@@ -238,7 +242,7 @@ class Reconciler:
     def _difference(
         self, clustering: Key, wanted: Row | None, found: Row | None, seen: Snapshot
     ) -> Iterable[Statement]:
-        """Return what makes one row of the target equal to the source's; nothing where it is."""
+        """Return the statements that make one row of the target equal to the source's."""
         if seen.table.is_counter:
             return plan_counters(seen.table, clustering, wanted, found, seen.read_start)
         if wanted is None:

@@ -1,8 +1,8 @@
-"""Rows that a sweep found unequal, written, and looked at to see whether that changed anything.
+"""Write the rows that a sweep found unequal, and check whether that changed anything.
 
-Where the target shows a row after it was written just as before, and not as the source has it,
-writing it again is of no use: the service takes the value for another, or holds a write time that
-no read reaches. Such a row is for a person, not for the next sweep.
+The target may show a row after the write just as before, and not as the source has it. Then writing
+it again is of no use. The service takes the value for another, or holds a write time that no read
+reaches. Such a row is for a person, not for the next sweep.
 """
 
 from __future__ import annotations

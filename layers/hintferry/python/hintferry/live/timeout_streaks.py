@@ -1,9 +1,9 @@
 """Keys at which a side fails and does not say why: seen again for minutes, then parked.
 
-One failure tells in no way whether the key or the side is at fault. So such a hint leaves its
-topic only where the neighbours of its key are read and written at the same moment, and then waits
-in the replay queue, with what was seen of it so far in the message: processes may come and go.
-What has failed for minutes, at each of several deliveries, is its own trouble.
+One failure does not tell whether the key or the side is at fault. So such a hint leaves its topic
+only where the neighbours of its key are read and written at the same moment. Then it waits in the
+replay queue, with what was seen of it so far in the message: processes may come and go. What has
+failed for minutes, at each of several deliveries, is its own trouble.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from hintferry.live.coalesce import coalesce
 from hintferry.ports import Clock, Deadline, ReplayQueue, Source
 
 MOST_PROOFS = 16
-"""Partitions of one invocation: more of them do not fail for reasons of their own."""
+"""The most partitions of one invocation that are proved: more of them do not fail each for another
+reason."""
 
 PROOF_TAKES_S = 4 * REQUEST_TIMEOUT_S
 

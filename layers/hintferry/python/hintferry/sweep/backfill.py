@@ -1,7 +1,7 @@
-"""A backfill: the source's rows written to the target, a page at a time.
+"""Write the source's rows to the target, a page at a time.
 
-A row is read once, by the scan; what is written carries the moment at which its page was asked for,
-so live hints and a backfill never undo each other. Only what fails is read again, by its key.
+The scan reads a row once. The write carries the moment at which the row's page was asked for, so
+live hints and a backfill never undo each other. Only what fails is read again, by its key.
 """
 
 from __future__ import annotations

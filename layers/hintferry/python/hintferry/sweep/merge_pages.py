@@ -1,7 +1,7 @@
 """Merge-compare the source and target pages of one token range.
 
-What the two sides show is compared as bytes for as long as it goes along, whatever their pages are;
-rows are made only of pages where it does not. Memory is bounded by three pages a side.
+The bytes of both sides are compared as far as they are equal, wherever their pages end. Rows are
+made only of pages in which they differ. Memory is bounded by three pages a side.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hintferry.core.rows import Scanned, ScanPage
 from hintferry.core.schema import Key
 
 Pair = tuple[Scanned | None, Scanned | None]
-"""What the source and what the target shows of one key."""
+"""One key's row on the source and on the target; None where a side has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +33,22 @@ class MergeStep:
 
 @dataclass(frozen=True, slots=True)
 class MergePosition:
-    """Say how far the steps have come: all tokens up to `done`, and of the next the rows up to
-    these bounds, None where that is the whole partition."""
+    """The point that a merge has come to: all tokens up to `done`, and rows of the next token up to
+    these bounds.
+
+    A bound is None where the whole partition is done.
+    """
 
     done: int
     reached: dict[Key, Bound | None]
 
 
 class PageMerge:
-    """One reading of the tokens up to `upto`. With `slices`, a partition that the sides show
-    differently and that is larger than a page ends it, for its rows are better asked for by key."""
+    """One reading of the tokens up to `upto`.
+
+    With `slices`, a partition that the sides show differently and that is larger than a page ends
+    it. The rows of such a partition are better asked for by key.
+    """
 
     def __init__(
         self,
@@ -56,7 +62,7 @@ class PageMerge:
         self._upto, self._slices = upto, slices
         self._done = after
         self._last: ScanPage | list[Scanned] | None = None
-        """What was shown last, where it may not be all of its last token."""
+        """The rows or the page shown last, where they may not be all of their last token."""
 
         self.is_over = False
         """Whether all of the range was shown."""
@@ -78,7 +84,7 @@ class PageMerge:
         return MergePosition(last.token - 1, reached)
 
     def steps(self) -> Iterator[MergeStep]:
-        """Return what both sides show. Raises HintferryError."""
+        """Yield the steps of the merge. Raises HintferryError."""
         source, target = self._source, self._target
         while True:
             source.fill()
@@ -112,7 +118,7 @@ class PageMerge:
                 return
 
     def _alike(self) -> ScanPage | None:
-        """Return what lies ahead of both sides byte for byte alike, and is passed by this."""
+        """Pass the bytes that are equal on both sides, and return them."""
         one, other = self._source.uncut, self._target.uncut
         if one is None or other is None:
             return None
@@ -163,7 +169,7 @@ class PageMerge:
 
 
 class _SidePages:
-    """Hold what one side has shown that is not passed yet: rows, then a page."""
+    """The rows of one side, then a page, that were read and not passed yet."""
 
     def __init__(self, pages: Iterator[ScanPage]) -> None:
         self._pages = pages

@@ -1,8 +1,8 @@
-"""Describe how a range of tokens is walked, past whatever is in the way.
+"""Walk a range of tokens, past whatever is in the way.
 
-A side that serves others but fails to read a range is asked for its halves, down to single tokens:
-at once where it says that the range is too much (tombstones), after several attempts where it does
-not say why. After a fault the walk goes on from where it had come to.
+A side that serves others but fails to read a range is asked for its halves, down to single tokens.
+That happens at once where it says that the range is too much (tombstones), and after several
+attempts where it does not say why. After a fault the walk goes on from where it had come to.
 """
 
 from __future__ import annotations

@@ -99,7 +99,9 @@ def _is_of_many(work: RowWork | StaticWork) -> TypeGuard[RowWork]:
 
 
 def _by_index(work: RowWork | StaticWork, seen: Snapshot | HintferryError) -> dict[int, Found]:
-    """Return what was read of each suspect. Raises what is no suspect's own."""
+    """Return the row that was read for each suspect, by index. Raises a fault that is no suspect's
+    own.
+    """
     if isinstance(seen, Overwhelmed):
         return dict.fromkeys(work.records, seen)
     if isinstance(seen, HintferryError):

@@ -10,7 +10,7 @@ from hintferry.core.work import Later
 from hintferry.ports import Clock, ReplayQueue
 
 AT_ONCE = 10
-"""As many as one call of the queue takes."""
+"""Hints of one call: as many as the queue takes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ class Task:
     at_all: bool = False
     repair_rate: float | None = None
     workers: int = 1
-    """That share the rate, and the capacity of the target's table."""
+    """How many workers share the rate, and the capacity of the target's table."""
 
     @property
     def writes(self) -> bool:
@@ -33,5 +33,5 @@ class Task:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Return what tells a pass from one that it cannot go on with."""
+        """Return the options that a resumed pass must share with the pass that it resumes."""
         return {"consistency": "all" if self.at_all else "local_quorum", "rate": self.repair_rate}

@@ -1,7 +1,7 @@
 """Work one time slice of an invocation: as many ranges as its time allows.
 
-What it does not come to the end of is handed back, so that no range is ever skipped; a range that
-alone takes longer than a turn comes back in halves.
+It hands back what it does not finish, so that no range is ever skipped. A range that alone takes
+longer than a time slice comes back in halves.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from hintferry.ports import Deadline
 from hintferry.sweep.progress import Finished, RangeProgress
 
 STOP_AT_S = 120.0
-"""With less time left nothing more is read: longer than the attempts at one page may take."""
+"""Seconds below which nothing more is read: longer than the attempts at one page may take."""
 
 BEGIN_UNTIL_S = STOP_AT_S + SECOND_LOOK_AFTER_S + 15.0
-"""With less time left no range is begun: its suspects could not be looked at again."""
+"""Seconds below which no range is begun: its suspects could not be looked at again."""
 
 RangeWork = Callable[
     [Iterable[TokenRange]], Iterator[RangeProgress[VerifySums] | RangeProgress[BackfillSums]]
@@ -30,14 +30,14 @@ RangeWork = Callable[
 
 @dataclass(slots=True)
 class TimeSlice:
-    """Hold what became of the ranges: in = done + failed + left."""
+    """The results of the ranges: in = done + failed + left."""
 
     done: list[tuple[TokenRange, VerifySums | BackfillSums]] = field(default_factory=list)
     failed: list[tuple[TokenRange, HintferryError]] = field(default_factory=list)
     left: list[TokenRange] = field(default_factory=list)
     is_out_of_time: bool = False
     fault: SideFault | ClockFault | None = None
-    """Of a side or a clock, if it kept a range in `left` from its end: the next turn should wait.
+    """The fault of a side or a clock that left a range unfinished; the next time slice should wait.
     """
 
 

@@ -30,10 +30,10 @@ from hintferry.sweep.recheck import Recheck, Suspect
 from hintferry.sweep.repair_sender import RepairSender
 
 MOST_SUSPECTS = 50_000
-"""With more of them waiting, the walk waits too: memory stays flat."""
+"""The most suspects that wait. With more the walk waits too, so that memory stays flat."""
 
 MOST_EXAMPLES = 3
-"""Of a range."""
+"""The most examples that a range keeps."""
 
 MOST_AT_ONCE = 500
 """Suspects looked at together, and rows of one interval that only the target may show."""

@@ -22,7 +22,7 @@ class ScriptedCaptures:
         self.nodes = [NodeState(one, host_of(one), VERSION, None) for one in addresses]
         self.since = {host_of(one): 1 for one in addresses}
         self.age_s = {host_of(one): 1.0 for one in addresses}
-        """How old a node's state is; one that is not in it has told none."""
+        """The age of each node's state, in seconds; a node that is not in it has sent none."""
 
         self.version = dict.fromkeys(self.since, VERSION)
         self.captured_id = dict.fromkeys(self.since, SHAPE.table_id)
@@ -31,7 +31,7 @@ class ScriptedCaptures:
         self.stock = False
 
     def witness(self, table: TableId) -> Witness:
-        """Return what was said."""
+        """Return the table's capture as it was set."""
         now = self._now()
         states = {host: self._state(table, host, now - age) for host, age in self.age_s.items()}
         return Witness(table, now, self.nodes, None if self.stock else states, self.shape)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hintferry.core.errors import ClockFault
 
 EPOCH_US = 1_760_000_000_000_000
-"""Where simulated time begins: some day of 2025, in microseconds since the epoch."""
+"""The start of simulated time: some day of 2025, in microseconds since the epoch."""
 
 LONGEST_WAIT_US = 1_000_000
 

@@ -1,7 +1,7 @@
 """A cluster of three replicas: writes may reach some of them only, and reads ask two.
 
-Whatever reaches a replica, by whichever way, passes its commit log and so brings a hint; a read
-sees it once it is in memory, too, a moment later.
+Whatever reaches a replica, by whichever way, passes its commit log and so brings a hint. A read
+sees it a moment later, once it is in memory, too.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class ReplicatedCluster:
 
     @property
     def replicas(self) -> tuple[MemoryStore, ...]:
-        """Return what reads of each see now."""
+        """Return the state that reads of each replica see now."""
         due = [one for one in self._logged if one.due_us <= self.time.micros]
         if due:
             self._logged = [one for one in self._logged if one.due_us > self.time.micros]
@@ -162,7 +162,7 @@ class ReplicatedCluster:
         return merged
 
     def answer(self, replica: int, table: Table, partition: Key) -> PartitionState:
-        """Return what a replica answers now of a partition."""
+        """Return a replica's answer about a partition."""
         return self._partition(replica, table, partition).copy()
 
     def keys(self, table: Table, partition: Key, asked: Sequence[int]) -> list[Key]:
@@ -211,7 +211,7 @@ def known_keys(parts: Iterable[PartitionState]) -> list[Key]:
 
 
 def merge(states: Iterable[RowState]) -> RowState:
-    """Return what replicas together hold of a row."""
+    """Merge the states of a row on several replicas."""
     merged = RowState()
     for state in states:
         merged.merge(state)

@@ -13,7 +13,8 @@ from hintferry.testing import wirelist
 T = TypeVar("T")
 
 Path = int | bytes
-"""Of a list element a number that grows, of one of a set or map its key, of a field its place."""
+"""A list element is named by a number that grows, an element of a set or map by its key, a field by
+its place."""
 
 _paths = count(1)
 

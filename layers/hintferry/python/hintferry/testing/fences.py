@@ -35,7 +35,7 @@ class MemoryFences:
 
 
 class HeldFences:
-    """Hold what one worker believes of the fences: a reading holds from when it began."""
+    """One worker's reading of the fences: it holds from when it began."""
 
     def __init__(self, fences: MemoryFences, clock: Clock) -> None:
         self._fences, self._clock = fences, clock

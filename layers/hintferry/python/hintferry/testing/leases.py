@@ -13,7 +13,7 @@ from hintferry.testing.points import Hook, Point, nowhere
 
 
 class LeaseTable:
-    """Say who holds which partition, and until which second of the true time."""
+    """The holder of each partition, and until which second of the true time it holds it."""
 
     def __init__(self, time: SimulatedTime) -> None:
         self.time = time

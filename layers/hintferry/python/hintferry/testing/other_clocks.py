@@ -12,8 +12,11 @@ from hintferry.testing.clock import ScriptedClock
 
 @dataclass(slots=True)
 class SimulatedClocks:
-    """Hold what a worker with the clock `own` hears. `there_us`, `back_us`: on the way to a side
-    and back; `nodes`: by how much the clock of each node of the source is ahead."""
+    """The answers that a worker with the clock `own` gets from the other clocks.
+
+    `there_us`, `back_us`: the time to a side and back. `nodes`: by how much the clock of each node
+    of the source is ahead.
+    """
 
     own: ScriptedClock
     there_us: int = 400
@@ -24,14 +27,14 @@ class SimulatedClocks:
     asked: int = 0
 
     def target(self) -> Offset | None:
-        """Return how far ours is ahead. Raises SideFault."""
+        """Return how far the own clock is ahead. Raises SideFault."""
         self.asked += 1
         if self.is_down:
             raise Unavailable(Side.TARGET, "down")
         return self._ask(0) if self.tells else None
 
     def source(self) -> Mapping[str, Offset]:
-        """Return how far ours is ahead of each node's."""
+        """Return how far the own clock is ahead of each node's."""
         return {node: self._ask(ahead_us) for node, ahead_us in self.nodes.items()}
 
     def _ask(self, ahead_us: int) -> Offset:

@@ -25,12 +25,12 @@ class PartitionState:
     rows: dict[Key, RowState] = field(default_factory=dict)
 
     def copy(self) -> PartitionState:
-        """Return what it is now, whatever is merged into it later."""
+        """Return a copy that later merges leave as it is."""
         rows = {key: row.under(NEVER) for key, row in self.rows.items()}
         return PartitionState(self.deleted_at, dict(self.ranges), self.statics.under(NEVER), rows)
 
     def merge(self, other: PartitionState) -> None:
-        """Take in what another replica holds, or a write."""
+        """Merge a write, or the state of another replica."""
         self.deleted_at = max(self.deleted_at, other.deleted_at)
         for part, timestamp in other.ranges.items():
             self.ranges[part] = max(self.ranges.get(part, NEVER), timestamp)

@@ -11,7 +11,7 @@ from enum import Enum
 
 
 class Point(Enum):
-    """Say where a worker can be stopped."""
+    """The points at which a worker can be stopped."""
 
     AFTER_DECODE = "after_decode"
     FENCES_READ = "fences_read"

@@ -23,10 +23,11 @@ WHOLE = 0
 
 @dataclass(slots=True)
 class RowState:
-    """`cells` by column and path; a collection has a cell for each element, in order of the paths,
-    and a counter one for each addition, which is how additions merge without being counted twice.
+    """The cells of a row, by column and path.
 
-    `overwritten`: up to which timestamp the older elements of a collection are gone.
+    A collection has a cell for each element, in order of the paths, and a counter one for each
+    addition. So additions merge without being counted twice. `overwritten`: up to which timestamp
+    the older elements of a collection are gone.
     """
 
     deleted_at: int = NEVER
@@ -35,7 +36,7 @@ class RowState:
     overwritten: dict[str, int] = field(default_factory=dict)
 
     def merge(self, other: RowState) -> None:
-        """Take in what another replica holds, or a write."""
+        """Merge a write, or the state of another replica."""
         self.deleted_at = max(self.deleted_at, other.deleted_at)
         self.marker = winner(self.marker, other.marker)
         for column, timestamp in other.overwritten.items():

@@ -28,7 +28,7 @@ class Schema:
         return all(name in known for row in rows for name, _ in row.cells)
 
     def shown(self, table: TableId, part: PartitionState) -> PartitionState:
-        """Return what a read sees: nothing that was written before its column was dropped."""
+        """Return the cells that a read sees: none from before its column was dropped."""
         dropped = self.dropped.get(table)
         if not dropped:
             return part
@@ -64,11 +64,11 @@ class NodeSchemas:
 
     @property
     def latest(self) -> Schema:
-        """Return what the node knows that knows most."""
+        """Return the schema of the node that knows most."""
         return self._history[-1]
 
     def of(self, node: int) -> Schema:
-        """Return what this node knows."""
+        """Return the schema that this node knows."""
         return self._history[self._at[node]]
 
     def altered_us(self, node: int, table: TableId, upto_us: int) -> int:

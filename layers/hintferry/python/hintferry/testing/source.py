@@ -1,6 +1,6 @@
 """The source port over the three-replica cluster: one worker's quorum reads.
 
-Each replica is asked at a moment of its own, and the answer takes time to come back.
+Each replica is asked at a different moment, and the answer takes time to come back.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NEIGHBOURS = 3
 
 
 class Catalog(Protocol):
-    """Hold what tells of the source's tables."""
+    """The catalog that the fake source asks for its tables."""
 
     def table(self, table: TableId, altered_us: int = 0) -> Table:
         """The table, altered no earlier than then. Raises UnknownTable, SideFault."""
@@ -60,11 +60,11 @@ class _Request:
 
 
 class ReplicatedSource:
-    """Reads with blocking read repair, at quorum, or of all replicas.
+    """A source of several replicas: reads with blocking read repair, at quorum, or of all replicas.
 
     `random` picks the replicas of each read, the size of each page, how many reads are in flight
-    together and the order in which they come back. `most_rows`: as many rows, dead ones counted, as
-    a request may touch before the replicas give up on it. `lookup_faults`: the share of looks at a
+    together and the order of their answers. `most_rows`: as many rows, dead ones counted, as a
+    request may touch before the replicas give up on it. `lookup_faults`: the share of looks at a
     table that fail.
     """
 
@@ -187,7 +187,7 @@ class ReplicatedSource:
         return self._back(Snapshot(table, start, rows), sent_us, now_s)
 
     def _ask(self, table: Table, partition: Key) -> dict[int, PartitionState]:
-        """Return what each of the replicas that are asked answers, one after the other."""
+        """Ask each of the chosen replicas, one after the other."""
         parts: dict[int, PartitionState] = {}
         asked = self._some_replicas()
         coordinator = self._random.choice(self._cluster.up)
@@ -255,7 +255,7 @@ class ReplicatedSource:
 
 
 def read_failure() -> HintferryError:
-    """Return what a replica's failure means for a key: nothing, for as long as patience lasts."""
+    """Return the error that a replica's failure means for a key; None as long as patience lasts."""
     return Troubled(Side.SOURCE, "ReadFailure: UNKNOWN")
 
 

@@ -16,7 +16,7 @@ class MemoryStore:
         self.time = time
         self.partitions: dict[tuple[TableId, Key], PartitionState] = {}
         self.seconds_sent: dict[int, int] = {}
-        """By statement, as whose identity it is on its way: the TTL that it was given."""
+        """The TTL that each statement was sent with, by the identity of the statement."""
 
     def partition(self, table: TableId, partition: Key) -> PartitionState:
         """The state of a partition."""

@@ -29,7 +29,7 @@ from hintferry.testing.store import MemoryStore
 
 
 class Answer(Enum):
-    """Hold what happens to a statement, and what its sender hears."""
+    """The fate of a statement, and what its sender hears."""
 
     WRITTEN = "written"
     THROTTLED = "throttled, not written"

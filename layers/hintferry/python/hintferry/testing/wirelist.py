@@ -18,7 +18,7 @@ def decode(value: bytes) -> list[bytes]:
 
 
 def parts(value: bytes, at: int) -> Iterator[bytes | None]:
-    """Return what stands there one after the other, each behind its length; None: null."""
+    """Yield the values that stand there one after the other, each behind its length; None: null."""
     while at < len(value):
         (length,) = unpack_from(">i", value, at)
         at += 4

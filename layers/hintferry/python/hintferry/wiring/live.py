@@ -51,6 +51,6 @@ def processor(logger: Logger, metrics: Metrics, at_once: int | None = None) -> P
 
 
 def replay_events() -> ReplayEvents:
-    """Return what opens and answers the events of the replay queue."""
+    """Return the codec of the replay queue's events: what opens and answers them."""
     queues = queues_from_environment()
     return ReplayEvents(client("sqs"), client("s3"), queues.replay_queue_url)

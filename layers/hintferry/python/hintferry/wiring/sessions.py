@@ -37,14 +37,14 @@ DROP_WHAT_IS_UNSENT = (socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """Hold the sessions with source and target, and the clock that both set."""
+    """The sessions with source and target, and the clock that both set."""
 
     source: CqlSession
     target: CqlSession
     clock: MeasuredClock
 
     def close(self) -> None:
-        """End the connections."""
+        """Close the sessions."""
         self.source.close()
         self.target.close()
 

@@ -54,15 +54,13 @@ from hintferry.wiring.sessions import Sides, client, sides_of
 
 @dataclass(frozen=True, slots=True)
 class Sweeper:
-    """Hold what works on one table, range by range, from a machine of its own; close it at the
-    end.
-    """
+    """Works on one table, range by range, from a separate machine; close it at the end."""
 
     table: TableSettings
     sides: Sides
     captures: Captures
     queues: Queues | None
-    """Where hints go, and what the target refuses; a verify without repair needs none."""
+    """The queues for hints and for what the target refuses; a verify without repair needs none."""
 
     def ranges(self) -> list[TokenRange]:
         """The whole ring, cut for this table. Raises ConfigurationError, SideFault."""
@@ -84,7 +82,7 @@ class Sweeper:
         return check_capture(self.table.id, self.captures, sides.source, sides.target, sides.clock)
 
     def witness(self) -> Witness:
-        """Return what is seen of the table's capture, once what is about to settle has settled."""
+        """Return how the table is captured, after the time in which a change settles."""
         return settled(self.captures, self.table.id, self.sides.clock, SETTLES_S)
 
     def check_clock(self) -> None:
@@ -124,7 +122,7 @@ class Sweeper:
         return self._source().table(self.table.id)
 
     def source_scan(self, workers: int = 1) -> Scan:
-        """Return what reads the source's rows, with the TTL of each element."""
+        """Return a scan of the source's rows, with the TTL of each element."""
         sides = self.sides
         scan = TokenScan(sides.source, sides.clock.read_start, elements=True)
         return FencedScan(scan, self.fences(), self._admission(workers))
@@ -158,7 +156,7 @@ class Sweeper:
         return KeyspacesPasses(self.sides.target)
 
     def switches(self) -> KeyspacesSwitches:
-        """Return what an operator has switched."""
+        """Return the switches that an operator set."""
         return KeyspacesSwitches(self.sides.target, self.sides.clock)
 
     def journal(self) -> KeyspacesJournal:
@@ -166,7 +164,7 @@ class Sweeper:
         return KeyspacesJournal(self.sides.target)
 
     def close(self) -> None:
-        """End the connections."""
+        """Close the sessions."""
         self.sides.close()
 
     def _the_queues(self) -> Queues:

@@ -27,8 +27,8 @@ class InvocationDeadline:
 class ReturnPace:
     """Lets no invocation that returns records end sooner than `shortest_s` after it began.
 
-    How long the event source waits before it delivers them again is not documented, and its retries
-    are counted: without this an outage of hours could use them up.
+    AWS does not document how long the event source waits before it delivers them again. It counts
+    the retries: without this an outage of hours could use them up.
     """
 
     def __init__(self, shortest_s: float) -> None:

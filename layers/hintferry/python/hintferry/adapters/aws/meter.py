@@ -37,7 +37,7 @@ class ClockMeter:
         self._told: Offsets | None = None
 
     def tell(self) -> None:
-        """Return what is certain of it, once for each time that they were compared."""
+        """Report the offsets of the clocks that are certain, once after each comparison."""
         seen = self._clock.offsets
         if seen is None or seen is self._told:
             return
@@ -99,7 +99,7 @@ class PowertoolsMeter:
                 self._parked(record, end)
 
     def conservation_failed(self) -> None:
-        """The books of a batch do not add up: a defect of ours, and all its records come again."""
+        """Count a batch whose sums do not add up: a bug of Hintferry. Its records come again."""
         self._count("ConservationFailures", 1)
 
     def _failed(self, ends: Sequence[Settled]) -> None:
@@ -111,7 +111,7 @@ class PowertoolsMeter:
                     metric.add_dimension(name, value)
 
     def _sides(self) -> None:
-        """Return what happened on the connections since the batch before."""
+        """Report what happened on the connections since the batch before."""
         sides = self._source, self._target
         for name, side in zip(("ReadLatency", "WriteLatency"), sides, strict=True):
             taken = list(side.latencies_s)
@@ -144,7 +144,7 @@ class PowertoolsMeter:
 
 
 class NoMeter:
-    """Report nothing, for a command that shows its own sums."""
+    """A meter that reports nothing, for a command that shows its own sums."""
 
     def batch(
         self, records: Sequence[Record], hints: Mapping[int, Hint], ends: Sequence[Settled]
@@ -194,6 +194,6 @@ def _by_table(hints: Mapping[int, Hint], ends: Sequence[Settled]) -> dict[str, d
 
 
 def _errors(ends: Sequence[Settled]) -> dict[str, dict[str, int]]:
-    """Why records were returned, with how many; absent where none was."""
+    """Return the reasons for which records were returned, each with how many."""
     returned = Counter(str(end.error) for end in ends if end.outcome is Outcome.RETURNED)
     return {"returned_because": dict(returned.most_common(5))} if returned else {}

@@ -30,14 +30,15 @@ class PostponingFailed(HintferryError):
 class SqsReplayQueue:
     """Sends to the replay queue; `sqs` is a boto3 client.
 
-    Every replica's copy of a range delete asks for a second look of its own, one soon after the
-    other. A look that this process has asked for already, and that comes late enough, serves all.
+    Every replica's copy of a range delete asks for a second look, one soon after the other. One
+    look serves all, if this process has asked for it already and it comes late enough.
     """
 
     def __init__(self, sqs: Any, queue_url: str, clock: Clock) -> None:
         self._sqs, self._queue_url, self._clock = sqs, queue_url, clock
         self._due: dict[tuple[Hint, int], float] = {}
-        """By hint and its `altered_us`, which its copies need not share."""
+        """When each second look that was sent is due, by hint and `altered_us` (its copies may
+        differ in it)."""
 
     def send(self, items: Sequence[Later]) -> list[HintferryError | None]:
         """Keep the items; for each, None once it is kept, or why it could not be."""

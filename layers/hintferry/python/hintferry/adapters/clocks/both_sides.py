@@ -20,10 +20,10 @@ from hintferry.core.clock_offset import Offset
 from hintferry.ports import OwnClock
 
 TRIES = 3
-"""Of which the quickest tells most."""
+"""How often a clock is asked; the quickest answer tells most."""
 
 NODES_AT_ONCE = 3
-"""That are asked in turn, so that a cluster of any size is asked little."""
+"""How many nodes are asked in turn, so that a cluster of any size is asked little."""
 
 ANSWER_WITHIN_S = 1.0
 
@@ -40,7 +40,9 @@ class CqlClocks:
         self._asked = 0
 
     def target(self) -> Offset | None:
-        """Return how far ours is ahead; None where the target refuses to tell. Raises SideFault."""
+        """Return how far the own clock is ahead; None where the target refuses to tell. Raises
+        SideFault.
+        """
         try:
             seen = [_ask(self._target.current(), self._own) for _ in range(TRIES)]
         except InvalidRequest:
@@ -51,7 +53,7 @@ class CqlClocks:
         return min(seen, key=lambda one: one.width_us)
 
     def source(self) -> dict[str, Offset]:
-        """Return how far ours is ahead of each node's that could be asked, now or lately."""
+        """Return how far the own clock is ahead of each node's that was asked now or lately."""
         session = self._source.current()
         hosts = {str(host.address): host for host in self._hosts(session)}
         self._nodes = {node: one for node, one in self._nodes.items() if node in hosts}

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 CACHED_S = 2.0
-"""Shorter than the time between two looks at a gate: each look has answers of its own."""
+"""Seconds that an answer is kept: fewer than between two looks at a gate, so that each look asks
+again."""
 
 T = TypeVar("T")
 

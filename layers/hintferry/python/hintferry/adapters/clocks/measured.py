@@ -1,8 +1,8 @@
 """A clock that knows how far it is from those of both sides.
 
-What two workers write of one key is compared on the target by their read starts, so these have to
-be times of one clock. It is the target's: a read start is our time less the most by which we may
-be ahead of it, so that it is never later than the read by the target's clock.
+The target compares what two workers write of one key by their read starts. So read starts have to
+be times of one clock, the target's. A read start is the own time less the most by which the own
+clock may be ahead of the target's. So it is never later than the read by the target's clock.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from hintferry.core.errors import HintferryError, SideFault
 from hintferry.ports import OtherClocks, OwnClock
 
 EVERY_S = 60.0
-"""So often the clocks are compared while somebody reads. A clock goes wrong by milliseconds in
-that time, if it is not set."""
+"""How often the clocks are compared while somebody reads. A clock that is not set goes wrong by
+milliseconds in that time."""
 
 AGAIN_S = 1.0
 """After a fault they are compared again no sooner."""
@@ -25,7 +25,7 @@ STEP_US = 2_000
 
 
 class MeasuredClock:
-    """Compares the clocks before the first read, each minute, and when ours was set."""
+    """Compares the clocks before the first read, each minute, and when the own clock was set."""
 
     def __init__(self, own: OwnClock, others: OtherClocks) -> None:
         self._own, self._others = own, others
@@ -34,7 +34,7 @@ class MeasuredClock:
         self._due_us: float = float("-inf")
         self._lead_us = 0
         self.offsets: Offsets | None = None
-        """As they were seen last; another object after each comparison."""
+        """The offsets at the last comparison; each comparison makes another object."""
 
     def now(self) -> float:
         """Seconds since the epoch."""

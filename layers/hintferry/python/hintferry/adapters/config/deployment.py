@@ -23,7 +23,7 @@ class Rollout(Enum):
 
 
 class Asked(Enum):
-    """Say which replicas of the source a scheduled sweep asks."""
+    """The replicas of the source that a scheduled sweep asks."""
 
     LOCAL_QUORUM = "local_quorum"
     ALL = "all"
@@ -31,8 +31,7 @@ class Asked(Enum):
 
 @dataclass(frozen=True, slots=True)
 class NetworkSettings:
-    """Say where the functions run: in the VPC `vpc_id`, or, where that is empty, in one of their
-    own.
+    """The network of the functions: the VPC `vpc_id`, or a new one where that is empty.
 
     `source_cidrs` are the addresses of the Cassandra nodes.
     """
@@ -69,7 +68,9 @@ class KafkaSettings:
 
 @dataclass(frozen=True, slots=True)
 class PipelineSettings:
-    """Say how much runs at once; a new `consumer_group` reads the topics again from their start."""
+    """The bounds of what runs at once; a new `consumer_group` reads the topics again from their
+    start.
+    """
 
     name: str
     consumer_group: str
@@ -88,7 +89,7 @@ class AlarmSettings:
 
 @dataclass(frozen=True, slots=True)
 class SweepSettings:
-    """Say how often each table is verified by itself, and how; `every_hours` 0: never."""
+    """The schedule of the verify passes that start by themselves; `every_hours` 0: never."""
 
     every_hours: int
     concurrency: int
@@ -99,7 +100,7 @@ class SweepSettings:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """Hold what only the stacks read."""
+    """The part of `migration.toml` that only the stacks read."""
 
     network: NetworkSettings
     kafka: KafkaSettings

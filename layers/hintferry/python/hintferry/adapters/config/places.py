@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Queues:
-    """Hold where records are parked, and where work waits."""
+    """The queues and the bucket: records are parked there, and work waits there."""
 
     parked_queue_url: str
     replay_queue_url: str
@@ -16,13 +16,13 @@ class Queues:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Name one of them: field of `Queues`, environment variable, option, output of the stack."""
+    """The names of one field of `Queues`: environment variable, option, output of the stack."""
 
     name: str
     variable: str
     option: str
     output: str
-    """of the stack *pipeline*"""
+    """The output of the stack *pipeline* that has it."""
     meaning: str
 
 

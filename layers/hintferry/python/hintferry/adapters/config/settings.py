@@ -22,19 +22,19 @@ from hintferry.core.switches import Workers
 CONFIG_VARIABLE = "HINTFERRY_CONFIG"
 
 LONGEST_TTL_S = 630_720_000
-"""As long as Cassandra and Keyspaces take: twenty years."""
+"""The longest TTL that Cassandra and Keyspaces take: twenty years."""
 
 NOT_SAID = -1
 
 _ACCOUNT = re.compile(r"\d{12}")
 
 PARTITIONS = 6
-"""Of a table's topic, where `migration.toml` does not say."""
+"""Partitions of a table's topic, where `migration.toml` gives no number."""
 
 
 @dataclass(frozen=True, slots=True)
 class TargetSettings:
-    """Say how to reach Keyspaces; `ca_file` None means the certificates that the layer ships."""
+    """The settings of Keyspaces; `ca_file` None means the certificates that the layer ships."""
 
     endpoint: str
     port: int
@@ -52,7 +52,7 @@ class TargetSettings:
 
 @dataclass(frozen=True, slots=True)
 class MappingSettings:
-    """Say how a table's topic is polled; the stacks alone read it."""
+    """The settings by which a table's topic is polled; only the stacks read them."""
 
     batch_window_s: int = 1
     """a batch waits so long at most until it is full"""
@@ -69,12 +69,12 @@ class TableSettings:
     id: TableId
     ttl: bool = True
     partitions: int = PARTITIONS
-    """of its topic: as many workers can follow it at once"""
+    """Partitions of the table's topic: as many workers can follow it at once."""
     capacity: Capacity = ON_DEMAND
     mapping: MappingSettings = MappingSettings()
     longest_ttl: int | None = None
-    """seconds, within which whatever may expire has expired of which the source tells no time to
-    live; 0: nothing does; None: its default TTL counts, if it has one"""
+    """Seconds within which a value has expired whose TTL the source does not tell. 0: no value
+    expires. None: the table's default TTL counts, if it has one."""
 
     def applied_to(self, table: Table) -> Table:
         """Return the table with what is said of its TTLs in place of its default TTL."""
@@ -84,18 +84,18 @@ class TableSettings:
 
 
 MARKERS = TableSettings(TableId("hintferry", "markers"), partitions=1)
-"""Where a backfill writes a row that must come through capture before it begins."""
+"""The table in which a backfill writes a row that must come through capture before it begins."""
 
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """Hold what `migration.toml` says."""
+    """The contents of `migration.toml`."""
 
     source: SourceSettings
     target: TargetSettings
     topic_prefix: str
     stock_connector: bool
-    """Whether Debezium's own handler reads the logs, which hints less than ours."""
+    """Whether Debezium's own handler reads the logs; it sends fewer hints than Hintferry's."""
 
     tables: tuple[TableSettings, ...]
     deployment: Deployment
@@ -106,7 +106,7 @@ class Migration:
         return (*self.tables, MARKERS)
 
     def settings_of(self, table: TableId) -> TableSettings:
-        """Return what the file says of a table; the defaults for one that it does not list."""
+        """Return the settings of a table; the defaults for one that the file does not list."""
         known = {one.id: one for one in self.tables}
         return known.get(table, TableSettings(table))
 
@@ -299,7 +299,7 @@ def _capacity(section: Section) -> Capacity:
 def _check_topics(path: Path, migration: Migration) -> None:
     """Raises ConfigurationError for two topics of which Kafka would refuse the second.
 
-    The stock connector names them so; names of ours are told apart.
+    The stock connector names topics so; the names of Hintferry's connector never collide.
     """
     taken: dict[str, TableId] = {}
     for table in migration.followed:

@@ -12,11 +12,12 @@ from typing import Any
 from hintferry.adapters.config.toml_section import Section
 
 _SECRET_ARN = re.compile(r"arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:\S+-\w{6}")
-"""With the six characters that Secrets Manager adds, as a policy must name it."""
+"""The ARN of a secret with the six characters that Secrets Manager adds, as a policy must name it.
+"""
 
 
 class Auth(Enum):
-    """Say how the source lets us in; what it takes lies in a secret."""
+    """The ways to log in to the source; the secret has what each of them needs."""
 
     NONE = "none"
     PASSWORD = "password"
@@ -25,10 +26,10 @@ class Auth(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SourceSettings:
-    """Say how to reach the Cassandra cluster: some of its nodes, and the datacenter to read.
+    """The settings of the Cassandra cluster: some of its nodes, and the datacenter to read.
 
-    `ca_file` None means the certificates that the layer ships; without `host_names` a node may
-    have a certificate for any name.
+    `ca_file` None means the certificates that the layer ships. Without `host_names` a node may have
+    a certificate for any name.
     """
 
     contact_points: tuple[str, ...]
@@ -42,7 +43,10 @@ class SourceSettings:
 
 
 def source_settings(given: Mapping[str, Any], path: Path) -> SourceSettings:
-    """Return what a command was given instead of the file at `path`. Raises ConfigurationError."""
+    """Return the settings that a command was given instead of the file at `path`.
+
+    Raises ConfigurationError.
+    """
     return source_of(Section("source", given), path)
 
 

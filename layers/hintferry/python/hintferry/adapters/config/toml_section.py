@@ -22,7 +22,7 @@ _SAID: dict[type, str] = {
     list: "a list",
     str: "a text",
 }
-"""How a person calls what TOML holds; all else is said to be a table or a time."""
+"""The words for the types of TOML; every other type is called a table or a time."""
 
 
 class Section:

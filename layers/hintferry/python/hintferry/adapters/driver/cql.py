@@ -17,7 +17,7 @@ _once = lru_cache(1000)
 
 
 class Ttls(Enum):
-    """Say of which columns a read asks the remaining TTLs."""
+    """The columns whose remaining TTLs a read asks for."""
 
     NONE = "of nothing"
     CELLS = "of columns of one cell"
@@ -271,7 +271,7 @@ CONTROL_TABLES = (
     " who text, old text, new text, reason text, PRIMARY KEY (name, at, id))"
     " WITH CLUSTERING ORDER BY (at DESC, id DESC)",
 )
-"""What Hintferry keeps for itself on the target."""
+"""The tables that Hintferry keeps for itself on the target."""
 
 SOURCE_TABLES = (
     "CREATE KEYSPACE IF NOT EXISTS hintferry WITH replication = {replication}",
@@ -282,8 +282,9 @@ SOURCE_TABLES = (
     " since bigint, drawn_at timestamp, settled_at timestamp, waits text,"
     " PRIMARY KEY (name, host_id))",
 )
-"""What it keeps on the source: a row a table, captured like any other; what the connector of each
-node says that it captures; and the number of the newest marker before which all has arrived."""
+"""The tables that Hintferry keeps on the source. `markers` has a row a table, captured like any
+other. `captures` has what the connector of each node says that it captures. `watermarks` has the
+number of the newest marker before which all has arrived."""
 
 CLUSTER = "SELECT cluster_name, data_center, partitioner FROM system.local"
 SETTINGS = "SELECT name, value FROM system_views.settings"

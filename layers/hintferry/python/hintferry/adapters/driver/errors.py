@@ -1,6 +1,6 @@
 """The driver's errors in the pipeline's words: whose fault is it, and is it for good.
 
-One table tells what each error means. A server that fails at a request seldom says why; only what
+One table tells what each error means. A server that fails at a request seldom says why. Only what
 names the key's own trouble counts at once, and all else is seen again for minutes.
 """
 
@@ -39,7 +39,7 @@ NO_ANSWER = (OperationTimedOut, ReadTimeout)
 
 
 class Meaning(Enum):
-    """Hold what an error says of the request that met it."""
+    """The meaning of an error for the request that met it."""
 
     REFUSED = auto()
     """Refused for what it is, unless the text speaks of the deployment or the clock."""
@@ -114,7 +114,9 @@ _QUOTED = re.compile(r'message="(.*)"$', re.DOTALL)
 
 
 def translate(session: CqlSession, error: Exception) -> HintferryError:
-    """Return what this error of a request through `session` means for the work that met it."""
+    """Translate an error of a request through `session` into what it means for the work that met
+    it.
+    """
     if isinstance(error, HintferryError):
         return error
     side, meaning = session.side, meaning_of(error)

@@ -1,9 +1,9 @@
-"""Describe how many requests a second a side is sent: as many as it takes.
+"""Steer how many requests a second a side is sent: as many as it takes.
 
 A side that asks for less is sent nine tenths of what it took lately, then slowly more until it asks
-again; once it has not asked for a while, quickly more. The rate is what is steered, not the number
-in flight: a service that throttles answers so fast that even one request after the other may be
-too many.
+again. Once it has not asked for a while, it is sent quickly more. The rate is steered, not the
+number in flight. A service that throttles answers so fast that even one request after the other may
+be too many.
 """
 
 from __future__ import annotations
@@ -17,13 +17,15 @@ CUT = 0.9
 GROWTH_PER_S = 1.05
 QUIET_S, QUIET_GROWTH_PER_S = 5.0, 2.0
 YIELDING_CUT, YIELDING_GROWTH_PER_S, YIELDING_QUIET_S, YIELDING_SLOWEST = 0.5, 1.01, 15.0, 1.0
-"""Of a sweep: it takes what live hints leave, so it steps back further, and comes back later."""
+"""The numbers for a sweep. It takes what live hints leave, so it steps back further, and comes back
+later."""
 
 MOST_CUT = 0.5
 """A side that answered nothing for a moment, being paused, has not become that slow."""
 
 CUT_EVERY_S = 0.5
-"""What was sent before a cut may still be refused after it: that is no reason for another."""
+"""How long after a cut no other cut is made: requests that were sent before it may still be
+refused."""
 
 SLOWEST = 10.0
 FASTEST = 20_000.0
@@ -33,8 +35,8 @@ SLOWEST_OF_ANY = 1.0
 LONGEST_WAIT_S = 1.0
 SLOW_S = 0.1
 FEW = 4.0
-"""A side whose answers take longer than this is sent less, as long as more than a few requests of
-ours are in flight: below that it is not we who keep it busy."""
+"""Answers that take longer than SLOW_S cut the rate, while more than FEW requests are in flight.
+With fewer in flight it is not this process that keeps the side busy."""
 
 
 class RateLimit:
@@ -56,7 +58,8 @@ class RateLimit:
         self._slowest = YIELDING_SLOWEST if yields else SLOWEST
         self.rate = FASTEST
         self.most = FASTEST
-        """As many as an operator lets this process send, whatever the side takes."""
+        """The most requests a second that an operator lets this process send, whatever the side
+        takes."""
         self.throttled = 0
         """Answers so far that asked for less."""
         self._now, self._sleep = now, sleep

@@ -1,7 +1,7 @@
 """Rows as the wire carries them: a driver protocol handler that slices cells and decodes nothing.
 
-Bytes read from one side are bound on the other as they are, so any type passes unchanged,
-whatever this language makes of it, and comparing is `==`.
+Bytes read from one side are bound on the other as they are. So any type passes unchanged, whatever
+Python makes of it, and comparing is `==`.
 """
 
 from __future__ import annotations

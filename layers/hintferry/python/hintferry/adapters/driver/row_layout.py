@@ -1,5 +1,6 @@
-"""Describe how a result row of ours is laid out: clustering key, columns, then remaining times to
-live.
+"""Cut the raw rows of `cql.select_*` into keys and columns.
+
+A raw row has the clustering key, then the columns, then the remaining TTLs.
 """
 
 from __future__ import annotations
@@ -29,12 +30,12 @@ class RowLayout:
     ttls: Ttls
     statics: bool
     _ttl_at: tuple[tuple[int, bool] | None, ...] = field(init=False)
-    """Where that of each column stands, and whether it is a list."""
+    """The place of each column's TTL in a raw row, and whether it is a list; None without a TTL."""
     _no_expiries: Expiries = field(init=False)
     _lead: int = field(init=False)
     """Cells before the clustering key in a row of a scan."""
     _keys: int = field(init=False)
-    """Of the clustering key; none where static columns are read."""
+    """Cells of the clustering key; 0 where static columns are read."""
     _width: int = field(init=False)
     """Cells of a row of a scan."""
 

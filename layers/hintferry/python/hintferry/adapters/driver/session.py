@@ -1,8 +1,8 @@
 """A driver session that survives a frozen sandbox.
 
-Between invocations the process may stand still for minutes: sockets die, and neither the driver's
-heartbeat nor its `is_up` knows. So after a pause, or after an error that smells of a dead
-connection, the session is tried with a short ping and built again if that fails.
+Between invocations the process may stand still for minutes. Then sockets die, and neither the
+driver's heartbeat nor its `is_up` knows. So after a pause, or after an error that suggests a dead
+connection, a short ping tries the session. If the ping fails, the session is built again.
 """
 
 from __future__ import annotations
@@ -45,11 +45,12 @@ PROOF_TIMEOUT_S = 0.5
 PROOF_HOLDS_S = 1.0
 
 LATENCIES = 10_000
-"""As many as the largest batch has records."""
+"""How many latencies are kept: as many as the largest batch has records."""
 
 
 DRIVER_ERRORS = (DriverException, NoHostAvailable, ConnectionException, ErrorMessage)
-"""What a request raises; an ErrorMessage is a server's answer that the driver has no class for."""
+"""The errors that a request raises. An ErrorMessage is a server's answer for which the driver has
+no class."""
 
 ASKS_FOR_LESS = (OverloadedErrorMessage, ReadTimeout, WriteTimeout, OperationTimedOut)
 """Keyspaces shows throttling as a timeout that no replica answered."""
@@ -75,7 +76,8 @@ class CqlSession:
         self.rate_limit = RateLimit()
         self.guardrails = Guardrails()
         self.latencies_s: deque[float] = deque(maxlen=LATENCIES)
-        """Of the latest requests for data since somebody last emptied it; a sweep never does."""
+        """Latencies of the requests for data since somebody last emptied the list; a sweep never
+        empties it."""
         self._build_cluster, self._login_is_new = build_cluster, login_is_new
         self._cluster: Cluster | None = None
         self._session: Any = None
@@ -196,7 +198,7 @@ class CqlSession:
 
 
 def _reason(error: Exception) -> str:
-    """Return what each node that was tried said, without the driver's words around it."""
+    """Return the words of each node that was tried, without the driver's words around them."""
     if isinstance(error, UnresolvableContactPoints):
         return "its name is not known to the resolver"
     if isinstance(error, NoHostAvailable) and isinstance(error.errors, dict) and error.errors:

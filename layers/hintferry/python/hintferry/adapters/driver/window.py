@@ -1,7 +1,7 @@
 """Many driver requests in flight at once, never more than a window of them, at a side's pace.
 
-The window keeps their time, too: a timer of the driver's for each request costs a seventh of all
-that a request costs, and requests that were sent in order are due in order.
+The window also times requests out. A timer of the driver's for each request costs a seventh of all
+that a request costs. And requests that were sent in order are due in order.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from hintferry.core.limits import REQUEST_TIMEOUT_S
 T = TypeVar("T")
 
 ANSWERS_AT_ONCE, GATHERED_FOR_S = 32, 0.01
-"""The driver's thread wakes ours for so many answers, or for fewer after so long: a switch between
-the two for each answer costs more than all else that is done with it."""
+"""The driver's thread wakes the waiting one for so many answers, or for fewer after so many
+seconds. To switch between the two for each answer costs more than all else that is done with it."""
 
 
 class Answer(NamedTuple, Generic[T]):
-    """Hold what came back for one item: rows or the driver's error, and when (epoch seconds).
+    """The answer for one item: rows or the driver's error, and when it came (epoch seconds).
 
-    `number`: of the item. `sent_at`: when it was sent.
+    `number` is the number of the item, `sent_at` when it was sent.
     """
 
     number: int
@@ -77,8 +77,11 @@ def _paced(items: Iterable[T], rate_limit: RateLimit) -> Iterator[T]:
 
 
 class _Window(Generic[T]):
-    """`waiting`: what was sent and not answered yet, the oldest first: by number the item, when it
-    was sent, and when it is due by the clock that is never set."""
+    """The items that were sent and not answered yet, the oldest first.
+
+    `waiting` has for each number the item, when it was sent, and when it is due. The last is by the
+    clock that is never set.
+    """
 
     def __init__(self) -> None:
         self.waiting: dict[int, tuple[T, float, float]] = {}
@@ -110,7 +113,7 @@ class _Window(Generic[T]):
             self._answers.append(Answer(number, item, sent_at, time.time(), [], error))
 
     def arrived(self) -> Iterator[Answer[T]]:
-        """Return what there is by now."""
+        """Yield the answers that are there by now."""
         while self._answers:
             answer = self._answers.popleft()
             if self.waiting.pop(answer.number, None) is not None:

@@ -11,19 +11,19 @@ from hintferry.core.hint import Hint, Nothing, Record
 from hintferry.core.schema import Table, TableId
 
 OURS, ORIGIN = b'{"hint":', b',"ts_us":'
-"""How a record of ours begins, and from where on it says when and where its change was read: every
-replica sends a copy of a change, and copies differ in nothing else, unless the replicas know the
-table by different ALTERs (`altered_us` comes before)."""
+"""How a change hint of Hintferry's connector begins, and where the part begins that copies differ
+in. Every replica sends a copy of a change. Before ORIGIN copies differ only if the replicas know
+the table by different ALTERs (`altered_us`)."""
 
 KNOWN = 4096
-"""As many hints are kept for the copies that follow; they come soon."""
+"""How many hints are kept for the copies that follow; copies come soon."""
 
 
 class HintDecoder:
     """Makes a hint of a record; `table` looks up the source's table by name.
 
-    A table that was altered later than the source now tells is a fault of the source, so that no
-    hint is read by a description that lacks what its change may have touched.
+    A table that was altered later than the source now tells is a fault of the source. So no hint is
+    read by a description that lacks what its change may have touched.
     """
 
     def __init__(self, table: Lookup) -> None:

@@ -45,9 +45,10 @@ def _partition_key(after: Mapping[str, Any], columns: tuple[Column, ...]) -> Key
 
 
 def _unpacked(key: Key, columns: tuple[Column, ...]) -> Key:
-    """The key with its blobs cut out of the whole composite that Kafka's converter shows for each.
+    """Return the key with its blobs cut out of the whole composite that Kafka's converter shows for
+    each.
 
-    The converter writes the array behind a buffer, not the buffer: every blob of a composite key
+    The converter writes the array behind a buffer, not the buffer. So every blob of a composite key
     comes as all components, each with a length before and a zero byte after it.
     """
     for column, component in zip(columns, key, strict=True):

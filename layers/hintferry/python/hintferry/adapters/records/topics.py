@@ -15,7 +15,7 @@ from hintferry.core.schema import TableId
 
 LONGEST_TOPIC = 249
 LONGEST_NAME = 48
-"""Of a keyspace, and of a table: Cassandra takes no longer one."""
+"""The longest name of a keyspace or a table that Cassandra takes, in characters."""
 
 LONGEST_PREFIX = LONGEST_TOPIC - 2 * (LONGEST_NAME + 1)
 NAME = re.compile(rf"\w{{1,{LONGEST_NAME}}}", re.ASCII)
@@ -29,7 +29,9 @@ def topic_of(prefix: str, table: TableId) -> str:
 
 
 def stock_topic_of(prefix: str, table: TableId) -> str:
-    """Return the name that Debezium gives it, and that ours gave it in earlier releases."""
+    """Return the name that Debezium gives the topic, and that Hintferry gave it in earlier
+    releases.
+    """
     return f"{prefix}.{table}"
 
 

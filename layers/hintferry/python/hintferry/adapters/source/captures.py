@@ -48,7 +48,7 @@ _TRUNCATIONS = MapType.apply_parameters([UUIDType, BytesType])
 
 @dataclass(frozen=True, slots=True)
 class _CaptureAnswer:
-    """Hold what one node answered of itself; nothing where it did not answer."""
+    """The answer of one node about its own capture; empty where it did not answer."""
 
     address: str
     host_id: str
@@ -78,7 +78,10 @@ class CqlCaptures:
         self._states = CachedAnswer(self._ask_states, clock.now)
 
     def witness(self, table: TableId) -> Witness:
-        """Return what is seen now. Raises SideFault, UnknownTable, ConfigurationError."""
+        """Return how the table is captured now.
+
+        Raises SideFault, UnknownTable, ConfigurationError.
+        """
         # The nodes' versions first: of a table that changes in between more is known than is said.
         told = self._nodes.answer()
         states = None if self._stock else self._states.answer()

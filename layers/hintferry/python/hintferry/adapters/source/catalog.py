@@ -1,8 +1,8 @@
-"""The source's tables, as the node describes them that knows the latest change of the schema.
+"""The source's tables, as described by the node that knows the latest change of the schema.
 
-A node that missed a change reads and describes a table as it was: what was read by its description
+A node that missed a change reads and describes a table as it was. What was read by its description
 may lack a column that other nodes take already. So the latest description counts, whichever node
-answers next, and what is known of a table only grows older where all nodes agree on it.
+answers next. What is known of a table only grows older where all nodes agree on it.
 """
 
 from __future__ import annotations
@@ -25,13 +25,15 @@ VERSION_CHECK_S = 0.1
 longer from its write to us: the version was compared after the write that it speaks of."""
 
 REMEMBER_FAILURE_S = 1.0
-"""What the nodes could not tell is not asked again for each record of a batch."""
+"""How long a failure of the nodes to answer counts for every record, so that none asks again."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A table, the versions of the schema at which nodes described it so or as it was before, and
-    up to when its alterations are known."""
+    """A table, with the versions of the schema at which nodes described it so or as it was before.
+
+    Its alterations are known up to a time.
+    """
 
     table: Table
     versions: frozenset[bytes]
@@ -40,7 +42,7 @@ class _Known:
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """Why a table could not be had at this version of the schema, as of a time."""
+    """The reason why a table could not be read at this version of the schema, as of a time."""
 
     at: float
     version: bytes
@@ -50,8 +52,9 @@ class _Failure:
 class SourceCatalog:
     """Looks tables up by name; safe to call from several threads.
 
-    Every method raises UnknownTable where all nodes agree that there is no such table; SideFault
-    where they do not tell or do not agree; Masked for a table that is shown to us masked.
+    Every method raises UnknownTable where all nodes agree that there is no such table. It raises
+    SideFault where they do not tell or do not agree, and Masked for a table that is shown to this
+    login masked.
     """
 
     def __init__(self, session: CqlSession, settings: Iterable[TableSettings] = ()) -> None:
@@ -130,7 +133,7 @@ class SourceCatalog:
         return known
 
     def _learned(self, table: TableId) -> _Known:
-        """Return what the node in turn says of the table; all are asked where it may be late."""
+        """Ask the node in turn for the table, and all nodes where that one may be late."""
         told, known = self._nodes.told(self._host, table), self._known.get(table)
         if told.table is None or (known and told.table.altered_us < known.table.altered_us):
             return self._caught_up(table, 0)
@@ -155,7 +158,9 @@ class SourceCatalog:
         return known
 
     def _told_by_all(self, table: TableId) -> tuple[list[NodeAnswer], list[Any]]:
-        """Return what the nodes say, a node a version; and those that do not answer."""
+        """Ask one node for each version of the schema; return the answers, and the nodes that do
+        not answer.
+        """
         by_version: dict[bytes, Any] = {}
         silent: list[Any] = []
         for host, version in self._nodes.versions(self._host).items():

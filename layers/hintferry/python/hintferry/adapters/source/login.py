@@ -27,7 +27,7 @@ Secret = Mapping[str, str]
 
 
 class SourceLogin:
-    """Hold what a connection to the source needs. `secrets` makes a client of Secrets Manager."""
+    """The needs of a connection to the source; `secrets` makes a client of Secrets Manager."""
 
     def __init__(self, settings: SourceSettings, secrets: Callable[[], Any]) -> None:
         self._settings, self._secrets = settings, secrets

@@ -59,7 +59,7 @@ def check_capture(
 
 @dataclass(frozen=True, slots=True)
 class CapturedMarkers:
-    """Marker rows written through `source` and looked for through `target`."""
+    """Marker rows: it writes them through `source` and looks for them through `target`."""
 
     source: CqlSession
     target: CqlSession

@@ -1,8 +1,8 @@
-"""Tell whether the source shows our login the stored values of a table with masked columns.
+"""Tell whether the source shows this login the stored values of a table with masked columns.
 
 Cassandra 5 shows a login without the permission UNMASK other values, also of key columns. Grants
 alone do not tell: each node believes for a while what it read of them, and masks until then. So
-each node is asked to read nothing, restricted by a masked column: it refuses that to a login that
+each node is asked to read nothing, restricted by a masked column. It refuses that to a login that
 may neither see nor query masked columns.
 """
 
@@ -22,11 +22,11 @@ from hintferry.core.errors import Masked, Side
 from hintferry.core.schema import Table, TableId
 
 KEEPS_NONE = ("AllowAllAuthorizer", "not anonymous")
-"""What LIST says where no permissions are kept."""
+"""The words of LIST where the source keeps no permissions."""
 
 COLLECTIONS = ("list<", "map<", "set<")
 NO_ELEMENT = "Unsupported null value"
-"""What a collection that may be restricted is refused for then: it holds no null."""
+"""The error of a `CONTAINS null` that the node lets in: no collection holds a null."""
 
 PROOF_HOLDS_S = 1.0
 """A permission that is taken back is seen after this."""

@@ -27,14 +27,12 @@ TELLS_ELEMENTS = 5
 """The release of Cassandra from which `TTL` of a collection is answered."""
 
 LOOKS = 3
-"""As often a table is asked for whose schema changes meanwhile."""
+"""How often a table is asked for while its schema changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class NodeAnswer:
-    """Hold what one node says: the table at this version of its schema, None where it has no
-    such.
-    """
+    """The table of one node, at this version of its schema; None where the node has no such."""
 
     version: bytes
     table: Table | None
@@ -68,7 +66,7 @@ class NodeSchema:
         ]
 
     def told(self, host: Any, table: TableId) -> NodeAnswer:
-        """Return what this host says of the table."""
+        """Ask this host for the table."""
         try:
             for _ in range(LOOKS):
                 before = self._ask(host, cql.SCHEMA_VERSION).result().all()[0][0]

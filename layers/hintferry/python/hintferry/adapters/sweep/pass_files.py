@@ -43,7 +43,7 @@ class CurrentPass:
 
 @dataclass(slots=True)
 class Batch:
-    """Hold what became of some ranges; `failed` has the error's text."""
+    """The results of some ranges; `failed` has the error's text."""
 
     done: dict[TokenRange, dict[str, int]] = field(default_factory=dict)
     failed: dict[TokenRange, str] = field(default_factory=dict)
@@ -90,13 +90,13 @@ class PassFiles:
         return captures.from_tree(json.load(found["Body"]))
 
     def put_work(self, name: str, run: str, batches: Sequence[Sequence[TokenRange]]) -> str:
-        """Return what an execution has to do, for its map; the key of the file."""
+        """Keep the list of what an execution has to do, for its map; return the key of the file."""
         items = [[*map(written, some)] for some in batches]
         work = [{"batch": some[0][0], "ranges": some} for some in items]
         return self._put(f"{name}/work-{run}.json", work)
 
     def batch(self, name: str, batch: str) -> Batch:
-        """Return what became of a batch so far."""
+        """Return the ranges of a batch so far: done, or failed."""
         try:
             return self._batch(self._key(name, batch))
         except self._s3.exceptions.NoSuchKey:
@@ -109,7 +109,7 @@ class PassFiles:
         self._put(f"{name}/batches/{batch}.json", {"done": done, "failed": failed})
 
     def all_of(self, name: str) -> Batch:
-        """Return what became of the whole pass so far, all batches in one."""
+        """Return the ranges of the whole pass so far, all batches in one."""
         whole = Batch()
         with ThreadPoolExecutor(READ_AT_ONCE) as pool:
             for batch in pool.map(self._batch, self._batches(name)):

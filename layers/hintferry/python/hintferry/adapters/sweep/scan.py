@@ -25,7 +25,7 @@ from hintferry.core.tokens import TokenRange
 
 
 class Consistency(Enum):
-    """Say how many replicas a scan of the source asks."""
+    """The number of replicas that a scan of the source asks."""
 
     LOCAL_QUORUM = ConsistencyLevel.LOCAL_QUORUM
     ALL = ConsistencyLevel.ALL
@@ -35,8 +35,8 @@ class TokenScan:
     """Scans through `session`; `stamp` gives the read start of each page.
 
     `consistency` is the driver's. With `elements`, the TTLs of elements are asked for where the
-    source tells them: a backfill needs them, and a comparison with the target's bytes must not
-    have them.
+    source tells them. A backfill needs them; a comparison with the target's bytes must not have
+    them.
     """
 
     def __init__(

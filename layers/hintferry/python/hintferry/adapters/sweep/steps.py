@@ -1,7 +1,7 @@
 """The steps of the sweep's state machine: plan, sweep a batch of ranges, report.
 
-`infra/stacks/sweep_machine.py` says in which order they come; each is an invocation of its own.
-What they know of each other lies in the bucket.
+`infra/stacks/sweep_machine.py` says in which order they come; each is a separate invocation. They
+share their state through the bucket.
 """
 
 from __future__ import annotations
@@ -32,13 +32,14 @@ from hintferry.sweep.time_slice import take_time_slice
 
 RANGES_A_BATCH = 10
 MOST_TURNS = 200
-"""Of a batch, each of up to the function's time: what is left then is left to the next run."""
+"""The most time slices of a batch, each of up to the function's time; the next run takes what is
+left."""
 
 SAVE_EVERY_S = 5.0
 
 
 class Sweeping(Protocol):
-    """Hold what works on one table."""
+    """The worker on one table, with all that the steps ask of it."""
 
     def fences(self) -> Fences: ...
     def switches(self) -> Switches: ...
@@ -209,7 +210,7 @@ def _proved(sweeper: Sweeping, task: Task) -> Proof | None:
 
 
 def _left(whole: Batch, name: str) -> list[TokenRange]:
-    """Return what is not done of the ring: each of its tokens is done once, or left."""
+    """Return the ranges of the ring that are not done: each token is done once, or left."""
     left = gaps([WHOLE_RING], whole.done)
     if sum(part.width for part in (*whole.done, *left)) != WHOLE_RING.width:
         raise ConservationError(
@@ -228,7 +229,7 @@ def _added_up(task: Task, whole: Batch) -> VerifySums | BackfillSums:
 def _result(
     task: Task, whole: Batch, left: list[TokenRange], sums: VerifySums | BackfillSums
 ) -> dict[str, Any]:
-    """Return what `--json` of the command prints, and each range for itself."""
+    """Return the JSON of the command's `--json`, and each range for itself."""
     failed = {part: error for part, error in whole.failed.items() if gaps([part], whole.done)}
     return {
         "verb": task.verb.value,

@@ -1,7 +1,7 @@
 """Tell whether a table of the target can hold what the source's does, checked before it is written.
 
-Protocol v4 tells neither side of the other's new columns, and a target without client-side
-timestamps would let a late, old write win: both are refused with the statement that fixes them.
+Protocol v4 tells neither side of the other's new columns. A target without client-side timestamps
+would let a late, old write win. Both are refused with the statement that fixes them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PROPERTIES = MapType.apply_parameters([UTF8Type, MapType.apply_parameters([UTF8
 
 @dataclass(frozen=True, slots=True)
 class _Checked:
-    """Hold what was found of one table: why nothing may be written, and why no TTL may."""
+    """The result of one check of a table: why nothing may be written, and why no TTL may."""
 
     table: Table
     error: HintferryError | None
@@ -45,7 +45,7 @@ class Agreement:
         self._verdicts: dict[TableId, _Checked] = {}
 
     def check(self, table: Table, with_ttl: bool = False) -> None:
-        """Return whether the table may be written, with TTLs where there are any.
+        """Refuse a table that may not be written, with TTLs where there are any.
 
         Raises SchemaMismatch with the fix, or SideFault where the target did not tell.
         """
@@ -75,7 +75,7 @@ class Agreement:
         return _Checked(table, errors[0] if errors else None, ttl_error, time.monotonic())
 
     def _find(self, table: Table) -> tuple[list[HintferryError], HintferryError | None]:
-        """Return what forbids any write, and what forbids one with a TTL."""
+        """Find the reasons that forbid any write, and those that forbid a write with a TTL."""
         self._catalog.forget(table.id)
         try:
             on_target = self._catalog.table(table.id)

@@ -62,7 +62,7 @@ class Asked:
 
 
 class Definitions(Protocol):
-    """Say what of Keyspaces is asked here."""
+    """The calls of Keyspaces that this module makes."""
 
     def run(self, statement: str) -> None:
         """Run a statement of definition. Raises what the driver does."""

@@ -28,7 +28,7 @@ from hintferry.core.slices import pieces
 from hintferry.ports import Write
 
 BYTES_PER_BATCH = 40 * 1024
-"""Below the size at which an Apache Cassandra would refuse a batch by default."""
+"""The most bytes of a batch: below the size at which an Apache Cassandra refuses one by default."""
 
 WRITES_IN_FLIGHT = 96
 

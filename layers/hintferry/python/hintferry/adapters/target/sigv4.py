@@ -1,6 +1,6 @@
 """SigV4 logins for Keyspaces: `cassandra-sigv4`'s classes without two of their faults.
 
-They round milliseconds up to 1000 once in two thousand logins, which makes a malformed date, and
+They round milliseconds up to 1000 once in two thousand logins, which makes a malformed date. And
 they read key, secret and token one after the other from credentials that may be renewed between.
 """
 
