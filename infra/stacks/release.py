@@ -1,7 +1,7 @@
 """Bring new versions of the functions into use, and take them back.
 
-Whoever invokes a function names its alias. A deploy publishes a version of what changed and moves
-the alias to it: bit by bit where the pipeline's own events are at stake (`SHIFTED`).
+A caller of a function names its alias. A deploy publishes a version of what changed, and moves the
+alias to it. It does so bit by bit where the pipeline's own events are at stake.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ PIPELINE_TAG = "hintferry:pipeline"
 """The tag that each resource has of its pipeline's name."""
 
 MOST_TAGS = 50
-"""Of a resource, this one included."""
+"""The most tags of a resource, this one included."""
 
 _LONGEST_KEY, _LONGEST_VALUE = 128, 256
 _TAKEN = re.compile(r"[\w .:/=+@-]+")
