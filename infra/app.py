@@ -25,6 +25,7 @@ from infra.guard import FILE, deployed_templates, moved, refusals
 from infra.layer import Code, build_layer
 from infra.monitoring.alarms import AlarmsStack
 from infra.stacks.kafka import KafkaStack
+from infra.stacks.key import policy_of
 from infra.stacks.network import NetworkStack
 from infra.stacks.nodes import NodesStack
 from infra.stacks.pipeline import PipelineStack
@@ -44,7 +45,8 @@ def build(migration: Migration, code: Code, outdir: str | None = None) -> cdk.Ap
         cdk.Tags.of(app).add(key, value)
     # The deploying user's account is taken, so one synthesis fits several accounts.
     environment = cdk.Environment(region=migration.target.region)
-    options = {"env": environment, "tags": tags}
+    boundary = _boundary(migration.deployment.security.permissions_boundary)
+    options = {"env": environment, "tags": tags, "permissions_boundary": boundary}
     name = partial(stack_name, migration)
     network = NetworkStack(app, name(Part.NETWORK), migration, **options)
     cdk.CfnOutput(network, FILE, value=_called(code.config))
@@ -61,6 +63,15 @@ def build(migration: Migration, code: Code, outdir: str | None = None) -> cdk.Ap
         cdk_nag.AwsSolutionsChecks(app), cdk_nag.ServerlessChecks(app)
     )
     return app
+
+
+def _boundary(policy: str) -> cdk.PermissionsBoundary | None:
+    """Return the boundary of every role of the stacks, the CDK's own among them."""
+    if not policy:
+        return None
+    if policy.startswith("arn:"):
+        return cdk.PermissionsBoundary.from_arn(policy)
+    return cdk.PermissionsBoundary.from_name(policy)
 
 
 def _called(config: Path) -> str:
@@ -94,6 +105,9 @@ def main() -> int:
         build(migration, code, str(out)).synth()
         if os.environ.get("CDK_DEFAULT_ACCOUNT"):
             compare_with_deployed(migration, out)
+        key_arn = migration.deployment.security.kms_key_arn
+        if key_arn:
+            print(f"The policy of {key_arn} must hold these statements:\n{policy_of(key_arn)}")
         book = price_book(path.parent)
         print(told(standing_cost(migration, book), migration.target.region, book))
     except ConfigurationError as error:

@@ -88,6 +88,7 @@ def refusals(
         *_of_topics(old, new, dropped),
         *_of_the_cluster(old, new),
         *_of_the_network(old, new),
+        *_of_the_key(old, new),
         *_of_tables(old, new),
         *_of_types(old, new),
     ]
@@ -231,6 +232,21 @@ def _of_the_network(old: _Kinds, new: _Kinds) -> Iterator[str]:
             "network.availability_zones differ from what is deployed, so that subnets and brokers"
             f" would be made again; write availability_zones = [{listed}]"
         )
+
+
+def _of_the_key(old: _Kinds, new: _Kinds) -> Iterator[str]:
+    before, after = (_keys(kinds) for kinds in (old, new))
+    if before and after and before != after:
+        yield (
+            "security.kms_key_arn leads to another key than that of what is deployed, and MSK would"
+            " make another cluster for it: all hints would be lost; put it back, or make a second"
+            " pipeline"
+        )
+
+
+def _keys(kinds: _Kinds) -> list[Any]:
+    """The key of the bucket, under which everything else is too."""
+    return [one["BucketEncryption"] for one in _of(kinds, "AWS::S3::Bucket").values()]
 
 
 def _zones(kinds: _Kinds) -> list[str]:

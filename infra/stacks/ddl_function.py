@@ -10,20 +10,9 @@ from hintferry.adapters.config.settings import Migration
 from infra.accepted import accept
 from infra.iam import roles
 from infra.layer import ACCEPTED, ARCHITECTURE, CONFIG_IN_FUNCTION, RUNTIME, Code
+from infra.stacks.key import OF_THE_KEY
 from infra.stacks.log_group import log_group
 from tools.places import ROOT
-
-_OF_THE_KEY = (
-    "kms:CreateGrant",
-    "kms:Decrypt",
-    "kms:DescribeKey",
-    "kms:Encrypt",
-    "kms:GenerateDataKey",
-    "kms:GenerateDataKeyWithoutPlaintext",
-    "kms:ReEncryptFrom",
-    "kms:ReEncryptTo",
-)
-"""The permissions that a role needs at least to make a table under a customer's key."""
 
 
 def make_ddl_function(stack: cdk.Stack, migration: Migration, key: kms.IKey, code: Code) -> str:
@@ -39,7 +28,7 @@ def make_ddl_function(stack: cdk.Stack, migration: Migration, key: kms.IKey, cod
     roles.allow_on_many([role], "Statements", actions, arns, roles.TABLES_A_POLICY)
     roles.allow(role, ["cassandra:Select"], [roles.system_arn(stack)])
     roles.accept_system(role)
-    key.grant(role, *_OF_THE_KEY)
+    key.grant(role, *OF_THE_KEY)
     function = lambda_.Function(
         stack,
         "StatementsFunction",

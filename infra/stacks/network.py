@@ -14,7 +14,7 @@ from hintferry.adapters.config.settings import Migration
 from hintferry.core.errors import ConfigurationError
 from hintferry_ops.deployed import KEY_ARN, zones
 from infra.accepted import accept
-from infra.stacks.key import make_key
+from infra.stacks.key import key_of
 from infra.stacks.log_group import log_group
 
 BROKER_PORT = 9098
@@ -74,7 +74,7 @@ class NetworkStack(cdk.Stack):
                 "network.source_cidrs is missing; list the addresses of the Cassandra nodes, as"
                 ' ["10.0.0.0/16"]'
             )
-        self.key = make_key(self, migration.deployment.pipeline.name)
+        self.key = key_of(self, migration)
         cdk.CfnOutput(self, KEY_ARN, value=self.key.key_arn)
         self.vpc = self._import(settings) if settings.vpc_id else self._make(migration)
         self.functions = ec2.SecurityGroup(

@@ -33,7 +33,8 @@ def test_keys_of_every_section_are_found() -> None:
     assert found["source.contact_points"] == (list, None)
     assert found["tables.NAME.partitions"][1] == 6
     assert {name.partition(".")[0] for name in found} == {
-        "source", "target", "capture", "network", "kafka", "pipeline", "alarms", "sweep", "tables",
+        "source", "target", "capture", "network", "kafka", "pipeline", "alarms", "sweep",
+        "security", "tables",
     }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The stacks under the rules of a company: its tags on everything that can have one."""
+"""The stacks under the rules of a company: its tags, the boundary of its roles, its key."""
 
 from __future__ import annotations
 
@@ -9,13 +9,22 @@ from typing import Any
 
 import pytest
 
-from tests.infra.synthesised import Template, properties, synthesise
+from hintferry_ops.deployed import KEY_ARN
+from infra.guard import refusals
+from infra.stacks.key import policy_of
+from tests.infra.synthesised import Template, as_list, properties, statements, synthesise
+from tests.infra.test_stacks import ENCRYPTED
 from tools.places import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("infra")]
 
 TAGS = {"team": "ferries", "cost-centre": "4711", "hintferry:pipeline": "hintferry"}
-RULES = """
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-1111-2222-3333-444455556666"
+RULES = f"""
+[security]
+permissions_boundary = "company-boundary"
+kms_key_arn = "{KEY}"
+
 [tags]
 team = "ferries"
 cost-centre = "4711"
@@ -69,3 +78,51 @@ def test_everything_that_can_have_a_tag_has_those_of_the_file(
     stacks = [one for one in artifacts.values() if one["type"] == "aws:cloudformation:stack"]
     assert len(stacks) == len(company)
     assert all(one["properties"]["tags"] == TAGS for one in stacks)
+
+
+def test_every_role_has_the_boundary(
+    company: dict[str, Template], templates: dict[str, Template]
+) -> None:
+    """That of the CDK's own function too."""
+    found = properties(company, "AWS::IAM::Role")
+    assert len(found) == len(properties(templates, "AWS::IAM::Role")) > 6
+    for role in found:
+        assert "policy/company-boundary" in json.dumps(role["PermissionsBoundary"]), role
+    assert not [one for one in properties(templates, "AWS::IAM::Role") if "Permissions" in one]
+
+
+def test_the_companys_key_is_used_and_none_is_made(company: dict[str, Template]) -> None:
+    for kind in ("AWS::KMS::Key", "AWS::KMS::Alias"):
+        assert properties(company, kind) == []
+    assert company["hintferry-network"]["Outputs"][KEY_ARN]["Value"] == KEY
+    for kind in ENCRYPTED:
+        found = properties(company, kind)
+        assert found, kind
+        assert all(KEY in json.dumps(one) for one in found), kind
+
+
+def test_what_the_keys_policy_must_hold_is_that_of_a_key_of_ours(
+    templates: dict[str, Template],
+) -> None:
+    account, *services = json.loads(policy_of(KEY))
+    (ours,) = properties(templates, "AWS::KMS::Key")
+    _, *made = ours["KeyPolicy"]["Statement"]
+    assert [one["Principal"] for one in services] == [one["Principal"] for one in made]
+    assert [sorted(one["Action"]) for one in services] == [sorted(one["Action"]) for one in made]
+    assert account["Principal"] == {"AWS": "arn:aws:iam::123456789012:root"}
+    used = {
+        action
+        for _, statement in statements(templates)
+        for action in as_list(statement["Action"])
+        if action.startswith("kms:")
+    }
+    assert used <= set(account["Action"])
+    assert "123456789012" in json.dumps(services)
+
+
+def test_another_key_is_refused_once_a_cluster_is_there(
+    company: dict[str, Template], templates: dict[str, Template]
+) -> None:
+    (said,) = refusals(templates, company, [])
+    assert said.startswith("security.kms_key_arn leads to another key")
+    assert refusals(company, company, []) == []

@@ -233,18 +233,20 @@ def test_data_is_kept_when_a_stack_goes(templates: Templates, kind: str) -> None
         assert resource["UpdateReplacePolicy"] == "Retain", name
 
 
+ENCRYPTED = {
+    "AWS::SQS::Queue": ("KmsMasterKeyId",),
+    "AWS::SNS::Topic": ("KmsMasterKeyId",),
+    "AWS::Logs::LogGroup": ("KmsKeyId",),
+    "Custom::KeyspacesTable": ("Create",),
+    "AWS::S3::Bucket": ("BucketEncryption",),
+    "AWS::MSK::Cluster": ("EncryptionInfo", "EncryptionAtRest", "DataVolumeKMSKeyId"),
+}
+
+
 def test_there_is_one_key_and_everything_lies_under_it(templates: Templates) -> None:
     (key, _) = next(resources(templates, "AWS::KMS::Key"))
     assert len(list(resources(templates, "AWS::KMS::Key"))) == 1
-    under = {
-        "AWS::SQS::Queue": ("KmsMasterKeyId",),
-        "AWS::SNS::Topic": ("KmsMasterKeyId",),
-        "AWS::Logs::LogGroup": ("KmsKeyId",),
-        "Custom::KeyspacesTable": ("Create",),
-        "AWS::S3::Bucket": ("BucketEncryption",),
-        "AWS::MSK::Cluster": ("EncryptionInfo", "EncryptionAtRest", "DataVolumeKMSKeyId"),
-    }
-    for kind, path in under.items():
+    for kind, path in ENCRYPTED.items():
         found = properties(templates, kind)
         assert found, kind
         for one in found:

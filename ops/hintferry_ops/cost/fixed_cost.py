@@ -58,7 +58,7 @@ def standing_cost(migration: Migration, book: PriceBook) -> list[Line]:
         line("series of our own metrics", _series(migration), "cloudwatch", "metric_month"),
         line("dashboards", len(metrics.DASHBOARDS), "cloudwatch", "dashboard_month"),
         line("MB of the nodes' reports", megabytes, "cloudwatch", "log_gb", 1 / 1000),
-        line("keys", 1, "kms", "key_month"),
+        line("keys", int(not deployment.security.kms_key_arn), "kms", "key_month"),
         line("secrets", int(bool(migration.source.secret_arn)), "secrets", "secret_month"),
     ]
 

@@ -34,6 +34,7 @@ ttl = false
 
 DC = 'datacenter = "dc1"'
 FIFTY = "".join(f"key{n} = 'a'\n" for n in range(50))
+KEY = "arn:aws:kms:us-east-1:123456789012:key/0a1b2c3d"
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:cassandra-AbCdEf"
 
 
@@ -143,6 +144,21 @@ def test_what_only_the_stacks_read_has_defaults_and_is_read(tmp_path: Path) -> N
         ("[source]", "[sweep]\nconsistency = 'one'\n[source]", 'is "one"; write one of "local_quo'),
         ("[source]", "[sweep]\nrate = 5\n[source]", "sweep: unknown key rate"),
         ("[target]", "[target]\naccount = '12'", 'account is "12"; write the 12 digits of an'),
+        (
+            "[source]",
+            "[security]\nkms_key_arn = 'alias/a'\n[source]",
+            "ARN of a key, not",
+        ),
+        (
+            "[source]",
+            f"[security]\nkms_key_arn = '{KEY}'\n[source]",
+            "is a key of us-east-1,",
+        ),
+        (
+            "[source]",
+            "[security]\npermissions_boundary = 'a b'\n[source]",
+            "write the name or ARN",
+        ),
         ("[source]", "[tags]\n'AWS:x' = 'a'\n[source]", "tags.AWS:x begins with aws:, which AWS"),
         ("[source]", "[tags]\nteam = 5\n[source]", "tags.team is a whole number; write a text"),
         ("[source]", "[tags]\nteam = ''\n[source]", "team has a value of 0 characters; write 1 to"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -10,6 +11,9 @@ from hintferry.adapters.config.tags import PIPELINE_TAG, tags_of
 from hintferry.adapters.config.toml_section import Section
 
 ALL_ENDPOINTS = ("all",)
+
+_POLICY = re.compile(r"(arn:[\w-]+:iam::(\d{12}|aws):policy/[\w+=,.@/-]+)|[\w+=,.@-]{1,128}")
+_KEY_ARN = re.compile(r"arn:[\w-]+:kms:[\w-]+:\d{12}:key/[\w-]+")
 
 MOST_HOURS = 120
 """Between two sweeps of a table: an alarm on silence looks back seven days at most."""
@@ -99,6 +103,17 @@ class SweepSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SecuritySettings:
+    """Name what a company gives to the stacks; where one is empty, there is none, or one is made.
+
+    `permissions_boundary` is the name or the ARN of a managed policy.
+    """
+
+    permissions_boundary: str
+    kms_key_arn: str
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """The part of `migration.toml` that only the stacks read."""
 
@@ -107,6 +122,7 @@ class Deployment:
     pipeline: PipelineSettings
     alarms: AlarmSettings
     sweep: SweepSettings
+    security: SecuritySettings
     nodes: int
     """Cassandra nodes in the datacenter, each of which reports its health; 0: not told"""
     own_tags: Mapping[str, str]
@@ -118,8 +134,10 @@ class Deployment:
 
 
 def deployment_of(file: Section, nodes: int) -> Deployment:
-    names = "network", "kafka", "pipeline", "alarms", "sweep"
-    network, kafka, pipeline, alarms, sweep = sections = [file.section(name) for name in names]
+    names = "network", "kafka", "pipeline", "alarms", "sweep", "security"
+    network, kafka, pipeline, alarms, sweep, security = sections = [
+        file.section(name) for name in names
+    ]
     deployment = Deployment(
         _network_of(network),
         KafkaSettings(
@@ -145,6 +163,10 @@ def deployment_of(file: Section, nodes: int) -> Deployment:
             sweep.count("concurrency", 8),
             sweep.choice("consistency", Asked, Asked.LOCAL_QUORUM),
             sweep.between("repair_rate", 0, 1000, 0),
+        ),
+        SecuritySettings(
+            security.matching("permissions_boundary", _POLICY, "the name or ARN of a policy"),
+            security.matching("kms_key_arn", _KEY_ARN, "the ARN of a key, not of an alias"),
         ),
         nodes,
         tags_of(file.section("tags")),

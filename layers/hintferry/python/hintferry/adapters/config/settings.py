@@ -172,6 +172,7 @@ def migration_from(path: Path) -> Migration:
         section.refuse_the_rest()
     _check_quotas(path, migration)
     _check_topics(path, migration)
+    _check_key(path, migration)
     return migration
 
 
@@ -310,6 +311,16 @@ def _check_topics(path: Path, migration: Migration) -> None:
                 f"{path}: the topics of {other} and {table.id} have the same metric name in Kafka;"
                 f" remove stock = true, or migrate {table.id} after {other} was cut over"
             )
+
+
+def _check_key(path: Path, migration: Migration) -> None:
+    """Raises ConfigurationError for a key that no service of the target's Region can use."""
+    arn = migration.deployment.security.kms_key_arn
+    if arn and arn.split(":")[3] != migration.target.region:
+        raise ConfigurationError(
+            f"{path}: security.kms_key_arn is a key of {arn.split(':')[3]}, and target.region is"
+            f" {migration.target.region}; name a key of that Region"
+        )
 
 
 def _check_quotas(path: Path, migration: Migration) -> None:
