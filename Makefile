@@ -7,7 +7,7 @@ SECONDS ?= 60
 # The environment that is deployed; the command hintferry reads the same variable.
 CONFIG ?= $(or $(HINTFERRY_CONFIG),migration.toml)
 
-.PHONY: help setup demo check test soak bench model chaos fuzz bundle synth cdk wheels sbom lock debezium events docs clean
+.PHONY: help setup demo check test soak bench model chaos fuzz bundle synth cdk acceptance wheels sbom lock debezium events docs clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -57,6 +57,9 @@ synth: setup ## the stacks of CONFIG into cdk.out beside it; no account, docker 
 
 cdk: setup ## the CDK's command line on the stacks of CONFIG; ARGS="deploy --all", ARGS="diff", ...
 	@$(RUN) -m tools.cdk "$(CONFIG)" $(ARGS)
+
+acceptance: setup ## one run in a test account of AWS, torn down at its end; ARGS="--dry-run"
+	@$(RUN) -m acceptance $(ARGS)
 
 wheels: setup ## the command hintferry, and keyspaces-local, as wheels in build/wheels
 	@$(RUN) -m tools.wheels

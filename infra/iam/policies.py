@@ -8,11 +8,12 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 
 from hintferry.adapters.config.settings import Migration
+from hintferry_ops.constants import NODE_FILES
 from hintferry_ops.deployed import BOOTSTRAP_PARAMETER, Part, stack_name
 from hintferry_ops.operator_permissions import OPERATOR, On
 from infra.accepted import accept
 from infra.iam import roles
-from infra.stacks.storage import GIVEN_UP, NODE_FILES, PARKED, SWEEPS, Storage
+from infra.stacks.storage import GIVEN_UP, PARKED, SWEEPS, Storage
 
 _OBJECTS = "objects are named as they come, below this one prefix"
 

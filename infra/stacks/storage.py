@@ -20,9 +20,6 @@ OBJECT_DAYS = 30
 GIVEN_UP, PARKED, SWEEPS = "aws/lambda/", "parked/", "sweeps/"
 """The folders for given-up payloads, records too large for a queue, and sweeps; all expire."""
 
-NODE_FILES = "nodes/"
-"""The bundle and the nodes' configuration: they stay."""
-
 
 class Storage(Construct):
     """The parked queue (the dead letters of the replay queue), the replay queue, the bucket."""

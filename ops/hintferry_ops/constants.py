@@ -44,6 +44,9 @@ MOST_TABLES = 200
 SWEEP_TIMEOUT_S = 14 * 60
 """The timeout of one time slice of the sweep function, in seconds."""
 
+NODE_FILES = "nodes/"
+"""The folder of the bucket for the bundle and the nodes' configuration: its files stay."""
+
 
 def sweep_window_minutes(every_hours: int) -> int:
     """So much later than it is due a sweep may begin: tables spread over a quarter of the time."""

@@ -11,10 +11,8 @@ from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import NoHostAvailable, Session
 from cassandra.query import BatchStatement, BatchType
 
-from keyspaces_local.control import Control
-from keyspaces_local.faults import Fault, FaultAction, Operation
-from tests.keyspaces_local import probes
-from tests.keyspaces_local.keyspaces_client import (
+from acceptance.questions import probes
+from acceptance.questions.client import (
     UTCNOW,
     Target,
     connected,
@@ -22,6 +20,8 @@ from tests.keyspaces_local.keyspaces_client import (
     wait_active,
     wait_gone,
 )
+from keyspaces_local.control import Control
+from keyspaces_local.faults import Fault, FaultAction, Operation
 
 pytestmark = [pytest.mark.stack, pytest.mark.filterwarnings(UTCNOW)]
 

@@ -18,10 +18,7 @@ from cassandra.cluster import NoHostAvailable, Session
 from cassandra.protocol import SyntaxException
 from cassandra.query import BatchStatement, BatchType, SimpleStatement
 
-from keyspaces_local import tls
-from keyspaces_local.cql import classify
-from tests.keyspaces_local.conftest import ENDPOINT, made_keyspace
-from tests.keyspaces_local.keyspaces_client import (
+from acceptance.questions.client import (
     UTCNOW,
     Target,
     connected,
@@ -29,6 +26,10 @@ from tests.keyspaces_local.keyspaces_client import (
     wait_active,
     wait_gone,
 )
+from acceptance.questions.tables import made_keyspace
+from keyspaces_local import tls
+from keyspaces_local.cql import classify
+from tests.keyspaces_local.conftest import ENDPOINT
 
 pytestmark = [pytest.mark.stack, pytest.mark.filterwarnings(UTCNOW)]
 

@@ -18,9 +18,9 @@ from cassandra import InvalidRequest
 from cassandra.cluster import Cluster, Session
 from cassandra.concurrent import execute_concurrent_with_args
 
+from acceptance.questions.client import UTCNOW, connected, wait_active
 from keyspaces_local import credentials, tls
 from sandbox.parts.launch import tied
-from tests.keyspaces_local.keyspaces_client import UTCNOW, connected, wait_active
 
 pytestmark = [pytest.mark.stack, pytest.mark.filterwarnings(UTCNOW)]
 

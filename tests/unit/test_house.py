@@ -23,6 +23,7 @@ ROOMS = {
     "tools": "tools",
     "sandbox": "sandbox",
     "bench": "bench",
+    "acceptance": "acceptance",
     "docs": "docs",
 }
 ARROWS: dict[str, set[str]] = {
@@ -35,6 +36,16 @@ ARROWS: dict[str, set[str]] = {
     "node": {"hintferry", "hintferry_ops", "tools"},
     "infra": {"hintferry", "hintferry_ops", "tools"},
     "sandbox": {"hintferry", "hintferry_cli", "hintferry_ops", "keyspaces_local", "node", "tools"},
+    "acceptance": {
+        "hintferry",
+        "hintferry_cli",
+        "hintferry_ops",
+        "infra",
+        "keyspaces_local",
+        "node",
+        "sandbox",
+        "tools",
+    },
     "bench": {"hintferry", "hintferry_cli", "hintferry_ops", "sandbox", "tools"},
     "docs": {"hintferry", "hintferry_cli", "hintferry_ops", "tools"},
 }

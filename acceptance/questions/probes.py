@@ -10,8 +10,8 @@ from cassandra.auth import Authenticator, AuthProvider
 from cassandra.cluster import NoHostAvailable, Session
 from cassandra.query import SimpleStatement
 
+from acceptance.questions.client import Target, connected, patiently
 from keyspaces_local import sigv4
-from tests.keyspaces_local.keyspaces_client import Target, connected, patiently
 
 _next_key = int(time.time()) % 1_000_000_000
 
@@ -112,7 +112,7 @@ def preparation(session: Session, text: str) -> str:
     return "accepted"
 
 
-class _Dated(Authenticator):  # type: ignore[misc]
+class _Dated(Authenticator):
     """Signs with a date of its own."""
 
     def __init__(self, target: Target, date: str) -> None:
@@ -130,7 +130,7 @@ class _Dated(Authenticator):  # type: ignore[misc]
         return (f"{answer},session_token={token}" if token else answer).encode()
 
 
-class _DatedProvider(AuthProvider):  # type: ignore[misc]
+class _DatedProvider(AuthProvider):
     def __init__(self, target: Target, date: str) -> None:
         self._target, self._date = target, date
 
@@ -154,3 +154,16 @@ def outcome(session: Session, text: str, *values: object) -> str:
     except Exception as error:  # noqa: BLE001 - whatever the service answers is the finding
         return f"{type(error).__name__}: {error}"
     return "accepted"
+
+
+def bytes_of_numbers(session: Session) -> str:
+    """Return whether a varint with a needless byte and the decimal 3.000 come back as written."""
+    written = {"v": "0x000001", "d": "0x0000000300000bb8"}
+    write = f"blobAsVarint({written['v']}), blobAsDecimal({written['d']})"
+    answer = outcome(session, f"INSERT INTO numbers (k, v, d) VALUES (9, {write})")
+    if answer != "accepted":
+        return answer
+    read = "SELECT varintAsBlob(v) AS v, decimalAsBlob(d) AS d FROM numbers WHERE k = 9"
+    row: Any = session.execute(read).one()
+    found = {"v": "0x" + row.v.hex(), "d": "0x" + row.d.hex()}
+    return "unchanged" if found == written else f"{written} came back as {found}"

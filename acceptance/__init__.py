@@ -1,0 +1,1 @@
+"""Run Hintferry once in a test account of AWS, and keep what the services answered."""
