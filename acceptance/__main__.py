@@ -27,7 +27,7 @@ from acceptance.plan import (
 )
 from acceptance.ports import Account, Node, Refused, Say
 from acceptance.run import Cost, refuse, run, tear_down
-from acceptance.ssm_node import SsmNode
+from acceptance.ssm_node import BUNDLE, SsmNode
 from acceptance.steps import Bench, hours, steps
 from hintferry.core.errors import HintferryError
 from hintferry_cli.exits import INTERRUPTED, Status, status_of_error
@@ -69,6 +69,8 @@ def main(arguments: list[str]) -> int:
         session = boto3.Session(region_name=options.plan.region)
         if options.remove:
             return _removed(AwsAccount(session.client), options.remove, _say)
+        if not options.dry_run and not BUNDLE.exists():
+            raise Refused("the bundle for the node is not built; run `make bundle` first")
         return begin(
             options, AwsAccount(session.client), SsmNode(options.plan.config, session.client), _say
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +21,7 @@ _POLL_S = 5.0
 _ONLINE_S = 600.0
 _RELEASE = "/opt/acceptance/release"
 _SPOOL = "/var/tmp/acceptance"
+BUNDLE = bundle.BUILD / f"hintferry-node-{payload.MACHINE}.tar"
 _AGENT = "/opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl"
 
 
@@ -54,13 +54,13 @@ class SsmNode:
         """Install capture with the SSM document `…-install`, from the bundle of this checkout."""
         migration = migration_from(self._config)
         home = self._config.parent / "node"
-        tar = bundle.build(home / "bundle", payload.MACHINE)
+        tar = BUNDLE
         servers = Stacks(migration, self._client).environment()[BOOTSTRAP_VARIABLE]
         render(migration, servers, "iam", home / "rendered")
         self._upload(tar, tar.name)
         for path in sorted((home / "rendered").iterdir()):
             self._upload(path, f"rendered/{path.name}")
-        digest = hashlib.sha256(tar.read_bytes()).hexdigest()
+        digest = tar.with_suffix(".tar.sha256").read_text().split()[0]
         document = f"{migration.deployment.pipeline.name}-install"
         self._send(
             document,

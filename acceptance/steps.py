@@ -68,7 +68,10 @@ class Step:
 
 def steps(plan: Plan) -> list[Step]:
     """Return the steps of a run."""
-    load_s = plan.minutes * MINUTE
+    return [*_set_up(plan), *_use(plan)]
+
+
+def _set_up(plan: Plan) -> list[Step]:
     return [
         Step("account", "nothing: `hintferry preflight --only account`", 5 * MINUTE, _check),
         Step(
@@ -93,6 +96,12 @@ def steps(plan: Plan) -> list[Step]:
             _capture,
             ["node"],
         ),
+    ]
+
+
+def _use(plan: Plan) -> list[Step]:
+    load_s = plan.minutes * MINUTE
+    return [
         Step(
             "workload",
             f"{RATE} mutations a second for {plan.minutes} min, as `make demo` has them",
