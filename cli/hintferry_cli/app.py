@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from collections.abc import Callable
 from threading import Timer
 from types import FrameType
 from typing import Annotated
@@ -18,13 +19,15 @@ from hintferry_cli.env.command import HELP as ENV_HELP
 from hintferry_cli.env.command import env
 from hintferry_cli.exits import INTERRUPTED, Status
 from hintferry_cli.failures import Settings, unexpected
+from hintferry_cli.help_pages import CommandHelp, VerbHelp
 from hintferry_cli.init.command import HELP as INIT_HELP
 from hintferry_cli.init.command import init
 from hintferry_cli.preflight.command import HELP as PREFLIGHT_HELP
 from hintferry_cli.preflight.command import preflight
 from hintferry_cli.prices.command import HELP as PRICES_HELP
 from hintferry_cli.prices.command import prices
-from hintferry_cli.replay.command import HELP, replay
+from hintferry_cli.replay.command import HELP as REPLAY_HELP
+from hintferry_cli.replay.command import replay
 from hintferry_cli.schema.command import HELP as SCHEMA_HELP
 from hintferry_cli.schema.command import schema
 from hintferry_cli.size.command import HELP as SIZE_HELP
@@ -45,29 +48,38 @@ from hintferry_cli.switches.journal import journal
 
 ENDS_WITHIN_S = 8.0
 
+PLAN, MIGRATE, CUT_OVER, OPERATE = "Plan", "Migrate", "Cut over", "Operate"
+"""The verbs in the order of a migration."""
+
 app = typer.Typer(
+    cls=CommandHelp,
+    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help="Move self-run Apache Cassandra to Amazon Keyspaces without downtime.",
-    epilog="Each verb has its own help: [bold]hintferry replay --help[/bold]",
+    epilog="Each verb has its own help: hintferry replay --help",
 )
-app.command(help=INIT_HELP)(init)
-app.command(help=PREFLIGHT_HELP)(preflight)
-app.command(help=SCHEMA_HELP)(schema)
-app.command(help=COST_HELP)(cost)
-app.command(help=PRICES_HELP)(prices)
-app.command(help=ENV_HELP)(env)
-app.command(help=BACKFILL_HELP)(backfill)
-app.command(help=VERIFY_HELP)(verify)
-app.command(help=HELP)(replay)
-app.command(help=SIZE_HELP)(size)
-app.command(help=STATUS_HELP)(status)
-app.command(help=CUTOVER_HELP)(cutover)
-app.command(help=PAUSE_HELP)(pause)
-app.command(help=RESUME_HELP)(resume)
-app.command(help=THROTTLE_HELP)(throttle)
-app.command(help=JOURNAL_HELP)(journal)
+VERBS: tuple[tuple[str, str, Callable[..., None]], ...] = (
+    (PLAN, INIT_HELP, init),
+    (PLAN, PREFLIGHT_HELP, preflight),
+    (PLAN, SIZE_HELP, size),
+    (PLAN, COST_HELP, cost),
+    (PLAN, PRICES_HELP, prices),
+    (PLAN, SCHEMA_HELP, schema),
+    (MIGRATE, ENV_HELP, env),
+    (MIGRATE, BACKFILL_HELP, backfill),
+    (MIGRATE, VERIFY_HELP, verify),
+    (MIGRATE, REPLAY_HELP, replay),
+    (CUT_OVER, STATUS_HELP, status),
+    (CUT_OVER, CUTOVER_HELP, cutover),
+    (OPERATE, PAUSE_HELP, pause),
+    (OPERATE, RESUME_HELP, resume),
+    (OPERATE, THROTTLE_HELP, throttle),
+    (OPERATE, JOURNAL_HELP, journal),
+)
+for _panel, _help, _verb in VERBS:
+    app.command(cls=VerbHelp, help=_help, rich_help_panel=_panel)(_verb)
 
 
 def _tell_version(asked: bool) -> None:
@@ -82,7 +94,11 @@ def options(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", is_eager=True, callback=_tell_version, help="Print the version and exit."
+            "--version",
+            "-V",
+            is_eager=True,
+            callback=_tell_version,
+            help="Print the version and exit.",
         ),
     ] = False,
     debug: Annotated[

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from hintferry.adapters.config.settings import Migration, migration_from
 from hintferry.core.errors import ConfigurationError
+from hintferry_cli.console import console
 from hintferry_cli.cost import view
 from hintferry_cli.cost.table_cost import TableCost, table_cost
 from hintferry_cli.exits import statuses
@@ -27,7 +27,7 @@ HELP = "\n\n".join(
         " side timestamps; storage is with recovery. Then it prints the fixed monthly cost with no"
         " traffic: brokers, pollers, endpoints, alarms, metrics, logs and keys. It reads a few"
         " pages of the source, and changes nothing.",
-        "[bold]Examples[/bold]",
+        "Examples",
         "  hintferry cost",
         "  hintferry cost shop.orders --json",
         statuses("the costs are printed"),
@@ -51,7 +51,7 @@ def cost(
     if json:
         typer.echo(view.as_json(bill))
     else:
-        view.show(bill, Console())
+        view.show(bill, console())
 
 
 def _costs(migration: Migration, names: list[str], book: PriceBook) -> list[TableCost]:

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from rich.console import Console
-from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
 from hintferry.adapters.config.settings import Migration
+from hintferry_cli.console import say
 from hintferry_cli.cost.table_cost import CostSums, TableCost, together
 from hintferry_ops.cost.fixed_cost import Line, standing_cost, told, total
 from hintferry_ops.cost.offer_file import SAVINGS
@@ -79,7 +80,7 @@ def show(bill: CostOverview, out: Console) -> None:
         *_on_top(bill),
         NOT_HERE,
     ):
-        out.print(text, markup=False, highlight=False, soft_wrap=True)
+        say(out, text)
 
 
 def _as_table(rows: Sequence[tuple[str, list[str]]]) -> Table:
@@ -97,7 +98,7 @@ def _as_list(rows: Sequence[tuple[str, list[str]]]) -> Table:
     grid.add_column()
     grid.add_column(justify="right", no_wrap=True)
     for name, cells in rows:
-        grid.add_row(f"[bold]{escape(name)}[/bold]", "")
+        grid.add_row(Text(name, style="bold"), "")
         for column, cell in zip(_COLUMNS, cells, strict=True):
             grid.add_row(f"  {column}", cell)
     return grid

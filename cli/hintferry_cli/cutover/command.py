@@ -39,7 +39,7 @@ HELP = "\n\n".join(
         " the target for such writes (by their write times), and asks for the table's name; --yes"
         " answers. Afterwards run `hintferry verify --repair` to copy the changes that were"
         " skipped.",
-        "[bold]Examples[/bold]",
+        "Examples",
         "  hintferry cutover shop.orders --writes-stopped now --writers-at-quorum",
         "  hintferry cutover shop.orders --writes-stopped 2026-11-26T14:03:20Z --json",
         "  hintferry cutover shop.orders --undo",

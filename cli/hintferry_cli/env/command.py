@@ -21,7 +21,7 @@ HELP = "\n\n".join(
         " sweep's state machine."
         ' Set them all with: eval "$(hintferry env)". The table names are in migration.toml. It'
         " reads the outputs of the stacks, and asks MSK for the brokers. It changes nothing.",
-        "[bold]Examples[/bold]",
+        "Examples",
         "  hintferry env > hintferry.env",
         "  hintferry env --config staging.toml --json",
         statuses(

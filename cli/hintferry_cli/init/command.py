@@ -35,7 +35,7 @@ HELP = "\n\n".join(
         "Read the live source's schema, and write a commented migration.toml and schema.cql.",
         "Choose tables by keyspace or by name. Without any it takes all but Cassandra's own. It"
         " changes nothing at the source, and overwrites no file without --force.",
-        "[bold]Examples[/bold]",
+        "Examples",
         "  hintferry init --contact-point 10.0.1.11",
         "  hintferry init shop other.readings --contact-point 10.0.1.11 --region eu-west-1",
         "  hintferry init shop --contact-point 10.0.1.11 --datacenter dc1 --force --json",

@@ -6,11 +6,11 @@ from functools import partial
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from hintferry.adapters.clocks.wall import WallClock
 from hintferry.adapters.config.settings import Migration, migration_from
 from hintferry.wiring.sessions import client
+from hintferry_cli.console import console
 from hintferry_cli.exits import Status, statuses
 from hintferry_cli.failures import Settings, told_plainly
 from hintferry_cli.options import CONFIG, Config, Json
@@ -28,7 +28,7 @@ HELP = "\n\n".join(
         " or stops the migration; a question is one that only you can answer. It changes nothing."
         " Before you deploy, check the source alone, and the AWS account: quotas, zones, bootstrap"
         " of the CDK, and permissions of your login. Only --only account checks the account.",
-        "[bold]Examples[/bold]",
+        "Examples",
         "  hintferry preflight --only account",
         "  hintferry preflight --only source",
         "  hintferry preflight --only capture --only target",
@@ -56,7 +56,7 @@ def preflight(
     if json:
         typer.echo(view.as_json(findings, status))
     else:
-        view.show(findings, status, Console())
+        view.show(findings, status, console())
     if status is not Status.DONE:
         raise typer.Exit(status)
 

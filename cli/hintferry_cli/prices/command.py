@@ -24,7 +24,7 @@ HELP = "\n\n".join(
         " does not have stays as it is. `hintferry cost` reads the prices.toml beside the"
         " configuration, and for what it does not have the figures that Hintferry was released"
         " with.",
-        "[bold]Examples[/bold]",
+        "Examples",
         "  hintferry prices AmazonMCS.json AmazonMSK.json AWSLambda.json",
         "  hintferry prices AmazonMCS.json --out prices.toml --json",
         statuses("the prices are in the file", unavailable=""),

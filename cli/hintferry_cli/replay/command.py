@@ -17,6 +17,7 @@ from hintferry.adapters.config.settings import Migration, migration_from
 from hintferry.core.errors import SideFault, Unprocessable
 from hintferry.core.journal import Entry
 from hintferry.core.switches import ALL
+from hintferry_cli.console import console, say
 from hintferry_cli.exits import Status, statuses
 from hintferry_cli.failures import Settings, sentence, told_plainly
 from hintferry_cli.options import CONFIG, Config, Json
@@ -40,7 +41,7 @@ HELP = "\n\n".join(
         " The processor reads the key again, so replaying twice, or late, changes nothing. A record"
         " that still cannot succeed is parked again.",
         f"Reasons: {', '.join(REASONS)}.",
-        "[bold]Examples[/bold]",
+        "Examples",
         "  hintferry replay --dry-run",
         "  hintferry replay --table shop.orders --reason schema",
         "  hintferry replay --rate 50 --json",
@@ -70,7 +71,7 @@ def replay(
     replay_queue_url: ReplayQueueUrl = "",
     bucket: Bucket = "",
 ) -> None:
-    errors, out = Console(stderr=True), Console()
+    errors, out = console(stderr=True), console()
     with told_plainly(context.find_object(Settings) or Settings(debug=False)):
         choice = Choice(table, reason)
         where = places(
@@ -107,7 +108,7 @@ def note(config: Path, choice: Choice, errors: Console) -> None:
         missing = _entered(migration_from(config), entry)
     if missing:
         text = f"this replay is not in the journal: {missing}"
-        errors.print(text, markup=False, highlight=False, soft_wrap=True)
+        say(errors, text)
 
 
 def _entered(migration: Migration, entry: Entry) -> str:

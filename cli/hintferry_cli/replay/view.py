@@ -10,7 +10,9 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
+from hintferry_cli.console import say
 from hintferry_cli.replay.tally import Tally
 
 PLAIN_EVERY_S = 5.0
@@ -29,7 +31,7 @@ def _as_bar(steps: Iterable[None], tally: Tally, about: int, console: Console) -
         TextColumn("replaying"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[counts]}"),
+        TextColumn("{task.fields[counts]}", markup=False),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console, transient=True) as progress:
@@ -46,7 +48,7 @@ def _as_lines(steps: Iterable[None], tally: Tally, about: int, console: Console)
     for _ in steps:
         if time.monotonic() >= due:
             due = time.monotonic() + PLAIN_EVERY_S
-            _say(console, f"{tally.looked_at} of about {about}: {_counts(tally)}")
+            say(console, f"{tally.looked_at} of about {about}: {_counts(tally)}")
 
 
 def show(tally: Tally, out: Console, errors: Console, *, dry_run: bool) -> None:
@@ -54,11 +56,11 @@ def show(tally: Tally, out: Console, errors: Console, *, dry_run: bool) -> None:
     if tally.by_reason:
         out.print(_table(tally, dry_run=dry_run))
     else:
-        _say(out, "Nothing to replay: the parked queue and the on-failure bucket are empty.")
+        say(out, "Nothing to replay: the parked queue and the on-failure bucket are empty.")
     for error, count in tally.errors.items():
-        _say(errors, f"{count} x {error}")
+        say(errors, f"{count} x {error}")
     if tally.unfinished:
-        _say(errors, f"{tally.unfinished}; run it again for the rest")
+        say(errors, f"{tally.unfinished}; run it again for the rest")
 
 
 def as_json(tally: Tally, *, dry_run: bool) -> str:
@@ -80,7 +82,7 @@ def _table(tally: Tally, *, dry_run: bool) -> Table:
     for name in ("would send" if dry_run else "sent", "left", "failed"):
         table.add_column(name, justify="right")
     for reason, counts in sorted(tally.by_reason.items()):
-        failed = f"[red]{counts.failed}[/red]" if counts.failed else "0"
+        failed = Text(str(counts.failed), style="red" if counts.failed else "")
         table.add_row(reason, str(counts.sent), str(counts.left), failed)
     return table
 
@@ -88,7 +90,3 @@ def _table(tally: Tally, *, dry_run: bool) -> Table:
 def _counts(tally: Tally) -> str:
     total = tally.total
     return f"sent {total.sent}, left {total.left}, failed {total.failed}"
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)

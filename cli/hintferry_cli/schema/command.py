@@ -22,7 +22,7 @@ HELP = "\n\n".join(
         "It adds the custom properties that Hintferry needs (client-side timestamps, TTL), its"
         " control tables, and what to set after the cutover. The stacks of `make synth` create the"
         " same tables. It prints on stderr what Keyspaces cannot hold, with the choices.",
-        "[bold]Examples[/bold]",
+        "Examples",
         "  hintferry schema > keyspaces.cql",
         "  hintferry schema --from-source --json",
         "  hintferry schema --kms-key arn:aws:kms:eu-west-1:123456789012:key/my-key",

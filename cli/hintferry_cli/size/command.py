@@ -14,10 +14,10 @@ from hintferry_cli.size.arithmetic import Need, Node, need
 HELP = "\n\n".join(
     (
         "Calculate what capture needs on each Cassandra node: space, CPU, memory, network.",
-        "Give what [bold]one node[/bold] writes, with its replicas of other nodes' rows and tables"
+        "Give what one node writes, with its replicas of other nodes' rows and tables"
         " without cdc too: all share one commit log. It connects to nothing; it calculates from"
         " measurements of `python -m bench capture`.",
-        "[bold]Examples[/bold]",
+        "Examples",
         "  hintferry size --writes-per-second 3000 --row-bytes 400 --outage-hours 6",
         "  hintferry size --writes-per-second 3000 --row-bytes 400 --outage-hours 6 --json",
         statuses("the needs are printed", unavailable=""),

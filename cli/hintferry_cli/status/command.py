@@ -38,7 +38,7 @@ HELP = "\n\n".join(
         "Show for each table whether it can be cut over, why not, and what to type.",
         "It checks the nodes' reports, the topic's lag, the queues, the bucket and the recorded"
         " passes, and sends a marker row through capture. It changes nothing else.",
-        "[bold]Examples[/bold]",
+        "Examples",
         "  hintferry status",
         "  hintferry status shop.orders --watch",
         "  hintferry status shop.orders --writes-stopped now --writers-at-quorum --json",

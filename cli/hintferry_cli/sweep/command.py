@@ -16,6 +16,7 @@ from hintferry.core.errors import ConfigurationError, HintferryError
 from hintferry.core.passes import PASSES_OF_S, Pass, Verb, refusal, unfenced
 from hintferry.sweep.task import Task
 from hintferry.wiring import sweep
+from hintferry_cli.console import console, say
 from hintferry_cli.exits import Status, statuses
 from hintferry_cli.failures import Settings, told_plainly
 from hintferry_cli.options import CONFIG, Config, Json
@@ -49,7 +50,7 @@ VERIFY_HELP = "\n\n".join(
         " --repair it sends a change hint of each key that is not equal to the replay queue. The"
         " replay function repairs the key.",
         _RESUME,
-        "[bold]Examples[/bold]",
+        "Examples",
         "  hintferry verify shop.orders",
         "  hintferry verify shop.orders --repair --rate 50",
         "  hintferry verify shop.orders --repair --yes",
@@ -65,7 +66,7 @@ BACKFILL_HELP = "\n\n".join(
         "It reads each row once, and writes it with the time of its read as its timestamp, so newer"
         " values on the target stay. Capture must run: a marker row has to come through first.",
         _RESUME,
-        "[bold]Examples[/bold]",
+        "Examples",
         "  hintferry backfill shop.orders",
         "  hintferry backfill shop.orders --processes 8 --json",
         statuses(
@@ -170,7 +171,7 @@ def _check_consent(task: Task, config: Path) -> None:
 def _begun(order: Order, folder: Path, processes: int) -> Run:
     """Start a run; a wrong call fails here, before anything is written."""
     task, migration = order.task, migration_from(order.config)
-    bill, errors = pass_price(migration, task.table, order.config.parent), Console(stderr=True)
+    bill, errors = pass_price(migration, task.table, order.config.parent), console(stderr=True)
     sweeper = sweep.sweeper(migration, task.table)
     try:
         sweeper.check_table()
@@ -178,7 +179,7 @@ def _begun(order: Order, folder: Path, processes: int) -> Run:
         mark = bookmark.opened(folder, task)
         proved = _proved(sweeper, task, mark)
         if proved is None:
-            view.say(errors, "this pass will not count for a cutover: capture is not proved")
+            say(errors, "this pass will not count for a cutover: capture is not proved")
         if task.verb is Verb.BACKFILL:
             found = estimate(sweeper.source_table(), sweeper.source_scan(), sweeper.table.ttl)
             view.announce(task, bill.plan(found), errors)
@@ -199,17 +200,17 @@ def _proved(sweeper: sweep.Sweeper, task: Task, mark: Bookmark | None) -> Proof 
         return mark.proof
     seen = sweeper.witness()
     for gap in gaps(seen):
-        view.say(Console(stderr=True), f"{task.table} is not captured on {gap}; {gap.fix}")
+        say(console(stderr=True), f"{task.table} is not captured on {gap}; {gap.fix}")
     return proof(seen)
 
 
 def _finish(run: Run, report: Path | None, *, json: bool) -> None:
-    errors, out = Console(stderr=True), Console()
+    errors, out = console(stderr=True), console()
     task, state = run.order.task, run.state
     try:
         view.follow(run.steps(), task, state, errors)
     except KeyboardInterrupt:
-        view.say(errors, "stopped; run the same command again to resume")
+        say(errors, "stopped; run the same command again to resume")
         raise
     if json:
         typer.echo(view.as_json(task, state))
@@ -236,14 +237,14 @@ def _recorded(run: Run, errors: Console) -> bool:
     try:
         broken = _entered(run)
     except HintferryError as error:
-        view.say(
+        say(
             errors,
             f"the pass finished, but could not be recorded in hintferry.passes: {error}; run the"
             " same command again: `cutover` needs the record",
         )
         return False
     if broken is not None:
-        view.say(errors, f"this pass does not count for a cutover: {broken}")
+        say(errors, f"this pass does not count for a cutover: {broken}")
     return True
 
 

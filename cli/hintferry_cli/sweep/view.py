@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from hintferry.core.tokens import WIDTH_OF_RING
 from hintferry.sweep.task import Task
+from hintferry_cli.console import say
 from hintferry_cli.sweep.bill import duration
 from hintferry_cli.sweep.run import RunState
 from hintferry_cli.sweep.task import as_numbers
@@ -33,10 +34,10 @@ def follow(steps: Iterable[None], task: Task, state: RunState, console: Console)
 
 def _as_bar(steps: Iterable[None], task: Task, state: RunState, console: Console) -> None:
     columns = (
-        TextColumn(f"{task.verb.value} {task.table}"),
+        TextColumn(f"{task.verb.value} {task.table}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
-        TextColumn("{task.fields[counts]}"),
+        TextColumn("{task.fields[counts]}", markup=False),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console, transient=True) as progress:
@@ -101,8 +102,3 @@ def _money(state: RunState, *, in_all: bool = False) -> str:
         return ""
     whole = "" if state.usd_in_all is None or not in_all else f" of about {state.usd_in_all:,.2f}"
     return f"{',' if in_all else ';'} {state.usd:,.2f}{whole} USD"
-
-
-def say(console: Console, text: str) -> None:
-    """Print one line as it is."""
-    console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -33,7 +33,7 @@ PAUSE_HELP = "\n\n".join(
         " resume`. A pause lasts until then, also across a deploy. End it within a day: later the"
         " event source gives hints up into the bucket, from where `hintferry replay` brings them"
         " back.",
-        "[bold]Examples[/bold]",
+        "Examples",
         '  hintferry pause shop.orders --reason "repair of node 3"',
         "  hintferry pause --all --json",
         statuses("the table is paused", unfinished=_UNFINISHED),
@@ -44,7 +44,7 @@ RESUME_HELP = "\n\n".join(
     (
         "Let a paused table go on, or all that were paused with --all.",
         f"The functions go on within {SWITCHES_HOLD_S:.0f} s of their next invocation.",
-        "[bold]Examples[/bold]",
+        "Examples",
         "  hintferry resume shop.orders",
         '  hintferry resume --all --reason "the repair is done"',
         statuses("the table goes on", unfinished=_UNFINISHED),
@@ -59,7 +59,7 @@ THROTTLE_HELP = "\n\n".join(
         " itself. --repair stands in place of the rate that a pass was started with. What is not"
         f" named stays as it is. It takes effect within {SWITCHES_HOLD_S:.0f} s, and stays until"
         " --off, also across a deploy.",
-        "[bold]Examples[/bold]",
+        "Examples",
         "  hintferry throttle shop.orders --source 200 --target 100",
         "  hintferry throttle --all --source 2000 --reason 'peak hours'",
         "  hintferry throttle shop.orders --repair 20 --json",

@@ -26,7 +26,7 @@ HELP = "\n\n".join(
         "Print what operators did: who, when, to which table, and why.",
         "The journal has pauses, bounds, cutovers, replays, backfills and repairs, the latest"
         " first. It lies on the target in hintferry.journal; nothing is ever taken out of it.",
-        "[bold]Examples[/bold]",
+        "Examples",
         "  hintferry journal",
         "  hintferry journal --table shop.orders --since 2026-11-26T14:03:20Z",
         "  hintferry journal --json",

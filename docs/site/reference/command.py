@@ -10,6 +10,7 @@ import typer
 from docs.site.reference.layout import HINT, Line, head, table, words_for
 from hintferry_cli.app import app
 from hintferry_cli.exits import INTERRUPTED, Status
+from hintferry_cli.help_pages import EXAMPLES
 
 
 def page() -> Iterator[str]:
@@ -60,7 +61,7 @@ def _verb(name: str, verb: Any) -> Iterator[str]:
     yield from ("", f"## hintferry {name}", "")
     examples = re.findall(r"^  (hintferry .*)$", verb.help, re.M)
     for paragraph in verb.help.split("\n\n"):
-        if not paragraph.startswith(("  hintferry ", "[bold]", "Exit status")):
+        if not paragraph.startswith(("  hintferry ", EXAMPLES, "Exit status")):
             yield from (*_sentences(" ".join(paragraph.split())), "")
     yield from ("```bash", *examples, "```")
     yield from table(("argument or option", "default", "meaning"), _options(verb))
