@@ -19,6 +19,7 @@ from infra.accepted import accept
 from infra.iam import roles
 from infra.iam.policies import make_node_files_policy, make_operator_policy
 from infra.layer import ACCEPTED, ARCHITECTURE, CONFIG_IN_FUNCTION, RUNTIME, Code
+from infra.monitoring.log_queries import save_log_queries
 from infra.stacks.kafka import KafkaStack, topic_of
 from infra.stacks.log_group import log_group
 from infra.stacks.mappings import alias_name, consumer_group, map_replay_queue, map_topics
@@ -71,6 +72,11 @@ class PipelineStack(cdk.Stack):
         shift_gradually(migration.deployment.pipeline, "replay", self.replay, replay)
         map_topics(self, migration, kafka, self.storage, processor)
         map_replay_queue(self, self.storage, replay)
+        save_log_queries(
+            self,
+            migration.deployment.pipeline.name,
+            {"processor": self.processor, "replay": self.replay, "sweep": sweep},
+        )
         for place in PLACES:
             cdk.CfnOutput(self, place.output, value=self.storage.outputs()[place.name])
         make_operator_policy(
@@ -106,6 +112,9 @@ class PipelineStack(cdk.Stack):
             role=role,
             log_group=group,
             logging_format=lambda_.LoggingFormat.JSON,
+            # A higher level drops the metrics, which are lines without a level, and the reports.
+            application_log_level_v2=lambda_.ApplicationLogLevel.INFO,
+            system_log_level_v2=lambda_.SystemLogLevel.INFO,
         )
         accept(function, ACCEPTED)
         return function

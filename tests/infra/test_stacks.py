@@ -185,6 +185,9 @@ def test_functions_and_mappings_log_as_json(templates: Templates) -> None:
     for one in properties(templates, "AWS::Lambda::Function"):
         if "Hintferry" in one.get("Description", ""):
             assert one["LoggingConfig"]["LogFormat"] == "JSON"
+            if "statements" not in one["Description"]:
+                assert one["LoggingConfig"]["ApplicationLogLevel"] == "INFO"
+                assert one["LoggingConfig"]["SystemLogLevel"] == "INFO"
     for mapping in kafka_mappings(templates):
         assert mapping["LoggingConfig"]["SystemLogLevel"] == "WARN"
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from docs.site.reference.layout import head, table, words_for
 from docs.site.reference.sources import sources
+from hintferry_ops.monitoring.log_queries import LOG_QUERIES
 
 
 def page() -> Iterator[str]:
@@ -17,6 +18,13 @@ def page() -> Iterator[str]:
     )
     rows = [(f"`{name}`", words[name], _code(fields)) for name, fields in found.items()]
     yield from table(("message", "meaning", "fields"), rows)
+    yield from ("", "## Saved queries", "")
+    yield (
+        "The stacks save these queries in CloudWatch Logs Insights,"
+        " in a folder named after the pipeline."
+    )
+    queries = [(f"`{one.name}`", one.question, _code(one.functions)) for one in LOG_QUERIES]
+    yield from table(("query", "what it answers", "logs of"), queries)
 
 
 def events() -> dict[str, list[str]]:

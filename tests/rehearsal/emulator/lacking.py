@@ -51,6 +51,7 @@ PLAIN = (
     "AWS::EC2::FlowLog",
     "AWS::EC2::SecurityGroupEgress",
     "AWS::EC2::SecurityGroupIngress",
+    "AWS::Logs::QueryDefinition",
     "AWS::SSM::Document",
 )
 """Those that need no more than a name and an id."""

@@ -105,10 +105,17 @@ class PowertoolsMeter:
     def _failed(self, ends: Sequence[Settled]) -> None:
         """Say of this version alone what it failed at: a deploy asks whether to take it back."""
         count = sum(map(_is_failed, ends))
-        if count:
-            with single_metric("HintsFailed", MetricUnit.Count, count) as metric:
-                for name, value in self._version.items():
-                    metric.add_dimension(name, value)
+        if not count:
+            return
+        dimensions = {"service": self._metrics.service, **self._version}
+        with single_metric(
+            "HintsFailed",
+            MetricUnit.Count,
+            count,
+            namespace=self._metrics.namespace,
+            default_dimensions=dimensions,
+        ):
+            pass
 
     def _sides(self) -> None:
         """Report what happened on the connections since the batch before."""
