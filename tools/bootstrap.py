@@ -1,4 +1,4 @@
-"""Set-up from nothing: `python3 -m tools.bootstrap`. Needs Python 3.11 or later and nothing else.
+"""Set-up from nothing: `python3 -m tools.bootstrap [--deploy]`. Needs Python 3.11 or later alone.
 
 This file alone must be readable by any Python 3, so that an old one gets a sentence.
 """
@@ -12,4 +12,4 @@ if sys.version_info < (3, 11):  # noqa: UP036
 from tools.setup import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

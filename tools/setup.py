@@ -21,9 +21,10 @@ COMMAND = "from hintferry_cli.app import main\n\nmain()\n"
 UV_ENVIRONMENT = {"UV_PYTHON_DOWNLOADS": "never"}
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
+    """Set up all of it, or with `--deploy` what deploying needs."""
     try:
-        set_up()
+        _bring_up_to_date(steps_to_deploy if list(arguments) == ["--deploy"] else _steps)
     except SetupError as error:
         print(f"set-up: {error}", file=sys.stderr)
         return 1
@@ -33,13 +34,11 @@ def main() -> int:
     return 0
 
 
-def set_up() -> None:
-    """Bring the checkout up to date; SetupError is one sentence for the person at the terminal."""
-    _bring_up_to_date(_steps)
-
-
 def set_up_release(release: Release) -> None:
-    """Fetch what a release wants beside the rest, which is there; SetupError as above."""
+    """Fetch what a release wants beside the rest, which is there.
+
+    SetupError is one sentence for the person at the terminal.
+    """
     if release is not DEFAULT:
         _bring_up_to_date(lambda: _steps_of(release))
 
@@ -53,22 +52,40 @@ def _bring_up_to_date(steps: Callable[[], list[Step]]) -> None:
     print("set-up: done", flush=True)
 
 
+def steps_to_deploy() -> list[Step]:
+    """Return what the stacks and the command need; an environment with everything has it too."""
+    python = _python()
+    everything = _venv(python, places.ROOT / "requirements.txt")
+    enough = _venv(python, places.ROOT / "tools" / "deploy.txt")
+    return [_uv_itself(), everything if everything.done() else enough]
+
+
 def _steps() -> list[Step]:
-    python = interpreter.recorded() or interpreter.choose()
-    uv_list = places.ROOT / "tools" / "uv.txt"
-    requirements = places.ROOT / "requirements.txt"
     return [
-        Step("uv", "uv", [uv_list], [places.UV], lambda: _install_uv(uv_list)),
-        Step(
-            "venv", f"Python packages for {python.label}", [requirements],
-            [places.VENV_PYTHON, places.COMMAND],
-            lambda: _make_venv(python, requirements), also=f"{python.label} {SOURCES} {COMMAND}",
-        ),
+        _uv_itself(),
+        _venv(_python(), places.ROOT / "requirements.txt"),
         _java(DEFAULT),
         Step("mermaid", "Mermaid, for the diagrams", [], [mermaid.script()], mermaid.fetch),
         _jars("jars", "jars of Cassandra, Kafka and Debezium", JAR_NAMES),
         _capture(DEFAULT),
-    ]  # fmt: skip
+    ]
+
+
+def _python() -> interpreter.Interpreter:
+    return interpreter.recorded() or interpreter.choose()
+
+
+def _uv_itself() -> Step:
+    wanted = places.ROOT / "tools" / "uv.txt"
+    return Step("uv", "uv", [wanted], [places.UV], lambda: _install_uv(wanted))
+
+
+def _venv(python: interpreter.Interpreter, requirements: Path) -> Step:
+    return Step(
+        "venv", f"Python packages for {python.label}", [requirements],
+        [places.VENV_PYTHON, places.COMMAND],
+        lambda: _make_venv(python, requirements), also=f"{python.label} {SOURCES} {COMMAND}",
+    )  # fmt: skip
 
 
 def _steps_of(release: Release) -> list[Step]:

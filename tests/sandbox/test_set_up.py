@@ -1,12 +1,14 @@
 """Set-up: steps are skipped while nothing changed, Python is chosen by what runs, jars by hash."""
 
 import ast
+import re
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tools import interpreter, places
+from tools import interpreter, places, setup
 from tools.interpreter import Interpreter
 from tools.steps import SetupError, Step, run
 
@@ -151,6 +153,50 @@ def test_a_debezium_that_cannot_be_had_changes_nothing(
     with pytest.raises(jars.JarError, match=r"connector could not be resolved: .*not found"):
         jars.move("9.9.9.Final", "connector")
     assert connector_list.read_text() == before
+
+
+def test_deploying_needs_no_java_and_no_jars(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = setup.steps_to_deploy()
+    assert [one.name for one in steps] == ["uv", "venv"]
+    assert steps[1].inputs == [places.ROOT / "tools" / "deploy.txt"]
+    # Who set everything up has that too, and keeps it.
+    monkeypatch.setattr(Step, "done", lambda self: True)
+    assert setup.steps_to_deploy()[1].inputs == [places.ROOT / "requirements.txt"]
+
+
+def test_what_deploying_pins_is_what_is_tested() -> None:
+    """The same releases with the same hashes."""
+    tested, deployed = (
+        # For which systems a package is needed depends on what else is on the list.
+        {
+            line.strip(" \\").partition(" ;")[0]
+            for line in (places.ROOT / name).read_text().split("\n")
+        }
+        for name in ("requirements.txt", "tools/deploy.txt")
+    )
+    assert len(deployed) > 100
+    assert deployed <= tested
+
+
+@pytest.mark.slow
+def test_what_deploying_imports_is_on_its_list() -> None:
+    modules = "infra.app, tools.cdk, tools.wheels, hintferry_cli.app"
+    code = f"""
+import {modules}, sys
+from importlib.metadata import packages_distributions
+known = packages_distributions()
+imported = {{module.partition(".")[0] for module in sys.modules}}
+print(*{{name for one in imported for name in known.get(one, [])}})
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=places.ROOT,
+        capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    lines = (places.ROOT / "tools" / "deploy.txt").read_text().splitlines()
+    pinned = {line.partition("==")[0] for line in lines if "==" in line}
+    imported = {re.sub("[-_.]+", "-", name).lower() for name in done.stdout.split()}
+    assert "aws-cdk-lib" in imported
+    assert imported <= pinned
 
 
 def test_an_old_python_still_understands_the_first_file() -> None:
