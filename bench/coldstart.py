@@ -15,7 +15,7 @@ from statistics import median
 from typing import Any
 
 from bench import machine
-from bench.loads import Load
+from bench.loads import RecordedLoad
 from bench.pipeline import prepared
 from sandbox.function import FUNCTIONS, LAYERS
 from sandbox.parts.launch import tied
@@ -67,7 +67,7 @@ def measure(size: int | None) -> dict[str, Any]:
     }
 
 
-def _try(environment: dict[str, str], load: Load) -> tuple[list[list[float]], int]:
+def _try(environment: dict[str, str], load: RecordedLoad) -> tuple[list[list[float]], int]:
     """Seconds of wall and CPU of each stage, and the peak of resident memory in KB."""
     single = [replace(load, records=[record]) for record in load.records[:2]]
     path = os.pathsep.join(map(str, [*LAYERS, FUNCTIONS / "processor"]))

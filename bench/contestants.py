@@ -29,7 +29,7 @@ from cassandra import ConsistencyLevel
 from cassandra.cluster import EXEC_PROFILE_DEFAULT
 from cassandra.query import tuple_factory
 
-from bench.loads import Key, Load, Shape, key_of
+from bench.loads import LoadShape, RecordedLoad, RecordKey, key_of
 from sandbox.function import FUNCTIONS
 from sandbox.parts.endpoints import CqlEndpoint, KeyspacesEndpoint
 from sandbox.parts.launch import tie
@@ -51,7 +51,7 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
+class LoadRun:
     """Once over a load; `cpu_s` is the process's own, all its threads'; `source_bytes` came from
     the source."""
 
@@ -62,7 +62,7 @@ class Pass:
 
 
 class Contestant(Protocol):
-    def ready(self, load: Load, at_once: int) -> Callable[[], None]:
+    def ready(self, load: RecordedLoad, at_once: int) -> Callable[[], None]:
         """Prepare the load; return the function that runs it, which raises where it fails."""
 
 
@@ -76,7 +76,7 @@ class Driver:
             session.get_execution_profile(EXEC_PROFILE_DEFAULT).row_factory = tuple_factory
         self._prepared: dict[str, Any] = {}
 
-    def select(self, shape: Shape) -> Any:
+    def select(self, shape: LoadShape) -> Any:
         """Prepare the read of a changed key: the columns of a row and, if asked for, their TTLs."""
         ttls = [f"TTL({name})" for name in shape.types] if shape.ttl else []
         keys = shape.keys[:1] if shape.deletes else shape.keys
@@ -84,14 +84,14 @@ class Driver:
         selected = ", ".join([*shape.keys, *shape.types, *ttls])
         return self._statement(self.source, f"SELECT {selected} FROM {shape.table} WHERE {where}")
 
-    def insert(self, shape: Shape) -> Any:
+    def insert(self, shape: LoadShape) -> Any:
         names = [*shape.keys, *shape.types]
         marks = ", ".join("?" * len(names))
         return self._statement(
             self.target, f"INSERT INTO {shape.table} ({', '.join(names)}) VALUES ({marks})"
         )
 
-    def delete(self, shape: Shape) -> Any:
+    def delete(self, shape: LoadShape) -> Any:
         """The whole partition."""
         return self._statement(self.target, f"DELETE FROM {shape.table} WHERE p = ?")
 
@@ -108,7 +108,7 @@ class Naive:
     def __init__(self, setting: Setting, opened: ExitStack) -> None:
         self._driver = Driver(setting, opened)
 
-    def ready(self, load: Load, at_once: int) -> Callable[[], None]:
+    def ready(self, load: RecordedLoad, at_once: int) -> Callable[[], None]:
         shape, driver = load.shape, self._driver
         select, insert, delete = driver.select(shape), driver.insert(shape), driver.delete(shape)
         width = len(shape.keys) + len(shape.types)
@@ -134,7 +134,7 @@ class Ceiling:
     def __init__(self, setting: Setting, opened: ExitStack) -> None:
         self._driver = Driver(setting, opened)
 
-    def ready(self, load: Load, at_once: int) -> Callable[[], None]:
+    def ready(self, load: RecordedLoad, at_once: int) -> Callable[[], None]:
         driver, shape = self._driver, load.shape
         select = driver.select(shape)
         write = driver.delete(shape) if shape.deletes else driver.insert(shape)
@@ -149,7 +149,7 @@ class _Flow:
         select: Any,
         write: Any,
         width: int,
-        keys: Sequence[Key],
+        keys: Sequence[RecordKey],
         at_once: int,
     ) -> None:
         self._source, self._target = driver.source, driver.target
@@ -170,7 +170,7 @@ class _Flow:
             future = self._source.execute_async(self._select, key)
             future.add_callbacks(self._seen, self._failed, callback_args=(key,))
 
-    def _seen(self, rows: Any, key: Key) -> None:
+    def _seen(self, rows: Any, key: RecordKey) -> None:
         values = rows[0][: self._width] if rows else key
         self._target.execute_async(self._write, values).add_callbacks(self._written, self._failed)
 
@@ -198,7 +198,7 @@ class Ours:
         sys.path.insert(0, str(FUNCTIONS / "processor"))
         self._handler = import_module("handler").lambda_handler
 
-    def ready(self, load: Load, at_once: int) -> Callable[[], None]:
+    def ready(self, load: RecordedLoad, at_once: int) -> Callable[[], None]:
         events = load.events()
 
         def run() -> None:
@@ -226,7 +226,7 @@ class Lane:
 
     pool: ProcessPoolExecutor
 
-    def go(self, load: Load, at_once: int = 0) -> Pass:
+    def go(self, load: RecordedLoad, at_once: int = 0) -> LoadRun:
         """Once over the load."""
         return self.pool.submit(_go, load, at_once).result(LONGEST_S)
 
@@ -255,7 +255,7 @@ def _begin(name: str, setting: Setting, log: Path) -> None:
     _running = CONTESTANTS[name](setting, _opened)
 
 
-def _go(load: Load, at_once: int) -> Pass:
+def _go(load: RecordedLoad, at_once: int) -> LoadRun:
     try:
         run = _running.ready(load, at_once)
         received = _received()
@@ -265,7 +265,7 @@ def _go(load: Load, at_once: int) -> Pass:
     except Exception as error:  # noqa: BLE001 - raised where the caller waits
         # The driver's errors do not pass between processes.
         raise RuntimeError(repr(error)) from None
-    return Pass(len(load.keys), *took, _received() - received)
+    return LoadRun(len(load.keys), *took, _received() - received)
 
 
 def _received() -> int:

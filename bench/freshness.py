@@ -21,7 +21,7 @@ from typing import Any
 import psutil
 
 from bench import machine
-from bench.loads import Shape, create, key_of, topic_of
+from bench.loads import LoadShape, create, key_of, topic_of
 from bench.measure import cpu_s
 from bench.quickness import QUICKEST, SHIPPED, Quickness
 from bench.writer import Sent, Writer, number_of, writer
@@ -45,7 +45,7 @@ OUR_SHARE_MS = 50
 """The target for p99 of processing at half of the highest rate, in ms."""
 
 CONCURRENCY = 2
-SHAPE = Shape("single", "single rows of 13 columns")
+SHAPE = LoadShape("single", "single rows of 13 columns")
 STAGES = ("capture", "queue", "process", "total")
 
 _WARM_S, _CAPACITY_S, _UNDER_WAY = 10.0, 12.0, 1_500

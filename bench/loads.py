@@ -28,7 +28,7 @@ _AT_ONCE = 32
 _SWITCHES = """CUSTOM_PROPERTIES = {
     'client_side_timestamps': {'status': 'enabled'}, 'ttl': {'status': 'enabled'}}"""
 
-Key = tuple[str | int, ...]
+RecordKey = tuple[str | int, ...]
 """The key of a row; of a partition where whole partitions are deleted."""
 
 _MAKERS: dict[str, Callable[[Random], Any]] = {
@@ -43,7 +43,7 @@ _MAKERS: dict[str, Callable[[Random], Any]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class LoadShape:
     """Shape of a load: `rows` of each partition, of so many columns, keys included.
 
     `ttl`: TTLs are asked for. `copies`: how often each record comes. `zipf`: which row
@@ -96,25 +96,25 @@ class Shape:
 
 
 SHAPES = (
-    Shape("single", "single rows of 13 columns"),
-    Shape("plain", "the same, TTLs not asked for", ttl=False),
-    Shape("wide", "single rows of 40 columns", columns=40),
-    Shape("eight", "8 changed rows a partition", rows=8),
-    Shape("sixtyfour", "64 changed rows a partition", rows=64),
-    Shape("tripled", "single rows, every record three times", copies=3),
-    Shape("zipf", f"single rows, drawn by Zipf {ZIPF}", zipf=True),
-    Shape("deletes", "partitions of 10 rows deleted", rows=10, deletes=True),
+    LoadShape("single", "single rows of 13 columns"),
+    LoadShape("plain", "the same, TTLs not asked for", ttl=False),
+    LoadShape("wide", "single rows of 40 columns", columns=40),
+    LoadShape("eight", "8 changed rows a partition", rows=8),
+    LoadShape("sixtyfour", "64 changed rows a partition", rows=64),
+    LoadShape("tripled", "single rows, every record three times", copies=3),
+    LoadShape("zipf", f"single rows, drawn by Zipf {ZIPF}", zipf=True),
+    LoadShape("deletes", "partitions of 10 rows deleted", rows=10, deletes=True),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class RecordedLoad:
     """A shape's records as they were delivered, and each key in them once."""
 
-    shape: Shape
+    shape: LoadShape
     frame: EventFrame
     records: list[PolledRecord]
-    keys: list[Key]
+    keys: list[RecordKey]
 
     def events(self) -> list[bytes]:
         """Return events of full batches; the broker's stamps say now, as for new records."""
@@ -131,13 +131,13 @@ class Load:
             for first in range(0, len(fresh), BATCH_SIZE)
         ]
 
-    def few(self, records: int) -> Load:
+    def few(self, records: int) -> RecordedLoad:
         """Return a load of the first so many records."""
         some = self.records[:records]
         return replace(self, records=some, keys=distinct(some))
 
 
-def create(stack: Stack, shapes: Sequence[Shape]) -> None:
+def create(stack: Stack, shapes: Sequence[LoadShape]) -> None:
     """Make their tables on both sides, and their topics."""
     keyspace = f"CREATE KEYSPACE {KEYSPACE} WITH replication = "
     ddl = [shape.ddl for shape in shapes]
@@ -148,14 +148,14 @@ def create(stack: Stack, shapes: Sequence[Shape]) -> None:
     )
 
 
-def recorded(stack: Stack, size: int) -> list[Load]:
+def recorded(stack: Stack, size: int) -> list[RecordedLoad]:
     """Make the tables on both sides, change `size` keys of each, and wait for their hints."""
     create(stack, SHAPES)
     with cassandra_session(stack.source) as source:
         return [_recorded(stack, source, shape, size) for shape in SHAPES]
 
 
-def _recorded(stack: Stack, source: Any, shape: Shape, size: int) -> Load:
+def _recorded(stack: Stack, source: Any, shape: LoadShape, size: int) -> RecordedLoad:
     changes = _changes(shape, size)
     fill(source, shape, changes)
     if shape.deletes:
@@ -165,30 +165,30 @@ def _recorded(stack: Stack, source: Any, shape: Shape, size: int) -> Load:
     scope = "partition" if shape.deletes else "row"
     records = delivered(stack, shape, scope, len(changes))
     frame = EventFrame(topic_of(stack, shape), stack.kafka, stack.target.region)
-    return Load(shape, frame, records, distinct(records))
+    return RecordedLoad(shape, frame, records, distinct(records))
 
 
-def fill(session: Any, shape: Shape, keys: Sequence[Key]) -> None:
+def fill(session: Any, shape: LoadShape, keys: Sequence[RecordKey]) -> None:
     """Write a row of random values for each key."""
     execute_concurrent_with_args(
         session, session.prepare(shape.insert), filled(shape, keys), concurrency=_AT_ONCE
     )
 
 
-def filled(shape: Shape, keys: Sequence[Key]) -> list[tuple[Any, ...]]:
+def filled(shape: LoadShape, keys: Sequence[RecordKey]) -> list[tuple[Any, ...]]:
     """Return a row of random values for each key, in the order of `Shape.insert`."""
     random = Random(3)
     return [(*key, *(_MAKERS[kind](random) for kind in shape.types.values())) for key in keys]
 
 
-def rows_of(shape: Shape, size: int) -> list[Key]:
+def rows_of(shape: LoadShape, size: int) -> list[RecordKey]:
     """The keys of all its rows."""
     if shape.rows == 1:
         return [(f"key {number:08}",) for number in range(size)]
     return [(f"key {number // shape.rows:08}", number % shape.rows) for number in range(size)]
 
 
-def _changes(shape: Shape, size: int) -> list[Key]:
+def _changes(shape: LoadShape, size: int) -> list[RecordKey]:
     """The keys of the rows that are written, in their order."""
     rows = rows_of(shape, size)
     if not shape.zipf:
@@ -197,7 +197,7 @@ def _changes(shape: Shape, size: int) -> list[Key]:
     return Random(5).choices(rows, weights, k=size)
 
 
-def delivered(stack: Stack, shape: Shape, scope: str, count: int) -> list[PolledRecord]:
+def delivered(stack: Stack, shape: LoadShape, scope: str, count: int) -> list[PolledRecord]:
     """So many records of that scope from the table's topic, in order of partition and offset."""
     topic = topic_of(stack, shape)
     consumer = Consumer({"bootstrap.servers": stack.kafka, "group.id": "bench"})
@@ -221,19 +221,19 @@ def delivered(stack: Stack, shape: Shape, scope: str, count: int) -> list[Polled
     return sorted(found.values(), key=lambda record: record.place)
 
 
-def key_of(value: bytes) -> Key:
+def key_of(value: bytes) -> RecordKey:
     """The key that a hint names."""
     hint = json.loads(value)
     text, *number = map(b64decode, [*hint["pk"], *(hint["ck"] or ())])
     return (text.decode(), *map(int.from_bytes, number))
 
 
-def distinct(records: list[PolledRecord]) -> list[Key]:
+def distinct(records: list[PolledRecord]) -> list[RecordKey]:
     """Each key of the records once, in order."""
     values = (b64decode(json.loads(record.json)["value"]) for record in records)
     return list(dict.fromkeys(map(key_of, values)))
 
 
-def topic_of(stack: Stack, shape: Shape) -> str:
+def topic_of(stack: Stack, shape: LoadShape) -> str:
     """Return the topic of the load's table."""
     return stack.topic(shape.table)

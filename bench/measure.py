@@ -18,7 +18,7 @@ LONGEST_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class ProcessUse:
     """`own_cpu_s`: of the command and its children; `peak_mb`: of the largest of them."""
 
     wall_s: float
@@ -36,13 +36,13 @@ class Measured:
             "rows_per_own_cpu_s": round(rows / self.own_cpu_s),
         }
 
-    def __add__(self, other: Measured) -> Measured:
+    def __add__(self, other: ProcessUse) -> ProcessUse:
         """One after the other."""
         servers = {
             name: self.servers_cpu_s.get(name, 0.0) + other.servers_cpu_s.get(name, 0.0)
             for name in {**self.servers_cpu_s, **other.servers_cpu_s}
         }
-        return Measured(
+        return ProcessUse(
             round(self.wall_s + other.wall_s, 2),
             round(self.own_cpu_s + other.own_cpu_s, 2),
             max(self.peak_mb, other.peak_mb),
@@ -52,7 +52,7 @@ class Measured:
 
 def measured(
     command: Sequence[str], servers: Mapping[str, int], log: Path, environment: Mapping[str, str]
-) -> Measured:
+) -> ProcessUse:
     """Run it to its end; `servers` are process ids by name. Raises RuntimeError where it fails."""
     before = {name: cpu_s(pid) for name, pid in servers.items()}
     began = time.monotonic()
@@ -71,7 +71,7 @@ def measured(
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError(f"{command[0]} failed: {log.read_text()[-3000:]}")
-    return Measured(
+    return ProcessUse(
         round(time.monotonic() - began, 2),
         round(usage.ru_utime + usage.ru_stime, 2),
         round(usage.ru_maxrss / 1024, 1),

@@ -16,8 +16,8 @@ from statistics import median
 from typing import Any
 
 from bench import machine
-from bench.contestants import CONTESTANTS, Lane, Pass, Setting, lane
-from bench.loads import SHAPES, Load, Shape, fill, recorded, rows_of
+from bench.contestants import CONTESTANTS, Lane, LoadRun, Setting, lane
+from bench.loads import SHAPES, LoadShape, RecordedLoad, fill, recorded, rows_of
 from hintferry.adapters.source.cassandra import READS_IN_FLIGHT
 from sandbox.compare import compare_table
 from sandbox.function import create_control_tables, processor_environment
@@ -77,7 +77,7 @@ def measure(size: int | None) -> dict[str, Any]:
 
 
 @contextmanager
-def prepared(folder: Path, keys: int) -> Iterator[tuple[Stack, Setting, list[Load]]]:
+def prepared(folder: Path, keys: int) -> Iterator[tuple[Stack, Setting, list[RecordedLoad]]]:
     """A running sandbox, how its sides are reached, and the recorded loads."""
     shutil.rmtree(folder, ignore_errors=True)
     with Stack(root=folder, say=print) as stack:
@@ -90,7 +90,7 @@ def prepared(folder: Path, keys: int) -> Iterator[tuple[Stack, Setting, list[Loa
         yield stack, Setting(stack.source, stack.target, environment), loads
 
 
-def _prove(stack: Stack, lanes: dict[str, Lane], loads: list[Load]) -> dict[str, float]:
+def _prove(stack: Stack, lanes: dict[str, Lane], loads: list[RecordedLoad]) -> dict[str, float]:
     """Bring every load to an empty target with each contestant; this warms them up, too.
 
     Return, by load, how many reads the source counts for each change that the shipped handler
@@ -119,17 +119,17 @@ def _prove(stack: Stack, lanes: dict[str, Lane], loads: list[Load]) -> dict[str,
     return reads
 
 
-def _reads(source: Any, load: Load) -> int:
+def _reads(source: Any, load: RecordedLoad) -> int:
     """Return the reads of the table, as the node counts them."""
     rows = source.execute(READS, load.shape.table.split("."))
     return sum(int(row.count) for row in rows)
 
 
-def _given(name: str, load: Load) -> Load:
+def _given(name: str, load: RecordedLoad) -> RecordedLoad:
     return load.few(len(load.records) // NAIVE_SHARE) if name == "naive" else load
 
 
-def _swept(one: Lane, load: Load) -> dict[int, dict[str, float]]:
+def _swept(one: Lane, load: RecordedLoad) -> dict[int, dict[str, float]]:
     """The ceiling at each concurrency, the better of two passes."""
     found: dict[int, dict[str, float]] = {}
     for window in WINDOWS:
@@ -140,10 +140,10 @@ def _swept(one: Lane, load: Load) -> dict[int, dict[str, float]]:
 
 
 def _rounds(
-    stack: Stack, lanes: dict[str, Lane], loads: list[Load], at_once: int
-) -> dict[str, dict[str, list[Pass]]]:
+    stack: Stack, lanes: dict[str, Lane], loads: list[RecordedLoad], at_once: int
+) -> dict[str, dict[str, list[LoadRun]]]:
     """Run all rounds; return the passes by load and contestant."""
-    found: dict[str, dict[str, list[Pass]]] = {
+    found: dict[str, dict[str, list[LoadRun]]] = {
         load.shape.name: {name: [] for name in lanes} for load in loads
     }
     with cassandra_session(stack.behind) as behind:
@@ -156,20 +156,20 @@ def _rounds(
     return found
 
 
-def _refill(behind: Any, load: Load) -> None:
+def _refill(behind: Any, load: RecordedLoad) -> None:
     """Write the rows to the target again, so that a delete has something to delete."""
     if load.shape.deletes:
         fill(behind, load.shape, rows_of(load.shape, len(load.keys) * load.shape.rows))
 
 
-def _of_one(taken: Pass) -> dict[str, float]:
+def _of_one(taken: LoadRun) -> dict[str, float]:
     return {
         "cpu_us_per_key": round(taken.cpu_s * 1e6 / taken.keys, 1),
         "keys_per_s": round(taken.keys / taken.wall_s),
     }
 
 
-def _figures(passes: dict[str, list[Pass]]) -> dict[str, Any]:
+def _figures(passes: dict[str, list[LoadRun]]) -> dict[str, Any]:
     """Return the medians of each contestant, and all its passes."""
     found: dict[str, Any] = {}
     for name, taken in passes.items():
@@ -179,16 +179,16 @@ def _figures(passes: dict[str, list[Pass]]) -> dict[str, Any]:
     return found
 
 
-def _ratios(passes: dict[str, dict[str, list[Pass]]]) -> dict[str, float]:
+def _ratios(passes: dict[str, dict[str, list[LoadRun]]]) -> dict[str, float]:
     """Medians over the rounds of what was measured one after the other; less is better."""
 
-    def cpu(one: Pass) -> float:
+    def cpu(one: LoadRun) -> float:
         return one.cpu_s / one.keys
 
-    def wall(one: Pass) -> float:
+    def wall(one: LoadRun) -> float:
         return one.wall_s / one.keys
 
-    def of(by: Callable[[Pass], float], load: str, other: str, than: str = "") -> float:
+    def of(by: Callable[[LoadRun], float], load: str, other: str, than: str = "") -> float:
         pairs = zip(passes[load]["ours"], passes[than or load][other], strict=True)
         return round(median(by(one) / by(two) for one, two in pairs), 3)
 
@@ -257,7 +257,7 @@ def _verdict(found: float, most: float) -> str:
     return "met" if found <= most else "missed"
 
 
-def _line(shape: Shape, load: dict[str, Any], ratios: dict[str, float]) -> str:
+def _line(shape: LoadShape, load: dict[str, Any], ratios: dict[str, float]) -> str:
     names = ("ours", "ceiling", "naive")
     cpu = " | ".join(f"{load[name]['cpu_us_per_key']:.0f}" for name in names)
     rate = " | ".join(f"{load[name]['keys_per_s']:,.0f}" for name in names)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
 
-from bench.loads import Shape
+from bench.loads import LoadShape
 from bench.results import kept
 from hintferry.adapters.config.deployment import KafkaSettings
 from hintferry.adapters.config.settings import PARTITIONS, migration_from
@@ -60,7 +60,7 @@ _HOUR_S, _DAY_S = 3_600, 86_400
 Limit = tuple[float, str, str]
 """Changes a second at which it is reached, what it is, and what moves it."""
 
-_SHAPE = Shape("single", "single rows of 13 columns")
+_SHAPE = LoadShape("single", "single rows of 13 columns")
 _WIRE = {
     "text": b"x" * 20,
     "int": (2**31 - 1).to_bytes(4),
@@ -101,7 +101,7 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class NeedAtRate:
     """Needs of one rate of changes a second, all of one table; money is USD an hour."""
 
     rate: int
@@ -161,7 +161,7 @@ def swept_row_size(values_bytes: int) -> int:
     return metering.row_size(table, (number,), (number,), values, ttl=True)
 
 
-def need(found: Measured, rate: int) -> Need:
+def need(found: Measured, rate: int) -> NeedAtRate:
     """Return the needs of so many changes a second."""
     keys = rate * found.reads
     cores = keys * found.cpu_us / 1e6
@@ -170,7 +170,7 @@ def need(found: Measured, rate: int) -> Need:
     hint_bytes = rate * found.hints * found.hint_bytes
     pollers = max(ceil(partitions / INVOCATIONS_A_POLLER), ceil(hint_bytes / BYTES_A_POLLER))
     units = keys * found.row_units
-    return Need(
+    return NeedAtRate(
         rate,
         invocations,
         partitions,

@@ -11,7 +11,7 @@ from typing import Any
 from bench import machine
 from bench.contestants import Setting, lane
 from bench.freshness import SHAPE, Rig, followed, rigged, settled, spread
-from bench.loads import Load, delivered, distinct, topic_of
+from bench.loads import RecordedLoad, delivered, distinct, topic_of
 from bench.pipeline import READS
 from hintferry.adapters.source.cassandra import READS_IN_FLIGHT
 from hintferry_ops.constants import BATCH_WINDOW_S
@@ -71,7 +71,7 @@ def _bytes_a_read(rig: Rig) -> float:
     stack = rig.stack
     records = delivered(stack, SHAPE, "row", _RECORDS)
     frame = EventFrame(topic_of(stack, SHAPE), stack.kafka, stack.target.region)
-    load = Load(SHAPE, frame, records, distinct(records))
+    load = RecordedLoad(SHAPE, frame, records, distinct(records))
     environment = processor_environment(stack, stack.home)
     setting = Setting(stack.source, stack.target, environment)
     with lane("ours", setting, stack.home / "ours.log") as shipped:

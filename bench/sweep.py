@@ -16,7 +16,7 @@ from random import Random
 from typing import Any
 
 from bench import dsbulk, machine
-from bench.measure import Measured, measured
+from bench.measure import ProcessUse, measured
 from hintferry.core.capacity import ON_DEMAND
 from sandbox.stack import Stack
 from sandbox.workbench import Workbench, workbench
@@ -64,23 +64,23 @@ def filled(folder: Path, rows: int) -> Iterator[tuple[Stack, Workbench, int]]:
         yield stack, bench, bytes_per_row
 
 
-def _runs(stack: Stack, bench: Workbench, folder: Path) -> dict[str, Measured]:
+def _runs(stack: Stack, bench: Workbench, folder: Path) -> dict[str, ProcessUse]:
     servers = {
         "source": stack.source_nodes[0].pid,
         "target": stack.target_node.pid,
         "keyspaces-local": stack.keyspaces.pid,
     }
 
-    def run(name: str, command: list[str], environment: dict[str, str] | None = None) -> Measured:
+    def run(name: str, command: list[str], environment: dict[str, str] | None = None) -> ProcessUse:
         print(f"{name} ...", flush=True)
         found = measured(command, servers, folder / f"{name}.log", environment or {})
         print(f"  {found}", flush=True)
         return found
 
-    def hintferry(verb: str) -> Measured:
+    def hintferry(verb: str) -> ProcessUse:
         return run(verb, bench.command(verb, f"{KEYSPACE}.orders"), bench.environment)
 
-    def dsbulk_run(verb: str, side: str, table: str, files: Path) -> Measured:
+    def dsbulk_run(verb: str, side: str, table: str, files: Path) -> ProcessUse:
         endpoint = stack.source if side == "source" else stack.behind
         command = dsbulk.command(verb, endpoint, KEYSPACE, table, files, folder / "logs")
         return run(f"{verb}-{side}", command)

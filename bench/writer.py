@@ -18,7 +18,7 @@ from typing import Any
 
 from cassandra import ConsistencyLevel
 
-from bench.loads import Key, Shape, filled
+from bench.loads import LoadShape, RecordKey, filled
 from sandbox.parts.endpoints import CqlEndpoint
 from sandbox.parts.launch import tie
 from sandbox.sessions import cassandra_session
@@ -55,7 +55,7 @@ class Writer:
 
 
 @contextmanager
-def writer(source: CqlEndpoint, shape: Shape) -> Iterator[Writer]:
+def writer(source: CqlEndpoint, shape: LoadShape) -> Iterator[Writer]:
     """It is connected when this is entered."""
     spawning = multiprocessing.get_context("spawn")
     settled = spawning.Value("q", 0)
@@ -63,12 +63,12 @@ def writer(source: CqlEndpoint, shape: Shape) -> Iterator[Writer]:
         yield Writer(pool, settled)
 
 
-def key_of_number(number: int) -> Key:
+def key_of_number(number: int) -> RecordKey:
     """The key of the row that this write makes."""
     return (f"key {number:09}",)
 
 
-def number_of(key: Key) -> int:
+def number_of(key: RecordKey) -> int:
     """The other way round."""
     return int(str(key[0]).removeprefix("key "))
 
@@ -121,7 +121,7 @@ _opened = ExitStack()
 """Closes with the process."""
 
 
-def _begin(source: CqlEndpoint, shape: Shape, settled: Synchronized[int]) -> None:
+def _begin(source: CqlEndpoint, shape: LoadShape, settled: Synchronized[int]) -> None:
     global _session, _insert, _settled, _values
     tie(os.getppid())
     _session = _opened.enter_context(cassandra_session(source))

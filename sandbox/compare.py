@@ -29,7 +29,7 @@ _NATIVE = {
     "varint",
 }  # fmt: skip
 
-Row = dict[str, str | int]
+ComparedRow = dict[str, str | int]
 """Texts of the values by column, and the second at which each expires by `ttl(column)`."""
 
 
@@ -97,7 +97,7 @@ def compare_table(source: Session, target: Session, table: str) -> Comparison:
 
 def _rows(
     session: Session, table: str, key: list[Any], others: list[Any], consistency: int
-) -> dict[str, Row]:
+) -> dict[str, ComparedRow]:
     expiring = [column for column in others if _may_expire(column.type)]
     selected = [_selector(column) for column in (*key, *others)]
     selected += [f"TTL({_quoted(column.column_name)})" for column in expiring]
@@ -107,11 +107,11 @@ def _rows(
         consistency_level=consistency,
         fetch_size=_PAGE,
     )
-    rows: dict[str, Row] = {}
+    rows: dict[str, ComparedRow] = {}
     for row in session.execute(statement, timeout=_READ_S):
         at = len(key) + len(others)
         values = [_text(value) for value in row[:at]]
-        found: Row = dict(zip(names, values[len(key) :], strict=True))
+        found: ComparedRow = dict(zip(names, values[len(key) :], strict=True))
         now = int(time.time())
         for column, ttl in zip(expiring, row[at:], strict=True):
             if ttl is not None:
@@ -140,7 +140,9 @@ def _text(value: Any) -> str:
     return repr(value)
 
 
-def _differences(source: dict[str, Row], target: dict[str, Row]) -> Iterable[Difference]:
+def _differences(
+    source: dict[str, ComparedRow], target: dict[str, ComparedRow]
+) -> Iterable[Difference]:
     for key, source_row in source.items():
         target_row = target.get(key)
         if target_row is None:
@@ -165,5 +167,5 @@ def _same(source_row: str | int | None, target_row: str | int | None) -> bool:
     return source_row == target_row
 
 
-def _shown(row: Row, names: Iterable[str]) -> str:
+def _shown(row: ComparedRow, names: Iterable[str]) -> str:
     return ", ".join(f"{name}={row.get(name)}" for name in names)

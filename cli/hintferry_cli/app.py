@@ -18,7 +18,7 @@ from hintferry_cli.cutover.command import cutover
 from hintferry_cli.env.command import HELP as ENV_HELP
 from hintferry_cli.env.command import env
 from hintferry_cli.exits import INTERRUPTED, Status
-from hintferry_cli.failures import Settings, unexpected
+from hintferry_cli.failures import GlobalOptions, unexpected
 from hintferry_cli.help_pages import CommandHelp, VerbHelp
 from hintferry_cli.init.command import HELP as INIT_HELP
 from hintferry_cli.init.command import init
@@ -105,7 +105,7 @@ def options(
         bool, typer.Option("--debug", help="Show the stack trace of an error.")
     ] = False,
 ) -> None:
-    context.obj = Settings(debug=debug)
+    context.obj = GlobalOptions(debug=debug)
 
 
 def _interrupted(_number: int, _frame: FrameType | None) -> None:

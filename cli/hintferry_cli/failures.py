@@ -26,14 +26,14 @@ _LOG_IN_AGAIN = "the AWS credentials have expired; log in again, for example wit
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class GlobalOptions:
     """The options that stand before the verb."""
 
     debug: bool
 
 
 @contextmanager
-def told_plainly(settings: Settings) -> Iterator[None]:
+def told_plainly(settings: GlobalOptions) -> Iterator[None]:
     """End the command with one sentence for an error, or under --debug with its stack trace."""
     try:
         yield

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hintferry.adapters.config.settings import migration_from_environment
-from hintferry.adapters.target.definer import Asked, Definer, KeyspacesDefinitions
+from hintferry.adapters.target.definer import Definer, KeyspacesDefinitions, TableRequest
 from hintferry.core.schema import TableId, UserType
 from hintferry.wiring.sessions import target_session
 
@@ -36,7 +36,7 @@ def define(definer: Definer, event: Mapping[str, Any]) -> None:
         case "Custom::KeyspacesTable":
             # What failed at its creation has no earlier properties worth comparing with.
             before = event.get("OldResourceProperties")
-            definer.make_table(Asked.of(asked), Asked.of(before) if before else None)
+            definer.make_table(TableRequest.of(asked), TableRequest.of(before) if before else None)
         case "Custom::KeyspacesTypes":
             types = [
                 UserType(one["Name"], tuple((f["Name"], f["Type"]) for f in one["Fields"]))

@@ -3,7 +3,7 @@
 from typing import Any, Dict, Iterable, List
 
 from hintferry_ops.monitoring.node_metrics import METRICS
-from node.cdcguard.progress import Offset, read_capture, read_offsets, table_name
+from node.cdcguard.progress import CaptureOffset, read_capture, read_offsets, table_name
 from node.cdcguard.segments import Segment, read_segments
 from node.cdcguard.settings import Settings
 from node.cdcguard.world import World
@@ -23,16 +23,16 @@ class Guard:
         self.capture = read_capture(settings.offsets)
         self.sent = self.furthest()
 
-    def furthest(self) -> Offset:
+    def furthest(self) -> CaptureOffset:
         """Return the position before which capture sent everything.
 
         The stock connector has a position for each table only: one whose topic is stuck does not
         show while another table's moves on.
         """
         if self.capture is None:
-            return max(self.offsets.values() or [Offset(0, 0)])
+            return max(self.offsets.values() or [CaptureOffset(0, 0)])
         found = self.capture["acknowledged"]
-        return Offset(found["segment"], found["position"]) if found else Offset(0, 0)
+        return CaptureOffset(found["segment"], found["position"]) if found else CaptureOffset(0, 0)
 
     @property
     def name(self) -> str:

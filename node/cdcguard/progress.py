@@ -10,20 +10,20 @@ from node.cdcguard.state import replace_file
 CAPTURE_STATE = "capture_state.json"
 
 
-class Offset(NamedTuple):
+class CaptureOffset(NamedTuple):
     """The point up to which change hints were sent: of one table, or of all."""
 
     number: int
     position: int
 
 
-def read_offsets(directory: str) -> Dict[str, Offset]:
+def read_offsets(directory: str) -> Dict[str, CaptureOffset]:
     """Return how far each table's change hints were sent, from Debezium's properties file."""
     offsets = {}
     for table, value in offset_lines(directory):
         match = re.match(r"CommitLog-(?:\d+-)?(\d+)\.log:(\d+)$", value)
         if match:
-            offsets[table] = Offset(int(match.group(1)), int(match.group(2)))
+            offsets[table] = CaptureOffset(int(match.group(1)), int(match.group(2)))
     return offsets
 
 

@@ -35,7 +35,7 @@ class InstallError(Exception):
     """The installer cannot go on; the message says why and what to do."""
 
 
-class Node(NamedTuple):
+class NodePaths(NamedTuple):
     """The paths on this node; `root` is `/` except in tests."""
 
     root: str
@@ -72,15 +72,15 @@ class Node(NamedTuple):
         return os.path.join(self.root, absolute.lstrip("/"))
 
 
-def find_node(root: str, cassandra_yaml: str, user: str, version: str) -> Node:
+def find_node(root: str, cassandra_yaml: str, user: str, version: str) -> NodePaths:
     try:
         yaml = read_yaml(cassandra_yaml)
     except OSError as error:
         raise InstallError(f"cassandra.yaml could not be read: {error}") from None
-    return Node(root, cassandra_yaml, yaml, user, version)
+    return NodePaths(root, cassandra_yaml, yaml, user, version)
 
 
-def faults_of(node: Node) -> List[Fault]:
+def faults_of(node: NodePaths) -> List[Fault]:
     """Return the faults of the settings, and those of the node's disks."""
     faults = setting_faults(node.yaml, node.version)
     devices = []
@@ -98,7 +98,7 @@ def faults_of(node: Node) -> List[Fault]:
     return faults
 
 
-def apply(node: Node, config: str) -> None:
+def apply(node: NodePaths, config: str) -> None:
     """Install, configure or upgrade; after an error, run it again from the start."""
     major = connector(node)
     fatal = [fault for fault in faults_of(node) if fault.fatal]
@@ -120,7 +120,7 @@ def apply(node: Node, config: str) -> None:
     forget_old_releases(node)
 
 
-def owner(node: Node) -> "pwd.struct_passwd":
+def owner(node: NodePaths) -> "pwd.struct_passwd":
     try:
         return pwd.getpwnam(node.user)
     except KeyError:
@@ -134,7 +134,7 @@ def make_folder(path: str, account: "pwd.struct_passwd") -> None:
     os.chown(path, account.pw_uid, account.pw_gid)
 
 
-def connector(node: Node) -> int:
+def connector(node: NodePaths) -> int:
     """Return which of the bundle's two connectors the node needs: 4 or 5."""
     major = int(re.findall(r"\d+", node.version)[0])
     if major not in {int(version[0]) for version in SERVED}:
@@ -145,7 +145,7 @@ def connector(node: Node) -> int:
     return major
 
 
-def configure(node: Node, config: str) -> None:
+def configure(node: NodePaths, config: str) -> None:
     """Fill in this node's own values. Other files of /etc/hintferry stay as they are."""
     target = node.path("/etc/hintferry")
     os.makedirs(target, exist_ok=True)
@@ -174,7 +174,7 @@ def configure(node: Node, config: str) -> None:
             file.write(text)
 
 
-def switch(node: Node) -> None:
+def switch(node: NodePaths) -> None:
     """Point `current` to this release, at once or not at all."""
     current = node.path("/opt/hintferry/current")
     os.makedirs(os.path.dirname(current), exist_ok=True)
@@ -184,7 +184,7 @@ def switch(node: Node) -> None:
     os.replace(current + ".new", current)
 
 
-def write_unit(node: Node, unit: str, major: int) -> None:
+def write_unit(node: NodePaths, unit: str, major: int) -> None:
     with open(os.path.join(RELEASE, "node", "units", unit), encoding="utf-8") as file:
         text = file.read()
     text = text.replace("User=cassandra\n", f"User={node.user}\n")
@@ -193,7 +193,7 @@ def write_unit(node: Node, unit: str, major: int) -> None:
         file.write(text)
 
 
-def forget_old_releases(node: Node) -> None:
+def forget_old_releases(node: NodePaths) -> None:
     """Delete old releases but the one before, to roll back to."""
     releases = node.path("/opt/hintferry/releases")
     if not os.path.isdir(releases):
@@ -204,7 +204,7 @@ def forget_old_releases(node: Node) -> None:
         shutil.rmtree(path)
 
 
-def remove(node: Node) -> None:
+def remove(node: NodePaths) -> None:
     """Remove the release; keep /etc/hintferry, and the progress and archive beside cdc_raw."""
     for unit in UNITS:
         with contextlib.suppress(InstallError):
@@ -241,7 +241,7 @@ def main(arguments: List[str], root: str = "/") -> int:
     asked = parser.parse_args(arguments)
     try:
         if asked.verb == "remove":
-            remove(Node(root, "", {}, asked.user, asked.cassandra_version))
+            remove(NodePaths(root, "", {}, asked.user, asked.cassandra_version))
             return 0
         node = find_node(root, asked.cassandra_yaml, asked.user, asked.cassandra_version)
         faults = faults_of(node)

@@ -25,7 +25,7 @@ from hintferry.wiring.sweep import captures_of
 from hintferry_ops.cutover.cloudwatch import CloudWatchMetrics
 from hintferry_ops.cutover.gate.facts import Confirmations
 from hintferry_ops.cutover.gatekeeper import Gatekeeper
-from hintferry_ops.cutover.late_writes import LateWrites
+from hintferry_ops.cutover.late_writes import CqlLateWrites
 from hintferry_ops.fit.inspection import CqlInspection
 from hintferry_ops.fit.target_check import TargetCheck
 from hintferry_ops.ports import NodeReports, Waiting
@@ -93,9 +93,9 @@ class Seat:
         """Return where what is done is written down."""
         return KeyspacesJournal(self.sides.target)
 
-    def late_writes(self) -> LateWrites:
+    def late_writes(self) -> CqlLateWrites:
         """Return the search for writes on the target."""
-        return LateWrites(self.sides.target)
+        return CqlLateWrites(self.sides.target)
 
     def close(self) -> None:
         """Close the sessions."""

@@ -26,7 +26,7 @@ from sandbox.services.event_source import EventSourceError, Function
 from sandbox.services.event_source.batch import PAYLOAD_LIMIT_BYTES
 from sandbox.services.lambda_runtime.environment import ACCOUNT
 
-Message = dict[str, Any]
+SqsMessage = dict[str, Any]
 
 _BATCH = 10
 _LONG_POLL_S = 1
@@ -122,9 +122,9 @@ class QueueSource:
             for message in self._invoke(batch):
                 self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
 
-    def _batches(self, messages: Iterable[Message]) -> Iterator[list[Message]]:
+    def _batches(self, messages: Iterable[SqsMessage]) -> Iterator[list[SqsMessage]]:
         """The messages in order, cut before an event would be larger than a payload may be."""
-        batch: list[Message] = []
+        batch: list[SqsMessage] = []
         for message in messages:
             if batch and len(self._event([*batch, message])) > PAYLOAD_LIMIT_BYTES:
                 yield batch
@@ -133,7 +133,7 @@ class QueueSource:
         if batch:
             yield batch
 
-    def _invoke(self, messages: list[Message]) -> list[Message]:
+    def _invoke(self, messages: list[SqsMessage]) -> list[SqsMessage]:
         """The messages that the function is done with."""
         self.invocations += 1
         invocation = self._function.invoke(self._event(messages))
@@ -147,10 +147,10 @@ class QueueSource:
             return []
         return [message for message in messages if message["MessageId"] not in failed]
 
-    def _event(self, messages: Iterable[Message]) -> bytes:
+    def _event(self, messages: Iterable[SqsMessage]) -> bytes:
         return json.dumps({"Records": [self._record(message) for message in messages]}).encode()
 
-    def _record(self, message: Message) -> dict[str, Any]:
+    def _record(self, message: SqsMessage) -> dict[str, Any]:
         name = self._url.rpartition("/")[2]
         return {
             "messageId": message["MessageId"],

@@ -17,8 +17,8 @@ from moto.sqs import models
 from moto.sqs.exceptions import SQSException
 from moto.sqs.responses import SQSResponse
 
-Task = dict[str, Any]
-_tasks: dict[str, list[Task]] = {}
+MoveTask = dict[str, Any]
+_tasks: dict[str, list[MoveTask]] = {}
 
 
 class _NotFound(SQSException):
@@ -57,7 +57,7 @@ def start_message_move_task(response: Any) -> ActionResult:
     if any(task["Status"] == "RUNNING" for task in _tasks.get(arn, [])):
         raise _Unsupported("There is already a task running for this source queue.")
     destination = asked.get("DestinationArn")
-    task: Task = {
+    task: MoveTask = {
         "TaskHandle": base64.b64encode(f"{uuid.uuid4()}|{arn}".encode()).decode(),
         "Status": "RUNNING",
         "SourceArn": arn,
@@ -94,7 +94,7 @@ def cancel_message_move_task(response: Any) -> ActionResult:
     raise _NotFound("Task does not exist.")
 
 
-def _move(task: Task, queues: Any, source: Any, target: Any) -> None:
+def _move(task: MoveTask, queues: Any, source: Any, target: Any) -> None:
     rate = int(task.get("MaxNumberOfMessagesPerSecond") or 0)
     for message in list(source._messages):
         if task["Status"] != "RUNNING":

@@ -35,7 +35,7 @@ Invoke = Callable[[str, bytes], tuple[bytes, bool]]
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class ExecutionEnded:
     """End of an execution: SUCCEEDED with `output`, FAILED with `error` and `cause`, ABORTED."""
 
     status: str
@@ -69,7 +69,7 @@ class StateMachines:
         )
         return str(started["executionArn"])
 
-    def wait(self, execution: str, within_s: float) -> Ended:
+    def wait(self, execution: str, within_s: float) -> ExecutionEnded:
         """Wait for the end of the execution and return it. Raises TimeoutError."""
         found: dict[str, Any] = {}
 
@@ -81,7 +81,7 @@ class StateMachines:
 
         until(is_over, within_s, f"{execution} ends")
         output = json.loads(found["output"]) if "output" in found else None
-        return Ended(found["status"], output, found.get("error"), found.get("cause"))
+        return ExecutionEnded(found["status"], output, found.get("error"), found.get("cause"))
 
     def stop(self, execution: str) -> None:
         """Abort it."""
@@ -89,7 +89,7 @@ class StateMachines:
 
     def run(
         self, machine: str, given: Mapping[str, Any], name: str, within_s: float = 120.0
-    ) -> Ended:
+    ) -> ExecutionEnded:
         """Start an execution and wait for its end."""
         return self.wait(self.start(machine, given, name), within_s)
 

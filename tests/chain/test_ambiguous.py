@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from keyspaces_local.faults import Answer, Fault, FaultAction, Operation
+from keyspaces_local.faults import ErrorAnswer, Fault, FaultAction, Operation
 from sandbox.chain import Chain
 from sandbox.compare import compare_table
 from sandbox.sessions import cassandra_session, create_keyspaces_tables
@@ -77,12 +77,14 @@ def test_a_list_is_not_doubled(action: FaultAction, bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("action", "answer"),
     [
-        (FaultAction.DROP_ANSWER, Answer.THROTTLED),
-        (FaultAction.CUT_AFTER, Answer.THROTTLED),
-        (FaultAction.REFUSE, Answer.THROTTLED),
+        (FaultAction.DROP_ANSWER, ErrorAnswer.THROTTLED),
+        (FaultAction.CUT_AFTER, ErrorAnswer.THROTTLED),
+        (FaultAction.REFUSE, ErrorAnswer.THROTTLED),
     ],
 )
-def test_a_counter_is_not_added_to_twice(action: FaultAction, answer: Answer, bench: Bench) -> None:
+def test_a_counter_is_not_added_to_twice(
+    action: FaultAction, answer: ErrorAnswer, bench: Bench
+) -> None:
     """A lost answer or connection, and a throttle that looks like one: all leave doubt."""
     control = bench.stack.keyspaces.control
     control.add_fault(

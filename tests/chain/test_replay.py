@@ -23,7 +23,7 @@ from sandbox.function import processor_environment
 from sandbox.parts.launch import tied
 from sandbox.parts.waiting import until
 from sandbox.services.event_source.batch import Batch, EventFrame
-from sandbox.services.event_source.discard import Condition, Discard
+from sandbox.services.event_source.discard import Discard, DiscardReason
 from sandbox.services.event_source.on_failure import InvocationRecords, object_key
 from sandbox.services.event_source.records import PolledRecord
 from sandbox.services.queue_source import client
@@ -316,7 +316,7 @@ def test_what_the_event_source_gave_up_is_applied_by_hintferry_replay(bench: Ben
     raw |= {"timestampType": "LOG_APPEND_TIME", "key": None, "headers": []}
     raw |= {"value": b64encode(json.dumps(hint(ck=[b64(95)])).encode()).decode()}
     batch = Batch((PolledRecord(0, 3, json.dumps(raw).encode(), 0.0),), epoch=1, invocations=9)
-    discard, now = Discard(Condition.RETRIES, batch), datetime.now(UTC)
+    discard, now = Discard(DiscardReason.RETRIES, batch), datetime.now(UTC)
     frame = EventFrame(topic, bench.stack.kafka, bench.stack.aws.region)
     key = object_key("uuid", topic, discard, now)
     bench.s3.put_object(

@@ -14,7 +14,7 @@ from queue import SimpleQueue
 from random import Random
 
 from hintferry.adapters.records.topics import table_of
-from keyspaces_local.faults import Answer, FaultAction, Operation
+from keyspaces_local.faults import ErrorAnswer, FaultAction, Operation
 from keyspaces_local.faults import Fault as Switch
 from sandbox.chain import Chain
 from sandbox.parts.cassandra import Node
@@ -37,7 +37,7 @@ _PAYLOAD, _DUPLICATES, _QUEUED = 250, 40, 20
 _MOST_POISON = 3
 _LEARNS_S = 40.0
 THROTTLES = Switch(
-    FaultAction.REFUSE, share=0.5, operation=Operation.WRITE, answer=Answer.THROTTLED
+    FaultAction.REFUSE, share=0.5, operation=Operation.WRITE, answer=ErrorAnswer.THROTTLED
 )
 CUTS = Switch(FaultAction.CUT_AFTER, share=0.1, operation=Operation.WRITE)
 _RECENT = 1000

@@ -15,7 +15,7 @@ from confluent_kafka import KafkaError, Message, Producer
 
 from tests.chaos.recorder import AGAIN, Recorded
 
-Place = tuple[Any, Any, Any]
+RecordPosition = tuple[Any, Any, Any]
 """Topic, partition, offset."""
 
 POISON = b'{"hint": 99}'
@@ -37,7 +37,7 @@ class Replays:
             }
         )
         self._sqs, self._queue_url = sqs, queue_url
-        self.poisoned: set[Place] = set()
+        self.poisoned: set[RecordPosition] = set()
         """Where Kafka has put what can never succeed."""
 
     def poison(self, topic: str, count: int, random: Random) -> None:

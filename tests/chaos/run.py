@@ -34,7 +34,7 @@ from tests.chaos.plan import CHAOS, Lane, Plan, faults
 from tests.chaos.program import WEIGHTS, Weights
 from tests.chaos.quiesce import lost_hints, settle_chain, settle_queues
 from tests.chaos.recorder import Recorder
-from tests.chaos.replays import POISON, Place, Replays
+from tests.chaos.replays import POISON, RecordPosition, Replays
 from tests.chaos.report import Report
 from tests.chaos.schema import MOVING_TABLE, source_ddl, tables, target_ddl
 from tests.chaos.swept import sweep
@@ -319,7 +319,7 @@ def _differences(stack: Stack, names: Any) -> dict[str, list[Difference]]:
     return {one.table: list(one.differences) for one in compared if one.differences}
 
 
-def _parked(scene: _Scene) -> tuple[set[Place], int]:
+def _parked(scene: _Scene) -> tuple[set[RecordPosition], int]:
     """Return the origins of the poison in the parked queue, and the number of other records.
 
     It is empty afterwards. A broker that is killed may hold one record of poison twice.

@@ -40,7 +40,7 @@ from hintferry.wiring import sweep as sweepers
 from hintferry_cli.cutover import command as cutover
 from hintferry_cli.cutover.undo import undone
 from hintferry_cli.exits import INTERRUPTED, Status, Unfinished, status_of_error
-from hintferry_cli.failures import Settings, told_plainly
+from hintferry_cli.failures import GlobalOptions, told_plainly
 from hintferry_cli.gate import view
 from hintferry_cli.gate.view import TableStatus
 from hintferry_cli.status import command as status
@@ -89,7 +89,7 @@ def refused(code: str, http: int) -> ClientError:
 )
 def test_an_error_ends_as_its_caller_has_to_go_on(error: Any, ends: Status) -> None:
     assert status_of_error(error) is ends
-    with pytest.raises(typer.Exit) as ended, told_plainly(Settings(debug=False)):
+    with pytest.raises(typer.Exit) as ended, told_plainly(GlobalOptions(debug=False)):
         raise error
     assert ended.value.exit_code == ends
 

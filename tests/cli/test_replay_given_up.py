@@ -11,7 +11,7 @@ import pytest
 
 from hintferry.adapters.aws.queue_event import ReplayEvents
 from sandbox.services.event_source.batch import Batch, EventFrame
-from sandbox.services.event_source.discard import Condition, Discard
+from sandbox.services.event_source.discard import Discard, DiscardReason
 from sandbox.services.event_source.on_failure import InvocationRecords, object_key
 from sandbox.services.event_source.records import PolledRecord
 from tests.cli.conftest import REGION, Deployment, refuse
@@ -31,7 +31,7 @@ def record(offset: int, value: bytes | None = b'{"hint": 1}', key: bytes | None 
 
 def put(deployment: Deployment, *records: PolledRecord) -> str:
     """An object as the service writes it; its key."""
-    discard = Discard(Condition.RETRIES, Batch(records, epoch=1, invocations=11))
+    discard = Discard(DiscardReason.RETRIES, Batch(records, epoch=1, invocations=11))
     now = datetime.now(UTC)
     key = object_key("11111111-2222-3333-4444-555555555555", TOPIC, discard, now)
     body = InvocationRecords(FRAME, ARN).record(discard, now)

@@ -9,13 +9,13 @@ from typer.testing import CliRunner
 
 from hintferry_cli.app import app
 from hintferry_cli.size import arithmetic
-from hintferry_cli.size.arithmetic import MIB, Node, need
+from hintferry_cli.size.arithmetic import MIB, NodeLoad, need
 from hintferry_ops.fit import node_checks
 from node.cdcguard import space
 from tools import places
 
 MEASURED = json.loads((places.ROOT / "bench/results/capture.json").read_text())["kinds"]["ours"]
-NODE = Node(writes_per_s=2_000, row_bytes=500, outage_hours=4, segment_mib=32)
+NODE = NodeLoad(writes_per_s=2_000, row_bytes=500, outage_hours=4, segment_mib=32)
 
 
 def test_the_figures_are_those_that_were_measured_rounded_up() -> None:
@@ -48,13 +48,13 @@ def test_the_space_holds_the_outage_and_what_the_guard_keeps_free() -> None:
 
 
 def test_a_quiet_node_still_gets_what_the_check_asks_for() -> None:
-    needed = need(Node(writes_per_s=0.1, row_bytes=10, outage_hours=1, segment_mib=32))
+    needed = need(NodeLoad(writes_per_s=0.1, row_bytes=10, outage_hours=1, segment_mib=32))
     assert needed.cdc_total_space_mib == node_checks.FEWEST_SEGMENTS * 32
     assert needed.archive_mib == 1
 
 
 def test_cpu_and_network_grow_with_the_writes() -> None:
-    one, ten = need(NODE), need(Node(20_000, 500, 4, 32))
+    one, ten = need(NODE), need(NodeLoad(20_000, 500, 4, 32))
     assert ten.kafka_bytes_per_s == 10 * one.kafka_bytes_per_s
     assert ten.cpu_cores - arithmetic.IDLE_CPU_MS_PER_S / 1000 == pytest.approx(
         10 * (one.cpu_cores - arithmetic.IDLE_CPU_MS_PER_S / 1000), abs=0.02
@@ -63,8 +63,8 @@ def test_cpu_and_network_grow_with_the_writes() -> None:
 
 def test_what_one_core_cannot_do_is_said() -> None:
     busiest = 1_000_000 / arithmetic.BACKLOG_CPU_MS_PER_1000_WRITES
-    assert need(Node(busiest * 1.1, 500, 1, 32)).catch_up_hours is None
-    half = need(Node(busiest / 2, 500, 3, 32)).catch_up_hours
+    assert need(NodeLoad(busiest * 1.1, 500, 1, 32)).catch_up_hours is None
+    half = need(NodeLoad(busiest / 2, 500, 3, 32)).catch_up_hours
     assert half == pytest.approx(3, rel=0.1)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.services.event_source.backlog import Backlog
 from sandbox.services.event_source.batch import PAYLOAD_LIMIT_BYTES, Batch
-from sandbox.services.event_source.discard import Condition, Discard
+from sandbox.services.event_source.discard import Discard, DiscardReason
 from sandbox.services.event_source.settings import EventSourceSettings, PartialRetry
 from tests.event_source.backlogs import backlog, named, places, record, taken
 
@@ -45,7 +45,7 @@ class TestRetryLimit:
             fail_whole(log, batch)
         assert log.counters.invocations == 11
         discard = given_up(log)
-        assert (discard.condition, discard.batch.invocations) == (Condition.RETRIES, 11)
+        assert (discard.condition, discard.batch.invocations) == (DiscardReason.RETRIES, 11)
         assert (discard.request_id, discard.function_error) == ("r", True)
 
     def test_without_a_destination_they_are_endless(self) -> None:
@@ -115,7 +115,7 @@ class TestDelivery:
         log.settle(taken(log), (), 1.0)
         assert log.take(1.0) is None
         discard = given_up(log)
-        assert (discard.condition, places(discard.batch)) == (Condition.SIZE, [(0, 2)])
+        assert (discard.condition, places(discard.batch)) == (DiscardReason.SIZE, [(0, 2)])
         assert discard.batch.invocations == 0
         log.discarded(discard, delivered=True)
         assert places(log.take(1.0)) == [(0, 3)]
@@ -130,7 +130,7 @@ class TestAge:
         log.add([record(0, 1, written_ms=1_000), record(0, 2, written_ms=9_000)])
         assert log.take(61.1) is None
         discard = given_up(log)
-        assert (discard.condition, places(discard.batch)) == (Condition.AGE, [(0, 1)])
+        assert (discard.condition, places(discard.batch)) == (DiscardReason.AGE, [(0, 1)])
         log.discarded(discard, delivered=True)
         assert places(log.take(61.1)) == [(0, 2)]
 

@@ -11,8 +11,8 @@ from sandbox.services.event_source import Counters
 from sandbox.services.event_source.batch import Batch, EventFrame
 from sandbox.services.event_source.records import PolledRecord
 from sandbox.services.event_source.response import (
+    BatchVerdict,
     MalformedResponseError,
-    Verdict,
     failed_records,
     verdict,
 )
@@ -87,7 +87,7 @@ def ended(payload: bytes | None, error_type: str | None = None) -> Invocation:
 
 
 def test_a_thrown_error_is_a_function_error_of_the_whole_batch() -> None:
-    assert verdict(ended(None, "LookupError"), TOPIC, BATCH, partial=True) == Verdict(
+    assert verdict(ended(None, "LookupError"), TOPIC, BATCH, partial=True) == BatchVerdict(
         BATCH.records, function_error=True, reason="LookupError: why", request_id="request"
     )
 
@@ -101,7 +101,7 @@ def test_a_malformed_answer_fails_the_whole_batch_but_is_no_function_error() -> 
 def test_a_partial_failure_has_no_reason_of_its_own() -> None:
     payload = answer({"partition": f"{TOPIC}-12", "offset": 7})
     found = verdict(ended(payload), TOPIC, BATCH, partial=True)
-    assert found == Verdict(BATCH.records[2:], request_id="request")
+    assert found == BatchVerdict(BATCH.records[2:], request_id="request")
 
 
 def test_without_partial_responses_every_answer_is_a_success() -> None:

@@ -14,7 +14,7 @@ from moto import mock_aws
 
 from sandbox.services.event_source import DeliveryError, OnFailureBucket
 from sandbox.services.event_source.batch import Batch
-from sandbox.services.event_source.discard import Condition, Discard
+from sandbox.services.event_source.discard import Discard, DiscardReason
 from sandbox.services.event_source.on_failure import InvocationRecords, object_key
 from tests.event_source.backlogs import FRAME, record
 
@@ -37,7 +37,7 @@ def written(discard: Discard) -> Any:
 
 def test_it_is_exactly_the_services() -> None:
     event = FRAME.event(BATCH.records)
-    assert written(Discard(Condition.RETRIES, BATCH, "the last one", function_error=True)) == {
+    assert written(Discard(DiscardReason.RETRIES, BATCH, "the last one", function_error=True)) == {
         "requestContext": {
             "requestId": "the last one",
             "functionArn": ARN,
@@ -76,12 +76,12 @@ def test_it_is_exactly_the_services() -> None:
 
 
 def test_an_answer_that_named_failures_is_no_function_error() -> None:
-    response = written(Discard(Condition.RETRIES, BATCH))["responseContext"]
+    response = written(Discard(DiscardReason.RETRIES, BATCH))["responseContext"]
     assert (response["statusCode"], response["functionError"]) == (200, None)
 
 
 def test_what_was_never_invoked_has_no_response() -> None:
-    fields = written(Discard(Condition.SIZE, Batch(BATCH.records[:1], epoch=1)))
+    fields = written(Discard(DiscardReason.SIZE, Batch(BATCH.records[:1], epoch=1)))
     assert fields["responseContext"] is None
     context = fields["requestContext"]
     assert context["condition"] == "MaximumPayloadSizeExceeded"
@@ -90,7 +90,7 @@ def test_what_was_never_invoked_has_no_response() -> None:
 
 
 def test_its_key_names_mapping_partition_and_moment() -> None:
-    discard = Discard(Condition.RETRIES, BATCH)
+    discard = Discard(DiscardReason.RETRIES, BATCH)
     keys = {object_key("the-mapping", "shop.orders", discard, NOW) for _ in range(2)}
     assert len(keys) == 2
     start = "aws/lambda/the-mapping/shop.orders-0/2026/11/23/2026-11-23T04.05.06-"

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 
-from keyspaces_local.faults import Answer, Fault, FaultAction, Operation
+from keyspaces_local.faults import ErrorAnswer, Fault, FaultAction, Operation
 from sandbox.chain import Chain
 from sandbox.compare import compare_table
 from sandbox.services.event_source import EventSourceSettings
@@ -79,7 +79,7 @@ class Bench:
         self.producer.produce(self.stack.topic(self.table), value=value, partition=0)
         self.producer.poll(0)
 
-    def refuse(self, share: float, answer: Answer, seed: int) -> None:
+    def refuse(self, share: float, answer: ErrorAnswer, seed: int) -> None:
         """The target refuses this share of the writes to the table from now on."""
         self.stack.keyspaces.control.add_fault(
             Fault(

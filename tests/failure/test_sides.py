@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hintferry.core.limits import REQUEST_TIMEOUT_S
-from keyspaces_local.faults import Answer, Fault, FaultAction, Operation
+from keyspaces_local.faults import ErrorAnswer, Fault, FaultAction, Operation
 from sandbox.stack import Stack
 from tests.failure.bench import POISON, WAIT_S, Bench, bench, keep
 from tests.machine import slowness
@@ -85,7 +85,7 @@ def test_a_target_that_throttles_a_share_of_all_writes_gets_them_all_in_the_end(
 ) -> None:
     """One in ten goes by meanwhile; of nine in ten most have to wait until it is over."""
     control = sides.stack.keyspaces.control
-    sides.refuse(share, Answer.THROTTLED, seed=7)
+    sides.refuse(share, ErrorAnswer.THROTTLED, seed=7)
     first = 100 if share < 0.5 else 200
     began = time.monotonic()
     sides.insert(range(first, first + 100), "throttled")

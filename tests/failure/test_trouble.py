@@ -14,7 +14,7 @@ from hintferry.adapters.source.cassandra import NEIGHBOURS, CassandraSource
 from hintferry.core.schema import TableId
 from hintferry.core.work import RowWork, StaticWork
 from hintferry.wiring import sessions
-from keyspaces_local.faults import Answer
+from keyspaces_local.faults import ErrorAnswer
 from sandbox.sessions import cassandra_session
 from sandbox.stack import Stack
 from tests.failure.bench import Bench, bench, keep
@@ -82,7 +82,7 @@ def test_a_target_that_fails_for_a_while_parks_nothing(share: float, sides: Benc
     sides.insert(range(20))
     sides.wait_until_equal()
     before = sides.figures()
-    sides.refuse(share, Answer.SERVER_ERROR, seed=3)
+    sides.refuse(share, ErrorAnswer.SERVER_ERROR, seed=3)
     sides.insert(range(100), f"failed {share}")
     time.sleep(10)
     (count,) = control.faults()

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hintferry.adapters.target.definer import Asked
+from hintferry.adapters.target.definer import TableRequest
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.schema import ColumnKind, Table, TableId, UserType
 from hintferry_ops.fit.schema_file import schema_of
@@ -69,7 +69,7 @@ def _made(
     described = {}
     for one in properties(templates, "Custom::KeyspacesTable"):
         texts.append(_text(one["Create"]))
-        asked = Asked.of(one)
+        asked = TableRequest.of(one)
         described[asked.table.id] = asked.table
     made = schema_of(";\n".join(texts), "the stack")
     same = {table: one for table, one in made.tables.items() if _flat(one) == described[table]}

@@ -32,7 +32,7 @@ _LEAVE_OUT = re.compile(r"leave ([\w.]+), which uses the type, out")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CommandResult:
     """Answer of a command: its exit status, its JSON and its text."""
 
     status: int
@@ -60,7 +60,7 @@ class Operator:
         self._environment = own | {"AWS_DEFAULT_REGION": stack.aws.region}
         self.config = folder / "migration.toml"
 
-    def init(self, keyspaces: Sequence[str]) -> Answer:
+    def init(self, keyspaces: Sequence[str]) -> CommandResult:
         """Write both files for these keyspaces, and name the sandbox's own target in one."""
         source = self._stack.source
         contact = ["--contact-point", source.hosts[0], "--port", str(source.port), "--force"]
@@ -101,7 +101,7 @@ class Operator:
         assert count == 1, table
         self.config.write_text(text)
 
-    def run(self, verb: str, *arguments: str) -> Answer:
+    def run(self, verb: str, *arguments: str) -> CommandResult:
         """Run a command in this process; an error that it does not tell is raised."""
         with _environment(self._environment):
             line = [verb, *arguments, "--json", "--config", str(self.config)]
@@ -109,7 +109,7 @@ class Operator:
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
         told = json.loads(done.stdout) if done.stdout.startswith("{") else None
-        return Answer(done.exit_code, told, done.stderr or done.stdout)
+        return CommandResult(done.exit_code, told, done.stderr or done.stdout)
 
     def verify(self, tables: Sequence[TableId]) -> Iterator[Fault]:
         """Yield what the command finds where nothing is to be found."""

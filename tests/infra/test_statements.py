@@ -14,7 +14,7 @@ from cassandra import InvalidRequest
 from hintferry.adapters.driver.cql import CONTROL_TABLES
 from hintferry.adapters.target import definer
 from hintferry.adapters.target.ddl import create_table, create_type
-from hintferry.adapters.target.definer import Asked, Definer
+from hintferry.adapters.target.definer import Definer, TableRequest
 from hintferry.core.capacity import Capacity, Mode
 from hintferry.core.errors import SchemaMismatch
 from hintferry.core.schema import TableId, UserType
@@ -59,10 +59,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def asked(
     cql: str = BASE, ttl: bool = True, capacity: Capacity | None = None, **tags: str
-) -> Asked:
+) -> TableRequest:
     (table,) = schema_of(cql, "test").tables.values()
     units = capacity or Capacity()
-    return Asked(table, create_table(table, "", units, tags), ttl, units, tags)
+    return TableRequest(table, create_table(table, "", units, tags), ttl, units, tags)
 
 
 def test_each_table_is_there_at_the_end_and_ttl_comes_last(clock: list[float]) -> None:
@@ -201,7 +201,7 @@ def test_what_a_stack_asks_for_is_understood() -> None:
         },
         "Tags": [{"Key": "team", "Value": "ferries"}],
     }
-    found = Asked.of(properties)
+    found = TableRequest.of(properties)
     assert [column.name for column in found.table.columns] == ["id", "line", "note", "name"]
     assert found.table.clustering[0].descending
     assert found.capacity == Capacity(Mode.PROVISIONED, 5, 6)

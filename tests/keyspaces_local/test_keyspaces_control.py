@@ -11,7 +11,7 @@ import pytest
 from keyspaces_local.cli import main
 from keyspaces_local.control import Control, ControlError
 from keyspaces_local.control_port import ControlPort
-from keyspaces_local.faults import Answer, Fault, FaultAction, Operation
+from keyspaces_local.faults import ErrorAnswer, Fault, FaultAction, Operation
 from keyspaces_local.properties import TableSettings
 from keyspaces_local.protocol import (
     INT,
@@ -192,7 +192,7 @@ def test_faults_refuse_delay_drop_and_cut(tmp_path: Path) -> None:
         assert (await scene.read()).body == VOID
         await scene.control("clear_faults")
 
-        error = Fault(FaultAction.REFUSE, table="ks.t", answer=Answer.SERVER_ERROR)
+        error = Fault(FaultAction.REFUSE, table="ks.t", answer=ErrorAnswer.SERVER_ERROR)
         await scene.control("add_fault", error)
         assert (await scene.read()).error[0] == ErrorCode.SERVER_ERROR
         await scene.control("clear_faults", (await scene.control("faults"))[0].number)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from keyspaces_local import rules, sigv4
 from keyspaces_local.rules import Refusal
-from keyspaces_local.sigv4 import AcceptedKey, Answer
+from keyspaces_local.sigv4 import AcceptedKey, SignedAnswer
 
 KEY = AcceptedKey("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
 NONCE = b"91703fdc2ef562e19fbdab0f58e42fe5"
@@ -21,12 +21,12 @@ NOW = datetime(2026, 11, 23, 4, 5, 6, 789000, tzinfo=UTC)
 DATE = "2026-11-23T04:05:06.789Z"
 
 
-def signed(key: AcceptedKey = KEY, date: str = DATE, region: str = REGION) -> Answer:
+def signed(key: AcceptedKey = KEY, date: str = DATE, region: str = REGION) -> SignedAnswer:
     signature = sigv4.sign(key, amzdate=date, nonce=NONCE, region=region)
-    return Answer(signature, key.access_key_id, date, None)
+    return SignedAnswer(signature, key.access_key_id, date, None)
 
 
-def refused(answer: Answer, key: AcceptedKey = KEY, **changes: object) -> Refusal:
+def refused(answer: SignedAnswer, key: AcceptedKey = KEY, **changes: object) -> Refusal:
     arguments = {"nonce": NONCE, "region": REGION, "now": NOW, **changes}
     with pytest.raises(Refusal) as caught:
         sigv4.verify(answer, key, **arguments)  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from struct import pack
 
 from hintferry.core.cql_type import TypeKind, parse
-from hintferry.core.rows import Place
+from hintferry.core.rows import ColumnOrField
 from hintferry.core.schema import Table
 from hintferry.testing import changes, wirelist
 from hintferry.testing.clock import SimulatedTime
@@ -63,9 +63,9 @@ def _extend(step: SourceWrite, table: Table, timestamp: int, time: SimulatedTime
     for name, number in step.values:
         kind, number = parse(types[name]).kind, number or 0
         if kind is TypeKind.USER:
-            parts.append((Place(name, "xy"[number % 2]), _bytes(number)))
+            parts.append((ColumnOrField(name, "xy"[number % 2]), _bytes(number)))
         elif kind in _OF_ONE:
-            parts.append((Place(name), _OF_ONE[kind](number)))
+            parts.append((ColumnOrField(name), _OF_ONE[kind](number)))
     expires_at = None if step.ttl is None else time.seconds + step.ttl
     return changes.extend(table, step.clustering, parts, timestamp, expires_at)
 

@@ -11,9 +11,8 @@ from hintferry.core.hint import Hint, Nothing, Record, Slice
 from hintferry.core.rows import Put, Remove, Row, Snapshot, Statement
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.core.work import RowWork, SliceWork, StaticWork, Work
-from hintferry.ports import Decoder, Source, Target, Write
+from hintferry.ports import Decoder, Read, Source, Target, Write
 from hintferry.testing.cluster import REPLICAS
-from hintferry.testing.source import Read
 from tests.model.watch import place
 
 if TYPE_CHECKING:

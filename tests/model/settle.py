@@ -21,7 +21,7 @@ from tests.model.pieces import pieces
 from tests.model.program import Batch
 from tests.model.surroundings import Surroundings, gatekeeper
 from tests.model.tables import PARTITIONS, TABLES, TOO_LARGE
-from tests.model.watch import LATE_BY_S, Place, Violation
+from tests.model.watch import LATE_BY_S, RowName, Violation
 from tests.model.world import LONGEST_LAG_US, World
 
 ROUNDS = 200
@@ -119,7 +119,7 @@ def _sweep(world: World) -> None:
     _come_to_rest(world)
 
 
-def _hint_of(where: Place) -> Hint:
+def _hint_of(where: RowName) -> Hint:
     table, partition, clustering = where
     if clustering is None:
         return Hint(table, partition, Scope.STATIC, statics_due=True)
@@ -131,7 +131,7 @@ def _compare(world: World, *, swept: bool) -> None:
         _compare_places(world, places, swept=swept)
 
 
-def _compare_places(world: World, places: Iterable[Place], *, swept: bool) -> None:
+def _compare_places(world: World, places: Iterable[RowName], *, swept: bool) -> None:
     for where in places:
         if where[2] == TOO_LARGE:
             continue
@@ -145,7 +145,7 @@ def _compare_places(world: World, places: Iterable[Place], *, swept: bool) -> No
 
 
 def _same(
-    world: World, where: Place, source: Row | None, target: Row | None, *, swept: bool
+    world: World, where: RowName, source: Row | None, target: Row | None, *, swept: bool
 ) -> bool:
     if _is_about_to_expire(world, source) or _is_about_to_expire(world, target):
         return True
@@ -171,7 +171,7 @@ def _same(
     )
 
 
-def _goes_by_itself(world: World, where: Place, *, swept: bool) -> bool:
+def _goes_by_itself(world: World, where: RowName, *, swept: bool) -> bool:
     """Return whether a row's marker on the target ends within what is known to be the longest."""
     longest_s = world.cluster.table(where[0]).longest_ttl
     marker = world.target.partition(where[0], where[1]).row(where[2] or ()).marker
@@ -193,7 +193,7 @@ def _is_about_to_expire(world: World, row: Row | None) -> bool:
     return any(at and at - now_s < soon for at in each)
 
 
-def _marker_expires(world: World, where: Place, source: Row | None, target: Row | None) -> bool:
+def _marker_expires(world: World, where: RowName, source: Row | None, target: Row | None) -> bool:
     """Return whether they differ only in how long an empty row lives on. A marker's own TTL cannot
     be read: neither that of an INSERT … USING TTL, nor that of a row of which only the values have
     one."""
@@ -206,7 +206,7 @@ def _marker_expires(world: World, where: Place, source: Row | None, target: Row 
     return False
 
 
-def _at_source(world: World, where: Place) -> Row | None:
+def _at_source(world: World, where: RowName) -> Row | None:
     table, cluster = world.cluster.table(where[0]), world.cluster
     everyone, now_s = range(REPLICAS), world.time.seconds
     if where[2] is None:
@@ -216,7 +216,7 @@ def _at_source(world: World, where: Place) -> Row | None:
     return state.row(table.regulars, now_s, elements=True) if state.is_live(now_s) else None
 
 
-def _all_places(world: World) -> Iterator[tuple[Table, list[Place]]]:
+def _all_places(world: World) -> Iterator[tuple[Table, list[RowName]]]:
     for name in TABLES.values():
         if name.id in world.hand_overs.fences.fenced:
             continue
@@ -224,8 +224,8 @@ def _all_places(world: World) -> Iterator[tuple[Table, list[Place]]]:
         yield table, _places(world, table)
 
 
-def _places(world: World, table: Table) -> list[Place]:
-    places: list[Place] = []
+def _places(world: World, table: Table) -> list[RowName]:
+    places: list[RowName] = []
     for partition in PARTITIONS:
         keys = set(world.target.partition(table.id, partition).rows)
         keys.update(world.cluster.keys(table, partition, range(REPLICAS)))

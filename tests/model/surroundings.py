@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from hintferry.core.capture import CapturedTable, CaptureState, NodeState, Shape, Witness
+from hintferry.core.capture import CapturedTable, CaptureState, NodeState, TableVersion, Witness
 from hintferry.core.schema import TableId
 from hintferry.testing.clock import ScriptedClock
 from hintferry.testing.cluster import REPLICAS
@@ -39,7 +39,7 @@ def witness(world: World, table: TableId) -> Witness:
         heard = since and max(since, created_us)
         said = CapturedTable(str(created_us), heard, "deaf", world.newest.get((table, node)))
         states[_host(node)] = CaptureState(now, schemas.version(node).hex(), {table: said})
-    shape = Shape(str(created_us), schemas.table(table).altered_us)
+    shape = TableVersion(str(created_us), schemas.table(table).altered_us)
     return Witness(table, now, nodes, states, shape)
 
 

@@ -32,7 +32,7 @@ from tests.model.topic import Delivery, Kind
 Shown = tuple[Row | None, Row | None]
 """A row of the target before and after a statement."""
 
-Place = tuple[TableId, Key, Key | None]
+RowName = tuple[TableId, Key, Key | None]
 """A row by table, partition and clustering; clustering None: the static columns."""
 
 LATE_BY_S = 2
@@ -49,18 +49,18 @@ class Answered:
 
     deliveries: list[Delivery]
     ends: list[Settled]
-    acknowledged: set[Place]
+    acknowledged: set[RowName]
     applied: set[bytes | None]
     may_be_stuck: bool
     hand_overs: HandOvers
-    read_by: dict[Place, int]
+    read_by: dict[RowName, int]
     """The latest alteration of the table by which the worker read each row."""
 
     known: dict[TableId, int]
     """The latest alteration that a node knows that answered all the while."""
 
 
-def place(write: Write, statement: Statement) -> Place:
+def place(write: Write, statement: Statement) -> RowName:
     """The row that a statement writes."""
     return write.table.id, write.work.partition, statement.clustering
 
@@ -70,8 +70,8 @@ class Watch:
 
     def __init__(self, profile: Profile, cluster: ReplicatedCluster, target: MemoryStore) -> None:
         self._cluster, self._target, self._profile = cluster, target, profile
-        self._visible: dict[tuple[Place, Piece | None], set[Span]] = {}
-        self._newest: dict[Place, int] = {}
+        self._visible: dict[tuple[RowName, Piece | None], set[Span]] = {}
+        self._newest: dict[RowName, int] = {}
 
     def changed(self, table: Table, partition: Key, change: PartitionState) -> None:
         """The source changed somewhere: remember what any two replicas show there now."""
@@ -84,11 +84,11 @@ class Watch:
                 if key == hint.clustering or (hint.scope is not Scope.ROW and holds(part, key)):
                     self._see(table, partition, key)
 
-    def read(self, where: Place, table: Table, seen: RowState) -> None:
+    def read(self, where: RowName, table: Table, seen: RowState) -> None:
         """A quorum read saw this, its replicas asked one after the other."""
         self._remember(where, table, seen)
 
-    def arrived(self, where: Place, journey: Journey, statement: Statement, shown: Shown) -> None:
+    def arrived(self, where: RowName, journey: Journey, statement: Statement, shown: Shown) -> None:
         """A statement reached the target."""
         before, after = shown
         start = journey.starts[journey.index_of(statement)]
@@ -103,7 +103,7 @@ class Watch:
             delay_us = self._cluster.time.micros - journey.planned_us
             self._must_expire_so(where, after, statement, delay_us)
 
-    def complete(self, where: Place, start: int) -> None:
+    def complete(self, where: RowName, start: int) -> None:
         """All statements that a read caused for this row have arrived."""
         self._newest[where] = max(start, self._newest.get(where, start))
 
@@ -133,7 +133,7 @@ class Watch:
             )
             self._remember(where, table, seen)
 
-    def _remember(self, where: Place, table: Table, seen: RowState) -> None:
+    def _remember(self, where: RowName, table: Table, seen: RowState) -> None:
         now_s = self._cluster.time.seconds
         if not seen.is_live(now_s):
             return
@@ -144,14 +144,16 @@ class Watch:
         for piece, span in pieces(table, columns, seen.row(columns, now_s, elements=True)):
             self._visible.setdefault((where, piece), set()).add(span)
 
-    def _must_have_been_visible(self, where: Place, row: Row) -> None:
+    def _must_have_been_visible(self, where: RowName, row: Row) -> None:
         if where[2] is not None and (where, None) not in self._visible:
             raise Violation(f"P5: the source never showed the row {where}")
         for piece, _ in self._pieces(where, row):
             if (where, piece) not in self._visible:
                 raise Violation(f"P5: the source never showed {piece} in {where}")
 
-    def _must_expire_so(self, where: Place, row: Row, statement: Statement, delay_us: int) -> None:
+    def _must_expire_so(
+        self, where: RowName, row: Row, statement: Statement, delay_us: int
+    ) -> None:
         """Check that a written value expires with the source's value, or never if that does not."""
         written = _columns_of(statement)
         for piece, (expiry, _) in self._pieces(where, row):
@@ -163,14 +165,14 @@ class Watch:
             self._must_be_within(where, None, marker.expires_at if marker else None, delay_us)
 
     def _must_be_within(
-        self, where: Place, piece: Piece | None, expiry: int | None, delay_us: int
+        self, where: RowName, piece: Piece | None, expiry: int | None, delay_us: int
     ) -> None:
         shown = self._visible[where, piece]
         if not any(self.is_within(span, expiry, delay_us) for span in shown):
             what = piece or "the marker"
             raise Violation(f"P6: {what} of {where} expires at {expiry}, the source's {shown}")
 
-    def _pieces(self, where: Place, row: Row) -> Iterator[tuple[Piece, Span]]:
+    def _pieces(self, where: RowName, row: Row) -> Iterator[tuple[Piece, Span]]:
         table = self._cluster.table(where[0])
         return pieces(table, table.statics if where[2] is None else table.regulars, row)
 
@@ -187,7 +189,7 @@ class Watch:
         is_early = span.first is None or target < span.first - early
         return not is_early and (span.last is None or target <= span.last + late)
 
-    def _is_claimed(self, where: Place) -> bool:
+    def _is_claimed(self, where: RowName) -> bool:
         """Past the time limits two workers may count at once; nothing is claimed of that."""
         return self._profile.is_bounded or not self._cluster.table(where[0]).is_counter
 
@@ -213,7 +215,7 @@ class Watch:
         if read_by < hint.altered_us:
             raise Violation(f"P3: {hint} was settled by a read that knew less")
 
-    def _must_be_acknowledged(self, hint: Hint, acknowledged: set[Place]) -> None:
+    def _must_be_acknowledged(self, hint: Hint, acknowledged: set[RowName]) -> None:
         table = self._cluster.table(hint.table)
         is_blind = hint.scope is Scope.ROW and not table.is_counter
         if is_blind and (hint.table, hint.partition, hint.clustering) not in acknowledged:
@@ -237,6 +239,6 @@ def may_meet_refusal(hint: Hint) -> bool:
     return hint.table.name == "wide" and hint.scope is not Scope.STATIC
 
 
-def is_refused(where: Place, statement: Statement) -> bool:
+def is_refused(where: RowName, statement: Statement) -> bool:
     """Return whether the target refuses this statement."""
     return where[2] == TOO_LARGE and isinstance(statement, Put)

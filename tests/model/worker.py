@@ -21,7 +21,7 @@ from hintferry.core.work import RowWork, SliceWork, StaticWork
 from hintferry.live.fence import FencedScan, FencedSource
 from hintferry.live.pipeline import Pipeline
 from hintferry.live.recent_writes import RecentWrites
-from hintferry.ports import Write
+from hintferry.ports import Read, Write
 from hintferry.sweep.backfill import Backfill
 from hintferry.sweep.progress import RangeProgress
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
@@ -36,22 +36,22 @@ from hintferry.testing.partition import PartitionState
 from hintferry.testing.points import Hook, Point
 from hintferry.testing.replay import MemoryReplayQueue
 from hintferry.testing.scan import MemoryScan, scan_of_source
-from hintferry.testing.source import Read, ReplicatedSource
-from hintferry.testing.target import Answer, Answers, MemoryTarget
+from hintferry.testing.source import ReplicatedSource
+from hintferry.testing.target import Answers, Fate, MemoryTarget
 from tests.model.catalog import catalog_of
 from tests.model.journey import Journey
 from tests.model.program import Batch
-from tests.model.watch import Place, is_refused, place
+from tests.model.watch import RowName, is_refused, place
 
 if TYPE_CHECKING:
     from tests.model.world import World
 
 FAULTS = (
-    Answer.THROTTLED,
-    Answer.UNAVAILABLE,
-    Answer.TIMED_OUT_WRITTEN,
-    Answer.TIMED_OUT_LATE,
-    Answer.TIMED_OUT_LOST,
+    Fate.THROTTLED,
+    Fate.UNAVAILABLE,
+    Fate.TIMED_OUT_WRITTEN,
+    Fate.TIMED_OUT_LATE,
+    Fate.TIMED_OUT_LOST,
 )
 
 
@@ -67,7 +67,7 @@ class Interval:
     last: Key | None
     started: int
 
-    def speaks_for(self, where: Place) -> bool:
+    def speaks_for(self, where: RowName) -> bool:
         """Return whether the row is one of them."""
         key = where[2] or ()
         is_behind = self.after is None or key > self.after
@@ -85,11 +85,11 @@ class Worker:
         self.fences = HeldFences(world.hand_overs.fences, self.clock)
         self.is_busy = False
         self.remembered = RecentWrites()
-        self.acknowledged: set[Place] = set()
+        self.acknowledged: set[RowName] = set()
         self.on_their_way: list[Journey] = []
-        self.read_by: dict[Place, int] = {}
+        self.read_by: dict[RowName, int] = {}
         """By how late an alteration of its table each place was read."""
-        self._read_at: dict[Place, int] = {}
+        self._read_at: dict[RowName, int] = {}
         self._intervals: list[Interval] = []
 
     def run(self, step: Batch, records: list[Record], hook: Hook) -> list[Settled]:
@@ -127,7 +127,7 @@ class Worker:
         for key in keys:
             self.has_seen((work.table, work.partition, key), seen.table, seen.read_start)
 
-    def has_seen(self, where: Place, table: Table, read_start: int) -> None:
+    def has_seen(self, where: RowName, table: Table, read_start: int) -> None:
         """A row was read, or scanned."""
         self._read_at[where] = self.clock.true[read_start]
         self.read_by[where] = max(table.altered_us, self.read_by.get(where, 0))
@@ -318,9 +318,9 @@ class _StoppedDecoder:
 
 
 def _answers(step: Batch, random: Random) -> Answers:
-    def answer(write: Write, statement: Statement) -> Answer:
+    def answer(write: Write, statement: Statement) -> Fate:
         if is_refused(place(write, statement), statement):
-            return Answer.UNREPRESENTABLE
-        return random.choice(FAULTS) if random.random() < step.faults else Answer.WRITTEN
+            return Fate.UNREPRESENTABLE
+        return random.choice(FAULTS) if random.random() < step.faults else Fate.WRITTEN
 
     return answer

@@ -63,7 +63,7 @@ from tests.model.program import (
 )
 from tests.model.tables import LATER, TABLES
 from tests.model.topic import Delivery, Topic
-from tests.model.watch import Answered, Place, Violation, Watch, place
+from tests.model.watch import Answered, RowName, Violation, Watch, place
 from tests.model.worker import Worker
 
 LONGEST_LAG_US = 9_000
@@ -123,7 +123,7 @@ class World:
         """The values of the records that were applied."""
         self.late: list[tuple[Write, Statement]] = []
         self.journeys: dict[int, Journey] = {}
-        self.arrivals: dict[Place, int] = {}
+        self.arrivals: dict[RowName, int] = {}
         """By how much (microseconds) what a row shows arrived after it was planned."""
         self._up_since = [0] * REPLICAS
         self._courier = MemoryTarget(self.target)
@@ -249,7 +249,7 @@ class World:
         if parts <= journey.arrived and is_of_all:
             self.watch.complete(where, journey.starts[index])
 
-    def shown(self, where: Place) -> Row | None:
+    def shown(self, where: RowName) -> Row | None:
         """Return what the target shows of a row, or of static columns."""
         table = self.cluster.table(where[0])
         part, now_s = self.target.partition(where[0], where[1]), self.time.seconds

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from node.cdcguard.commands import give_back
-from node.cdcguard.progress import Offset, read_offsets
+from node.cdcguard.progress import CaptureOffset, read_offsets
 from node.cdcguard.settings import GuardError
 from node.cdcguard.space import NEVER
 from tests.node.guarded import MIB, MadeNode, numbers
@@ -108,7 +108,7 @@ def test_what_was_set_aside_is_given_back_and_read_from_before_it(
     assert give_back(node.settings, node.world) == 0
     assert node.in_cdc_raw() == aside
     assert node.set_aside() == []
-    assert read_offsets(node.settings.offsets) == {"shop.readings": Offset(3, 500)}
+    assert read_offsets(node.settings.offsets) == {"shop.readings": CaptureOffset(3, 500)}
     assert "systemctl start" in capsys.readouterr().out
 
 

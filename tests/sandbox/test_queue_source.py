@@ -20,13 +20,13 @@ from sandbox.services.queue_source import QueueSource, client
 pytestmark = pytest.mark.slow
 
 DRAIN_S = 120.0
-Answer = Callable[[dict[str, Any]], object]
+Handler = Callable[[dict[str, Any]], object]
 
 
 class Function:
     """Keeps every event; answers with the JSON of what `answer` gives, or with its bytes."""
 
-    def __init__(self, answer: Answer = lambda event: None) -> None:
+    def __init__(self, answer: Handler = lambda event: None) -> None:
         self.answer = answer
         self.sizes: list[int] = []
         self.events: list[dict[str, Any]] = []

@@ -27,7 +27,7 @@ from hintferry.testing.deadline import FixedDeadline
 from hintferry.testing.other_clocks import SimulatedClocks
 from hintferry.testing.passes import MemoryPasses
 from hintferry.testing.switches import MemoryJournal, MemorySwitches
-from sandbox.services.step_functions import Ended, StateMachines
+from sandbox.services.step_functions import ExecutionEnded, StateMachines
 from tests.model.tables import PLAIN, TABLES
 from tests.unit.sweeping import Sides
 
@@ -103,7 +103,7 @@ class Machine:
     arn: str
     s3: Any
 
-    def run(self, name: str, table: TableId, **given: Any) -> Ended:
+    def run(self, name: str, table: TableId, **given: Any) -> ExecutionEnded:
         return self.machines.run(self.arn, {"table": str(table), **given}, name)
 
     def result(self, ended_or_cause: str) -> dict[str, Any]:

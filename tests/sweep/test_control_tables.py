@@ -17,7 +17,7 @@ from hintferry.core.passes import Pass, Verb
 from hintferry.core.schema import TableId
 from hintferry.ports import Fence
 from hintferry.wiring import sessions
-from hintferry_ops.cutover.late_writes import LateWrites
+from hintferry_ops.cutover.late_writes import CqlLateWrites
 from sandbox.stack import Stack
 from sandbox.workbench import Workbench, workbench
 
@@ -128,7 +128,7 @@ def test_fences_passes_and_write_times_on_keyspaces(bench: Workbench) -> None:
             passes.enter(one)
         assert passes.of(TABLE, now - 9) == [found, filled]
         assert [one.is_fence for one in passes.of(TABLE, now - 99)] == [False, True, False]
-        writes = LateWrites(session)
+        writes = CqlLateWrites(session)
         at = int(now * 1e6)
         for key, when in ((1, at - 1), (2, at + 1), (3, at + 9_000_000)):
             bench.behind.execute(

@@ -18,7 +18,7 @@ from hintferry.sweep.progress import Finished
 from hintferry.sweep.repair_sender import RepairSender
 from hintferry.sweep.verify import Verifier
 from hintferry.testing import changes
-from hintferry.testing.changes import Values
+from hintferry.testing.changes import NewValues
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
 from hintferry.testing.cluster import ReplicatedCluster
 from hintferry.testing.deadline import FixedDeadline
@@ -87,7 +87,12 @@ class Sides:
         self.store.apply(table.id, partition, change)
 
     def put(
-        self, table: Table, partition: Key, key: Key | None, values: Values, ttl: int | None = None
+        self,
+        table: Table,
+        partition: Key,
+        key: Key | None,
+        values: NewValues,
+        ttl: int | None = None,
     ) -> PartitionState:
         """An INSERT, as a change to be written to either side."""
         at = self.time.micros

@@ -25,7 +25,7 @@ KEY = column("id", "partition_key", 0, "int")
 
 
 @dataclass(frozen=True)
-class Schema:
+class ReportedSchema:
     """Schema that a node reports: the one table (None: not there) with its columns and masks."""
 
     version: bytes
@@ -36,8 +36,8 @@ class Schema:
     default_ttl: int = 0
 
 
-OLD = Schema(b"v1", (KEY, column("a")), 100)
-NEW = Schema(b"v2", (KEY, column("a"), column("c")), 200)
+OLD = ReportedSchema(b"v1", (KEY, column("a")), 100)
+NEW = ReportedSchema(b"v2", (KEY, column("a"), column("c")), 200)
 
 
 @dataclass(eq=False)
@@ -45,8 +45,8 @@ class Host:
     """A node; `later` holds at the time when it learns a schema."""
 
     address: str
-    schema: Schema
-    later: tuple[float, Schema] | None = None
+    schema: ReportedSchema
+    later: tuple[float, ReportedSchema] | None = None
     is_up: bool | None = True
     is_silent: bool = False
     has_masks: bool = True
@@ -56,7 +56,7 @@ class Host:
 
 
 @dataclass
-class Answer:
+class ResultSet:
     rows: list[Any]
     response_future: Any
 
@@ -102,7 +102,7 @@ class Cluster:
     def monotonic(self) -> float:
         return self.now
 
-    def execute(self, text: str, values: Any = None, timeout: float = 0) -> Answer:
+    def execute(self, text: str, values: Any = None, timeout: float = 0) -> ResultSet:
         up = [host for host in self.hosts if host.is_up and not host.is_silent]
         self.turn += 1
         host = up[self.turn % len(up)]
@@ -122,13 +122,13 @@ class Cluster:
             return SimpleNamespace(result=fail)
         return SimpleNamespace(result=lambda: answer)
 
-    def _answer(self, host: Host, text: str, values: Any) -> Answer:
+    def _answer(self, host: Host, text: str, values: Any) -> ResultSet:
         self.now += 0.001
         self.asked.append((host.address, text))
         if host.is_silent or not host.is_up:
             raise OperationTimedOut
         rows = self._rows(host, text)
-        return Answer(rows, SimpleNamespace(coordinator_host=host))
+        return ResultSet(rows, SimpleNamespace(coordinator_host=host))
 
     def _rows(self, host: Host, text: str) -> list[Any]:
         told = host.schema if host.later is None or self.now < host.later[0] else host.later[1]

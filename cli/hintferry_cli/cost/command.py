@@ -12,7 +12,7 @@ from hintferry_cli.console import console
 from hintferry_cli.cost import view
 from hintferry_cli.cost.table_cost import TableCost, table_cost
 from hintferry_cli.exits import statuses
-from hintferry_cli.failures import Settings, told_plainly
+from hintferry_cli.failures import GlobalOptions, told_plainly
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.tables import table_id
 from hintferry_ops import wiring
@@ -43,7 +43,7 @@ def cost(
     json: Json = False,
     config: Config = CONFIG,
 ) -> None:
-    with told_plainly(context.find_object(Settings) or Settings(debug=False)):
+    with told_plainly(context.find_object(GlobalOptions) or GlobalOptions(debug=False)):
         migration = migration_from(config)
         book = price_book(config.parent)
         costs = _costs(migration, tables or [], book)

@@ -17,7 +17,7 @@ from hintferry.core.limits import CUTOVER_WAIT_S
 from hintferry.ports import Journal
 from hintferry_cli.cutover.undo import undone
 from hintferry_cli.exits import Status, Unfinished, statuses
-from hintferry_cli.failures import Settings, told_plainly
+from hintferry_cli.failures import GlobalOptions, told_plainly
 from hintferry_cli.gate import options, view
 from hintferry_cli.gate.view import Standing, TableStatus
 from hintferry_cli.options import CONFIG, Config, Json
@@ -68,7 +68,7 @@ def cutover(
     bucket: Bucket = "",
 ) -> None:
     errors, out = Console(stderr=True), Console()
-    with told_plainly(context.find_object(Settings) or Settings(debug=False)):
+    with told_plainly(context.find_object(GlobalOptions) or GlobalOptions(debug=False)):
         name = table_id(table)
         confirmations = options.confirmations(writes_stopped, repaired, writers_at_quorum)
         if undo and (writes_stopped or repaired or writers_at_quorum):

@@ -9,7 +9,7 @@ import typer
 
 from hintferry.adapters.config.settings import CONFIG_VARIABLE, migration_from
 from hintferry_cli.exits import statuses
-from hintferry_cli.failures import Settings, told_plainly
+from hintferry_cli.failures import GlobalOptions, told_plainly
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.places import stacks
 
@@ -34,7 +34,7 @@ HELP = "\n\n".join(
 
 
 def env(context: typer.Context, json: Json = False, config: Config = CONFIG) -> None:
-    with told_plainly(context.find_object(Settings) or Settings(debug=False)):
+    with told_plainly(context.find_object(GlobalOptions) or GlobalOptions(debug=False)):
         found = {CONFIG_VARIABLE: str(config.resolve())}
         found |= stacks(migration_from(config)).environment()
     if json:

@@ -13,7 +13,7 @@ from hintferry.adapters.config.source_settings import Auth, SourceSettings, sour
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.schema import TableId
 from hintferry_cli.exits import statuses
-from hintferry_cli.failures import Settings, told_plainly
+from hintferry_cli.failures import GlobalOptions, told_plainly
 from hintferry_cli.init.files import (
     chosen_tables,
     masks_text,
@@ -95,7 +95,7 @@ def init(
     json: Json = False,
     config: Config = CONFIG,
 ) -> None:
-    with told_plainly(context.find_object(Settings) or Settings(debug=False)):
+    with told_plainly(context.find_object(GlobalOptions) or GlobalOptions(debug=False)):
         region = region or boto3.Session().region_name or ""
         if not region:
             raise ConfigurationError("the AWS Region is not set; give --region")

@@ -12,7 +12,7 @@ from hintferry.adapters.config.settings import Migration, migration_from
 from hintferry.wiring.sessions import client
 from hintferry_cli.console import console
 from hintferry_cli.exits import Status, statuses
-from hintferry_cli.failures import Settings, told_plainly
+from hintferry_cli.failures import GlobalOptions, told_plainly
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.preflight import view
 from hintferry_cli.preflight.account import AccountCheck
@@ -50,7 +50,7 @@ def preflight(
     json: Json = False,
     config: Config = CONFIG,
 ) -> None:
-    with told_plainly(context.find_object(Settings) or Settings(debug=False)):
+    with told_plainly(context.find_object(GlobalOptions) or GlobalOptions(debug=False)):
         findings = _findings(migration_from(config), only or list(DEFAULT))
     status = status_of(findings)
     if json:

@@ -10,7 +10,7 @@ import typer
 
 from hintferry.core.errors import ConfigurationError
 from hintferry_cli.exits import statuses
-from hintferry_cli.failures import Settings, told_plainly
+from hintferry_cli.failures import GlobalOptions, told_plainly
 from hintferry_cli.options import Json
 from hintferry_ops.cost.offer_file import OFFERS, URL, Figure, figures
 from hintferry_ops.cost.prices import OWN_FILE, renewed, written
@@ -38,7 +38,7 @@ def prices(
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where to write.")] = Path(OWN_FILE),
     json: Json = False,
 ) -> None:
-    with told_plainly(context.find_object(Settings) or Settings(debug=False)):
+    with told_plainly(context.find_object(GlobalOptions) or GlobalOptions(debug=False)):
         found = [figure for path in offers for figure in figures(_tree(path), str(path))]
         text = written(renewed(out, found))
         try:

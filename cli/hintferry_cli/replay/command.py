@@ -19,7 +19,7 @@ from hintferry.core.journal import Entry
 from hintferry.core.switches import ALL
 from hintferry_cli.console import console, say
 from hintferry_cli.exits import Status, statuses
-from hintferry_cli.failures import Settings, sentence, told_plainly
+from hintferry_cli.failures import GlobalOptions, sentence, told_plainly
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.places import Bucket, ParkedQueueUrl, ReplayQueueUrl, places
 from hintferry_cli.replay import view
@@ -72,7 +72,7 @@ def replay(
     bucket: Bucket = "",
 ) -> None:
     errors, out = console(stderr=True), console()
-    with told_plainly(context.find_object(Settings) or Settings(debug=False)):
+    with told_plainly(context.find_object(GlobalOptions) or GlobalOptions(debug=False)):
         choice = Choice(table, reason)
         where = places(
             config,

@@ -32,7 +32,7 @@ BARREN_RECEIVES = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class ParkedMessage:
     """One message, read as far as the choice needs."""
 
     id: str
@@ -51,7 +51,7 @@ class ParkedQueue:
         self._hidden: dict[str, str] = {}
         self.waiting, self._began_ms = self._start()
 
-    def batches(self, end: float) -> Iterator[list[Message]]:
+    def batches(self, end: float) -> Iterator[list[ParkedMessage]]:
         """Yield the messages that were there at the start, a few at a time, until `end`.
 
         `end` is in monotonic seconds.
@@ -64,7 +64,7 @@ class ParkedQueue:
             if fresh:
                 yield fresh
 
-    def delete(self, messages: Sequence[Message]) -> set[str]:
+    def delete(self, messages: Sequence[ParkedMessage]) -> set[str]:
         """Delete the messages; return the ids of those that failed. Raises nothing."""
         entries = [
             {"Id": str(index), "ReceiptHandle": message.receipt}
@@ -118,10 +118,10 @@ class ParkedQueue:
         sent_ms = int(message["Attributes"]["SentTimestamp"])
         return message["MessageId"] not in self._seen and sent_ms <= self._began_ms
 
-    def _opened(self, message: Any) -> Message:
+    def _opened(self, message: Any) -> ParkedMessage:
         reason, table = _labels(message["Body"])
         ids = message["MessageId"], message["ReceiptHandle"]
-        return Message(*ids, message["Body"], reason, table)
+        return ParkedMessage(*ids, message["Body"], reason, table)
 
 
 def replay_parked(
@@ -143,7 +143,7 @@ def replay_parked(
 
 
 def _send(
-    queue: ParkedQueue, sender: Sender | None, messages: Sequence[Message], tally: Tally
+    queue: ParkedQueue, sender: Sender | None, messages: Sequence[ParkedMessage], tally: Tally
 ) -> None:
     step = sender.at_once if sender else MESSAGES_PER_CALL
     for first in range(0, len(messages), step):

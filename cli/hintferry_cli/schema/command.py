@@ -9,7 +9,7 @@ import typer
 from hintferry.adapters.config.settings import Migration, migration_from
 from hintferry.core.errors import ConfigurationError
 from hintferry_cli.exits import Status, statuses
-from hintferry_cli.failures import Settings, told_plainly
+from hintferry_cli.failures import GlobalOptions, told_plainly
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.schema.mirror import mirror_of
 from hintferry_ops import wiring
@@ -43,7 +43,7 @@ def schema(
     json: Json = False,
     config: Config = CONFIG,
 ) -> None:
-    with told_plainly(context.find_object(Settings) or Settings(debug=False)):
+    with told_plainly(context.find_object(GlobalOptions) or GlobalOptions(debug=False)):
         migration = migration_from(config)
         if not migration.tables:
             raise ConfigurationError(

@@ -30,7 +30,7 @@ ARCHIVE_MIB = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class NodeLoad:
     """One node by all its writes, captured or not: they share one log."""
 
     writes_per_s: float
@@ -52,7 +52,7 @@ class Need:
     catch_up_hours: float | None
 
 
-def need(node: Node) -> Need:
+def need(node: NodeLoad) -> Need:
     """Return the needs of capture. Its unit gives it one core, which bounds how it catches up."""
     log = node.writes_per_s * (node.row_bytes + LOG_BYTES_BESIDE_ROW)
     return Need(
@@ -76,7 +76,7 @@ def _cores(writes_per_s: float, cpu_ms: float) -> float:
     return round((IDLE_CPU_MS_PER_S + writes_per_s * cpu_ms / 1000) / 1000, 3)
 
 
-def _catch_up_hours(node: Node) -> float | None:
+def _catch_up_hours(node: NodeLoad) -> float | None:
     spare = 1 - _cores(node.writes_per_s, BACKLOG_CPU_MS_PER_1000_WRITES)
     if spare <= 0:
         return None

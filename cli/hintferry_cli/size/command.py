@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from hintferry_cli.exits import statuses
-from hintferry_cli.size.arithmetic import Need, Node, need
+from hintferry_cli.size.arithmetic import Need, NodeLoad, need
 
 HELP = "\n\n".join(
     (
@@ -38,7 +38,7 @@ def size(
     ] = 32,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    needed = need(Node(writes_per_second, row_bytes, outage_hours, segment_mib))
+    needed = need(NodeLoad(writes_per_second, row_bytes, outage_hours, segment_mib))
     if as_json:
         print(json.dumps(asdict(needed)))
     else:

@@ -18,7 +18,7 @@ from hintferry.core.clock_offset import Offsets
 from hintferry.core.errors import ConfigurationError, SideFault
 from hintferry.core.schema import TableId
 from hintferry_cli.exits import Status, statuses
-from hintferry_cli.failures import Settings, sentence, told_plainly
+from hintferry_cli.failures import GlobalOptions, sentence, told_plainly
 from hintferry_cli.gate import clocks, options, view
 from hintferry_cli.gate.view import Standing, TableStatus
 from hintferry_cli.options import CONFIG, Config, Json
@@ -70,7 +70,7 @@ def status(
     replay_queue_url: ReplayQueueUrl = "",
     bucket: Bucket = "",
 ) -> None:
-    with told_plainly(context.find_object(Settings) or Settings(debug=False)):
+    with told_plainly(context.find_object(GlobalOptions) or GlobalOptions(debug=False)):
         migration = migration_from(config)
         where = places(
             config,

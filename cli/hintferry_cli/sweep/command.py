@@ -18,7 +18,7 @@ from hintferry.sweep.task import Task
 from hintferry.wiring import sweep
 from hintferry_cli.console import console, say
 from hintferry_cli.exits import Status, statuses
-from hintferry_cli.failures import Settings, told_plainly
+from hintferry_cli.failures import GlobalOptions, told_plainly
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.places import Bucket, ParkedQueueUrl, ReplayQueueUrl, places
 from hintferry_cli.sweep import bookmark, view
@@ -115,7 +115,7 @@ def verify(
     bookmarks: _Bookmarks = _BOOKMARKS,
     replay_queue_url: ReplayQueueUrl = "",
 ) -> None:
-    with told_plainly(context.find_object(Settings) or Settings(debug=False)):
+    with told_plainly(context.find_object(GlobalOptions) or GlobalOptions(debug=False)):
         if consistency not in ("local_quorum", "all"):
             raise ConfigurationError(f"--consistency {consistency}: choose local_quorum or all")
         task = Task(
@@ -144,7 +144,7 @@ def backfill(
     replay_queue_url: ReplayQueueUrl = "",
     bucket: Bucket = "",
 ) -> None:
-    with told_plainly(context.find_object(Settings) or Settings(debug=False)):
+    with told_plainly(context.find_object(GlobalOptions) or GlobalOptions(debug=False)):
         queues = places(
             config,
             parked_queue_url=parked_queue_url,

@@ -17,7 +17,7 @@ from hintferry.core.verdict import BackfillSums, VerifySums
 from hintferry_cli.sweep import worker
 from hintferry_cli.sweep.bill import PassPrice
 from hintferry_cli.sweep.bookmark import Bookmark
-from hintferry_cli.sweep.task import Advanced, Answer, Ended, Order, Refused, Wanted
+from hintferry_cli.sweep.task import Advanced, Order, RangeEnded, Refused, Wanted, WorkerMessage
 
 LONGEST_S = 7 * 24 * 3600.0
 """A run ends after this, however much is left."""
@@ -154,7 +154,7 @@ class Run:
     def _heard(self, pipe: Connection, left: deque[TokenRange]) -> bool:
         """Take one answer; False once the worker at the other end is gone."""
         try:
-            answer: Answer = pipe.recv()
+            answer: WorkerMessage = pipe.recv()
             if isinstance(answer, Wanted):
                 pipe.send(left.popleft() if left else None)
         except (EOFError, OSError):
@@ -163,10 +163,10 @@ class Run:
             self.state.keys += answer.keys
         elif isinstance(answer, Refused):
             self.state.unfinished, self.state.is_refused = answer.why, True
-        elif isinstance(answer, Ended) and answer.error is None:
+        elif isinstance(answer, RangeEnded) and answer.error is None:
             self.state.enter(answer.part, answer.sums)
             self.bookmark.enter(answer.part, answer.sums, answer.examples)
-        elif isinstance(answer, Ended):
+        elif isinstance(answer, RangeEnded):
             self.state.fail(answer.error or "")
             self.state.failures[answer.part] = answer.error or ""
         return True

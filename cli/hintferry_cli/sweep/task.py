@@ -33,7 +33,7 @@ class Advanced:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class RangeEnded:
     """A worker's message: a range is done, with its sums by name, or it failed.
 
     `examples`: verdicts and keys, as text, of some that are not equal.
@@ -52,7 +52,7 @@ class Refused:
     why: str
 
 
-Answer = Wanted | Advanced | Ended | Refused
+WorkerMessage = Wanted | Advanced | RangeEnded | Refused
 
 
 def as_numbers(sums: VerifySums | BackfillSums) -> dict[str, int]:

@@ -22,7 +22,7 @@ from hintferry.core.errors import HintferryError
 from hintferry.core.tokens import TokenRange
 from hintferry.sweep.progress import Finished
 from hintferry.wiring import sweep
-from hintferry_cli.sweep.task import Advanced, Ended, Order, Refused, Wanted, as_numbers
+from hintferry_cli.sweep.task import Advanced, Order, RangeEnded, Refused, Wanted, as_numbers
 
 LOOK_EVERY_S = 0.5
 
@@ -64,7 +64,7 @@ def _work(order: Order, parent: Connection) -> None:
                     (verdict.value, readable(source.table(order.task.table), hint))
                     for verdict, hint in report.examples
                 )
-                parent.send(Ended(report.part, as_numbers(report.sums), error, examples))
+                parent.send(RangeEnded(report.part, as_numbers(report.sums), error, examples))
             else:
                 parent.send(Advanced(report.keys))
     finally:

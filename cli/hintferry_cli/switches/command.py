@@ -16,7 +16,7 @@ from hintferry.core.journal import Entry
 from hintferry.core.limits import SWITCHES_HOLD_S
 from hintferry.core.switches import ALL, Rates
 from hintferry_cli.exits import Unfinished, statuses
-from hintferry_cli.failures import Settings, told_plainly
+from hintferry_cli.failures import GlobalOptions, told_plainly
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.switches.caller import caller
 from hintferry_cli.tables import table_id
@@ -81,7 +81,7 @@ def pause(
     json: Json = False,
     config: Config = CONFIG,
 ) -> None:
-    with told_plainly(context.find_object(Settings) or Settings(debug=False)):
+    with told_plainly(context.find_object(GlobalOptions) or GlobalOptions(debug=False)):
         entry = _set_pause(Control.pause, config, table, reason, every=every)
     _tell(entry, "paused", json=json)
 
@@ -94,7 +94,7 @@ def resume(
     json: Json = False,
     config: Config = CONFIG,
 ) -> None:
-    with told_plainly(context.find_object(Settings) or Settings(debug=False)):
+    with told_plainly(context.find_object(GlobalOptions) or GlobalOptions(debug=False)):
         entry = _set_pause(Control.resume, config, table, reason, every=every)
     _tell(entry, "resumed", json=json)
 
@@ -125,7 +125,7 @@ def throttle(
     json: Json = False,
     config: Config = CONFIG,
 ) -> None:
-    with told_plainly(context.find_object(Settings) or Settings(debug=False)):
+    with told_plainly(context.find_object(GlobalOptions) or GlobalOptions(debug=False)):
         migration, change = migration_from(config), Rates(source, target, repair)
         if (change == Rates()) != off:
             raise ConfigurationError("give --source, --target or --repair; or --off alone")

@@ -14,7 +14,7 @@ from hintferry.core.journal import Entry
 from hintferry.core.switches import ALL
 from hintferry.ports import Journal
 from hintferry_cli.exits import statuses
-from hintferry_cli.failures import Settings, told_plainly
+from hintferry_cli.failures import GlobalOptions, told_plainly
 from hintferry_cli.gate.options import moment
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.tables import table_id
@@ -46,7 +46,7 @@ def journal(
     json: Json = False,
     config: Config = CONFIG,
 ) -> None:
-    with told_plainly(context.find_object(Settings) or Settings(debug=False)):
+    with told_plainly(context.find_object(GlobalOptions) or GlobalOptions(debug=False)):
         first = moment("--since", since) or 0.0
         migration = migration_from(config)
         names = _names(migration, table)

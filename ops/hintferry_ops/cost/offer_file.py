@@ -22,7 +22,7 @@ SAVINGS = "savings"
 """The service under which rates of a Savings Plan are kept."""
 
 
-class Kind(NamedTuple):
+class PriceKind(NamedTuple):
     """A price that Hintferry uses: the usage type without its Region, and by how much it is
     multiplied.
     """
@@ -35,35 +35,37 @@ class Kind(NamedTuple):
 
 OFFERS = {
     "AmazonMCS": (
-        Kind("keyspaces", "million_writes", r"WriteRequestUnits", MILLION),
-        Kind("keyspaces", "million_reads", r"ReadRequestUnits", MILLION),
-        Kind("keyspaces", "write_hour", r"WriteCapacityUnit-Hrs"),
-        Kind("keyspaces", "read_hour", r"ReadCapacityUnit-Hrs"),
-        Kind("keyspaces", "storage_gib_month", r"TimedStorage-ByteHrs"),
-        Kind("keyspaces", "recovery_gib_month", r"TimedPITRStorage-ByteHrs"),
-        Kind("keyspaces", "restore_gib", r"RestoreDataSize-Bytes"),
-        Kind("keyspaces", "million_ttl_deletes", r"TTLDeletes", MILLION),
-        Kind("keyspaces", "million_stream_reads", r"Streams-Requests", MILLION),
+        PriceKind("keyspaces", "million_writes", r"WriteRequestUnits", MILLION),
+        PriceKind("keyspaces", "million_reads", r"ReadRequestUnits", MILLION),
+        PriceKind("keyspaces", "write_hour", r"WriteCapacityUnit-Hrs"),
+        PriceKind("keyspaces", "read_hour", r"ReadCapacityUnit-Hrs"),
+        PriceKind("keyspaces", "storage_gib_month", r"TimedStorage-ByteHrs"),
+        PriceKind("keyspaces", "recovery_gib_month", r"TimedPITRStorage-ByteHrs"),
+        PriceKind("keyspaces", "restore_gib", r"RestoreDataSize-Bytes"),
+        PriceKind("keyspaces", "million_ttl_deletes", r"TTLDeletes", MILLION),
+        PriceKind("keyspaces", "million_stream_reads", r"Streams-Requests", MILLION),
     ),
     "AmazonMSK": (
-        Kind("msk", "broker_hour", r"Kafka\.((?:express\.)?[a-z]\w*\.\w+)"),
-        Kind("msk", "broker_gib_month", r"Kafka\.Storage\.GP2"),
+        PriceKind("msk", "broker_hour", r"Kafka\.((?:express\.)?[a-z]\w*\.\w+)"),
+        PriceKind("msk", "broker_gib_month", r"Kafka\.Storage\.GP2"),
     ),
     "AWSLambda": (
-        Kind("lambda", "gb_second", r"Lambda-GB-Second-ARM"),
-        Kind("lambda", "poller_unit_hour", r"Lambda-.*EventPoller.*"),
+        PriceKind("lambda", "gb_second", r"Lambda-GB-Second-ARM"),
+        PriceKind("lambda", "poller_unit_hour", r"Lambda-.*EventPoller.*"),
     ),
-    "AmazonVPC": (Kind("vpc", "endpoint_hour", r"VpcEndpoint-Hours"),),
+    "AmazonVPC": (PriceKind("vpc", "endpoint_hour", r"VpcEndpoint-Hours"),),
     "AmazonCloudWatch": (
-        Kind("cloudwatch", "alarm_month", r"CW:AlarmMonitorUsage"),
-        Kind("cloudwatch", "metric_month", r"CW:MetricMonitorUsage"),
-        Kind("cloudwatch", "dashboard_month", r"DashboardsUsageHour(?:-Basic)?", HOURS_A_MONTH),
-        Kind("cloudwatch", "log_gb", r"DataProcessing-Bytes"),
-        Kind("cloudwatch", "flow_log_gb", r"VendedLog-Bytes"),
+        PriceKind("cloudwatch", "alarm_month", r"CW:AlarmMonitorUsage"),
+        PriceKind("cloudwatch", "metric_month", r"CW:MetricMonitorUsage"),
+        PriceKind(
+            "cloudwatch", "dashboard_month", r"DashboardsUsageHour(?:-Basic)?", HOURS_A_MONTH
+        ),
+        PriceKind("cloudwatch", "log_gb", r"DataProcessing-Bytes"),
+        PriceKind("cloudwatch", "flow_log_gb", r"VendedLog-Bytes"),
     ),
-    "AWSQueueService": (Kind("sqs", "million_requests", r"Requests-Tier1", MILLION),),
-    "awskms": (Kind("kms", "key_month", r"KMS-Keys"),),
-    "AWSSecretsManager": (Kind("secrets", "secret_month", r"AWSSecretsManager-Secrets"),),
+    "AWSQueueService": (PriceKind("sqs", "million_requests", r"Requests-Tier1", MILLION),),
+    "awskms": (PriceKind("kms", "key_month", r"KMS-Keys"),),
+    "AWSSecretsManager": (PriceKind("secrets", "secret_month", r"AWSSecretsManager-Secrets"),),
 }
 """The prices that are read, by offer code. A usage type begins with its Region's short name, but
 for some of us-east-1."""
@@ -111,7 +113,7 @@ def figures(tree: Mapping[str, Any], path: str) -> list[Figure]:
 
 
 def _of_service(
-    tree: Mapping[str, Any], kinds: tuple[Kind, ...], published: str
+    tree: Mapping[str, Any], kinds: tuple[PriceKind, ...], published: str
 ) -> Iterator[Figure]:
     for sku, product in tree["products"].items():
         attributes = product["attributes"]

@@ -40,7 +40,7 @@ LOOK_BACK_S = (3600.0, 24 * 3600.0, PASS_HOLDS_S)
 QUERIES_A_CALL = 500
 """Queries of one call: as many as GetMetricData takes."""
 
-Series = list[tuple[float, float]]
+Points = list[tuple[float, float]]
 """Epoch seconds at which each period begins, and values; oldest first."""
 
 
@@ -53,7 +53,7 @@ class _Query:
     dimensions: tuple[tuple[str, str], ...]
 
 
-_Found = Mapping[_Query, Series]
+_Found = Mapping[_Query, Points]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,7 @@ class CloudWatchMetrics:
         )
 
     def _series(self, wanted: Sequence[_Query], begin: float, period_s: int) -> _Found:
-        found: dict[_Query, Series] = {query: [] for query in wanted}
+        found: dict[_Query, Points] = {query: [] for query in wanted}
         for first in range(0, len(wanted), QUERIES_A_CALL):
             part = wanted[first : first + QUERIES_A_CALL]
             pages = self._cloudwatch.get_paginator("get_metric_data").paginate(
@@ -203,7 +203,7 @@ def _asked(number: int, query: _Query, period_s: int) -> dict[str, Any]:
     }
 
 
-def _rises(series: Series) -> Iterator[float]:
+def _rises(series: Points) -> Iterator[float]:
     for (_, before), (at, value) in pairwise(series):
         if value > before:
             yield at

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from hintferry.core.capture import Shape, Witness
+from hintferry.core.capture import TableVersion, Witness
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.limits import REQUEST_TIMEOUT_S, UNDO_WAIT_S
 from hintferry.core.passes import PASSES_OF_S, Pass
@@ -71,7 +71,7 @@ class Gatekeeper:
         HintferryError.
         """
         now = self.clock.now()
-        unseen = Witness(self.table, now, (), {}, Shape("", 0))
+        unseen = Witness(self.table, now, (), {}, TableVersion("", 0))
         return around(self._facts(now, unseen, (), {}))
 
     def _facts(

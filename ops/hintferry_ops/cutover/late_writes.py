@@ -20,7 +20,7 @@ from hintferry.core.tokens import WIDTH_OF_RING, plan_ranges
 RANGES = 200
 
 
-class LateWrites:
+class CqlLateWrites:
     """Asks through `session`, a session with the target."""
 
     def __init__(self, session: CqlSession) -> None:

@@ -10,11 +10,13 @@ from hintferry.core.cql_type import TypeKind, parse
 from hintferry.core.schema import TableId
 from hintferry_ops.fit.node_checks import Fault
 
-Rows = Iterable[Mapping[str, Any]]
+SchemaRows = Iterable[Mapping[str, Any]]
 """Rows of a table of `system_schema`, by column name."""
 
 
-def schema_faults(keyspaces: Rows, tables: Rows, migrated: Iterable[TableId]) -> Iterator[Fault]:
+def schema_faults(
+    keyspaces: SchemaRows, tables: SchemaRows, migrated: Iterable[TableId]
+) -> Iterator[Fault]:
     """Yield the faults of the schema, whatever connector captures it."""
     ordered = sorted(migrated)
     rows = {_table_of(row): row for row in tables}
@@ -66,7 +68,7 @@ def _table_faults(table: TableId, row: Mapping[str, Any] | None) -> Iterator[Fau
         yield Fault(where, "a custom memtable", fix, fatal=False)
 
 
-def vector_faults(columns: Rows) -> Iterator[Fault]:
+def vector_faults(columns: SchemaRows) -> Iterator[Fault]:
     """Yield a fault for each table with a vector column, which the stock connector does not get
     over.
     """

@@ -18,10 +18,15 @@ from dataclasses import replace
 from sandbox.services.event_source.batch import Batch, EventFrame
 from sandbox.services.event_source.batcher import Batcher
 from sandbox.services.event_source.counters import Counters
-from sandbox.services.event_source.discard import Condition, Discard
+from sandbox.services.event_source.discard import Discard, DiscardReason
 from sandbox.services.event_source.partition import Partition
 from sandbox.services.event_source.records import PolledRecord
-from sandbox.services.event_source.retries import Retries, Retry, batches_again, records_again
+from sandbox.services.event_source.retries import (
+    Retries,
+    WaitingBatch,
+    batches_again,
+    records_again,
+)
 from sandbox.services.event_source.settings import INVOCATIONS_A_POLLER, EventSourceSettings
 
 
@@ -141,7 +146,7 @@ class Backlog:
         self._retries.put(again, now + settings.backoff_s(batch.attempt))
         if not again:
             given_up = replace(batch, records=records, invocations=batch.invocations + 1)
-            self._give_up(Discard(Condition.RETRIES, given_up, request_id, function_error))
+            self._give_up(Discard(DiscardReason.RETRIES, given_up, request_id, function_error))
 
     def next_discard(self) -> Discard | None:
         """The next batch to deliver to the destination; its partitions are held until then."""
@@ -199,7 +204,7 @@ class Backlog:
     def _has_room(self, poller: int) -> bool:
         return self._in_flight[poller] < INVOCATIONS_A_POLLER
 
-    def _free_retries(self) -> Iterator[Retry]:
+    def _free_retries(self) -> Iterator[WaitingBatch]:
         busy = {number for number, partition in self._partitions.items() if partition.busy}
         return (r for r in self._retries.free(busy) if self._has_room(r.batch.poller))
 
@@ -211,7 +216,7 @@ class Backlog:
                 return retry.batch
             if young:
                 self._retries.put([replace(retry.batch, records=young)], now)
-            self._give_up(Discard(Condition.AGE, replace(retry.batch, records=old)))
+            self._give_up(Discard(DiscardReason.AGE, replace(retry.batch, records=old)))
         return None
 
     def _new_batch(self, now: float) -> Batch | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from sandbox.services.event_source.batch import PAYLOAD_LIMIT_BYTES, Batch, EventFrame
-from sandbox.services.event_source.discard import Condition
+from sandbox.services.event_source.discard import DiscardReason
 from sandbox.services.event_source.partition import Partition, size
 from sandbox.services.event_source.records import PolledRecord
 from sandbox.services.event_source.settings import EventSourceSettings
@@ -56,7 +56,7 @@ class Batcher:
 
     def take_hopeless(
         self, partition: Partition, now: float
-    ) -> tuple[Condition, tuple[PolledRecord, ...]] | None:
+    ) -> tuple[DiscardReason, tuple[PolledRecord, ...]] | None:
         """Take the records at the head that can never be given to the function, and why.
 
         What is too large goes alone; what is too old goes in batches like any other.
@@ -64,7 +64,7 @@ class Batcher:
         condition = self.hopeless(partition.pending[0], now)
         if condition is None:
             return None
-        if condition is Condition.SIZE:
+        if condition is DiscardReason.SIZE:
             return condition, (partition.take_head(),)
         taken = partition.take(
             self._settings.batch_size,
@@ -81,13 +81,13 @@ class Batcher:
         young = tuple(record for record in batch.records if not self.hopeless(record, now))
         return young, old
 
-    def hopeless(self, record: PolledRecord, now: float) -> Condition | None:
+    def hopeless(self, record: PolledRecord, now: float) -> DiscardReason | None:
         """Return the reason why the record can never be given to the function, if so."""
         if size(record) > self._room - self._overhead:
-            return Condition.SIZE
+            return DiscardReason.SIZE
         age = self._settings.maximum_record_age_s
         if age != -1 and now + self._wall_at_zero - record.timestamp_ms / 1000 > age:
-            return Condition.AGE
+            return DiscardReason.AGE
         return None
 
 

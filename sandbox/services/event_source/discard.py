@@ -8,7 +8,7 @@ from enum import Enum
 from sandbox.services.event_source.batch import Batch
 
 
-class Condition(Enum):
+class DiscardReason(Enum):
     """The reasons why records are given up, in the words of the on-failure record."""
 
     RETRIES = "RetryAttemptsExhausted"
@@ -24,7 +24,7 @@ class Discard:
     whether that ended with an error, and not with an answer that named failures.
     """
 
-    condition: Condition
+    condition: DiscardReason
     batch: Batch
     request_id: str = ""
     function_error: bool = False

@@ -14,7 +14,7 @@ from sandbox.services.event_source.batch import Batch
 from sandbox.services.event_source.counters import Counters
 from sandbox.services.event_source.discard import Discard
 from sandbox.services.event_source.records import PolledRecord
-from sandbox.services.event_source.response import Verdict
+from sandbox.services.event_source.response import BatchVerdict
 
 
 class Exchange:
@@ -67,7 +67,7 @@ class Exchange:
                 self._due.wait(None if due is None else max(0.0, due - now))
         return None
 
-    def settle(self, batch: Batch, verdict: Verdict) -> None:
+    def settle(self, batch: Batch, verdict: BatchVerdict) -> None:
         """End one invocation."""
         with self._due:
             self._backlog.settle(

@@ -15,7 +15,7 @@ from sandbox.services.lambda_runtime import Invocation
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class BatchVerdict:
     """End of one invocation of a batch: which records failed, and why, if that is known.
 
     `function_error` is true for what was thrown, timed out or killed, not for a partial failure.
@@ -31,20 +31,22 @@ class MalformedResponseError(ValueError):
     """The answer is no partial batch response for this batch."""
 
 
-def verdict(invocation: Invocation, topic: str, batch: Batch, *, partial: bool) -> Verdict:
+def verdict(invocation: Invocation, topic: str, batch: Batch, *, partial: bool) -> BatchVerdict:
     """Return the verdict of an invocation on its batch; `partial` is ReportBatchItemFailures."""
     request_id = invocation.request_id
     if invocation.payload is None:
         reason = f"{invocation.error_type}: {invocation.message}"
-        return Verdict(batch.records, function_error=True, reason=reason, request_id=request_id)
+        return BatchVerdict(
+            batch.records, function_error=True, reason=reason, request_id=request_id
+        )
     if not partial:
-        return Verdict((), request_id=request_id)
+        return BatchVerdict((), request_id=request_id)
     try:
         failed = failed_records(invocation.payload, topic, batch)
     except MalformedResponseError as error:
         reason = f"not a partial batch response: {error}"
-        return Verdict(batch.records, reason=reason, request_id=request_id)
-    return Verdict(failed, request_id=request_id)
+        return BatchVerdict(batch.records, reason=reason, request_id=request_id)
+    return BatchVerdict(failed, request_id=request_id)
 
 
 def failed_records(payload: bytes, topic: str, batch: Batch) -> tuple[PolledRecord, ...]:

@@ -15,7 +15,7 @@ from sandbox.services.event_source.settings import EventSourceSettings, PartialR
 
 
 @dataclass(frozen=True, slots=True)
-class Retry:
+class WaitingBatch:
     """A batch that may be given again from `due` on (monotonic, seconds)."""
 
     due: float
@@ -26,17 +26,17 @@ class Retries:
     """The waiting batches of all partitions."""
 
     def __init__(self) -> None:
-        self._waiting: list[Retry] = []
+        self._waiting: list[WaitingBatch] = []
 
     def put(self, batches: Iterable[Batch], due: float) -> None:
         """Add batches, in their order, before all that wait."""
-        self._waiting[:0] = [Retry(due, batch) for batch in batches]
+        self._waiting[:0] = [WaitingBatch(due, batch) for batch in batches]
 
-    def remove(self, retry: Retry) -> None:
+    def remove(self, retry: WaitingBatch) -> None:
         """Take out a batch that is given again."""
         self._waiting.remove(retry)
 
-    def free(self, busy: Set[int]) -> Iterator[Retry]:
+    def free(self, busy: Set[int]) -> Iterator[WaitingBatch]:
         """Yield the retries that no `busy` partition and no earlier batch holds up."""
         held = set(busy)
         for retry in self._waiting:

@@ -27,7 +27,7 @@ from sandbox.services.event_source.on_failure import (
     object_key,
 )
 from sandbox.services.event_source.poller import Poller
-from sandbox.services.event_source.response import Verdict, verdict
+from sandbox.services.event_source.response import BatchVerdict, verdict
 from sandbox.services.event_source.settings import EventSourceSettings
 from sandbox.services.lambda_runtime import Invocation
 from sandbox.services.lambda_runtime.environment import function_arn
@@ -154,7 +154,7 @@ class EventSource:
             else:
                 self._exchange.settle(work, self._invoke(work))
 
-    def _invoke(self, batch: Batch) -> Verdict:
+    def _invoke(self, batch: Batch) -> BatchVerdict:
         outcome = self._function.invoke(self._frame.event(batch.records))
         ended = verdict(outcome, self.topic, batch, partial=self._partial)
         self.last_error = ended.reason or self.last_error

@@ -12,7 +12,7 @@ from cassandra import OperationTimedOut
 from hintferry.adapters.driver import cql
 from hintferry.adapters.driver.session import CqlSession
 from hintferry.adapters.target.passes import KeyspacesPasses
-from hintferry.core.capture import Proof, Shape
+from hintferry.core.capture import Proof, TableVersion
 from hintferry.core.errors import Side, SideFault
 from hintferry.core.passes import Pass, Unfenced, Verb, refusal, unfenced
 from hintferry.core.schema import TableId
@@ -26,7 +26,9 @@ FILLED = Pass(
 VERIFIED = Pass(
     ORDERS, Verb.VERIFY, 2_000.0, 2_001.0, at_all=True, is_clean=False, sums={"extra": 1}
 )
-PROVED = dataclasses.replace(VERIFIED, began=3_000.0, proof=Proof(Shape("i", 5), {"host": 7}))
+PROVED = dataclasses.replace(
+    VERIFIED, began=3_000.0, proof=Proof(TableVersion("i", 5), {"host": 7})
+)
 
 
 class ControlTable:

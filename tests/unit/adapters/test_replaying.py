@@ -27,7 +27,7 @@ from hintferry.testing.meter import RecordingMeter
 from hintferry.testing.replay import MemoryReplayQueue
 from hintferry.testing.source import ReplicatedSource
 from hintferry.testing.store import MemoryStore
-from hintferry.testing.target import Answer, MemoryTarget
+from hintferry.testing.target import Fate, MemoryTarget
 from hintferry_ops import constants
 
 DAY_S = 24 * 3600
@@ -117,7 +117,7 @@ def stored(value: bytes) -> bytes:
 class Worker:
     """The replay function over fakes: three replicas, a target, the queues and the bucket."""
 
-    answer: Answer = Answer.WRITTEN
+    answer: Fate = Fate.WRITTEN
     source_down: bool = False
     queues: Queues = field(default_factory=Queues)
     bucket: Bucket = field(default_factory=Bucket)
@@ -263,7 +263,7 @@ def test_two_large_messages_that_are_no_records_do_not_overwrite_each_other() ->
 @pytest.mark.parametrize("down", ["source", "target"])
 def test_an_outage_parks_nothing_and_lets_the_message_wait_ever_longer(down: str) -> None:
     worker = Worker(source_down=down == "source")
-    worker.answer = Answer.UNAVAILABLE if down == "target" else Answer.WRITTEN
+    worker.answer = Fate.UNAVAILABLE if down == "target" else Fate.WRITTEN
     worker.write(b"new")
     for receives in range(1, 25):
         hint = event({"version": 1, "reason": "stuck", "hint": HINT}, receives=receives)

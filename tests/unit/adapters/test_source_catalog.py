@@ -16,9 +16,9 @@ from hintferry.adapters.source import masking
 from hintferry.adapters.source.catalog import REMEMBER_FAILURE_S, VERSION_CHECK_S, SourceCatalog
 from hintferry.core.errors import Masked, Unavailable, UnknownTable
 from hintferry.core.schema import TableId
-from tests.unit.three_nodes import KEY, NEW, OLD, ORDERS, Cluster, Host, Schema, column
+from tests.unit.three_nodes import KEY, NEW, OLD, ORDERS, Cluster, Host, ReportedSchema, column
 
-ABSENT = Schema(b"v0", None)
+ABSENT = ReportedSchema(b"v0", None)
 
 
 @pytest.fixture
@@ -146,10 +146,10 @@ def test_where_all_nodes_agree_an_earlier_alteration_is_the_latest(
 ) -> None:
     """A type that was dropped takes its time with it, so that of its tables falls."""
     for host in nodes.hosts:
-        host.schema = Schema(b"v2", OLD.columns, 300)
+        host.schema = ReportedSchema(b"v2", OLD.columns, 300)
     assert catalog.table(ORDERS, 300).altered_us == 300
     for host in nodes.hosts:
-        host.schema = Schema(b"v3", OLD.columns, 100)
+        host.schema = ReportedSchema(b"v3", OLD.columns, 100)
     nodes.now += VERSION_CHECK_S
     assert catalog.table(ORDERS, 300).altered_us == 100
     asked = len(nodes.asked)
@@ -173,7 +173,7 @@ def test_a_table_is_unknown_only_where_every_node_says_so(
 ) -> None:
     for host in nodes.hosts:
         host.schema = ABSENT
-    nodes.hosts[2].schema = Schema(b"v9", None)
+    nodes.hosts[2].schema = ReportedSchema(b"v9", None)
     with pytest.raises(Unavailable, match="do not have the same schema"):
         catalog.table(ORDERS)
     nodes.hosts[2].schema = ABSENT
@@ -201,7 +201,7 @@ def test_a_table_that_did_not_change_stays_the_very_same(
 ) -> None:
     first = catalog.table(ORDERS)
     for host in nodes.hosts:
-        host.schema = Schema(b"v7", OLD.columns, OLD.altered_us)
+        host.schema = ReportedSchema(b"v7", OLD.columns, OLD.altered_us)
     nodes.now += VERSION_CHECK_S
     assert catalog.table(ORDERS) is first
 
@@ -212,7 +212,7 @@ def test_an_alteration_makes_a_table_another_whose_columns_are_as_before(
     """A column that was dropped and added again looks as before; a sweep begins again."""
     first = catalog.table(ORDERS)
     for host in nodes.hosts:
-        host.schema = Schema(b"v7", OLD.columns, 300)
+        host.schema = ReportedSchema(b"v7", OLD.columns, 300)
     nodes.now += VERSION_CHECK_S
     again = catalog.table(ORDERS)
     assert again.regulars == first.regulars
@@ -228,7 +228,7 @@ def test_a_sweep_waits_until_all_nodes_have_the_same_table(
     for host in nodes.hosts:
         host.schema = NEW
     assert catalog.agreed(ORDERS).regular_names == ("a", "c")
-    nodes.hosts[0].schema = Schema(b"v9", NEW.columns, NEW.altered_us)
+    nodes.hosts[0].schema = ReportedSchema(b"v9", NEW.columns, NEW.altered_us)
     assert catalog.agreed(ORDERS).regular_names == ("a", "c")
 
 
@@ -238,13 +238,15 @@ def test_types_count_as_part_of_every_table_of_their_keyspace(
     texts = b"\0\0\0\1\0\0\0\1x"
     fields = (b"pair", texts, b"\0\0\0\1\0\0\0\3int", (500).to_bytes(8))
     for host in nodes.hosts:
-        host.schema = Schema(b"v4", (KEY, column("a", cql_type="frozen<pair>")), 100, (), (fields,))
+        host.schema = ReportedSchema(
+            b"v4", (KEY, column("a", cql_type="frozen<pair>")), 100, (), (fields,)
+        )
     found = catalog.table(ORDERS)
     assert found.altered_us == 500
     assert found.user_types[0].fields == (("x", "int"),)
 
 
-MASKED = Schema(b"v5", OLD.columns, 300, ("a",))
+MASKED = ReportedSchema(b"v5", OLD.columns, 300, ("a",))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hintferry.core.compare import same
 from hintferry.core.elements import MOST_GROUPS, by_expiry, fields_of, holds, split
-from hintferry.core.rows import Expiry, Extend, Place, Put, Remove, Row, Snapshot
+from hintferry.core.rows import ColumnOrField, Expiry, Extend, Put, Remove, Row, Snapshot
 from hintferry.core.schema import Column, ColumnKind, Key, Table, TableId, UserType
 from hintferry.live.plan import plan_rows, plan_statics
 from hintferry.testing.cells import Cell
@@ -146,7 +146,7 @@ def test_elements_that_expire_together_are_one_statement() -> None:
     assert isinstance(put, Put)
     assert (put.columns, put.expires_at, put.creates_row) == (tuple(TYPES), late, True)
     assert isinstance(extend, Extend)
-    assert extend.columns == (Place("m"), Place("s"), Place("u", "z"))
+    assert extend.columns == (ColumnOrField("m"), ColumnOrField("s"), ColumnOrField("u", "z"))
     assert (extend.values[2], extend.expires_at, extend.timestamp) == (b"w", soon, READ_START)
 
 

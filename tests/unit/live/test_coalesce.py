@@ -23,12 +23,12 @@ ORDERS = Table(
 )
 BATCHES = st.lists(hints(ORDERS), max_size=40)
 
-Place = tuple[TableId, Key, Scope, Key | Slice]
+WorkPlace = tuple[TableId, Key, Scope, Key | Slice]
 
 
-def places_of_hint(hint: Hint) -> set[Place]:
+def places_of_hint(hint: Hint) -> set[WorkPlace]:
     """Return what a hint asks to be looked at."""
-    places: set[Place] = set()
+    places: set[WorkPlace] = set()
     if hint.scope is Scope.ROW:
         places.add((hint.table, hint.partition, Scope.ROW, hint.clustering))
     elif hint.scope is not Scope.STATIC:
@@ -38,7 +38,7 @@ def places_of_hint(hint: Hint) -> set[Place]:
     return places
 
 
-def places_of_work(work: Work) -> list[tuple[Place, tuple[int, ...]]]:
+def places_of_work(work: Work) -> list[tuple[WorkPlace, tuple[int, ...]]]:
     """Return what a piece of work looks at, with the records that it settles."""
     if isinstance(work, RowWork):
         where = work.table, work.partition, Scope.ROW
@@ -48,7 +48,7 @@ def places_of_work(work: Work) -> list[tuple[Place, tuple[int, ...]]]:
     return [((work.table, work.partition, Scope.SLICE, work.slice), work.records)]
 
 
-def as_a_set(works: Iterable[Work], batch: list[Hint]) -> set[tuple[Place, tuple[str, ...]]]:
+def as_a_set(works: Iterable[Work], batch: list[Hint]) -> set[tuple[WorkPlace, tuple[str, ...]]]:
     """Work without regard to order, records named by their hints."""
     return {
         (place, tuple(sorted(repr(batch[index]) for index in records)))

@@ -14,7 +14,7 @@ from hintferry.core.schema import Key, Table
 from hintferry.core.work import RowWork
 from hintferry.live.coalesce import coalesce
 from hintferry.live.repair_check import RepairCheck
-from hintferry.testing.changes import Values
+from hintferry.testing.changes import NewValues
 from hintferry.testing.deadline import FixedDeadline
 from hintferry.testing.target import MemoryTarget
 from tests.model.tables import PLAIN, WIDE
@@ -41,7 +41,7 @@ class ShowingTarget(MemoryTarget):
             yield {key: self._show(key, row) for key, row in page.items()}
 
 
-def shown_by(show: Callable[[Key, Row], Row], *values: Values) -> tuple[Sides, ShowingTarget]:
+def shown_by(show: Callable[[Key, Row], Row], *values: NewValues) -> tuple[Sides, ShowingTarget]:
     """Rows of the source, of which the target has other values."""
     sides = Sides()
     target = ShowingTarget(sides, show)

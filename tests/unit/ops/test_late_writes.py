@@ -12,7 +12,7 @@ import pytest
 from hintferry.adapters.driver.session import CqlSession
 from hintferry.core.schema import Column, ColumnKind, Table, TableId
 from hintferry_ops.cutover import late_writes
-from hintferry_ops.cutover.late_writes import LateWrites
+from hintferry_ops.cutover.late_writes import CqlLateWrites
 
 TABLE = Table(
     TableId("shop", "orders"),
@@ -46,11 +46,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return texts
 
 
-def looking(monkeypatch: pytest.MonkeyPatch, table: Table) -> LateWrites:
+def looking(monkeypatch: pytest.MonkeyPatch, table: Table) -> CqlLateWrites:
     monkeypatch.setattr(
         late_writes, "Catalog", lambda session: SimpleNamespace(table=lambda name: table)
     )
-    return LateWrites(cast(CqlSession, None))
+    return CqlLateWrites(cast(CqlSession, None))
 
 
 def test_rows_with_a_later_write_are_counted(

@@ -24,7 +24,7 @@ from hintferry.testing.fences import FENCE
 from hintferry.testing.points import Point
 from hintferry.testing.scan import page_of, token_of
 from hintferry.testing.source import ReplicatedSource
-from hintferry.testing.target import Answer, MemoryTarget
+from hintferry.testing.target import Fate, MemoryTarget
 from hintferry_ops.cost.estimate import Estimate, estimate
 from tests.model.tables import COUNTS, PLAIN, WIDE
 from tests.unit.sweeping import Sides
@@ -99,10 +99,10 @@ def test_a_page_is_written_at_the_time_at_which_it_was_asked_for(
                 asked.append(page.read_start)
             yield page
 
-    def answer(_write: Write, statement: Statement) -> Answer:
+    def answer(_write: Write, statement: Statement) -> Fate:
         assert isinstance(statement, Put)
         written.append(statement.timestamp)
-        return Answer.WRITTEN
+        return Fate.WRITTEN
 
     monkeypatch.setattr(sides.source_scan, "rows", slowly)
     object.__setattr__(sides.pipeline, "target", MemoryTarget(sides.store, answers=answer))
@@ -115,9 +115,9 @@ def test_a_target_that_is_away_for_long_is_waited_for() -> None:
     sides, refused = Sides(), [0]
     sides.on_source(PLAIN, (b"p",), sides.put(PLAIN, (b"p",), (), {"a": b"1"}))
 
-    def answer(_write: Write, _statement: Statement) -> Answer:
+    def answer(_write: Write, _statement: Statement) -> Fate:
         refused[0] += 1
-        return Answer.UNAVAILABLE if refused[0] <= 3 * LIVE_RETRY.attempts else Answer.WRITTEN
+        return Fate.UNAVAILABLE if refused[0] <= 3 * LIVE_RETRY.attempts else Fate.WRITTEN
 
     object.__setattr__(sides.pipeline, "target", MemoryTarget(sides.store, answers=answer))
     assert fill(sides, PLAIN, [WHOLE_RING]) == BackfillSums(written=1)
@@ -153,7 +153,7 @@ def test_faults_of_both_sides_lose_nothing(seed: int) -> None:
     def fault(_: TokenRange) -> HintferryError | None:
         return Unavailable(Side.SOURCE, "down") if random.random() < 0.1 else None
 
-    answers = [Answer.THROTTLED, Answer.TIMED_OUT_LOST, *[Answer.WRITTEN] * 8]
+    answers = [Fate.THROTTLED, Fate.TIMED_OUT_LOST, *[Fate.WRITTEN] * 8]
     sides.target = MemoryTarget(sides.store, answers=lambda *_: random.choice(answers))
     object.__setattr__(sides.pipeline, "target", sides.target)
     sides.source_scan.fails = fault
@@ -176,9 +176,9 @@ def test_what_the_target_refuses_is_parked_with_its_key() -> None:
     sides = with_rows(3)
     bad = KEYS[2]
 
-    def answer(_write: Write, statement: Statement) -> Answer:
+    def answer(_write: Write, statement: Statement) -> Fate:
         refused = statement.clustering == bad
-        return Answer.UNREPRESENTABLE if refused else Answer.WRITTEN
+        return Fate.UNREPRESENTABLE if refused else Fate.WRITTEN
 
     object.__setattr__(sides.pipeline, "target", MemoryTarget(sides.store, answers=answer))
     filled = fill(sides, WIDE)

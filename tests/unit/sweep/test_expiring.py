@@ -7,23 +7,23 @@ import pytest
 from hintferry.adapters.driver import cql
 from hintferry.adapters.driver.cql import Ttls
 from hintferry.adapters.driver.row_layout import RowLayout
-from hintferry.core.rows import Place
+from hintferry.core.rows import ColumnOrField
 from hintferry.core.schema import Key, Table
 from hintferry.core.tokens import WHOLE_RING
 from hintferry.core.verdict import VerifySums
 from hintferry.testing import changes
-from hintferry.testing.changes import Values
+from hintferry.testing.changes import NewValues
 from hintferry.testing.wirelist import encode
 from tests.model.tables import BOUNDED, ELEMENTS, LONGEST_TTL_S, WIDE
 from tests.unit.sweeping import Sides
 
 PARTITION: Key = (b"p",)
 KEY: Key = (b"1",)
-SETS: list[Values] = [{"s": encode([b"x"])}, {"s": encode([b"x", b"y"])}]
+SETS: list[NewValues] = [{"s": encode([b"x"])}, {"s": encode([b"x", b"y"])}]
 
 
 def tally(
-    table: Table, on_source: Values | None, on_target: Values | None, key: Key | None = KEY
+    table: Table, on_source: NewValues | None, on_target: NewValues | None, key: Key | None = KEY
 ) -> VerifySums:
     """Return the tally of a sweep over one row, or static columns, that each side has so."""
     sides = Sides()
@@ -49,7 +49,7 @@ def tally(
     ],
 )
 def test_what_only_the_target_has_and_goes_by_itself_is_no_divergence(
-    on_source: Values | None, on_target: Values | None, expected: str
+    on_source: NewValues | None, on_target: NewValues | None, expected: str
 ) -> None:
     found = tally(BOUNDED, on_source, on_target)
     assert (getattr(found, expected), found.seen) == (1, 1)
@@ -61,7 +61,7 @@ def test_what_only_the_target_has_and_goes_by_itself_is_no_divergence(
     [(None, {}, "extra"), (None, SETS[0], "extra"), (SETS[0], SETS[1], "different")],
 )
 def test_without_a_longest_ttl_it_is_one(
-    on_source: Values | None, on_target: Values | None, expected: str
+    on_source: NewValues | None, on_target: NewValues | None, expected: str
 ) -> None:
     assert getattr(tally(ELEMENTS, on_source, on_target), expected) == 1
 
@@ -98,7 +98,7 @@ def test_single_elements_expire_on_the_target_as_at_the_source() -> None:
     now = sides.time
     sides.on_source(ELEMENTS, PARTITION, sides.put(ELEMENTS, PARTITION, KEY, {"s": encode([b"x"])}))
     for column, value in (("s", encode([b"y"])), ("m", b"\0\0\0\1" + encode([b"k", b"v"])[4:])):
-        part = [(Place(column), value)]
+        part = [(ColumnOrField(column), value)]
         change = changes.extend(ELEMENTS, KEY, part, now.micros, now.seconds + 60)
         sides.on_source(ELEMENTS, PARTITION, change)
     for _ in sides.backfill(ELEMENTS).fill([WHOLE_RING]):
@@ -124,9 +124,11 @@ def test_the_times_of_elements_are_asked_and_cut_out() -> None:
 
 
 def test_elements_are_added_and_fields_are_set_beside_the_others() -> None:
-    places = (Place("m"), Place("u", "x"))
+    places = (ColumnOrField("m"), ColumnOrField("u", "x"))
     assert cql.extend(ELEMENTS, places, False) == (
         'UPDATE "model"."elements" USING TIMESTAMP ? AND TTL ? SET "m" = "m" + ?, "u"."x" = ?'
         ' WHERE "pk" = ? AND "c1" = ?'
     )
-    assert cql.extend(WIDE, (Place("sl"),), True).endswith('SET "sl" = "sl" + ? WHERE "pk" = ?')
+    assert cql.extend(WIDE, (ColumnOrField("sl"),), True).endswith(
+        'SET "sl" = "sl" + ? WHERE "pk" = ?'
+    )

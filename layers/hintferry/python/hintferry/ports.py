@@ -42,6 +42,10 @@ class Decoder(Protocol):
         SideFault where the table could not be looked up now."""
 
 
+Read = tuple[RowWork | StaticWork, Snapshot | HintferryError]
+"""A piece of work that was read, and what the read saw or why it failed."""
+
+
 class Source(Protocol):
     """Cassandra, read at LOCAL_QUORUM.
 
@@ -56,9 +60,7 @@ class Source(Protocol):
     def agreed(self, table: TableId) -> Table:
         """The table as all nodes have it now that answer. Raises UnknownTable, SideFault."""
 
-    def read(
-        self, works: Iterable[RowWork | StaticWork]
-    ) -> Iterator[tuple[RowWork | StaticWork, Snapshot | HintferryError]]:
+    def read(self, works: Iterable[RowWork | StaticWork]) -> Iterator[Read]:
         """Read many keys at once, answering in the order in which the answers arrive."""
 
     def pages(self, work: SliceWork) -> Iterator[Snapshot]:

@@ -9,7 +9,7 @@ from time import monotonic
 
 from keyspaces_local.behaviour import Conduct
 from keyspaces_local.capacity import CONNECTION_REQUESTS, Bucket, ChargedRead
-from keyspaces_local.faults import Answer, Fault, FaultAction
+from keyspaces_local.faults import ErrorAnswer, Fault, FaultAction
 from keyspaces_local.limits import subqueries
 from keyspaces_local.pieces import Piece
 from keyspaces_local.properties import TableSettings
@@ -150,6 +150,6 @@ def _give_back(demands: Sequence[Demand], taken: Sequence[Sequence[Bucket] | Non
 
 
 def _refusal(fault: Fault, stream: int, level: int, write: bool) -> bytes:
-    if fault.answer is Answer.SERVER_ERROR:
+    if fault.answer is ErrorAnswer.SERVER_ERROR:
         return error_frame(stream, ErrorCode.SERVER_ERROR, "Internal server error")
     return throttled(stream, level, write=write)

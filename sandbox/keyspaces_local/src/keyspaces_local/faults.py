@@ -28,7 +28,7 @@ class Operation(Enum):
     WRITE = "write"
 
 
-class Answer(Enum):
+class ErrorAnswer(Enum):
     """The answers that a refused request can get."""
 
     THROTTLED = "throttled"
@@ -45,7 +45,7 @@ class Fault:
     table: str | None = None
     operation: Operation = Operation.ANY
     seconds: float = 0.0
-    answer: Answer = Answer.THROTTLED
+    answer: ErrorAnswer = ErrorAnswer.THROTTLED
     seed: int = 0
 
     def __post_init__(self) -> None:

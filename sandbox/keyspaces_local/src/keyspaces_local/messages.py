@@ -6,10 +6,14 @@ from typing import Any
 
 from keyspaces_local.behaviour import Behaviour
 from keyspaces_local.capacity import TableCapacity
-from keyspaces_local.faults import Answer, Fault, FaultAction, FaultCount, Operation
+from keyspaces_local.faults import ErrorAnswer, Fault, FaultAction, FaultCount, Operation
 
 Message = dict[str, Any]
-_ENUMS: dict[str, type[Enum]] = {"action": FaultAction, "operation": Operation, "answer": Answer}
+_ENUMS: dict[str, type[Enum]] = {
+    "action": FaultAction,
+    "operation": Operation,
+    "answer": ErrorAnswer,
+}
 
 
 def fault_message(fault: Fault) -> Message:

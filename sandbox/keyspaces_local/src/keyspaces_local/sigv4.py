@@ -35,7 +35,7 @@ class AcceptedKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SignedAnswer:
     """The answer of a client to the challenge."""
 
     signature: str
@@ -49,7 +49,7 @@ def new_nonce() -> bytes:
     return secrets.token_hex(NONCE_SIZE // 2).encode()
 
 
-def parse_answer(token: bytes) -> Answer:
+def parse_answer(token: bytes) -> SignedAnswer:
     """Reads `signature=…,access_key=…,amzdate=…[,session_token=…]`; raises `Refusal`."""
     try:
         parts = token.decode("ascii").split(",")
@@ -61,12 +61,14 @@ def parse_answer(token: bytes) -> Answer:
             raise Refusal(rules.SIGV4_FORMAT, problem=f"{name} is missing")
     if not _SIGNATURE.fullmatch(fields["signature"]):
         raise Refusal(rules.SIGV4_FORMAT, problem="signature is not 64 hexadecimal digits")
-    return Answer(
+    return SignedAnswer(
         fields["signature"], fields["access_key"], fields["amzdate"], fields.get("session_token")
     )
 
 
-def verify(answer: Answer, key: AcceptedKey, *, nonce: bytes, region: str, now: datetime) -> None:
+def verify(
+    answer: SignedAnswer, key: AcceptedKey, *, nonce: bytes, region: str, now: datetime
+) -> None:
     """Raises `Refusal` unless `answer` signs `nonce` with `key`, for `region`, about `now`."""
     if not hmac.compare_digest(answer.access_key.encode(), key.access_key_id.encode()):
         raise Refusal(rules.SIGV4_KEY, key=answer.access_key)

@@ -21,7 +21,7 @@ STATE_AHEAD_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class TableVersion:
     """The table that has the name now, by its id, and when it was last altered (microseconds).
 
     A table that was dropped and created again has another id. Each ALTER moves the other. Nothing
@@ -73,7 +73,7 @@ class Proof:
     id.
     """
 
-    shape: Shape
+    shape: TableVersion
     since: Mapping[str, int]
 
 
@@ -88,7 +88,7 @@ class Witness:
     now: float
     nodes: Sequence[NodeState]
     states: Mapping[str, CaptureState] | None
-    shape: Shape
+    shape: TableVersion
 
     def said(self, node: NodeState) -> CapturedTable | None:
         """Return the latest report of the node's connector about the table."""

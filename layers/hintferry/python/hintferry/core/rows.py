@@ -133,7 +133,7 @@ class Put(NamedTuple):
     creates_row: bool
 
 
-class Place(NamedTuple):
+class ColumnOrField(NamedTuple):
     """A column of a collection, or one field of a column of a user type."""
 
     column: str
@@ -147,7 +147,7 @@ class Extend(NamedTuple):
     """
 
     clustering: Key | None
-    columns: tuple[Place, ...]
+    columns: tuple[ColumnOrField, ...]
     values: tuple[bytes, ...]
     timestamp: int
     expires_at: int

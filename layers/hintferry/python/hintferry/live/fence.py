@@ -16,9 +16,7 @@ from hintferry.core.rows import ScanPage, Snapshot
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.core.tokens import TokenRange
 from hintferry.core.work import RowWork, SliceWork, StaticWork, Work
-from hintferry.ports import Admission, Fences, Scan, Source
-
-Read = tuple[RowWork | StaticWork, Snapshot | HintferryError]
+from hintferry.ports import Admission, Fences, Read, Scan, Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,7 @@ from hintferry.ports import (
     Meter,
     Parked,
     ParkingLot,
+    Read,
     ReplayQueue,
     Source,
     Target,
@@ -70,7 +71,6 @@ OUT_OF_TIME = NoTimeLeft("the invocation ends before this key's turn")
 BAD_NEIGHBOUR = NoTimeLeft("another row of the same request was rejected")
 
 Failures = list[tuple[Work, HintferryError]]
-Read = tuple[RowWork | StaticWork, Snapshot | HintferryError]
 Reader = Callable[[Iterable[RowWork | StaticWork]], Iterator[Read]]
 
 

@@ -16,8 +16,8 @@ from hintferry.core.cql_type import TypeKind, parse
 from hintferry.core.elements import by_expiry, fields_of, longest
 from hintferry.core.keyspaces_limits import COLUMNS_WITH_TTL
 from hintferry.core.rows import (
+    ColumnOrField,
     Extend,
-    Place,
     Put,
     Remove,
     Row,
@@ -88,7 +88,7 @@ class _Dealt:
 
     columns: tuple[Column, ...]
     whole: dict[int | None, dict[int, bytes | None]] = field(default_factory=dict)
-    further: dict[int, list[tuple[Place, bytes]]] = field(default_factory=dict)
+    further: dict[int, list[tuple[ColumnOrField, bytes]]] = field(default_factory=dict)
     nulls: list[int] = field(default_factory=list)
 
     def enter_elements(
@@ -143,18 +143,18 @@ def _dealt(seen: Snapshot, columns: tuple[Column, ...], row: Row, now_s: int) ->
     return dealt
 
 
-def _places(table: Table, column: Column, part: bytes) -> Iterator[tuple[Place, bytes]]:
+def _places(table: Table, column: Column, part: bytes) -> Iterator[tuple[ColumnOrField, bytes]]:
     """Yield the keys or fields by which a statement adds these elements."""
     kind = parse(column.cql_type)
     if kind.kind is not TypeKind.USER:
-        yield Place(column.name), part
+        yield ColumnOrField(column.name), part
         return
     (fields,) = (one.fields for one in table.user_types if one.name == kind.name)
     for index, value in fields_of(part):
-        yield Place(column.name, fields[index][0]), value
+        yield ColumnOrField(column.name, fields[index][0]), value
 
 
-def _cut(parts: list[tuple[Place, bytes]]) -> Iterator[list[tuple[Place, bytes]]]:
+def _cut(parts: list[tuple[ColumnOrField, bytes]]) -> Iterator[list[tuple[ColumnOrField, bytes]]]:
     for first in range(0, len(parts), COLUMNS_PER_STATEMENT):
         yield parts[first : first + COLUMNS_PER_STATEMENT]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hintferry.core.capture import CapturedTable, CaptureState, NodeState, Shape, Witness
+from hintferry.core.capture import CapturedTable, CaptureState, NodeState, TableVersion, Witness
 from hintferry.core.schema import TableId
 
 ADDRESSES = ("10.0.1.11", "10.0.2.11", "10.0.3.11")
-SHAPE = Shape("id 1", 1)
+SHAPE = TableVersion("id 1", 1)
 VERSION = "schema 1"
 
 

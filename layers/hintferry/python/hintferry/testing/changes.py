@@ -6,20 +6,20 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from hintferry.core.cql_type import parse
 from hintferry.core.hint import Slice
-from hintferry.core.rows import Place
+from hintferry.core.rows import ColumnOrField
 from hintferry.core.schema import Column, Key, Table
 from hintferry.testing.cells import Cell
 from hintferry.testing.collections import Path, decode, new_path
 from hintferry.testing.partition import PartitionState
 from hintferry.testing.rowstate import WHOLE, RowState
 
-Values = Mapping[str, bytes | None]
+NewValues = Mapping[str, bytes | None]
 
 
 def put(
     table: Table,
     clustering: Key | None,
-    values: Values,
+    values: NewValues,
     timestamp: int,
     expires_at: int | None = None,
     *,
@@ -51,7 +51,7 @@ def append(clustering: Key | None, column: str, element: bytes, timestamp: int) 
 def extend(
     table: Table,
     clustering: Key | None,
-    parts: Iterable[tuple[Place, bytes]],
+    parts: Iterable[tuple[ColumnOrField, bytes]],
     timestamp: int,
     expires_at: int | None = None,
 ) -> PartitionState:

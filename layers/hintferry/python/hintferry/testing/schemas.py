@@ -15,7 +15,7 @@ from hintferry.testing.rowstate import NEVER, RowState
 
 
 @dataclass(frozen=True, slots=True)
-class Schema:
+class SchemaVersion:
     """One version: the tables, and when each column was dropped that is gone or was made again."""
 
     tables: dict[TableId, Table]
@@ -58,16 +58,16 @@ class NodeSchemas:
     """Each node is at one version of a history; it learns the latest as a whole."""
 
     def __init__(self, tables: Iterable[Table], nodes: int) -> None:
-        self._history = [Schema({table.id: table for table in tables})]
+        self._history = [SchemaVersion({table.id: table for table in tables})]
         self._at = [0] * nodes
         self._heard_us = [0] * nodes
 
     @property
-    def latest(self) -> Schema:
+    def latest(self) -> SchemaVersion:
         """Return the schema of the node that knows most."""
         return self._history[-1]
 
-    def of(self, node: int) -> Schema:
+    def of(self, node: int) -> SchemaVersion:
         """Return the schema that this node knows."""
         return self._history[self._at[node]]
 
@@ -112,5 +112,5 @@ class NodeSchemas:
     ) -> None:
         """The table is now so, as these nodes hear."""
         gone = self.latest.dropped | ({} if dropped is None else {table.id: dropped})
-        self._history.append(Schema(self.latest.tables | {table.id: table}, gone))
+        self._history.append(SchemaVersion(self.latest.tables | {table.id: table}, gone))
         self.hear(reached, table.altered_us)

@@ -17,7 +17,7 @@ from hintferry.core.rows import Expiry, Row, Snapshot
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.core.slices import Piece, pieces
 from hintferry.core.work import RowWork, SliceWork, StaticWork, Work
-from hintferry.ports import Clock
+from hintferry.ports import Clock, Read
 from hintferry.testing.cluster import QUORUM, REPLICAS, ReplicatedCluster, known_keys
 from hintferry.testing.partition import PartitionState, lies_in
 from hintferry.testing.points import Hook, Point, nowhere
@@ -26,7 +26,7 @@ from hintferry.testing.rowstate import RowState
 NEIGHBOURS = 3
 
 
-class Catalog(Protocol):
+class TableLookup(Protocol):
     """The catalog that the fake source asks for its tables."""
 
     def table(self, table: TableId, altered_us: int = 0) -> Table:
@@ -45,9 +45,6 @@ class _AllAgree:
 
     def agreed(self, table: TableId) -> Table:
         return self.cluster.table(table)
-
-
-Read = tuple[RowWork | StaticWork, Snapshot | HintferryError]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +75,13 @@ class ReplicatedSource:
         most_rows: int | None = None,
         at_all: bool = False,
         lookup_faults: float = 0.0,
-        catalog: Catalog | None = None,
+        catalog: TableLookup | None = None,
     ) -> None:
         self._cluster, self._clock, self._hook = cluster, clock, hook
         self._random = random or Random(0)
         self._in_flight, self._most_rows = reads_in_flight, most_rows
         self._at_all, self._lookup_faults = at_all, lookup_faults
-        self._catalog: Catalog = catalog or _AllAgree(cluster)
+        self._catalog: TableLookup = catalog or _AllAgree(cluster)
 
     def table(self, table: TableId, altered_us: int = 0) -> Table:
         """The table. Raises UnknownTable, SideFault."""

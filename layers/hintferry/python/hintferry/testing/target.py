@@ -28,7 +28,7 @@ from hintferry.testing.points import Hook, Point, nowhere
 from hintferry.testing.store import MemoryStore
 
 
-class Answer(Enum):
+class Fate(Enum):
     """The fate of a statement, and what its sender hears."""
 
     WRITTEN = "written"
@@ -40,23 +40,23 @@ class Answer(Enum):
     TIMED_OUT_LOST = "timeout, and it never arrives"
 
 
-_ERRORS: dict[Answer, HintferryError] = {
-    Answer.THROTTLED: Throttled(Side.TARGET, "asked for less"),
-    Answer.UNAVAILABLE: Unavailable(Side.TARGET, "down"),
-    Answer.UNREPRESENTABLE: Unrepresentable("target refuses it: the row is too large"),
-    Answer.TIMED_OUT_WRITTEN: Unavailable(Side.TARGET, "no answer in time"),
-    Answer.TIMED_OUT_LATE: Unavailable(Side.TARGET, "no answer in time"),
-    Answer.TIMED_OUT_LOST: Unavailable(Side.TARGET, "no answer in time"),
+_ERRORS: dict[Fate, HintferryError] = {
+    Fate.THROTTLED: Throttled(Side.TARGET, "asked for less"),
+    Fate.UNAVAILABLE: Unavailable(Side.TARGET, "down"),
+    Fate.UNREPRESENTABLE: Unrepresentable("target refuses it: the row is too large"),
+    Fate.TIMED_OUT_WRITTEN: Unavailable(Side.TARGET, "no answer in time"),
+    Fate.TIMED_OUT_LATE: Unavailable(Side.TARGET, "no answer in time"),
+    Fate.TIMED_OUT_LOST: Unavailable(Side.TARGET, "no answer in time"),
 }
 
-_WRITTEN = (Answer.WRITTEN, Answer.TIMED_OUT_WRITTEN)
+_WRITTEN = (Fate.WRITTEN, Fate.TIMED_OUT_WRITTEN)
 
-Answers = Callable[[Write, Statement], Answer]
+Answers = Callable[[Write, Statement], Fate]
 
 
-def always_written(_write: Write, _statement: Statement) -> Answer:
+def always_written(_write: Write, _statement: Statement) -> Fate:
     """A target without faults."""
-    return Answer.WRITTEN
+    return Fate.WRITTEN
 
 
 class MemoryTarget:
@@ -116,7 +116,7 @@ class MemoryTarget:
             answer = self._answers(write, statement)
             if answer in _WRITTEN:
                 self.arrive(write, statement)
-            elif answer is Answer.TIMED_OUT_LATE:
+            elif answer is Fate.TIMED_OUT_LATE:
                 self.late.append((write, statement))
             fault = _ERRORS.get(answer)
             failure = (fault or failure) if isinstance(failure, LateAnswer) else failure or fault

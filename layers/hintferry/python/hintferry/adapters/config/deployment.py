@@ -26,7 +26,7 @@ class Rollout(Enum):
     AT_ONCE = "at_once"
 
 
-class Asked(Enum):
+class SweepConsistency(Enum):
     """The replicas of the source that a scheduled sweep asks."""
 
     LOCAL_QUORUM = "local_quorum"
@@ -97,7 +97,7 @@ class SweepSettings:
 
     every_hours: int
     concurrency: int
-    consistency: Asked
+    consistency: SweepConsistency
     repair_rate: int
     """hints a second of what is found unequal; 0: none are sent"""
 
@@ -161,7 +161,7 @@ def deployment_of(file: Section, nodes: int) -> Deployment:
         SweepSettings(
             sweep.between("every_hours", 0, MOST_HOURS, 72),
             sweep.count("concurrency", 8),
-            sweep.choice("consistency", Asked, Asked.LOCAL_QUORUM),
+            sweep.choice("consistency", SweepConsistency, SweepConsistency.LOCAL_QUORUM),
             sweep.between("repair_rate", 0, 1000, 0),
         ),
         SecuritySettings(

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from hintferry.core.cql_text import quoted
 from hintferry.core.limits import LEASE_S
-from hintferry.core.rows import Place
+from hintferry.core.rows import ColumnOrField
 from hintferry.core.schema import Column, Table
 from hintferry.core.slices import Piece
 
@@ -156,7 +156,7 @@ def put(
 
 
 @_once
-def extend(table: Table, places: tuple[Place, ...], is_static: bool) -> str:
+def extend(table: Table, places: tuple[ColumnOrField, ...], is_static: bool) -> str:
     """Add elements to collections and set fields: timestamp, TTL, values, keys."""
     assignments = ", ".join(map(_extension, places))
     keys = table.partition_key if is_static else _primary_key(table)
@@ -164,7 +164,7 @@ def extend(table: Table, places: tuple[Place, ...], is_static: bool) -> str:
     return f"UPDATE {_name(table)} {using} SET {assignments} WHERE {_equals(keys)}"
 
 
-def _extension(place: Place) -> str:
+def _extension(place: ColumnOrField) -> str:
     name = quoted(place.column)
     return f"{name} = {name} + ?" if place.field is None else f"{name}.{quoted(place.field)} = ?"
 

@@ -22,14 +22,14 @@ VERSION = 1
 SHOWN = 60
 """Characters of a wrong value that an error quotes."""
 
-Json = Mapping[str, Any]
+JsonObject = Mapping[str, Any]
 
 
 Lookup = Callable[[TableId, int], Table]
 """The source's table of a name, altered no earlier than then (microseconds; 0: as it is known)."""
 
 
-def decode(value: Json, lookup: Lookup) -> Hint:
+def decode(value: JsonObject, lookup: Lookup) -> Hint:
     """The hint in a record's value. Raises Undecodable, UnknownTable, SideFault."""
     if value["hint"] != VERSION:
         raise Undecodable(
@@ -61,7 +61,7 @@ def encode(hint: Hint) -> dict[str, Any]:
     }
 
 
-def _hint(value: Json, table: Table) -> Hint:
+def _hint(value: JsonObject, table: Table) -> Hint:
     scope = _scope(value["scope"])
     partition = _key("pk", value["pk"], table.partition_key, whole=True)
     if scope is Scope.STATIC:
@@ -82,7 +82,7 @@ def _hint(value: Json, table: Table) -> Hint:
     return Hint(table.id, partition, scope, slice=WHOLE_PARTITION, statics_due=bool(table.statics))
 
 
-def _altered(value: Json) -> int:
+def _altered(value: JsonObject) -> int:
     """Return when the table was last altered; 0 in a record that does not say."""
     altered = value.get("altered_us")
     if altered is None:
@@ -92,14 +92,14 @@ def _altered(value: Json) -> int:
     return altered
 
 
-def _errand(value: Json) -> Errand:
+def _errand(value: JsonObject) -> Errand:
     try:
         return Errand(value.get("errand", Errand.NEWS.value))
     except ValueError:
         raise Undecodable(f"errand {_shown(value['errand'])} is not known") from None
 
 
-def _statics(value: Json, table: Table) -> bool:
+def _statics(value: JsonObject, table: Table) -> bool:
     """A stock record's row hint, put into a queue by us, may speak of the static columns too."""
     return bool(value.get("statics")) and bool(table.statics)
 

@@ -28,7 +28,7 @@ from hintferry.core.capture import (
     CaptureState,
     NodeState,
     Proof,
-    Shape,
+    TableVersion,
     Witness,
     gaps,
 )
@@ -123,13 +123,13 @@ class CqlCaptures:
         tables = {table: _captured(one, self._topic(table)) for table, one in named}
         return CaptureState(tree["at_ms"] / 1000, tree["schema_version"], tables)
 
-    def _shape(self, table: TableId) -> Shape:
+    def _shape(self, table: TableId) -> TableVersion:
         names = [table.keyspace.encode(), table.name.encode()]
         rows = self._execute(cql.TABLE_NOW, names)
         if not rows:
             raise UnknownTable(f"the source has no table {table}")
         ((ident, altered),) = rows
-        return Shape(str(UUID(bytes=ident)), unpack(">q", altered)[0])
+        return TableVersion(str(UUID(bytes=ident)), unpack(">q", altered)[0])
 
     def _execute(self, text: str, values: list[bytes]) -> list[tuple[bytes, ...]]:
         try:
@@ -170,7 +170,7 @@ def from_tree(tree: Mapping[str, Any] | None) -> Proof | None:
     """The proof that was written so."""
     if tree is None:
         return None
-    return Proof(Shape(tree["id"], tree["altered_us"]), tree["since"])
+    return Proof(TableVersion(tree["id"], tree["altered_us"]), tree["since"])
 
 
 def _told(host: Any, answer: Any) -> _CaptureAnswer:

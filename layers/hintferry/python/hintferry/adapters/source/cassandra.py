@@ -26,7 +26,7 @@ from hintferry.core.rows import Row, Snapshot
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.core.slices import pieces
 from hintferry.core.work import RowWork, SliceWork, StaticWork, Work
-from hintferry.ports import Clock
+from hintferry.ports import Clock, Read
 
 READS_IN_FLIGHT = 96
 NEIGHBOURS = 3
@@ -63,9 +63,7 @@ class CassandraSource:
         """The table as all nodes have it now. Raises UnknownTable, SideFault."""
         return self._catalog.agreed(table)
 
-    def read(
-        self, works: Iterable[RowWork | StaticWork]
-    ) -> Iterator[tuple[RowWork | StaticWork, Snapshot | HintferryError]]:
+    def read(self, works: Iterable[RowWork | StaticWork]) -> Iterator[Read]:
         """Read many keys at once, answering in the order in which the answers arrive.
 
         Rows of one partition are asked for together, as many as the side's guardrails allow.
@@ -78,7 +76,7 @@ class CassandraSource:
 
     def _read(
         self, works: Iterable[RowWork | StaticWork], over: list[RowWork | StaticWork]
-    ) -> Iterator[tuple[RowWork | StaticWork, Snapshot | HintferryError]]:
+    ) -> Iterator[Read]:
         """Each once, but for those that turn out to be `over` a guardrail."""
         refused: list[tuple[RowWork | StaticWork, HintferryError]] = []
         reads, rate_limit = self._reads(works, refused), self._session.rate_limit

@@ -42,7 +42,7 @@ class CurrentPass:
 
 
 @dataclass(slots=True)
-class Batch:
+class BatchResult:
     """The results of some ranges; `failed` has the error's text."""
 
     done: dict[TokenRange, dict[str, int]] = field(default_factory=dict)
@@ -95,22 +95,22 @@ class PassFiles:
         work = [{"batch": some[0][0], "ranges": some} for some in items]
         return self._put(f"{name}/work-{run}.json", work)
 
-    def batch(self, name: str, batch: str) -> Batch:
+    def batch(self, name: str, batch: str) -> BatchResult:
         """Return the ranges of a batch so far: done, or failed."""
         try:
             return self._batch(self._key(name, batch))
         except self._s3.exceptions.NoSuchKey:
-            return Batch()
+            return BatchResult()
 
-    def put_batch(self, name: str, batch: str, content: Batch) -> None:
+    def put_batch(self, name: str, batch: str, content: BatchResult) -> None:
         """Keep it."""
         done = [[*written(part), sums] for part, sums in content.done.items()]
         failed = [[*written(part), error] for part, error in content.failed.items()]
         self._put(f"{name}/batches/{batch}.json", {"done": done, "failed": failed})
 
-    def all_of(self, name: str) -> Batch:
+    def all_of(self, name: str) -> BatchResult:
         """Return the ranges of the whole pass so far, all batches in one."""
-        whole = Batch()
+        whole = BatchResult()
         with ThreadPoolExecutor(READ_AT_ONCE) as pool:
             for batch in pool.map(self._batch, self._batches(name)):
                 whole.done.update(batch.done)
@@ -130,9 +130,9 @@ class PassFiles:
         for page in pages.paginate(Bucket=self._bucket, Prefix=prefix):
             yield from (one["Key"] for one in page.get("Contents", []))
 
-    def _batch(self, key: str) -> Batch:
+    def _batch(self, key: str) -> BatchResult:
         tree = json.load(self._s3.get_object(Bucket=self._bucket, Key=key)["Body"])
-        return Batch(
+        return BatchResult(
             {part_of(one[:2]): one[2] for one in tree["done"]},
             {part_of(one[:2]): one[2] for one in tree["failed"]},
         )

@@ -16,7 +16,13 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from hintferry.adapters.aws.meter import ClockMeter
-from hintferry.adapters.sweep.pass_files import Batch, CurrentPass, PassFiles, part_of, written
+from hintferry.adapters.sweep.pass_files import (
+    BatchResult,
+    CurrentPass,
+    PassFiles,
+    part_of,
+    written,
+)
 from hintferry.core.capture import Proof, Witness, proof
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.passes import PASSES_OF_S, Pass, Verb, refusal, unfenced
@@ -209,7 +215,7 @@ def _proved(sweeper: Sweeping, task: Task) -> Proof | None:
     return sweeper.check_capture() if task.verb is Verb.BACKFILL else proof(sweeper.witness())
 
 
-def _left(whole: Batch, name: str) -> list[TokenRange]:
+def _left(whole: BatchResult, name: str) -> list[TokenRange]:
     """Return the ranges of the ring that are not done: each token is done once, or left."""
     left = gaps([WHOLE_RING], whole.done)
     if sum(part.width for part in (*whole.done, *left)) != WHOLE_RING.width:
@@ -219,7 +225,7 @@ def _left(whole: Batch, name: str) -> list[TokenRange]:
     return left
 
 
-def _added_up(task: Task, whole: Batch) -> VerifySums | BackfillSums:
+def _added_up(task: Task, whole: BatchResult) -> VerifySums | BackfillSums:
     sums: Any = task.verb.sums
     for one in whole.done.values():
         sums.add(type(sums)(**one))
@@ -227,7 +233,7 @@ def _added_up(task: Task, whole: Batch) -> VerifySums | BackfillSums:
 
 
 def _result(
-    task: Task, whole: Batch, left: list[TokenRange], sums: VerifySums | BackfillSums
+    task: Task, whole: BatchResult, left: list[TokenRange], sums: VerifySums | BackfillSums
 ) -> dict[str, Any]:
     """Return the JSON of the command's `--json`, and each range for itself."""
     failed = {part: error for part, error in whole.failed.items() if gaps([part], whole.done)}

@@ -30,7 +30,7 @@ _SETTLING = ("CREATING", "UPDATING", "RESTORING")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TableRequest:
     """One table as a stack asks for it; `create` is the statement that makes it where it lacks."""
 
     table: Table
@@ -40,7 +40,7 @@ class Asked:
     tags: Mapping[str, str]
 
     @classmethod
-    def of(cls, properties: Mapping[str, Any]) -> Asked:
+    def of(cls, properties: Mapping[str, Any]) -> TableRequest:
         """Read the properties of a custom resource, whose numbers come as texts."""
         named = TableId(properties["Keyspace"], properties["Table"])
         columns = [
@@ -132,7 +132,7 @@ class Definer:
                     " can be altered; give the type and its tables another keyspace there"
                 )
 
-    def make_table(self, asked: Asked, before: Asked | None = None) -> None:
+    def make_table(self, asked: TableRequest, before: TableRequest | None = None) -> None:
         """Make the table or take it over, add the columns that it lacks, and set its properties.
 
         `before` is what the stack asked for last, None when it asks for the first time. Raises
@@ -165,7 +165,7 @@ class Definer:
             self._run(ddl.add_column(wanted.id, column))
             self._settled(wanted.id)
 
-    def _set_capacity(self, asked: Asked, before: Asked | None) -> None:
+    def _set_capacity(self, asked: TableRequest, before: TableRequest | None) -> None:
         """A table that is taken over keeps what it has, unless `migration.toml` says otherwise."""
         old = before.capacity if before is not None else Capacity()
         if asked.capacity != old:
@@ -173,7 +173,7 @@ class Definer:
                 self._run(ddl.set_property(asked.table.id, properties))
                 self._settled(asked.table.id)
 
-    def _set_tags(self, asked: Asked, before: Asked | None) -> None:
+    def _set_tags(self, asked: TableRequest, before: TableRequest | None) -> None:
         """A table that is taken over keeps its tags; later changes of the file are made."""
         if before is None:
             return
@@ -203,7 +203,7 @@ class Definer:
             time.sleep(POLL_S)
 
 
-def _switches(asked: Asked, properties: Mapping[str, Any]) -> list[str]:
+def _switches(asked: TableRequest, properties: Mapping[str, Any]) -> list[str]:
     """Return those that Hintferry needs and that are off."""
     if asked.table.is_counter:
         return []

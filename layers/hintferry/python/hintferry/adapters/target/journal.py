@@ -12,7 +12,7 @@ from hintferry.adapters.driver.errors import translate
 from hintferry.adapters.driver.session import CqlSession
 from hintferry.core.journal import Entry
 
-Row = tuple[bytes | None, ...]
+CqlRow = tuple[bytes | None, ...]
 
 
 class KeyspacesJournal:
@@ -37,7 +37,7 @@ class KeyspacesJournal:
         values = [table.encode(), _millis(since)]
         return [_entry(table, row) for row in self._execute(cql.ENTRIES, values)]
 
-    def _execute(self, text: str, values: Sequence[bytes]) -> list[Row]:
+    def _execute(self, text: str, values: Sequence[bytes]) -> list[CqlRow]:
         try:
             return execute_raw(self._session, text, values)
         except Exception as error:
@@ -45,7 +45,7 @@ class KeyspacesJournal:
             raise translate(self._session, error) from error
 
 
-def _entry(table: str, row: Row) -> Entry:
+def _entry(table: str, row: CqlRow) -> Entry:
     at, *texts = row
     assert at is not None
     return Entry(unpack(">q", at)[0] / 1000, table, *((one or b"").decode() for one in texts))

@@ -13,7 +13,7 @@ from hintferry.adapters.source import captures
 from hintferry.core.passes import Pass, Verb
 from hintferry.core.schema import TableId
 
-Row = tuple[bytes, ...]
+CqlRow = tuple[bytes, ...]
 
 
 class KeyspacesPasses:
@@ -48,11 +48,11 @@ class KeyspacesPasses:
         ]
         return sorted(found, key=lambda one: one.began, reverse=True)
 
-    def _rows(self, table: TableId, verb: Verb, since: float) -> list[Row]:
+    def _rows(self, table: TableId, verb: Verb, since: float) -> list[CqlRow]:
         values = [str(table).encode(), verb.value.encode(), _millis(since)]
         return self._execute(cql.PASSES, values)
 
-    def _execute(self, text: str, values: list[bytes]) -> list[Row]:
+    def _execute(self, text: str, values: list[bytes]) -> list[CqlRow]:
         try:
             return execute_raw(self._session, text, values)
         except Exception as error:
@@ -60,7 +60,7 @@ class KeyspacesPasses:
             raise translate(self._session, error) from error
 
 
-def _pass(table: TableId, verb: Verb, row: Row) -> Pass:
+def _pass(table: TableId, verb: Verb, row: CqlRow) -> Pass:
     began, ended, at_all, is_clean, sums, proof = row
     return Pass(
         table,

@@ -30,7 +30,7 @@ from hintferry.core.switches import (
 )
 from hintferry.ports import Clock, Switches
 
-Row = tuple[bytes | None, ...]
+CqlRow = tuple[bytes | None, ...]
 
 
 class KeyspacesSwitches:
@@ -69,7 +69,7 @@ class KeyspacesSwitches:
         values = [_cell(one) for one in (rates.source, rates.target, rates.repair)]
         self._execute(cql.SET_RATES, [*values, name.encode()])
 
-    def _execute(self, text: str, values: list[bytes | None]) -> list[Row]:
+    def _execute(self, text: str, values: list[bytes | None]) -> list[CqlRow]:
         try:
             return execute_raw(self._session, text, values)
         except Exception as error:
@@ -121,7 +121,7 @@ def _paced(rate: float) -> float:
     return min(FASTEST, max(SLOWEST_OF_ANY, rate))
 
 
-def _switch(row: Row) -> tuple[str, Switch]:
+def _switch(row: CqlRow) -> tuple[str, Switch]:
     name, at, by, why, *rates = row
     pause = None
     if at:
