@@ -53,7 +53,7 @@ class AlarmsStack(cdk.Stack):
         prefix = migration.deployment.pipeline.name
         for rule in rules(migration, names):
             make_alarm(self, prefix, rule, [topics[rule.severity].topic_arn])
-        make_dashboards(self, prefix, names)
+        make_dashboards(self, migration, names, pipeline.log_groups)
 
     def _topic(self, title: str, arn: str) -> sns.ITopic:
         if arn:

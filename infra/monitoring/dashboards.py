@@ -1,30 +1,43 @@
-"""Make two dashboards: one shows whether a cutover is safe, one how the parts do."""
+"""Make the dashboards: whether a cutover is safe, how the parts do, and one table."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 
+from hintferry.adapters.config.settings import Migration
 from hintferry_ops.monitoring.alarm_rules import Names
-from hintferry_ops.monitoring.metrics import DASHBOARDS, NAMESPACE, OUR_DIMENSION
+from hintferry_ops.monitoring.metrics import (
+    BROKER,
+    DASHBOARDS,
+    GROUP,
+    MAPPING,
+    NAMESPACE,
+    OUR_DIMENSION,
+)
 from hintferry_ops.monitoring.node_metrics import NAMESPACE as NODE_NAMESPACE
+from infra.monitoring.table_dashboard import queue_states, table_dashboard
+from infra.monitoring.widgets import metric_widget, place, queue, search
 
-Widget = dict[str, Any]
 Row = tuple[str, list[Any]]
 """A widget: its title and its metrics."""
 
-_WIDTH, _HEIGHT = 12, 6
 
-
-def make_dashboards(stack: cdk.Stack, prefix: str, names: Names) -> None:
-    """Make both dashboards, named after the pipeline."""
-    made = (_cut_over(prefix, names), _plumbing(prefix, names))
-    for title, rows in zip(DASHBOARDS, made, strict=True):
-        body = {"widgets": [_widget(n, *row, stack.region) for n, row in enumerate(rows)]}
+def make_dashboards(
+    stack: cdk.Stack, migration: Migration, names: Names, groups: Mapping[str, str]
+) -> None:
+    """Make the dashboards, named after the pipeline; `groups`: the functions' log groups."""
+    prefix = migration.deployment.pipeline.name
+    bodies = (
+        _body(_cut_over(prefix, names), stack.region),
+        _body(_plumbing(prefix, names), stack.region),
+        table_dashboard(migration, names, groups, stack.region),
+    )
+    for title, body in zip(DASHBOARDS, bodies, strict=True):
         cloudwatch.CfnDashboard(
             stack,
             title.replace("-", "").capitalize(),
@@ -33,18 +46,19 @@ def make_dashboards(stack: cdk.Stack, prefix: str, names: Names) -> None:
         )
 
 
+def _body(rows: Sequence[Row], region: str) -> dict[str, Any]:
+    return {"widgets": place([metric_widget(*row, region) for row in rows])}
+
+
 def _cut_over(prefix: str, names: Names) -> list[Row]:
     ours = partial(_ours, prefix)
-    parked = _queue("ApproximateNumberOfMessagesVisible", names.parked_queue)
-    waiting = [
-        _queue(f"ApproximateNumberOfMessages{state}", names.replay_queue)
-        for state in ("Visible", "Delayed", "NotVisible")
-    ]
+    parked = queue("ApproximateNumberOfMessagesVisible", names.parked_queue)
     return [
         ("Lag of each table, records (must be 0)", [_by_topic("SumOffsetLag", names.cluster)]),
         ("Lag of each table, s", [_by_topic("EstimatedMaxTimeLag", names.cluster)]),
         ("Parked records (must be 0)", [parked]),
-        ("Replay queue, with delayed and in flight (must be 0)", waiting),
+        ("Replay queue, with delayed and in flight (must be 0)",
+         queue_states(names.replay_queue)),
         ("Events given up or dropped (must be 0)",
          [_mappings("OnFailureDestinationDeliveredEventCount"), _mappings("DroppedEventCount")]),
         ("Freshness, ms", [ours("Freshness", "p50"), ours("Freshness", "p99")]),
@@ -73,24 +87,13 @@ def _plumbing(prefix: str, names: Names) -> list[Row]:
          [*_functions(names, "Errors", "Sum"), *_functions(names, "Throttles", "Sum")]),
         ("Mappings: polling errors", [_mappings("PollingErrorCount")]),
         ("Brokers: disk used, %",
-         [_search("AWS/Kafka", "KafkaDataLogsDiskUsed", ("Cluster Name", "Broker ID"),
-                  names.cluster, "Maximum")]),
+         [search("AWS/Kafka", "KafkaDataLogsDiskUsed", BROKER,
+                 {"Cluster Name": names.cluster}, "Maximum")]),
         ("Nodes: cdc_raw free, %", [_node("CdcFreePercent", prefix, "Minimum")]),
         ("Nodes: age of the oldest unread segment, s",
          [_node("OldestSegmentSeconds", prefix, "Maximum")]),
         ("Sweeps: token ranges done", [ours("SweepRangesDone", "Sum")]),
     ]  # fmt: skip
-
-
-def _widget(number: int, title: str, metrics: list[list[Any]], region: str) -> Widget:
-    return {
-        "type": "metric",
-        "x": number % 2 * _WIDTH,
-        "y": number // 2 * _HEIGHT,
-        "width": _WIDTH,
-        "height": _HEIGHT,
-        "properties": {"title": title, "region": region, "period": 60, "metrics": metrics},
-    }
 
 
 def _ours(pipeline: str, name: str, statistic: str) -> list[Any]:
@@ -101,10 +104,6 @@ def _node(name: str, pipeline: str, statistic: str) -> list[Any]:
     return [NODE_NAMESPACE, name, "pipeline", pipeline, {"stat": statistic}]
 
 
-def _queue(name: str, queue: str) -> list[Any]:
-    return ["AWS/SQS", name, "QueueName", queue, {"stat": "Maximum"}]
-
-
 def _functions(names: Names, metric: str, statistic: str) -> list[list[Any]]:
     return [
         ["AWS/Lambda", metric, "FunctionName", function, {"stat": statistic}]
@@ -113,19 +112,8 @@ def _functions(names: Names, metric: str, statistic: str) -> list[list[Any]]:
 
 
 def _by_topic(name: str, cluster: str) -> list[Any]:
-    return _search(
-        "AWS/Kafka", name, ("Cluster Name", "Consumer Group", "Topic"), cluster, "Maximum"
-    )
+    return search("AWS/Kafka", name, GROUP, {"Cluster Name": cluster}, "Maximum")
 
 
 def _mappings(name: str) -> list[Any]:
-    return _search("AWS/Lambda", name, ("EventSourceMappingUUID",), "", "Sum")
-
-
-def _search(
-    namespace: str, name: str, dimensions: tuple[str, ...], cluster: str, statistic: str
-) -> list[Any]:
-    quoted = ",".join(json.dumps(one) for one in dimensions)
-    chosen = f' "Cluster Name"={json.dumps(cluster)}' if cluster else ""
-    schema = f'{{"{namespace}",{quoted}}} MetricName="{name}"{chosen}'
-    return [{"expression": f"SEARCH('{schema}', '{statistic}')"}]
+    return search("AWS/Lambda", name, MAPPING, {}, "Sum")

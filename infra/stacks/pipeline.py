@@ -72,15 +72,17 @@ class PipelineStack(cdk.Stack):
         shift_gradually(migration.deployment.pipeline, "replay", self.replay, replay)
         map_topics(self, migration, kafka, self.storage, processor)
         map_replay_queue(self, self.storage, replay)
-        save_log_queries(
-            self,
-            migration.deployment.pipeline.name,
-            {"processor": self.processor, "replay": self.replay, "sweep": sweep},
-        )
+        functions = {"processor": self.processor, "replay": self.replay, "sweep": sweep}
+        self.log_groups = {name: one.log_group.log_group_name for name, one in functions.items()}
+        save_log_queries(self, migration.deployment.pipeline.name, self.log_groups)
+        self._give_outputs(kafka)
+
+    def _give_outputs(self, kafka: KafkaStack) -> None:
+        """Say where queues and bucket are, and who may use them."""
         for place in PLACES:
             cdk.CfnOutput(self, place.output, value=self.storage.outputs()[place.name])
         make_operator_policy(
-            self, migration, self.storage, kafka.cluster_arn, self.processor.function_arn
+            self, self._migration, self.storage, kafka.cluster_arn, self.processor.function_arn
         )
         make_node_files_policy(self, self.storage)
 

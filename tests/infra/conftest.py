@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.infra.imported import IMPORTED, LOGIN
+from tests.infra.logged import logged_lines
 from tests.infra.synthesised import Template, synthesise
 from tools.places import ROOT
 
@@ -52,3 +53,9 @@ def imported(
     (folder / "assets").mkdir()
     (folder / "assets" / "layer").symlink_to(layer)
     return synthesise(config, folder), folder
+
+
+@pytest.fixture(scope="session")
+def lines() -> dict[str, str]:
+    """A line of each kind that the meter logs, by its message."""
+    return logged_lines()

@@ -6,20 +6,14 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from aws_lambda_powertools import Logger, Metrics
 
-from hintferry.adapters.aws.meter import PowertoolsMeter
-from hintferry.adapters.clocks.measured import MeasuredClock
 from hintferry.adapters.config.settings import migration_from
-from hintferry.adapters.driver.rate_limit import RateLimit
 from hintferry.core.errors import ParkReason, Paused, Undecodable
 from hintferry.core.hint import Record
 from hintferry.core.outcome import APPLIED, Outcome, ReturnReason, Settled, SkipReason
-from hintferry.testing.clock import ScriptedClock, SimulatedTime
-from hintferry.testing.other_clocks import SimulatedClocks
 from hintferry_ops.monitoring import metrics
 from hintferry_ops.monitoring.alarm_rules import Names, rules
 from hintferry_ops.monitoring.node_metrics import METRICS, NAMESPACE
@@ -27,6 +21,7 @@ from hintferry_ops.monitoring.rollback_rules import all_rollback_rules
 from hintferry_ops.monitoring.rule import Query, Rule, Series, Severity
 from node.cdcguard.settings import load_settings
 from node.render import render
+from tests.infra.logged import meter_of
 from tests.node.guarded import MadeNode
 from tools.places import ROOT
 
@@ -34,32 +29,6 @@ NAMES = Names("msk", "processor", "replay", "parked", "waiting", "sweep", "unsta
 MIGRATION = migration_from(ROOT / "migration.toml")
 RULES = rules(MIGRATION, NAMES) + all_rollback_rules(MIGRATION)
 AWS = {(metric.namespace, metric.name, metric.dimensions): metric for metric in metrics.AWS}
-
-
-class Side:
-    """Session as the meter needs it."""
-
-    def __init__(self) -> None:
-        self.latencies_s = [0.01, 0.02]
-        self.rebuilds = 1
-        self.rate_limit = RateLimit()
-
-
-def _compared() -> MeasuredClock:
-    """A clock that was compared with a target and one node."""
-    own = ScriptedClock(SimulatedTime())
-    clock = MeasuredClock(own, SimulatedClocks(own, nodes={"10.0.0.1": 2_000_000}))
-    clock.compare()
-    return clock
-
-
-def _meter(collector: Metrics) -> PowertoolsMeter:
-    """The meter of version 7 of the processor."""
-    source: Any = Side()
-    target: Any = Side()
-    version = {"function": "processor", "version": "7"}
-    logger = Logger(level="CRITICAL")
-    return PowertoolsMeter(logger, collector, source, target, _compared(), version)
 
 
 def named(rule: Rule) -> str:
@@ -75,7 +44,7 @@ def emitted(
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "hintferry")
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", metrics.NAMESPACE)
     collector = Metrics()
-    meter = _meter(collector)
+    meter = meter_of(Logger(level="CRITICAL"), collector)
     record = Record("hintferry.shop.orders", 0, 1, 1_700_000_000_000, b"k", b"v")
     ends = [
         APPLIED,
@@ -119,7 +88,7 @@ def test_a_pause_is_no_failure_of_a_version(
     """A deploy while a table is paused would be rolled back."""
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "hintferry")
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", metrics.NAMESPACE)
-    meter = _meter(Metrics())
+    meter = meter_of(Logger(level="CRITICAL"), Metrics())
     record = Record("hintferry.shop.orders", 0, 1, 1_700_000_000_000, b"k", b"v")
     paused = Settled(Outcome.RETURNED, ReturnReason.PAUSED, Paused("paused"))
     failed = Settled(Outcome.RETURNED, None, Undecodable("no"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from hintferry_ops.monitoring.alarm_rules import Names, rules
 from hintferry_ops.monitoring.node_metrics import METRICS, NAMESPACE
 from hintferry_ops.monitoring.rollback_rules import all_rollback_rules
 from hintferry_ops.monitoring.rule import Rule, Severity
+from infra.monitoring.table_dashboard import CHOSEN
 from tests.infra.evaluation import ALARM, OK, state
 from tests.infra.synthesised import Template, properties
 from tools.places import ROOT
@@ -134,16 +136,67 @@ def test_critical_and_warning_notify_apart(
     assert len(properties(templates, "AWS::SNS::Topic")) == 2
 
 
-def test_there_are_two_dashboards_that_ask_for_what_exists(
-    templates: dict[str, Template],
-) -> None:
-    boards = properties(templates, "AWS::CloudWatch::Dashboard")
-    assert {one["DashboardName"] for one in boards} == {"hintferry-cutover", "hintferry-plumbing"}
-    for board in boards:
+def bodies(templates: dict[str, Template]) -> dict[str, dict[str, Any]]:
+    """The body of each dashboard, by its name; what is known only when deployed is `X`."""
+    found = {}
+    for board in properties(templates, "AWS::CloudWatch::Dashboard"):
         parts = board["DashboardBody"]["Fn::Join"][1]
         text = "".join(part if isinstance(part, str) else "X" for part in parts)
-        widgets = json.loads(text)["widgets"]
+        found[board["DashboardName"]] = json.loads(text)
+    return found
+
+
+def test_the_dashboards_ask_for_what_exists(templates: dict[str, Template]) -> None:
+    boards = bodies(templates)
+    assert set(boards) == {f"hintferry-{name}" for name in metrics.DASHBOARDS}
+    for board in boards.values():
+        widgets = board["widgets"]
         assert len(widgets) >= 8
-        for metric in (one for widget in widgets for one in widget["properties"]["metrics"]):
+        shown = [one["properties"].get("metrics", []) for one in widgets]
+        for metric in (one for some in shown for one in some):
             if isinstance(metric[0], str) and metric[0] in EMITTED:
                 assert metric[1] in EMITTED[metric[0]]
+
+
+def test_the_dashboard_of_a_table_shows_the_table_that_is_chosen(
+    templates: dict[str, Template],
+) -> None:
+    board = bodies(templates)["hintferry-table"]
+    (variable,) = board["variables"]
+    tables = [str(table.id) for table in MIGRATION.tables]
+    assert [one["value"] for one in variable["values"]] == tables
+    assert variable["defaultValue"] == tables[0]
+    assert variable["pattern"] == CHOSEN
+    text = json.dumps(board["widgets"])
+    chosen = text.replace(CHOSEN, tables[0])
+    assert MIGRATION.consumer_group(MIGRATION.tables[0].id) in chosen
+    about_it = [one for one in board["widgets"] if CHOSEN in json.dumps(one)]
+    assert len(about_it) == 7
+    assert not any(table in text for table in tables), "no widget is of one table for ever"
+    for one in board["widgets"]:
+        title = one["properties"]["title"]
+        assert (one in about_it) is title.startswith(CHOSEN), "a title says whose it is"
+
+
+def test_what_the_logs_say_of_a_table_is_found(
+    templates: dict[str, Template], lines: dict[str, str]
+) -> None:
+    """The queries' patterns, on lines that the meter wrote."""
+    board = json.dumps(bodies(templates)["hintferry-table"]).replace(CHOSEN, "shop.orders")
+    queries = [
+        one["properties"]["query"] for one in json.loads(board)["widgets"] if one["type"] == "log"
+    ]
+    found: dict[str, str] = {}
+    for query in queries:
+        patterns = re.findall(r"(?:parse @message|like) /(.+?)/(?= \||$)", query)
+        event = re.findall(r'message = "(\w+)"', query)[0]
+        for pattern in (one.replace("?<", "?P<") for one in patterns):
+            line = json.loads(lines[event])["topic"] if pattern.endswith("$") else lines[event]
+            match = re.search(pattern, line)
+            if match:
+                found |= match.groupdict()
+            else:
+                assert "skipped" in pattern, pattern
+    ends = {"applied": "1", "parked": "1", "returned": "1"}
+    assert {name: found[name] for name in ends} == ends
+    assert found["because"].endswith("asked for less")

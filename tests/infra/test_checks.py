@@ -139,6 +139,9 @@ def test_two_hundred_tables_fit(many: Many) -> None:
         ]
         assert sum(pollers_of_group) <= 2000
     assert len(properties(templates, "AWS::CloudWatch::Alarm")) < 60
+    for board in properties(templates, "AWS::CloudWatch::Dashboard"):
+        # CloudWatch takes 500 widgets; a page should be seen at one look.
+        assert json.dumps(board["DashboardBody"]).count('\\"type\\"') <= 25
 
 
 def test_their_roles_are_of_a_size_that_iam_takes(many: Many) -> None:

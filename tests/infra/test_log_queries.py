@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Iterator
@@ -10,19 +9,11 @@ from dataclasses import asdict
 from typing import Any
 
 import pytest
-from aws_lambda_powertools import Logger, Metrics
 
 from docs.site.reference import logs
-from hintferry.adapters.aws.meter import PowertoolsMeter
-from hintferry.core.errors import ParkReason, Side, Throttled, Undecodable
-from hintferry.core.hint import Hint, Record
-from hintferry.core.outcome import APPLIED, Outcome, Settled
-from hintferry.core.schema import TableId
 from hintferry.core.verdict import VerifySums
 from hintferry_ops.monitoring.log_queries import LOG_QUERIES, PLATFORM_REPORT, LogQuery
 from tests.infra.synthesised import Template, properties, resources
-from tests.infra.test_alarm_rules import Side as Session
-from tests.infra.test_alarm_rules import _compared
 
 LANGUAGE = {
     *("fields", "filter", "parse", "stats", "sort", "limit", "by", "as", "and", "desc", "like"),
@@ -40,27 +31,6 @@ def flat(value: Any, name: str = "") -> Iterator[str]:
     parts = value.items() if isinstance(value, dict) else enumerate(value)
     for key, one in parts:
         yield from flat(one, f"{name}.{key}" if name else str(key))
-
-
-@pytest.fixture(scope="module")
-def lines() -> dict[str, str]:
-    """A line of each kind that the meter logs, by its message."""
-    stream = io.StringIO()
-    logger: Logger = Logger(service="hintferry", stream=stream, level="INFO")
-    source: Any = Session()
-    target: Any = Session()
-    meter = PowertoolsMeter(logger, Metrics("t", "t"), source, target, _compared(), {})
-    record = Record("hintferry.shop.orders", 0, 1, 1_700_000_000_000, b"k", b"v")
-    hint: Any = Hint.__new__(Hint)
-    object.__setattr__(hint, "table", TableId("shop", "orders"))
-    ends = [
-        APPLIED,
-        Settled(Outcome.PARKED, ParkReason.UNDECODABLE, Undecodable("no")),
-        Settled(Outcome.RETURNED, None, Throttled(Side.TARGET, "asked for less")),
-    ]
-    meter.batch([record] * 3, dict.fromkeys(range(3), hint), ends)
-    Metrics.clear_metrics(Metrics("t", "t"))
-    return {json.loads(line)["message"]: line for line in stream.getvalue().splitlines()}
 
 
 def known(lines: dict[str, str]) -> dict[str, set[str]]:

@@ -49,7 +49,7 @@ TABLE_OPERATION = ("Keyspace", "TableName", "Operation")
 VERSION = ("FunctionName", "Resource", "ExecutedVersion")
 """Dimensions of what one version of a function did while its alias leads to two."""
 
-DASHBOARDS = ("cutover", "plumbing")
+DASHBOARDS = ("cutover", "plumbing", "table")
 """Their names, behind that of the pipeline."""
 
 
@@ -91,5 +91,7 @@ AWS = (
     AwsMetric("AWS/Kafka", "CpuUser", BROKER, _MSK),
     AwsMetric("AWS/Kafka", "UnderReplicatedPartitions", BROKER, _MSK),
     AwsMetric("AWS/Kafka", "OfflinePartitionsCount", ("Cluster Name",), _MSK),
+    AwsMetric("AWS/Cassandra", "ReadThrottleEvents", TABLE_OPERATION, _KEYSPACES),
     AwsMetric("AWS/Cassandra", "SystemErrors", TABLE_OPERATION, _KEYSPACES),
+    AwsMetric("AWS/Cassandra", "WriteThrottleEvents", TABLE_OPERATION, _KEYSPACES),
 )
