@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import aws_cdk as cdk
+from aws_cdk import aws_applicationautoscaling as scaling
 from aws_cdk import aws_msk as msk
 from constructs import Construct
 
@@ -34,6 +35,12 @@ _OF_THE_SERVICE = ("min.insync.replicas", "unclean.leader.election.enable")
 
 _AUTO_CREATE = "auto.create.topics.enable=false\n"
 _SERVER_PROPERTIES = f"{_AUTO_CREATE}default.replication.factor=3\n"
+_NOT_GROWING = ("af-south-1", "ap-northeast-3", "ap-southeast-5")
+"""Regions in which MSK grows no storage by itself."""
+
+GROWS_AT_PERCENT = 60
+"""Below the 80 % at which the alarm BrokerDiskFills asks a person: MSK grows once in six hours."""
+
 _SERVERLESS = re.compile(r"-s\d+$")
 
 
@@ -41,6 +48,26 @@ def topic_configs(settings: KafkaSettings) -> dict[str, str]:
     """Return the configuration with which each topic is made."""
     left_out = _OF_THE_SERVICE if settings.is_express else ()
     return {name: value for name, value in TOPIC_CONFIGS.items() if name not in left_out}
+
+
+def _refuse_growth(settings: KafkaSettings, region: str) -> None:
+    """Raises ConfigurationError for storage that MSK does not grow by itself."""
+    if not settings.most_storage_gib:
+        return
+    if settings.cluster_arn or settings.is_express:
+        raise ConfigurationError(
+            "kafka.most_storage_gib is for Standard brokers that the stacks make; take it out"
+        )
+    if region in _NOT_GROWING:
+        raise ConfigurationError(
+            f"kafka.most_storage_gib is set, and MSK grows no storage by itself in {region}; take"
+            " it out, and raise storage_gib when BrokerDiskFills asks for it"
+        )
+    if settings.most_storage_gib <= settings.storage_gib:
+        raise ConfigurationError(
+            f"kafka.most_storage_gib is {settings.most_storage_gib}, and the brokers begin with"
+            f" storage_gib = {settings.storage_gib}; write more"
+        )
 
 
 def _refuse_unfit(settings: KafkaSettings) -> None:
@@ -82,10 +109,12 @@ class KafkaStack(cdk.Stack):
         settings = migration.deployment.kafka
         self.cluster_name = migration.kafka_cluster
         _refuse_unfit(settings)
+        _refuse_growth(settings, self.region)
         if settings.cluster_arn:
             self.cluster_arn = settings.cluster_arn
         else:
             self.cluster_arn = self._make(settings, network).ref
+            self._let_storage_grow(settings)
         cdk.CfnOutput(self, CLUSTER_ARN, value=self.cluster_arn)
         configs = cdk.Fn.base64(json.dumps(topic_configs(settings)))
         for table in migration.followed:
@@ -131,6 +160,38 @@ class KafkaStack(cdk.Stack):
                 ),
             ),
             logging_info=self._logging(network),
+        )
+
+    def _let_storage_grow(self, settings: KafkaSettings) -> None:
+        """Let MSK enlarge the brokers' disks before an alarm has to ask for it."""
+        if not settings.most_storage_gib:
+            return
+        target = scaling.CfnScalableTarget(
+            self,
+            "Storage",
+            service_namespace="kafka",
+            resource_id=self.cluster_arn,
+            scalable_dimension="kafka:broker-storage:VolumeSize",
+            min_capacity=1,
+            max_capacity=settings.most_storage_gib,
+        )
+        policy = scaling.CfnScalingPolicy
+        policy(
+            self,
+            "StorageGrows",
+            policy_name=f"{self.cluster_name}-storage",
+            policy_type="TargetTrackingScaling",
+            scaling_target_id=target.ref,
+            target_tracking_scaling_policy_configuration=(
+                policy.TargetTrackingScalingPolicyConfigurationProperty(
+                    predefined_metric_specification=policy.PredefinedMetricSpecificationProperty(
+                        predefined_metric_type="KafkaBrokerStorageUtilization"
+                    ),
+                    target_value=GROWS_AT_PERCENT,
+                    # Storage only grows.
+                    disable_scale_in=True,
+                )
+            ),
         )
 
     def _logging(self, network: NetworkStack) -> msk.CfnCluster.LoggingInfoProperty:

@@ -13,7 +13,7 @@ from constructs import Construct
 from hintferry.adapters.config.places import PLACES
 from hintferry.adapters.config.settings import Migration
 from hintferry_ops import constants
-from hintferry_ops.deployed import reserved_concurrency
+from hintferry_ops.deployed import concurrency
 from hintferry_ops.monitoring.metrics import NAMESPACE
 from infra.accepted import accept
 from infra.iam import roles
@@ -50,12 +50,11 @@ class PipelineStack(cdk.Stack):
         self._migration, self._network, self._code = migration, network, code
         self.storage = Storage(self, "Storage", network.key)
         self._layer = code.layer(self)
-        at_once = reserved_concurrency(migration)
-        self.processor = self._function("processor", at_once["processor"])
-        self.replay = self._function("replay", at_once["replay"])
+        self.processor = self._function("processor")
+        self.replay = self._function("replay")
         # It puts off what a side cannot take yet: the queue counts receives and ends that walk.
         self.replay.node.default_child.recursive_loop = "Allow"
-        sweep = self._function("sweep", at_once["sweep"], constants.SWEEP_TIMEOUT_S)
+        sweep = self._function("sweep", constants.SWEEP_TIMEOUT_S)
         all_of_them = [self.processor, self.replay, sweep]
         self._allow_tables([_role(function) for function in all_of_them])
         for function in all_of_them:
@@ -87,9 +86,10 @@ class PipelineStack(cdk.Stack):
         make_node_files_policy(self, self.storage)
 
     def _function(
-        self, name: str, concurrency: int, timeout_s: int = constants.FUNCTION_TIMEOUT_S
+        self, name: str, timeout_s: int = constants.FUNCTION_TIMEOUT_S
     ) -> lambda_.Function:
         title = name.capitalize()
+        settings = self._migration.deployment.pipeline
         group = log_group(self, f"{title}Log", self._network.key)
         role = roles.make_role(self, f"{title}Role", group)
         roles.allow_network(role)
@@ -104,10 +104,13 @@ class PipelineStack(cdk.Stack):
             layers=[self._layer],
             environment=self._environment(name),
             environment_encryption=self._network.key,
-            memory_size=self._migration.deployment.pipeline.memory_mb,
+            memory_size=settings.memory_mb,
             timeout=cdk.Duration.seconds(timeout_s),
-            # The one bound on what reaches Cassandra and Keyspaces at once.
-            reserved_concurrent_executions=concurrency,
+            # The one bound on what reaches Cassandra and Keyspaces at once; without it the
+            # partitions bound the processor.
+            reserved_concurrent_executions=(
+                concurrency(self._migration)[name] if settings.reserve else None
+            ),
             vpc=self._network.vpc,
             vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED),
             security_groups=[self._network.functions],

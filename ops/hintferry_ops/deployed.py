@@ -65,8 +65,8 @@ def zones(migration: Migration) -> tuple[str, ...]:
     return named or tuple(migration.target.region + letter for letter in "abc")
 
 
-def reserved_concurrency(migration: Migration) -> dict[str, int]:
-    """Return how many invocations at once each function reserves."""
+def concurrency(migration: Migration) -> dict[str, int]:
+    """Return how many invocations at once each function has, and reserves where it may."""
     deployment = migration.deployment
     return {
         "processor": deployment.pipeline.concurrency,

@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 from hintferry.adapters.config.settings import migration_from
 from hintferry_cli.app import app
 from hintferry_cli.preflight import account as checks
-from hintferry_ops.deployed import BOOTSTRAP_PARAMETER, reserved_concurrency
+from hintferry_ops.deployed import BOOTSTRAP_PARAMETER
+from hintferry_ops.deployed import concurrency as concurrency_of
 from hintferry_ops.operator_permissions import OPERATOR, On
 from tests.cli.stacks import ACCOUNT, answer, deploy
 from tools.places import ROOT
@@ -125,7 +126,7 @@ def test_an_account_that_the_file_names_is_no_question(
     [
         ({"GetAccountSettings": concurrency(10)}, "Lambda",
          "runs 10 invocations at once in this account; the functions reserve 64, and 100 must",
-         "Concurrent executions, 164 or more"),
+         "Concurrent executions, 164 or more; until then write reserve = false under [pipeline]"),
         ({"ListServiceQuotas": quotas({**KAFKA, "Number of brokers per account": 2}, KEYSPACES)},
          "MSK", '"number of brokers per account" is 2 in this account; kafka.brokers', "or lower"),
         ({"ListServiceQuotas": quotas(KAFKA, {**KEYSPACES, "Max tables per AWS Region": 1})},
@@ -148,7 +149,21 @@ def test_what_is_too_small_or_missing_is_a_fault(
 
 def test_the_functions_reserve_what_the_check_counts() -> None:
     migration = migration_from(ROOT / "migration.toml")
-    assert sum(reserved_concurrency(migration).values()) == 64
+    assert sum(concurrency_of(migration).values()) == 64
+
+
+def test_an_account_of_ten_can_be_tried_without_a_reservation(
+    aws: None, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = config.read_text()
+    config.write_text(text.replace("[pipeline]\n", "[pipeline]\nreserve = false\n"))
+    answer(monkeypatch, {"GetAccountSettings": concurrency(10)})
+    status, (advice,) = found(config)
+    assert (status, advice["level"], advice["where"]) == (0, "advice", "Lambda")
+    assert advice["what"].startswith("has 10 invocations at once for all functions that reserve")
+    assert "Hintferry's may run 64" in advice["what"]
+    answer(monkeypatch, {"GetAccountSettings": concurrency(1000, 64)})
+    assert found(config) == (0, [])
 
 
 def test_what_others_have_reserved_is_advice(

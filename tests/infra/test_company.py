@@ -1,4 +1,7 @@
-"""The stacks under the rules of a company: its tags, the boundary of its roles, its key."""
+"""The stacks under the rules of a company: its tags, the boundary of its roles, its key.
+
+So also what only some switch on: storage that grows, and functions that reserve nothing.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,15 @@ import pytest
 from hintferry_ops.deployed import KEY_ARN
 from infra.guard import refusals
 from infra.stacks.key import policy_of
-from tests.infra.synthesised import Template, as_list, properties, statements, synthesise
+from tests.infra.synthesised import (
+    Template,
+    as_list,
+    properties,
+    resources,
+    statements,
+    synthesise,
+)
+from tests.infra.test_checks import lint
 from tests.infra.test_stacks import ENCRYPTED
 from tools.places import ROOT
 
@@ -20,6 +31,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("infra")]
 
 TAGS = {"team": "ferries", "cost-centre": "4711", "hintferry:pipeline": "hintferry"}
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-1111-2222-3333-444455556666"
+CHANGES = {
+    "brokers = 3": "brokers = 3\nmost_storage_gib = 1000",
+    "concurrency = 50": "concurrency = 50\nreserve = false",
+}
 RULES = f"""
 [security]
 permissions_boundary = "company-boundary"
@@ -36,7 +51,11 @@ def folder(layer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("company")
     (folder / "assets").mkdir()
     (folder / "assets" / "layer").symlink_to(layer)
-    (folder / "migration.toml").write_text((ROOT / "migration.toml").read_text() + RULES)
+    text = (ROOT / "migration.toml").read_text()
+    for own, changed in CHANGES.items():
+        assert own in text
+        text = text.replace(own, changed)
+    (folder / "migration.toml").write_text(text + RULES)
     (folder / "schema.cql").write_text((ROOT / "schema.cql").read_text())
     return folder
 
@@ -126,3 +145,40 @@ def test_another_key_is_refused_once_a_cluster_is_there(
     (said,) = refusals(templates, company, [])
     assert said.startswith("security.kms_key_arn leads to another key")
     assert refusals(company, company, []) == []
+
+
+def test_the_brokers_storage_grows_before_the_alarm(
+    company: dict[str, Template], templates: dict[str, Template]
+) -> None:
+    assert properties(templates, "AWS::ApplicationAutoScaling::ScalableTarget") == []
+    (target,) = properties(company, "AWS::ApplicationAutoScaling::ScalableTarget")
+    (cluster, _), *_ = resources(company, "AWS::MSK::Cluster")
+    assert target["ResourceId"] == {"Ref": cluster}
+    assert target["ScalableDimension"] == "kafka:broker-storage:VolumeSize"
+    assert target["MaxCapacity"] == 1000
+    (policy,) = properties(company, "AWS::ApplicationAutoScaling::ScalingPolicy")
+    tracking = policy["TargetTrackingScalingPolicyConfiguration"]
+    metric = tracking["PredefinedMetricSpecification"]["PredefinedMetricType"]
+    assert metric == "KafkaBrokerStorageUtilization"
+    assert tracking["DisableScaleIn"] is True
+    (alarm,) = (
+        one
+        for one in properties(company, "AWS::CloudWatch::Alarm")
+        if "-BrokerDiskFills" in str(one["AlarmName"])
+    )
+    assert tracking["TargetValue"] < alarm["Threshold"]
+
+
+def test_functions_that_may_not_reserve_do_not(
+    company: dict[str, Template], templates: dict[str, Template]
+) -> None:
+    """An account of ten invocations at once refuses every reservation."""
+    key = "ReservedConcurrentExecutions"
+    assert not [one for one in properties(company, "AWS::Lambda::Function") if key in one]
+    reserved = [one.get(key) for one in properties(templates, "AWS::Lambda::Function")]
+    assert sorted(one for one in reserved if one) == [5, 9, 50]
+
+
+def test_cfn_lint_finds_nothing_in_them(company: dict[str, Template], folder: Path) -> None:
+    assert company
+    assert lint(folder / "cdk.out") == []

@@ -551,6 +551,8 @@ TABLES = TEXT[TEXT.index("[tables.") :]
         (TABLES, "", "has no table; write"),
         ("brokers = 3", "brokers = 4", "write a multiple of 3"),
         ("brokers = 3", f'cluster_arn = "{CLUSTER}0a1b-s1"', "an MSK Serverless cluster"),
+        ("brokers = 3", "most_storage_gib = 250", "the brokers begin with storage_gib = 250"),
+        ("brokers = 3", 'most_storage_gib = 9\ninstance = "express.x"', "is for Standard brokers"),
         ("brokers = 3", 'version = "latest"', "write one that MSK lists"),
         ('region = "eu-west-1"', 'region = "us-west-1"', "write those of yours"),
         ("[kafka]", 'endpoints = ["sns"]\n[kafka]', "network.endpoints names sns"),

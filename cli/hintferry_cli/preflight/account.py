@@ -11,8 +11,8 @@ from hintferry.adapters.config.settings import Migration
 from hintferry.core.capacity import Mode
 from hintferry_cli.failures import sentence
 from hintferry_cli.preflight.finding import Finding, Level
-from hintferry_ops.deployed import Part, reserved_concurrency, stack_name, zones
-from hintferry_ops.fit.account import Account, Caller
+from hintferry_ops.deployed import Part, concurrency, stack_name, zones
+from hintferry_ops.fit.account import Account, Caller, Concurrency
 
 UNRESERVED = 100
 """Invocations at once that Lambda keeps for functions that reserve none."""
@@ -80,14 +80,17 @@ class AccountCheck:
 
     def _concurrency(self) -> Iterator[Finding]:
         found = self.account.concurrency()
-        needed = sum(reserved_concurrency(self.migration).values())
-        if found.limit - UNRESERVED < needed:
+        needed = sum(concurrency(self.migration).values())
+        if not self.migration.deployment.pipeline.reserve:
+            yield from _shared(found, needed)
+        elif found.limit - UNRESERVED < needed:
             yield Finding(
                 Level.FAULT,
                 "Lambda",
                 f"runs {found.limit} invocations at once in this account; the functions reserve"
                 f" {needed}, and {UNRESERVED} must stay unreserved",
-                f"{_RAISE}: AWS Lambda, Concurrent executions, {needed + UNRESERVED} or more",
+                f"{_RAISE}: AWS Lambda, Concurrent executions, {needed + UNRESERVED} or more; until"
+                " then write reserve = false under [pipeline] in migration.toml",
             )
         elif found.unreserved - UNRESERVED < needed:
             yield Finding(
@@ -154,6 +157,19 @@ class AccountCheck:
                 f"{caller.arn} may not {', '.join(denied.actions)} on {denied.arn}",
                 f"attach {policy} to it, or use an identity that has it",
             )
+
+
+def _shared(found: Concurrency, needed: int) -> Iterator[Finding]:
+    """Yield a finding where functions that reserve nothing may find nothing left."""
+    if found.unreserved < needed:
+        yield Finding(
+            Level.ADVICE,
+            "Lambda",
+            f"has {found.unreserved} invocations at once for all functions that reserve none, and"
+            f" pipeline.reserve is false; Hintferry's may run {needed}",
+            f"expect throttling, which makes hints wait, or {_RAISE}: AWS Lambda, Concurrent"
+            " executions",
+        )
 
 
 def _held(

@@ -15,6 +15,9 @@ ALL_ENDPOINTS = ("all",)
 _POLICY = re.compile(r"(arn:[\w-]+:iam::(\d{12}|aws):policy/[\w+=,.@/-]+)|[\w+=,.@-]{1,128}")
 _KEY_ARN = re.compile(r"arn:[\w-]+:kms:[\w-]+:\d{12}:key/[\w-]+")
 
+MOST_STORAGE_GIB = 16_384
+"""The most storage of a Standard broker, in GiB."""
+
 MOST_HOURS = 120
 """Between two sweeps of a table: an alarm on silence looks back seven days at most."""
 
@@ -61,6 +64,8 @@ class KafkaSettings:
     instance: str
     brokers: int
     storage_gib: int
+    most_storage_gib: int
+    """up to which MSK grows the storage by itself; 0: it does not"""
     dropped: tuple[str, ...]
     """topics that may be deleted"""
 
@@ -81,6 +86,8 @@ class PipelineSettings:
     concurrency: int
     memory_mb: int
     rollout: Rollout
+    reserve: bool
+    """false: the functions share what the account has for functions without a reservation"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,20 +147,14 @@ def deployment_of(file: Section, nodes: int) -> Deployment:
     ]
     deployment = Deployment(
         _network_of(network),
-        KafkaSettings(
-            kafka.take("cluster_arn", str, ""),
-            kafka.take("version", str, "3.9.x.kraft"),
-            kafka.take("instance", str, "kafka.m7g.large"),
-            kafka.count("brokers", 3),
-            kafka.count("storage_gib", 250),
-            tuple(kafka.texts("dropped", [])),
-        ),
+        _kafka_of(kafka),
         PipelineSettings(
             pipeline.name("name", "hintferry"),
             pipeline.name("consumer_group", "v1"),
             pipeline.count("concurrency", 50),
             pipeline.count("memory_mb", 1769),
             pipeline.choice("rollout", Rollout, Rollout.CANARY),
+            pipeline.take("reserve", bool, True),
         ),
         AlarmSettings(
             alarms.take("critical_topic_arn", str, ""), alarms.take("warning_topic_arn", str, "")
@@ -186,4 +187,16 @@ def _network_of(network: Section) -> NetworkSettings:
         tuple(network.texts("availability_zones", [])),
         network.any_texts("endpoints", list(ALL_ENDPOINTS)),
         tuple(network.texts("endpoint_group_ids", [])),
+    )
+
+
+def _kafka_of(kafka: Section) -> KafkaSettings:
+    return KafkaSettings(
+        kafka.take("cluster_arn", str, ""),
+        kafka.take("version", str, "3.9.x.kraft"),
+        kafka.take("instance", str, "kafka.m7g.large"),
+        kafka.count("brokers", 3),
+        kafka.count("storage_gib", 250),
+        kafka.between("most_storage_gib", 0, MOST_STORAGE_GIB, 0),
+        tuple(kafka.texts("dropped", [])),
     )

@@ -173,6 +173,7 @@ def migration_from(path: Path) -> Migration:
     _check_quotas(path, migration)
     _check_topics(path, migration)
     _check_key(path, migration)
+    _check_concurrency(path, migration)
     return migration
 
 
@@ -311,6 +312,19 @@ def _check_topics(path: Path, migration: Migration) -> None:
                 f"{path}: the topics of {other} and {table.id} have the same metric name in Kafka;"
                 f" remove stock = true, or migrate {table.id} after {other} was cut over"
             )
+
+
+def _check_concurrency(path: Path, migration: Migration) -> None:
+    """Raises ConfigurationError where nothing would keep the processor to its concurrency."""
+    pipeline = migration.deployment.pipeline
+    # A partition has one invocation at once.
+    most = sum(table.partitions for table in migration.followed)
+    if not pipeline.reserve and most > pipeline.concurrency:
+        raise ConfigurationError(
+            f"{path}: pipeline.reserve is false, so that only the {most} partitions of all topics"
+            f" bound the invocations at once; write pipeline.concurrency = {most}, or fewer"
+            " partitions for the tables"
+        )
 
 
 def _check_key(path: Path, migration: Migration) -> None:
