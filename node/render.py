@@ -13,6 +13,7 @@ from string import Template
 
 from hintferry.adapters.config.settings import Migration, migration_from
 from hintferry.core.errors import ConfigurationError
+from hintferry.core.schema import TableId
 from hintferry_ops.deployed import BOOTSTRAP_VARIABLE
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -32,6 +33,7 @@ def render(migration: Migration, bootstrap_servers: str, login: str, target: Pat
     values = {
         "pipeline": migration.deployment.pipeline.name,
         "topic_prefix": migration.topic_prefix,
+        "consumer_group": migration.consumer_group(TableId("{keyspace}", "{table}")),
         "bootstrap_servers": bootstrap_servers,
         "kafka_login": LOGINS[login],
         "port": str(migration.source.port),

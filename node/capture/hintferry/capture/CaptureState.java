@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.stream.Collectors;
 import org.apache.cassandra.schema.TableId;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -29,11 +30,12 @@ import org.slf4j.LoggerFactory;
  *
  * @param atMillis when its node last said that the schema is this one
  * @param acknowledged null: not known
+ * @param losses what cdcguard had counted when `since` was last moved for it
  */
 record CaptureState(@JsonProperty("version") int version, @JsonProperty("host_id") UUID hostId,
                     @JsonProperty("node") String node, @JsonProperty("at_ms") long atMillis,
                     @JsonProperty("schema_version") UUID schemaVersion,
-                    @JsonProperty("acknowledged") Position acknowledged,
+                    @JsonProperty("acknowledged") Position acknowledged, @JsonProperty("losses") long losses,
                     @JsonProperty("tables") List<TableState> tables) {
     private static final Logger LOG = LoggerFactory.getLogger(CaptureState.class);
     private static final int VERSION = 1;
@@ -45,16 +47,19 @@ record CaptureState(@JsonProperty("version") int version, @JsonProperty("host_id
      *
      * @param topic where its hints go; null in a state from before topics were named by `Topics`
      * @param newestMicros the latest write time that was hinted; null: none was
+     * @param watermark null: the table is not hinted, or only just
      */
     @JsonInclude(JsonInclude.Include.NON_NULL)
     record TableState(@JsonProperty("keyspace") String keyspace, @JsonProperty("table") String table,
                       @JsonProperty("id") UUID id, @JsonProperty("topic") String topic,
                       @JsonProperty("since") Long since,
                       @JsonProperty("altered_us") Long alteredMicros,
-                      @JsonProperty("newest_us") Long newestMicros, @JsonProperty("why") String why) {
-        static TableState of(KnownTable table, String topic, Long since, Long newestMicros) {
+                      @JsonProperty("newest_us") Long newestMicros, @JsonProperty("why") String why,
+                      @JsonProperty("watermark") Watermark watermark) {
+        static TableState of(KnownTable table, String topic, Long since, Long newestMicros,
+                             Watermark watermark) {
             return new TableState(table.keyspace(), table.name(), table.uuid(), topic, since,
-                    table.captured() ? table.alteredMicros() : null, newestMicros, table.why());
+                    table.captured() ? table.alteredMicros() : null, newestMicros, table.why(), watermark);
         }
 
         String sentTo(Topics topics) {
@@ -63,19 +68,20 @@ record CaptureState(@JsonProperty("version") int version, @JsonProperty("host_id
     }
 
     static CaptureState of(OwnNode node, Topics topics, long atMillis, NodeSchema schema,
-                           Map<TableId, Long> since, Map<TableId, Long> newest, Position acknowledged) {
+                           Map<TableId, Long> since, Map<TableId, Long> newest, Position acknowledged,
+                           long losses, Map<TableId, Watermark> watermarks) {
         List<TableState> tables = schema.tables().values().stream().filter(KnownTable::wanted)
                 .sorted(Comparator.comparing(KnownTable::keyspace).thenComparing(KnownTable::name))
                 .map(table -> TableState.of(table, topics.of(table.keyspace(), table.name()),
-                        since.get(table.id()), newest.get(table.id())))
+                        since.get(table.id()), newest.get(table.id()), watermarks.get(table.id())))
                 .toList();
         return new CaptureState(VERSION, node.hostId(), node.address(), atMillis, schema.version(),
-                acknowledged, tables);
+                acknowledged, losses, tables);
     }
 
     /** Of the last run; nothing where there was none, where it was another node's, or it is broken. */
     static CaptureState read(Path file, UUID hostId) {
-        CaptureState nothing = new CaptureState(VERSION, hostId, null, 0, null, null, List.of());
+        CaptureState nothing = new CaptureState(VERSION, hostId, null, 0, null, null, 0, List.of());
         try {
             CaptureState found = JSON.readValue(Files.readString(file), CaptureState.class);
             return hostId.equals(found.hostId) && found.version == VERSION ? found : nothing;
@@ -98,6 +104,11 @@ record CaptureState(@JsonProperty("version") int version, @JsonProperty("host_id
     Optional<Long> newest(KnownTable table) {
         return tables.stream().filter(one -> one.newestMicros != null && table.uuid().equals(one.id))
                 .map(TableState::newestMicros).findFirst();
+    }
+
+    Map<TableId, Watermark> watermarks() {
+        return tables.stream().filter(one -> one.watermark != null)
+                .collect(Collectors.toMap(one -> TableId.fromUUID(one.id), TableState::watermark));
     }
 
     String json() {

@@ -1,5 +1,6 @@
 package hintferry.capture;
 
+import hintferry.capture.Watermarks.Reading;
 import io.debezium.connector.cassandra.AbstractProcessor;
 import io.debezium.connector.cassandra.AbstractSchemaChangeListener;
 import io.debezium.connector.cassandra.CassandraConnectorConfig;
@@ -28,6 +29,13 @@ public final class CaptureTask {
     private static final Logger LOG = LoggerFactory.getLogger(CaptureTask.class);
     /** As long as Cassandra's own defaults let a sync of the log take before writes wait for it. */
     private static final long LONGEST_SYNC_MS = 15_000;
+    /** The consumer group of a table's topic, with `{keyspace}` and `{table}` in place of names. */
+    private static final String GROUP = "hintferry.consumer.group";
+    /** Where cdcguard sets segments aside. */
+    private static final String ASIDE = "hintferry.aside.dir";
+    /** A table of which no marker was read for so long gets one from this node. */
+    private static final String QUIET = "hintferry.heartbeat.ms";
+    private static final long QUIET_MS = 300_000;
 
     private CaptureTask() {
     }
@@ -43,42 +51,80 @@ public final class CaptureTask {
 
     private static CassandraConnectorTaskTemplate template(CassandraConnectorConfig config) {
         Acknowledged acknowledged = new Acknowledged();
-        Topics topics = new Topics(config.getLogicalName());
+        UsedPartitions used = new UsedPartitions();
+        Reading reading = new Reading(new Topics(config.getLogicalName()), groupPattern(config), used);
         return new CassandraConnectorTaskTemplate(config, Release.types(), CaptureTask::readYaml,
                 CaptureTask::noListener,
-                context -> new AbstractProcessor[]{ reader(context, topics, acknowledged) },
+                context -> new AbstractProcessor[]{ reader(context, reading, acknowledged) },
                 new ComponentFactoryStandalone() {
                     @Override
                     public Emitter recordEmitter(CassandraConnectorContext context) {
-                        return new HintEmitter(context, topics, acknowledged);
+                        return new HintEmitter(context, reading.topics(), used, acknowledged);
                     }
                 });
     }
 
-    private static AbstractProcessor reader(CassandraConnectorContext context, Topics topics,
+    private static AbstractProcessor reader(CassandraConnectorContext context, Reading reading,
                                             Acknowledged acknowledged) {
         refuseWritesThatWait();
+        CassandraConnectorConfig config = context.getCassandraConnectorConfig();
         OwnNode node = new OwnNode(context.getCassandraClient(), DatabaseDescriptor.getRawConfig());
-        SchemaKeeper schema = keptSchema(context, node, topics, acknowledged);
+        SchemaKeeper schema = new SchemaKeeper(node, reading.topics(),
+                new GuardLosses(config.offsetBackingStoreDir()));
+        Watermarks watermarks = watermarks(context, node, schema, reading, acknowledged);
+        keep(context, node, schema, watermarks, acknowledged);
+        Heartbeat heartbeat = new Heartbeat(context.getCassandraClient(), schema, watermarks,
+                config.getConfig().getLong(QUIET, QUIET_MS));
+        heartbeat.start();
         CassandraStreamingMetrics metrics =
                 new CassandraStreamingMetrics((CdcSourceTaskContext) context);
         HintWriter writer = new HintWriter(context, metrics, schema, acknowledged, node.address());
+        Markers markers = new Markers(marker -> {
+            heartbeat.heard(marker);
+            watermarks.heard(marker);
+        });
         return new CommitLogIdxProcessor(context, metrics,
-                new SegmentReader(schema, writer, acknowledged),
+                new SegmentReader(schema, writer, markers, acknowledged),
                 new File(DatabaseDescriptor.getCDCLogLocation()));
     }
 
-    private static SchemaKeeper keptSchema(CassandraConnectorContext context, OwnNode node,
-                                           Topics topics, Acknowledged acknowledged) {
+    private static Watermarks watermarks(CassandraConnectorContext context, OwnNode node,
+                                         SchemaKeeper schema, Reading reading, Acknowledged acknowledged) {
+        CassandraConnectorConfig config = context.getCassandraConnectorConfig();
+        Segments segments = new Segments(new File(DatabaseDescriptor.getCDCLogLocation()),
+                new File(needed(config, ASIDE)));
+        return new Watermarks(schema, acknowledged, segments, new Brokers(config.getKafkaConfigs()), reading,
+                new WatermarkRows(context.getCassandraClient(), node.hostId()));
+    }
+
+    /** Goes on from what the last run kept. */
+    private static void keep(CassandraConnectorContext context, OwnNode node, SchemaKeeper schema,
+                             Watermarks watermarks, Acknowledged acknowledged) {
         Path file = StatePublisher.file(context.getCassandraConnectorConfig().offsetBackingStoreDir());
         CaptureState last = CaptureState.read(file, node.hostId());
         acknowledged.startAt(last.acknowledged());
-        SchemaKeeper schema = new SchemaKeeper(node, topics);
-        StatePublisher publisher =
-                new StatePublisher(schema, acknowledged, context.getCassandraClient(), file);
+        StatePublisher publisher = new StatePublisher(schema, acknowledged, watermarks::known,
+                context.getCassandraClient(), file);
+        watermarks.take(last);
         schema.start(last, publisher::changed);
         publisher.start();
-        return schema;
+        watermarks.start(publisher::changed);
+    }
+
+    private static String groupPattern(CassandraConnectorConfig config) {
+        String pattern = needed(config, GROUP);
+        if (!pattern.contains(Reading.KEYSPACE) || !pattern.contains(Reading.TABLE))
+            throw new CassandraConnectorConfigException(GROUP + " is " + pattern + ", without "
+                    + Reading.KEYSPACE + " or " + Reading.TABLE + ": render the node's configuration again.");
+        return pattern;
+    }
+
+    private static String needed(CassandraConnectorConfig config, String name) {
+        String value = config.getConfig().getString(name);
+        if (value == null)
+            throw new CassandraConnectorConfigException(name + " is missing: render the node's"
+                    + " configuration again, and apply it.");
+        return value;
     }
 
     /** The schema on this disk is left alone: the running node tells its own. */

@@ -15,20 +15,24 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 final class HintEmitter extends KafkaRecordEmitter {
     private final KafkaProducer<byte[], byte[]> producer;
     private final Topics topics;
+    private final UsedPartitions used;
     private final Acknowledged acknowledged;
 
-    HintEmitter(CassandraConnectorContext context, Topics topics, Acknowledged acknowledged) {
-        this(context, context.getCassandraConnectorConfig(), topics, acknowledged,
+    HintEmitter(CassandraConnectorContext context, Topics topics, UsedPartitions used,
+                Acknowledged acknowledged) {
+        this(context, context.getCassandraConnectorConfig(), topics, used, acknowledged,
                 new KafkaProducer<>(context.getCassandraConnectorConfig().getKafkaConfigs()));
     }
 
     private HintEmitter(CassandraConnectorContext context, CassandraConnectorConfig config, Topics topics,
-                        Acknowledged acknowledged, KafkaProducer<byte[], byte[]> producer) {
+                        UsedPartitions used, Acknowledged acknowledged,
+                        KafkaProducer<byte[], byte[]> producer) {
         super(config, producer, context.getOffsetWriter(), config.getKeyConverter(),
                 config.getValueConverter(), context.getErroneousCommitLogs(),
                 config.getCommitLogTransfer());
         this.producer = producer;
         this.topics = topics;
+        this.used = used;
         this.acknowledged = acknowledged;
     }
 
@@ -38,6 +42,7 @@ final class HintEmitter extends KafkaRecordEmitter {
             if (failure != null)
                 CaptureTask.end("A hint could not be sent to "
                         + record.getSource().keyspaceTable.name(), failure);
+            used.took(place.topic(), place.partition());
             acknowledged.done(((HintRecord) record).sent());
         });
     }

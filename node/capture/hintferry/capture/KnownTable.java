@@ -29,8 +29,18 @@ record KnownTable(String keyspace, String name, UUID uuid, TableMetadata metadat
         return TableId.fromUUID(uuid);
     }
 
+    /** As Hintferry writes it, without quotes; no name holds a point. */
+    String path() {
+        return keyspace + "." + name;
+    }
+
     boolean captured() {
         return wanted && metadata != null;
+    }
+
+    /** Hintferry's own table, whose mutations are read as markers. */
+    boolean isOfMarkers() {
+        return Markers.are(keyspace, name);
     }
 
     /** Whether these can be the bytes of one of its partition keys. */

@@ -13,6 +13,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import org.apache.cassandra.exceptions.ConfigurationException;
 import org.apache.cassandra.schema.Keyspaces;
 import org.apache.cassandra.schema.Schema;
@@ -33,6 +34,7 @@ final class SchemaKeeper {
 
     private final OwnNode node;
     private final Topics topics;
+    private final GuardLosses losses;
     private final Set<TableId> gone = ConcurrentHashMap.newKeySet();
     private final Map<TableId, Long> since = new HashMap<>();
     private final Map<TableId, Long> newest = new ConcurrentHashMap<>();
@@ -42,11 +44,14 @@ final class SchemaKeeper {
     /** When the node last said that `known` holds. */
     private volatile long lookedAt;
     private Runnable whenChanged = () -> { };
+    /** The guard's losses that `since` has been moved for. */
+    private long heeded;
     private long saidAt;
 
-    SchemaKeeper(OwnNode node, Topics topics) {
+    SchemaKeeper(OwnNode node, Topics topics, GuardLosses losses) {
         this.node = node;
         this.topics = topics;
+        this.losses = losses;
     }
 
     /**
@@ -61,7 +66,9 @@ final class SchemaKeeper {
                 last.newest(table).ifPresent(micros -> newest.put(table.id(), micros));
             }
             whenChanged = onChange;
+            heeded = last.losses();
         }
+        heedLosses();
         looks.scheduleWithFixedDelay(this::lookNow, LOOK_EVERY_MS, LOOK_EVERY_MS,
                 TimeUnit.MILLISECONDS);
     }
@@ -83,6 +90,18 @@ final class SchemaKeeper {
         return table != null && table.captured();
     }
 
+    /** The captured tables but that of the markers. */
+    Map<TableId, KnownTable> hinted() {
+        return known.tables().entrySet().stream()
+                .filter(one -> one.getValue().captured() && !one.getValue().isOfMarkers())
+                .collect(Collectors.toMap(Map.Entry::getKey, Map.Entry::getValue));
+    }
+
+    /** Since when the table is captured without a hole, a token for equality only; null: it is not. */
+    synchronized Long since(TableId id) {
+        return since.get(id);
+    }
+
     /** The captured tables of a keyspace, or of all (null), of which this may be a partition key. */
     List<KnownTable> captured(String keyspace, ByteBuffer key) {
         return known.tables().values().stream().filter(KnownTable::captured)
@@ -92,6 +111,7 @@ final class SchemaKeeper {
 
     /** What the node wrote before this call was written by a schema that is known after it. */
     void lookBeforeReading() {
+        heedLosses();
         try {
             lookIfAltered();
         }
@@ -125,8 +145,22 @@ final class SchemaKeeper {
         lost(Set.copyOf(known.tables().keySet()));
     }
 
-    synchronized CaptureState state(Acknowledged.Position acknowledged) {
-        return CaptureState.of(node, topics, lookedAt, known, since, newest, acknowledged);
+    /** What cdcguard has counted since the last call is a loss of every table. */
+    void heedLosses() {
+        long count = losses.count();
+        synchronized (this) {
+            if (count == heeded)
+                return;
+            LOG.warn("cdcguard has counted {} losses on this node, before {}; every captured table counts as"
+                    + " captured from now on only.", count, heeded);
+            heeded = count;
+            since.replaceAll((unused, then) -> after(then));
+        }
+        whenChanged.run();
+    }
+
+    synchronized CaptureState state(Acknowledged.Position acknowledged, Map<TableId, Watermark> watermarks) {
+        return CaptureState.of(node, topics, lookedAt, known, since, newest, acknowledged, heeded, watermarks);
     }
 
     private void awaitLook() {
@@ -144,6 +178,7 @@ final class SchemaKeeper {
 
     private void lookNow() {
         try {
+            heedLosses();
             lookIfAltered();
         }
         catch (DriverException cause) {

@@ -33,14 +33,16 @@ final class SegmentReader implements CommitLogSegmentReader {
 
     private final SchemaKeeper schema;
     private final HintWriter writer;
+    private final Markers markers;
     private final Acknowledged acknowledged;
     private final Position done;
     private long segment;
     private int position;
 
-    SegmentReader(SchemaKeeper schema, HintWriter writer, Acknowledged acknowledged) {
+    SegmentReader(SchemaKeeper schema, HintWriter writer, Markers markers, Acknowledged acknowledged) {
         this.schema = schema;
         this.writer = writer;
+        this.markers = markers;
         this.acknowledged = acknowledged;
         Position last = acknowledged.upTo();
         this.done = last == null ? new Position(0, 0) : last;
@@ -143,6 +145,7 @@ final class SegmentReader implements CommitLogSegmentReader {
                 return unreadable;
             }
             writer.write(mutation, at);
+            markers.read(mutation, new Position(segment.id, at.filePosition));
             return null;
         }
 

@@ -6,9 +6,12 @@ import com.datastax.oss.driver.api.core.cql.SimpleStatement;
 import io.debezium.connector.cassandra.CassandraClient;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import org.apache.cassandra.schema.TableId;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -23,15 +26,18 @@ final class StatePublisher {
 
     private final SchemaKeeper schema;
     private final Acknowledged acknowledged;
+    private final Supplier<Map<TableId, Watermark>> watermarks;
     private final CassandraClient cluster;
     private final Path file;
     private final ScheduledExecutorService tellers = Executors.newSingleThreadScheduledExecutor(
             work -> CaptureTask.daemon("hintferry-state", work));
     private long saidAt;
 
-    StatePublisher(SchemaKeeper schema, Acknowledged acknowledged, CassandraClient cluster, Path file) {
+    StatePublisher(SchemaKeeper schema, Acknowledged acknowledged,
+                   Supplier<Map<TableId, Watermark>> watermarks, CassandraClient cluster, Path file) {
         this.schema = schema;
         this.acknowledged = acknowledged;
+        this.watermarks = watermarks;
         this.cluster = cluster;
         this.file = file;
     }
@@ -65,7 +71,7 @@ final class StatePublisher {
     /** One at a time, so that an older state never replaces a newer one. */
     private CaptureState save() {
         synchronized (schema) {
-            CaptureState state = schema.state(acknowledged.upTo());
+            CaptureState state = schema.state(acknowledged.upTo(), watermarks.get());
             try {
                 state.write(file);
             }
