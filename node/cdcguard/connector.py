@@ -53,6 +53,17 @@ def watch_tables(guard: Guard) -> None:
         guard.say("CRITICAL", f"{table} is not captured: {why}.")
 
 
+def watch_watermarks(guard: Guard) -> None:
+    """Tell how old the oldest watermark of the tables to migrate is."""
+    told = guard.capture["tables"] if guard.capture else []
+    drawn = [
+        one["watermark"]["drawn_ms"] / 1000.0
+        for one in told
+        if "watermark" in one and table_name(one) in guard.settings.tables
+    ]
+    guard.metrics["WatermarkAge"] = max([0.0, *(guard.now - at for at in drawn)])
+
+
 def late(guard: Guard) -> None:
     """Restart a connector that sends too slowly, as releases before 3.6 do after some hours."""
     if guard.metrics["OldestSegmentSeconds"] < LATE_AFTER * guard.settings.stuck_seconds:

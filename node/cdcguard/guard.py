@@ -3,7 +3,13 @@
 from typing import Any, Dict, Iterable, List
 
 from hintferry_ops.monitoring.node_metrics import METRICS
-from node.cdcguard.progress import CaptureOffset, read_capture, read_offsets, table_name
+from node.cdcguard.progress import (
+    CaptureOffset,
+    count_loss,
+    read_capture,
+    read_offsets,
+    table_name,
+)
 from node.cdcguard.segments import Segment, read_segments
 from node.cdcguard.settings import Settings
 from node.cdcguard.world import World
@@ -56,6 +62,8 @@ class Guard:
         return sorted(set(self.offsets) | set(self.settings.tables) | set(told))
 
     def may_be_lost(self, why: str, tables: Iterable[str]) -> None:
+        """List the tables for a verify pass; the connector knows of it before this returns."""
+        count_loss(self.settings.offsets)
         listing = self.to_sweep()
         for table in list(tables) or ["every captured table"]:
             listing.setdefault(table, {"why": why, "since": self.now})

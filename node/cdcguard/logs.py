@@ -3,7 +3,7 @@
 import contextlib
 import os
 import re
-from typing import Iterable, List
+from typing import Dict, Iterable, List, Set
 
 from node.cassandra_yaml import MIB
 from node.cdcguard.guard import Guard
@@ -27,6 +27,7 @@ SLOW_SYNCS = re.compile(r"commit log syncs over the past .{1,80}, (\d+) have exc
 
 
 def read_connector_log(guard: Guard) -> None:
+    lost: Dict[str, Set[str]] = {}
     for line in new_lines(guard, "connector", guard.settings.connector_log):
         if WHOLE_PARTITION.search(line):
             guard.metrics["PartitionsHinted"] += 1
@@ -34,8 +35,10 @@ def read_connector_log(guard: Guard) -> None:
         for why, pattern in LOST:
             if pattern.search(line):
                 guard.metrics["HintsLost"] += 1
-                guard.may_be_lost(why, named_in(guard, line))
+                lost.setdefault(why, set()).update(named_in(guard, line))
                 break
+    for why, tables in lost.items():
+        guard.may_be_lost(why, tables)
 
 
 def read_cassandra_log(guard: Guard) -> None:

@@ -2,7 +2,12 @@
 
 import time
 
-from node.cdcguard.connector import know_host_id, watch_connector, watch_tables
+from node.cdcguard.connector import (
+    know_host_id,
+    watch_connector,
+    watch_tables,
+    watch_watermarks,
+)
 from node.cdcguard.guard import Guard
 from node.cdcguard.leftovers import count_leftovers, fix_stuck
 from node.cdcguard.logs import read_cassandra_log, read_connector_log
@@ -22,6 +27,7 @@ STEPS = (
     read_cassandra_log,
     watch_connector,
     watch_tables,
+    watch_watermarks,
     clean_archive,
     protect_volume,
     count_leftovers,

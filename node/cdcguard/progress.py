@@ -8,6 +8,7 @@ from typing import Any, Dict, Iterator, NamedTuple, Optional, Tuple
 from node.cdcguard.state import replace_file
 
 CAPTURE_STATE = "capture_state.json"
+LOSSES = "losses"
 
 
 class CaptureOffset(NamedTuple):
@@ -35,6 +36,20 @@ def read_capture(directory: str) -> Optional[Dict[str, Any]]:
     except FileNotFoundError:
         return None
     return state
+
+
+def count_loss(directory: str) -> None:
+    """Tell the connector that hints may be lost: no pass from before may count any more.
+
+    Twin of `GuardLosses.java`, which takes each other number for a loss.
+    """
+    path = os.path.join(directory, LOSSES)
+    try:
+        with open(path, encoding="ascii") as file:
+            count = int(file.read())
+    except (FileNotFoundError, ValueError):
+        count = 0
+    replace_file(path, f"{count + 1}")
 
 
 def table_name(entry: Dict[str, Any]) -> str:

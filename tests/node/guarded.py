@@ -5,7 +5,9 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from hintferry_ops.monitoring.node_metrics import METRICS
@@ -122,17 +124,25 @@ class MadeNode:
         (self.offsets / "commitlog_offset.properties").write_text("\n".join(lines) + "\n")
 
     def capture(
-        self, acknowledged: str | None = None, *, age: float = 0, **tables: str | None
+        self,
+        acknowledged: str | None = None,
+        *,
+        age: float = 0,
+        drawn: Mapping[str, float] = MappingProxyType({}),
+        **tables: str | None,
     ) -> None:
         """Write our connector's state: shop_orders=None is captured, shop_orders="x" is not, for x.
 
-        `acknowledged="7:123"`: all before 123 of segment 7 was sent.
+        `acknowledged="7:123"`: all before 123 of segment 7 was sent. `drawn`: when the newest
+        settled marker of a table was drawn.
         """
         number, _, at = (acknowledged or "").partition(":")
         told = []
         for table, why in tables.items():
             keyspace, _, name = table.partition("_")
-            kept = {"why": why} if why else {"since": 1}
+            kept: dict[str, Any] = {"why": why} if why else {"since": 1}
+            if table in drawn:
+                kept["watermark"] = {"drawn_ms": int(drawn[table] * 1000)}
             told.append({"keyspace": keyspace, "table": name, "id": "x", **kept})
         state = {
             "version": 1,
@@ -149,6 +159,12 @@ class MadeNode:
         assert run(self.settings, self.world) == 0
         sent = self.world.sent[-1]
         return {name: sent[name] for name in METRICS}
+
+    @property
+    def losses(self) -> int:
+        """How many losses the guard has counted for the connector."""
+        path = self.offsets / "losses"
+        return int(path.read_text()) if path.exists() else 0
 
     @property
     def state(self) -> dict[str, Any]:

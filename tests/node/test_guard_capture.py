@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hintferry_ops.monitoring.node_metrics import METRICS
+from node.cdcguard import space
 from node.cdcguard.commands import give_back, status
 from node.cdcguard.metrics import emf_metric
 from node.cdcguard.world import HOST_ID as ID_IN_NODETOOL
@@ -134,3 +135,49 @@ def test_the_host_id_is_found_in_what_nodetool_says() -> None:
     found = ID_IN_NODETOOL.search(said)
     assert found is not None
     assert found.group(1) == HOST_ID
+
+
+def test_the_oldest_watermark_of_a_table_to_migrate_is_told(node: MadeNode) -> None:
+    drawn = {"shop_orders": START - 310, "shop_readings": START - 40, "shop_other": START - 9_000}
+    node.capture(shop_orders=None, shop_readings=None, shop_other=None, drawn=drawn)
+    assert node.run()["WatermarkAge"] == 310
+    node.capture(shop_orders=None, drawn={"shop_orders": START + 1})
+    assert node.run()["WatermarkAge"] == 0, "a clock that is ahead tells of no age"
+
+
+def test_with_the_stock_connector_no_watermark_is_old(node: MadeNode) -> None:
+    assert node.run()["WatermarkAge"] == 0
+
+
+def test_each_loss_is_counted_for_the_connector_also_of_a_table_that_is_listed(
+    node: MadeNode,
+) -> None:
+    node.run()
+    assert node.losses == 0
+    for number in (1, 2):
+        node.segment(number, f"{MIB}\nCOMPLETED", where=node.relocated / "error")
+        node.run()
+        assert node.losses == number
+        assert node.run()["TablesToSweep"] == 2
+
+
+def test_a_segment_is_deleted_only_once_the_connector_can_know(
+    node: MadeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = []
+    monkeypatch.setattr(space, "remove", lambda segment: counted.append(node.losses))
+    aside = node.relocated / "set-aside"
+    aside.mkdir()
+    for number in (1, 2):
+        node.segment(number, f"{MIB}\nCOMPLETED", where=aside)
+    node.world.volume = node.settings.volume_reserve - 2 * MIB
+    node.run()
+    assert counted == [1, 2]
+
+
+def test_a_count_that_cannot_be_read_begins_again(node: MadeNode) -> None:
+    """Another number is what the connector looks for."""
+    (node.offsets / "losses").write_text("x")
+    node.segment(1, f"{MIB}\nCOMPLETED", where=node.relocated / "error")
+    node.run()
+    assert node.losses == 1

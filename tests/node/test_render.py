@@ -62,6 +62,14 @@ def properties(text: str) -> dict[str, str]:
     return {name: value for name, _, value in (line.partition("=") for line in lines)}
 
 
+def test_the_connector_looks_for_the_group_of_each_mapping(config: Path) -> None:
+    migration = migration_from(places.ROOT / "migration.toml")
+    named = properties((config / "capture.properties").read_text())["hintferry.consumer.group"]
+    table = migration.tables[0].id
+    of_table = named.replace("{keyspace}", table.keyspace).replace("{table}", table.name)
+    assert of_table == migration.consumer_group(table)
+
+
 def test_the_connector_is_set_as_in_the_sandbox_but_for_the_login_and_what_is_kept(
     config: Path,
 ) -> None:

@@ -50,6 +50,11 @@ _ALARMS = (
         "Run cdcguard.pyz status on the node, fix the cause, then verify the table in full.",
     ),
     (
+        "WatermarkOld", WARNING, "WatermarkAge", "Maximum", "Watermarks that stand still",
+        "For 15 minutes a node has not seen that its change hints of a table arrived.",
+        "Run hintferry status: it names the table, the node and what it waits for.",
+    ),
+    (
         "ConnectorSilent", CRITICAL, "CaptureUp", "Minimum", "Silent connectors",
         "The connector on a node is down, or its health check fails.",
         "Read /var/log/hintferry/capture.log on that node.",

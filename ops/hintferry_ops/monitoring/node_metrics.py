@@ -42,6 +42,11 @@ METRICS: Dict[str, Tuple[str, str, Optional[Tuple[str, int, int]]]] = {
         "Tables to migrate that the connector does not capture now",
         (">", 0, 30),
     ),
+    "WatermarkAge": (
+        "Seconds",
+        "Age of the oldest watermark of the tables to migrate, as this node knows it",
+        (">", 900, 300),
+    ),
     "CaptureUp": ("Count", "1 when the connector's health answers well", ("<", 1, 120)),
     "CaptureStuck": ("Count", "1 when segments wait and nothing moves", (">", 0, 60)),
     "CaptureRestarts": ("Count", "Restarts of the connector by this pass", (">", 0, 60)),
