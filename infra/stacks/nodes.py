@@ -17,12 +17,13 @@ from infra.accepted import accept
 from infra.iam import roles
 from infra.stacks.kafka import KafkaStack, topic_of
 from infra.stacks.log_group import log_group
+from infra.stacks.mappings import consumer_group
 from infra.stacks.network import NetworkStack
 from infra.stacks.pipeline import within
 from tools.places import ROOT
 
 DOCUMENTS = ROOT / "node" / "ssm"
-_MANY = "a role cannot hold so many topics by name: those that begin with the pipeline's prefix"
+_MANY = "a role cannot hold so many names: those that begin with the pipeline's prefix"
 _STREAMS = "each node writes a stream of its own in this one group"
 
 
@@ -54,22 +55,30 @@ class NodesStack(cdk.Stack):
             )
 
     def _allow_hints(self, migration: Migration, kafka: KafkaStack) -> None:
-        """Write to the topics; the connector never reads one."""
+        """Write to the topics, of which the connector reads none, and see what was committed."""
         connect = ["kafka-cluster:Connect", "kafka-cluster:WriteDataIdempotently"]
-        self._policy("Connect", connect, [kafka.cluster_arn])
+        cluster, tables = kafka.cluster_arn, migration.followed
+        self._policy("Connect", connect, [cluster])
         write = ["kafka-cluster:DescribeTopic", "kafka-cluster:WriteData"]
-        cluster = kafka.cluster_arn
+        see = ["kafka-cluster:DescribeGroup"]
         if len(migration.tables) > roles.MOST_TOPICS_BY_NAME:
-            prefix = f"{migration.topic_prefix}."
-            pattern = roles.topic_pattern(self, kafka.cluster_name, "topic", prefix)
-            policy = self._policy("Topics", write, [pattern])
-            roles.accept_pattern(policy, pattern, _MANY)
+            group = f"{migration.deployment.pipeline.name}-"
+            self._allow_pattern("Topics", write, kafka, "topic", f"{migration.topic_prefix}.")
+            self._allow_pattern("Groups", see, kafka, "group", group)
             return
-        arns = [
-            within(cluster, "topic", topic_of(migration, table)) for table in migration.followed
-        ]
-        for number, first in enumerate(range(0, len(arns), roles.TOPICS_A_POLICY), start=1):
-            self._policy(f"Topics{number}", write, arns[first : first + roles.TOPICS_A_POLICY])
+        topics = [within(cluster, "topic", topic_of(migration, table)) for table in tables]
+        groups = [within(cluster, "group", consumer_group(migration, table)) for table in tables]
+        for name, actions, arns in (("Topics", write, topics), ("Groups", see, groups)):
+            for number, first in enumerate(range(0, len(arns), roles.TOPICS_A_POLICY), start=1):
+                some = arns[first : first + roles.TOPICS_A_POLICY]
+                self._policy(f"{name}{number}", actions, some)
+
+    def _allow_pattern(
+        self, name: str, actions: list[str], kafka: KafkaStack, kind: str, prefix: str
+    ) -> None:
+        pattern = roles.topic_pattern(self, kafka.cluster_name, kind, prefix)
+        policy = self._policy(name, actions, [pattern])
+        roles.accept_pattern(policy, pattern, _MANY)
 
     def _allow_figures(self, group: logs.LogGroup) -> None:
         """The agent sends them as lines of a log, out of which CloudWatch takes them."""

@@ -28,6 +28,8 @@ RUNNING = ("cdcguard.timer", "hintferry-capture.service")
 RELEASES_KEPT = 2
 # Of Cassandra; tools/releases.py has their table.
 SERVED = ("4.0", "4.1", "5.0")
+# The newest property that the connector needs.
+GROUP = "hintferry.consumer.group"
 CONFIGURATION = ("capture.properties", "cdcguard.ini", "driver.conf", "jvm.options", "logback.xml")
 
 
@@ -104,8 +106,7 @@ def apply(node: NodePaths, config: str) -> None:
     fatal = [fault for fault in faults_of(node) if fault.fatal]
     if fatal:
         raise InstallError("\n".join(str(fault) for fault in fatal))
-    if not os.path.isdir(config) or set(CONFIGURATION) - set(os.listdir(config)):
-        raise InstallError(f"{config} is not what node.render writes: render it again.")
+    check_rendered(config)
     account = owner(node)
     for folder in (node.home, node.home + "/offsets", node.home + "/relocated"):
         make_folder(folder, account)
@@ -118,6 +119,17 @@ def apply(node: NodePaths, config: str) -> None:
     systemctl("enable", *RUNNING)
     systemctl("restart", *reversed(RUNNING))
     forget_old_releases(node)
+
+
+def check_rendered(config: str) -> None:
+    if not os.path.isdir(config) or set(CONFIGURATION) - set(os.listdir(config)):
+        raise InstallError(f"{config} is not what node.render writes: render it again.")
+    with open(os.path.join(config, "capture.properties"), encoding="utf-8") as file:
+        if f"\n{GROUP}=" not in file.read():
+            raise InstallError(
+                f"{config} is from before watermarks, without {GROUP}: render it again and run "
+                "configure, then upgrade."
+            )
 
 
 def owner(node: NodePaths) -> "pwd.struct_passwd":

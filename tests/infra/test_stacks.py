@@ -287,6 +287,7 @@ def test_a_node_may_write_its_topics_and_its_log_and_read_its_files(templates: T
     everything = {action for name, s in statements(nodes) for action in as_list(s["Action"])}
     assert everything == {
         "kafka-cluster:Connect",
+        "kafka-cluster:DescribeGroup",
         "kafka-cluster:DescribeTopic",
         "kafka-cluster:WriteData",
         "kafka-cluster:WriteDataIdempotently",
@@ -295,9 +296,12 @@ def test_a_node_may_write_its_topics_and_its_log_and_read_its_files(templates: T
         "logs:PutLogEvents",
     }
     topics = allowed(nodes, "Topics1")["kafka-cluster:WriteData"]
-    for table in migration_from(ROOT / "migration.toml").followed:
+    groups = allowed(nodes, "Groups1")["kafka-cluster:DescribeGroup"]
+    migration = migration_from(ROOT / "migration.toml")
+    for table in migration.followed:
         assert f"/hintferry.{table.id}" in topics
-    assert "*" not in topics
+        assert f"/{migration.consumer_group(table.id)}" in groups
+    assert "*" not in topics + groups
     files = allowed(templates, "NodeFiles")
     assert set(files) == {"kms:Decrypt", "s3:GetObject", "s3:ListBucket"}
     assert "/nodes/*" in files["s3:GetObject"]

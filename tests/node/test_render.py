@@ -115,6 +115,17 @@ def test_a_node_is_set_up_and_set_up_again(node: Path, config: Path) -> None:
     ]
 
 
+def test_a_configuration_from_before_watermarks_is_refused(
+    node: Path, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The document `upgrade` keeps the configuration, and the connector would not start."""
+    file = config / "capture.properties"
+    file.write_text(file.read_text().replace("hintferry.consumer.group", "hintferry.other"))
+    assert call(node, "apply", config) == 1
+    assert "render it again and run configure, then upgrade" in capsys.readouterr().err
+    assert not (node / "opt/hintferry/current").exists()
+
+
 def test_what_was_set_up_is_what_the_guard_reads(node: Path, config: Path) -> None:
     assert call(node, "apply", config) == 0
     settings = load_settings(str(node / "etc/hintferry/cdcguard.ini"))
@@ -122,6 +133,7 @@ def test_what_was_set_up_is_what_the_guard_reads(node: Path, config: Path) -> No
     assert settings.cdc_raw == f"{node}/data/cdc_raw"
     assert settings.offsets == written["offset.backing.store.dir"]
     assert settings.relocated == written["commit.log.relocation.dir"]
+    assert settings.aside == written["hintferry.aside.dir"]
     assert settings.tables == ("shop.orders", "shop.readings")
     assert (settings.pipeline, settings.node) == ("hintferry", "10.0.1.11")
     assert settings.connector_log in (node / "etc/hintferry/logback.xml").read_text()
