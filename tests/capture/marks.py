@@ -135,7 +135,7 @@ class Mapping:
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self) -> None:
-        while not self._stopped.wait(0.02):
+        while not self._stopped.wait(0.05):
             self._table.commit_all()
 
     def __enter__(self) -> None:
