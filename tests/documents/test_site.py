@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from docs.site import build as site
+from tools import places
 from tools.steps import SetupError
 
 # What a browser fetches by itself; a link that a person follows is none.
@@ -35,6 +36,23 @@ def test_a_page_that_would_fetch_something_is_seen() -> None:
     ):
         assert FETCHED.search(text)
     assert not FETCHED.search('<a href="https://aws.amazon.com/keyspaces/">')
+
+
+@pytest.mark.parametrize("name", ["--md-primary-fg-color", "--md-typeset-a-color"])
+def test_the_colours_of_the_site_can_be_read_on_white(name: str) -> None:
+    """4.5 is what WCAG 2 asks of text (AA)."""
+    style = (places.ROOT / "docs" / "theme" / "site.css").read_text()
+    (colour,) = re.findall(rf"{name}: #([0-9a-f]{{6}});", style)
+    assert contrast_with_white(colour) >= 4.5
+    assert contrast_with_white("009485") < 4.5  # the theme's own teal
+
+
+def contrast_with_white(colour: str) -> float:
+    shares = [channel / 255 for channel in bytes.fromhex(colour)]
+    red, green, blue = (
+        share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares
+    )
+    return 1.05 / (0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05)
 
 
 @pytest.mark.slow
