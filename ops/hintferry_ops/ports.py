@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
+from hintferry.core.capture import Witness
 from hintferry.core.errors import HintferryError
 from hintferry.core.schema import Table, TableId
 from hintferry.ports import Scan
-from hintferry_ops.cutover.gate.facts import Lag, NodeReport
+from hintferry_ops.cutover.gate.facts import Arrival, Lag, NodeReport
 from hintferry_ops.fit.source_facts import SourceFacts
 
 
@@ -52,7 +53,18 @@ class Waiting(Protocol):
         """Messages in the replay queue: visible, delayed or being worked on; of any table."""
 
 
-class Markers(Protocol):
+class Arrivals(Protocol):
+    """Say how far a table has come."""
+
+    def look(self, capture: Witness, since: float, lost_since: float) -> Arrival:
+        """Return what is known now; all from before `since` must arrive, and a loss after
+        `lost_since` counts. Raises SideFault, ConfigurationError."""
+
+    def without_sides(self) -> Arrival:
+        """Return what is known where a side is away."""
+
+
+class MarkerRows(Protocol):
     """Marker rows: written on the source, they take the way of every change."""
 
     def send(self, table: TableId) -> bytes:

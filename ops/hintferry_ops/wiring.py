@@ -12,7 +12,9 @@ from hintferry.adapters.config.settings import Migration, TargetSettings
 from hintferry.adapters.config.source_settings import SourceSettings
 from hintferry.adapters.driver.session import CqlSession
 from hintferry.adapters.source.cassandra import CassandraSource
-from hintferry.adapters.source.marker import CapturedMarkers
+from hintferry.adapters.source.marker_row import MarkerRows
+from hintferry.adapters.source.marker_watch import MarkerWatch
+from hintferry.adapters.source.markers import CqlMarkers
 from hintferry.adapters.target.fences import KeyspacesFences
 from hintferry.adapters.target.journal import KeyspacesJournal
 from hintferry.adapters.target.passes import KeyspacesPasses
@@ -22,13 +24,14 @@ from hintferry.core.schema import TableId
 from hintferry.ports import Captures
 from hintferry.wiring.sessions import Sides, client, sides_of, source_session, target_session
 from hintferry.wiring.sweep import captures_of
+from hintferry_ops.cutover.arrivals import SampledArrivals, WatermarkArrivals
 from hintferry_ops.cutover.cloudwatch import CloudWatchMetrics
 from hintferry_ops.cutover.gate.facts import Confirmations
 from hintferry_ops.cutover.gatekeeper import Gatekeeper
 from hintferry_ops.cutover.late_writes import CqlLateWrites
 from hintferry_ops.fit.inspection import CqlInspection
 from hintferry_ops.fit.target_check import TargetCheck
-from hintferry_ops.ports import NodeReports, Waiting
+from hintferry_ops.ports import Arrivals, NodeReports, Waiting
 from hintferry_ops.switches.control import Control
 
 
@@ -65,15 +68,20 @@ class Seat:
             confirmations,
             CassandraSource(source, clock).table,
             self.captures,
-            self.metrics,
-            self.metrics,
+            self._arrivals(table),
             self.waiting,
-            CapturedMarkers(source, target),
             KeyspacesPasses(target),
             KeyspacesFences(target, clock),
             KeyspacesSwitches(target, clock),
             clock,
         )
+
+    def _arrivals(self, table: TableId) -> Arrivals:
+        source, target, clock = self.sides.source, self.sides.target, self.sides.clock
+        if self.migration.stock_connector:
+            rows = MarkerRows(source, target)
+            return SampledArrivals(table, self.metrics, self.metrics, rows, clock)
+        return WatermarkArrivals(MarkerWatch(table, CqlMarkers(source, clock), clock))
 
     def check_clock(self) -> Offsets:
         """Return how far this machine's clock is from the target's. Raises ClockFault where that

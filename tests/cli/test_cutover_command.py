@@ -137,8 +137,27 @@ def test_a_terminal_shows_each_condition_with_its_fix() -> None:
     assert shown.startswith("shop.orders: not yet\n")
     assert re.search(r"✗  nothing parked +1 record parked: schema 1", shown)
     assert "→ fix the cause, then run `hintferry replay --table shop.orders`" in shown
-    assert shown.count("✓") == 10
-    assert "downtime to expect: at most 4 min 10 s" in shown
+    assert shown.count("✓") == 8
+    assert "downtime to expect: at most 2 min 31 s" in shown
+
+
+def test_a_terminal_shows_the_watermark_and_the_node_that_holds_it_back() -> None:
+    out = StringIO()
+    seen = gates.progress(behind=[gates.THIRD])
+    view.show(tree := view.as_tree(status(**seen)), Console(file=out, width=120))
+    said = "every change from before 2025-11-24 15:55:01Z is on Keyspaces, or parked"
+    waits = "10.0.3.11: 2 segments are set aside"
+    assert f"watermark: {said} (4 min 59 s ago); {waits}\n" in out.getvalue()
+    assert tree["watermark"] == {
+        "number": 7,
+        "before": gates.LOW.drawn_at,
+        "age_seconds": 299.0,
+        "held_by": "10.0.1.11",
+        "waits": [{"node": "10.0.3.11", "reason": gates.THIRD.why, "fix": gates.THIRD.fix}],
+    }
+    facts = gates.STOCK
+    tree = view.as_tree(view.status_from_gate(facts, gate(facts)))
+    assert (tree["watermark"], tree["lag"]) == (None, 0)
 
 
 def test_a_fence_that_is_not_waited_out_is_not_told_as_a_cutover() -> None:

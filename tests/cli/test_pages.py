@@ -120,20 +120,27 @@ def test_the_page_of_a_migration_shows_how_each_table_stands(tmp_path: Path) -> 
         gates.OPEN,
         table=TableId("shop", "readings"),
         parked={"schema": 3},
-        lag=Lag(1_204, gates.NOW),
         waiting=12,
         given_up=2,
+        **gates.progress(behind=[gates.THIRD], low=replace(gates.LOW, drawn_at=gates.NOW - 900)),
+    )
+    stock = replace(
+        gates.STOCK, table=TableId("shop", "visits"), **gates.sampled(lag=Lag(1_204, gates.NOW))
     )
     statuses = [
         status_from_gate(gates.OPEN, gate(gates.OPEN)),
         status_from_gate(shut, gate(shut)),
+        status_from_gate(stock, gate(stock)),
         TableStatus(TableId("shop", "customers"), gates.NOW, FENCE),
     ]
     page.write_migration(tmp_path / "m.html", [as_tree(status) for status in statuses])
     text = text_of((tmp_path / "m.html").read_text())
-    assert "3 tables" in text
-    assert "can be cut over shop.orders 0.5 s 0 0 verify, clean 4 min 10 s" in text
-    assert "not yet shop.readings 0.5 s 1,204 3 verify, clean" in text
+    assert "4 tables" in text
+    assert "can be cut over shop.orders 0.5 s 4 min 59 s 0 verify, clean 2 min 31 s" in text
+    assert "not yet shop.readings 0.5 s 15 min 00 s 3 verify, clean" in text
+    assert "can be cut over shop.visits 0.5 s 1,204 hints 0 verify, clean 4 min 10 s" in text
+    upto = "Every change from before 2025-11-24 15:45:00 UTC is on Keyspaces, or parked"
+    assert f"{upto}; 10.0.3.11: 2 segments are set aside." in text
     assert "cut over shop.customers – – 0" in text
     assert "fails nothing parked 3 records parked: schema 3 → fix the cause" in text
     assert "12 in the replay queue, 2 in the on-failure bucket" in text

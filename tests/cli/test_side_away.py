@@ -34,7 +34,7 @@ region = "eu-west-1"
 [tables."shop.users"]
 """
 CUTOVER = TableId("shop", "users")
-AROUND = ["topic settled", "nothing parked", "on-failure bucket empty", "replay queue empty"]
+AROUND = ["nothing parked", "on-failure bucket empty", "replay queue empty"]
 
 
 @pytest.fixture(autouse=True)
@@ -68,10 +68,10 @@ def target(monkeypatch: pytest.MonkeyPatch) -> list[TableId]:
     return fenced
 
 
-def run(tmp_path: Path, *arguments: str) -> Result:
-    config = tmp_path / "migration.toml"
-    config.write_text(CONFIG)
-    call = [*arguments, *QUEUES, "--config", str(config)]
+def run(tmp_path: Path, *arguments: str, config: str = CONFIG) -> Result:
+    path = tmp_path / "migration.toml"
+    path.write_text(config)
+    call = [*arguments, *QUEUES, "--config", str(path)]
     return CliRunner().invoke(app, call, env={"COLUMNS": "200"})
 
 
@@ -87,6 +87,12 @@ def test_without_the_target_status_shows_what_stands_around_it(tmp_path: Path) -
     assert re.search(r"✗  the target answers +target: cannot connect: ", result.stdout)
     assert "2 records parked: schema 2" in result.stdout
     assert "clocks, from the target's: this machine unknown" in result.stdout
+
+
+def test_with_the_stock_connector_the_lag_is_shown_too(tmp_path: Path) -> None:
+    result = run(tmp_path, "status", "--json", config=f"{CONFIG}[capture]\nstock = true\n")
+    told = json.loads(result.stdout)["tables"][0]
+    assert list(conditions(told))[1:] == ["topic settled", *AROUND]
 
 
 def test_without_the_source_a_fenced_table_is_shown_as_ever(

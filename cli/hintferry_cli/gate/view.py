@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
+from math import ceil
 from typing import Any
 
 from rich.console import Console
@@ -14,6 +15,7 @@ from rich.table import Table
 from hintferry.core.passes import PASSES_OF_S, Pass
 from hintferry.core.schema import TableId
 from hintferry.core.switches import pause_of
+from hintferry.core.watermark import Progress
 from hintferry.ports import Fence
 from hintferry_cli.spans import span
 from hintferry_ops.cutover.gate import expected_downtime_s
@@ -24,7 +26,7 @@ from hintferry_ops.cutover.gate.condition import (
     comes_by_itself,
     is_open,
 )
-from hintferry_ops.cutover.gate.facts import Facts
+from hintferry_ops.cutover.gate.facts import Estimate, Facts
 from hintferry_ops.cutover.gate.fence import cutover_at, fence_left_s
 from hintferry_ops.cutover.gatekeeper import Gatekeeper
 
@@ -113,9 +115,23 @@ def show(tree: dict[str, Any], out: Console) -> None:
         fix = f"\n→ {one['fix']}" if is_open else ""
         grid.add_row(f"[{color}]{sign}[/{color}]", one["name"], escape(one["reason"] + fix))
     out.print(grid)
+    if tree["watermark"] is not None:
+        out.print(told_watermark(tree["watermark"]), markup=False, highlight=False, soft_wrap=True)
     if tree["expected_downtime_seconds"] is not None:
         downtime = span(tree["expected_downtime_seconds"])
         out.print(f"downtime to expect: at most {downtime}", highlight=False)
+
+
+def told_watermark(tree: dict[str, Any]) -> str:
+    """Return up to when all changes are on Keyspaces, and who holds that back."""
+    if tree["before"] is None:
+        return f"watermark: {tree['number']}"
+    text = (
+        f"watermark: every change from before {clock(tree['before'])} is on Keyspaces, or parked"
+        f" ({span(tree['age_seconds'])} ago)"
+    )
+    waits = "; ".join(f"{one['node']}: {one['reason']}" for one in tree["waits"])
+    return f"{text}; {waits}" if waits else text
 
 
 def open_points(status: TableStatus) -> list[str]:
@@ -156,16 +172,39 @@ def _cutover_at(status: TableStatus) -> float | None:
 
 def _seen(facts: Facts | None) -> dict[str, Any]:
     """Return the measured values; none of a table behind its fence."""
-    took_s = None if facts is None else facts.marker_took_s
+    took_s = None if facts is None else facts.arrival.took_s
     return {
         "paused": _paused(facts),
-        "expected_downtime_seconds": None if facts is None else round(expected_downtime_s(facts)),
+        "expected_downtime_seconds": None if facts is None else ceil(expected_downtime_s(facts)),
         "freshness_seconds": took_s and round(took_s, 2),
-        "lag": None if facts is None or facts.lag is None else facts.lag.records,
+        "watermark": _watermark(facts),
+        "lag": _lag(facts),
         "parked": {} if facts is None else dict(facts.parked),
         "given_up": None if facts is None else facts.given_up,
         "replay_queue": None if facts is None else facts.waiting,
     }
+
+
+def _watermark(facts: Facts | None) -> dict[str, Any] | None:
+    """Return up to when all has arrived; None with the stock connector, or if no node has said."""
+    if facts is None or not isinstance(facts.arrival, Progress) or facts.arrival.low is None:
+        return None
+    low, progress = facts.arrival.low, facts.arrival
+    at = facts.now if low.drawn_at is None else low.drawn_at
+    return {
+        "number": low.number,
+        "before": low.drawn_at,
+        "age_seconds": round(max(0.0, facts.now - at), 1),
+        "held_by": low.held_by,
+        "waits": [{"node": one.node, "reason": one.why, "fix": one.fix} for one in progress.behind],
+    }
+
+
+def _lag(facts: Facts | None) -> int | None:
+    """Return the records that are not settled, as the brokers say of the stock connector."""
+    if facts is None or not isinstance(facts.arrival, Estimate) or facts.arrival.lag is None:
+        return None
+    return facts.arrival.lag.records
 
 
 def _paused(facts: Facts | None) -> dict[str, Any] | None:

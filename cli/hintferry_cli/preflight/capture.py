@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from hintferry_cli.preflight.finding import Finding, Level
-from hintferry_ops.cutover.gate.capture import REPORT_HOLDS_S
+from hintferry_ops.cutover.gate.estimates import REPORT_HOLDS_S
 from hintferry_ops.cutover.gate.facts import NodeReport
 from hintferry_ops.fit.source_facts import SourceFacts
 

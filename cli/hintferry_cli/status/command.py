@@ -36,8 +36,9 @@ MARKER_LOOK_S = 0.25
 HELP = "\n\n".join(
     (
         "Show for each table whether it can be cut over, why not, and what to type.",
-        "It checks the nodes' reports, the topic's lag, the queues, the bucket and the recorded"
-        " passes, and sends a marker row through capture. It changes nothing else.",
+        "It draws a marker of each table: every node settles it once all changes from before it"
+        " have arrived. It also checks the queues, the bucket and the recorded passes, and changes"
+        " nothing else.",
         "Examples",
         "  hintferry status",
         "  hintferry status shop.orders --watch",
@@ -138,12 +139,12 @@ def _status(keeper: Gatekeeper) -> TableStatus:
 
 
 def _settled(keepers: Sequence[Gatekeeper]) -> list[TableStatus]:
-    """Check each table, once its marker row had the time to arrive."""
+    """Check each table, once its marker had the time to arrive."""
     end = time.monotonic() + MARKER_WITHIN_S
     while True:
         statuses = [_status(keeper) for keeper in keepers]
         waited_for = [one.facts for one in statuses if one.facts is not None]
-        if time.monotonic() > end or all(one.marker_at is not None for one in waited_for):
+        if time.monotonic() > end or all(one.arrival.took_s is not None for one in waited_for):
             return statuses
         time.sleep(MARKER_LOOK_S)
 

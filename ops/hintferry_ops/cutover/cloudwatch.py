@@ -13,7 +13,7 @@ from hintferry.adapters.config.settings import Migration
 from hintferry.core.passes import PASS_HOLDS_S
 from hintferry.core.schema import TableId
 from hintferry.ports import Clock
-from hintferry_ops.cutover.gate.capture import REPORT_HOLDS_S
+from hintferry_ops.cutover.gate.estimates import REPORT_HOLDS_S
 from hintferry_ops.cutover.gate.facts import Lag, NodeReport
 
 NODES = "Hintferry/Nodes"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from hintferry.core.capture import TableVersion, Witness
 from hintferry.core.errors import ConfigurationError
@@ -11,20 +11,19 @@ from hintferry.core.limits import REQUEST_TIMEOUT_S, UNDO_WAIT_S
 from hintferry.core.passes import PASSES_OF_S, Pass
 from hintferry.core.schema import Table, TableId
 from hintferry.core.switches import Board
+from hintferry.core.watermark import Progress
 from hintferry.ports import Captures, Clock, Fence, FencePost, Passes, Switches
 from hintferry_ops.cutover.gate import around, gate
-from hintferry_ops.cutover.gate.capture import all_hinted
+from hintferry_ops.cutover.gate.arrival import has_arrived
 from hintferry_ops.cutover.gate.condition import Condition, comes_by_itself, is_open
-from hintferry_ops.cutover.gate.facts import Confirmations, Facts
+from hintferry_ops.cutover.gate.facts import Arrival, Confirmations, Facts
 from hintferry_ops.cutover.gate.fence import fence_left_s
 from hintferry_ops.cutover.gate.passes import losses_since
-from hintferry_ops.ports import Markers, NodeReports, Topics, Waiting
+from hintferry_ops.cutover.gate.writers import due
+from hintferry_ops.ports import Arrivals, Waiting
 
 LOOK_EVERY_S = 3.0
 LONGEST_WATCH_S = 1800.0
-
-MARKER_EVERY_S = 20.0
-"""A node is known to have hinted what lies before the marker that it hints next."""
 
 Checked = tuple[Facts, list[Condition]]
 
@@ -37,33 +36,25 @@ class Gatekeeper:
     confirmations: Confirmations
     describe: Callable[[TableId], Table]
     captures: Captures
-    reports: NodeReports
-    topics: Topics
+    arrivals: Arrivals
     waiting: Waiting
-    markers: Markers
     passes: Passes
     fences: FencePost
     switches: Switches
     clock: Clock
     _quiet_since: float | None = None
-    _sent: tuple[bytes, float] | None = None
-    _hinted_since: float | None = None
     _watched_since: float = 0.0
-    _marker_at: float | None = None
-    _marker_took_s: float | None = None
 
     def check(self) -> Checked:
         """Check the table now, and how each condition stands. Raises HintferryError."""
         now = self.clock.now()
         capture = self.captures.witness(self.table)
-        self._watch_marker(now)
         passes = self.passes.of(self.table, now - PASSES_OF_S)
-        facts = self._facts(now, capture, passes, self.switches.board())
-        if not all_hinted(facts):
-            self._hinted_since = None
-        elif self._hinted_since is None:
-            self._hinted_since = now
-        facts = replace(facts, hinted_since=self._hinted_since)
+        since = due(self.confirmations, self._watched_since, now)
+        lost_since = losses_since(passes, self.confirmations, now)
+        # What waits is counted after this: what is settled left it before it was settled.
+        arrival = self.arrivals.look(capture, min(since, now), lost_since)
+        facts = self._facts(now, capture, arrival, passes, self.switches.board())
         return facts, gate(facts)
 
     def look_around(self) -> list[Condition]:
@@ -71,15 +62,22 @@ class Gatekeeper:
         HintferryError.
         """
         now = self.clock.now()
-        unseen = Witness(self.table, now, (), {}, TableVersion("", 0))
-        return around(self._facts(now, unseen, (), {}))
+        unseen = Witness(self.table, now, (), {}, Shape("", 0))
+        return around(self._facts(now, unseen, self.arrivals.without_sides(), (), {}))
 
     def _facts(
-        self, now: float, capture: Witness, passes: Sequence[Pass], switches: Board
+        self,
+        now: float,
+        capture: Witness,
+        arrival: Arrival,
+        passes: Sequence[Pass],
+        switches: Board,
     ) -> Facts:
         table = self.table
+        since = due(self.confirmations, self._watched_since, now)
+        comes_more = isinstance(arrival, Progress) and not has_arrived(arrival, since)
         waiting, parked = self.waiting.replayed(), self.waiting.parked(table)
-        if waiting or parked:
+        if waiting or parked or comes_more:
             self._quiet_since = None
         elif self._quiet_since is None:
             self._quiet_since = now
@@ -88,15 +86,11 @@ class Gatekeeper:
             now,
             self._has_unhinted(capture),
             capture,
-            self.reports.reports(losses_since(passes, self.confirmations, now)),
-            self._hinted_since,
-            self.topics.lag(table),
+            arrival,
             parked,
             self.waiting.given_up(),
             waiting,
             self._quiet_since,
-            self._marker_at,
-            self._marker_took_s,
             passes,
             switches,
             self.confirmations,
@@ -163,17 +157,3 @@ class Gatekeeper:
             return False
         table = self.describe(self.table)
         return table.is_counter or bool(table.statics)
-
-    def _watch_marker(self, now: float) -> None:
-        """One marker after the other, so that each node has one to hint; one at a time."""
-        if self._sent is None:
-            self._send(now)
-        written, sent_at = self._sent or (b"", now)
-        if self._marker_at == sent_at:
-            if now - sent_at >= MARKER_EVERY_S:
-                self._send(now)
-        elif self.markers.has_arrived(self.table, written):
-            self._marker_at, self._marker_took_s = sent_at, now - sent_at
-
-    def _send(self, now: float) -> None:
-        self._sent = self.markers.send(self.table), now

@@ -9,7 +9,7 @@ from hintferry_ops.cutover.gate.facts import Lag, NodeReport
 
 
 class ScriptedSurroundings:
-    """The figures, the queues and the markers of a cutover; change what it says."""
+    """The figures, the queues and the marker rows of a cutover; change what it says."""
 
     def __init__(self) -> None:
         self.said: list[NodeReport] = []

@@ -7,16 +7,19 @@ from typing import Any
 
 import pytest
 
-from hintferry.core.capture import Witness, proof
+from hintferry.adapters.source.marker_watch import DRAW_EVERY_S
+from hintferry.core.capture import Gap, Witness, proof
+from hintferry.core.limits import CUTOVER_WAIT_S
 from hintferry.core.passes import PASS_HOLDS_S, Pass, Verb
 from hintferry.core.schema import TableId
+from hintferry.core.watermark import Progress, Watermark
 from hintferry.testing.captures import ADDRESSES, ScriptedCaptures, host_of
 from hintferry_ops.cutover.gate import expected_downtime_s, gate
 from hintferry_ops.cutover.gate.condition import Condition, ConditionState, comes_by_itself, is_open
-from hintferry_ops.cutover.gate.facts import Confirmations, Facts, Lag, NodeReport
+from hintferry_ops.cutover.gate.facts import Confirmations, Estimate, Facts, Lag, NodeReport
 from hintferry_ops.cutover.gate.passes import LATE_WRITES_S, losses_since
 from hintferry_ops.cutover.gate.queues import QUIET_S
-from hintferry_ops.cutover.gate.writers import AFTER_STOP_S, LOG_SYNC_S
+from hintferry_ops.cutover.gate.writers import AFTER_STOP_S, LOG_SYNC_S, REPORTS_LATE_S
 
 TABLE = TableId("shop", "orders")
 NOW = 1_764_000_000.0
@@ -27,24 +30,37 @@ CLEAN = Pass(TABLE, Verb.VERIFY, NOW - 4_000, NOW - 3_900, True, True, {"equal":
 REPORTS = [NodeReport(one, NOW - 20, STOPPED + LOG_SYNC_S, 0, None) for one in ADDRESSES]
 ANSWERS = Confirmations(stopped_at=STOPPED, writers_at_quorum=True)
 
+LOW = Watermark(7, STOPPED + 1, ADDRESSES[0])
+PROGRESS = Progress(LOW, (), STOPPED + 1, 0.5)
+ESTIMATE = Estimate(REPORTS, NOW - 200, Lag(0, NOW - 100), STOPPED + 1, 0.5)
+
 OPEN = Facts(
     table=TABLE,
     now=NOW,
     has_unhinted=False,
     capture=SEEN,
-    reports=REPORTS,
-    hinted_since=NOW - 200,
-    lag=Lag(0, NOW - 100),
+    arrival=PROGRESS,
     parked={},
     given_up=0,
     waiting=0,
     quiet_since=NOW - QUIET_S,
-    marker_at=STOPPED + 1,
-    marker_took_s=0.5,
     passes=[CLEAN, FILLED],
     switches={},
     confirmations=ANSWERS,
 )
+
+STOCK_SAID = ScriptedCaptures(lambda: NOW)
+STOCK_SAID.stock = True
+STOCK = replace(OPEN, capture=STOCK_SAID.witness(TABLE), arrival=ESTIMATE)
+"""The same table with the stock connector, of which there are only samples."""
+
+
+def sampled(**changes: Any) -> dict[str, Any]:
+    return {"arrival": replace(ESTIMATE, **changes)}
+
+
+def progress(**changes: Any) -> dict[str, Any]:
+    return {"arrival": replace(PROGRESS, **changes)}
 
 
 def node(**changes: Any) -> list[NodeReport]:
@@ -68,41 +84,59 @@ def shut(facts: Facts) -> Condition:
 
 
 def test_the_gate_is_open_when_every_condition_holds() -> None:
-    conditions = gate(OPEN)
-    assert is_open(conditions)
-    assert [one.name for one in conditions] == [
+    named = [
         "writers stopped",
         "not paused",
         "captured on every node",
-        "capture has caught up",
-        "topic settled",
+        "all changes have arrived",
         "nothing parked",
         "on-failure bucket empty",
         "replay queue empty",
-        "marker row on the target",
         "clean verify pass",
         "no uncaptured writes",
     ]
+    for facts, arrival in (
+        (OPEN, ["all changes have arrived"]),
+        (STOCK, ["capture has caught up", "topic settled", "marker row on the target"]),
+    ):
+        conditions = gate(facts)
+        assert is_open(conditions)
+        assert [one.name for one in conditions] == [*named[:3], *arrival, *named[4:]]
 
 
-BY_ITSELF = [
-    ({"reports": node(hinted_upto=STOPPED + LOG_SYNC_S - 1)}, "capture has", "10.0.3.11"),
-    ({"reports": node(hinted_upto=None)}, "capture has", "10.0.3.11"),
-    ({"lag": Lag(1, NOW)}, "topic", "1 record not yet applied"),
-    ({"lag": Lag(0, NOW - 201)}, "topic", "before capture caught up"),
-    ({"hinted_since": None}, "topic", "before capture caught up"),
-    ({"waiting": 2, "quiet_since": None}, "replay queue", "2 messages in it"),
-    ({"quiet_since": NOW - QUIET_S + 1}, "replay queue", "empty for 69 s of 70"),
-    ({"marker_at": None}, "marker", "no marker row"),
-    ({"marker_at": STOPPED - 1}, "marker", "no marker row"),
+THIRD = Gap("10.0.3.11", "2 segments are set aside", "give them back")
+BY_ITSELF: list[tuple[Facts, dict[str, Any], str, str]] = [
+    (OPEN, progress(reached_at=None), "all changes", "no marker was drawn"),
+    (OPEN, progress(reached_at=STOPPED - 1), "all changes", "no marker was drawn"),
+    (
+        OPEN,
+        progress(reached_at=None, behind=[THIRD]),
+        "all changes",
+        "10.0.3.11: 2 segments are set aside",
+    ),
+    (
+        OPEN,
+        progress(reached_at=STOPPED - 1, behind=[THIRD, THIRD]),
+        "all changes",
+        "10.0.3.11: 2 segments are set aside, and 1 more node",
+    ),
+    (OPEN, {"waiting": 2, "quiet_since": None}, "replay queue", "2 messages in it"),
+    (OPEN, {"quiet_since": NOW - QUIET_S + 1}, "replay queue", "empty for 69 s of 70"),
+    (STOCK, sampled(reports=node(hinted_upto=STOPPED + LOG_SYNC_S - 1)), "capture", "10.0.3.11"),
+    (STOCK, sampled(reports=node(hinted_upto=None)), "capture has", "10.0.3.11"),
+    (STOCK, sampled(lag=Lag(1, NOW)), "topic", "1 record not yet applied"),
+    (STOCK, sampled(lag=Lag(0, NOW - 201)), "topic", "before capture caught up"),
+    (STOCK, sampled(hinted_since=None), "topic", "before capture caught up"),
+    (STOCK, sampled(marker_at=None), "marker", "no marker row"),
+    (STOCK, sampled(marker_at=STOPPED - 1), "marker", "no marker row"),
 ]
 
 
-@pytest.mark.parametrize(("changes", "name", "says"), BY_ITSELF)
+@pytest.mark.parametrize(("base", "changes", "name", "says"), BY_ITSELF)
 def test_what_comes_about_by_itself_is_waited_for(
-    changes: dict[str, Any], name: str, says: str
+    base: Facts, changes: dict[str, Any], name: str, says: str
 ) -> None:
-    facts = replace(OPEN, **changes)
+    facts = replace(base, **changes)
     condition = shut(facts)
     assert condition.state is ConditionState.WAITS
     assert condition.name.startswith(name)
@@ -112,57 +146,33 @@ def test_what_comes_about_by_itself_is_waited_for(
 
 VERIFY = "hintferry verify shop.orders --consistency all"
 REPAIR = f"run `hintferry verify shop.orders --repair`, then run `{VERIFY}`"
-FAILING = [
-    ({"reports": REPORTS[:2]}, "capture has", "10.0.3.11: no report of cdcguard", "cdcguard"),
-    (
-        {"reports": node(at=NOW - 301)},
-        "capture has",
-        "10.0.3.11: no report of cdcguard",
-        "cdcguard",
-    ),
+FAILING: list[tuple[Facts, dict[str, Any], str, str, str]] = [
+    (STOCK, sampled(reports=REPORTS[:2]), "capture has", "10.0.3.11: no report of", "cdcguard"),
+    (STOCK, sampled(reports=node(at=NOW - 301)), "capture has", "10.0.3.11: no", "cdcguard"),
     # The guard of a machine that was decommissioned stands in for none (C5d).
+    (STOCK, sampled(reports=node(host_id="another")), "capture has", "10.0.3.11: no", "cdcguard"),
+    (STOCK, sampled(reports=node(node="10.0.4.11")), "capture has", "10.0.3.11: no", "cdcguard"),
+    (STOCK, sampled(reports=node(set_aside=4)), "capture has", "4 unread commit log", "give-back"),
+    (STOCK, sampled(lag=None), "topic", "no consumer lag", "event source mapping"),
+    (OPEN, {"parked": {"schema": 2, "stuck": 1}}, "nothing parked", "3 records", "replay"),
+    (OPEN, {"given_up": 1}, "on-failure bucket empty", "1 payload", "--reason given_up"),
+    (STOCK, sampled(reports=node(lost_at=NOW - 3_000)), "no uncaptured", "10.0.3.11 lost", VERIFY),
     (
-        {"reports": node(host_id="another host")},
-        "capture has",
-        "10.0.3.11: no report of cdcguard",
-        "cdcguard",
-    ),
-    (
-        {"reports": node(node="10.0.4.11")},
-        "capture has",
-        "10.0.3.11: no report of cdcguard",
-        "cdcguard",
-    ),
-    (
-        {"reports": node(set_aside=4)},
-        "capture has",
-        "4 unread commit log segments set aside",
-        "give-back",
-    ),
-    ({"lag": None}, "topic", "no consumer lag", "event source mapping"),
-    ({"parked": {"schema": 2, "stuck": 1}}, "nothing parked", "3 records", "hintferry replay"),
-    ({"given_up": 1}, "on-failure bucket empty", "1 payload", "--reason given_up"),
-    (
-        {"reports": node(lost_at=NOW - 3_000)},
-        "no uncaptured",
-        "10.0.3.11 lost change hints",
-        VERIFY,
-    ),
-    (
+        OPEN,
         {"capture": third(truncated_at=NOW - 3_000)},
         "no uncaptured",
         "10.0.3.11 truncated the table",
         VERIFY,
     ),
-    ({"has_unhinted": True}, "no uncaptured", "static columns or counters", VERIFY),
+    (STOCK, {"has_unhinted": True}, "no uncaptured", "static columns or counters", VERIFY),
 ]
 
 
-@pytest.mark.parametrize(("changes", "name", "says", "fix"), FAILING)
+@pytest.mark.parametrize(("base", "changes", "name", "says", "fix"), FAILING)
 def test_what_stands_in_the_way_is_named_with_its_fix(
-    changes: dict[str, Any], name: str, says: str, fix: str
+    base: Facts, changes: dict[str, Any], name: str, says: str, fix: str
 ) -> None:
-    facts = replace(OPEN, **changes)
+    facts = replace(base, **changes)
     condition = shut(facts)
     assert condition.state is ConditionState.FAILS
     assert condition.name.startswith(name)
@@ -229,8 +239,7 @@ def test_a_full_repair_before_the_pass_serves_as_well_as_asking_every_replica(
 def test_what_nobody_can_see_is_asked_and_not_taken_for_granted(
     confirmations: Confirmations, name: str, option: str
 ) -> None:
-    reports = [replace(one, hinted_upto=NOW - 20) for one in REPORTS]
-    facts = replace(OPEN, confirmations=confirmations, reports=reports, marker_at=NOW - 20)
+    facts = replace(OPEN, confirmations=confirmations, **progress(reached_at=NOW - 20))
     condition = shut(facts)
     assert condition.state is ConditionState.ASKS
     assert condition.name.startswith(name)
@@ -270,7 +279,7 @@ def test_a_stop_before_the_last_backfill_is_no_stop() -> None:
 
 def test_a_report_is_matched_by_the_host_id_where_the_guard_knows_it() -> None:
     moved = node(node="10.0.9.9", host_id=host_of(ADDRESSES[2]))
-    assert is_open(gate(replace(OPEN, reports=moved)))
+    assert is_open(gate(replace(STOCK, **sampled(reports=moved))))
 
 
 VOIDED = [
@@ -325,10 +334,10 @@ def test_a_pass_of_a_clock_that_was_wrong_does_not_count() -> None:
 def test_a_pass_after_the_stop_answers_all_that_may_have_escaped() -> None:
     began = STOPPED + LATE_WRITES_S
     facts = replace(
-        OPEN,
+        STOCK,
         has_unhinted=True,
-        reports=node(lost_at=NOW - 10),
-        capture=third(truncated_at=NOW - 10),
+        capture=replace(STOCK.capture, nodes=third(truncated_at=NOW - 10).nodes),
+        **sampled(reports=node(lost_at=NOW - 10)),
         confirmations=Confirmations(stopped_at=STOPPED),
     )
     assert is_open(gate(replace(facts, passes=passes(began=began + 1, ended=NOW))))
@@ -339,3 +348,11 @@ def test_the_downtime_grows_by_a_pass_where_one_is_needed() -> None:
     took = CLEAN.ended - CLEAN.began
     with_pass = expected_downtime_s(replace(OPEN, has_unhinted=True))
     assert with_pass - expected_downtime_s(OPEN) == took + LATE_WRITES_S
+
+
+def test_the_downtime_is_longer_with_the_stock_connector() -> None:
+    arrives_s = DRAW_EVERY_S + 0.5
+    assert expected_downtime_s(OPEN) == LOG_SYNC_S + arrives_s + QUIET_S + CUTOVER_WAIT_S
+    assert expected_downtime_s(STOCK) - expected_downtime_s(OPEN) == REPORTS_LATE_S - arrives_s
+    slow = replace(OPEN, **progress(took_s=60.0))
+    assert expected_downtime_s(slow) - expected_downtime_s(OPEN) == 59.5

@@ -9,18 +9,21 @@ import pytest
 
 from hintferry.adapters.driver import cql
 from hintferry.adapters.driver.session import CqlSession
+from hintferry.adapters.source.marker_watch import DRAW_EVERY_S, MarkerWatch
 from hintferry.adapters.target.fences import KeyspacesFences
 from hintferry.core.capture import proof
 from hintferry.core.errors import ConfigurationError, Side
 from hintferry.core.limits import CUTOVER_WAIT_S, FENCE_HOLDS_S
 from hintferry.core.passes import Pass, Verb
 from hintferry.ports import Fence
-from hintferry.testing.captures import ADDRESSES, ScriptedCaptures
+from hintferry.testing.captures import ADDRESSES, ScriptedCaptures, host_of
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
 from hintferry.testing.fences import MemoryFences
+from hintferry.testing.markers import MemoryMarkers
 from hintferry.testing.passes import MemoryPasses
 from hintferry.testing.switches import MemoryJournal, MemorySwitches
-from hintferry_ops.cutover.gate.condition import ConditionState, is_open
+from hintferry_ops.cutover.arrivals import SampledArrivals, WatermarkArrivals
+from hintferry_ops.cutover.gate.condition import Condition, ConditionState, is_open
 from hintferry_ops.cutover.gate.facts import Confirmations, Lag, NodeReport
 from hintferry_ops.cutover.gate.queues import QUIET_S
 from hintferry_ops.cutover.gatekeeper import LONGEST_WATCH_S, Gatekeeper
@@ -42,23 +45,34 @@ class Scene:
             began = now - ago
             proved = proof(self.captures.witness(PLAIN.id))
             self.passes.enter(Pass(PLAIN.id, verb, began, began + 1, at_all, True, {}, proved))
-        self.around.said = [NodeReport(one, now + 1_800, now + 1_800, 0, None) for one in ADDRESSES]
-        self.around.known_lag = Lag(0, now + 1_000)
+        self.markers = MemoryMarkers(lambda: self.captures.since, self.clock.now)
         confirmations = Confirmations(stopped_at=now, writers_at_quorum=True)
         self.keeper = Gatekeeper(
             table=PLAIN.id,
             describe=lambda table: PLAIN,
             confirmations=confirmations,
             captures=self.captures,
-            reports=self.around,
-            topics=self.around,
+            arrivals=WatermarkArrivals(MarkerWatch(PLAIN.id, self.markers, self.clock)),
             waiting=self.around,
-            markers=self.around,
             passes=self.passes,
             fences=self.fences,
             switches=self.switches,
             clock=self.clock,
         )
+
+    def sample(self) -> None:
+        """The stock connector captures: there are only samples."""
+        now = self.began
+        self.around.said = [NodeReport(one, now + 1_800, now + 1_800, 0, None) for one in ADDRESSES]
+        self.around.known_lag = Lag(0, now + 1_000)
+        self.captures.stock = True
+        around = self.around
+        self.keeper.arrivals = SampledArrivals(PLAIN.id, around, around, around, self.clock)
+
+    def condition(self, name: str) -> Condition:
+        """The condition of this name, as it stands now."""
+        _, conditions = self.keeper.check()
+        return {one.name: one for one in conditions}[name]
 
 
 def test_the_replay_queue_has_to_stay_empty_and_then_the_gate_opens() -> None:
@@ -69,7 +83,7 @@ def test_the_replay_queue_has_to_stay_empty_and_then_the_gate_opens() -> None:
         opens = is_open(conditions)
     assert opens
     assert scene.clock.now() - scene.began >= QUIET_S + 10 * 3
-    assert len(scene.around.markers) > 3, "one marker after the other, so that each node has one"
+    assert len(scene.markers.drawn[PLAIN.id]) > 3, "one marker after the other, for each node"
 
 
 def test_what_does_not_pass_ends_the_watch_at_once() -> None:
@@ -83,15 +97,65 @@ def test_what_does_not_pass_ends_the_watch_at_once() -> None:
 
 def test_a_watch_ends_when_nothing_comes_about() -> None:
     scene = Scene()
-    scene.around.markers_arrive = False
-    looks = [is_open(conditions) for _, conditions in scene.keeper.watch()]
-    assert not any(looks)
+    scene.markers.waits[host_of(ADDRESSES[1])] = "2 segments are set aside"
+    looks = [conditions for _, conditions in scene.keeper.watch()]
+    assert not any(map(is_open, looks))
     assert LONGEST_WATCH_S < scene.clock.now() - scene.began < LONGEST_WATCH_S + 60
+    assert scene.condition("all changes have arrived").reason == (
+        "10.0.2.11: 2 segments are set aside"
+    )
+
+
+def test_a_node_that_was_away_when_a_marker_was_drawn_settles_a_later_one() -> None:
+    scene = Scene()
+    scene.markers.away = {host_of(ADDRESSES[2])}
+    for number, (_, conditions) in enumerate(scene.keeper.watch()):
+        if number == 3:
+            assert "10.0.3.11: has read no marker" in conditions[3].reason
+            scene.markers.away.clear()
+        opens = is_open(conditions)
+    assert opens
+    assert scene.clock.now() - scene.began >= DRAW_EVERY_S + QUIET_S
+
+
+def test_what_waits_must_be_quiet_from_when_all_has_arrived() -> None:
+    """A record that is settled late may leave work in the replay queue."""
+    scene = Scene()
+    scene.markers.takes_s = 30.0
+    *_, (_, conditions) = scene.keeper.watch()
+    assert is_open(conditions)
+    assert scene.clock.now() - scene.began >= 30.0 + QUIET_S
+
+
+def test_a_marker_that_was_drawn_before_the_watch_does_not_count() -> None:
+    scene = Scene()
+    assert scene.condition("all changes have arrived").state is ConditionState.HOLDS
+    scene.clock.sleep(1)
+    scene.markers.takes_s = 5.0
+    _, conditions = next(scene.keeper.watch())
+    assert conditions[3].state is ConditionState.WAITS
+    assert len(scene.markers.drawn[PLAIN.id]) == 2
+
+
+def test_a_watch_of_marker_rows_ends_when_none_arrives() -> None:
+    scene = Scene()
+    scene.sample()
+    scene.around.markers_arrive = False
+    assert not any(is_open(conditions) for _, conditions in scene.keeper.watch())
     assert len(scene.around.markers) == 1, "none is sent while one is on its way"
+
+
+def test_with_the_stock_connector_samples_open_the_gate() -> None:
+    scene = Scene()
+    scene.sample()
+    *_, (_, conditions) = scene.keeper.watch()
+    assert is_open(conditions)
+    assert len(scene.around.markers) > 3, "one marker row after the other, for each node"
 
 
 def test_a_lag_that_was_looked_at_before_the_nodes_were_through_does_not_count() -> None:
     scene = Scene()
+    scene.sample()
     scene.around.known_lag = Lag(0, scene.began - 1)
     _, conditions = scene.keeper.check()
     assert {one.name: one for one in conditions}["topic settled"].state is ConditionState.WAITS
@@ -222,6 +286,7 @@ def test_no_record_counts_as_parked_only_after_a_while() -> None:
 def test_what_was_written_before_the_watch_must_come_through_whatever_is_said_of_the_stop() -> None:
     scene = Scene()
     scene.keeper.confirmations = Confirmations(stopped_at=scene.began - 500, writers_at_quorum=True)
+    scene.sample()
     upto = scene.began - 400
     scene.around.said = [NodeReport(one, scene.began, upto, 0, None) for one in ADDRESSES]
     _, conditions = next(scene.keeper.watch())

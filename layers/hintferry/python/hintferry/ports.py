@@ -18,6 +18,7 @@ from hintferry.core.rows import Row, ScanPage, Snapshot, Statement
 from hintferry.core.schema import Key, Table, TableId
 from hintferry.core.switches import Board, Pause, Rates
 from hintferry.core.tokens import TokenRange
+from hintferry.core.watermark import Marks
 from hintferry.core.work import Later, RowWork, SliceWork, StaticWork, Work
 
 
@@ -220,6 +221,18 @@ class Captures(Protocol):
 
         Raises SideFault, UnknownTable, ConfigurationError.
         """
+
+
+class Markers(Protocol):
+    """The markers of tables on the source, and what each node has settled of them.
+
+    Every method raises SideFault, ConfigurationError."""
+
+    def draw(self, table: TableId) -> int:
+        """Return a number of the table that is higher than any before; each node's log gets it."""
+
+    def marks(self, table: TableId) -> Marks:
+        """Return what each node's connector wrote of the table's markers, by host id."""
 
 
 class Clock(Protocol):

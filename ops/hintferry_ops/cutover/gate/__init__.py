@@ -8,9 +8,17 @@ from __future__ import annotations
 
 from hintferry.core.limits import CUTOVER_WAIT_S
 from hintferry.core.passes import Verb
-from hintferry_ops.cutover.gate import capture, passes, queues, switches, writers
+from hintferry_ops.cutover.gate import (
+    arrival,
+    capture,
+    estimates,
+    passes,
+    queues,
+    switches,
+    writers,
+)
 from hintferry_ops.cutover.gate.condition import Condition, ConditionState
-from hintferry_ops.cutover.gate.facts import Facts
+from hintferry_ops.cutover.gate.facts import Estimate, Facts
 
 
 def gate(facts: Facts) -> list[Condition]:
@@ -19,9 +27,8 @@ def gate(facts: Facts) -> list[Condition]:
         writers.stopped(facts),
         switches.goes_on(facts),
         capture.captured(facts),
-        capture.hinted(facts),
-        *around(facts),
-        queues.marker(facts),
+        *arrival.conditions(facts),
+        *waiting(facts),
         passes.clean(facts),
         passes.after_stop(facts),
     ]
@@ -29,8 +36,14 @@ def gate(facts: Facts) -> list[Condition]:
 
 def around(facts: Facts) -> list[Condition]:
     """Return the conditions that need neither side, in order."""
+    seen = facts.arrival
+    lag = [estimates.lag(facts, seen)] if isinstance(seen, Estimate) else []
+    return [*lag, *waiting(facts)]
+
+
+def waiting(facts: Facts) -> list[Condition]:
+    """Return the conditions of what waits in queues and bucket."""
     return [
-        queues.lag(facts),
         queues.parked(facts),
         queues.given_up(facts),
         queues.replay_queue(facts),
@@ -44,4 +57,5 @@ def expected_downtime_s(facts: Facts) -> float:
         swept = (one for one in facts.passes if one.verb is Verb.VERIFY and not one.is_fence)
         last = next(swept, None)
         passed = passes.LATE_WRITES_S + (last.ended - last.began if last else 0.0)
-    return writers.LOG_SYNC_S + writers.REPORTS_LATE_S + queues.QUIET_S + passed + CUTOVER_WAIT_S
+    arrives = arrival.within_s(facts.arrival)
+    return writers.LOG_SYNC_S + arrives + queues.QUIET_S + passed + CUTOVER_WAIT_S

@@ -12,6 +12,7 @@ from hintferry.core.capture import Witness
 from hintferry.core.passes import Pass
 from hintferry.core.schema import TableId
 from hintferry.core.switches import Board
+from hintferry.core.watermark import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,26 @@ class Lag:
 
 
 @dataclass(frozen=True, slots=True)
+class Estimate:
+    """Hold samples of how far the table has come: all there is with the stock connector."""
+
+    reports: Sequence[NodeReport]
+    hinted_since: float | None
+    """Since then they have hinted all that was written before the stop, at every check."""
+
+    lag: Lag | None
+    marker_at: float | None
+    """When the last marker row was written that is on the target."""
+
+    took_s: float | None
+    """How long it was on its way, at most."""
+
+
+Arrival = Progress | Estimate
+"""What is known of how far the table has come."""
+
+
+@dataclass(frozen=True, slots=True)
 class Confirmations:
     """The facts that only a person can confirm."""
 
@@ -67,11 +88,7 @@ class Facts:
     """It has static columns or counters, and the stock connector sends no hint of those."""
 
     capture: Witness
-    reports: Sequence[NodeReport]
-    hinted_since: float | None
-    """Since then they have hinted all that was written before the stop, at every check."""
-
-    lag: Lag | None
+    arrival: Arrival
     parked: Mapping[str, int]
     """Records that wait for a person, by reason."""
 
@@ -80,13 +97,8 @@ class Facts:
     """Messages in the replay queue."""
 
     quiet_since: float | None
-    """Since then the replay queue was empty, and nothing of the table parked, at every check."""
-
-    marker_at: float | None
-    """When the last marker row was written that is on the target."""
-
-    marker_took_s: float | None
-    """The most seconds that the marker row was on its way."""
+    """Since then the replay queue was empty, and nothing of the table parked, at every check; with
+    watermarks also: and everything before the stop had arrived."""
 
     passes: Sequence[Pass]
     """The one that began last first."""

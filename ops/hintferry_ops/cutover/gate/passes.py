@@ -9,7 +9,7 @@ from hintferry.core.limits import SECOND_LOOK_AFTER_S
 from hintferry.core.passes import PASS_HOLDS_S, Pass, Verb, last_backfill
 from hintferry.core.verdict import UNEQUAL
 from hintferry_ops.cutover.gate.condition import Condition, ConditionState, clock
-from hintferry_ops.cutover.gate.facts import Confirmations, Facts
+from hintferry_ops.cutover.gate.facts import Confirmations, Estimate, Facts
 
 LATE_WRITES_S = float(SECOND_LOOK_AFTER_S)
 """Seconds after which no write of Hintferry can still arrive that was under way."""
@@ -155,7 +155,9 @@ def _why_no_pass(facts: Facts, backfill: Pass) -> str:
 
 def _escaped(facts: Facts, since: float) -> Iterator[str]:
     """Yield why rows changed without a hint since the pass began, or may have."""
-    for report in facts.reports:
+    # A loss moves `since` of our own capture, so the pass does not count: `void`.
+    reports = facts.arrival.reports if isinstance(facts.arrival, Estimate) else ()
+    for report in reports:
         if report.lost_at is not None and report.lost_at > since:
             yield f"{report.node} lost change hints at {clock(report.lost_at)}"
     for node in facts.capture.nodes:

@@ -1,38 +1,12 @@
-"""Judge what is under way: topic, queues, bucket, and a marker row."""
+"""Judge what waits: queues and bucket."""
 
 from __future__ import annotations
 
-from hintferry_ops.cutover.gate.condition import Condition, ConditionState, clock, counted
+from hintferry_ops.cutover.gate.condition import Condition, ConditionState, counted
 from hintferry_ops.cutover.gate.facts import Facts
-from hintferry_ops.cutover.gate.writers import since
 
 QUIET_S = 70.0
 """Seconds that the replay queue must read empty: SQS counts are approximate."""
-
-
-def lag(facts: Facts) -> Condition:
-    name, lag = "topic settled", facts.lag
-    if lag is None:
-        return Condition(
-            name,
-            ConditionState.FAILS,
-            "MSK reports no consumer lag for the table's topic",
-            "check that its event source mapping is enabled. MSK reports no lag before the first"
-            " hint: update a row of the table",
-        )
-    if lag.records:
-        return Condition(
-            name, ConditionState.WAITS, f"{counted(lag.records, 'record')} not yet applied"
-        )
-    if facts.confirmations.stopped_at is not None and not _is_after(lag.at, facts.hinted_since):
-        return Condition(
-            name, ConditionState.WAITS, f"lag was zero at {clock(lag.at)}, before capture caught up"
-        )
-    return Condition(name, ConditionState.HOLDS, f"lag was zero at {clock(lag.at)}")
-
-
-def _is_after(at: float, since: float | None) -> bool:
-    return since is not None and at >= since
 
 
 def parked(facts: Facts) -> Condition:
@@ -75,18 +49,3 @@ def replay_queue(facts: Facts) -> Condition:
     if quiet_s < QUIET_S:
         return Condition(name, ConditionState.WAITS, f"empty for {quiet_s:.0f} s of {QUIET_S:.0f}")
     return Condition(name, ConditionState.HOLDS, f"empty at every check for {quiet_s:.0f} s")
-
-
-def marker(facts: Facts) -> Condition:
-    name = "marker row on the target"
-    if facts.marker_at is None or facts.marker_at < since(facts):
-        return Condition(
-            name,
-            ConditionState.WAITS,
-            "no marker row written since then is on the target",
-            "if this lasts: check that the topic of hintferry.markers exists, and its mapping is"
-            " enabled",
-        )
-    return Condition(
-        name, ConditionState.HOLDS, f"the marker row of {clock(facts.marker_at)} is on the target"
-    )

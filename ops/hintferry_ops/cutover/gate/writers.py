@@ -5,7 +5,7 @@ from __future__ import annotations
 from hintferry.core.capture import newest
 from hintferry.core.passes import last_backfill
 from hintferry_ops.cutover.gate.condition import Condition, ConditionState, clock
-from hintferry_ops.cutover.gate.facts import Facts
+from hintferry_ops.cutover.gate.facts import Confirmations, Facts
 
 LOG_SYNC_S = 10.0
 """After this time, in seconds, a node has synced its log, whatever its settings."""
@@ -19,9 +19,14 @@ AFTER_STOP_S = 1.0
 
 def since(facts: Facts) -> float:
     """Return the time up to which writes must have arrived; without a stop, a while ago."""
-    if facts.confirmations.stopped_at is None:
-        return facts.now - REPORTS_LATE_S - LOG_SYNC_S
-    return max(facts.confirmations.stopped_at, facts.watched_since)
+    return due(facts.confirmations, facts.watched_since, facts.now)
+
+
+def due(confirmations: Confirmations, watched_since: float, now: float) -> float:
+    """Return the same before all facts are known."""
+    if confirmations.stopped_at is None:
+        return now - REPORTS_LATE_S - LOG_SYNC_S
+    return max(confirmations.stopped_at, watched_since)
 
 
 def stopped(facts: Facts) -> Condition:

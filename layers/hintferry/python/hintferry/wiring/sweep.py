@@ -21,9 +21,12 @@ from hintferry.adapters.config.settings import (
 )
 from hintferry.adapters.driver.rate_limit import RateLimit
 from hintferry.adapters.records.decoder import HintDecoder
+from hintferry.adapters.source.capture_check import check_capture, check_stock_capture
 from hintferry.adapters.source.captures import SETTLES_S, CqlCaptures, settled
 from hintferry.adapters.source.cassandra import CassandraSource
-from hintferry.adapters.source.marker import check_capture
+from hintferry.adapters.source.marker_row import MarkerRows
+from hintferry.adapters.source.marker_watch import MarkerWatch
+from hintferry.adapters.source.markers import CqlMarkers
 from hintferry.adapters.sweep.ring import ranges_of
 from hintferry.adapters.sweep.scan import Consistency, TokenScan
 from hintferry.adapters.sweep.steps import SweepSteps
@@ -59,6 +62,9 @@ class Sweeper:
     table: TableSettings
     sides: Sides
     captures: Captures
+    is_stock: bool
+    """The stock connector captures."""
+
     queues: Queues | None
     """The queues for hints and for what the target refuses; a verify without repair needs none."""
 
@@ -78,8 +84,12 @@ class Sweeper:
 
     def check_capture(self) -> Proof:
         """Raises ConfigurationError unless changes of the table reach the target."""
-        sides = self.sides
-        return check_capture(self.table.id, self.captures, sides.source, sides.target, sides.clock)
+        sides, table = self.sides, self.table.id
+        if self.is_stock:
+            rows = MarkerRows(sides.source, sides.target)
+            return check_stock_capture(table, self.captures, rows, sides.clock)
+        markers = CqlMarkers(sides.source, sides.clock)
+        return check_capture(MarkerWatch(table, markers, sides.clock), self.captures)
 
     def witness(self) -> Witness:
         """Return how the table is captured, after the time in which a change settles."""
@@ -194,7 +204,7 @@ def sweeper(migration: Migration, table: TableId, queues: Queues | None = None) 
     """The sweeper of one table. Nothing is connected yet."""
     sides = _yielding_sides(migration)
     captures = captures_of(migration, sides)
-    return Sweeper(migration.settings_of(table), sides, captures, queues)
+    return Sweeper(migration.settings_of(table), sides, captures, migration.stock_connector, queues)
 
 
 def sweep_steps(logger: Logger, metrics: Metrics) -> SweepSteps:
@@ -204,7 +214,9 @@ def sweep_steps(logger: Logger, metrics: Metrics) -> SweepSteps:
     captures = captures_of(migration, sides)
 
     def of(table: TableId) -> Sweeper:
-        return Sweeper(migration.settings_of(table), sides, captures, queues)
+        return Sweeper(
+            migration.settings_of(table), sides, captures, migration.stock_connector, queues
+        )
 
     clocks = ClockMeter(metrics, sides.clock)
     return SweepSteps(of, client("s3"), queues.bucket, logger, metrics, clocks)

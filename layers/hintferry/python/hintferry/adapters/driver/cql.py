@@ -296,6 +296,12 @@ TABLE_NOW = (
 
 NODE_ITSELF = "SELECT host_id, schema_version, truncated_at FROM system.local"
 CAPTURES = "SELECT host_id, state FROM hintferry.captures"
+NUMBER = "SELECT number FROM hintferry.markers WHERE name = ?"
+DRAW_NUMBER = (
+    "UPDATE hintferry.markers SET number = ?, written = ?, drawn_at = ? WHERE name = ?"
+    " IF number = ?"
+)
+MARKS = "SELECT host_id, number, since, drawn_at, waits FROM hintferry.watermarks WHERE name = ?"
 SET_MARKER = "INSERT INTO hintferry.markers (name, written) VALUES (?, ?)"
 MARKER = "SELECT written FROM hintferry.markers WHERE name = ?"
 FENCES = "SELECT name FROM hintferry.fences"

@@ -1,0 +1,102 @@
+"""Tell how far a table's changes have arrived: the low watermark of all nodes of the datacenter.
+
+A *marker* is a number of a table. Each node's connector writes the highest one before which all
+that the node logged has arrived. `since` ties that to a capture without a hole, as in
+`core/capture.py`: a mark from before a hole says nothing. Numbers decide, never clocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hintferry.core.capture import Gap, NodeState, Witness
+
+
+@dataclass(frozen=True, slots=True)
+class NodeMark:
+    """Hold what a node's connector wrote last of a table's markers.
+
+    `number`: the highest marker that is settled there; None where none is. `drawn_at`: when that
+    was drawn, a label in epoch seconds. `waits`: why the newest marker is not settled yet.
+    """
+
+    number: int | None
+    since: int | None
+    drawn_at: float | None
+    waits: str | None = None
+
+
+Marks = Mapping[str, NodeMark]
+"""By host id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """The low watermark: all that was acknowledged before this number was drawn has arrived.
+
+    `held_by` is the address of the node that holds it back.
+    """
+
+    number: int
+    drawn_at: float | None
+    held_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Hold how far a table has come, as one who draws markers sees it. Times: epoch seconds.
+
+    `reached_at`: the moment, by the caller's clock, before the newest marker was drawn that every
+    node has settled. `behind`: the nodes that have not settled the marker that is waited for.
+    """
+
+    low: Watermark | None
+    behind: Sequence[Gap]
+    reached_at: float | None
+    took_s: float | None
+    """How long that marker took, at most."""
+
+
+def low_watermark(seen: Witness, marks: Marks) -> Watermark | None:
+    """Return the lowest number over all nodes; None where a node has none that counts."""
+    found = []
+    for node in seen.nodes:
+        mark = _counted(seen, node, marks)
+        if mark is None or mark.number is None:
+            return None
+        found.append(Watermark(mark.number, mark.drawn_at, node.node))
+    return min(found, key=lambda one: one.number, default=None)
+
+
+def behind(seen: Witness, marks: Marks, number: int) -> list[Gap]:
+    """Return one gap for each node that has not settled the marker of this number, and why."""
+    return [gap for node in seen.nodes if (gap := _gap(seen, node, marks, number)) is not None]
+
+
+def _counted(seen: Witness, node: NodeState, marks: Marks) -> NodeMark | None:
+    said, mark = seen.said(node), marks.get(node.host_id)
+    if said is None or said.since is None or mark is None or mark.since != said.since:
+        return None
+    return mark
+
+
+def _gap(seen: Witness, node: NodeState, marks: Marks, number: int) -> Gap | None:
+    mark = _counted(seen, node, marks)
+    if mark is not None and mark.number is not None and mark.number >= number:
+        return None
+    runs = f"see that the connector runs on {node.node} (`cdcguard.pyz status`)"
+    said = marks.get(node.host_id)
+    if said is None:
+        return Gap(
+            node.node,
+            "has read no marker of the table yet",
+            "if this lasts: hintferry.markers must be replicated to every node and have cdc, and"
+            " the connector must know watermarks (upgrade it)",
+        )
+    if said.waits is not None:
+        return Gap(node.node, said.waits, f"if this lasts: {runs}")
+    if mark is None:
+        why = "its watermark is from before a hole in its capture"
+        return Gap(node.node, why, f"the next marker ends this; if it lasts: {runs}")
+    return Gap(node.node, f"has not settled marker {number} yet", f"if this lasts: {runs}")
