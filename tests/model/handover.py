@@ -85,8 +85,6 @@ class HandOvers:
             nothing,
             nothing,
             nothing,
-            nothing,
-            nothing,
             self.passes,
             self.fences,
             nothing,

@@ -8,15 +8,18 @@ from math import inf
 from typing import Any
 
 from hintferry.adapters.clocks.measured import MeasuredClock
+from hintferry.adapters.source import marker_watch
 from hintferry.adapters.source.catalog import SourceCatalog
+from hintferry.adapters.source.marker_watch import MarkerWatch
 from hintferry.adapters.source.node_schema import NodeAnswer
-from hintferry.core import capture, verdict
-from hintferry.core.capture import Proof, Witness
+from hintferry.core import capture, verdict, watermark
+from hintferry.core.capture import Gap, NodeState, Proof, Witness
 from hintferry.core.errors import HintferryError, Overwhelmed, ParkReason, Paused, SideFault
 from hintferry.core.hint import WHOLE_PARTITION, Errand, Hint, Scope, Slice
 from hintferry.core.outcome import Outcome, Settled, SkipReason
 from hintferry.core.rows import Add, Expiry, Extend, Put, Remove, Row, ScanPage, Snapshot, Statement
 from hintferry.core.schema import Key, Table, TableId
+from hintferry.core.watermark import Marks
 from hintferry.core.work import Later, RowWork, SliceWork, Work
 from hintferry.live import (
     coalesce,
@@ -38,11 +41,10 @@ from hintferry.sweep.backfill import Backfill
 from hintferry.testing import fences, leases, source
 from hintferry.testing.leases import LeaseTable
 from hintferry.testing.target import MemoryTarget
-from hintferry_ops.cutover import gatekeeper
+from hintferry_ops.cutover import arrivals, gatekeeper
 from hintferry_ops.cutover.gate import capture as gate_capture
-from hintferry_ops.cutover.gate import fence, passes, queues
+from hintferry_ops.cutover.gate import estimates, fence, passes
 from hintferry_ops.cutover.gate.condition import Condition, ConditionState
-from hintferry_ops.cutover.gate.facts import Facts
 from tests.model import topic, world
 from tests.model.mutant import Mutant
 from tests.model.ports import (
@@ -296,7 +298,7 @@ def _is_read_at(self: RecentWrites, hint: Hint, key: Key | None, since: int) -> 
     return self._starts.get((hint.table, hint.partition, key), (0, 0))[0] >= since
 
 
-_void = capture.void
+_void, _behind, _gap = capture.void, watermark.behind, watermark._gap
 
 
 _write_page = Backfill._write
@@ -322,7 +324,25 @@ def _whatever_was_heard(proved: Proof | None, seen: Witness) -> str | None:
     return _void(proved, replace(seen, states=None))
 
 
-def _holds(_facts: Facts) -> Condition:
+def _no_other(seen: Witness, marks: Marks, number: int) -> list[Gap]:
+    """Return nothing where any node has settled the marker."""
+    found = _behind(seen, marks, number)
+    return found if len(found) == len(seen.nodes) else []
+
+
+def _of_those_with_a_mark(seen: Witness, node: NodeState, marks: Marks, number: int) -> Gap | None:
+    return _gap(seen, node, marks, number) if node.host_id in marks else None
+
+
+def _take_the_last(self: MarkerWatch, _since: float) -> None:
+    """A number that every node has settled before serves as well."""
+    marks = self.markers.marks(self.table)
+    numbers = [mark.number for mark in marks.values() if mark.number is not None]
+    number = max(numbers, default=0) or self.markers.draw(self.table)
+    self._waited_for = number, self.clock.now()
+
+
+def _holds(*_facts: object) -> Condition:
     return Condition("not looked at", ConditionState.HOLDS, "")
 
 
@@ -400,8 +420,15 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("pass counts after a DROP", "gate", patches=((passes, "void", _whatever_the_id),)),
     Mutant("pass counts after a gap", "gate", patches=((passes, "void", _whatever_was_heard),)),
     Mutant("capture is not proved", "gate", patches=((gate_capture, "gaps", lambda _seen: []),)),
-    Mutant("lag is not looked at", "gate", patches=((queues, "lag", _holds),)),
-    Mutant("nodes are not waited for", "gate", patches=((gate_capture, "hinted", _holds),)),
+    Mutant("lag is not looked at", "gate", patches=((estimates, "lag", _holds),)),
+    Mutant(
+        "nodes are not waited for",
+        "gate",
+        patches=((estimates, "hinted", _holds), (arrivals, "hinted", _holds)),
+    ),
+    Mutant("any node's mark is enough", "gate", patches=((marker_watch, "behind", _no_other),)),
+    Mutant("nodes without a mark", "gate", patches=((watermark, "_gap", _of_those_with_a_mark),)),
+    Mutant("number from before", "gate", patches=((MarkerWatch, "_draw", _take_the_last),)),
     Mutant("writers below a quorum", "gate", patches=((passes, "after_stop", _holds),)),
     Mutant("hints' altered_us ignored", "schema", patches=((SourceCatalog, "table", _any_table),)),
     Mutant("schema of any node", "schema", patches=((SourceCatalog, "_learned", _as_told),)),

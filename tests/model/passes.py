@@ -34,6 +34,7 @@ def record(world: World, table: TableId) -> None:
     """Sweep a table as a command does, and record it as a pass."""
     clock, proved = world.workers[0].clock, proof(witness(world, table))
     began = clock.now()
+    world.markers.draw(table)
     world.deliver_late()
     sums = verify(world, table, unreadable=0.0)
     if sums is not None:

@@ -1,14 +1,17 @@
-"""Show a world to a cutover's gate: connectors, guards, lag, queues, markers."""
+"""Show a world to a cutover's gate: connectors, markers, queues; or guards, lag, marker rows."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from hintferry.adapters.source.marker_watch import MarkerWatch
 from hintferry.core.capture import CapturedTable, CaptureState, NodeState, TableVersion, Witness
 from hintferry.core.schema import TableId
+from hintferry.core.watermark import NodeMark
 from hintferry.testing.clock import ScriptedClock
 from hintferry.testing.cluster import REPLICAS
+from hintferry_ops.cutover.arrivals import SampledArrivals, WatermarkArrivals
 from hintferry_ops.cutover.gate.facts import Confirmations, Lag, NodeReport
 from hintferry_ops.cutover.gatekeeper import Gatekeeper
 from tests.model.program import Batch
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
 MARKER_TAKES_S = 1.0
 
 OUTAGE_US = 200_000_000
+
+SAMPLED, HOLE = 0.3, 0.2
+"""How often the gate has only samples to go by, and how often a hole falls into its first look."""
 
 
 def witness(world: World, table: TableId) -> Witness:
@@ -46,12 +52,15 @@ def witness(world: World, table: TableId) -> Witness:
 class Surroundings:
     """Every port of the gate but the passes, the fences and the clock.
 
-    Now and then no records are taken for some minutes.
+    Now and then no records are taken for some minutes, and connectors lose hints while the gate
+    looks.
     """
 
     def __init__(self, world: World, table: TableId) -> None:
         self._world, self._table = world, table
         self._resumes_us = world.time.micros + world.random.choice([0, 0, OUTAGE_US])
+        self.is_sampled = world.random.random() < SAMPLED
+        self._has_hole = not self.is_sampled and world.random.random() < HOLE
 
     def witness(self, table: TableId) -> Witness:
         """Return the witness of the table's capture."""
@@ -88,8 +97,19 @@ class Surroundings:
         pending = self._world.topic.pending
         return sum(one.replica is None and one.hint is not None for one in pending)
 
+    def draw(self, table: TableId) -> int:
+        """Return a marker's number."""
+        return self._world.markers.draw(table)
+
+    def marks(self, table: TableId) -> Mapping[str, NodeMark]:
+        """Return what each node has settled; its state was read before."""
+        if self._has_hole:
+            self._has_hole = False
+            self._world.lose_unsent()
+        return self._world.markers.marks(table)
+
     def send(self, _table: TableId) -> bytes:
-        """A marker row."""
+        """Send a marker row."""
         return str(self._world.time.micros).encode()
 
     def has_arrived(self, _table: TableId, written: bytes) -> bool:
@@ -114,19 +134,20 @@ class Surroundings:
 def gatekeeper(world: World, around: Surroundings, table: TableId) -> Gatekeeper:
     """The real one. The person says what is true."""
     confirmations = Confirmations(world.time.micros / 1e6, None, table not in world.below_quorum)
+    clock = ScriptedClock(world.time)
+    watermarks = WatermarkArrivals(MarkerWatch(table, around, clock))
+    samples = SampledArrivals(table, around, around, around, clock)
     return Gatekeeper(
         table,
         confirmations,
         world.cluster.table,
         around,
-        around,
-        around,
-        around,
+        samples if around.is_sampled else watermarks,
         around,
         world.hand_overs.passes,
         world.hand_overs.fences,
         world.switches,
-        ScriptedClock(world.time),
+        clock,
     )
 
 

@@ -31,6 +31,7 @@ from tests.model.client import change_of
 from tests.model.generate import WORKERS
 from tests.model.handover import HandOvers, filled_before
 from tests.model.journey import Journey
+from tests.model.markers import WorldMarkers
 from tests.model.mutant import UNCHANGED, Mutant
 from tests.model.passes import record
 from tests.model.profiles import Profile
@@ -105,6 +106,7 @@ class World:
         self.workers = [Worker(self, number) for number in range(WORKERS)]
         self.stuck: list[Delivery] = []
         """Parked because the source gave up on them; a person will send them back."""
+        self.markers = WorldMarkers(self)
         self.since: dict[int, int | None] = dict.fromkeys(range(REPLICAS), 1)
         """The start of each connector's state; None where it captures nothing."""
         self.created_us: dict[TableId, int] = {}
@@ -211,6 +213,17 @@ class World:
                 self.tally["failing"] += step.replica is not None
             case Deafen():
                 self._deafen(set(step.replicas))
+
+    def lose_unsent(self) -> None:
+        """Every node's connector loses the hints that it has not sent yet, and tells a hole."""
+        now_us, before = self.time.micros, len(self.topic.pending)
+        self.topic.pending = [
+            one for one in self.topic.pending if one.replica is None or one.due_us <= now_us
+        ]
+        self.has_unheard = self.has_unheard or len(self.topic.pending) < before
+        self.tally["holes"] += 1
+        self._deafen(set(range(REPLICAS)))
+        self._deafen(set())
 
     def _deafen(self, deaf: set[int]) -> None:
         for node in range(REPLICAS):

@@ -64,7 +64,7 @@ BACKFILL_HELP = "\n\n".join(
     (
         "Copy what a table holds, while live changes go on.",
         "It reads each row once, and writes it with the time of its read as its timestamp, so newer"
-        " values on the target stay. Capture must run: a marker row has to come through first.",
+        " values on the target stay. Capture must run: every node has to settle a marker first.",
         _RESUME,
         "Examples",
         "  hintferry backfill shop.orders",

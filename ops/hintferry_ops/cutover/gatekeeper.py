@@ -62,7 +62,7 @@ class Gatekeeper:
         HintferryError.
         """
         now = self.clock.now()
-        unseen = Witness(self.table, now, (), {}, Shape("", 0))
+        unseen = Witness(self.table, now, (), {}, TableVersion("", 0))
         return around(self._facts(now, unseen, self.arrivals.without_sides(), (), {}))
 
     def _facts(

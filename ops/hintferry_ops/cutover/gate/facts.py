@@ -46,7 +46,7 @@ class Lag:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Hold samples of how far the table has come: all there is with the stock connector."""
+    """Samples of how far the table has come: all there is with the stock connector."""
 
     reports: Sequence[NodeReport]
     hinted_since: float | None
@@ -61,7 +61,7 @@ class Estimate:
 
 
 Arrival = Progress | Estimate
-"""What is known of how far the table has come."""
+"""How far the table has come."""
 
 
 @dataclass(frozen=True, slots=True)

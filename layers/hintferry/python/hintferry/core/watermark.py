@@ -15,7 +15,7 @@ from hintferry.core.capture import Gap, NodeState, Witness
 
 @dataclass(frozen=True, slots=True)
 class NodeMark:
-    """Hold what a node's connector wrote last of a table's markers.
+    """The latest report of a node's connector about a table's markers.
 
     `number`: the highest marker that is settled there; None where none is. `drawn_at`: when that
     was drawn, a label in epoch seconds. `waits`: why the newest marker is not settled yet.
@@ -45,7 +45,7 @@ class Watermark:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Hold how far a table has come, as one who draws markers sees it. Times: epoch seconds.
+    """The progress of a table, as one who draws markers sees it. Times are epoch seconds.
 
     `reached_at`: the moment, by the caller's clock, before the newest marker was drawn that every
     node has settled. `behind`: the nodes that have not settled the marker that is waited for.
