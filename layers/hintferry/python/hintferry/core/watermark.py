@@ -28,7 +28,7 @@ class NodeMark:
 
 
 Marks = Mapping[str, NodeMark]
-"""By host id."""
+"""The marks of a table by host id."""
 
 
 @dataclass(frozen=True, slots=True)
