@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from uuid import uuid4
 
 import pytest
 
 from hintferry.adapters.clocks.wall import WallClock
 from hintferry.adapters.config.settings import migration_from
 from hintferry.adapters.source.captures import CqlCaptures, settled
+from hintferry.adapters.source.markers import CqlMarkers
 from hintferry.adapters.target.fences import KeyspacesFences
 from hintferry.adapters.target.passes import KeyspacesPasses
 from hintferry.core.capture import Proof, Witness, gaps, proof, void
 from hintferry.core.passes import Pass, Verb
 from hintferry.core.schema import TableId
+from hintferry.core.watermark import NodeMark
 from hintferry.ports import Fence
 from hintferry.wiring import sessions
 from hintferry_ops.cutover.late_writes import CqlLateWrites
@@ -26,6 +31,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.slow]
 TABLE = TableId("control", "t")
 COLUMNS = "(a int, b int, s text static, v text, w text, tags set<text>, PRIMARY KEY (a, b))"
 WITHIN_S = 60.0
+DRAWERS, DRAWS = 3, 8
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +116,44 @@ def test_a_column_that_is_dropped_and_added_again_voids_a_pass(
     until_void(captures, proved, "was altered")
     again = captured(captures)
     assert again.since == proved.since, "a column costs no capture"
+
+
+def test_numbers_that_many_draw_at_once_grow_and_never_come_twice(bench: Workbench) -> None:
+    migration = migration_from(bench.folder / "migration.toml")
+    drawers = [
+        CqlMarkers(sessions.source_session(migration.source), WallClock()) for _ in range(DRAWERS)
+    ]
+    name = TableId("control", "drawn")
+
+    def draw(drawer: CqlMarkers) -> list[int]:
+        return [drawer.draw(name) for _ in range(DRAWS)]
+
+    with ThreadPoolExecutor(DRAWERS) as threads:
+        drawn = list(threads.map(draw, drawers))
+    assert all(numbers == sorted(numbers) for numbers in drawn)
+    together = [number for numbers in drawn for number in numbers]
+    assert len(set(together)) == DRAWERS * DRAWS
+    assert drawers[0].draw(name) > max(together)
+
+
+def test_a_row_of_a_marker_from_an_earlier_release_is_counted_on(bench: Workbench) -> None:
+    migration = migration_from(bench.folder / "migration.toml")
+    bench.source.execute(
+        "INSERT INTO hintferry.markers (name, written) VALUES ('control.r', uuid())"
+    )
+    markers = CqlMarkers(sessions.source_session(migration.source), WallClock())
+    assert [markers.draw(TableId("control", "r")) for _ in range(2)] == [1, 2]
+
+
+def test_what_nodes_write_of_markers_is_read(bench: Workbench) -> None:
+    migration = migration_from(bench.folder / "migration.toml")
+    markers, host = CqlMarkers(sessions.source_session(migration.source), WallClock()), uuid4()
+    insert = "INSERT INTO hintferry.watermarks (name, host_id, number, since, drawn_at, waits)"
+    values = ("control.w", host, 7, 3, datetime(2026, 12, 1, tzinfo=UTC), None)
+    bench.source.execute(f"{insert} VALUES (%s, %s, %s, %s, %s, %s)", values)
+    at = values[4].timestamp()
+    assert markers.marks(TableId("control", "w")) == {str(host): NodeMark(7, 3, at, None)}
+    assert markers.marks(TableId("control", "none")) == {}
 
 
 def test_fences_passes_and_write_times_on_keyspaces(bench: Workbench) -> None:

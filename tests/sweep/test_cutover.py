@@ -14,6 +14,7 @@ import pytest
 from cassandra.concurrent import execute_concurrent_with_args
 from typer.testing import CliRunner, Result
 
+from hintferry.adapters.source import marker_watch
 from hintferry_cli.app import app
 from hintferry_ops.cutover import cloudwatch, gatekeeper
 from hintferry_ops.cutover.gate import fence, passes, queues, writers
@@ -42,7 +43,7 @@ QUICK = [
     (writers, "LOG_SYNC_S", 1.0),
     (fence, "CUTOVER_WAIT_S", 7.0),
     (gatekeeper, "REQUEST_TIMEOUT_S", 0.0),
-    (gatekeeper, "MARKER_EVERY_S", 2.0),
+    (marker_watch, "DRAW_EVERY_S", 2.0),
     (gatekeeper, "LOOK_EVERY_S", 0.5),
     (cloudwatch, "PERIOD_S", 5),
     (cloudwatch, "LOSS_PERIOD_S", 60),

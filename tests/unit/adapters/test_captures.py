@@ -115,6 +115,16 @@ def test_states_are_read_for_each_node_of_the_datacenter(seen_by: CqlCaptures) -
     assert from_tree(as_tree(None)) is None
 
 
+def test_a_connector_from_before_watermarks_is_known_by_its_state(
+    source: Source, seen_by: CqlCaptures, clock: ScriptedClock
+) -> None:
+    told = state_of(HOSTS[1], int(clock.now() * 1000), watermark={"number": 7})
+    source.rows[cql.CAPTURES][1] = HOSTS[1].bytes, told
+    seen = seen_by.witness(ORDERS)
+    said = [seen.said(node) for node in seen.nodes]
+    assert [one is not None and one.knows_markers for one in said] == [False, True]
+
+
 def test_a_table_that_is_not_there_is_unknown(source: Source, seen_by: CqlCaptures) -> None:
     source.rows[cql.TABLE_NOW] = []
     with pytest.raises(UnknownTable):

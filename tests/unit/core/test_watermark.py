@@ -63,6 +63,14 @@ def test_a_row_of_a_node_that_does_not_capture_now_says_nothing() -> None:
     assert [gap.node for gap in behind(said.witness(TABLE), MARKS, 1)] == [ADDRESSES[2]]
 
 
+def test_a_connector_from_before_watermarks_is_to_be_upgraded() -> None:
+    said = ScriptedCaptures(lambda: 100.0)
+    said.old = {HOSTS[1]}
+    (gap,) = behind(said.witness(TABLE), {host: MARKS[host] for host in HOSTS[::2]}, 7)
+    assert str(gap) == "10.0.2.11: its connector is older than watermarks"
+    assert "upgrade 10.0.2.11" in gap.fix
+
+
 def test_a_row_of_a_node_that_left_the_datacenter_is_not_counted() -> None:
     gone = {**MARKS, "host of another": NodeMark(1, 1, 0.0)}
     assert low_watermark(SEEN, gone) == Watermark(7, 90.0, ADDRESSES[0])

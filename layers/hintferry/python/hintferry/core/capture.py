@@ -37,12 +37,14 @@ class CapturedTable:
     """One table by the report of a connector; without `since` it does not capture it, and says why.
 
     `newest` is the time of the latest write of the table that it hinted, where it tells it.
+    `knows_markers`: it settles markers, as connectors from before watermarks do not.
     """
 
     table_id: str
     since: int | None
     why: str
     newest: float | None = None
+    knows_markers: bool = True
 
 
 @dataclass(frozen=True, slots=True)

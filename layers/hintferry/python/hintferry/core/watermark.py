@@ -86,13 +86,15 @@ def _gap(seen: Witness, node: NodeState, marks: Marks, number: int) -> Gap | Non
     if mark is not None and mark.number is not None and mark.number >= number:
         return None
     runs = f"see that the connector runs on {node.node} (`cdcguard.pyz status`)"
-    said = marks.get(node.host_id)
+    captured, said = seen.said(node), marks.get(node.host_id)
+    if captured is not None and captured.since is not None and not captured.knows_markers:
+        why = "its connector is older than watermarks"
+        return Gap(node.node, why, f"upgrade {node.node}: docs/how-to/upgrade.md")
     if said is None:
         return Gap(
             node.node,
             "has read no marker of the table yet",
-            "if this lasts: hintferry.markers must be replicated to every node and have cdc, and"
-            " the connector must know watermarks (upgrade it)",
+            "if this lasts: hintferry.markers must have cdc, and a replica on every node",
         )
     if said.waits is not None:
         return Gap(node.node, said.waits, f"if this lasts: {runs}")

@@ -27,6 +27,9 @@ class ScriptedCaptures:
         self.version = dict.fromkeys(self.since, VERSION)
         self.captured_id = dict.fromkeys(self.since, SHAPE.table_id)
         self.newest: dict[str, float] = {}
+        self.old: set[str] = set()
+        """The hosts whose connectors are older than watermarks."""
+
         self.shape = SHAPE
         self.stock = False
 
@@ -38,7 +41,9 @@ class ScriptedCaptures:
 
     def _state(self, table: TableId, host: str, at: float) -> CaptureState:
         since, ident = self.since.get(host), self.captured_id.get(host)
-        said = CapturedTable(ident or "", since, "column c", self.newest.get(host))
+        said = CapturedTable(
+            ident or "", since, "column c", self.newest.get(host), host not in self.old
+        )
         return CaptureState(at, self.version[host], {table: said} if ident else {})
 
 

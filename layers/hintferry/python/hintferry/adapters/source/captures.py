@@ -207,4 +207,4 @@ def _captured(one: Mapping[str, Any], topic: str) -> CapturedTable:
             f"its hints go to the topic {sent_to}, not to {topic}: upgrade the node, or run the"
             " document `configure`"
         )
-    return CapturedTable(one["id"], since, why, newest)
+    return CapturedTable(one["id"], since, why, newest, "watermark" in one)
