@@ -54,6 +54,10 @@ every_hours = 72
 """
 
 
+OPTIONS = ("--require-approval", "never", "--asset-prebuild=false", "--concurrency", "4")
+"""Of a deploy: nobody is there to be asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Deployed:
     """How a run of the CDK ended."""
@@ -101,8 +105,7 @@ class Journey:
         """Synthesise, and deploy these stacks or all, as `make cdk ARGS="deploy --all"` does."""
         self.synth()
         chosen: Sequence[str] = [f"{self.name}-{one}" for one in stacks] or ["--all"]
-        options = ["--require-approval", "never", "--asset-prebuild=false", "--concurrency", "4"]
-        return self._cdk("deploy", *options, *chosen)
+        return self._cdk("deploy", *OPTIONS, *chosen)
 
     def refusals(self) -> list[str]:
         """What the stacks' own comparison with the account says of what stands in the file."""

@@ -21,6 +21,9 @@ FAILING: list[Failure] = []
 TAKEN: dict[str, dict[str, dict[str, Any]]] = {}
 """By type, by name: the properties of what has that name."""
 
+ROLES: dict[str, dict[str, Any]] = {}
+"""The properties of each role that a stack made, by stack and id."""
+
 KEYSPACES = Keyspaces()
 
 
@@ -53,6 +56,7 @@ def state() -> dict[str, Any]:
     """All of it, for a test to look at."""
     return {
         "taken": TAKEN,
+        "roles": ROLES,
         "failing": [asdict(one) for one in FAILING],
         "keyspaces": KEYSPACES.state(),
     }
