@@ -46,7 +46,8 @@ class Operator:
             timeout=COMMAND_S,
         )
         assert done.stdout, done.stderr
-        answer: dict[str, Any] = json.loads(done.stdout)
+        answer: dict[str, Any]
+        (answer,) = json.loads(done.stdout)["tables"]
         assert answer["errors"] == {}, answer
         return answer | {"exit": done.returncode}
 

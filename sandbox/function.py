@@ -132,5 +132,10 @@ def _migration(stack: Stack) -> str:
     }
     # A JSON text, number or list of texts is written alike in TOML.
     text = _MIGRATION.format(**{name: json.dumps(value) for name, value in values.items()})
-    stated = (f'[tables."{table}"]\nlongest_ttl = {s}\n' for table, s in stack.longest_ttls.items())
-    return text + "".join(stated)
+    listed = dict.fromkeys([*stack.created, *stack.longest_ttls])
+    return text + "".join(_table(table, stack.longest_ttls.get(table)) for table in listed)
+
+
+def _table(name: str, longest_ttl: int | None) -> str:
+    stated = "" if longest_ttl is None else f"longest_ttl = {longest_ttl}\n"
+    return f'[tables."{name}"]\n{stated}'

@@ -77,6 +77,8 @@ class Stack:
         self._say = say
         self.longest_ttls: dict[str, int] = {}
         """The longest TTL of each table (`keyspace.table`), for the chains that are made."""
+        self.created: dict[str, None] = {}
+        """The tables (`keyspace.table`) that were created here, in order."""
         self._block: Block | None = None
         self._parts: tuple[Part, ...] = ()
 
@@ -97,6 +99,7 @@ class Stack:
         Captured are the tables WITH cdc = true: each gets its topic, and every connector knows it.
         """
         nodes = self.source_nodes
+        self.created |= dict.fromkeys(tables.named(ddl))
         tables.create(self.source, nodes, self.kafka, self.topic, self.captures, ddl)
 
     def memory(self) -> dict[str, int]:

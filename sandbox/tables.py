@@ -1,5 +1,6 @@
 """Tables on the source, made so that no write to them can be missed: DDL, topics, capture."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -20,6 +21,7 @@ from sandbox.parts.waiting import until
 _KNOWN_SECONDS = 300
 _RING_SECONDS = 300
 _OF_THREE_COPIES = "system_distributed.view_build_status"
+_CREATED = re.compile(r'\s*CREATE TABLE (?:IF NOT EXISTS )?("?\w+"?)\.("?\w+"?)', re.IGNORECASE)
 _CDC_TABLES = "SELECT keyspace_name, table_name, cdc FROM system_schema.tables"
 
 
@@ -36,6 +38,16 @@ def session(endpoint: CqlEndpoint, host: str | None = None) -> Iterator[Any]:
         yield cluster.connect()
     finally:
         cluster.shutdown()
+
+
+def named(ddl: Iterable[str]) -> Iterator[str]:
+    """Yield the tables of an application that the statements create, as `keyspace.table`."""
+    for statement in ddl:
+        if found := _CREATED.match(statement):
+            quoted = [part if '"' in part else part.lower() for part in found.groups()]
+            keyspace, table = (part.strip('"') for part in quoted)
+            if keyspace != "hintferry":
+                yield f"{keyspace}.{table}"
 
 
 def create(

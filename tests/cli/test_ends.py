@@ -53,7 +53,8 @@ from hintferry.core.verdict import VerifySums
 from hintferry.sweep.task import Task
 from hintferry_cli import app
 from hintferry_cli.sweep import bookmark
-from hintferry_cli.sweep.run import Run, RunState
+from hintferry_cli.sweep.run import Run
+from hintferry_cli.sweep.state import RunState
 from hintferry_cli.sweep.task import Order
 import signal
 for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -45,9 +45,9 @@ from hintferry_cli.gate import view
 from hintferry_cli.gate.view import TableStatus
 from hintferry_cli.status import command as status
 from hintferry_cli.sweep import command as sweep
-from hintferry_cli.sweep.run import RunState as Progress
+from hintferry_cli.sweep.state import RunState as Progress
 from hintferry_ops.cutover.gate.condition import Condition, ConditionState
-from tests.cli.test_sweep_command import BILL, run_of
+from tests.cli.test_sweep_command import BILL, TASK, run_of
 from tests.unit.ops.test_gatekeeper import Scene
 from tools import places
 
@@ -176,7 +176,7 @@ def progress(*, equal: int = 0, missing: int = 0, **changes: Any) -> Progress:
 def test_a_pass_ends_by_what_is_left_of_it(
     state: Progress, is_recorded: bool, ends: Status
 ) -> None:
-    assert sweep._ended(state, is_recorded=is_recorded) is ends
+    assert sweep._ended(TASK, state, is_recorded=is_recorded) is ends
 
 
 def test_a_pass_that_no_side_takes_down_is_unfinished(

@@ -21,7 +21,8 @@ from hintferry_cli.gate.view import TableStatus, as_tree, status_from_gate
 from hintferry_cli.pages import page
 from hintferry_cli.sweep import bookmark, report
 from hintferry_cli.sweep.bill import PassPrice
-from hintferry_cli.sweep.run import Run, RunState
+from hintferry_cli.sweep.run import Run
+from hintferry_cli.sweep.state import RunState
 from hintferry_cli.sweep.task import Order, as_numbers
 from hintferry_ops.cost.prices import price_book
 from hintferry_ops.cutover.gate import gate

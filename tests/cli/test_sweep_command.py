@@ -29,7 +29,8 @@ from hintferry_cli.app import app
 from hintferry_cli.sweep import bookmark, view
 from hintferry_cli.sweep import run as sweep_run
 from hintferry_cli.sweep.bill import PassPrice, duration
-from hintferry_cli.sweep.run import Run, RunState
+from hintferry_cli.sweep.run import Run
+from hintferry_cli.sweep.state import RunState
 from hintferry_cli.sweep.task import Order, as_numbers
 from hintferry_ops.cost.estimate import Estimate
 from hintferry_ops.cost.prices import price_book
@@ -38,15 +39,35 @@ from tools import places
 TASK = Task(Verb.VERIFY, TableId("shop", "orders"))
 RANGES = plan_ranges([], 8)
 US_EAST = price_book().keyspaces("us-east-1")
+CONFIG = """\
+[source]
+contact_points = ["127.0.0.1"]
+port = 1
+datacenter = "d"
+[target]
+endpoint = "127.0.0.1"
+port = 1
+region = "eu-west-1"
+[tables."shop.orders"]
+[tables."shop.visits"]
+[tables."other.Readings"]
+"""
 BILL = PassPrice(TableSettings(TASK.table), US_EAST)
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["verify", "orders"], "keyspace.table"),
-        (["verify", "shop.orders", "--consistency", "one"], "local_quorum or all"),
+        (["verify", "orders"], "write shop.orders"),
+        (["verify", "shop.orders", "--consistency", "one"], "'local_quorum', 'all'"),
         (["verify", "shop.orders", "--repair"], "--replay-queue-url"),
+        (["verify", "shop.orders", "--rate", "9"], "--rate and --yes go with --repair"),
+        (["verify", "shop.orders", "--yes"], "--rate and --yes go with --repair"),
+        (["verify", "shop.orders", "--report", "/dev/null/x"], "no report can be written into"),
+        (["verify", "shop.orders", "--bookmarks", "/dev/null/x"], "give another folder with"),
+        (["verify"], "give tables as keyspace.table, keyspaces, or --all alone"),
+        (["verify", "shop", "--all"], "keyspaces, or --all alone"),
+        (["verify", "shop.nope"], "shop.nope is not a table of "),
         (["verify", "shop.orders", "--rate", "0"], "--rate"),
         (["verify", "shop.orders", "--processes", "0"], "--processes"),
         (["verify", "shop.orders", "--config", "no-such.toml"], "no-such.toml does not exist"),
@@ -58,8 +79,11 @@ def test_a_wrong_call_does_nothing_and_says_what_to_fix(
 ) -> None:
     for name in ("PARKED_QUEUE_URL", "REPLAY_QUEUE_URL", "BUCKET", "CONFIG"):
         monkeypatch.delenv(f"HINTFERRY_{name}", raising=False)
-    folder = tmp_path / "bookmarks"
-    result = CliRunner().invoke(app, [*arguments, "--bookmarks", str(folder)])
+    folder, config = tmp_path / "bookmarks", tmp_path / "migration.toml"
+    config.write_text(CONFIG)
+    where = {"--bookmarks": str(folder), "--config": str(config)}
+    given = [part for name, at in where.items() if name not in arguments for part in (name, at)]
+    result = CliRunner().invoke(app, [*arguments, *given])
     assert result.exit_code == 2, result.output
     assert says in result.stderr
     assert "Traceback" not in result.output
@@ -70,10 +94,7 @@ def test_a_side_that_is_away_is_told_in_one_sentence(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     config = tmp_path / "migration.toml"
-    config.write_text(
-        '[source]\ncontact_points = ["127.0.0.1"]\nport = 1\ndatacenter = "d"\n'
-        '[target]\nendpoint = "127.0.0.1"\nport = 1\nregion = "eu-west-1"\n'
-    )
+    config.write_text(CONFIG)
     call = ["verify", "shop.orders", "--config", str(config), "--bookmarks", str(tmp_path / "b")]
     result = CliRunner().invoke(app, call)
     assert result.exit_code == 3
@@ -188,7 +209,7 @@ def test_a_worker_that_has_told_all_and_does_not_end_is_ended(
 
 
 def test_a_terminal_gets_a_bar_and_anything_else_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(view, "PLAIN_EVERY_S", 0.0)
+    monkeypatch.setattr(view, "FIRST_LINE_S", 0.0)
     monkeypatch.setenv("TERM", "xterm")
     shown = []
     for is_terminal in (True, False):
@@ -202,7 +223,8 @@ def test_a_terminal_gets_a_bar_and_anything_else_lines(monkeypatch: pytest.Monke
         shown.append(out.getvalue())
     assert "━" in shown[0]
     assert re.match(
-        r"50 % done: .* left, 0.50 of about 1.00 USD; equal 1,500, missing 2, ", shown[1]
+        r"verify shop.orders: 50 % done, .* left: .* 0.50 of about 1.00 USD; equal 1,500, miss",
+        shown[1],
     ), shown[1]
 
 

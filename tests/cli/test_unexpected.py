@@ -134,7 +134,9 @@ def test_a_pass_that_is_stopped_says_how_it_goes_on(
     monkeypatch.setattr(view, "follow", stop)
     with pytest.raises(KeyboardInterrupt):
         sweep._finish(run_of(tmp_path), None, json=False)
-    assert capsys.readouterr().err == "stopped; run the same command again to resume\n"
+    assert capsys.readouterr().err == (
+        "stopped; 0 % of shop.orders is done; run the same command again to resume\n"
+    )
 
 
 def test_a_cutover_that_is_stopped_says_what_is_left_of_the_fence(

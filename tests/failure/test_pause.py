@@ -110,8 +110,6 @@ def scene(stack: Stack, tables: None, tmp_path: Path) -> Iterator[Scene]:
         "PATH": os.environ["PATH"],
         "AWS_DEFAULT_REGION": stack.aws.region,
     }
-    config = Path(environment["HINTFERRY_CONFIG"])
-    config.write_text(config.read_text() + "".join(f'\n[tables."{t}"]\n' for t in (PAUSED, OTHER)))
     with (
         cassandra_session(stack.source) as source,
         cassandra_session(stack.behind) as behind,

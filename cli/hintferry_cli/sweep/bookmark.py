@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from hintferry.core.capture import Proof
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.tokens import TokenRange
 from hintferry.sweep.task import Task
+from hintferry_cli.exits import Unfinished
 
 VERSION = 3
 MOST_EXAMPLES = 100
@@ -72,21 +75,55 @@ class Bookmark:
             self.save()
 
     def save(self) -> None:
-        """Save it; the file is always whole, whenever this process ends."""
+        """Save it; the file is always whole, whenever this process ends. Raises Unfinished."""
         if not self.left and not self._tree["finished"]:
             self._tree["finished"] = time.time()
+        try:
+            self._write()
+        except OSError as error:
+            raise Unfinished(
+                f"{self._path} cannot be written: {error.strerror}; make room for it, then run the"
+                " same command again: it resumes from what was saved"
+            ) from error
+        self._saved_at = time.monotonic()
+
+    def _write(self) -> None:
         aside = self._path.with_name(self._path.name + ".new")
         with aside.open("w") as file:
             json.dump(self._tree, file)
             file.flush()
             os.fsync(file.fileno())
         aside.replace(self._path)
-        self._saved_at = time.monotonic()
 
 
 def path_of(folder: Path, task: Task) -> Path:
     """Return the file of the passes over the task's table."""
     return folder / f"{task.verb.value}-{task.table}.json"
+
+
+@contextmanager
+def held(folder: Path, task: Task) -> Iterator[None]:
+    """Keep other runs of this machine from the same pass; this process's end lets it go.
+
+    Raises ConfigurationError where another run has it, or the folder cannot be written.
+    """
+    path = path_of(folder, task).with_suffix(".lock")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = path.open("a")
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} cannot be written: {error.strerror}; give another folder with --bookmarks"
+        ) from error
+    with file:
+        try:
+            flock(file, LOCK_EX | LOCK_NB)
+        except BlockingIOError:
+            raise ConfigurationError(
+                f"another {task.verb.value} of {task.table} runs with the bookmarks of {folder};"
+                " wait for its end, or stop it"
+            ) from None
+        yield
 
 
 def opened(folder: Path, task: Task) -> Bookmark | None:
@@ -109,8 +146,7 @@ def opened(folder: Path, task: Task) -> Bookmark | None:
 
 
 def begun(folder: Path, task: Task, ranges: Sequence[TokenRange], proof: Proof | None) -> Bookmark:
-    """Begin a new pass, in the place of the last one."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Begin a new pass, in the place of the last one. Raises Unfinished."""
     tree = {
         "version": VERSION,
         "settings": task.settings,

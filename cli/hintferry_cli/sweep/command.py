@@ -4,38 +4,49 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from hintferry.adapters.config.settings import migration_from
+from hintferry.adapters.config.settings import Migration, migration_from
 from hintferry.core.capture import Proof, gaps, proof, void
 from hintferry.core.errors import ConfigurationError, HintferryError
 from hintferry.core.passes import PASSES_OF_S, Pass, Verb, refusal, unfenced
+from hintferry.core.schema import TableId
 from hintferry.sweep.task import Task
 from hintferry.wiring import sweep
 from hintferry_cli.console import console, say
+from hintferry_cli.each import as_trees, for_each, of_all
 from hintferry_cli.exits import Status, statuses
 from hintferry_cli.failures import GlobalOptions, told_plainly
+from hintferry_cli.next_steps import as_json, next_steps, tell
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.places import Bucket, ParkedQueueUrl, ReplayQueueUrl, places
 from hintferry_cli.sweep import bookmark, view
 from hintferry_cli.sweep import report as report_files
 from hintferry_cli.sweep.bill import pass_price
 from hintferry_cli.sweep.bookmark import Bookmark
-from hintferry_cli.sweep.run import Run, RunState
+from hintferry_cli.sweep.run import Run
+from hintferry_cli.sweep.state import RunState
 from hintferry_cli.sweep.task import Order, as_numbers
+from hintferry_cli.sweep.view import ALONE, TablePlace
 from hintferry_cli.switches.caller import caller
-from hintferry_cli.tables import table_id
+from hintferry_cli.tables import All, Tables, as_arguments, chosen
 from hintferry_ops.cost.estimate import estimate
 
 MOST_PROCESSES = 64
+REPAIRS_PER_S = 100
 
 _RESUME = (
     "If a run is interrupted, run the same command again to resume it. After a finished pass, or"
-    " with other options, it begins a new pass."
+    " with other options, it begins a new pass. Several tables are gone through one after the"
+    " other: a table has worker processes of its own, and both sides one pace. A table that fails"
+    " does not hold the others."
 )
 
 _UNFINISHED = "the pass is not finished, or not recorded: run it again to resume"
@@ -54,7 +65,8 @@ VERIFY_HELP = "\n\n".join(
         "  hintferry verify shop.orders",
         "  hintferry verify shop.orders --repair --rate 50",
         "  hintferry verify shop.orders --repair --yes",
-        "  hintferry verify shop.orders --consistency all --json",
+        "  hintferry verify shop --consistency all",
+        "  hintferry verify --all --consistency all --json",
         "  hintferry verify shop.orders --report reports",
         statuses("all keys are equal", negative="a key is not equal", unfinished=_UNFINISHED),
     )
@@ -68,7 +80,8 @@ BACKFILL_HELP = "\n\n".join(
         _RESUME,
         "Examples",
         "  hintferry backfill shop.orders",
-        "  hintferry backfill shop.orders --processes 8 --json",
+        "  hintferry backfill shop.orders other --processes 8",
+        "  hintferry backfill --all --json",
         statuses(
             "all rows are written",
             negative="a row is parked, or could not be read",
@@ -77,7 +90,6 @@ BACKFILL_HELP = "\n\n".join(
     )
 )
 
-_Table = Annotated[str, typer.Argument(metavar="KEYSPACE.TABLE", help="The table.")]
 _Bookmarks = Annotated[
     Path, typer.Option(help="Folder that keeps how far a pass is.", rich_help_panel="Where")
 ]
@@ -94,9 +106,33 @@ _BOOKMARKS = Path(".hintferry")
 _PROCESSES = min(os.cpu_count() or 1, MOST_PROCESSES)
 
 
+class _Consistency(Enum):
+    """Choose how many replicas of the source a verify pass reads."""
+
+    LOCAL_QUORUM = "local_quorum"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """Hold what both verbs are called with; `options` must stand again in a call that resumes."""
+
+    settings: GlobalOptions
+    verb: Verb
+    config: Path
+    names: list[str] | None
+    every: bool
+    bookmarks: Path
+    report: Path | None
+    processes: int
+    json: bool
+    options: tuple[str, ...] = ()
+
+
 def verify(
     context: typer.Context,
-    table: _Table,
+    tables: Tables = None,
+    every: All = False,
     repair: Annotated[
         bool, typer.Option("--repair", help="Send a change hint of each key that is not equal.")
     ] = False,
@@ -104,10 +140,17 @@ def verify(
         bool,
         typer.Option("--yes", help="With --repair: repair also where a cutover was undone."),
     ] = False,
-    rate: Annotated[int, typer.Option(min=1, help="Change hints a second at most.")] = 100,
+    rate: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="With --repair: change hints a second at most.",
+            show_default="100",
+        ),
+    ] = None,
     consistency: Annotated[
-        str, typer.Option(help="Consistency level of source reads: local_quorum or all.")
-    ] = "local_quorum",
+        _Consistency, typer.Option(help="Consistency level of source reads.")
+    ] = _Consistency.LOCAL_QUORUM,
     processes: _Processes = _PROCESSES,
     json: Json = False,
     report: _Report = None,
@@ -115,26 +158,32 @@ def verify(
     bookmarks: _Bookmarks = _BOOKMARKS,
     replay_queue_url: ReplayQueueUrl = "",
 ) -> None:
-    with told_plainly(context.find_object(GlobalOptions) or GlobalOptions(debug=False)):
-        if consistency not in ("local_quorum", "all"):
-            raise ConfigurationError(f"--consistency {consistency}: choose local_quorum or all")
-        task = Task(
-            Verb.VERIFY,
-            table_id(table),
-            at_all=consistency == "all",
-            repair_rate=rate if repair else None,
-            workers=processes,
+    settings = context.find_object(GlobalOptions) or GlobalOptions(debug=False)
+    with told_plainly(settings):
+        if not repair and (rate is not None or yes):
+            raise ConfigurationError("--rate and --yes go with --repair; add it, or leave them out")
+        limit = (rate or REPAIRS_PER_S) if repair else None
+        again = _again(consistency, limit)
+        call = _Call(
+            settings, Verb.VERIFY, config, tables, every, bookmarks, report, processes, json, again
         )
+        migration, meant = _meant(call)
         queues = places(config, replay_queue_url=replay_queue_url) if repair else None
-        if repair and not yes:
-            _check_consent(task, config)
-        run = _begun(Order(task, config, queues), bookmarks, processes)
-        _finish(run, report, json=json)
+
+        def order(table: TableId) -> Order:
+            at_all = consistency is _Consistency.ALL
+            task = Task(Verb.VERIFY, table, at_all, limit, processes)
+            if repair and not yes:
+                _check_consent(task, config)
+            return Order(task, config, queues)
+
+        _run_all(call, migration, meant, order)
 
 
 def backfill(
     context: typer.Context,
-    table: _Table,
+    tables: Tables = None,
+    every: All = False,
     processes: _Processes = _PROCESSES,
     json: Json = False,
     report: _Report = None,
@@ -144,16 +193,65 @@ def backfill(
     replay_queue_url: ReplayQueueUrl = "",
     bucket: Bucket = "",
 ) -> None:
-    with told_plainly(context.find_object(GlobalOptions) or GlobalOptions(debug=False)):
+    settings = context.find_object(GlobalOptions) or GlobalOptions(debug=False)
+    with told_plainly(settings):
+        call = _Call(
+            settings, Verb.BACKFILL, config, tables, every, bookmarks, report, processes, json
+        )
+        migration, meant = _meant(call)
         queues = places(
             config,
             parked_queue_url=parked_queue_url,
             replay_queue_url=replay_queue_url,
             bucket=bucket,
         )
-        task = Task(Verb.BACKFILL, table_id(table), workers=processes)
-        run = _begun(Order(task, config, queues), bookmarks, processes)
-        _finish(run, report, json=json)
+
+        def order(table: TableId) -> Order:
+            return Order(Task(Verb.BACKFILL, table, workers=processes), config, queues)
+
+        _run_all(call, migration, meant, order)
+
+
+def _again(consistency: _Consistency, rate: int | None) -> tuple[str, ...]:
+    """Return the options that a resumed verify must share."""
+    at_all = consistency is _Consistency.ALL
+    repair = () if rate is None else ("--repair", "--rate", str(rate))
+    return (*(("--consistency", "all") if at_all else ()), *repair)
+
+
+def _meant(call: _Call) -> tuple[Migration, list[TableId]]:
+    """Return the tables to go through. Raises ConfigurationError before anything is done."""
+    migration = migration_from(call.config)
+    tables = chosen(migration, call.config, call.names, every=call.every)
+    if call.report is not None:
+        report_files.check(call.report)
+    return migration, tables
+
+
+def _run_all(
+    call: _Call, migration: Migration, tables: list[TableId], order: Callable[[TableId], Order]
+) -> None:
+    """Go through the tables, print the result, and exit by it. Raises HintferryError."""
+
+    def run(table: TableId) -> tuple[Run, Status]:
+        made = order(table)
+        place = TablePlace(tables.index(table) + 1, len(tables))
+        with bookmark.held(call.bookmarks, made.task):
+            begun = _begun(made, call.bookmarks, call.processes)
+            return begun, _finish(begun, call.report, place, json=call.json)
+
+    ends = for_each(tables, run, call.settings)
+    status = of_all(ends)
+    left = [one.table for one in ends if one.status is not Status.DONE] or tables
+    names = as_arguments(migration, left)
+    steps = next_steps(call.verb.value, status, names, call.config, call.options)
+    if call.json:
+        trees = as_trees(ends, lambda one: view.as_tree(one.order.task, one.state))
+        typer.echo(as_json({"verb": call.verb.value, "tables": trees}, steps))
+    else:
+        tell(steps, console(stderr=True))
+    if status is not Status.DONE:
+        raise typer.Exit(status)
 
 
 def _check_consent(task: Task, config: Path) -> None:
@@ -204,29 +302,40 @@ def _proved(sweeper: sweep.Sweeper, task: Task, mark: Bookmark | None) -> Proof 
     return proof(seen)
 
 
-def _finish(run: Run, report: Path | None, *, json: bool) -> None:
+def _finish(run: Run, report: Path | None, place: TablePlace = ALONE, *, json: bool) -> Status:
+    """Take the run to its end, record and show it, and return how it ended."""
     errors, out = console(stderr=True), console()
     task, state = run.order.task, run.state
     try:
-        view.follow(run.steps(), task, state, errors)
+        view.follow(run.steps(), task, state, errors, place)
     except KeyboardInterrupt:
-        say(errors, "stopped; run the same command again to resume")
+        share = f"{100 * state.share:.0f} % of {task.table} is done"
+        say(errors, f"stopped; {share}; run the same command again to resume")
         raise
-    if json:
-        typer.echo(view.as_json(task, state))
-    else:
-        view.show(task, state, out, errors)
-    if report is not None:
-        report_files.write(report, run)
+    # The record first: the cutover needs it, and a disk may be full.
     is_recorded = not state.unfinished and _recorded(run, errors)
-    ended = _ended(state, is_recorded=is_recorded)
-    if ended is not Status.DONE:
-        raise typer.Exit(ended)
+    if not json:
+        view.show(task, state, out, errors)
+    if report is not None and not _reported(report, run, errors):
+        return Status.UNFINISHED
+    return _ended(task, state, is_recorded=is_recorded)
 
 
-def _ended(state: RunState, *, is_recorded: bool) -> Status:
+def _reported(folder: Path, run: Run, errors: Console) -> bool:
+    try:
+        report_files.write(folder, run)
+    except OSError as error:
+        text = f"the report cannot be written: {error.filename or folder}: {error.strerror}"
+        say(errors, f"{text}; make room for it; what was done is kept")
+        return False
+    return True
+
+
+def _ended(task: Task, state: RunState, *, is_recorded: bool) -> Status:
     if state.is_refused and not state.keys:
         return Status.UNUSABLE
+    if state.is_away and not task.writes:
+        return Status.UNAVAILABLE
     if not is_recorded:
         return Status.UNFINISHED
     return Status.DONE if state.sums.is_clean else Status.NEGATIVE

@@ -5,12 +5,28 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
+from hintferry.core.errors import ConfigurationError
 from hintferry.core.verdict import BackfillSums
 from hintferry_cli.pages.page import write_pass
-from hintferry_cli.sweep.run import Run, RunState
+from hintferry_cli.sweep.run import Run
+from hintferry_cli.sweep.state import RunState
 from hintferry_cli.sweep.task import as_numbers
+
+
+def check(folder: Path) -> None:
+    """Raise ConfigurationError where no report can be written, before a pass that takes hours."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigurationError(
+            f"no report can be written into {folder}: {error.strerror}; name another folder with"
+            " --report"
+        ) from error
 
 
 def write(folder: Path, run: Run) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from hintferry.adapters.config.places import Queues
 from hintferry.core.tokens import TokenRange
 from hintferry.core.verdict import BackfillSums, VerifySums
+from hintferry.sweep.progress import Progress
 from hintferry.sweep.task import Task
 
 
@@ -26,13 +27,6 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Advanced:
-    """A worker's message: so many more keys are done."""
-
-    keys: int
-
-
-@dataclass(frozen=True, slots=True)
 class RangeEnded:
     """A worker's message: a range is done, with its sums by name, or it failed.
 
@@ -41,8 +35,10 @@ class RangeEnded:
 
     part: TokenRange
     sums: dict[str, int]
-    error: str | None
+    error: str | None = None
     examples: tuple[tuple[str, str], ...] = ()
+    is_away: bool = False
+    """The error is that a side does not answer at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +48,7 @@ class Refused:
     why: str
 
 
-WorkerMessage = Wanted | Advanced | RangeEnded | Refused
+WorkerMessage = Wanted | Progress | RangeEnded | Refused
 
 
 def as_numbers(sums: VerifySums | BackfillSums) -> dict[str, int]:

@@ -18,11 +18,11 @@ from hintferry.adapters.clocks.wall import NoDeadline, WallClock
 from hintferry.adapters.config.settings import migration_from
 from hintferry.adapters.records.key_codec import readable
 from hintferry.adapters.source.cassandra import CassandraSource
-from hintferry.core.errors import HintferryError
+from hintferry.core.errors import HintferryError, Troubled, Unavailable
 from hintferry.core.tokens import TokenRange
 from hintferry.sweep.progress import Finished
 from hintferry.wiring import sweep
-from hintferry_cli.sweep.task import Advanced, Order, RangeEnded, Refused, Wanted, as_numbers
+from hintferry_cli.sweep.task import Order, RangeEnded, Refused, Wanted, as_numbers
 
 LOOK_EVERY_S = 0.5
 
@@ -60,13 +60,18 @@ def _work(order: Order, parent: Connection) -> None:
         for report in sweeper.work(order.task, _ranges(parent), NoDeadline()):
             if isinstance(report, Finished):
                 error = None if report.error is None else str(report.error)
+                is_away = isinstance(report.error, Unavailable) and not isinstance(
+                    report.error, Troubled
+                )
                 examples = tuple(
                     (verdict.value, readable(source.table(order.task.table), hint))
                     for verdict, hint in report.examples
                 )
-                parent.send(RangeEnded(report.part, as_numbers(report.sums), error, examples))
+                parent.send(
+                    RangeEnded(report.part, as_numbers(report.sums), error, examples, is_away)
+                )
             else:
-                parent.send(Advanced(report.keys))
+                parent.send(report)
     finally:
         sweeper.close()
 

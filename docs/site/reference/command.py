@@ -38,6 +38,9 @@ def _exits(verbs: dict[str, Any]) -> Iterator[str]:
     yield "A refused login is 2, not 3: to try again would not help."
     yield "An error that nobody foresaw is 4, because something may have been done."
     yield "A script may repeat a command by itself only after 3."
+    yield "With several tables it is the number that all have in common."
+    yield "Else it is 4 where some are gone through and others are not."
+    yield "It is 1 where all are gone through and one answers no, and 2 where none is gone through."
     yield from ("", "What they mean for each verb (2 is the same for all):")
     numbers = [str(one.value) for one in Status if one is not Status.UNUSABLE]
     told = {name: statuses(verb.help) for name, verb in verbs.items()}

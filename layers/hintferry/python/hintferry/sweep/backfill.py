@@ -24,7 +24,7 @@ from hintferry.core.verdict import BackfillSums, shown
 from hintferry.core.work import ROWS_PER_READ, RowWork, StaticWork
 from hintferry.live.pipeline import Pipeline
 from hintferry.ports import Deadline, Scan
-from hintferry.sweep.progress import Finished, Progress, RangeProgress
+from hintferry.sweep.progress import Finished, RangeProgress, progress_of
 from hintferry.sweep.range_walk import walk
 
 
@@ -67,9 +67,9 @@ class Backfill:
         seen = 0
         for kind in (Scope.ROW, Scope.STATIC):
             step = partial(self._step, kind, filled)
-            for _ in walk(part, step, unread, self.pipeline.clock):
+            for end in walk(part, step, unread, self.pipeline.clock):
                 before, seen = seen, filled.seen
-                yield Progress(seen - before)
+                yield progress_of(end, seen - before, kind is Scope.ROW)
 
     def _step(self, kind: Scope, filled: BackfillSums, part: TokenRange) -> Iterator[int]:
         """Write a range; yields each token up to which that is done."""

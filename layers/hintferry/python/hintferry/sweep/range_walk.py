@@ -9,7 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from hintferry.core.errors import ClockFault, LeaseLost, Overwhelmed, SideFault, StaleRead, Troubled
+from hintferry.core.errors import (
+    ClockFault,
+    HintferryError,
+    LeaseLost,
+    Overwhelmed,
+    SideFault,
+    StaleRead,
+    Troubled,
+)
 from hintferry.core.limits import DIVIDED_RANGE_RETRY, RANGE_RETRY
 from hintferry.core.tokens import TokenRange
 from hintferry.ports import Clock
@@ -23,24 +31,27 @@ WalkStep = Callable[[TokenRange], Iterator[int]]
 
 def walk(
     part: TokenRange, step: WalkStep, unread: Callable[[int], None], clock: Clock
-) -> Iterator[None]:
-    """Take the step over all of `part`; yields whenever some of it is done.
+) -> Iterator[int | HintferryError]:
+    """Take the step over all of `part`; yield how many tokens are done, whenever some are.
 
-    `unread` takes each token that a side fails to read. Raises HintferryError, a passing one
-    only after several attempts without progress.
+    Yield an error, too, after which the same is about to be tried again. `unread` takes each token
+    that a side fails to read. Raises HintferryError, a passing one only after several attempts
+    without progress.
     """
     todo, failed, retry = [part], 0, RANGE_RETRY
     while todo:
         rest = todo.pop()
         try:
             for token in step(rest):
+                done = token - rest.after
                 rest, failed = TokenRange(token, rest.upto), 0
-                yield
+                yield done
         except Overwhelmed:
             _divide(rest, todo, unread)
         except PASSING as error:
             failed += 1
             if failed < retry.attempts:
+                yield error
                 clock.sleep(retry.pause_s(failed))
                 todo.append(rest)
             elif not isinstance(error, Troubled):

@@ -24,7 +24,7 @@ from hintferry.core.work import SliceWork
 from hintferry.live.reconcile import intervals
 from hintferry.ports import Clock, Scan, Source, Target
 from hintferry.sweep.merge_pages import MergePosition, PageMerge, Pair, matched
-from hintferry.sweep.progress import Finished, Progress, RangeProgress
+from hintferry.sweep.progress import Finished, Progress, RangeProgress, progress_of
 from hintferry.sweep.range_walk import PASSING, walk
 from hintferry.sweep.recheck import Recheck, Suspect
 from hintferry.sweep.repair_sender import RepairSender
@@ -100,9 +100,9 @@ class Verifier:
                 partial(self._unread, open_range),
                 self.clock,
             )
-            for _ in steps:
+            for step in steps:
                 before, seen = seen, open_range.sums.seen + open_range.open
-                yield Progress(max(0, seen - before))
+                yield progress_of(step, max(0, seen - before), kind is Scope.ROW)
                 yield from self._recheck(MOST_SUSPECTS)
 
     def _step(self, open_range: _OpenRange, kind: Scope, part: TokenRange) -> Iterator[int]:
@@ -272,7 +272,7 @@ class Verifier:
                 if len(self._suspects) <= most:
                     break
                 self.clock.sleep(min(wait_s, WAITED_AT_ONCE_S))
-                yield Progress(0)
+                yield Progress(0, waits_s=wait_s)
                 continue
             yield from self._settled(self._due(now), look)
         closed = [
