@@ -59,6 +59,8 @@ def _operator_arns(
         On.STACKS: f"arn:{stack.partition}:cloudformation:{here}:stack/{pipeline}-*/*",
         On.BOOTSTRAP: f"arn:{stack.partition}:ssm:{here}:parameter{BOOTSTRAP_PARAMETER}",
         On.SYSTEM: roles.system_arn(stack),
+        On.JOURNAL: roles.table_arn(stack, roles.JOURNAL),
+        On.SWITCHES: roles.table_arn(stack, roles.SWITCHES),
         On.KEY: storage.key.key_arn,
         On.PARKED: storage.parked.queue_arn,
         On.REPLAY: storage.replay.queue_arn,

@@ -13,6 +13,8 @@ class On(Enum):
     STACKS = "the stacks of the pipeline"
     BOOTSTRAP = "the parameter of the CDK's bootstrap"
     SYSTEM = "the tables of Keyspaces that describe all others"
+    JOURNAL = "the table hintferry.journal"
+    SWITCHES = "the table hintferry.switches"
     KEY = "the key"
     PARKED = "the parked queue"
     REPLAY = "the replay queue"
@@ -41,6 +43,8 @@ OPERATOR: Mapping[On, tuple[str, ...]] = {
     On.STACKS: ("cloudformation:DescribeStacks",),
     On.BOOTSTRAP: ("ssm:GetParameter",),
     On.SYSTEM: ("cassandra:Select",),
+    On.JOURNAL: ("cassandra:Modify", "cassandra:Select"),
+    On.SWITCHES: ("cassandra:Modify", "cassandra:Select"),
     On.KEY: ("kms:Decrypt", "kms:GenerateDataKey"),
     On.PARKED: (
         "sqs:ChangeMessageVisibility",

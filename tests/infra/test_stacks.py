@@ -334,6 +334,8 @@ def test_the_operator_may_do_that_and_no_more(templates: Templates) -> None:
     words = {
         On.ANY: '"*"',
         On.STACKS: ":stack/hintferry-*/*",
+        On.JOURNAL: "/keyspace/hintferry/table/journal",
+        On.SWITCHES: "/keyspace/hintferry/table/switches",
         On.BOOTSTRAP: "parameter/cdk-bootstrap/hnb659fds/version",
         On.SYSTEM: "/keyspace/system*",
         On.KEY: "Key",

@@ -154,7 +154,10 @@ class Account:
             f"{arn}:sqs:{here}:{queues[name].rpartition('/')[2]}"
             for name in ("parked_queue_url", "replay_queue_url")
         )
+        control = f"{arn}:cassandra:{here}:/keyspace/hintferry/table"
         return {
+            On.JOURNAL: f"{control}/journal",
+            On.SWITCHES: f"{control}/switches",
             On.PARKED: parked,
             On.REPLAY: replay,
             On.BUCKET: bucket,

@@ -17,7 +17,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack.app import app as account
 
-from tests.rehearsal.emulator import lacking, world
+from tests.rehearsal.emulator import control_plane, lacking, world
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -27,6 +27,10 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer what is asked of the rehearsal, and hand on the rest."""
     path = scope.get("path", "")
+    operation = _of_keyspaces(scope)
+    if operation:
+        await _send(send, *control_plane.answer(operation, await _body(receive)))
+        return
     if scope["type"] != "http" or not path.startswith("/_rehearsal/"):
         await account(scope, receive, send)
         return
@@ -36,10 +40,20 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     elif path.endswith("/keyspaces"):
         for statement in asked["statements"]:
             world.KEYSPACES.run(statement)
-    answer = json.dumps(world.state()).encode()
+    await _send(send, 200, json.dumps(world.state()).encode())
+
+
+def _of_keyspaces(scope: Scope) -> str:
+    """Return the operation of Keyspaces that is called, or nothing."""
+    called = dict(scope.get("headers", ())).get(b"x-amz-target", b"").decode()
+    _, is_ours, operation = called.rpartition(control_plane.TARGET)
+    return operation if is_ours else ""
+
+
+async def _send(send: Send, status: int, body: bytes) -> None:
     headers = [(b"content-type", b"application/json")]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": answer})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def _body(receive: Receive) -> bytes:

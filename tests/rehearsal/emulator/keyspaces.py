@@ -67,6 +67,28 @@ class Keyspaces:
             else:
                 theirs.pop(key, None)
 
+    def tables(self) -> list[TableId]:
+        """Every table that is there."""
+        return list(self._schema())
+
+    def tags(self, table: TableId) -> dict[str, str]:
+        """Those that the table was made with. Raises LookupError."""
+        start = re.compile(
+            rf"CREATE TABLE (IF NOT EXISTS )?\"?{table.keyspace}\"?\.\"?{table.name}\"?\W"
+        )
+        (made,) = (one for one in self.ran if start.match(one))
+        found = re.search(r"TAGS = \{(.*?)\}", made)
+        return dict(re.findall(r"'([^']*)': '([^']*)'", found[1])) if found else {}
+
+    def drop(self, keyspace: str) -> None:
+        """With its types and tables. Raises LookupError."""
+        if keyspace not in self.keyspaces:
+            raise LookupError(f"Keyspace {keyspace} not found")
+        self.keyspaces.remove(keyspace)
+        of_it = re.compile(rf"^\w+ \w+ (IF NOT EXISTS )?\"?{keyspace}\"?\.")
+        self.ran = [one for one in self.ran if not of_it.match(one)]
+        self._on = {table: on for table, on in self._on.items() if table.keyspace != keyspace}
+
     def state(self) -> dict[str, Any]:
         """For a test to look at."""
         return {

@@ -49,8 +49,10 @@ PLAIN = (
     "AWS::CodeDeploy::Application",
     "AWS::CodeDeploy::DeploymentGroup",
     "AWS::EC2::FlowLog",
+    "AWS::EC2::Instance",
     "AWS::EC2::SecurityGroupEgress",
     "AWS::EC2::SecurityGroupIngress",
+    "AWS::EC2::VPCPeeringConnection",
     "AWS::Logs::QueryDefinition",
     "AWS::SSM::Document",
 )
