@@ -68,7 +68,7 @@ def main(arguments: list[str]) -> int:
         options = _options(arguments)
         session = boto3.Session(region_name=options.plan.region)
         if options.remove:
-            return _removed(AwsAccount(session.client), options.remove, _say)
+            return remove(AwsAccount(session.client), options.remove, _say)
         if not options.dry_run and not BUNDLE.exists():
             raise Refused("the bundle for the node is not built; run `make bundle` first")
         return begin(
@@ -113,7 +113,7 @@ def _ask(options: Options, say: Say) -> None:
         raise Refused("nothing was made")
 
 
-def _removed(account: Account, name: str, say: Say) -> int:
+def remove(account: Account, name: str, say: Say) -> int:
     """Remove a run that was kept or killed. Raises Refused where there is none of that name."""
     runs = account.runs()
     if name not in runs:

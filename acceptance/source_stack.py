@@ -57,7 +57,7 @@ class SourceStack(cdk.Stack):
         self._name = name
         self._vpc = ec2.CfnVPC(self, "Vpc", cidr_block=NODE_CIDR, enable_dns_hostnames=True)
         subnet, table = self._subnet(migration)
-        self._peer(network, table)
+        self._peer(migration, network, table)
         group = self._group(migration)
         instance = self._instance(subnet, group, self._profile(policies))
         cdk.CfnOutput(self, INSTANCE_OUTPUT, value=instance.ref)
@@ -93,7 +93,7 @@ class SourceStack(cdk.Stack):
         )
         return subnet, table
 
-    def _peer(self, network: NetworkStack, table: ec2.CfnRouteTable) -> None:
+    def _peer(self, migration: Migration, network: NetworkStack, table: ec2.CfnRouteTable) -> None:
         """Let the functions reach Cassandra, and capture the brokers."""
         peering = ec2.CfnVPCPeeringConnection(
             self, "Peering", vpc_id=self._vpc.ref, peer_vpc_id=network.vpc.vpc_id
@@ -102,7 +102,7 @@ class SourceStack(cdk.Stack):
             self,
             "ToPipeline",
             route_table_id=table.ref,
-            destination_cidr_block=network.vpc.vpc_cidr_block,
+            destination_cidr_block=migration.deployment.network.vpc_cidr,
             vpc_peering_connection_id=peering.ref,
         )
         for number, subnet in enumerate(network.vpc.isolated_subnets, start=1):

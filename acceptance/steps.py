@@ -145,7 +145,7 @@ def _check(bench: Bench, within_s: float) -> Mapping[str, Any]:
 def _deploy(bench: Bench, within_s: float) -> Mapping[str, Any]:
     done = bench.account.deploy(bench.plan.config, within_s)
     if done.status:
-        raise StepFailed(f"the CDK ended with {done.status}: {_last(done)}")
+        raise StepFailed(f"the CDK ended with {done.status}: {_failed(done) or _last(done)}")
     return {}
 
 
@@ -255,6 +255,12 @@ def _answer(done: Done, what: str) -> Mapping[str, Any]:
     except ValueError as error:
         raise ConfigurationError(f"{what} printed no JSON: {done.out[-200:]}") from error
     return found
+
+
+def _failed(done: Done) -> str:
+    """Return what CloudFormation said of the first resource that failed."""
+    lines = (line for line in (done.out + done.err).splitlines() if "_FAILED" in line)
+    return " ".join(next(lines, "").split())[:600]
 
 
 def _last(done: Done) -> str:

@@ -50,7 +50,7 @@ def _list_tables(asked: dict[str, Any]) -> dict[str, Any]:
 
 def _list_tags(asked: dict[str, Any]) -> dict[str, Any]:
     keyspace, _, name = asked["resourceArn"].rpartition("/keyspace/")[2].partition("/table/")
-    tags = world.KEYSPACES.tags(TableId(keyspace, name))
+    tags = world.KEYSPACES.tags[TableId(keyspace, name)]
     return {"tags": [{"key": key, "value": value} for key, value in tags.items()]}
 
 

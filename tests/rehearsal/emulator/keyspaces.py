@@ -71,15 +71,6 @@ class Keyspaces:
         """Every table that is there."""
         return list(self._schema())
 
-    def tags(self, table: TableId) -> dict[str, str]:
-        """Those that the table was made with. Raises LookupError."""
-        start = re.compile(
-            rf"CREATE TABLE (IF NOT EXISTS )?\"?{table.keyspace}\"?\.\"?{table.name}\"?\W"
-        )
-        (made,) = (one for one in self.ran if start.match(one))
-        found = re.search(r"TAGS = \{(.*?)\}", made)
-        return dict(re.findall(r"'([^']*)': '([^']*)'", found[1])) if found else {}
-
     def drop(self, keyspace: str) -> None:
         """With its types and tables. Raises LookupError."""
         if keyspace not in self.keyspaces:
@@ -87,7 +78,9 @@ class Keyspaces:
         self.keyspaces.remove(keyspace)
         of_it = re.compile(rf"^\w+ \w+ (IF NOT EXISTS )?\"?{keyspace}\"?\.")
         self.ran = [one for one in self.ran if not of_it.match(one)]
-        self._on = {table: on for table, on in self._on.items() if table.keyspace != keyspace}
+        for known in (self._on, self.tags):
+            for table in [one for one in known if one.keyspace == keyspace]:
+                del known[table]
 
     def state(self) -> dict[str, Any]:
         """For a test to look at."""

@@ -15,7 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import ec2
+from ministack.services import ec2, ssm
 from ministack.services.cloudformation import provisioners
 
 from tests.rehearsal.emulator import kafka, mappings, statements, world
@@ -63,6 +63,8 @@ CREATE_ONLY: Mapping[str, list[str]] = json.loads(
 )
 """By type, the paths of the properties of which another value is another resource."""
 
+PUBLIC_IMAGE = "ami-0123456789abcdef0"
+
 MAPPING = "AWS::Lambda::EventSourceMapping"
 
 
@@ -72,6 +74,7 @@ def install() -> None:
     HANDLERS.update({**kafka.HANDLERS, MAPPING: mappings.HANDLERS})
     HANDLERS.update({kind: _strict(kind, HANDLERS[kind]) for kind in CREATE_ONLY})
     HANDLERS["AWS::IAM::Role"] = _noted(HANDLERS["AWS::IAM::Role"])
+    ssm.resolve_parameter_value = _with_public_ones(ssm.resolve_parameter_value)
     provisioners._custom_resource_create = statements.create
     provisioners._custom_resource_update = statements.update
     provisioners._custom_resource_delete = statements.delete
@@ -86,6 +89,15 @@ def _noted(handlers: Handlers) -> Handlers:
         return made
 
     return {**handlers, "create": create}
+
+
+def _with_public_ones(own: Callable[..., str | None]) -> Callable[..., str | None]:
+    """Every account sees the parameters that AWS and the makers of images publish."""
+
+    def resolved(name: str, *version: Any, **options: Any) -> str | None:
+        return PUBLIC_IMAGE if name.startswith("/aws/service/") else own(name, *version, **options)
+
+    return resolved
 
 
 def _plain(kind: str) -> Handlers:
