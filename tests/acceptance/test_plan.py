@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -127,3 +129,12 @@ def test_capture_takes_the_settings_of_the_runs_cassandra(tmp_path: Path) -> Non
     options = (tmp_path / "cassandra/cassandra.options").read_text().split()
     for jar in options[-2].split(":"):
         assert (tmp_path / "jars" / Path(jar).name).exists()
+
+
+@pytest.mark.parametrize("name", ["prepare", "in-run"])
+def test_the_scripts_of_the_node_are_scripts(name: str) -> None:
+    script = ROOT / "acceptance" / "node" / name
+    subprocess.run(["sh", "-n", str(script)], check=True)
+    if shutil.which("shellcheck"):
+        subprocess.run(["shellcheck", str(script)], check=True)
+    assert "set -eu" in script.read_text().splitlines()
