@@ -134,8 +134,8 @@ def streamed(aws: Stubbed, *pages: list[dict[str, Any]]) -> None:
     one = {"streamArn": STREAM, "streamLabel": "1", "keyspaceName": "k", "tableName": "streamed"}
     client = "keyspacesstreams"
     aws.answers(client, "list_streams", {"streams": [one]})
-    described = {**one, "streamStatus": "ENABLED", "streamViewType": "NEW_AND_OLD_IMAGES"}
-    described |= {"creationRequestDateTime": datetime.now(UTC)}
+    described: dict[str, Any] = {**one, "creationRequestDateTime": datetime.now(UTC)}
+    described |= {"streamStatus": "ENABLED", "streamViewType": "NEW_AND_OLD_IMAGES"}
     aws.answers(client, "get_stream", {**described, "shards": [{"shardId": "s" * 28}]})
     aws.answers(client, "get_shard_iterator", {"shardIterator": "first"})
     for number, page in enumerate(pages):
