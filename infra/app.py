@@ -58,7 +58,7 @@ def build(migration: Migration, code: Code, outdir: str | None = None) -> cdk.Ap
     pipeline.add_stack_dependency(tables)
     NodesStack(app, name(Part.NODES), migration, network, kafka, **options)
     sweep = SweepStack(app, name(Part.SWEEP), migration, network, pipeline, **options)
-    AlarmsStack(app, name(Part.ALARMS), migration, network, kafka, pipeline, sweep, **options)
+    AlarmsStack(app, name(Part.ALARMS), migration, kafka, pipeline, sweep, **options)
     cdk.Validations.of(app).add_plugins(
         cdk_nag.AwsSolutionsChecks(app), cdk_nag.ServerlessChecks(app)
     )
@@ -108,6 +108,8 @@ def main() -> int:
         key_arn = migration.deployment.security.kms_key_arn
         if key_arn:
             print(f"The policy of {key_arn} must hold these statements:\n{policy_of(key_arn)}")
+        if not migration.deployment.alarms.is_heard:
+            print("Nobody hears of alarms: list addresses as emails in [alarms].")
         book = price_book(path.parent)
         print(told(standing_cost(migration, book), migration.target.region, book))
     except ConfigurationError as error:

@@ -8,19 +8,21 @@ from typing import Any
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
+from hintferry.adapters.config.settings import Migration
 from hintferry_ops.monitoring.rule import Query, Rule, Series
 
 
 def make_alarm(
-    scope: Construct, prefix: str, rule: Rule, topics: Sequence[str]
+    scope: Construct, migration: Migration, rule: Rule, topics: Sequence[str]
 ) -> cloudwatch.CfnAlarm:
-    """Make the alarm of the pipeline `prefix`; it notifies these topics when its state changes."""
+    """Make the alarm of a pipeline; it notifies these topics when its state changes."""
+    deployment = migration.deployment
     comparison = "LessThanThreshold" if rule.below else "GreaterThanThreshold"
     return cloudwatch.CfnAlarm(
         scope,
         rule.name,
-        alarm_name=f"{prefix}-{rule.severity.value}-{rule.name}",
-        alarm_description=rule.description,
+        alarm_name=f"{deployment.pipeline.name}-{rule.severity.value}-{rule.name}",
+        alarm_description=rule.description(deployment.alarms.runbook_url),
         alarm_actions=list(topics),
         ok_actions=list(topics),
         comparison_operator=comparison,

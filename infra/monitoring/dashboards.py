@@ -59,7 +59,7 @@ def _cut_over(prefix: str, names: Names) -> list[Row]:
         ("Parked records (must be 0)", [parked]),
         ("Replay queue, with delayed and in flight (must be 0)",
          queue_states(names.replay_queue)),
-        ("Events given up or dropped (must be 0)",
+        ("Events given up or dropped by any mapping of the account (must be 0)",
          [_mappings("OnFailureDestinationDeliveredEventCount"), _mappings("DroppedEventCount")]),
         ("Freshness, ms", [ours("Freshness", "p50"), ours("Freshness", "p99")]),
         ("Nodes: hints lost, segments deleted or set aside (must be 0)",

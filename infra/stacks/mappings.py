@@ -58,8 +58,12 @@ def map_topics(
     kafka: KafkaStack,
     storage: Storage,
     function: lambda_.IAlias,
-) -> None:
-    """One mapping a topic. Topic and consumer group are for ever: others are another mapping."""
+) -> list[str]:
+    """One mapping a topic. Topic and consumer group are for ever: others are another mapping.
+
+    Returns their UUIDs.
+    """
+    made = []
     name = migration.deployment.pipeline.name
     for number, table in enumerate(migration.followed):
         group = f"{name}-{number // constants.MAPPINGS_A_POLLER_GROUP}"
@@ -96,6 +100,8 @@ def map_topics(
         )
         # The mapping is checked against the role's rights when it is made.
         mapping.node.add_dependency(function.role)
+        made.append(str(mapping.ref))
+    return made
 
 
 def map_replay_queue(stack: cdk.Stack, storage: Storage, function: lambda_.IAlias) -> None:

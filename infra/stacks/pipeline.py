@@ -14,12 +14,15 @@ from hintferry.adapters.config.places import PLACES
 from hintferry.adapters.config.settings import Migration
 from hintferry_ops import constants
 from hintferry_ops.deployed import concurrency
+from hintferry_ops.monitoring.mapping_rules import mapping_rules
 from hintferry_ops.monitoring.metrics import NAMESPACE
 from infra.accepted import accept
 from infra.iam import roles
 from infra.iam.policies import make_node_files_policy, make_operator_policy
 from infra.layer import ACCEPTED, ARCHITECTURE, CONFIG_IN_FUNCTION, RUNTIME, Code
+from infra.monitoring.alarm import make_alarm
 from infra.monitoring.log_queries import save_log_queries
+from infra.monitoring.notifications import make_topics
 from infra.stacks.kafka import KafkaStack, topic_of
 from infra.stacks.log_group import log_group
 from infra.stacks.mappings import alias_name, consumer_group, map_replay_queue, map_topics
@@ -48,6 +51,7 @@ class PipelineStack(cdk.Stack):
     ) -> None:
         super().__init__(scope, name, **options)
         self._migration, self._network, self._code = migration, network, code
+        self.topics = make_topics(self, migration, network.key)
         self.storage = Storage(self, "Storage", network.key)
         self._layer = code.layer(self)
         self.processor = self._function("processor")
@@ -66,15 +70,22 @@ class PipelineStack(cdk.Stack):
         queue.append("sqs:ChangeMessageVisibility")
         roles.allow(_role(self.replay), queue, [self.storage.replay.queue_arn])
         self.sweep = alias_of(sweep)
-        processor, replay = alias_of(self.processor, alias_name(migration)), alias_of(self.replay)
-        shift_gradually(migration.deployment.pipeline, "processor", self.processor, processor)
-        shift_gradually(migration.deployment.pipeline, "replay", self.replay, replay)
-        map_topics(self, migration, kafka, self.storage, processor)
-        map_replay_queue(self, self.storage, replay)
+        self._feed(kafka)
         functions = {"processor": self.processor, "replay": self.replay, "sweep": sweep}
         self.log_groups = {name: one.log_group.log_group_name for name, one in functions.items()}
         save_log_queries(self, migration.deployment.pipeline.name, self.log_groups)
         self._give_outputs(kafka)
+
+    def _feed(self, kafka: KafkaStack) -> None:
+        """Let the mappings invoke what the aliases of processor and replay function lead to."""
+        migration = self._migration
+        processor, replay = alias_of(self.processor, alias_name(migration)), alias_of(self.replay)
+        shift_gradually(migration, "processor", self.processor, processor)
+        shift_gradually(migration, "replay", self.replay, replay)
+        mappings = map_topics(self, migration, kafka, self.storage, processor)
+        map_replay_queue(self, self.storage, replay)
+        for rule in mapping_rules(mappings):
+            make_alarm(self, migration, rule, [self.topics[rule.severity].topic_arn])
 
     def _give_outputs(self, kafka: KafkaStack) -> None:
         """Say where queues and bucket are, and who may use them."""

@@ -10,7 +10,8 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk import aws_lambda as lambda_
 
-from hintferry.adapters.config.deployment import PipelineSettings, Rollout
+from hintferry.adapters.config.deployment import Rollout
+from hintferry.adapters.config.settings import Migration
 from hintferry_ops.monitoring.rollback_rules import Version, rollback_rules
 from infra.accepted import accept
 from infra.monitoring.alarm import make_alarm
@@ -30,14 +31,15 @@ def alias_of(function: lambda_.Function, named: str = LIVE) -> lambda_.Alias:
 
 
 def shift_gradually(
-    settings: PipelineSettings, name: str, function: lambda_.Function, alias: lambda_.Alias
+    migration: Migration, name: str, function: lambda_.Function, alias: lambda_.Alias
 ) -> None:
     """Let CodeDeploy move the alias: a tenth of the invocations first, and back on an alarm."""
+    settings = migration.deployment.pipeline
     if settings.rollout is Rollout.AT_ONCE:
         return
     new = Version(function.function_name, alias.alias_name, function.current_version.version)
     made = [
-        make_alarm(function.stack, settings.name, rule, [])
+        make_alarm(function.stack, migration, rule, [])
         for rule in rollback_rules(settings.name, name, new)
     ]
     for one in made:

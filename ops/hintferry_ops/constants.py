@@ -56,3 +56,11 @@ def sweep_window_minutes(every_hours: int) -> int:
 def sweep_overdue_s(every_hours: int) -> int:
     """A table that no pass was finished over for so long missed two of them."""
     return 3600 * (2 * every_hours) + 60 * sweep_window_minutes(every_hours)
+
+
+BUDGET_REGIONS = (
+    "ap-northeast-1", "ap-northeast-2", "ap-south-1", "ap-southeast-1", "ap-southeast-2",
+    "ca-central-1", "eu-central-1", "eu-west-1", "eu-west-2", "eu-west-3", "me-south-1",
+    "sa-east-1", "us-east-1", "us-east-2", "us-west-1", "us-west-2",
+)  # fmt: skip
+"""Regions in which CloudFormation makes budgets, by its published schemas; China bills in CNY."""

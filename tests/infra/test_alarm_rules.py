@@ -14,11 +14,13 @@ from hintferry.adapters.config.settings import migration_from
 from hintferry.core.errors import ParkReason, Paused, Undecodable
 from hintferry.core.hint import Record
 from hintferry.core.outcome import APPLIED, Outcome, ReturnReason, Settled, SkipReason
+from hintferry.core.schema import TableId
 from hintferry_ops.monitoring import metrics
 from hintferry_ops.monitoring.alarm_rules import Names, rules
+from hintferry_ops.monitoring.every_alarm import every_alarm
+from hintferry_ops.monitoring.mapping_rules import mapping_rules
 from hintferry_ops.monitoring.node_metrics import METRICS, NAMESPACE
-from hintferry_ops.monitoring.rollback_rules import all_rollback_rules
-from hintferry_ops.monitoring.rule import Query, Rule, Series, Severity
+from hintferry_ops.monitoring.rule import Query, Rule, Series, Severity, anchor
 from node.cdcguard.settings import load_settings
 from node.render import render
 from tests.infra.logged import meter_of
@@ -27,7 +29,7 @@ from tools.places import ROOT
 
 NAMES = Names("msk", "processor", "replay", "parked", "waiting", "sweep", "unstarted")
 MIGRATION = migration_from(ROOT / "migration.toml")
-RULES = rules(MIGRATION, NAMES) + all_rollback_rules(MIGRATION)
+RULES = every_alarm(MIGRATION)
 AWS = {(metric.namespace, metric.name, metric.dimensions): metric for metric in metrics.AWS}
 
 
@@ -166,16 +168,38 @@ def headings() -> Iterator[str]:
 def test_an_alarm_says_what_to_do_and_where_it_is_told(rule: Rule) -> None:
     assert rule.section in set(headings())
     assert rule.action.endswith(".")
-    assert len(rule.description) <= 1024
-    assert f"docs/how-to/alarms.md: {rule.section}" in rule.description
+    longest = "https://docs.example.org/" + "x" * 256
+    assert len(rule.description(longest)) <= 1024
+    assert rule.description().endswith(f" docs/how-to/alarms.md#{anchor(rule.section)}")
+    page = "https://docs.example.org/alarms.html"
+    assert rule.description(page).endswith(f" {page}#{anchor(rule.section)}")
 
 
 def test_queries_are_written_as_metrics_insights_reads_them() -> None:
-    query = Query("AWS/Kafka", "Lag", ("Cluster Name", "Topic"), {"Cluster Name": "msk"})
+    query = Query("AWS/Kafka", "Lag", ("Cluster Name", "Topic"), "Topic", ("a", "b"))
     assert query.text("MAX") == (
         'SELECT MAX("Lag") FROM SCHEMA("AWS/Kafka", "Cluster Name", "Topic")'
-        " WHERE \"Cluster Name\" = 'msk'"
+        " WHERE \"Topic\" = 'a' OR \"Topic\" = 'b'"
     )
+
+
+def test_no_query_is_longer_than_an_alarm_takes() -> None:
+    uuid, keyspace = "0" * 36, "k" * 48
+    names = [f"{keyspace[:-3]}{number:03}" for number in range(60)]
+    tables = tuple(replace(MIGRATION.tables[0], id=TableId(one, "t")) for one in names)
+    many = [*rules(replace(MIGRATION, tables=tables), NAMES), *mapping_rules([uuid] * 201)]
+    texts = [one.metric.text("SUM") for one in many if isinstance(one.metric, Query)]
+    assert max(map(len, texts)) <= 2048
+    assert sum(text.count(uuid) for text in texts) == 3 * 201
+    assert all(any(one in text for text in texts) for one in names)
+    assert len({one.name for one in many}) == len(many)
+
+
+def test_two_pipelines_of_an_account_watch_mappings_and_keyspaces_of_their_own() -> None:
+    for rule in RULES:
+        if isinstance(rule.metric, Query):
+            assert rule.metric.values, rule.name
+            assert rule.metric.by in rule.metric.dimensions
 
 
 def test_data_at_risk_is_critical_and_silence_is_noticed() -> None:

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hintferry.adapters.config.settings import migration_from
+from hintferry.core.errors import ConfigurationError
+from hintferry_ops.constants import BUDGET_REGIONS
 from hintferry_ops.monitoring import metrics
-from hintferry_ops.monitoring.alarm_rules import Names, rules
+from hintferry_ops.monitoring.every_alarm import every_alarm
 from hintferry_ops.monitoring.node_metrics import METRICS, NAMESPACE
-from hintferry_ops.monitoring.rollback_rules import all_rollback_rules
 from hintferry_ops.monitoring.rule import Rule, Severity
 from infra.monitoring.table_dashboard import CHOSEN
 from tests.infra.evaluation import ALARM, OK, state
-from tests.infra.synthesised import Template, properties
+from tests.infra.synthesised import Template, properties, resources, synthesise
 from tools.places import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("infra")]
 
 MIGRATION = migration_from(ROOT / "migration.toml")
-RULES = rules(MIGRATION, Names("", "", "", "", "", "", "")) + all_rollback_rules(MIGRATION)
+RULES = every_alarm(MIGRATION)
 WELL = {
     "CdcFreePercent": 90.0,
     "CdcSecondsToFull": 1e6,
@@ -129,13 +134,85 @@ def test_critical_and_warning_notify_apart(
             assert alarms[rule.name]["AlarmActions"] == []
             continue
         (action,) = alarms[rule.name]["AlarmActions"]
-        told.setdefault(rule.severity.value, set()).add(action["Ref"])
-    assert {severity: len(topics) for severity, topics in told.items()} == {
-        "critical": 1,
-        "warning": 1,
-    }
-    assert told["critical"] != told["warning"]
+        # In another stack than the topic's it is an import, whose name has the topic's.
+        (title,) = re.findall("Critical|Warning", json.dumps(action))
+        told.setdefault(rule.severity.value, set()).add(title)
+    assert told == {"critical": {"Critical"}, "warning": {"Warning"}}
     assert len(properties(templates, "AWS::SNS::Topic")) == 2
+
+
+def test_the_alarms_of_mappings_watch_those_of_this_pipeline(
+    templates: dict[str, Template], alarms: dict[str, dict[str, Any]]
+) -> None:
+    polled = [
+        name
+        for name, one in resources(templates, "AWS::Lambda::EventSourceMapping")
+        if "Topics" in one["Properties"]
+    ]
+    for name in ("EventsDropped", "EventsGivenUp", "PollingFails"):
+        (query,) = alarms[name]["Metrics"]
+        parts = query["Expression"]["Fn::Join"][1]
+        assert [one["Ref"] for one in parts if isinstance(one, dict)] == polled
+
+
+SAID = """
+[alarms]
+emails = ["on-call@example.org", "ops@example.org"]
+runbook_url = "https://docs.example.org/alarms.html"
+monthly_usd = 900
+"""
+
+
+def configured(layer: Path, folder: Path, said: str) -> dict[str, Template]:
+    text = (ROOT / "migration.toml").read_text()
+    (folder / "migration.toml").write_text(text.replace("[sweep]", f"{said}\n[sweep]"))
+    (folder / "schema.cql").write_text((ROOT / "schema.cql").read_text())
+    (folder / "assets").mkdir()
+    (folder / "assets" / "layer").symlink_to(layer)
+    return synthesise(folder / "migration.toml", folder)
+
+
+def test_people_hear_of_alarms_and_of_the_cost(layer: Path, tmp_path: Path) -> None:
+    made = configured(layer, tmp_path, SAID)
+    emails = ["on-call@example.org", "ops@example.org"]
+    heard: dict[str, list[str]] = {}
+    for one in properties(made, "AWS::SNS::Subscription"):
+        assert one["Protocol"] == "email"
+        heard.setdefault(one["TopicArn"]["Ref"], []).append(one["Endpoint"])
+    assert list(heard.values()) == [emails, emails]
+    for one in properties(made, "AWS::CloudWatch::Alarm"):
+        assert " https://docs.example.org/alarms.html#" in one["AlarmDescription"]
+    (budget,) = properties(made, "AWS::Budgets::Budget")
+    assert budget["Budget"]["BudgetLimit"] == {"Amount": 900, "Unit": "USD"}
+    tag = "user:hintferry:pipeline$hintferry"
+    assert budget["Budget"]["CostFilters"] == {"TagKeyValue": [tag]}
+    # Both are create-only: another address under the same name could not be deployed.
+    assert "BudgetName" not in budget["Budget"]
+    for one in budget["NotificationsWithSubscribers"]:
+        assert [subscriber["Address"] for subscriber in one["Subscribers"]] == emails
+
+
+def test_a_budget_is_refused_where_cloudformation_makes_none() -> None:
+    migration = replace(MIGRATION, target=replace(MIGRATION.target, region="eu-north-1"))
+    alarms = replace(migration.deployment.alarms, emails=("a@example.org",), monthly_usd=9)
+    migration = replace(migration, deployment=replace(migration.deployment, alarms=alarms))
+    from infra.monitoring.notifications import make_budget
+
+    nothing: Any = None
+    with pytest.raises(ConfigurationError, match="no budget in USD in eu-north-1"):
+        make_budget(nothing, migration)
+
+
+def test_the_regions_of_budgets_are_those_of_the_published_schemas() -> None:
+    schema = import_module("cfnlint.schema")
+    regions = import_module("cfnlint.helpers").REGIONS
+    found = []
+    for region in regions:
+        with suppress(Exception):
+            schema.PROVIDER_SCHEMA_MANAGER.get_resource_schema(region, "AWS::Budgets::Budget")
+            found.append(region)
+    commercial = [one for one in found if not one.startswith(("cn-", "us-iso", "eu-iso", "eusc-"))]
+    assert sorted(commercial) == sorted(BUDGET_REGIONS)
 
 
 def bodies(templates: dict[str, Template]) -> dict[str, dict[str, Any]]:

@@ -1,13 +1,11 @@
 """docs/reference/alarms.md: each alarm, and the section of the runbooks that says what to do."""
 
-import re
 from collections.abc import Iterator
 
 from docs.site.reference.layout import HINT, head, table
 from hintferry.adapters.config.settings import migration_from
-from hintferry_ops.monitoring.alarm_rules import Names, rules
-from hintferry_ops.monitoring.rollback_rules import all_rollback_rules
-from hintferry_ops.monitoring.rule import Rule
+from hintferry_ops.monitoring.every_alarm import every_alarm
+from hintferry_ops.monitoring.rule import Rule, anchor
 from tools import places
 
 RUNBOOK = "../how-to/alarms.md"
@@ -31,9 +29,7 @@ def page() -> Iterator[str]:
 
 def alarm_rules() -> list[Rule]:
     """Return the rules of every alarm, for the migration.toml of the repository."""
-    names = Names("msk", "processor", "replay", "parked", "waiting", "sweep", "unstarted")
-    migration = migration_from(places.ROOT / "migration.toml")
-    return rules(migration, names) + all_rollback_rules(migration)
+    return every_alarm(migration_from(places.ROOT / "migration.toml"))
 
 
 def _condition(rule: Rule) -> str:
@@ -44,8 +40,3 @@ def _condition(rule: Rule) -> str:
     during = f" in {rule.breaches} of {rule.periods} periods of {every}"
     silent = ", or no data" if rule.silence_breaches else ""
     return f"{beyond}{during if rule.periods > 1 else f' in {every}'}{silent}"
-
-
-def anchor(heading: str) -> str:
-    """Return the anchor of a heading, as GitHub and the site make it."""
-    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")

@@ -16,9 +16,8 @@ from hintferry_ops.cost.offer_file import OFFERS
 from hintferry_ops.cost.prices import HOURS_A_MONTH, POLLERS_A_UNIT, PriceBook, unknown
 from hintferry_ops.deployed import zones
 from hintferry_ops.monitoring import metrics
-from hintferry_ops.monitoring.alarm_rules import Names, rules
+from hintferry_ops.monitoring.every_alarm import every_alarm
 from hintferry_ops.monitoring.node_metrics import METRICS
-from hintferry_ops.monitoring.rollback_rules import all_rollback_rules
 from hintferry_ops.monitoring.rule import Query, Series
 
 REPORT_BYTES = 3_000
@@ -126,8 +125,7 @@ def _endpoints(migration: Migration) -> int:
 
 def _alarms(migration: Migration) -> int:
     """Return how many series the alarms watch; CloudWatch is paid by the series."""
-    named = rules(migration, Names("", "", "", "", "", "", ""))
-    watched = [rule.metric for rule in named + all_rollback_rules(migration)]
+    watched = [rule.metric for rule in every_alarm(migration)]
     return sum(_series_watched(migration, metric) for metric in watched)
 
 
@@ -136,8 +134,7 @@ def _series_watched(migration: Migration, metric: Series | Query) -> int:
         return 1
     topics = len(migration.followed)
     found = {
-        # The mapping of the replay queue has these metrics too.
-        metrics.MAPPING: topics + 1,
+        metrics.MAPPING: len(metric.values),
         metrics.GROUP: topics,
         metrics.BROKER: migration.deployment.kafka.brokers,
         # A series is there once the service has failed at that operation.

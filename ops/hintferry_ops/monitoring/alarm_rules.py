@@ -16,12 +16,12 @@ from hintferry_ops.constants import (
 from hintferry_ops.monitoring.metrics import (
     BROKER,
     GROUP,
-    MAPPING,
     NAMESPACE,
     OUR_DIMENSION,
     TABLE_OPERATION,
 )
 from hintferry_ops.monitoring.node_alarms import of_the_nodes
+from hintferry_ops.monitoring.queries import in_queries
 from hintferry_ops.monitoring.rule import HOUR_S, MINUTE_S, Query, Rule, Series, Severity
 
 
@@ -40,6 +40,9 @@ class Names:
     """The queue of sweeps that their schedule could not start."""
 
 
+CONTROL_KEYSPACE = "hintferry"
+"""The keyspace of fences, leases and markers on the target."""
+
 CRITICAL, WARNING = Severity.CRITICAL, Severity.WARNING
 
 
@@ -54,30 +57,29 @@ def _of_pipeline(rule: Rule, pipeline: str) -> Rule:
     return replace(rule, metric=replace(rule.metric, dimensions={OUR_DIMENSION: pipeline}))
 
 
-def _mappings(name: str) -> Query:
-    """Select all mappings of the account and Region: a query cannot select one pipeline's."""
-    return Query("AWS/Lambda", name, MAPPING, {})
-
-
 def rules(migration: Migration, names: Names) -> list[Rule]:
-    """Return all alarms of a pipeline."""
+    """Return all alarms of a pipeline, but for those of its mappings and of new versions."""
     pipeline = migration.deployment.pipeline.name
     found = [
         *_of_the_lag(names),
-        *_OF_THE_MAPPINGS,
         *_of_the_brokers(names),
         *_OF_HINTS,
         *_of_the_functions(names),
         *_of_the_queues(names),
         *of_the_nodes(pipeline, migration.deployment.nodes),
         *_of_the_sweeps(names, migration.deployment.sweep.every_hours),
-        *_OF_KEYSPACES,
+        *_of_keyspaces(migration),
     ]
     return [_of_pipeline(rule, pipeline) for rule in found]
 
 
+def _in(cluster: str) -> tuple[str, tuple[str, ...]]:
+    """Select the series of one cluster."""
+    return "Cluster Name", (cluster,)
+
+
 def _of_the_lag(names: Names) -> list[Rule]:
-    lag = Query("AWS/Kafka", "EstimatedMaxTimeLag", GROUP, {"Cluster Name": names.cluster})
+    lag = Query("AWS/Kafka", "EstimatedMaxTimeLag", GROUP, *_in(names.cluster))
     return [
         Rule(
             "LagLong", WARNING, lag, "MAX", 600,
@@ -100,31 +102,9 @@ def _of_the_lag(names: Names) -> list[Rule]:
     ]  # fmt: skip
 
 
-_OF_THE_MAPPINGS = (
-    Rule(
-        "EventsDropped", CRITICAL, _mappings("DroppedEventCount"), "SUM", 0,
-        "An event source mapping dropped change hints; no topic, queue or bucket has them.",
-        "Run: hintferry verify TABLE --repair.",
-        "Dropped events",
-    ),
-    Rule(
-        "EventsGivenUp", CRITICAL, _mappings("OnFailureDestinationDeliveredEventCount"), "SUM", 0,
-        "An event source mapping gave up change hints and put them into the bucket.",
-        "Fix the cause and run: hintferry replay.",
-        "Given-up events",
-    ),
-    Rule(
-        "PollingFails", CRITICAL, _mappings("PollingErrorCount"), "SUM", 0,
-        "An event source mapping cannot read its topic.",
-        "Check the function's permissions, the brokers' security group and the topic.",
-        "Polling errors", 5 * MINUTE_S, 3, 3,
-    ),
-)  # fmt: skip
-
-
 def _of_the_brokers(names: Names) -> list[Rule]:
-    here = {"Cluster Name": names.cluster}
-    disk = Query("AWS/Kafka", "KafkaDataLogsDiskUsed", BROKER, here)
+    here = _in(names.cluster)
+    disk = Query("AWS/Kafka", "KafkaDataLogsDiskUsed", BROKER, *here)
     return [
         Rule(
             "BrokerDiskFills", CRITICAL, disk, "MAX", 80,
@@ -133,21 +113,22 @@ def _of_the_brokers(names: Names) -> list[Rule]:
             "Brokers", 5 * MINUTE_S, 3, 3,
         ),
         Rule(
-            "BrokerCpuHigh", WARNING, Query("AWS/Kafka", "CpuUser", BROKER, here), "MAX", 50,
+            "BrokerCpuHigh", WARNING, Query("AWS/Kafka", "CpuUser", BROKER, *here), "MAX", 50,
             "A broker uses over half of its CPU; when another fails, it takes over that work too.",
             "Take a larger kafka.instance.",
             "Brokers", 5 * MINUTE_S, 3, 3,
         ),
         Rule(
             "PartitionsUnderReplicated", WARNING,
-            Query("AWS/Kafka", "UnderReplicatedPartitions", BROKER, here), "MAX", 0,
+            Query("AWS/Kafka", "UnderReplicatedPartitions", BROKER, *here), "MAX", 0,
             "Partitions lack a replica; when another fails, their hints stay on the nodes.",
             "See in the console of MSK whether a broker is down or too slow.",
             "Brokers", 5 * MINUTE_S, 3, 3,
         ),
         Rule(
             "PartitionsOffline", CRITICAL,
-            Series("AWS/Kafka", "OfflinePartitionsCount", here), "Maximum", 0,
+            Series("AWS/Kafka", "OfflinePartitionsCount", {"Cluster Name": names.cluster}),
+            "Maximum", 0,
             "Topic partitions have no leader; their change hints stay on the Cassandra nodes.",
             "Check the brokers in the MSK console.",
             "Brokers", MINUTE_S, 5, 5,
@@ -219,15 +200,18 @@ _OF_HINTS = (
 )  # fmt: skip
 
 
-_OF_KEYSPACES = (
-    Rule(
-        "KeyspacesFails", WARNING,
-        Query("AWS/Cassandra", "SystemErrors", TABLE_OPERATION, {}), "SUM", 0,
-        "Keyspaces fails at requests for reasons of its own.",
-        "See the AWS Health Dashboard; hints are returned and come again meanwhile.",
-        "Failing Keyspaces", 5 * MINUTE_S, 3, 3,
-    ),
-)  # fmt: skip
+def _of_keyspaces(migration: Migration) -> list[Rule]:
+    keyspaces = {CONTROL_KEYSPACE, *(table.id.keyspace for table in migration.tables)}
+    return [
+        Rule(
+            f"KeyspacesFails{number}", WARNING,
+            Query("AWS/Cassandra", "SystemErrors", TABLE_OPERATION, "Keyspace", some), "SUM", 0,
+            "Keyspaces fails at requests for reasons of its own.",
+            "See the AWS Health Dashboard; hints are returned and come again meanwhile.",
+            "Failing Keyspaces", 5 * MINUTE_S, 3, 3,
+        )
+        for number, some in in_queries(sorted(keyspaces))
+    ]  # fmt: skip
 
 
 def _of_the_functions(names: Names) -> list[Rule]:

@@ -7,9 +7,13 @@ series tells which table. CloudWatch allows no SEARCH in an alarm.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+
+RUNBOOK = "docs/how-to/alarms.md"
+"""The page of the repository that says what to do, for who publishes it nowhere."""
 
 MINUTE_S = 60
 HOUR_S = 3600
@@ -37,19 +41,19 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """The worst, or the sum, of all series of a metric that have these dimensions."""
+    """The worst, or the sum, of all series of a metric whose dimension `by` has one of `values`."""
 
     namespace: str
     name: str
     dimensions: tuple[str, ...]
-    where: Mapping[str, str]
+    by: str
+    values: tuple[str, ...]
 
     def text(self, statistic: str) -> str:
         """Return the query in the language of Metrics Insights."""
         schema = ", ".join([f'"{self.namespace}"', *(f'"{one}"' for one in self.dimensions)])
-        where = " AND ".join(f"\"{name}\" = '{value}'" for name, value in self.where.items())
-        chosen = f" WHERE {where}" if where else ""
-        return f'SELECT {statistic}("{self.name}") FROM SCHEMA({schema}){chosen}'
+        chosen = " OR ".join(f"\"{self.by}\" = '{value}'" for value in self.values)
+        return f'SELECT {statistic}("{self.name}") FROM SCHEMA({schema}) WHERE {chosen}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,11 @@ class Rule:
     silence_breaches: bool = False
     """missing data raises it too: where silence is the danger"""
 
-    @property
-    def description(self) -> str:
-        """Return the text of the notification: meaning, action, runbook section."""
-        return f"{self.meaning} {self.action} docs/how-to/alarms.md: {self.section}."
+    def description(self, runbook_url: str = "") -> str:
+        """Return the text of the notification: meaning, action, section of the runbook."""
+        return f"{self.meaning} {self.action} {runbook_url or RUNBOOK}#{anchor(self.section)}"
+
+
+def anchor(heading: str) -> str:
+    """Return the anchor of a heading, as GitHub and the site make it."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")

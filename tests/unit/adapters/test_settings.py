@@ -130,6 +130,19 @@ def test_what_only_the_stacks_read_has_defaults_and_is_read(tmp_path: Path) -> N
         ),
         ("[source]", "[pipeline]\ngroup = 'a'\n[source]", "pipeline: unknown key group"),
         ("[source]", "[alarms]\ncritical = 'a'\n[source]", "alarms: unknown key critical"),
+        ("[source]", "[alarms]\nemails = ['me']\n[source]", 'alarms.emails has "me"; write'),
+        ("[source]", "[alarms]\nemails = [7]\n[source]", "alarms.emails must be a list of texts"),
+        ("[source]", "[alarms]\nemails = ['a@b.org', 'a@b.org']\n[source]", "different addresses"),
+        (
+            "[source]",
+            "[alarms]\nemails = ['a@b.org']\ncritical_topic_arn = 'a'\nwarning_topic_arn = 'b'"
+            "\n[source]",
+            "alarms.emails would get nothing",
+        ),
+        ("[source]", "[alarms]\nmonthly_usd = 9\n[source]", "monthly_usd needs somebody"),
+        ("[source]", "[alarms]\nmonthly_usd = -1\n[source]", "alarms.monthly_usd is -1; write 0"),
+        ("[source]", "[alarms]\nrunbook_url = '/srv/a'\n[source]", "begins with https://"),
+        ("[source]", "[alarms]\nrunbook_url = 'https://a.b/c#d'\n[source]", "without #"),
         (
             '[tables."shop.orders"]',
             '[tables."hintferry.markers"]',

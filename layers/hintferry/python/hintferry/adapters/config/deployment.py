@@ -18,6 +18,14 @@ _KEY_ARN = re.compile(r"arn:[\w-]+:kms:[\w-]+:\d{12}:key/[\w-]+")
 MOST_STORAGE_GIB = 16_384
 """The most storage of a Standard broker, in GiB."""
 
+_EMAIL = re.compile(r"[\w.+-]{1,64}@([\w-]+\.)+[A-Za-z]{2,24}")
+_PAGE = re.compile(r"https://[\w.-]+(:\d+)?/[^\s#<>\"]{0,256}")
+
+MOST_EMAILS = 10
+"""AWS Budgets writes to no more."""
+
+MOST_USD = 10_000_000
+
 MOST_HOURS = 120
 """Between two sweeps of a table: an alarm on silence looks back seven days at most."""
 
@@ -96,6 +104,22 @@ class AlarmSettings:
 
     critical_topic_arn: str
     warning_topic_arn: str
+    emails: tuple[str, ...]
+    """addresses that the topics which are made, and the budget, write to"""
+    runbook_url: str
+    """where a company publishes the page docs/how-to/alarms.md; empty: nowhere"""
+    monthly_usd: int
+    """the budget of the pipeline; 0: none"""
+
+    @property
+    def topic_arns(self) -> tuple[str, str]:
+        """Return both topics that are there already, or empty texts."""
+        return self.critical_topic_arn, self.warning_topic_arn
+
+    @property
+    def is_heard(self) -> bool:
+        """Return whether somebody hears of every alarm without a step by hand."""
+        return bool(self.emails) or all(self.topic_arns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +180,7 @@ def deployment_of(file: Section, nodes: int) -> Deployment:
             pipeline.choice("rollout", Rollout, Rollout.CANARY),
             pipeline.take("reserve", bool, True),
         ),
-        AlarmSettings(
-            alarms.take("critical_topic_arn", str, ""), alarms.take("warning_topic_arn", str, "")
-        ),
+        _alarms_of(alarms),
         SweepSettings(
             sweep.between("every_hours", 0, MOST_HOURS, 72),
             sweep.count("concurrency", 8),
@@ -200,3 +222,25 @@ def _kafka_of(kafka: Section) -> KafkaSettings:
         kafka.between("most_storage_gib", 0, MOST_STORAGE_GIB, 0),
         tuple(kafka.texts("dropped", [])),
     )
+
+
+def _alarms_of(alarms: Section) -> AlarmSettings:
+    found = AlarmSettings(
+        alarms.take("critical_topic_arn", str, ""),
+        alarms.take("warning_topic_arn", str, ""),
+        alarms.any_texts("emails", []),
+        alarms.matching("runbook_url", _PAGE, "an address that begins with https://, without #"),
+        alarms.between("monthly_usd", 0, MOST_USD, 0),
+    )
+    for one in found.emails:
+        wrong = not _EMAIL.fullmatch(one)
+        alarms.refuse_if(wrong, "emails", f'has "{one}"; write addresses as name@example.org')
+    many = len(set(found.emails)) != len(found.emails) or len(found.emails) > MOST_EMAILS
+    alarms.refuse_if(many, "emails", f"must be {MOST_EMAILS} different addresses at most")
+    unused = bool(found.emails) and all(found.topic_arns) and not found.monthly_usd
+    alarms.refuse_if(
+        unused, "emails", "would get nothing: both topics are yours; subscribe there, or remove it"
+    )
+    unheard = bool(found.monthly_usd) and not found.emails
+    alarms.refuse_if(unheard, "monthly_usd", "needs somebody to write to; list emails")
+    return found
