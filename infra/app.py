@@ -74,6 +74,11 @@ def _boundary(policy: str) -> cdk.PermissionsBoundary | None:
     return cdk.PermissionsBoundary.from_name(policy)
 
 
+def code_of(config: Path) -> Code:
+    """Return the code in a folder of its own: two environments may be synthesised at once."""
+    return Code(BUILD / "assets" / told_apart(str(config), 60), config)
+
+
 def _called(config: Path) -> str:
     """Return the file's name in this checkout, which says nothing of the machine."""
     return str(config.relative_to(ROOT) if config.is_relative_to(ROOT) else config.name)
@@ -98,8 +103,7 @@ def main() -> int:
     try:
         path = Path(sys.argv[1]).resolve() if sys.argv[1:] else ROOT / "migration.toml"
         migration = migration_from(path)
-        # Two environments of one checkout may be synthesised at once.
-        code = Code(BUILD / "assets" / told_apart(_called(path)), path)
+        code = code_of(path)
         build_layer(code.directory / "layer")
         out = Path(os.environ.get("CDK_OUTDIR", str(path.parent / "cdk.out")))
         build(migration, code, str(out)).synth()

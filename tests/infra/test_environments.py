@@ -134,6 +134,13 @@ def test_what_is_made_of_a_file_lies_beside_it(tmp_path: Path) -> None:
     assert line[line.index("--app") + 1].endswith(f"-m infra.app '{config}'")
 
 
+def test_two_environments_can_be_synthesised_at_once(tmp_path: Path) -> None:
+    from infra.app import code_of
+
+    configs = [tmp_path / name / "migration.toml" for name in ("test", "prod")]
+    assert len({code_of(config).directory for config in configs}) == len(configs)
+
+
 @pytest.mark.parametrize(
     ("target", "said"),
     [("synth", "does not exist; write it"), ("cdk", "is not a file; name a migration.toml")],
