@@ -15,20 +15,21 @@ from hintferry_cli.exits import Status, status_of_error
 from hintferry_cli.failures import GlobalOptions, sentence
 
 T = TypeVar("T")
+N = TypeVar("N", TableId, str)
 
 
 @dataclass(frozen=True, slots=True)
 class TableEnd(Generic[T]):
     """Hold how one table ended: with a result, or with an error as a sentence."""
 
-    table: TableId
+    name: str
     status: Status
     result: T | None = None
     error: str | None = None
 
 
 def for_each(
-    tables: Sequence[TableId], do: Callable[[TableId], tuple[T, Status]], settings: GlobalOptions
+    tables: Sequence[N], do: Callable[[N], tuple[T, Status]], settings: GlobalOptions
 ) -> list[TableEnd[T]]:
     """Do it for one table after the other, and return how each ended.
 
@@ -38,13 +39,13 @@ def for_each(
     for table in tables:
         try:
             result, status = do(table)
-            ends.append(TableEnd(table, status, result))
+            ends.append(TableEnd(str(table), status, result))
         except (HintferryError, BotoCoreError, ClientError) as error:
             if len(tables) == 1 or settings.debug:
                 raise
             text = sentence(error)
             say(console(stderr=True), f"hintferry: {table}: {text}")
-            ends.append(TableEnd(table, status_of_error(error), error=text))
+            ends.append(TableEnd(str(table), status_of_error(error), error=text))
         except KeyboardInterrupt:
             _tell_stop(tables, ends)
             raise
@@ -67,17 +68,17 @@ def as_trees(
 ) -> list[dict[str, Any]]:
     """Return the results as JSON has them; of a table that failed, its error."""
     return [
-        {"table": str(one.table), "error": one.error, "status": one.status.value}
+        {"table": one.name, "error": one.error, "status": one.status.value}
         if one.result is None
         else tree(one.result) | {"error": None, "status": one.status.value}
         for one in ends
     ]
 
 
-def _tell_stop(tables: Sequence[TableId], ends: Sequence[TableEnd[Any]]) -> None:
+def _tell_stop(tables: Sequence[TableId] | Sequence[str], ends: Sequence[TableEnd[Any]]) -> None:
     if len(tables) == 1:
         return
     left = tables[len(ends) :]
-    failed = [one.table for one in ends if one.status is not Status.DONE]
+    failed = [one.name for one in ends if one.status is not Status.DONE]
     text = f"not finished: {', '.join(map(str, [*failed, *left]))}; name only these to go on"
     say(console(stderr=True), text)

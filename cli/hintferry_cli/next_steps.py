@@ -10,10 +10,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import typer
 from rich.console import Console
 
 from hintferry.adapters.config.settings import CONFIG_VARIABLE
-from hintferry_cli.console import say
+from hintferry_cli.console import console, say
 from hintferry_cli.exits import Status
 from hintferry_cli.options import CONFIG
 
@@ -94,6 +95,14 @@ def next_steps(
     ]
 
 
+def conclude(tree: Mapping[str, Any] | None, steps: Sequence[NextStep]) -> None:
+    """End a verb: print its result as JSON, or else, where `tree` is None, the next steps."""
+    if tree is None:
+        tell(steps, console(stderr=True))
+    else:
+        typer.echo(as_json(tree, steps))
+
+
 def tell(steps: Sequence[NextStep], on: Console) -> None:
     """Print each step: why, and on a line of its own what to type."""
     for one in steps:
@@ -116,7 +125,7 @@ def _after(
     if status is Status.UNAVAILABLE:
         return [NextStep(verb, (*tables, *options), "try again: a side or AWS did not answer")]
     if status is Status.NEGATIVE:
-        return _after_no(verb, tables)
+        return _after_no(verb, tables, options)
     if verb == "pause":
         return [NextStep("resume", tables, "let it go on, within a day")]
     if verb == "throttle":
@@ -126,7 +135,7 @@ def _after(
     return _following(verb, tables)
 
 
-def _after_no(verb: str, tables: tuple[str, ...]) -> list[NextStep]:
+def _after_no(verb: str, tables: tuple[str, ...], options: tuple[str, ...]) -> list[NextStep]:
     if verb == "verify":
         return [
             NextStep(
@@ -138,7 +147,7 @@ def _after_no(verb: str, tables: tuple[str, ...]) -> list[NextStep]:
         ]
     if verb == "backfill":
         return [NextStep("replay", tables, "send what is parked again, once its cause is fixed")]
-    return [NextStep(verb, tables, "check again, once what it found is fixed")]
+    return [NextStep(verb, (*tables, *options), "check again, once what it found is fixed")]
 
 
 def _following(verb: str, tables: tuple[str, ...]) -> list[NextStep]:

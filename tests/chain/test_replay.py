@@ -285,7 +285,7 @@ def test_an_outage_of_the_target_parks_nothing_and_is_waited_out(bench: Bench) -
 Back = Callable[[Bench], object]
 BACK: dict[str, tuple[str, Back]] = {
     "console": ("w", Bench.redrive),
-    "hintferry": ("x", lambda bench: bench.hintferry("--table", "replayed.t")),
+    "hintferry": ("x", lambda bench: bench.hintferry("replayed.t")),
 }
 
 
@@ -324,7 +324,7 @@ def test_what_the_event_source_gave_up_is_applied_by_hintferry_replay(bench: Ben
         Key=key,
         Body=InvocationRecords(frame, "arn").record(discard, now),
     )
-    chosen = "--table", "replayed.t", "--reason", "given_up"
+    chosen = "replayed.t", "--reason", "given_up"
     assert bench.hintferry(*chosen, "--dry-run")["total"]["sent"] == 1
     assert bench.hintferry(*chosen)["total"]["sent"] == 1
     bench.wait_until_equal()

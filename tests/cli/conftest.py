@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -21,6 +22,16 @@ from hintferry_cli.replay import command, parked
 from hintferry_cli.replay.choice import Choice
 
 REGION = "eu-west-1"
+CONFIG = """\
+[source]
+contact_points = ["127.0.0.1"]
+datacenter = "d"
+[target]
+endpoint = "127.0.0.1"
+region = "eu-west-1"
+[tables."shop.orders"]
+[tables."shop.readings"]
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +76,7 @@ def aws() -> Iterator[tuple[Any, Any]]:
 
 
 @pytest.fixture
-def deployment(aws: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch) -> Deployment:
+def deployment(aws: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Deployment:
     """Queues and a bucket that nobody has used yet."""
     monkeypatch.setattr(parked, "LONG_POLL_S", 0)
     noted: list[Choice] = []
@@ -79,6 +90,9 @@ def deployment(aws: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch) -> Deploym
     monkeypatch.setenv("HINTFERRY_PARKED_QUEUE_URL", urls[0])
     monkeypatch.setenv("HINTFERRY_REPLAY_QUEUE_URL", urls[1])
     monkeypatch.setenv("HINTFERRY_BUCKET", name)
+    config = tmp_path / "replayed.toml"
+    config.write_text(CONFIG)
+    monkeypatch.setenv("HINTFERRY_CONFIG", str(config))
     return Deployment(sqs, s3, urls[0], urls[1], name, noted)
 
 

@@ -64,8 +64,8 @@ def test_the_result_shown_in_the_documents_is_what_is_shown() -> None:
     ("arguments", "says"),
     [
         (["--reason", "shema"], "choose from undecodable"),
-        (["--table", "orders"], "keyspace.table"),
-        (["--table", ".orders"], "keyspace.table"),
+        (["orders"], "write shop.orders"),
+        ([".orders"], ".orders is not a table of"),
         (["--rate", "0"], "--rate"),
         (["--rate", "fast"], "--rate"),
         (["--nonsense"], "--nonsense"),

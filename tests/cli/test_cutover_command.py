@@ -136,7 +136,7 @@ def test_a_terminal_shows_each_condition_with_its_fix() -> None:
     shown = out.getvalue()
     assert shown.startswith("shop.orders: not yet\n")
     assert re.search(r"✗  nothing parked +1 record parked: schema 1", shown)
-    assert "→ fix the cause, then run `hintferry replay --table shop.orders`" in shown
+    assert "→ fix the cause, then run `hintferry replay shop.orders`" in shown
     assert shown.count("✓") == 8
     assert "downtime to expect: at most 2 min 31 s" in shown
 

@@ -78,7 +78,8 @@ def test_a_pause_and_its_end_are_in_the_journal(desk: Desk) -> None:
         "shop.orders: paused. The functions go by it within 5 s.\n",
     )
     resumed = desk.run("resume", ORDERS, "--json")
-    assert json.loads(resumed.stdout)["effective_within_seconds"] == 5.0
+    told = json.loads(resumed.stdout)
+    assert (told["effective_within_seconds"], told["tables"][0]["verb"]) == (5.0, "resume")
     latest, first = desk.run("journal").stdout.splitlines()
     assert "shop.orders  resume: paused since" in latest
     assert first.endswith(
@@ -91,7 +92,7 @@ def test_all_tables_are_switched_together_and_told_with_each(desk: Desk) -> None
         "all tables: throttled: source 500/s. The functions go by it within 5 s.\n"
     )
     assert desk.switches.read()[ALL].rates == Rates(source=500)
-    told = json.loads(desk.run("journal", "--table", ORDERS, "--json").stdout)
+    told = json.loads(desk.run("journal", ORDERS, "--json").stdout)["entries"]
     assert [(one["table"], one["verb"], one["new"]) for one in told] == [
         ("*", "throttle", "source 500/s")
     ]
@@ -112,9 +113,9 @@ def test_a_time_leaves_out_what_was_earlier(desk: Desk) -> None:
     ("call", "says"),
     [
         (["pause", "shop.others"], "shop.others is not a table of "),
-        (["pause", "orders"], "write it as keyspace.table"),
-        (["pause"], "give either a table as keyspace.table, or --all"),
-        (["pause", ORDERS, "--all"], "give either a table"),
+        (["pause", "orders"], "write shop.orders"),
+        (["pause"], "give tables as keyspace.table, keyspaces, or --all alone"),
+        (["pause", ORDERS, "--all"], "or --all alone"),
         (["resume", ORDERS], "shop.orders is not paused; nothing was changed"),
         (["resume", "--all"], "all tables are not paused; nothing was changed"),
         (["throttle", ORDERS], "give --source, --target or --repair; or --off alone"),
@@ -160,13 +161,13 @@ def test_a_replay_is_in_the_journal_and_a_dry_run_is_not(deployment: Deployment)
     deployment.park()
     deployment.run("--dry-run")
     assert deployment.noted == []
-    deployment.run("--table", ORDERS, "--reason", "schema")
-    assert deployment.noted == [Choice(ORDERS, "schema")]
+    deployment.run(ORDERS, "--reason", "schema")
+    assert deployment.noted == [Choice((ORDERS,), "schema")]
 
 
 def test_the_entry_of_a_replay_names_what_was_chosen(desk: Desk) -> None:
     errors = Console(file=StringIO(), width=200)
-    replaying.note(desk.config, Choice(ORDERS, "schema"), errors)
+    replaying.note(desk.config, Choice((ORDERS,), "schema"), errors)
     replaying.note(desk.config, Choice(), errors)
     replaying.note(Path("no-such.toml"), Choice(), errors)
     desk.is_away = True

@@ -146,6 +146,4 @@ def test_the_page_of_a_migration_shows_how_each_table_stands(tmp_path: Path) -> 
     assert "fails nothing parked 3 records parked: schema 3 → fix the cause" in text
     assert "12 in the replay queue, 2 in the on-failure bucket" in text
     assert text.count("→") == 3, "what holds needs no mend"
-    assert (
-        "<code>hintferry replay --table shop.readings</code>" in (tmp_path / "m.html").read_text()
-    )
+    assert "<code>hintferry replay shop.readings</code>" in (tmp_path / "m.html").read_text()

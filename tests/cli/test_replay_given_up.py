@@ -101,8 +101,8 @@ def test_a_record_too_large_for_the_queue_goes_by_the_bucket(deployment: Deploym
 @pytest.mark.parametrize(
     ("arguments", "is_sent"),
     [
-        (["--table", "shop.orders"], True),
-        (["--table", "shop.readings"], False),
+        (["shop.orders"], True),
+        (["shop.readings"], False),
         (["--reason", "given_up"], True),
         (["--reason", "schema"], False),
         (["--dry-run"], False),

@@ -27,9 +27,9 @@ def test_all_messages_are_moved_as_they_are(deployment: Deployment) -> None:
 @pytest.mark.parametrize(
     ("arguments", "moved"),
     [
-        (["--table", "shop.orders"], [0, 1]),
+        (["shop.orders"], [0, 1]),
         (["--reason", "stuck"], [1, 3]),
-        (["--table", "shop.orders", "--reason", "stuck"], [1]),
+        (["shop.orders", "--reason", "stuck"], [1]),
         (["--reason", "unknown"], []),
     ],
 )

@@ -150,8 +150,8 @@ def test_a_paused_table_stands_still_and_catches_up_while_the_other_goes_on(scen
         print(f"resumed: the first write came {time.monotonic() - resumed:.1f} s after it")
         # The event source delivers again when it pleases.
         assert time.monotonic() - resumed < EFFECT_S + 10.0
-    status, text = scene.hintferry("journal", "--table", PAUSED, "--json")
-    verbs = [(one["verb"], one["reason"]) for one in json.loads(text)]
+    status, text = scene.hintferry("journal", PAUSED, "--json")
+    verbs = [(one["verb"], one["reason"]) for one in json.loads(text)["entries"]]
     assert (status, verbs) == (0, [("resume", ""), ("pause", "a test")])
     assert scene.hintferry("resume", PAUSED)[0] == 2
 

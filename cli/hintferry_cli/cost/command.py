@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
 
 import typer
 
 from hintferry.adapters.config.settings import Migration, migration_from
-from hintferry.core.errors import ConfigurationError
+from hintferry.core.schema import TableId
 from hintferry_cli.console import console
 from hintferry_cli.cost import view
 from hintferry_cli.cost.table_cost import TableCost, table_cost
-from hintferry_cli.exits import statuses
+from hintferry_cli.exits import Status, statuses
 from hintferry_cli.failures import GlobalOptions, told_plainly
+from hintferry_cli.next_steps import conclude, next_steps
 from hintferry_cli.options import CONFIG, Config, Json
-from hintferry_cli.tables import table_id
+from hintferry_cli.tables import All, Tables, chosen_or_all
 from hintferry_ops import wiring
 from hintferry_ops.cost.prices import PriceBook, price_book
 from hintferry_ops.cost.sample import sample
@@ -29,7 +30,7 @@ HELP = "\n\n".join(
         " pages of the source, and changes nothing.",
         "Examples",
         "  hintferry cost",
-        "  hintferry cost shop.orders --json",
+        "  hintferry cost shop other.readings --json",
         statuses("the costs are printed"),
     )
 )
@@ -37,38 +38,30 @@ HELP = "\n\n".join(
 
 def cost(
     context: typer.Context,
-    tables: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEYSPACE.TABLE]...", help="Only these tables.")
-    ] = None,
+    tables: Tables = None,
+    every: All = False,
     json: Json = False,
     config: Config = CONFIG,
 ) -> None:
     with told_plainly(context.find_object(GlobalOptions) or GlobalOptions(debug=False)):
         migration = migration_from(config)
         book = price_book(config.parent)
-        costs = _costs(migration, tables or [], book)
+        meant = chosen_or_all(migration, config, tables, every=every)
+        costs = _costs(migration, meant, book)
         bill = view.CostOverview(migration, costs, book)
-    if json:
-        typer.echo(view.as_json(bill))
-    else:
+        tree = view.as_tree(bill) if json else None
+    if not json:
         view.show(bill, console())
+    conclude(tree, next_steps("cost", Status.DONE, config=config))
 
 
-def _costs(migration: Migration, names: list[str], book: PriceBook) -> list[TableCost]:
-    known = {settings.id: settings for settings in migration.tables}
-    chosen = [table_id(name) for name in names] or list(known)
-    strangers = [str(table) for table in chosen if table not in known]
-    if strangers or not chosen:
-        raise ConfigurationError(
-            f"migration.toml does not list {', '.join(strangers) or 'any table'}; add it as"
-            ' [tables."keyspace.table"]'
-        )
+def _costs(migration: Migration, tables: Sequence[TableId], book: PriceBook) -> list[TableCost]:
     prices = book.keyspaces(migration.target.region)
     source = wiring.source_inspection(migration.source)
     costs = []
     try:
-        for table in chosen:
-            settings, described = known[table], source.table(table)
+        for table in tables:
+            settings, described = migration.settings_of(table), source.table(table)
             ttl = settings.ttl and not described.is_counter
             costs.append(table_cost(settings, sample(described, source.scan(), ttl), prices))
     finally:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from rich.console import Console
 from rich.measure import Measurement
@@ -104,39 +104,37 @@ def _as_list(rows: Sequence[tuple[str, list[str]]]) -> Table:
     return grid
 
 
-def as_json(bill: CostOverview) -> str:
-    """Return the same as one JSON object."""
+def as_tree(bill: CostOverview) -> dict[str, Any]:
+    """Return the same for JSON."""
     prices, standing = bill.prices, bill.standing
-    return json.dumps(
-        {
-            "prices": {
-                "region": prices.region,
-                "dated": prices.dated,
-                "asked_for": bill.migration.target.region,
-            },
-            "tables": [
-                {
-                    "table": str(one.table),
-                    "sampled": one.sampled,
-                    "row_bytes": one.row_bytes,
-                    **asdict(one.sums),
-                }
-                for one in bill.costs
-            ],
-            "together": asdict(together(bill.costs)),
-            "sweeps_month": bill.sweeps_month,
-            "standing": {
-                "region": prices.region,
-                "dated": bill.book.dated(prices.region),
-                "lines": [asdict(line) for line in standing],
-                "month": total(standing),
-            },
-            "warm_throughput": {
-                name: {"read_units": reads, "write_units": writes, "usd": None}
-                for name, (reads, writes) in bill.warmed.items()
-            },
-        }
-    )
+    return {
+        "prices": {
+            "region": prices.region,
+            "dated": prices.dated,
+            "asked_for": bill.migration.target.region,
+        },
+        "tables": [
+            {
+                "table": str(one.table),
+                "sampled": one.sampled,
+                "row_bytes": one.row_bytes,
+                **asdict(one.sums),
+            }
+            for one in bill.costs
+        ],
+        "together": asdict(together(bill.costs)),
+        "sweeps_month": bill.sweeps_month,
+        "standing": {
+            "region": prices.region,
+            "dated": bill.book.dated(prices.region),
+            "lines": [asdict(line) for line in standing],
+            "month": total(standing),
+        },
+        "warm_throughput": {
+            name: {"read_units": reads, "write_units": writes, "usd": None}
+            for name, (reads, writes) in bill.warmed.items()
+        },
+    }
 
 
 def _on_top(bill: CostOverview) -> Iterator[str]:

@@ -8,8 +8,9 @@ import shlex
 import typer
 
 from hintferry.adapters.config.settings import CONFIG_VARIABLE, migration_from
-from hintferry_cli.exits import statuses
+from hintferry_cli.exits import Status, statuses
 from hintferry_cli.failures import GlobalOptions, told_plainly
+from hintferry_cli.next_steps import conclude, next_steps
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.places import stacks
 
@@ -42,3 +43,4 @@ def env(context: typer.Context, json: Json = False, config: Config = CONFIG) -> 
         return
     for variable, value in found.items():
         typer.echo(f"export {variable}={shlex.quote(value)}")
+    conclude(None, next_steps("env", Status.DONE, config=config))

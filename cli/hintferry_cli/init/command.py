@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from json import dumps
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +11,7 @@ import typer
 from hintferry.adapters.config.source_settings import Auth, SourceSettings, source_settings
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.schema import TableId
-from hintferry_cli.exits import statuses
+from hintferry_cli.exits import Status, statuses
 from hintferry_cli.failures import GlobalOptions, told_plainly
 from hintferry_cli.init.files import (
     chosen_tables,
@@ -22,6 +21,7 @@ from hintferry_cli.init.files import (
     schema_text,
     write,
 )
+from hintferry_cli.next_steps import conclude, next_steps
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_ops import wiring
 from hintferry_ops.fit.schema_file import schema_of
@@ -110,11 +110,11 @@ def init(
         schema_file = config.parent / "schema.cql"
         text = migration_text(source, region, facts, chosen, schema_of(cql, _SCHEMA))
         write({config: text, schema_file: cql}, force)
-    if json:
-        told = {"config": str(config), "schema": str(schema_file), "datacenter": facts.datacenter}
-        typer.echo(dumps(told | {"tables": [str(table) for table in chosen]}))
-    else:
+    if not json:
         _tell(facts, len(chosen), config, schema_file)
+    told = {"config": str(config), "schema": str(schema_file), "datacenter": facts.datacenter}
+    tree = told | {"tables": [str(table) for table in chosen]}
+    conclude(tree if json else None, next_steps("init", Status.DONE, config=config))
 
 
 def _seen(settings: SourceSettings, names: list[str]) -> tuple[SourceFacts, list[TableId], str]:
@@ -141,7 +141,6 @@ def _tell(facts: SourceFacts, count: int, config: Path, schema_file: Path) -> No
         typer.echo(
             f"other datacenters: {', '.join(others)}; choose one with --datacenter", err=True
         )
-    typer.echo("next: read both files, then run `hintferry preflight --only source`", err=True)
 
 
 def _counted(tables: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +14,7 @@ from hintferry.wiring.sessions import client
 from hintferry_cli.console import console
 from hintferry_cli.exits import Status, statuses
 from hintferry_cli.failures import GlobalOptions, told_plainly
+from hintferry_cli.next_steps import NextStep, conclude, next_steps
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.preflight import view
 from hintferry_cli.preflight.account import AccountCheck
@@ -53,12 +55,25 @@ def preflight(
     with told_plainly(context.find_object(GlobalOptions) or GlobalOptions(debug=False)):
         findings = _findings(migration_from(config), only or list(DEFAULT))
     status = status_of(findings)
-    if json:
-        typer.echo(view.as_json(findings, status))
-    else:
+    if not json:
         view.show(findings, status, console())
+    tree = view.as_tree(findings, status) if json else None
+    conclude(tree, _next(status, only or list(DEFAULT), config))
     if status is not Status.DONE:
         raise typer.Exit(status)
+
+
+def _next(status: Status, parts: list[CheckArea], config: Path) -> list[NextStep]:
+    """Return what comes next: after a check of everything capture runs, and rows can be copied."""
+    if set(parts) == set(DEFAULT):
+        options = []
+    else:
+        options = [word for one in parts for word in ("--only", one.value)]
+    if status is not Status.DONE:
+        return next_steps("preflight", status, (), config, options)
+    if not options:
+        return next_steps("deploy", status, ["--all"], config)
+    return next_steps("schema" if parts == [CheckArea.ACCOUNT] else "preflight", status, (), config)
 
 
 def _findings(migration: Migration, parts: list[CheckArea]) -> list[Finding]:

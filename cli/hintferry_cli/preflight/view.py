@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -40,22 +40,20 @@ def show(findings: Sequence[Finding], status: Status, out: Console) -> None:
     out.print(Text.assemble((word, style), f": {told or 'nothing found'}"), soft_wrap=True)
 
 
-def as_json(findings: Sequence[Finding], status: Status) -> str:
-    """Return the same as one JSON object."""
-    return json.dumps(
-        {
-            "fit": status is Status.DONE,
-            "findings": [
-                {
-                    "level": finding.level.name.lower(),
-                    "where": finding.where,
-                    "what": finding.what,
-                    "fix": finding.fix,
-                }
-                for finding in findings
-            ],
-        }
-    )
+def as_tree(findings: Sequence[Finding], status: Status) -> dict[str, Any]:
+    """Return the same for JSON."""
+    return {
+        "fit": status is Status.DONE,
+        "findings": [
+            {
+                "level": finding.level.name.lower(),
+                "where": finding.where,
+                "what": finding.what,
+                "fix": finding.fix,
+            }
+            for finding in findings
+        ],
+    }
 
 
 def _lines(kind: FindingGroup) -> Iterator[Text]:

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from hintferry.core.errors import ConfigurationError
-from hintferry_cli.exits import statuses
+from hintferry_cli.exits import Status, statuses
 from hintferry_cli.failures import GlobalOptions, told_plainly
+from hintferry_cli.next_steps import conclude, next_steps
 from hintferry_cli.options import Json
 from hintferry_ops.cost.offer_file import OFFERS, URL, Figure, figures
 from hintferry_ops.cost.prices import OWN_FILE, renewed, written
@@ -47,8 +48,9 @@ def prices(
             raise ConfigurationError(
                 f"{out} cannot be written: {error.strerror}; give another place with --out"
             ) from error
+    steps = next_steps("prices", Status.DONE)
     if json:
-        typer.echo(json_text.dumps({"file": str(out), "figures": [_as_tree(one) for one in found]}))
+        conclude({"file": str(out), "figures": [_as_tree(one) for one in found]}, steps)
         return
     regions = sorted({one.region for one in found})
     services = sorted({one.service for one in found})
@@ -56,6 +58,7 @@ def prices(
         f"{out}: {len(found):,} figures of {', '.join(services)} in {len(regions)}"
         f" Region{'' if len(regions) == 1 else 's'}."
     )
+    conclude(None, steps)
 
 
 def _as_tree(one: Figure) -> dict[str, Any]:

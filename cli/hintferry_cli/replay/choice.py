@@ -25,9 +25,9 @@ REASONS = (
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Choose records by table and reason; None stands for all."""
+    """Choose records by table and reason; no tables and no reason stand for all."""
 
-    table: str | None = None
+    tables: tuple[str, ...] = ()
     reason: str | None = None
 
     def __post_init__(self) -> None:
@@ -36,9 +36,8 @@ class Choice:
             raise ConfigurationError(
                 f"--reason {self.reason} is not a reason; choose from {', '.join(REASONS)}"
             )
-        if self.table is not None and not all(self.table.partition(".")):
-            raise ConfigurationError(f"--table {self.table}: write it as keyspace.table")
 
     def takes(self, table: str | None, reason: str) -> bool:
         """Return whether a record of this table, with this reason, is chosen."""
-        return self.table in (None, table) and self.reason in (None, reason)
+        is_chosen = not self.tables or table in self.tables
+        return is_chosen and self.reason in (None, reason)

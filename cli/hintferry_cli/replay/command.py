@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +20,7 @@ from hintferry.core.switches import ALL
 from hintferry_cli.console import console, say
 from hintferry_cli.exits import Status, statuses
 from hintferry_cli.failures import GlobalOptions, sentence, told_plainly
+from hintferry_cli.next_steps import conclude, next_steps
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.places import Bucket, ParkedQueueUrl, ReplayQueueUrl, places
 from hintferry_cli.replay import view
@@ -29,6 +30,7 @@ from hintferry_cli.replay.parked import ParkedQueue, replay_parked
 from hintferry_cli.replay.sender import Sender
 from hintferry_cli.replay.tally import Tally
 from hintferry_cli.switches.caller import caller
+from hintferry_cli.tables import All, Tables, chosen
 from hintferry_ops import wiring
 
 LONGEST_S = 6 * 3600.0
@@ -43,7 +45,7 @@ HELP = "\n\n".join(
         f"Reasons: {', '.join(REASONS)}.",
         "Examples",
         "  hintferry replay --dry-run",
-        "  hintferry replay --table shop.orders --reason schema",
+        "  hintferry replay shop.orders --reason schema",
         "  hintferry replay --rate 50 --json",
         statuses(
             "all chosen records are sent",
@@ -55,9 +57,8 @@ HELP = "\n\n".join(
 
 def replay(
     context: typer.Context,
-    table: Annotated[
-        str | None, typer.Option(metavar="KEYSPACE.TABLE", help="Only records of this table.")
-    ] = None,
+    tables: Tables = None,
+    every: All = False,
     reason: Annotated[str | None, typer.Option(help="Only records with this reason.")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Send nothing; print what would be sent.")
@@ -73,7 +74,7 @@ def replay(
 ) -> None:
     errors, out = console(stderr=True), console()
     with told_plainly(context.find_object(GlobalOptions) or GlobalOptions(debug=False)):
-        choice = Choice(table, reason)
+        choice = Choice(_chosen(config, tables, every=every), reason)
         where = places(
             config,
             parked_queue_url=parked_queue_url,
@@ -87,12 +88,21 @@ def replay(
             view.follow(run.steps(), run.tally, run.about, errors)
         finally:
             run.queue.release()
-    if json:
-        typer.echo(view.as_json(run.tally, dry_run=dry_run))
-    else:
+    is_left = bool(run.tally.total.failed or run.tally.unfinished)
+    status = Status.UNFINISHED if is_left else Status.DONE
+    if not json:
         view.show(run.tally, out, errors, dry_run=dry_run)
-    if run.tally.total.failed or run.tally.unfinished:
-        raise typer.Exit(Status.UNFINISHED)
+    tree = view.as_tree(run.tally, dry_run=dry_run) if json else None
+    conclude(tree, next_steps("replay", status, tables or (), config))
+    if is_left:
+        raise typer.Exit(status)
+
+
+def _chosen(config: Path, names: list[str] | None, *, every: bool) -> tuple[str, ...]:
+    """Return the tables whose records are replayed; none stands for all, of unknown tables too."""
+    if not names:
+        return ()
+    return tuple(map(str, chosen(migration_from(config), config, names, every=every)))
 
 
 def note(config: Path, choice: Choice, errors: Console) -> None:
@@ -104,18 +114,20 @@ def note(config: Path, choice: Choice, errors: Console) -> None:
     missing = f"{config} does not exist; name it with --config"
     if config.exists():
         reason = f"--reason {choice.reason}" if choice.reason else ""
-        entry = Entry(time.time(), choice.table or ALL, "replay", caller(), new=reason)
-        missing = _entered(migration_from(config), entry)
+        now, who = time.time(), caller()
+        entries = [Entry(now, one, "replay", who, new=reason) for one in choice.tables or (ALL,)]
+        missing = _entered(migration_from(config), entries)
     if missing:
         text = f"this replay is not in the journal: {missing}"
         say(errors, text)
 
 
-def _entered(migration: Migration, entry: Entry) -> str:
-    """Return why the journal does not take the entry, nothing where it does."""
+def _entered(migration: Migration, entries: Sequence[Entry]) -> str:
+    """Return why the journal does not take the entries, nothing where it does."""
     try:
         with wiring.journal(migration) as journal:
-            journal.add(entry)
+            for entry in entries:
+                journal.add(entry)
     except (SideFault, Unprocessable) as error:
         return sentence(error)
     return ""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -63,17 +63,15 @@ def show(tally: Tally, out: Console, errors: Console, *, dry_run: bool) -> None:
         say(errors, f"{tally.unfinished}; run it again for the rest")
 
 
-def as_json(tally: Tally, *, dry_run: bool) -> str:
-    """Return the result as one JSON object."""
-    return json.dumps(
-        {
-            "dry_run": dry_run,
-            "reasons": {reason: asdict(counts) for reason, counts in tally.by_reason.items()},
-            "total": asdict(tally.total),
-            "errors": dict(tally.errors),
-            "unfinished": tally.unfinished,
-        }
-    )
+def as_tree(tally: Tally, *, dry_run: bool) -> dict[str, Any]:
+    """Return the result for JSON."""
+    return {
+        "dry_run": dry_run,
+        "reasons": {reason: asdict(counts) for reason, counts in tally.by_reason.items()},
+        "total": asdict(tally.total),
+        "errors": dict(tally.errors),
+        "unfinished": tally.unfinished,
+    }
 
 
 def _table(tally: Tally, *, dry_run: bool) -> Table:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from hintferry.adapters.config.settings import Migration, migration_from
-from hintferry.core.errors import ConfigurationError
 from hintferry_cli.exits import Status, statuses
 from hintferry_cli.failures import GlobalOptions, told_plainly
+from hintferry_cli.next_steps import conclude, next_steps
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.schema.mirror import mirror_of
+from hintferry_cli.tables import All, Tables, chosen_or_all
 from hintferry_ops import wiring
 from hintferry_ops.fit.misfits import Schema
 from hintferry_ops.fit.schema_file import schema_from, schema_of
@@ -24,7 +26,7 @@ HELP = "\n\n".join(
         " same tables. It prints on stderr what Keyspaces cannot hold, with the choices.",
         "Examples",
         "  hintferry schema > keyspaces.cql",
-        "  hintferry schema --from-source --json",
+        "  hintferry schema shop --from-source --json",
         "  hintferry schema --kms-key arn:aws:kms:eu-west-1:123456789012:key/my-key",
         statuses("every table can be migrated", negative="one of them cannot be as it is"),
     )
@@ -33,6 +35,8 @@ HELP = "\n\n".join(
 
 def schema(
     context: typer.Context,
+    tables: Tables = None,
+    every: All = False,
     from_source: Annotated[
         bool, typer.Option("--from-source", help="Read the live source instead of the schema file.")
     ] = False,
@@ -45,18 +49,21 @@ def schema(
 ) -> None:
     with told_plainly(context.find_object(GlobalOptions) or GlobalOptions(debug=False)):
         migration = migration_from(config)
-        if not migration.tables:
-            raise ConfigurationError(
-                f'{config} names no table; add one as [tables."keyspace.table"]'
-            )
+        meant = chosen_or_all(migration, config, tables, every=every)
+        migration = replace(
+            migration, tables=tuple(one for one in migration.tables if one.id in meant)
+        )
         known = _live(migration) if from_source else schema_from(migration.target.schema)
         mirror = mirror_of(migration, known, kms_key)
-    typer.echo(mirror.as_json() if json else mirror.as_cql(), nl=json)
     if not json:
+        typer.echo(mirror.as_cql(), nl=False)
         for misfit in mirror.misfits:
             typer.echo(f"{'FAULT' if misfit.fatal else 'choose'}: {misfit}", err=True)
-    if not mirror.is_complete:
-        raise typer.Exit(Status.NEGATIVE)
+    status = Status.DONE if mirror.is_complete else Status.NEGATIVE
+    steps = next_steps("schema", status, tables or (), config)
+    conclude(mirror.as_tree() if json else None, steps)
+    if status is not Status.DONE:
+        raise typer.Exit(status)
 
 
 def _live(migration: Migration) -> Schema:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from hintferry.adapters.config.settings import Migration
 from hintferry.adapters.driver.cql import CONTROL_TABLES
@@ -47,16 +47,14 @@ class Mirror:
             parts += [f"-- {statement};\n" for statement in self.after_cutover]
         return "".join(parts)
 
-    def as_json(self) -> str:
-        """Return the same as one JSON object."""
-        return json.dumps(
-            {
-                "tables": list(self.tables),
-                "control": list(self.control),
-                "after_cut_over": list(self.after_cutover),
-                "misfits": [asdict(misfit) for misfit in self.misfits],
-            }
-        )
+    def as_tree(self) -> dict[str, Any]:
+        """Return the same for JSON."""
+        return {
+            "tables": list(self.tables),
+            "control": list(self.control),
+            "after_cut_over": list(self.after_cutover),
+            "misfits": [asdict(misfit) for misfit in self.misfits],
+        }
 
 
 def mirror_of(migration: Migration, schema: Schema, key_arn: str) -> Mirror:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from hintferry_cli.exits import statuses
+from hintferry_cli.exits import Status, statuses
+from hintferry_cli.next_steps import conclude, next_steps
+from hintferry_cli.options import Json
 from hintferry_cli.size.arithmetic import Need, NodeLoad, need
 
 HELP = "\n\n".join(
@@ -36,13 +37,12 @@ def size(
     segment_mib: Annotated[
         int, typer.Option(min=1, help="commitlog_segment_size of the node.")
     ] = 32,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    json: Json = False,
 ) -> None:
     needed = need(NodeLoad(writes_per_second, row_bytes, outage_hours, segment_mib))
-    if as_json:
-        print(json.dumps(asdict(needed)))
-    else:
-        print("\n".join(_lines(needed, outage_hours)))
+    if not json:
+        typer.echo("\n".join(_lines(needed, outage_hours)))
+    conclude(asdict(needed) if json else None, next_steps("size", Status.DONE))
 
 
 def _lines(needed: Need, hours: float) -> list[str]:

@@ -24,7 +24,7 @@ from hintferry_cli.console import console, say
 from hintferry_cli.each import as_trees, for_each, of_all
 from hintferry_cli.exits import Status, statuses
 from hintferry_cli.failures import GlobalOptions, told_plainly
-from hintferry_cli.next_steps import as_json, next_steps, tell
+from hintferry_cli.next_steps import conclude, next_steps
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.places import Bucket, ParkedQueueUrl, ReplayQueueUrl, places
 from hintferry_cli.sweep import bookmark, view
@@ -242,14 +242,12 @@ def _run_all(
 
     ends = for_each(tables, run, call.settings)
     status = of_all(ends)
-    left = [one.table for one in ends if one.status is not Status.DONE] or tables
-    names = as_arguments(migration, left)
+    left = {one.name for one in ends if one.status is not Status.DONE}
+    names = as_arguments(migration, [one for one in tables if str(one) in left] or tables)
     steps = next_steps(call.verb.value, status, names, call.config, call.options)
-    if call.json:
-        trees = as_trees(ends, lambda one: view.as_tree(one.order.task, one.state))
-        typer.echo(as_json({"verb": call.verb.value, "tables": trees}, steps))
-    else:
-        tell(steps, console(stderr=True))
+    trees = as_trees(ends, lambda one: view.as_tree(one.order.task, one.state))
+    tree = {"verb": call.verb.value, "tables": trees}
+    conclude(tree if call.json else None, steps)
     if status is not Status.DONE:
         raise typer.Exit(status)
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json as json_text
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -15,11 +14,13 @@ from hintferry.core.errors import ConfigurationError
 from hintferry.core.journal import Entry
 from hintferry.core.limits import SWITCHES_HOLD_S
 from hintferry.core.switches import ALL, Rates
-from hintferry_cli.exits import Unfinished, statuses
+from hintferry_cli.each import as_trees, for_each, of_all
+from hintferry_cli.exits import Status, Unfinished, statuses
 from hintferry_cli.failures import GlobalOptions, told_plainly
+from hintferry_cli.next_steps import conclude, next_steps
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.switches.caller import caller
-from hintferry_cli.tables import table_id
+from hintferry_cli.tables import Tables, chosen, table_id
 from hintferry_ops import wiring
 from hintferry_ops.switches.control import Control, HalfDone
 
@@ -27,7 +28,7 @@ _UNFINISHED = "the journal has the entry, and the switch may not be set: run it 
 
 PAUSE_HELP = "\n\n".join(
     (
-        "Pause a table, or everything: live changes, replays and passes.",
+        "Pause tables, or everything: live changes, replays and passes.",
         f"The functions stop within {SWITCHES_HOLD_S:.0f} s, and finish what they have begun. A"
         " change hint of a paused table stays in its topic, and is applied after `hintferry"
         " resume`. A pause lasts until then, also across a deploy. End it within a day: later the"
@@ -35,6 +36,7 @@ PAUSE_HELP = "\n\n".join(
         " back.",
         "Examples",
         '  hintferry pause shop.orders --reason "repair of node 3"',
+        "  hintferry pause shop other.readings",
         "  hintferry pause --all --json",
         statuses("the table is paused", unfinished=_UNFINISHED),
     )
@@ -42,7 +44,7 @@ PAUSE_HELP = "\n\n".join(
 
 RESUME_HELP = "\n\n".join(
     (
-        "Let a paused table go on, or all that were paused with --all.",
+        "Let paused tables go on, or all that were paused with --all.",
         f"The functions go on within {SWITCHES_HOLD_S:.0f} s of their next invocation.",
         "Examples",
         "  hintferry resume shop.orders",
@@ -68,54 +70,55 @@ THROTTLE_HELP = "\n\n".join(
     )
 )
 
-_Table = Annotated[str, typer.Argument(metavar="[KEYSPACE.TABLE]", help="The table.")]
-_All = Annotated[bool, typer.Option("--all", help="All tables together.")]
+_All = Annotated[
+    bool, typer.Option("--all", help="All tables by one switch, those of later deploys too.")
+]
 _Reason = Annotated[str, typer.Option(help="Why; the journal keeps it.")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """Hold what the verbs that switch are called with."""
+
+    verb: str
+    settings: GlobalOptions
+    config: Path
+    names: list[str] | None
+    every: bool
+    json: bool
 
 
 def pause(
     context: typer.Context,
-    table: _Table = "",
+    tables: Tables = None,
     every: _All = False,
     reason: _Reason = "",
     json: Json = False,
     config: Config = CONFIG,
 ) -> None:
-    with told_plainly(context.find_object(GlobalOptions) or GlobalOptions(debug=False)):
-        entry = _set_pause(Control.pause, config, table, reason, every=every)
-    _tell(entry, "paused", json=json)
+    settings = context.find_object(GlobalOptions) or GlobalOptions(debug=False)
+    with told_plainly(settings):
+        call = _Call("pause", settings, config, tables, every, json)
+        _switch(call, lambda _, control, name: control.pause(name, reason), lambda _: "paused")
 
 
 def resume(
     context: typer.Context,
-    table: _Table = "",
+    tables: Tables = None,
     every: _All = False,
     reason: _Reason = "",
     json: Json = False,
     config: Config = CONFIG,
 ) -> None:
-    with told_plainly(context.find_object(GlobalOptions) or GlobalOptions(debug=False)):
-        entry = _set_pause(Control.resume, config, table, reason, every=every)
-    _tell(entry, "resumed", json=json)
-
-
-def _set_pause(
-    change: Callable[[Control, str, str], Entry],
-    config: Path,
-    table: str,
-    reason: str,
-    *,
-    every: bool,
-) -> Entry:
-    """Pause or resume the table, or all. Raises HintferryError."""
-    migration = migration_from(config)
-    name = _name(migration, config, table, every=every)
-    return _switched(migration, lambda control: change(control, name, reason))
+    settings = context.find_object(GlobalOptions) or GlobalOptions(debug=False)
+    with told_plainly(settings):
+        call = _Call("resume", settings, config, tables, every, json)
+        _switch(call, lambda _, control, name: control.resume(name, reason), lambda _: "resumed")
 
 
 def throttle(
     context: typer.Context,
-    table: _Table = "",
+    tables: Tables = None,
     every: _All = False,
     source: Annotated[int | None, typer.Option(help="Requests a second to Cassandra.")] = None,
     target: Annotated[int | None, typer.Option(help="Requests a second to Keyspaces.")] = None,
@@ -125,49 +128,54 @@ def throttle(
     json: Json = False,
     config: Config = CONFIG,
 ) -> None:
-    with told_plainly(context.find_object(GlobalOptions) or GlobalOptions(debug=False)):
-        migration, change = migration_from(config), Rates(source, target, repair)
+    settings = context.find_object(GlobalOptions) or GlobalOptions(debug=False)
+    with told_plainly(settings):
+        change = Rates(source, target, repair)
         if (change == Rates()) != off:
             raise ConfigurationError("give --source, --target or --repair; or --off alone")
-        name = _name(migration, config, table, every=every)
-        workers = migration.workers(MARKERS.id if every else table_id(name))
 
-        def set_bounds(control: Control) -> Entry:
+        def set_bounds(migration: Migration, control: Control, name: str) -> Entry:
             if off:
                 return control.unthrottle(name, reason)
+            workers = migration.workers(MARKERS.id if name == ALL else table_id(name))
             return control.throttle(name, change, workers, reason)
 
-        entry = _switched(migration, set_bounds)
-    _tell(entry, f"throttled: {entry.new}", json=json)
+        call = _Call("throttle", settings, config, tables, every, json)
+        _switch(call, set_bounds, lambda entry: f"throttled: {entry.new}")
 
 
-def _name(migration: Migration, config: Path, table: str, *, every: bool) -> str:
-    """Return the name of the switch that is meant. Raises ConfigurationError."""
-    if bool(table) == every:
-        raise ConfigurationError("give either a table as keyspace.table, or --all")
-    if every:
-        return ALL
-    known = [str(one.id) for one in migration.tables]
-    if str(table_id(table)) not in known:
-        raise ConfigurationError(
-            f"{table} is not a table of {config}; it lists {', '.join(known) or 'none'}"
-        )
-    return table
-
-
-def _switched(migration: Migration, change: Callable[[Control], Entry]) -> Entry:
-    """Return the journal's entry of a change that was made. Raises HintferryError."""
+def _switch(
+    call: _Call,
+    change: Callable[[Migration, Control, str], Entry],
+    now: Callable[[Entry], str],
+) -> None:
+    """Set the switch of each table, or the one of all, print it, and exit by it."""
+    migration = migration_from(call.config)
+    meant = chosen(migration, call.config, call.names, every=call.every)
+    names = [ALL] if call.every else list(map(str, meant))
     with wiring.control(migration, caller()) as control:
-        try:
-            return change(control)
-        except HalfDone as error:
-            raise Unfinished(str(error)) from error
+
+        def switched(name: str) -> tuple[Entry, Status]:
+            try:
+                entry = change(migration, control, name)
+            except HalfDone as error:
+                raise Unfinished(str(error)) from error
+            if not call.json:
+                typer.echo(_told(entry, now(entry)))
+            return entry, Status.DONE
+
+        ends = for_each(names, switched, call.settings)
+    status = of_all(ends)
+    done = status is Status.DONE
+    arguments = ["--all"] if call.every else names
+    # After a failure the sentences say what to do: the bounds have to be given again.
+    steps = next_steps(call.verb, status, arguments, call.config) if done else []
+    tree = {"tables": as_trees(ends, asdict), "effective_within_seconds": SWITCHES_HOLD_S}
+    conclude(tree if call.json else None, steps)
+    if not done:
+        raise typer.Exit(status)
 
 
-def _tell(entry: Entry, now: str, *, json: bool) -> None:
-    if json:
-        tree = asdict(entry) | {"effective_within_seconds": SWITCHES_HOLD_S}
-        typer.echo(json_text.dumps(tree))
-        return
+def _told(entry: Entry, now: str) -> str:
     named = "all tables" if entry.table == ALL else entry.table
-    typer.echo(f"{named}: {now}. The functions go by it within {SWITCHES_HOLD_S:.0f} s.")
+    return f"{named}: {now}. The functions go by it within {SWITCHES_HOLD_S:.0f} s."

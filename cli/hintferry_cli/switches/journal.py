@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json as json_text
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from hintferry.adapters.config.settings import Migration, migration_from
+from hintferry.adapters.config.settings import migration_from
 from hintferry.core.journal import Entry
 from hintferry.core.switches import ALL
 from hintferry.ports import Journal
 from hintferry_cli.exits import statuses
 from hintferry_cli.failures import GlobalOptions, told_plainly
 from hintferry_cli.gate.options import moment
+from hintferry_cli.next_steps import conclude
 from hintferry_cli.options import CONFIG, Config, Json
-from hintferry_cli.tables import table_id
+from hintferry_cli.tables import All, Tables, chosen_or_all
 from hintferry_ops import wiring
 from hintferry_ops.cutover.gate.condition import clock
 
@@ -28,7 +28,7 @@ HELP = "\n\n".join(
         " first. It lies on the target in hintferry.journal; nothing is ever taken out of it.",
         "Examples",
         "  hintferry journal",
-        "  hintferry journal --table shop.orders --since 2026-11-26T14:03:20Z",
+        "  hintferry journal shop.orders --since 2026-11-26T14:03:20Z",
         "  hintferry journal --json",
         statuses("the journal was printed"),
     )
@@ -37,9 +37,8 @@ HELP = "\n\n".join(
 
 def journal(
     context: typer.Context,
-    table: Annotated[
-        str | None, typer.Option(metavar="KEYSPACE.TABLE", help="Only entries of this table.")
-    ] = None,
+    tables: Tables = None,
+    every: All = False,
     since: Annotated[
         str | None, typer.Option(metavar="TIME", help="Only later entries; a time in UTC.")
     ] = None,
@@ -49,20 +48,15 @@ def journal(
     with told_plainly(context.find_object(GlobalOptions) or GlobalOptions(debug=False)):
         first = moment("--since", since) or 0.0
         migration = migration_from(config)
-        names = _names(migration, table)
+        meant = chosen_or_all(migration, config, tables, every=every)
+        # What happened to all tables happened to each.
+        names = [ALL, *map(str, meant)]
         with wiring.journal(migration) as kept:
             found = _found(kept, names, first)
-    if json:
-        typer.echo(json_text.dumps([asdict(one) for one in found]))
-        return
-    for line in _lines(found):
-        typer.echo(line)
-
-
-def _names(migration: Migration, table: str | None) -> list[str]:
-    """Return the names to look for: what happened to all tables happened to each."""
-    tables = [str(one.id) for one in migration.tables]
-    return [ALL, *(tables if table is None else [str(table_id(table))])]
+    if not json:
+        for line in _lines(found):
+            typer.echo(line)
+    conclude({"entries": [asdict(one) for one in found]} if json else None, [])
 
 
 def _found(kept: Journal, names: Sequence[str], since: float) -> list[Entry]:

@@ -18,7 +18,7 @@ def parked(facts: Facts) -> Condition:
         name,
         ConditionState.FAILS,
         f"{counted(sum(facts.parked.values()), 'record')} parked: {by_reason}",
-        f"fix the cause, then run `hintferry replay --table {facts.table}`",
+        f"fix the cause, then run `hintferry replay {facts.table}`",
     )
 
 
@@ -32,7 +32,7 @@ def given_up(facts: Facts) -> Condition:
         name,
         ConditionState.FAILS,
         f"{counted(facts.given_up, 'payload')} in the on-failure bucket",
-        f"run `hintferry replay --table {facts.table} --reason given_up`",
+        f"run `hintferry replay {facts.table} --reason given_up`",
     )
 
 
