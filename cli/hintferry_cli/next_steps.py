@@ -164,4 +164,4 @@ def _config(verb: str, config: Path) -> tuple[str, ...]:
     """Return the option that names the configuration, where the next call would not find it."""
     if config == CONFIG or os.environ.get(CONFIG_VARIABLE) == str(config):
         return ()
-    return () if verb == "deploy" else ("--config", str(config))
+    return () if verb in ("deploy", "size", "prices") else ("--config", str(config))

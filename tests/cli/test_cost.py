@@ -150,7 +150,7 @@ def test_a_table_that_is_to_be_warmed_has_a_fee_that_is_not_known(
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
-    [(["shop.others"], "does not list shop.others"), (["orders"], "keyspace.table")],
+    [(["shop.others"], "shop.others is not a table of "), (["orders"], "write shop.orders")],
 )
 def test_a_wrong_call_says_what_to_fix(
     arguments: list[str], says: str, config: Path, monkeypatch: pytest.MonkeyPatch

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from docs.site.reference.command import statuses
 from hintferry_cli import next_steps as module
 from hintferry_cli.app import app
 from hintferry_cli.exits import Status
@@ -20,6 +21,9 @@ from tests.cli.test_journal import Desk, desk  # noqa: F401 - a fixture
 from tools import places
 
 ONE = ("shop.orders",)
+ALWAYS_DONE = {"init", "size", "prices", "env", "cost"}
+"""Verbs that end with an error or with everything."""
+
 ELSEWHERE = {"cutover", "status"}
 """Verbs whose conditions carry their own commands."""
 
@@ -41,6 +45,10 @@ def test_the_way_leads_from_the_first_verb_to_the_last() -> None:
 def test_what_comes_next_is_a_call_that_is_accepted(
     verb: str, status: Status, tables: tuple[str, ...]
 ) -> None:
+    if verb in ELSEWHERE or str(status.value) not in statuses(VERBS[verb].help):
+        return
+    if verb in ALWAYS_DONE and status is not Status.DONE:
+        return
     taken = tables if "tables" in {one.name for one in VERBS[verb].params} else ()
     for step in next_steps(verb, status, taken, Path("staging.toml")):
         if step.verb == "deploy":
@@ -49,8 +57,7 @@ def test_what_comes_next_is_a_call_that_is_accepted(
         program, *arguments = shlex.split(step.command)
         assert program == "hintferry"
         assert step.why
-        if set(arguments) >= {"--config"} or step.verb == "size":
-            assert parsed(arguments) == step.verb
+        assert parsed(arguments) == step.verb
 
 
 def test_a_call_that_resumes_has_its_options_again() -> None:

@@ -429,7 +429,7 @@ def test_findings_of_one_kind_are_one_with_a_list() -> None:
         "  do without",
         "not fit: FAULT 1, advice 1",
     ]
-    assert len(json.loads(view.as_json(findings, Status.NEGATIVE))["findings"]) == 42
+    assert len(view.as_tree(findings, Status.NEGATIVE)["findings"]) == 42
 
 
 def test_colours_are_for_terminals_that_want_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,7 +99,12 @@ def pause(
     settings = context.find_object(GlobalOptions) or GlobalOptions(debug=False)
     with told_plainly(settings):
         call = _Call("pause", settings, config, tables, every, json)
-        _switch(call, lambda _, control, name: control.pause(name, reason), lambda _: "paused")
+        _switch(
+            call,
+            migration_from(config),
+            lambda control, name: control.pause(name, reason),
+            lambda _: "paused",
+        )
 
 
 def resume(
@@ -113,7 +118,12 @@ def resume(
     settings = context.find_object(GlobalOptions) or GlobalOptions(debug=False)
     with told_plainly(settings):
         call = _Call("resume", settings, config, tables, every, json)
-        _switch(call, lambda _, control, name: control.resume(name, reason), lambda _: "resumed")
+        _switch(
+            call,
+            migration_from(config),
+            lambda control, name: control.resume(name, reason),
+            lambda _: "resumed",
+        )
 
 
 def throttle(
@@ -130,34 +140,34 @@ def throttle(
 ) -> None:
     settings = context.find_object(GlobalOptions) or GlobalOptions(debug=False)
     with told_plainly(settings):
-        change = Rates(source, target, repair)
+        migration, change = migration_from(config), Rates(source, target, repair)
         if (change == Rates()) != off:
             raise ConfigurationError("give --source, --target or --repair; or --off alone")
 
-        def set_bounds(migration: Migration, control: Control, name: str) -> Entry:
+        def set_bounds(control: Control, name: str) -> Entry:
             if off:
                 return control.unthrottle(name, reason)
             workers = migration.workers(MARKERS.id if name == ALL else table_id(name))
             return control.throttle(name, change, workers, reason)
 
         call = _Call("throttle", settings, config, tables, every, json)
-        _switch(call, set_bounds, lambda entry: f"throttled: {entry.new}")
+        _switch(call, migration, set_bounds, lambda entry: f"throttled: {entry.new}")
 
 
 def _switch(
     call: _Call,
-    change: Callable[[Migration, Control, str], Entry],
+    migration: Migration,
+    change: Callable[[Control, str], Entry],
     now: Callable[[Entry], str],
 ) -> None:
     """Set the switch of each table, or the one of all, print it, and exit by it."""
-    migration = migration_from(call.config)
     meant = chosen(migration, call.config, call.names, every=call.every)
     names = [ALL] if call.every else list(map(str, meant))
     with wiring.control(migration, caller()) as control:
 
         def switched(name: str) -> tuple[Entry, Status]:
             try:
-                entry = change(migration, control, name)
+                entry = change(control, name)
             except HalfDone as error:
                 raise Unfinished(str(error)) from error
             if not call.json:

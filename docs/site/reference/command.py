@@ -21,11 +21,32 @@ def page() -> Iterator[str]:
         "`hintferry --version` prints the version; `hintferry --debug VERB` shows stack traces.",
         HINT,
     )
+    yield from _common()
     yield from ("", "## Exit statuses")
     verbs: dict[str, Any] = command.commands
     yield from _exits(verbs)
     for name, verb in verbs.items():
         yield from _verb(name, verb)
+
+
+def _common() -> Iterator[str]:
+    """Yield what all verbs do alike."""
+    yield from ("", "## Tables", "")
+    yield "A verb takes tables as `keyspace.table`, keyspaces for all their tables, or `--all`."
+    yield "Names are those of `migration.toml`, in upper and lower case as there."
+    yield "A name without a dot is always a keyspace, and each table is taken once."
+    yield "A verb that only reads, and `replay`, takes everything where nothing is named."
+    yield "Tables are gone through one after the other."
+    yield "A table that fails does not hold the others."
+    yield "`cutover` and `status` take one table; `size` takes none: it is about a node."
+    yield "`hintferry --install-completion` lets the shell complete the names."
+    yield from ("", "## What comes next", "")
+    yield "Each verb ends with the next step of the migration, on stderr."
+    yield "`--json` has it as `next_steps`: verb, arguments and why."
+    yield "The verb `deploy` stands for `make cdk`."
+    yield "Its `version` rises when a name gets another meaning, or goes; times are epoch seconds."
+    yield "`env --json` holds the variables alone."
+    yield "With `--json` an error is a sentence on stderr too, and stdout stays empty."
 
 
 def _exits(verbs: dict[str, Any]) -> Iterator[str]:
