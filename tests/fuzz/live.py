@@ -102,9 +102,10 @@ class Bench:
         self._past = [one for one in self._past if one not in old]
         faults: list[Fault] = []
         endpoint = self._stack.target
+        began = time.monotonic()
         with cassandra_session(self._stack.source) as source, keyspaces_session(endpoint) as target:
             for table in (table for one in old for table in one.tables):
-                if found := self._differences(table, source, Round(), with_limits=False):
+                if found := self._differences(table, source, Round(), began, with_limits=False):
                     faults.append(_differs(table.id, found, "all this time after the round"))
             for keyspace in (keyspace for one in old for keyspace in one.keyspaces):
                 for side in (source, target):
@@ -230,9 +231,9 @@ class Bench:
         """Wait until all are equal; return the tables that a known limit keeps from it."""
         if any(table.expires for table in case.tables):
             time.sleep(SHORT_TTL_S + _LATE_S)
-        limited = []
+        limited, written = [], time.monotonic()
         for table in case.tables:
-            found = self._differences(table, source, done, with_limits=True)
+            found = self._differences(table, source, done, written, with_limits=True)
             limits = [self._limit(table, one) for one in found]
             done.limits.update(filter(None, limits))
             if None in limits:
@@ -246,15 +247,19 @@ class Bench:
     ) -> None:
         """Check that `verify --repair` repairs what limits.md says that it repairs."""
         done.faults += operator.repair([table.id for table in limited])
+        repaired = time.monotonic()
         for table in limited:
-            if found := self._differences(table, source, done, with_limits=False):
+            if found := self._differences(table, source, done, repaired, with_limits=False):
                 done.faults.append(_differs(table.id, found, chain.last_error))
 
     def _differences(
-        self, table: OneTable, source: Any, done: Round, *, with_limits: bool
+        self, table: OneTable, source: Any, done: Round, began: float, *, with_limits: bool
     ) -> Sequence[Difference]:
-        """Return what still differs after a while, without what allowed limits explain."""
-        began, before = time.monotonic(), ""
+        """Return what still differs a while after `began`, but for what allowed limits explain.
+
+        All tables of a round wait from the same time (monotonic), or each that differs adds its own.
+        """
+        before = ""
         with cassandra_session(self._stack.behind) as behind:
             while True:
                 found = compare_table(source, behind, str(table.id)).differences
