@@ -147,8 +147,11 @@ class Bench:
             lap("verified")
             self._repair(limited, operator, source, chain, done)
             lap("repaired")
-        self._past.append(_Past(time.monotonic(), case.keyspaces, fit.tables))
-        done.faults += self._parked(folder)
+        done.faults += self._parked(folder, fit.tables)
+        # What differed already is a fault of this round; after it, it says nothing new.
+        differed = {fault.where for fault in done.faults}
+        equal = tuple(table for table in fit.tables if table.id not in differed)
+        self._past.append(_Past(time.monotonic(), case.keyspaces, equal))
 
     def _made(self, source: Any, case: Case, done: Round) -> Case:
         """Make it on the source; without what Cassandra refuses."""
@@ -269,7 +272,7 @@ class Bench:
                 explained = with_limits and all(self._limit(table, one) for one in found)
                 lasted = time.monotonic() - began
                 if not found or explained or lasted > _EQUAL_S:
-                    if lasted > _SOON_S:
+                    if before and lasted > _SOON_S:
                         done.late.append(f"{table.id} after {lasted:.0f} s: {before}")
                     return found
                 before = str(found[0])
@@ -278,9 +281,9 @@ class Bench:
     def _limit(self, table: OneTable, difference: Difference) -> Limit | None:
         return limit_of(table, difference, exact=self._stack.release.version != "4.1")
 
-    def _parked(self, folder: Path) -> Iterator[Fault]:
+    def _parked(self, folder: Path, of: Sequence[OneTable] = ()) -> Iterator[Fault]:
         """Yield what the functions of a chain parked, or failed with, of whatever round."""
-        tables = [table.id for one in self._past for table in one.tables]
+        tables = [table.id for one in (*(past.tables for past in self._past), of) for table in one]
         logs = [log.read_text(errors="replace") for log in sorted(folder.glob("*.log"))]
         for line in "".join(logs).splitlines():
             if "Traceback" in line:
