@@ -263,7 +263,7 @@ class Bench:
     ) -> Sequence[Difference]:
         """Return what still differs a while after `began`, but for what allowed limits explain.
 
-        All tables of a round wait from the same time (monotonic), or each that differs adds its own.
+        All tables of a round wait from that time (monotonic), so that each does not add its own.
         """
         before = ""
         with cassandra_session(self._stack.behind) as behind:
