@@ -24,6 +24,7 @@ from acceptance.plan import (
     most_usd,
     new_name,
     told,
+    usd_a_day,
 )
 from acceptance.ports import Account, Node, Refused, Say
 from acceptance.run import Cost, refuse, run, tear_down
@@ -32,10 +33,8 @@ from acceptance.steps import Bench, hours, steps
 from hintferry.core.errors import HintferryError
 from hintferry_cli.exits import INTERRUPTED, Status, status_of_error
 from hintferry_cli.failures import sentence
-from hintferry_ops.cost.fixed_cost import standing_cost, total
-from hintferry_ops.cost.prices import HOURS_A_MONTH, price_book
-
-_DAY_HOURS = 24
+from hintferry_ops.cost.fixed_cost import total
+from hintferry_ops.cost.prices import price_book
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +94,7 @@ def begin(options: Options, account: Account, node: Node, say: Say) -> int:
         return Status.DONE
     refuse(account)
     _ask(options, say)
-    a_day = total(standing_cost(migration, book)) / HOURS_A_MONTH * _DAY_HOURS
-    cost = Cost(total(lines), a_day + total(lines[-3:-2]) / time_h * _DAY_HOURS)
+    cost = Cost(total(lines), usd_a_day(migration, book))
     bench = Bench(plan, account, node, Wall(), say)
     return run(bench, steps(plan), cost, keep=options.keep)
 

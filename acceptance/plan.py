@@ -10,7 +10,7 @@ from pathlib import Path
 
 from acceptance.ports import Refused
 from hintferry.adapters.config.settings import Migration, migration_from
-from hintferry_ops.cost.fixed_cost import Line, standing_cost
+from hintferry_ops.cost.fixed_cost import Line, standing_cost, total
 from hintferry_ops.cost.prices import HOURS_A_MONTH, PriceBook
 from sandbox.workload import KEYSPACE, TABLES, source_ddl
 from tools.places import BUILD
@@ -140,6 +140,11 @@ def most_usd(plan: Plan, migration: Migration, book: PriceBook, hours: float) ->
             " us-east-1"
         )
     return lines
+
+
+def usd_a_day(migration: Migration, book: PriceBook) -> float:
+    """Return what a run costs a day that is kept, where each price is known."""
+    return 24 * (total(standing_cost(migration, book)) / HOURS_A_MONTH + EC2_HOUR)
 
 
 def _use(plan: Plan, book: PriceBook) -> list[Line]:

@@ -34,7 +34,7 @@ def masked(value: Any) -> Any:
     return value
 
 
-DONE, FAILED, STOPPED, NOT_RUN = "done", "failed", "stopped by the operator", "not run"
+DONE, FAILED, STOPPED, NOT_RUN = "done", "failed", "stopped", "not run"
 """How a step ends."""
 
 

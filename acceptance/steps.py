@@ -136,9 +136,13 @@ def hours(plan: Plan) -> float:
 
 def _check(bench: Bench, within_s: float) -> Mapping[str, Any]:
     done = bench.account.check(bench.plan.config)
-    if done.status not in (Status.DONE, Status.UNAVAILABLE):
-        raise StepFailed(done.out.strip() or done.err.strip())
+    if not done.out:
+        raise StepFailed(_last(done))
     found = json.loads(done.out)["findings"]
+    faults = [one for one in found if one["level"] == "fault"]
+    if faults or done.status not in (Status.DONE, Status.UNAVAILABLE):
+        told = [f"{one['where']} {one['what']}; {one['fix']}" for one in faults]
+        raise StepFailed(f"{'. '.join(told) or _last(done)}. Nothing was made")
     return {"could not check": [one["where"] for one in found if one["level"] == "unknown"]}
 
 
@@ -185,7 +189,7 @@ def _replay(bench: Bench, within_s: float) -> Mapping[str, Any]:
     _program(bench, within_s, "large")
     parked = _until_parked(bench, within_s)
     _program(bench, within_s, "small")
-    answer = _hintferry(bench, within_s, "replay", "--table", LARGE_TABLE)
+    answer = _hintferry(bench, within_s, "replay", LARGE_TABLE)
     bench.clock.sleep(POLL_S)
     left = _parked(bench, within_s)
     if left:
@@ -204,7 +208,7 @@ def _until_parked(bench: Bench, within_s: float) -> int:
 
 
 def _parked(bench: Bench, within_s: float) -> int:
-    answer = _hintferry(bench, within_s, "replay", "--table", LARGE_TABLE, "--dry-run")
+    answer = _hintferry(bench, within_s, "replay", LARGE_TABLE, "--dry-run")
     return int(answer["total"]["sent"])
 
 

@@ -86,6 +86,9 @@ class ScriptedNode:
         self.event = event
         self.ran: list[list[str]] = []
         self.parked = 0
+        self.parks_again = False
+        """Whether a replayed record is parked again."""
+
         self.answers: dict[str, Done] = {}
         """What a program answers instead, by its verb."""
 
@@ -111,7 +114,8 @@ class ScriptedNode:
             self.parked = 1
         if verb == "replay":
             found = self.parked
-            self.parked = found if "--dry-run" in program else 0
+            stays = self.parks_again or "--dry-run" in program
+            self.parked = found if stays else 0
             return {"total": {"sent": found}}
         passed = [{"table": table, "keys": 3, "seconds": 1.0} for table in TABLES]
         fixed: dict[str, Mapping[str, Any]] = {

@@ -12,7 +12,15 @@ import pytest
 
 from acceptance import payload
 from acceptance.__main__ import main
-from acceptance.plan import Plan, most_usd, new_name
+from acceptance.plan import (
+    BYTES_A_ROW,
+    EC2_HOUR,
+    RATE,
+    Plan,
+    most_usd,
+    new_name,
+    usd_a_day,
+)
 from acceptance.ports import Refused
 from acceptance.questions.comparison import Verdict, verdict
 from acceptance.record import DONE, Record, StepRecord, masked
@@ -32,8 +40,13 @@ def test_the_bound_has_every_hour_of_what_stands_and_every_mutation(plan: Plan) 
     migration, book = plan.write(), price_book()
     time_h = hours(plan)
     assert time_h * 3600 > sum(step.within_s for step in steps(plan))
-    bound = total(most_usd(plan, migration, book, time_h))
-    assert bound > total(standing_cost(migration, book)) / HOURS_A_MONTH * time_h
+    lines = most_usd(plan, migration, book, time_h)
+    bound = total(lines)
+    stands = total(standing_cost(migration, book)) / HOURS_A_MONTH + EC2_HOUR
+    assert total(lines[:-2]) == pytest.approx(stands * time_h)
+    assert usd_a_day(migration, book) == pytest.approx(24 * stands)
+    units = {line.name: line.count for line in lines[-2:]}
+    assert units["write units of Keyspaces"] >= 2 * RATE * plan.minutes * 60 * BYTES_A_ROW // 1024
     longer = Plan(plan.name, plan.region, 60, plan.root)
     assert total(most_usd(longer, migration, book, hours(longer))) > bound
     assert bound < 15, "the documents say: less than USD 15"

@@ -6,8 +6,10 @@ import json
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
 from acceptance.__main__ import Options, begin
 from acceptance.plan import Plan
@@ -15,6 +17,7 @@ from acceptance.ports import Done, Refused
 from acceptance.run import Cost, removal, run
 from acceptance.steps import Bench, steps
 from acceptance.testing import ScriptedAccount, ScriptedClock, ScriptedNode
+from hintferry_cli.app import app
 
 NAME = "acceptance-3f9a1c"
 COST = Cost(7.0, 30.0)
@@ -70,6 +73,15 @@ def test_every_step_is_done_and_nothing_stays(rehearsal: Rehearsal) -> None:
     assert "Nothing." in (rehearsal.plan.folder / "record.md").read_text()
 
 
+def test_the_command_understands_what_the_steps_call(rehearsal: Rehearsal) -> None:
+    assert rehearsal.run() == 0
+    group: Any = typer.main.get_command(app)
+    called = [program[1:] for program in rehearsal.node.ran if program[0] == "hintferry"]
+    assert {arguments[0] for arguments in called} == {"backfill", "verify", "replay", "cutover"}
+    for verb, *arguments in called:
+        group.commands[verb].make_context(verb, arguments)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("step", EVENTS)
 def test_a_stop_in_any_step_tears_down(
@@ -79,7 +91,7 @@ def test_a_stop_in_any_step_tears_down(
     assert rehearsal.run() == 130
     assert rehearsal.account.there == []
     found = rehearsal.outcomes()
-    assert found[step] == "stopped by the operator"
+    assert found[step] == "stopped"
     later = ORDER[ORDER.index(step) + 1 :]
     assert [found[name] for name in later] == ["not run"] * len(later)
 
@@ -109,6 +121,13 @@ def test_an_error_in_a_step_tears_down_and_is_in_the_record(
     assert rehearsal.outcomes()["questions"] == ("not run" if verb == "tables" else "done")
 
 
+def test_a_record_that_is_parked_again_fails_the_replay(rehearsal: Rehearsal) -> None:
+    rehearsal.node.parks_again = True
+    assert rehearsal.run() == 1
+    found = rehearsal.outcomes()
+    assert (found["replay"], found["cutover"], found["questions"]) == ("failed", "not run", "done")
+
+
 def test_a_deploy_that_fails_is_torn_down(rehearsal: Rehearsal) -> None:
     rehearsal.account.deploy_status = 1
     assert rehearsal.run() == 1
@@ -126,7 +145,17 @@ def test_an_account_that_is_too_small_ends_the_run_before_anything_is_made(
     rehearsal: Rehearsal,
 ) -> None:
     rehearsal.account.preflight_status = 1
+    rehearsal.account.findings = [
+        {
+            "level": "fault",
+            "where": "Lambda",
+            "what": "runs 10 invocations at once in this account",
+            "fix": "ask AWS for more",
+        }
+    ]
     assert rehearsal.run() == 1
+    wanted = "account: failed Lambda runs 10 invocations at once in this account; ask AWS for more"
+    assert any(line.startswith(wanted) for line in rehearsal.said)
     assert rehearsal.account.there == []
     assert rehearsal.outcomes()["deploy"] == "not run"
 
