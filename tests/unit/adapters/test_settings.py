@@ -243,6 +243,22 @@ def test_a_bad_file_is_refused_by_name_and_key(
     assert named.replace(": ", ".") in text
 
 
+@pytest.mark.parametrize(
+    ("said", "is_heard"),
+    [
+        ("", False),
+        ("critical_topic_arn = 'a'", False),
+        ("critical_topic_arn = 'a'\nwarning_topic_arn = 'b'", True),
+        ("emails = ['a@b.org']", True),
+    ],
+)
+def test_somebody_hears_of_alarms_or_synth_says_so(
+    tmp_path: Path, said: str, is_heard: bool
+) -> None:
+    migration = migration_from(written(tmp_path, f"{GOOD}\n[alarms]\n{said}\n"))
+    assert migration.deployment.alarms.is_heard is is_heard
+
+
 def test_what_is_no_file_of_text_is_named(tmp_path: Path) -> None:
     path = tmp_path / "migration.toml"
     path.write_bytes(b"\xff\xfe")
