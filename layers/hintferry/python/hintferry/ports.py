@@ -12,6 +12,7 @@ from hintferry.core.clock_offset import Offset
 from hintferry.core.errors import HintferryError
 from hintferry.core.hint import Hint, Nothing, Record, Slice
 from hintferry.core.journal import Entry
+from hintferry.core.open_item import OpenItem
 from hintferry.core.outcome import Settled
 from hintferry.core.passes import Pass
 from hintferry.core.rows import Row, ScanPage, Snapshot, Statement
@@ -116,6 +117,19 @@ class ReplayQueue(Protocol):
 
     def send(self, items: Sequence[Later]) -> list[HintferryError | None]:
         """Keep the items; for each, None once it is kept, or why it could not be."""
+
+
+class OpenItems(Protocol):
+    """The messages that wait in the replay queue or are parked, one row each, exactly."""
+
+    def open(self, items: Sequence[OpenItem]) -> list[HintferryError | None]:
+        """Keep the items; for each, None once it is kept, or why it could not be."""
+
+    def close(self, items: Sequence[tuple[str, bytes]]) -> list[HintferryError | None]:
+        """Let the items of these names and ids go; for each, None, or why it could not go."""
+
+    def of(self, table: TableId) -> list[OpenItem]:
+        """Return the items of the table, and those that may be of any. Raises SideFault."""
 
 
 @dataclass(frozen=True, slots=True)

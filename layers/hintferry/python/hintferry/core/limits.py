@@ -59,6 +59,10 @@ COUNTED_WITHIN_S = 0.9
 ends, so a value lasts at most two seconds too long. A tenth of a second is left for clocks that
 differ."""
 
+OPEN_ITEM_S = 15 * 24 * 3600
+"""Seconds that a row of an open item stays at most: longer than its message, which SQS keeps for 14
+days."""
+
 LEASE_S = 30
 """Seconds that one worker alone may count a partition."""
 

@@ -12,13 +12,16 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
+from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from hintferry.adapters.records import hint_record
+from hintferry.adapters.records.topics import table_of
 from hintferry.core.errors import HintferryError
 from hintferry.core.hint import Record
-from hintferry.ports import Parked
+from hintferry.core.open_item import ANY_TABLE, PARKED, OpenItem
+from hintferry.ports import Clock, OpenItems, Parked
 
 VERSION = 1
 LARGEST_MESSAGE = 1024 * 1024
@@ -40,21 +43,31 @@ class SqsParkingLot:
     `sqs`, `s3`: boto3 clients.
     """
 
-    def __init__(self, sqs: Any, s3: Any, queue_url: str, bucket: str) -> None:
+    def __init__(
+        self, sqs: Any, s3: Any, queue_url: str, bucket: str, clock: Clock, open_items: OpenItems
+    ) -> None:
         self._sqs, self._s3 = sqs, s3
         self._queue_url, self._bucket = queue_url, bucket
+        self._clock, self._open_items = clock, open_items
 
     def park(self, records: Sequence[Parked]) -> list[HintferryError | None]:
         """Keep the records; for each, None once it is kept, or why it could not be."""
-        errors: list[HintferryError | None] = [None] * len(records)
+        now = self._clock.now()
+        rows = [OpenItem(_name(one), uuid4().bytes, now, PARKED) for one in records]
+        errors = self._open_items.open(rows)
         texts: dict[int, str] = {}
-        for index, parked in enumerate(records):
+        for index, (parked, row) in enumerate(zip(records, rows, strict=True)):
+            if errors[index] is not None:
+                continue
+            message = _message(parked) | {"item": row.id.hex(), "item_name": row.name}
             try:
-                texts[index] = fitted(_message(parked), self._s3, self._bucket)
+                texts[index] = fitted(message, self._s3, self._bucket)
             except (BotoCoreError, ClientError) as error:
                 errors[index] = ParkingFailed(f"the bucket did not take the record: {error}")
         for index, why in send_all(self._sqs, self._queue_url, texts).items():
             errors[index] = ParkingFailed(f"the parked queue did not take the record: {why}")
+        unsent = [row for row, error in zip(rows, errors, strict=True) if error is not None]
+        self._open_items.close([(row.name, row.id) for row in unsent])
         return errors
 
 
@@ -141,6 +154,13 @@ def _position(record: Record) -> dict[str, Any]:
         "offset": record.offset,
         "timestamp": record.appended_at_ms,
     }
+
+
+def _name(parked: Parked) -> str:
+    """Return the table that the record is of, by its hint or by its topic."""
+    if parked.hint is not None:
+        return str(parked.hint.table)
+    return table_of(parked.record.topic) or ANY_TABLE
 
 
 def _text(value: bytes | None) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from typing import Any
+from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -16,8 +17,9 @@ from hintferry.adapters.aws.parked_queue import MESSAGES_PER_CALL, VERSION
 from hintferry.adapters.records import hint_record
 from hintferry.core.errors import HintferryError
 from hintferry.core.hint import Hint
+from hintferry.core.open_item import OpenItem
 from hintferry.core.work import Later
-from hintferry.ports import Clock
+from hintferry.ports import Clock, OpenItems
 
 SHARED_WITHIN_S = 15
 """A second look comes this much later than it must, so that it serves what is asked meanwhile."""
@@ -34,8 +36,9 @@ class SqsReplayQueue:
     look serves all, if this process has asked for it already and it comes late enough.
     """
 
-    def __init__(self, sqs: Any, queue_url: str, clock: Clock) -> None:
+    def __init__(self, sqs: Any, queue_url: str, clock: Clock, open_items: OpenItems) -> None:
         self._sqs, self._queue_url, self._clock = sqs, queue_url, clock
+        self._open_items = open_items
         self._due: dict[tuple[Hint, int], float] = {}
         """When each second look that was sent is due, by hint and `altered_us` (its copies may
         differ in it)."""
@@ -55,33 +58,56 @@ class SqsReplayQueue:
         return [errors.get(_look(item)) for item in items]
 
     def _send(self, items: Sequence[Later]) -> list[HintferryError | None]:
-        entries = [_entry(index, item) for index, item in enumerate(items)]
+        """The row of each message comes first, so that no message is without one."""
+        now = self._clock.now()
+        rows = [
+            OpenItem(str(one.hint.table), uuid4().bytes, now + _delay_s(one), _reason(one))
+            for one in items
+        ]
+        errors = self._open_items.open(rows)
+        entries = [
+            _entry(index, item, row)
+            for index, (item, row, error) in enumerate(zip(items, rows, errors, strict=True))
+            if error is None
+        ]
+        failed = self._refused(entries)
+        for index, why in failed.items():
+            errors[index] = PostponingFailed(f"the replay queue did not take the hint: {why}")
+        # A row that stays all the same is overdue, until a verify pass has compared its key.
+        self._open_items.close([(rows[index].name, rows[index].id) for index in failed])
+        return errors
+
+    def _refused(self, entries: list[dict[str, Any]]) -> dict[int, str]:
+        """Send; why not, of those that the queue did not take."""
+        if not entries:
+            return {}
         try:
             answer = self._sqs.send_message_batch(QueueUrl=self._queue_url, Entries=entries)
         except (BotoCoreError, ClientError) as error:
-            failed = dict.fromkeys(range(len(items)), str(error))
-        else:
-            failed = {int(one["Id"]): one.get("Message", "") for one in answer.get("Failed", [])}
-        return [
-            PostponingFailed(f"the replay queue did not take the hint: {failed[index]}")
-            if index in failed
-            else None
-            for index in range(len(items))
-        ]
+            return {int(one["Id"]): str(error) for one in entries}
+        return {int(one["Id"]): one.get("Message", "") for one in answer.get("Failed", [])}
 
 
 def _look(item: Later) -> tuple[Hint, int]:
     return item.hint, item.hint.altered_us
 
 
-def _entry(index: int, item: Later) -> dict[str, Any]:
+def _delay_s(item: Later) -> int:
+    return item.delay_s + SHARED_WITHIN_S if item.delay_s else 0
+
+
+def _reason(item: Later) -> str:
+    return item.hint.errand.value
+
+
+def _entry(index: int, item: Later, row: OpenItem) -> dict[str, Any]:
     body: dict[str, Any] = {
         "version": VERSION,
-        "reason": item.hint.errand.value,
-        "table": str(item.hint.table),
+        "reason": _reason(item),
+        "table": row.name,
+        "item": row.id.hex(),
         "hint": hint_record.encode(item.hint),
     }
     if item.trouble is not None:
         body["trouble"] = {"since": item.trouble.since, "times": item.trouble.times}
-    delay_s = item.delay_s + SHARED_WITHIN_S if item.delay_s else 0
-    return {"Id": str(index), "MessageBody": json.dumps(body), "DelaySeconds": delay_s}
+    return {"Id": str(index), "MessageBody": json.dumps(body), "DelaySeconds": _delay_s(item)}

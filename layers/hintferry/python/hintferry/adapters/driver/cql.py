@@ -7,7 +7,7 @@ from enum import Enum
 from functools import lru_cache
 
 from hintferry.core.cql_text import quoted
-from hintferry.core.limits import LEASE_S
+from hintferry.core.limits import LEASE_S, OPEN_ITEM_S
 from hintferry.core.rows import ColumnOrField
 from hintferry.core.schema import Column, Table
 from hintferry.core.slices import Piece
@@ -257,6 +257,9 @@ CONTROL_TABLES = (
     "CREATE KEYSPACE IF NOT EXISTS hintferry WITH replication = {'class': 'SingleRegionStrategy'}",
     "CREATE TABLE IF NOT EXISTS hintferry.leases (name blob PRIMARY KEY, owner text)"
     " WITH CUSTOM_PROPERTIES = {'ttl': {'status': 'enabled'}}",
+    "CREATE TABLE IF NOT EXISTS hintferry.open_items (name text, id uuid, due timestamp,"
+    " reason text, PRIMARY KEY (name, id))"
+    " WITH CUSTOM_PROPERTIES = {'ttl': {'status': 'enabled'}}",
     "CREATE TABLE IF NOT EXISTS hintferry.fences (name text PRIMARY KEY, set_at timestamp,"
     " stopped_at timestamp)",
     "CREATE TABLE IF NOT EXISTS hintferry.markers (name text PRIMARY KEY, written uuid,"
@@ -304,6 +307,12 @@ DRAW_NUMBER = (
 MARKS = "SELECT host_id, number, since, drawn_at, waits FROM hintferry.watermarks WHERE name = ?"
 SET_MARKER = "INSERT INTO hintferry.markers (name, written) VALUES (?, ?)"
 MARKER = "SELECT written FROM hintferry.markers WHERE name = ?"
+OPEN_ITEM = (
+    "INSERT INTO hintferry.open_items (name, id, due, reason) VALUES (?, ?, ?, ?)"
+    f" USING TTL {OPEN_ITEM_S}"
+)
+CLOSE_ITEM = "DELETE FROM hintferry.open_items WHERE name = ? AND id = ?"
+OPEN_ITEMS = "SELECT id, due, reason FROM hintferry.open_items WHERE name = ?"
 FENCES = "SELECT name FROM hintferry.fences"
 FENCE = "SELECT set_at, stopped_at FROM hintferry.fences WHERE name = ?"
 SET_FENCE = "INSERT INTO hintferry.fences (name, set_at, stopped_at) VALUES (?, ?, ?) IF NOT EXISTS"
