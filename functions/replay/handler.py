@@ -6,12 +6,10 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from hintferry.adapters.aws.invocation import InvocationDeadline
-from hintferry.core.limits import REPLAYED_AT_ONCE
 from hintferry.wiring import live
 
 logger, metrics = Logger(), Metrics()
-pipeline = live.processor(logger, metrics, REPLAYED_AT_ONCE)
-events = live.replay_events()
+pipeline, events = live.replayer(logger, metrics)
 
 
 @metrics.log_metrics

@@ -25,7 +25,9 @@ JOURNAL, SWITCHES = TableId("hintferry", "journal"), TableId("hintferry", "switc
 """The tables that operators write. Functions only read the switches; the sweep notes its repairs in
 the journal."""
 
-WRITTEN = tuple(TableId("hintferry", name) for name in ("fences", "leases", "markers", "passes"))
+WRITTEN = tuple(
+    TableId("hintferry", name) for name in ("fences", "leases", "markers", "open_items", "passes")
+)
 CONTROL = (*WRITTEN, JOURNAL, SWITCHES)
 """The control tables on the target: those of `adapters.driver.cql.CONTROL_TABLES`."""
 

@@ -49,9 +49,6 @@ class Waiting(Protocol):
     def given_up(self) -> int:
         """Payloads in the bucket, of any table."""
 
-    def replayed(self) -> int:
-        """Messages in the replay queue: visible, delayed or being worked on; of any table."""
-
 
 class Arrivals(Protocol):
     """Say how far a table has come."""

@@ -17,6 +17,7 @@ from hintferry.adapters.source.marker_watch import MarkerWatch
 from hintferry.adapters.source.markers import CqlMarkers
 from hintferry.adapters.target.fences import KeyspacesFences
 from hintferry.adapters.target.journal import KeyspacesJournal
+from hintferry.adapters.target.open_items import KeyspacesOpenItems
 from hintferry.adapters.target.passes import KeyspacesPasses
 from hintferry.adapters.target.switches import KeyspacesSwitches
 from hintferry.core.clock_offset import Offsets
@@ -70,6 +71,7 @@ class Seat:
             self.captures,
             self._arrivals(table),
             self.waiting,
+            KeyspacesOpenItems(target),
             KeyspacesPasses(target),
             KeyspacesFences(target, clock),
             KeyspacesSwitches(target, clock),
@@ -123,6 +125,13 @@ def journal(migration: Migration) -> Iterator[KeyspacesJournal]:
     """Yield the journal."""
     with _target(migration) as (session, _):
         yield KeyspacesJournal(session)
+
+
+@contextmanager
+def open_items(migration: Migration) -> Iterator[KeyspacesOpenItems]:
+    """Yield the rows of the messages that wait."""
+    with _target(migration) as (session, _):
+        yield KeyspacesOpenItems(session)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from typer.testing import CliRunner, Result
 
+from hintferry.testing.open_items import MemoryOpenItems
 from hintferry_cli.app import app
 from hintferry_cli.replay import command, parked
 from hintferry_cli.replay.choice import Choice
@@ -45,6 +47,8 @@ class Deployment:
     bucket: str
     noted: list[Choice]
     """What was written into the journal."""
+
+    open_items: MemoryOpenItems
 
     def run(self, *arguments: str) -> Result:
         """`hintferry replay` with these arguments."""
@@ -80,6 +84,8 @@ def deployment(aws: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: 
     """Queues and a bucket that nobody has used yet."""
     monkeypatch.setattr(parked, "LONG_POLL_S", 0)
     noted: list[Choice] = []
+    items = MemoryOpenItems()
+    monkeypatch.setattr(command, "open_items", lambda config: nullcontext(items))
     monkeypatch.setattr(command, "note", lambda config, choice, errors: noted.append(choice))
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
@@ -93,7 +99,7 @@ def deployment(aws: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: 
     config = tmp_path / "replayed.toml"
     config.write_text(CONFIG)
     monkeypatch.setenv("HINTFERRY_CONFIG", str(config))
-    return Deployment(sqs, s3, urls[0], urls[1], name, noted)
+    return Deployment(sqs, s3, urls[0], urls[1], name, noted, items)
 
 
 def refuse(monkeypatch: pytest.MonkeyPatch, operation: str, *, after: int = 0) -> Counter[str]:

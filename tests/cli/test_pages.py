@@ -121,7 +121,7 @@ def test_the_page_of_a_migration_shows_how_each_table_stands(tmp_path: Path) -> 
         gates.OPEN,
         table=TableId("shop", "readings"),
         parked={"schema": 3},
-        waiting=12,
+        open_items=[gates.item("repair", gates.NOW)] * 12,
         given_up=2,
         **gates.progress(behind=[gates.THIRD], low=replace(gates.LOW, drawn_at=gates.NOW - 900)),
     )
@@ -137,13 +137,13 @@ def test_the_page_of_a_migration_shows_how_each_table_stands(tmp_path: Path) -> 
     page.write_migration(tmp_path / "m.html", [as_tree(status) for status in statuses])
     text = text_of((tmp_path / "m.html").read_text())
     assert "4 tables" in text
-    assert "can be cut over shop.orders 0.5 s 4 min 59 s 0 verify, clean 2 min 31 s" in text
+    assert "can be cut over shop.orders 0.5 s 4 min 59 s 0 verify, clean 1 min 21 s" in text
     assert "not yet shop.readings 0.5 s 15 min 00 s 3 verify, clean" in text
-    assert "only time is needed shop.visits 0.5 s 1,204 hints 0 verify, clean 4 min 10 s" in text
+    assert "only time is needed shop.visits 0.5 s 1,204 hints 0 verify, clean 3 min 00 s" in text
     upto = "Every change from before 2025-11-24 15:45:00 UTC is on Keyspaces, or parked"
     assert f"{upto}; 10.0.3.11: 2 segments are set aside." in text
     assert "cut over shop.customers – – 0" in text
     assert "fails nothing parked 3 records parked: schema 3 → fix the cause" in text
-    assert "12 in the replay queue, 2 in the on-failure bucket" in text
+    assert "12 left for later, 2 in the on-failure bucket" in text
     assert text.count("→") == 3, "what holds needs no mend"
     assert "<code>hintferry replay shop.readings</code>" in (tmp_path / "m.html").read_text()

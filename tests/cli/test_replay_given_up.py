@@ -47,7 +47,9 @@ def objects(deployment: Deployment, prefix: str = "") -> list[str]:
 def opened(deployment: Deployment) -> list[Any]:
     """The replay queue's messages, as the replay function opens them."""
     bodies = deployment.taken(deployment.replay_url)
-    events = ReplayEvents(deployment.sqs, deployment.s3, deployment.replay_url)
+    events = ReplayEvents(
+        deployment.sqs, deployment.s3, deployment.replay_url, deployment.open_items
+    )
     return events.open({"Records": [{"body": body} for body in bodies]})
 
 

@@ -34,7 +34,7 @@ region = "eu-west-1"
 [tables."shop.users"]
 """
 CUTOVER = TableId("shop", "users")
-AROUND = ["nothing parked", "on-failure bucket empty", "replay queue empty"]
+AROUND = ["nothing parked", "on-failure bucket empty"]
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +42,6 @@ def _queues_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two records are parked; CloudWatch knows nothing. Neither side is there."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     answers: list[tuple[type, str, Any]] = [
-        (QueuesAndBucket, "replayed", 0),
         (QueuesAndBucket, "parked", {"schema": 2}),
         (QueuesAndBucket, "given_up", 0),
         (CloudWatchMetrics, "reports", []),

@@ -85,6 +85,7 @@ class HandOvers:
             nothing,
             nothing,
             nothing,
+            nothing,
             self.passes,
             self.fences,
             nothing,

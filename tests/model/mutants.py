@@ -19,7 +19,7 @@ from hintferry.core.hint import WHOLE_PARTITION, Errand, Hint, Scope, Slice
 from hintferry.core.outcome import Outcome, Settled, SkipReason
 from hintferry.core.rows import Add, Expiry, Extend, Put, Remove, Row, ScanPage, Snapshot, Statement
 from hintferry.core.schema import Key, Table, TableId
-from hintferry.core.watermark import Marks
+from hintferry.core.watermark import Marks, NodeMark
 from hintferry.core.work import Later, RowWork, SliceWork, Work
 from hintferry.live import (
     coalesce,
@@ -43,7 +43,7 @@ from hintferry.testing.leases import LeaseTable
 from hintferry.testing.target import MemoryTarget
 from hintferry_ops.cutover import arrivals, gatekeeper
 from hintferry_ops.cutover.gate import capture as gate_capture
-from hintferry_ops.cutover.gate import estimates, fence, passes
+from hintferry_ops.cutover.gate import estimates, fence, passes, queues
 from hintferry_ops.cutover.gate.condition import Condition, ConditionState
 from tests.model import topic, world
 from tests.model.mutant import Mutant
@@ -334,6 +334,10 @@ def _of_those_with_a_mark(seen: Witness, node: NodeState, marks: Marks, number: 
     return _gap(seen, node, marks, number) if node.host_id in marks else None
 
 
+def _of_any_since(_seen: Witness, node: NodeState, marks: Marks) -> NodeMark | None:
+    return marks.get(node.host_id)
+
+
 def _take_the_last(self: MarkerWatch, _since: float) -> None:
     """A number that every node has settled before serves as well."""
     marks = self.markers.marks(self.table)
@@ -428,6 +432,8 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant("any node's mark is enough", "gate", patches=((marker_watch, "behind", _no_other),)),
     Mutant("nodes without a mark", "gate", patches=((watermark, "_gap", _of_those_with_a_mark),)),
+    Mutant("mark of before a hole", "gate", patches=((watermark, "_counted", _of_any_since),)),
+    Mutant("open items not looked at", "gate", patches=((queues, "open_items", _holds),)),
     Mutant("number from before", "gate", patches=((MarkerWatch, "_draw", _take_the_last),)),
     Mutant("writers below a quorum", "gate", patches=((passes, "after_stop", _holds),)),
     Mutant("hints' altered_us ignored", "schema", patches=((SourceCatalog, "table", _any_table),)),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from hintferry.adapters.source.marker_watch import MarkerWatch
 from hintferry.core.capture import CapturedTable, CaptureState, NodeState, TableVersion, Witness
+from hintferry.core.open_item import PARKED, OpenItem
 from hintferry.core.schema import TableId
 from hintferry.core.watermark import NodeMark
+from hintferry.ports import OpenItems
 from hintferry.testing.clock import ScriptedClock
 from hintferry.testing.cluster import REPLICAS
 from hintferry_ops.cutover.arrivals import SampledArrivals, WatermarkArrivals
@@ -92,10 +94,15 @@ class Surroundings:
         """Payloads in the bucket."""
         return 0
 
-    def replayed(self) -> int:
-        """Return what waits in the replay queue."""
-        pending = self._world.topic.pending
-        return sum(one.replica is None and one.hint is not None for one in pending)
+    def of(self, table: TableId) -> list[OpenItem]:
+        """Return what waits in the replay queue, or is parked, of the table."""
+        name, world = str(table), self._world
+        waiting = [
+            OpenItem(name, b"", one.due_us / 1e6, one.hint.errand.value)
+            for one in world.topic.pending
+            if one.replica is None and one.hint is not None and one.hint.table == table
+        ]
+        return waiting + [OpenItem(name, b"", world.time.seconds, PARKED) for _ in world.stuck]
 
     def draw(self, table: TableId) -> int:
         """Return a marker's number."""
@@ -144,6 +151,7 @@ def gatekeeper(world: World, around: Surroundings, table: TableId) -> Gatekeeper
         around,
         samples if around.is_sampled else watermarks,
         around,
+        cast(OpenItems, around),
         world.hand_overs.passes,
         world.hand_overs.fences,
         world.switches,

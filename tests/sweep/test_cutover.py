@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 from hintferry.adapters.source import marker_watch
 from hintferry_cli.app import app
 from hintferry_ops.cutover import cloudwatch, gatekeeper
-from hintferry_ops.cutover.gate import fence, passes, queues, writers
+from hintferry_ops.cutover.gate import fence, passes, writers
 from sandbox.command_line import COMMAND_S
 from sandbox.reports import Reports
 from sandbox.stack import Stack
@@ -38,7 +38,6 @@ KEYS = PARTITIONS * ROWS + PARTITIONS
 # What takes minutes for the sake of clocks and of CloudWatch takes seconds here. The waiting out of
 # a fence with a worker that stands still is tests/failure/test_fence.py.
 QUICK = [
-    (queues, "QUIET_S", 3.0),
     (passes, "LATE_WRITES_S", 1.0),
     (writers, "LOG_SYNC_S", 1.0),
     (fence, "CUTOVER_WAIT_S", 7.0),

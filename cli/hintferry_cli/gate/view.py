@@ -181,7 +181,7 @@ def _seen(facts: Facts | None) -> dict[str, Any]:
         "lag": _lag(facts),
         "parked": {} if facts is None else dict(facts.parked),
         "given_up": None if facts is None else facts.given_up,
-        "replay_queue": None if facts is None else facts.waiting,
+        "open_items": None if facts is None else len(facts.open_items),
     }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 from hintferry.adapters.clocks.cached_answer import CachedAnswer
@@ -33,7 +32,6 @@ class QueuesAndBucket:
     ) -> None:
         self._sqs, self._where = sqs, where
         self._parked = CachedAnswer(self._look, now)
-        self._replayed = CachedAnswer(partial(self._counts, where.replay_queue_url), now)
         self._given_up = CachedAnswer(lambda: len(GivenUpObjects(s3, where.bucket).keys), now)
 
     def parked(self, table: TableId) -> Mapping[str, int]:
@@ -47,10 +45,6 @@ class QueuesAndBucket:
     def given_up(self) -> int:
         """Return how many payloads lie in the bucket, of any table."""
         return self._given_up.answer()
-
-    def replayed(self) -> int:
-        """Return how many messages the replay queue has: visible, delayed or in flight."""
-        return sum(self._replayed.answer())
 
     def _look(self) -> Counter[tuple[str | None, str]]:
         """Receive each message, read its table and reason, and make it visible again.

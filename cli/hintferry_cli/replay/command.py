@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -14,9 +15,12 @@ from rich.console import Console
 
 from hintferry.adapters.config.places import Queues
 from hintferry.adapters.config.settings import Migration, migration_from
-from hintferry.core.errors import SideFault, Unprocessable
+from hintferry.core.errors import ConfigurationError, HintferryError, SideFault, Unprocessable
 from hintferry.core.journal import Entry
+from hintferry.core.open_item import OpenItem
+from hintferry.core.schema import TableId
 from hintferry.core.switches import ALL
+from hintferry.ports import OpenItems
 from hintferry_cli.console import console, say
 from hintferry_cli.exits import Status, statuses
 from hintferry_cli.failures import GlobalOptions, sentence, told_plainly
@@ -81,13 +85,14 @@ def replay(
             replay_queue_url=replay_queue_url,
             bucket=bucket,
         )
-        run = _begun(where, choice, rate, dry_run=dry_run)
-        if not dry_run:
-            note(config, choice, errors)
-        try:
-            view.follow(run.steps(), run.tally, run.about, errors)
-        finally:
-            run.queue.release()
+        with open_items(config) as items:
+            run = _begun(where, choice, rate, None if dry_run else items)
+            if not dry_run:
+                note(config, choice, errors)
+            try:
+                view.follow(run.steps(), run.tally, run.about, errors)
+            finally:
+                run.queue.release()
     is_left = bool(run.tally.total.failed or run.tally.unfinished)
     status = Status.UNFINISHED if is_left else Status.DONE
     if not json:
@@ -103,6 +108,38 @@ def _chosen(config: Path, names: list[str] | None, *, every: bool) -> tuple[str,
     if not names:
         return ()
     return tuple(map(str, chosen(migration_from(config), config, names, every=every)))
+
+
+@contextmanager
+def open_items(config: Path) -> Iterator[OpenItems]:
+    """Yield the rows of the messages that wait: a payload's records have none yet.
+
+    Raises ConfigurationError.
+    """
+    if not config.exists():
+        yield UnknownItems(f"{config} does not exist; name it with --config")
+        return
+    with wiring.open_items(migration_from(config)) as found:
+        yield found
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownItems:
+    """Stand in for the rows where nothing says which target has them."""
+
+    why: str
+
+    def open(self, items: Sequence[OpenItem]) -> list[HintferryError | None]:
+        """Keep none: the gate of a cutover could not see what is sent."""
+        return [ConfigurationError(self.why) for _ in items]
+
+    def close(self, items: Sequence[tuple[str, bytes]]) -> list[HintferryError | None]:
+        """Let none go: there is none."""
+        return [None for _ in items]
+
+    def of(self, table: TableId) -> list[OpenItem]:
+        """Raise ConfigurationError: nobody knows."""
+        raise ConfigurationError(self.why)
 
 
 def note(config: Path, choice: Choice, errors: Console) -> None:
@@ -156,11 +193,11 @@ class _Run:
             self.tally.unfinished = f"stopped at the limit of {LONGEST_S / 3600:.0f} hours"
 
 
-def _begun(where: Queues, choice: Choice, rate: int | None, *, dry_run: bool) -> _Run:
+def _begun(where: Queues, choice: Choice, rate: int | None, items: OpenItems | None) -> _Run:
     """Start a run; wrong queues or a wrong bucket fail here, before anything is moved."""
     sqs, s3 = boto3.client("sqs"), boto3.client("s3")
     sqs.get_queue_attributes(QueueUrl=where.replay_queue_url, AttributeNames=["QueueArn"])
-    sender = None if dry_run else Sender(sqs, where.replay_queue_url, rate)
+    sender = None if items is None else Sender(sqs, where.replay_queue_url, rate, items)
     objects = GivenUpObjects(s3, where.bucket)
     queue = ParkedQueue(sqs, where.parked_queue_url)
     return _Run(queue, objects, sender, choice, Tally(), time.monotonic() + LONGEST_S)

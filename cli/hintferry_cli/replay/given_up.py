@@ -10,13 +10,15 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
+from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from hintferry.adapters.aws.kafka_event import open_event
-from hintferry.adapters.aws.parked_queue import fitted, whole_record
+from hintferry.adapters.aws.parked_queue import fitted, item_named, whole_record
 from hintferry.adapters.records.topics import table_of
 from hintferry.core.hint import Record
+from hintferry.core.open_item import OpenItem
 from hintferry_cli.failures import sentence
 from hintferry_cli.replay.choice import GIVEN_UP, Choice
 from hintferry_cli.replay.sender import Sender
@@ -48,10 +50,10 @@ class GivenUpObjects:
                 "it holds no payload of an event source; look who wrote it, and delete it"
             ) from error
 
-    def text(self, record: Record, condition: str) -> str:
+    def text(self, record: Record, condition: str, row: OpenItem) -> str:
         """Return the message for one record; the bucket holds one that is too large."""
         error = f"the event source gave it up: {condition}"
-        message = whole_record(record, GIVEN_UP, error, table_of(record.topic))
+        message = whole_record(record, GIVEN_UP, error, row.name) | item_named(row)
         return fitted(message, self._s3, self.bucket)
 
     def delete(self, key: str) -> None:
@@ -100,7 +102,15 @@ def _send(
     errors: list[str | None] = []
     for first in range(0, len(records), sender.at_once):
         part = records[first : first + sender.at_once]
-        texts = {index: objects.text(record, condition) for index, record in enumerate(part)}
-        unsent = sender.send(texts)
+        rows = [OpenItem(table_of(one.topic), uuid4().bytes, time.time(), GIVEN_UP) for one in part]
+        refused = sender.open_items.open(rows)
+        texts = {
+            index: objects.text(record, condition, rows[index])
+            for index, record in enumerate(part)
+            if refused[index] is None
+        }
+        unsent = {index: str(error) for index, error in enumerate(refused) if error is not None}
+        unsent |= sender.send(texts)
+        sender.open_items.close([(rows[index].name, rows[index].id) for index in unsent])
         errors += [unsent.get(index) for index in range(len(part))]
     return errors

@@ -7,13 +7,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from hintferry.adapters.aws.parked_queue import MESSAGES_PER_CALL, send_all
+from hintferry.ports import OpenItems
 
 
 class Sender:
-    """Send to the replay queue; `sqs` is a boto3 client, `rate` messages a second or None."""
+    """Send to the replay queue; `sqs` is a boto3 client, `rate` messages a second or None.
 
-    def __init__(self, sqs: Any, queue_url: str, rate: int | None) -> None:
+    `open_items` keeps a row of each message that has none yet.
+    """
+
+    def __init__(self, sqs: Any, queue_url: str, rate: int | None, open_items: OpenItems) -> None:
         self._sqs, self._queue_url, self._rate = sqs, queue_url, rate
+        self.open_items = open_items
         self._next = time.monotonic()
 
     @property

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from hintferry.core.capture import TableVersion, Witness
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.limits import REQUEST_TIMEOUT_S, UNDO_WAIT_S
+from hintferry.core.open_item import OpenItem
 from hintferry.core.passes import PASSES_OF_S, Pass
 from hintferry.core.schema import Table, TableId
 from hintferry.core.switches import Board
-from hintferry.core.watermark import Progress
-from hintferry.ports import Captures, Clock, Fence, FencePost, Passes, Switches
+from hintferry.ports import Captures, Clock, Fence, FencePost, OpenItems, Passes, Switches
 from hintferry_ops.cutover.gate import around, gate
-from hintferry_ops.cutover.gate.arrival import has_arrived
 from hintferry_ops.cutover.gate.condition import Condition, comes_by_itself, is_open
 from hintferry_ops.cutover.gate.facts import Arrival, Confirmations, Facts
 from hintferry_ops.cutover.gate.fence import fence_left_s
@@ -38,11 +37,11 @@ class Gatekeeper:
     captures: Captures
     arrivals: Arrivals
     waiting: Waiting
+    open_items: OpenItems
     passes: Passes
     fences: FencePost
     switches: Switches
     clock: Clock
-    _quiet_since: float | None = None
     _watched_since: float = 0.0
 
     def check(self) -> Checked:
@@ -52,9 +51,10 @@ class Gatekeeper:
         passes = self.passes.of(self.table, now - PASSES_OF_S)
         since = due(self.confirmations, self._watched_since, now)
         lost_since = losses_since(passes, self.confirmations, now)
-        # What waits is counted after this: what is settled left it before it was settled.
+        # What waits is read after this: what was left for later had its row before it was settled.
         arrival = self.arrivals.look(capture, min(since, now), lost_since)
-        facts = self._facts(now, capture, arrival, passes, self.switches.board())
+        open_items = self.open_items.of(self.table)
+        facts = self._facts(now, capture, arrival, open_items, passes, self.switches.board())
         return facts, gate(facts)
 
     def look_around(self) -> list[Condition]:
@@ -63,34 +63,27 @@ class Gatekeeper:
         """
         now = self.clock.now()
         unseen = Witness(self.table, now, (), {}, TableVersion("", 0))
-        return around(self._facts(now, unseen, self.arrivals.without_sides(), (), {}))
+        return around(self._facts(now, unseen, self.arrivals.without_sides(), (), (), {}))
 
     def _facts(
         self,
         now: float,
         capture: Witness,
         arrival: Arrival,
+        open_items: Sequence[OpenItem],
         passes: Sequence[Pass],
         switches: Board,
     ) -> Facts:
         table = self.table
-        since = due(self.confirmations, self._watched_since, now)
-        comes_more = isinstance(arrival, Progress) and not has_arrived(arrival, since)
-        waiting, parked = self.waiting.replayed(), self.waiting.parked(table)
-        if waiting or parked or comes_more:
-            self._quiet_since = None
-        elif self._quiet_since is None:
-            self._quiet_since = now
         return Facts(
             table,
             now,
             self._has_unhinted(capture),
             capture,
             arrival,
-            parked,
+            self.waiting.parked(table),
             self.waiting.given_up(),
-            waiting,
-            self._quiet_since,
+            open_items,
             passes,
             switches,
             self.confirmations,

@@ -16,7 +16,6 @@ class ScriptedSurroundings:
         self.known_lag: Lag | None = None
         self.by_reason: dict[str, int] = {}
         self.objects = 0
-        self.messages = 0
         self.markers: list[bytes] = []
         self.markers_arrive = True
 
@@ -35,10 +34,6 @@ class ScriptedSurroundings:
     def given_up(self) -> int:
         """Payloads in the bucket."""
         return self.objects
-
-    def replayed(self) -> int:
-        """Messages in the replay queue."""
-        return self.messages
 
     def send(self, table: TableId) -> bytes:
         """Write a marker row."""

@@ -10,13 +10,15 @@ from botocore.exceptions import ClientError
 
 from hintferry.adapters.aws.parked_queue import LARGEST_MESSAGE, LONGEST_ERROR, SqsParkingLot
 from hintferry.adapters.aws.replay_queue import SHARED_WITHIN_S, SqsReplayQueue
-from hintferry.core.errors import ParkReason, Undecodable
+from hintferry.core.errors import ParkReason, SideFault, Undecodable
 from hintferry.core.hint import Errand, Hint, Record, Scope
+from hintferry.core.open_item import ANY_TABLE, PARKED
 from hintferry.core.outcome import Outcome, Settled
 from hintferry.core.schema import TableId
 from hintferry.core.work import Later
 from hintferry.ports import Parked
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
+from hintferry.testing.open_items import MemoryOpenItems
 
 REFUSAL = ClientError({"Error": {"Code": "InternalError", "Message": "no"}}, "SendMessageBatch")
 
@@ -58,9 +60,43 @@ def parked(value: bytes, offset: int = 0, error: str = "why") -> Parked:
     return Parked(Record("topic", 0, offset, None, b"k", value), None, end)
 
 
+def lot_of(sqs: Sqs, s3: S3, items: MemoryOpenItems | None = None) -> SqsParkingLot:
+    clock = ScriptedClock(SimulatedTime(1_000_000_000))
+    return SqsParkingLot(sqs, s3, "url", "bucket", clock, items or MemoryOpenItems())
+
+
+def test_each_message_has_a_row_before_it_is_sent_and_none_that_was_refused() -> None:
+    items, sqs = MemoryOpenItems(), Sqs(refuses='"offset": 13')
+    lot_of(sqs, S3(), items).park([parked(b"x", offset) for offset in (12, 13)])
+    (row,) = items.items.values()
+    assert (row.name, row.reason, row.due) == (ANY_TABLE, PARKED, 1_000.0)
+    assert sqs.bodies[0]["item"] == {"name": ANY_TABLE, "id": row.id.hex()}
+    queue = SqsReplayQueue(sqs, "url", ScriptedClock(SimulatedTime(1_000_000_000)), items)
+    queue.send([Later(SECOND_LOOK, 45), Later(REST, 0)])
+    rows = {one.reason: one for one in items.of(TABLE) if one is not row}
+    assert {name: (one.name, round(one.due)) for name, one in rows.items()} == {
+        "second_look": (str(TABLE), 1_045 + SHARED_WITHIN_S),
+        "continuation": (str(TABLE), 1_000),
+    }
+    assert [body["item"]["id"] for body in sqs.bodies[-2:]] == [
+        one.id.hex() for one in rows.values()
+    ]
+
+
+def test_without_its_row_no_message_is_sent() -> None:
+    items, sqs = MemoryOpenItems(), Sqs()
+    items.is_away = True
+    (error,) = lot_of(sqs, S3(), items).park([parked(b"x")])
+    assert isinstance(error, SideFault)
+    queue = SqsReplayQueue(sqs, "url", ScriptedClock(SimulatedTime(1_000_000_000)), items)
+    (error,) = queue.send([Later(REST, 0)])
+    assert isinstance(error, SideFault)
+    assert sqs.calls == []
+
+
 def test_a_message_with_a_huge_error_text_and_record_is_one_that_the_queue_takes() -> None:
     sqs, s3 = Sqs(), S3()
-    lot = SqsParkingLot(sqs, s3, "url", "bucket")
+    lot = lot_of(sqs, s3)
     assert lot.park([parked(b"x" * 2_000_000, error="e" * 2_000_000)]) == [None]
     (body,) = sqs.bodies
     assert len(body["error"]) == LONGEST_ERROR
@@ -68,16 +104,16 @@ def test_a_message_with_a_huge_error_text_and_record_is_one_that_the_queue_takes
 
 
 def test_each_record_is_told_apart_from_those_that_were_not_taken() -> None:
-    lot = SqsParkingLot(Sqs(refuses='"offset": 13'), S3(), "url", "bucket")
+    lot = lot_of(Sqs(refuses='"offset": 13'), S3())
     errors = lot.park([parked(b"x", offset) for offset in range(25)])
     assert [index for index, error in enumerate(errors) if error is not None] == [13]
 
 
 def test_with_the_queue_or_the_bucket_away_nothing_counts_as_kept() -> None:
     small, large = parked(b"x"), parked(b"x" * 2_000_000)
-    away = SqsParkingLot(Sqs(is_down=True), S3(), "url", "bucket").park([small, large])
+    away = lot_of(Sqs(is_down=True), S3()).park([small, large])
     assert None not in away
-    kept, lost = SqsParkingLot(Sqs(), S3(is_down=True), "url", "bucket").park([small, large])
+    kept, lost = lot_of(Sqs(), S3(is_down=True)).park([small, large])
     assert kept is None
     assert lost is not None
 
@@ -89,7 +125,7 @@ REST = Hint(TABLE, (b"p",), Scope.SLICE, errand=Errand.CONTINUATION)
 
 def test_one_second_look_serves_all_that_are_asked_for_before_it_is_too_early() -> None:
     sqs, time = Sqs(), SimulatedTime(1_000_000_000)
-    queue = SqsReplayQueue(sqs, "url", ScriptedClock(time, salt=7))
+    queue = SqsReplayQueue(sqs, "url", ScriptedClock(time, salt=7), MemoryOpenItems())
     for _ in range(3):
         assert queue.send([Later(SECOND_LOOK, 45)]) == [None]
         time.advance(5_000_000)
@@ -102,7 +138,9 @@ def test_one_second_look_serves_all_that_are_asked_for_before_it_is_too_early() 
 
 def test_a_second_look_that_was_not_taken_is_not_counted_on() -> None:
     sqs = Sqs(is_down=True)
-    queue = SqsReplayQueue(sqs, "url", ScriptedClock(SimulatedTime(1_000_000_000), salt=7))
+    queue = SqsReplayQueue(
+        sqs, "url", ScriptedClock(SimulatedTime(1_000_000_000), salt=7), MemoryOpenItems()
+    )
     assert queue.send([Later(SECOND_LOOK, 45)]) != [None]
     sqs.is_down = False
     assert queue.send([Later(SECOND_LOOK, 45)]) == [None]
@@ -111,7 +149,9 @@ def test_a_second_look_that_was_not_taken_is_not_counted_on() -> None:
 
 def test_every_continuation_is_sent_at_once() -> None:
     sqs = Sqs()
-    queue = SqsReplayQueue(sqs, "url", ScriptedClock(SimulatedTime(1_000_000_000), salt=7))
+    queue = SqsReplayQueue(
+        sqs, "url", ScriptedClock(SimulatedTime(1_000_000_000), salt=7), MemoryOpenItems()
+    )
     for _ in range(2):
         assert queue.send([Later(REST, 0)]) == [None]
     assert [entry["DelaySeconds"] for (entry,) in sqs.calls] == [0, 0]
@@ -119,7 +159,9 @@ def test_every_continuation_is_sent_at_once() -> None:
 
 def test_a_second_look_by_an_earlier_table_does_not_serve_a_later_one() -> None:
     sqs = Sqs()
-    queue = SqsReplayQueue(sqs, "url", ScriptedClock(SimulatedTime(1_000_000_000), salt=7))
+    queue = SqsReplayQueue(
+        sqs, "url", ScriptedClock(SimulatedTime(1_000_000_000), salt=7), MemoryOpenItems()
+    )
     for altered_us in (5, 6):
         assert queue.send([Later(replace(SECOND_LOOK, altered_us=altered_us), 45)]) == [None]
     assert [body["hint"]["altered_us"] for body in sqs.bodies] == [5, 6]

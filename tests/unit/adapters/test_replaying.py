@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError, ParamValidationError, ReadTimeoutEr
 from hintferry.adapters.aws.parked_queue import LARGEST_MESSAGE, SqsParkingLot
 from hintferry.adapters.aws.queue_event import ReplayEvents, wait_after
 from hintferry.adapters.records.decoder import HintDecoder
+from hintferry.core.open_item import OpenItem
 from hintferry.core.rows import Values
 from hintferry.core.schema import Column, ColumnKind, Table, TableId
 from hintferry.live.pipeline import Pipeline
@@ -24,6 +25,7 @@ from hintferry.testing.cluster import ReplicatedCluster
 from hintferry.testing.deadline import FixedDeadline
 from hintferry.testing.leases import LeaseTable, MemoryLeases
 from hintferry.testing.meter import RecordingMeter
+from hintferry.testing.open_items import MemoryOpenItems
 from hintferry.testing.replay import MemoryReplayQueue
 from hintferry.testing.source import ReplicatedSource
 from hintferry.testing.store import MemoryStore
@@ -121,6 +123,7 @@ class Worker:
     source_down: bool = False
     queues: Queues = field(default_factory=Queues)
     bucket: Bucket = field(default_factory=Bucket)
+    open_items: MemoryOpenItems = field(default_factory=MemoryOpenItems)
     time: SimulatedTime = field(default_factory=SimulatedTime)
     target: MemoryStore = field(init=False)
     cluster: ReplicatedCluster = field(init=False)
@@ -142,7 +145,7 @@ class Worker:
     def run(self, event: Mapping[str, Any]) -> list[str]:
         """One invocation; the messages that stay in the queue."""
         self.time.advance(1_000_000)
-        events = ReplayEvents(self.queues, self.bucket, REPLAY)
+        events = ReplayEvents(self.queues, self.bucket, REPLAY, self.open_items)
         ends = self._pipeline().process(events.open(event), FixedDeadline())
         response = events.response(event, ends)
         return [one["itemIdentifier"] for one in response["batchItemFailures"]]
@@ -156,7 +159,7 @@ class Worker:
             HintDecoder(source.table),
             source,
             MemoryTarget(self.target, answers=lambda write, statement: self.answer),
-            SqsParkingLot(self.queues, self.bucket, PARKED, BUCKET),
+            SqsParkingLot(self.queues, self.bucket, PARKED, BUCKET, clock, self.open_items),
             MemoryReplayQueue(lambda later: None),
             MemoryLeases(LeaseTable(self.time), clock),
             clock,
@@ -175,6 +178,23 @@ def test_the_record_of_an_object_is_applied() -> None:
     assert worker.run(event(named("k"))) == []
     assert worker.shown() == [(b"new",)]
     assert messages(worker) == []
+
+
+def test_the_row_of_a_message_goes_before_the_message_does() -> None:
+    worker = Worker()
+    worker.write(b"new")
+    row = OpenItem("shop.orders", b"i" * 16, 0.0, "second_look")
+    worker.open_items.open([row])
+    body = {"hint": HINT, "item": {"name": row.name, "id": row.id.hex()}}
+    worker.open_items.is_away = True
+    assert worker.run(event(body)) == ["m0"], "while its row stays it comes again"
+    worker.open_items.is_away = False
+    worker.source_down = True
+    assert worker.run(event(body)) == ["m0"]
+    assert worker.open_items.of(TABLE.id) == [row], "what is returned stays open"
+    worker.source_down, worker.cluster.down = False, set()
+    assert worker.run(event(body)) == []
+    assert worker.open_items.of(TABLE.id) == []
 
 
 def test_a_message_whose_object_is_gone_is_parked_and_goes_on_naming_it() -> None:

@@ -16,6 +16,7 @@ from hintferry.adapters.records.decoder import HintDecoder
 from hintferry.core.errors import HintferryError, Side, Troubled, Unavailable
 from hintferry.core.hint import WHOLE_PARTITION, Hint, Record, Scope
 from hintferry.core.limits import STUCK_AFTER_S, TIMEOUT_RETRY
+from hintferry.core.open_item import OpenItem
 from hintferry.core.outcome import Outcome, Settled, SkipReason
 from hintferry.core.rows import Snapshot
 from hintferry.core.schema import Key, Table
@@ -28,6 +29,7 @@ from hintferry.testing.cluster import ReplicatedCluster
 from hintferry.testing.deadline import SimulatedDeadline
 from hintferry.testing.leases import LeaseTable, MemoryLeases
 from hintferry.testing.meter import RecordingMeter
+from hintferry.testing.open_items import MemoryOpenItems
 from hintferry.testing.parking import MemoryParkingLot
 from hintferry.testing.replay import MemoryReplayQueue
 from hintferry.testing.source import ReplicatedSource
@@ -143,8 +145,11 @@ class World:
 
 def carried(item: Later) -> Record:
     """Through the queue's text and back."""
-    message = {"messageId": "m", "body": _entry(0, item)["MessageBody"]}
-    (record,) = ReplayEvents(None, None, "").open({"Records": [message]})
+    message = {
+        "messageId": "m",
+        "body": _entry(0, item, OpenItem("shop.orders", b"i", 0.0, "news"))["MessageBody"],
+    }
+    (record,) = ReplayEvents(None, None, "", MemoryOpenItems()).open({"Records": [message]})
     return record
 
 

@@ -10,6 +10,7 @@ import pytest
 from hintferry.adapters.source.marker_watch import DRAW_EVERY_S
 from hintferry.core.capture import Gap, Witness, proof
 from hintferry.core.limits import CUTOVER_WAIT_S
+from hintferry.core.open_item import OpenItem
 from hintferry.core.passes import PASS_HOLDS_S, Pass, Verb
 from hintferry.core.schema import TableId
 from hintferry.core.watermark import Progress, Watermark
@@ -18,7 +19,7 @@ from hintferry_ops.cutover.gate import expected_downtime_s, gate
 from hintferry_ops.cutover.gate.condition import Condition, ConditionState, comes_by_itself, is_open
 from hintferry_ops.cutover.gate.facts import Confirmations, Estimate, Facts, Lag, NodeReport
 from hintferry_ops.cutover.gate.passes import LATE_WRITES_S, losses_since
-from hintferry_ops.cutover.gate.queues import QUIET_S
+from hintferry_ops.cutover.gate.queues import OVERDUE_S
 from hintferry_ops.cutover.gate.writers import AFTER_STOP_S, LOG_SYNC_S, REPORTS_LATE_S
 
 TABLE = TableId("shop", "orders")
@@ -42,8 +43,7 @@ OPEN = Facts(
     arrival=PROGRESS,
     parked={},
     given_up=0,
-    waiting=0,
-    quiet_since=NOW - QUIET_S,
+    open_items=(),
     passes=[CLEAN, FILLED],
     switches={},
     confirmations=ANSWERS,
@@ -91,7 +91,7 @@ def test_the_gate_is_open_when_every_condition_holds() -> None:
         "all changes have arrived",
         "nothing parked",
         "on-failure bucket empty",
-        "replay queue empty",
+        "nothing left for later",
         "clean verify pass",
         "no uncaptured writes",
     ]
@@ -102,6 +102,10 @@ def test_the_gate_is_open_when_every_condition_holds() -> None:
         conditions = gate(facts)
         assert is_open(conditions)
         assert [one.name for one in conditions] == [*named[:3], *arrival, *named[4:]]
+
+
+def item(reason: str, due: float) -> OpenItem:
+    return OpenItem(str(TABLE), b"i", due, reason)
 
 
 THIRD = Gap("10.0.3.11", "2 segments are set aside", "give them back")
@@ -120,8 +124,12 @@ BY_ITSELF: list[tuple[Facts, dict[str, Any], str, str]] = [
         "all changes",
         "10.0.3.11: 2 segments are set aside, and 1 more node",
     ),
-    (OPEN, {"waiting": 2, "quiet_since": None}, "replay queue", "2 messages in it"),
-    (OPEN, {"quiet_since": NOW - QUIET_S + 1}, "replay queue", "empty for 69 s of 70"),
+    (
+        OPEN,
+        {"open_items": [item("repair", NOW + 9), item("second_look", NOW - OVERDUE_S)]},
+        "nothing left",
+        "2 open items: repair 1, second_look 1",
+    ),
     (STOCK, sampled(reports=node(hinted_upto=STOPPED + LOG_SYNC_S - 1)), "capture", "10.0.3.11"),
     (STOCK, sampled(reports=node(hinted_upto=None)), "capture has", "10.0.3.11"),
     (STOCK, sampled(lag=Lag(1, NOW)), "topic", "1 record not yet applied"),
@@ -155,6 +163,20 @@ FAILING: list[tuple[Facts, dict[str, Any], str, str, str]] = [
     (STOCK, sampled(reports=node(set_aside=4)), "capture has", "4 unread commit log", "give-back"),
     (STOCK, sampled(lag=None), "topic", "no consumer lag", "event source mapping"),
     (OPEN, {"parked": {"schema": 2, "stuck": 1}}, "nothing parked", "3 records", "replay"),
+    (
+        OPEN,
+        {"open_items": [item("parked", NOW - 9)]},
+        "nothing left",
+        "1 open item: parked 1",
+        "hintferry replay --table shop.orders",
+    ),
+    (
+        OPEN,
+        {"open_items": [item("second_look", NOW - OVERDUE_S - 1), item("parked", NOW)]},
+        "nothing left",
+        "the oldest was due 2025-11-24 14:59:59Z",
+        "hintferry verify shop.orders --repair",
+    ),
     (OPEN, {"given_up": 1}, "on-failure bucket empty", "1 payload", "--reason given_up"),
     (STOCK, sampled(reports=node(lost_at=NOW - 3_000)), "no uncaptured", "10.0.3.11 lost", VERIFY),
     (
@@ -352,7 +374,17 @@ def test_the_downtime_grows_by_a_pass_where_one_is_needed() -> None:
 
 def test_the_downtime_is_longer_with_the_stock_connector() -> None:
     arrives_s = DRAW_EVERY_S + 0.5
-    assert expected_downtime_s(OPEN) == LOG_SYNC_S + arrives_s + QUIET_S + CUTOVER_WAIT_S
+    assert expected_downtime_s(OPEN) == LOG_SYNC_S + arrives_s + CUTOVER_WAIT_S
     assert expected_downtime_s(STOCK) - expected_downtime_s(OPEN) == REPORTS_LATE_S - arrives_s
     slow = replace(OPEN, **progress(took_s=60.0))
     assert expected_downtime_s(slow) - expected_downtime_s(OPEN) == 59.5
+
+
+def test_what_a_later_clean_pass_has_compared_is_open_no_more() -> None:
+    """A message that was lost, or deleted by hand, leaves its row."""
+    counts = CLEAN.began - LATE_WRITES_S
+    assert is_open(gate(replace(OPEN, open_items=[item("parked", counts - 1)])))
+    assert not is_open(gate(replace(OPEN, open_items=[item("parked", counts)])))
+    alone = replace(OPEN, open_items=[item("parked", counts - 1)], passes=[FILLED])
+    condition = {one.name: one for one in gate(alone)}["nothing left for later"]
+    assert condition.state is ConditionState.FAILS

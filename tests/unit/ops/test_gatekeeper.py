@@ -14,19 +14,20 @@ from hintferry.adapters.target.fences import KeyspacesFences
 from hintferry.core.capture import proof
 from hintferry.core.errors import ConfigurationError, Side
 from hintferry.core.limits import CUTOVER_WAIT_S, FENCE_HOLDS_S
+from hintferry.core.open_item import OpenItem
 from hintferry.core.passes import Pass, Verb
 from hintferry.ports import Fence
 from hintferry.testing.captures import ADDRESSES, ScriptedCaptures, host_of
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
 from hintferry.testing.fences import MemoryFences
 from hintferry.testing.markers import MemoryMarkers
+from hintferry.testing.open_items import MemoryOpenItems
 from hintferry.testing.passes import MemoryPasses
 from hintferry.testing.switches import MemoryJournal, MemorySwitches
 from hintferry_ops.cutover.arrivals import SampledArrivals, WatermarkArrivals
 from hintferry_ops.cutover.gate.condition import Condition, ConditionState, is_open
 from hintferry_ops.cutover.gate.facts import Confirmations, Lag, NodeReport
-from hintferry_ops.cutover.gate.queues import QUIET_S
-from hintferry_ops.cutover.gatekeeper import LONGEST_WATCH_S, Gatekeeper
+from hintferry_ops.cutover.gatekeeper import LONGEST_WATCH_S, LOOK_EVERY_S, Gatekeeper
 from hintferry_ops.testing.cutover import ScriptedSurroundings
 from tests.model.tables import PLAIN
 
@@ -38,6 +39,7 @@ class Scene:
         self.time = SimulatedTime()
         self.clock = ScriptedClock(self.time)
         self.around, self.fences = ScriptedSurroundings(), MemoryFences()
+        self.open_items = MemoryOpenItems()
         self.switches, self.journal = MemorySwitches(), MemoryJournal()
         self.passes, self.captures = MemoryPasses(), ScriptedCaptures(self.clock.now)
         now = self.began = self.clock.now()
@@ -54,6 +56,7 @@ class Scene:
             captures=self.captures,
             arrivals=WatermarkArrivals(MarkerWatch(PLAIN.id, self.markers, self.clock)),
             waiting=self.around,
+            open_items=self.open_items,
             passes=self.passes,
             fences=self.fences,
             switches=self.switches,
@@ -75,15 +78,24 @@ class Scene:
         return {one.name: one for one in conditions}[name]
 
 
-def test_the_replay_queue_has_to_stay_empty_and_then_the_gate_opens() -> None:
+def test_nothing_of_the_table_may_be_left_for_later_and_then_the_gate_opens() -> None:
     scene = Scene()
+    scene.open_items.open([OpenItem(str(PLAIN.id), b"i", scene.began, "second_look")])
+    scene.open_items.open([OpenItem("of.another", b"i", scene.began, "second_look")])
     for number, (_, conditions) in enumerate(scene.keeper.watch()):
-        # A message that comes half-way begins the wait again.
-        scene.around.messages = 1 if number == 9 else 0
+        if number == 20:
+            scene.open_items.close([(str(PLAIN.id), b"i")])
         opens = is_open(conditions)
-    assert opens
-    assert scene.clock.now() - scene.began >= QUIET_S + 10 * 3
+    assert (opens, number) == (True, 21)
     assert len(scene.markers.drawn[PLAIN.id]) > 3, "one marker after the other, for each node"
+
+
+def test_a_table_that_is_ready_waits_for_one_marker_only() -> None:
+    scene = Scene()
+    scene.markers.takes_s = 1.0
+    looks = list(scene.keeper.watch())
+    assert is_open(looks[-1][1])
+    assert scene.clock.now() - scene.began <= 2 * LOOK_EVERY_S
 
 
 def test_what_does_not_pass_ends_the_watch_at_once() -> None:
@@ -115,16 +127,7 @@ def test_a_node_that_was_away_when_a_marker_was_drawn_settles_a_later_one() -> N
             scene.markers.away.clear()
         opens = is_open(conditions)
     assert opens
-    assert scene.clock.now() - scene.began >= DRAW_EVERY_S + QUIET_S
-
-
-def test_what_waits_must_be_quiet_from_when_all_has_arrived() -> None:
-    """A record that is settled late may leave work in the replay queue."""
-    scene = Scene()
-    scene.markers.takes_s = 30.0
-    *_, (_, conditions) = scene.keeper.watch()
-    assert is_open(conditions)
-    assert scene.clock.now() - scene.began >= 30.0 + QUIET_S
+    assert scene.clock.now() - scene.began >= DRAW_EVERY_S
 
 
 def test_a_marker_that_was_drawn_before_the_watch_does_not_count() -> None:
@@ -150,7 +153,7 @@ def test_with_the_stock_connector_samples_open_the_gate() -> None:
     scene.sample()
     *_, (_, conditions) = scene.keeper.watch()
     assert is_open(conditions)
-    assert len(scene.around.markers) > 3, "one marker row after the other, for each node"
+    assert len(scene.around.markers) == 1
 
 
 def test_a_lag_that_was_looked_at_before_the_nodes_were_through_does_not_count() -> None:
@@ -267,20 +270,6 @@ def test_an_undo_ends_only_when_no_worker_goes_by_the_fence_any_more() -> None:
     for _ in steps:
         pass
     assert not worker.is_fenced(PLAIN.id)
-
-
-def test_no_record_counts_as_parked_only_after_a_while() -> None:
-    """The counts of a queue are about right only: one look does not do."""
-    scene = Scene()
-    scene.keeper.check()
-    scene.clock.sleep(QUIET_S)
-    _, conditions = scene.keeper.check()
-    assert is_open(conditions)
-    scene.around.by_reason = {"schema": 1}
-    scene.keeper.check()
-    scene.around.by_reason = {}
-    _, conditions = scene.keeper.check()
-    assert {one.name: one for one in conditions}["replay queue empty"].state is ConditionState.WAITS
 
 
 def test_what_was_written_before_the_watch_must_come_through_whatever_is_said_of_the_stop() -> None:

@@ -28,7 +28,9 @@ def gate(facts: Facts) -> list[Condition]:
         switches.goes_on(facts),
         capture.captured(facts),
         *arrival.conditions(facts),
-        *waiting(facts),
+        queues.parked(facts),
+        queues.given_up(facts),
+        queues.open_items(facts),
         passes.clean(facts),
         passes.after_stop(facts),
     ]
@@ -38,16 +40,7 @@ def around(facts: Facts) -> list[Condition]:
     """Return the conditions that need neither side, in order."""
     seen = facts.arrival
     lag = [estimates.lag(facts, seen)] if isinstance(seen, Estimate) else []
-    return [*lag, *waiting(facts)]
-
-
-def waiting(facts: Facts) -> list[Condition]:
-    """Return the conditions of what waits in queues and bucket."""
-    return [
-        queues.parked(facts),
-        queues.given_up(facts),
-        queues.replay_queue(facts),
-    ]
+    return [*lag, queues.parked(facts), queues.given_up(facts)]
 
 
 def expected_downtime_s(facts: Facts) -> float:
@@ -58,4 +51,4 @@ def expected_downtime_s(facts: Facts) -> float:
         last = next(swept, None)
         passed = passes.LATE_WRITES_S + (last.ended - last.began if last else 0.0)
     arrives = arrival.within_s(facts.arrival)
-    return writers.LOG_SYNC_S + arrives + queues.QUIET_S + passed + CUTOVER_WAIT_S
+    return writers.LOG_SYNC_S + arrives + passed + CUTOVER_WAIT_S

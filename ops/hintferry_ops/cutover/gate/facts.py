@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hintferry.core.capture import Witness
+from hintferry.core.open_item import OpenItem
 from hintferry.core.passes import Pass
 from hintferry.core.schema import TableId
 from hintferry.core.switches import Board
@@ -93,12 +94,8 @@ class Facts:
     """Records that wait for a person, by reason."""
 
     given_up: int
-    waiting: int
-    """Messages in the replay queue."""
-
-    quiet_since: float | None
-    """Since then the replay queue was empty, and nothing of the table parked, at every check; with
-    watermarks also: and everything before the stop had arrived."""
+    open_items: Sequence[OpenItem]
+    """What waits in the replay queue or is parked of the table, read after the arrival."""
 
     passes: Sequence[Pass]
     """The one that began last first."""

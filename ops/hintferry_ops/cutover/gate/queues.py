@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from hintferry_ops.cutover.gate.condition import Condition, ConditionState, counted
-from hintferry_ops.cutover.gate.facts import Facts
+from collections import Counter
 
-QUIET_S = 70.0
-"""Seconds that the replay queue must read empty: SQS counts are approximate."""
+from hintferry.core.open_item import PARKED
+from hintferry_ops.cutover.gate.condition import Condition, ConditionState, clock, counted
+from hintferry_ops.cutover.gate.facts import Facts
+from hintferry_ops.cutover.gate.passes import LATE_WRITES_S, clean_pass
+
+OVERDUE_S = 3600.0
+"""Seconds after which an open item needs a person: a side is away, or its message is lost."""
 
 
 def parked(facts: Facts) -> Condition:
@@ -36,16 +40,33 @@ def given_up(facts: Facts) -> Condition:
     )
 
 
-def replay_queue(facts: Facts) -> Condition:
-    name = "replay queue empty"
-    if facts.waiting or facts.quiet_since is None:
+def open_items(facts: Facts) -> Condition:
+    """Require that no message of the table waits: each has a row until it is settled."""
+    name = "nothing left for later"
+    found = [one for one in facts.open_items if one.due >= _compared_since(facts)]
+    if not found:
+        return Condition(name, ConditionState.HOLDS, "no open item of this table")
+    reasons = sorted(Counter(one.reason for one in found).items())
+    what = f"{counted(len(found), 'open item')}: " + ", ".join(f"{r} {n}" for r, n in reasons)
+    oldest = min(one.due for one in found)
+    if all(one.reason == PARKED for one in found):
+        fix = f"fix the cause, then run `hintferry replay --table {facts.table}`"
+        return Condition(name, ConditionState.FAILS, what, fix)
+    if facts.now - oldest <= OVERDUE_S:
         return Condition(
-            name,
-            ConditionState.WAITS,
-            f"{counted(facts.waiting, 'message')} in it, all tables together",
-            "if it does not empty: read the log of the replay function",
+            name, ConditionState.WAITS, what, "if this lasts: read the log of the replay function"
         )
-    quiet_s = facts.now - facts.quiet_since
-    if quiet_s < QUIET_S:
-        return Condition(name, ConditionState.WAITS, f"empty for {quiet_s:.0f} s of {QUIET_S:.0f}")
-    return Condition(name, ConditionState.HOLDS, f"empty at every check for {quiet_s:.0f} s")
+    return Condition(
+        name,
+        ConditionState.FAILS,
+        f"{what}; the oldest was due {clock(oldest)}",
+        "read the log of the replay function; if the queues are empty, the message is lost: run"
+        f" `hintferry verify {facts.table} --repair`, then `hintferry verify {facts.table}"
+        " --consistency all`",
+    )
+
+
+def _compared_since(facts: Facts) -> float:
+    """Return the time from which on items count: a later clean pass has compared older keys."""
+    found = clean_pass(facts)
+    return 0.0 if found is None else found.began - LATE_WRITES_S

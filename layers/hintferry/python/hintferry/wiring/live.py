@@ -9,6 +9,7 @@ from hintferry.adapters.aws.parked_queue import SqsParkingLot
 from hintferry.adapters.aws.queue_event import ReplayEvents
 from hintferry.adapters.aws.replay_queue import SqsReplayQueue
 from hintferry.adapters.config.settings import (
+    Migration,
     migration_from_environment,
     queues_from_environment,
     version_from_environment,
@@ -18,21 +19,37 @@ from hintferry.adapters.source.cassandra import CassandraSource
 from hintferry.adapters.target.fences import KeyspacesFences
 from hintferry.adapters.target.keyspaces import KeyspacesTarget
 from hintferry.adapters.target.leases import KeyspacesLeases
+from hintferry.adapters.target.open_items import KeyspacesOpenItems
 from hintferry.adapters.target.switches import KeyspacesSwitches, SwitchedLimits
+from hintferry.core.limits import REPLAYED_AT_ONCE
 from hintferry.core.switches import Workers
 from hintferry.live.fence import FencedSource
 from hintferry.live.pipeline import Pipeline
-from hintferry.wiring.sessions import client, sides_of
+from hintferry.wiring.sessions import Sides, client, sides_of
 
 
-def processor(logger: Logger, metrics: Metrics, at_once: int | None = None) -> Pipeline:
-    """The pipeline of the processor function, from its environment. Nothing is connected yet.
+def processor(logger: Logger, metrics: Metrics) -> Pipeline:
+    """The pipeline of the processor function, from its environment. Nothing is connected yet."""
+    migration = migration_from_environment()
+    return _pipeline(logger, metrics, migration, sides_of(migration), None)
 
-    `at_once`: how many processes share an operator's bounds; None: as many as follow the topics.
-    """
+
+def replayer(logger: Logger, metrics: Metrics) -> tuple[Pipeline, ReplayEvents]:
+    """The same of the replay function, with the codec that opens and answers its events."""
     migration, queues = migration_from_environment(), queues_from_environment()
     sides = sides_of(migration)
-    clock = sides.clock
+    open_items = KeyspacesOpenItems(sides.target)
+    events = ReplayEvents(client("sqs"), client("s3"), queues.replay_queue_url, open_items)
+    return _pipeline(logger, metrics, migration, sides, REPLAYED_AT_ONCE), events
+
+
+def _pipeline(
+    logger: Logger, metrics: Metrics, migration: Migration, sides: Sides, at_once: int | None
+) -> Pipeline:
+    """`at_once`: how many processes share an operator's bounds; None: as many as follow the
+    topics.
+    """
+    queues, clock = queues_from_environment(), sides.clock
     reader = CassandraSource(sides.source, clock, migration.tables)
     workers = migration.workers if at_once is None else lambda _: Workers(at_once, at_once)
     switches = KeyspacesSwitches(sides.target, clock)
@@ -41,16 +58,13 @@ def processor(logger: Logger, metrics: Metrics, at_once: int | None = None) -> P
     target = KeyspacesTarget(sides.target)
     leases = KeyspacesLeases(sides.target, clock)
     sqs = client("sqs")
-    parking = SqsParkingLot(sqs, client("s3"), queues.parked_queue_url, queues.bucket)
-    replay = SqsReplayQueue(sqs, queues.replay_queue_url, clock)
+    open_items = KeyspacesOpenItems(sides.target)
+    parking = SqsParkingLot(
+        sqs, client("s3"), queues.parked_queue_url, queues.bucket, clock, open_items
+    )
+    replay = SqsReplayQueue(sqs, queues.replay_queue_url, clock, open_items)
     version = version_from_environment()
     meter = PowertoolsMeter(logger, metrics, sides.source, sides.target, clock, version)
     return Pipeline(
         HintDecoder(source.table), source, target, parking, replay, leases, clock, meter
     )
-
-
-def replay_events() -> ReplayEvents:
-    """Return the codec of the replay queue's events: what opens and answers them."""
-    queues = queues_from_environment()
-    return ReplayEvents(client("sqs"), client("s3"), queues.replay_queue_url)

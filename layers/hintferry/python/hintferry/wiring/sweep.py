@@ -34,6 +34,7 @@ from hintferry.adapters.target.fences import KeyspacesFences
 from hintferry.adapters.target.journal import KeyspacesJournal
 from hintferry.adapters.target.keyspaces import KeyspacesTarget
 from hintferry.adapters.target.leases import KeyspacesLeases
+from hintferry.adapters.target.open_items import KeyspacesOpenItems
 from hintferry.adapters.target.passes import KeyspacesPasses
 from hintferry.adapters.target.switches import KeyspacesSwitches, SwitchedLimits
 from hintferry.core.capture import Proof, Witness
@@ -115,7 +116,7 @@ class Sweeper:
         repair = None
         if task.repair_rate is not None:
             url = self._the_queues().replay_queue_url
-            queue = SqsReplayQueue(client("sqs"), url, clock)
+            queue = SqsReplayQueue(client("sqs"), url, clock, KeyspacesOpenItems(sides.target))
             repair = RepairSender(queue, clock, self._repair_rate(task.repair_rate, task.workers))
         return Verifier(
             self.table.id,
@@ -141,13 +142,13 @@ class Sweeper:
         queues = self._the_queues()
         target, clock = self.sides.target, self.sides.clock
         source = FencedSource(self._source(), self.fences(), self._admission(task.workers))
-        sqs = client("sqs")
+        sqs, s3, open_items = client("sqs"), client("s3"), KeyspacesOpenItems(target)
         pipeline = Pipeline(
             HintDecoder(source.table),
             source,
             KeyspacesTarget(target),
-            SqsParkingLot(sqs, client("s3"), queues.parked_queue_url, queues.bucket),
-            SqsReplayQueue(sqs, queues.replay_queue_url, clock),
+            SqsParkingLot(sqs, s3, queues.parked_queue_url, queues.bucket, clock, open_items),
+            SqsReplayQueue(sqs, queues.replay_queue_url, clock, open_items),
             KeyspacesLeases(target, clock),
             clock,
             NoMeter(),

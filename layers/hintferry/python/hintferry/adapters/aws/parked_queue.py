@@ -59,7 +59,7 @@ class SqsParkingLot:
         for index, (parked, row) in enumerate(zip(records, rows, strict=True)):
             if errors[index] is not None:
                 continue
-            message = _message(parked) | {"item": row.id.hex(), "item_name": row.name}
+            message = _message(parked) | item_named(row)
             try:
                 texts[index] = fitted(message, self._s3, self._bucket)
             except (BotoCoreError, ClientError) as error:
@@ -156,11 +156,17 @@ def _position(record: Record) -> dict[str, Any]:
     }
 
 
+def item_named(row: OpenItem) -> dict[str, Any]:
+    """Return what a message says of its open item."""
+    return {"item": {"name": row.name, "id": row.id.hex()}}
+
+
 def _name(parked: Parked) -> str:
     """Return the table that the record is of, by its hint or by its topic."""
     if parked.hint is not None:
         return str(parked.hint.table)
-    return table_of(parked.record.topic) or ANY_TABLE
+    topic = parked.record.topic
+    return table_of(topic) if "." in topic else ANY_TABLE
 
 
 def _text(value: bytes | None) -> str | None:

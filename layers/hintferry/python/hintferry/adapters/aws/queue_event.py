@@ -17,6 +17,7 @@ from hintferry.core.errors import HintferryError, Undecodable
 from hintferry.core.hint import Record, Trouble
 from hintferry.core.limits import REPLAY_RETRY
 from hintferry.core.outcome import Outcome, Settled
+from hintferry.ports import OpenItems
 
 GONE = "NoSuchKey"
 
@@ -34,25 +35,34 @@ def wait_after(receives: int) -> int:
 class ReplayEvents:
     """Opens events and answers them; `sqs` and `s3` are boto3 clients."""
 
-    def __init__(self, sqs: Any, s3: Any, queue_url: str) -> None:
+    def __init__(self, sqs: Any, s3: Any, queue_url: str, open_items: OpenItems) -> None:
         self._sqs, self._s3, self._queue_url = sqs, s3, queue_url
+        self._open_items = open_items
 
     def open(self, event: Mapping[str, Any]) -> list[Record]:
         """One record a message, in the event's order."""
         return [self._record(message) for message in event["Records"]]
 
     def response(self, event: Mapping[str, Any], ends: Sequence[Settled]) -> dict[str, Any]:
-        """The answer that keeps the returned messages in the queue, each for a growing while."""
-        returned = [
-            message
-            for message, end in zip(event["Records"], ends, strict=True)
-            if end.outcome is Outcome.RETURNED
-        ]
+        """The answer that keeps the returned messages in the queue, each for a growing while.
+
+        The item of a settled message is closed first: one that is still open comes again.
+        """
+        pairs = list(zip(event["Records"], ends, strict=True))
+        returned = [message for message, end in pairs if end.outcome is Outcome.RETURNED]
+        returned += self._still_open(
+            [message for message, end in pairs if end.outcome is not Outcome.RETURNED]
+        )
         for message in returned:
             self._wait_longer(message)
         return {
             "batchItemFailures": [{"itemIdentifier": message["messageId"]} for message in returned]
         }
+
+    def _still_open(self, settled: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        known = [(one, item) for one in settled if (item := _item(one)) is not None]
+        errors = self._open_items.close([item for _, item in known])
+        return [one for (one, _), error in zip(known, errors, strict=True) if error is not None]
 
     def _record(self, message: Mapping[str, Any]) -> Record:
         try:
@@ -93,6 +103,15 @@ class ReplayEvents:
         except (BotoCoreError, ClientError):
             # The queue's own visibility timeout stands: the message comes back sooner.
             return
+
+
+def _item(message: Mapping[str, Any]) -> tuple[str, bytes] | None:
+    """Return the open item of a message; one of an earlier release, or a stranger's, has none."""
+    try:
+        item = json.loads(message["body"])["item"]
+        return str(item["name"]), bytes.fromhex(item["id"])
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return None
 
 
 def _record(body: Mapping[str, Any]) -> Record:

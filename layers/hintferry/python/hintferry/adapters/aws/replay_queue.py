@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from hintferry.adapters.aws.parked_queue import MESSAGES_PER_CALL, VERSION
+from hintferry.adapters.aws.parked_queue import MESSAGES_PER_CALL, VERSION, item_named
 from hintferry.adapters.records import hint_record
 from hintferry.core.errors import HintferryError
 from hintferry.core.hint import Hint
@@ -105,8 +105,8 @@ def _entry(index: int, item: Later, row: OpenItem) -> dict[str, Any]:
         "version": VERSION,
         "reason": _reason(item),
         "table": row.name,
-        "item": row.id.hex(),
         "hint": hint_record.encode(item.hint),
+        **item_named(row),
     }
     if item.trouble is not None:
         body["trouble"] = {"since": item.trouble.since, "times": item.trouble.times}

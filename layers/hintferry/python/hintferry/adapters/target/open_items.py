@@ -24,10 +24,7 @@ class KeyspacesOpenItems:
         """Keep the items; for each, None once it is kept, or why it could not be."""
         return self._write(
             cql.OPEN_ITEM,
-            (
-                [one.name.encode(), one.id, _millis(one.due), one.reason.encode()]
-                for one in items
-            ),
+            ([one.name.encode(), one.id, _millis(one.due), one.reason.encode()] for one in items),
         )
 
     def close(self, items: Sequence[tuple[str, bytes]]) -> list[HintferryError | None]:
