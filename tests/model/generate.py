@@ -125,6 +125,10 @@ class Generator:
         """Capture is slow on all nodes."""
         return SetCapture(200_000_000)
 
+    def ail(self) -> Fail:
+        """One replica fails at reads from now on."""
+        return Fail(self._random.randrange(3))
+
     def hearken(self) -> Deafen:
         """Capture hears everything again."""
         return Deafen(())

@@ -326,6 +326,18 @@ GATE = Theme(
 )
 """A table is verified and cut over, if the gate opens."""
 
+LEFT = replace(
+    GATE,
+    tables={"wide": 1, "plain": 1},
+    stories=(
+        ("write", "write", "batch", "wait", "batch", "verify", "ail", "write", "batch", "batch"),
+    ),
+    lengths=(0, 1),
+    kinds=(("write", 3), ("batch", 3)),
+    faults=(0.0,),
+)
+"""A replica fails at some keys: their hints wait in the replay queue while the gate is looked at."""
+
 LOST = Theme(
     {"wide": 3, "plain": 2, "bare": 1},
     {
@@ -395,6 +407,7 @@ THEMES = {
     "fences": (FENCES, 2),
     "pauses": (PAUSES, 1),
     "gate": (GATE, 2),
+    "left": (LEFT, 1),
     "lost": (LOST, 2),
     "lost expiry": (LOST_EXPIRY, 1),
     "backfill": (BACKFILL, 3),
