@@ -15,8 +15,10 @@ from hintferry.adapters.config.settings import migration_from
 from hintferry.adapters.source.captures import CqlCaptures, settled
 from hintferry.adapters.source.markers import CqlMarkers
 from hintferry.adapters.target.fences import KeyspacesFences
+from hintferry.adapters.target.open_items import KeyspacesOpenItems
 from hintferry.adapters.target.passes import KeyspacesPasses
 from hintferry.core.capture import Proof, Witness, gaps, proof, void
+from hintferry.core.open_item import ANY_TABLE, OpenItem
 from hintferry.core.passes import Pass, Verb
 from hintferry.core.schema import TableId
 from hintferry.core.watermark import NodeMark
@@ -154,6 +156,22 @@ def test_what_nodes_write_of_markers_is_read(bench: Workbench) -> None:
     at = values[4].timestamp()
     assert markers.marks(TableId("control", "w")) == {str(host): NodeMark(7, 3, at, None)}
     assert markers.marks(TableId("control", "none")) == {}
+
+
+def test_open_items_come_and_go_on_keyspaces(bench: Workbench) -> None:
+    session = sessions.target_session(migration_from(bench.folder / "migration.toml").target)
+    try:
+        items, due = KeyspacesOpenItems(session), round(time.time(), 3)
+        own, other, any_table = (
+            OpenItem(name, uuid4().bytes, due, "second_look")
+            for name in (str(TABLE), "control.other", ANY_TABLE)
+        )
+        assert items.open([own, other, any_table]) == [None, None, None]
+        assert items.of(TABLE) == [own, any_table]
+        assert items.close([(own.name, own.id), (any_table.name, any_table.id)]) == [None, None]
+        assert items.of(TABLE) == []
+    finally:
+        session.close()
 
 
 def test_fences_passes_and_write_times_on_keyspaces(bench: Workbench) -> None:

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 PARKED = "parked"
 """The reason of an item that waits for a person."""
 
-ANY_TABLE = ""
-"""The name of an item whose record names no table that is known: it may be of any."""
+ANY_TABLE = "*"
+"""The name of an item whose record names no table that is known: it may be of any.
+
+A partition key must not be empty."""
 
 
 @dataclass(frozen=True, slots=True)
