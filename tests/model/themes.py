@@ -336,7 +336,7 @@ LEFT = replace(
     kinds=(("write", 3), ("batch", 3)),
     faults=(0.0,),
 )
-"""A replica fails at some keys: their hints wait in the replay queue while the gate is looked at."""
+"""A replica fails at some keys: their hints wait in the replay queue while the gate is checked."""
 
 LOST = Theme(
     {"wide": 3, "plain": 2, "bare": 1},
