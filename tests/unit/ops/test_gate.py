@@ -168,7 +168,7 @@ FAILING: list[tuple[Facts, dict[str, Any], str, str, str]] = [
         {"open_items": [item("parked", NOW - 9)]},
         "nothing left",
         "1 open item: parked 1",
-        "hintferry replay --table shop.orders",
+        "hintferry replay shop.orders",
     ),
     (
         OPEN,

@@ -50,7 +50,7 @@ def open_items(facts: Facts) -> Condition:
     what = f"{counted(len(found), 'open item')}: " + ", ".join(f"{r} {n}" for r, n in reasons)
     oldest = min(one.due for one in found)
     if all(one.reason == PARKED for one in found):
-        fix = f"fix the cause, then run `hintferry replay --table {facts.table}`"
+        fix = f"fix the cause, then run `hintferry replay {facts.table}`"
         return Condition(name, ConditionState.FAILS, what, fix)
     if facts.now - oldest <= OVERDUE_S:
         return Condition(
