@@ -65,10 +65,20 @@ def sentence(error: Exception) -> str:
     return str(error)
 
 
+_BY_WORDS = {
+    "no aws credentials": "set AWS_PROFILE, or log in",
+    "getsecretvalue": "check source.secret_arn, its Region, and your permission to read the secret",
+    "in the datacenter to read": "correct source.datacenter in migration.toml",
+    "protocol version": "something else than Cassandra answers there: check the port",
+}
+"""What to check, by words in what a side says."""
+
+
 def _look(said: str) -> str:
     """Return the advice what to check when no connection to a side can be made."""
-    if "no aws credentials" in said:
-        return "set AWS_PROFILE, or log in"
+    for sign, what in _BY_WORDS.items():
+        if sign in said:
+            return what
     if refuses_login(said):
         return "check the user name and password in its secret, or the AWS credentials"
     return "check its address and port, and the network in between"

@@ -7,6 +7,7 @@ import os
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -105,9 +106,10 @@ def conclude(tree: Mapping[str, Any] | None, steps: Sequence[NextStep]) -> None:
 
 def tell(steps: Sequence[NextStep], on: Console) -> None:
     """Print each step: why, and on a line of its own what to type."""
-    for one in steps:
-        say(on, f"next: {one.why}:")
-        say(on, f"  {one.command}")
+    for why, alike in groupby(steps, lambda one: one.why):
+        say(on, f"next: {why}:")
+        for one in alike:
+            say(on, f"  {one.command}")
 
 
 def as_json(tree: Mapping[str, Any], steps: Sequence[NextStep]) -> str:

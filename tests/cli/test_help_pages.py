@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,10 +54,6 @@ def test_a_console_of_the_command_prints_text(
     assert capsys.readouterr().out == text + "\n"
 
 
-ELSEWHERE = ("cutover", "gate", "status")
-"""Folders whose consoles still read markup."""
-
-
 def calls(name: str) -> set[str]:
     """The files of the command that call a function of this name."""
     home = places.ROOT / "cli" / "hintferry_cli"
@@ -72,9 +67,7 @@ def calls(name: str) -> set[str]:
 
 
 def test_one_place_makes_the_consoles() -> None:
-    assert {one for one in calls("Console") if Path(one).parts[0] not in ELSEWHERE} == {
-        "console.py"
-    }
+    assert calls("Console") == {"console.py"}
 
 
 @pytest.mark.parametrize("verb", ["", *sorted(VERBS)])

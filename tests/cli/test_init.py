@@ -218,3 +218,17 @@ def test_other_datacenters_are_named_and_not_counted(
     assert migration.deployment.nodes == 1
     assert migration.deployment.network.source_cidrs == ("10.0.1.0/24",)
     assert migration.source.contact_points == ("10.0.2.11", "10.0.1.11")
+
+
+def test_a_region_or_a_node_with_a_port_that_cannot_be_is_refused(tmp_path: Path) -> None:
+    config = ["--config", str(tmp_path / "migration.toml")]
+    for options, says in (
+        (["--contact-point", "h", "--region", "mars-1"], "mars-1 is no Region of AWS; give"),
+        (
+            ["--contact-point", "h:9042", "--region", "eu-west-1"],
+            "contact_points has a port; write",
+        ),
+    ):
+        result = run("init", *options, *config)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert says in result.stderr

@@ -8,11 +8,15 @@ from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from cassandra import AuthenticationFailed, UnresolvableContactPoints
 from cassandra.cluster import NoHostAvailable
+from cassandra.policies import DCAwareRoundRobinPolicy, SimpleConvictionPolicy
+from cassandra.pool import Host
 from rich.console import Console
 
 from hintferry.adapters.driver.session import CqlSession
@@ -81,6 +85,7 @@ def test_what_nobody_foresaw_is_told_in_a_sentence(
 REFUSED = ConnectionRefusedError(
     111, "Tried connecting to [('h', 1)]. Last error: Connection refused"
 )
+OTHER = ConnectionRefusedError("Last error: unsupported protocol version 72")
 BAD = AuthenticationFailed('from server: code=0100 [Bad credentials] message="No such token."')
 NONE = AuthenticationFailed("no AWS credentials were found")
 
@@ -100,6 +105,17 @@ NONE = AuthenticationFailed("no AWS credentials were found")
             "h:1: no AWS credentials were found; set AWS_PROFILE, or log in",
         ),
         (TimeoutError(), f"TimeoutError; {LOOK}"),
+        (
+            ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "GetSecretValue"),
+            "An error occurred (ResourceNotFoundException) when calling the GetSecretValue"
+            " operation: Unknown; check source.secret_arn, its Region, and your permission to read"
+            " the secret",
+        ),
+        (
+            NoHostAvailable("none", {"h:80": OTHER}),
+            "h:80: unsupported protocol version 72; something else than Cassandra answers there:"
+            " check the port",
+        ),
     ],
 )
 def test_why_a_side_lets_nobody_in_is_told_without_the_drivers_words(
@@ -111,6 +127,48 @@ def test_why_a_side_lets_nobody_in_is_told_without_the_drivers_words(
     with pytest.raises(Unreachable) as refused:
         CqlSession(Side.TARGET, refuse).current()
     assert sentence(refused.value) == f"target: cannot connect: {says}"
+
+
+class Cluster:
+    """A cluster that is reached, with its nodes in datacenters that are known."""
+
+    def __init__(self, read: str, *datacenters: str) -> None:
+        policy = DCAwareRoundRobinPolicy(read)
+        hosts = [self.host(number, one) for number, one in enumerate(datacenters)]
+        policy.populate(SimpleNamespace(), hosts)
+        self.metadata = SimpleNamespace(all_hosts=lambda: hosts)
+        default = SimpleNamespace(load_balancing_policy=policy)
+        self.profile_manager = SimpleNamespace(default=default)
+
+    def host(self, number: int, datacenter: str) -> Host:
+        found = Host(f"10.0.0.{number}", SimpleConvictionPolicy, host_id=uuid4())
+        found.set_location_info(datacenter, "r1")
+        return found
+
+    def connect(self) -> Any:
+        raise NoHostAvailable("Unable to connect to any servers", ["10.0.0.1"])
+
+    def shutdown(self) -> None:
+        """Nothing is open."""
+
+
+@pytest.mark.parametrize(
+    ("read", "says"),
+    [
+        (
+            "dc9",
+            "no node is in the datacenter to read; the cluster has dc1, dc2; correct"
+            " source.datacenter in migration.toml",
+        ),
+        ("dc1", f"Unable to connect to any servers; {LOOK}"),
+    ],
+)
+def test_a_datacenter_that_is_not_there_is_told_apart_from_nodes_that_are_away(
+    read: str, says: str
+) -> None:
+    with pytest.raises(Unreachable) as refused:
+        CqlSession(Side.SOURCE, lambda: Cluster(read, "dc1", "dc2", "dc2")).current()
+    assert sentence(refused.value) == f"source: cannot connect: {says}"
 
 
 def test_a_table_that_is_not_there_has_a_wrong_name() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_text
 import time
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -15,11 +14,13 @@ from hintferry.core.errors import ConfigurationError, SideFault
 from hintferry.core.journal import Entry
 from hintferry.core.limits import CUTOVER_WAIT_S
 from hintferry.ports import Journal
+from hintferry_cli.console import console, say
 from hintferry_cli.cutover.undo import undone
 from hintferry_cli.exits import Status, Unfinished, statuses
 from hintferry_cli.failures import GlobalOptions, told_plainly
 from hintferry_cli.gate import options, view
 from hintferry_cli.gate.view import Standing, TableStatus
+from hintferry_cli.next_steps import NextStep, conclude, next_steps
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.places import Bucket, ParkedQueueUrl, ReplayQueueUrl, places
 from hintferry_cli.spans import span
@@ -67,7 +68,7 @@ def cutover(
     replay_queue_url: ReplayQueueUrl = "",
     bucket: Bucket = "",
 ) -> None:
-    errors, out = Console(stderr=True), Console()
+    errors, out = console(stderr=True), console()
     with told_plainly(context.find_object(GlobalOptions) or GlobalOptions(debug=False)):
         name = table_id(table)
         confirmations = options.confirmations(writes_stopped, repaired, writers_at_quorum)
@@ -96,7 +97,7 @@ def cutover(
             status = _cutover(keeper, seat.journal(), errors)
     _tell(status, out, json=json)
     if status.standing is not Standing.CUTOVER:
-        raise typer.Exit(Status.NEGATIVE if status.fence is None else Status.UNFINISHED)
+        raise typer.Exit(_ended(status))
 
 
 def _cutover(keeper: Gatekeeper, journal: Journal, errors: Console) -> TableStatus:
@@ -114,7 +115,7 @@ def _cutover(keeper: Gatekeeper, journal: Journal, errors: Console) -> TableStat
         return view.read_status(keeper)
     except KeyboardInterrupt:
         left = view.read_status(keeper).fence_left_s
-        _say(
+        say(
             errors,
             f"stopped: the fence is set, and in-flight writes may land for {left:.0f} s more. The"
             " application must not write yet: run this again, or with --undo",
@@ -136,7 +137,7 @@ def _watched(keeper: Gatekeeper, errors: Console) -> TableStatus:
         status = view.status_from_gate(*seen)
         text = "; ".join(view.open_points(status))
         if text != said:
-            _say(errors, text or "the gate is open")
+            say(errors, text or "the gate is open")
         said = text
     return status
 
@@ -147,7 +148,7 @@ def _count_down(steps: Iterator[float], text: str, errors: Console) -> None:
         for number, left in enumerate(steps):
             shown.update(f"{text} {left:.0f} s")
             if not number:
-                _say(errors, f"{text} {left:.0f} s")
+                say(errors, f"{text} {left:.0f} s")
 
 
 def _tell(status: TableStatus, out: Console, *, json: bool) -> None:
@@ -155,24 +156,37 @@ def _tell(status: TableStatus, out: Console, *, json: bool) -> None:
     if json:
         tree: dict[str, Any] = view.as_tree(status)
         tree["downtime_seconds"] = downtime_s and round(downtime_s, 1)
-        typer.echo(json_text.dumps(tree))
+        conclude(tree, _next(status))
         return
     view.show(view.as_tree(status), out)
     if status.standing is Standing.CUTOVER:
         took = "" if downtime_s is None else f" Downtime until then: {span(downtime_s)}."
-        _say(out, f"Hintferry no longer writes to this table.{took} Let the application write.")
+        say(out, f"Hintferry no longer writes to this table.{took} Let the application write.")
     elif status.fence is None:
-        _say(out, "Nothing was changed.")
+        say(out, "Nothing was changed.")
     else:
-        _say(out, "The fence is set, but not waited out yet: run this again, or with --undo.")
+        say(out, "The fence is set, but not waited out yet: run this again, or with --undo.")
+    conclude(None, _next(status))
+
+
+def _next(status: TableStatus) -> list[NextStep]:
+    """Return nothing after a cutover: it is the last stage."""
+    ended = _ended(status)
+    again = "status" if ended is Status.NEGATIVE else "cutover"
+    return next_steps(again, ended, [str(status.table)])
+
+
+def _ended(status: TableStatus) -> Status:
+    if status.standing is Standing.CUTOVER:
+        return Status.DONE
+    return Status.NEGATIVE if status.fence is None else Status.UNFINISHED
 
 
 def _tell_undone(table: str, out: Console, *, json: bool) -> None:
+    # What was skipped meanwhile is found by a pass over both sides.
+    steps = next_steps("backfill", Status.DONE, [table])
     if json:
-        typer.echo(json_text.dumps({"table": table, "cut_over": False}))
+        conclude({"table": table, "cut_over": False}, steps)
     else:
-        _say(out, f"{table} is no longer cut over; now run: hintferry verify {table}")
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+        say(out, f"{table} is no longer cut over")
+        conclude(None, steps)

@@ -14,6 +14,7 @@ from hintferry.core.journal import Entry
 from hintferry.core.limits import UNDO_WAIT_S
 from hintferry.core.schema import TableId
 from hintferry.ports import Fence, Journal
+from hintferry_cli.console import say
 from hintferry_cli.exits import Unfinished
 from hintferry_cli.switches.caller import caller
 from hintferry_ops.cutover.gatekeeper import Gatekeeper
@@ -35,7 +36,7 @@ def undone(
         raise ConfigurationError(
             "--undo asks for the table's name, and there is no terminal; add --yes"
         )
-    _say(errors, _found(table, fence, writes, errors))
+    say(errors, _found(table, fence, writes, errors))
     if not yes:
         typed = typer.prompt("To remove the fence, type the table's name", err=True)
         if typed.strip() != str(table):
@@ -73,7 +74,3 @@ def _found(table: TableId, fence: Fence, writes: LateWrites, errors: Console) ->
             f" A later `verify --repair` deletes or overwrites them. {_UNSEEN}{besides}."
         )
     return f"No row of {table} was written on the target {since}. {_UNSEEN}{besides}."
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -9,14 +9,15 @@ from math import ceil
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from hintferry.core.passes import PASSES_OF_S, Pass
 from hintferry.core.schema import TableId
 from hintferry.core.switches import pause_of
 from hintferry.core.watermark import Progress
 from hintferry.ports import Fence
+from hintferry_cli.console import say
 from hintferry_cli.spans import span
 from hintferry_ops.cutover.gate import expected_downtime_s
 from hintferry_ops.cutover.gate.condition import (
@@ -105,7 +106,7 @@ def status_from_gate(facts: Facts, conditions: Sequence[Condition]) -> TableStat
 
 def show(tree: dict[str, Any], out: Console) -> None:
     """Show the verdict and each condition; `tree` is that of `as_tree`."""
-    out.print(f"[bold]{escape(tree['table'])}[/bold]: {standing(tree)}", highlight=False)
+    out.print(Text.assemble((tree["table"], "bold"), f": {standing(tree)}"))
     if tree["fenced"]:
         return
     grid = Table.grid(padding=(0, 2))
@@ -113,13 +114,13 @@ def show(tree: dict[str, Any], out: Console) -> None:
         sign, color = _SIGNS[ConditionState(one["state"])]
         is_open = one["fix"] and ConditionState(one["state"]) is not ConditionState.HOLDS
         fix = f"\n→ {one['fix']}" if is_open else ""
-        grid.add_row(f"[{color}]{sign}[/{color}]", one["name"], escape(one["reason"] + fix))
+        grid.add_row(Text(sign, style=color), Text(one["name"]), Text(one["reason"] + fix))
     out.print(grid)
     if tree["watermark"] is not None:
-        out.print(told_watermark(tree["watermark"]), markup=False, highlight=False, soft_wrap=True)
+        say(out, told_watermark(tree["watermark"]))
     if tree["expected_downtime_seconds"] is not None:
         downtime = span(tree["expected_downtime_seconds"])
-        out.print(f"downtime to expect: at most {downtime}", highlight=False)
+        say(out, f"downtime to expect: at most {downtime}")
 
 
 def told_watermark(tree: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import boto3
 import typer
+from botocore.exceptions import UnknownRegionError
 
 from hintferry.adapters.config.source_settings import Auth, SourceSettings, source_settings
 from hintferry.core.errors import ConfigurationError
@@ -99,6 +100,7 @@ def init(
         region = region or boto3.Session().region_name or ""
         if not region:
             raise ConfigurationError("the AWS Region is not set; give --region")
+        _check_region(region)
         source: dict[str, Any] = {
             "contact_points": contact_point,
             "port": port,
@@ -115,6 +117,16 @@ def init(
     told = {"config": str(config), "schema": str(schema_file), "datacenter": facts.datacenter}
     tree = told | {"tables": [str(table) for table in chosen]}
     conclude(tree if json else None, next_steps("init", Status.DONE, config=config))
+
+
+def _check_region(region: str) -> None:
+    """Raise ConfigurationError for what no Region of AWS is called."""
+    try:
+        boto3.Session().get_partition_for_region(region)
+    except UnknownRegionError as error:
+        raise ConfigurationError(
+            f"{region} is no Region of AWS; give --region one such as eu-west-1"
+        ) from error
 
 
 def _seen(settings: SourceSettings, names: list[str]) -> tuple[SourceFacts, list[TableId], str]:

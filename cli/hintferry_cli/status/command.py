@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_text
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,10 +16,12 @@ from hintferry.adapters.config.settings import Migration, migration_from
 from hintferry.core.clock_offset import Offsets
 from hintferry.core.errors import ConfigurationError, SideFault
 from hintferry.core.schema import TableId
+from hintferry_cli.console import console, say
 from hintferry_cli.exits import Status, statuses
 from hintferry_cli.failures import GlobalOptions, sentence, told_plainly
 from hintferry_cli.gate import clocks, options, view
 from hintferry_cli.gate.view import Standing, TableStatus
+from hintferry_cli.next_steps import NextStep, conclude, next_steps
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.pages.page import write_migration
 from hintferry_cli.places import Bucket, ParkedQueueUrl, ReplayQueueUrl, places
@@ -72,6 +73,8 @@ def status(
     bucket: Bucket = "",
 ) -> None:
     with told_plainly(context.find_object(GlobalOptions) or GlobalOptions(debug=False)):
+        if html == Path("-"):
+            raise ConfigurationError("--html writes a file; name one, such as migration.html")
         migration = migration_from(config)
         where = places(
             config,
@@ -86,9 +89,9 @@ def status(
             keepers = [seat.keeper(one, confirmations) for one in tables]
             statuses = _settled(keepers)
             if watch:
-                statuses = _watched(keepers, statuses, Console(stderr=True))
+                statuses = _watched(keepers, statuses, console(stderr=True))
             times = clocks.as_tree(offsets, seat.metrics)
-    _tell(statuses, times, html, json=json)
+    _tell(statuses, times, html, config, json=json)
     ended = _ended(statuses)
     if ended is not Status.DONE:
         raise typer.Exit(ended)
@@ -161,7 +164,7 @@ def _watched(
             if errors.is_terminal:
                 live.update(Text(text), refresh=True)
             elif text != shown:
-                errors.print(text, markup=False, highlight=False, soft_wrap=True)
+                say(errors, text)
             shown = text
             if time.monotonic() > end:
                 break
@@ -177,15 +180,28 @@ def _lines(statuses: Sequence[TableStatus]) -> Iterator[str]:
 
 
 def _tell(
-    statuses: Sequence[TableStatus], times: dict[str, Any], html: Path | None, *, json: bool
+    statuses: Sequence[TableStatus],
+    times: dict[str, Any],
+    html: Path | None,
+    config: Path,
+    *,
+    json: bool,
 ) -> None:
     trees = [view.as_tree(status) for status in statuses]
-    if json:
-        typer.echo(json_text.dumps({"tables": trees, "clocks": times}))
-    else:
-        out = Console()
+    if not json:
+        out = console()
         for tree in trees:
             view.show(tree, out)
-        out.print(clocks.told(times), markup=False, highlight=False, soft_wrap=True)
+        say(out, clocks.told(times))
     if html is not None:
         write_migration(html, trees)
+    conclude({"tables": trees, "clocks": times} if json else None, _next(statuses, config))
+
+
+def _next(statuses: Sequence[TableStatus], config: Path) -> list[NextStep]:
+    """Return a cutover for each table that only waits for its writers; else a look again."""
+    ready = [str(one.table) for one in statuses if one.standing in (Standing.OPEN, Standing.STOP)]
+    if ready or all(one.standing is Standing.CUTOVER for one in statuses):
+        return next_steps("status", Status.DONE, ready, config)
+    names = [str(one.table) for one in statuses] if len(statuses) == 1 else []
+    return next_steps("status", Status.NEGATIVE, names, config)

@@ -7,6 +7,7 @@ import re
 import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from hintferry.adapters.config.deployment import Deployment, deployment_of
 from hintferry.adapters.config.places import PLACES, Queues
@@ -135,22 +136,12 @@ class Migration:
 
 def migration_from(path: Path) -> Migration:
     """Read `migration.toml`. Raises ConfigurationError naming file, key and fix."""
-    try:
-        tree = tomllib.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise ConfigurationError(
-            f"{path} does not exist; write it with `hintferry init`"
-        ) from error
-    except OSError as error:
-        raise ConfigurationError(
-            f"{path} cannot be read: {error.strerror}; check its permissions"
-        ) from error
-    except ValueError as error:
-        raise ConfigurationError(f"{path} is not valid TOML: {error}; correct it there") from error
-    file = Section(str(path), tree)
+    file = Section(str(path), _tree(path))
     source, target, capture = (file.section(name) for name in ("source", "target", "capture"))
     tables = file.section("tables")
     deployment = deployment_of(file, source.take("nodes", int, 0))
+    # A section whose name is misspelt, before the keys that it should have had are missed.
+    file.refuse_the_rest()
     migration = Migration(
         source_of(source, path),
         TargetSettings(
@@ -168,13 +159,29 @@ def migration_from(path: Path) -> Migration:
         tuple(_table(tables, name) for name in tables.names()),
         deployment,
     )
-    for section in (source, target, capture, file):
+    for section in (source, target, capture):
         section.refuse_the_rest()
     _check_quotas(path, migration)
     _check_topics(path, migration)
     _check_key(path, migration)
     _check_concurrency(path, migration)
     return migration
+
+
+def _tree(path: Path) -> dict[str, Any]:
+    """Return what the file holds. Raises ConfigurationError."""
+    try:
+        return tomllib.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise ConfigurationError(
+            f"{path} does not exist; write it with `hintferry init`"
+        ) from error
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} cannot be read: {error.strerror}; check its permissions"
+        ) from error
+    except ValueError as error:
+        raise ConfigurationError(f"{path} is not valid TOML: {error}; correct it there") from error
 
 
 def migration_from_environment() -> Migration:

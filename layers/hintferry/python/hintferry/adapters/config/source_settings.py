@@ -15,6 +15,9 @@ _SECRET_ARN = re.compile(r"arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:\S+-\w
 """The ARN of a secret with the six characters that Secrets Manager adds, as a policy must name it.
 """
 
+_HOST_AND_PORT = re.compile(r"[^:]+:\d*")
+"""No IPv6 address, which has more colons."""
+
 
 class Auth(Enum):
     """The ways to log in to the source; the secret has what each of them needs."""
@@ -50,11 +53,21 @@ def source_settings(given: Mapping[str, Any], path: Path) -> SourceSettings:
     return source_of(Section("source", given), path)
 
 
+def _points(section: Section) -> tuple[str, ...]:
+    points = tuple(section.texts("contact_points"))
+    section.refuse_if(
+        any(map(_HOST_AND_PORT.fullmatch, points)),
+        "contact_points",
+        "has a port; write the host alone, and its port as source.port",
+    )
+    return points
+
+
 def source_of(section: Section, path: Path) -> SourceSettings:
     """Raises ConfigurationError for options that do not go together too."""
     ca_file = section.take("ca_file", str, "")
     settings = SourceSettings(
-        tuple(section.texts("contact_points")),
+        _points(section),
         section.take("port", int, 9042),
         section.take("datacenter", str),
         section.take("tls", bool, False),

@@ -25,6 +25,7 @@ from cassandra import (
 )
 from cassandra.cluster import Cluster, NoHostAvailable
 from cassandra.connection import ConnectionException
+from cassandra.policies import HostDistance
 from cassandra.protocol import ErrorMessage, OverloadedErrorMessage
 from cassandra.query import BoundStatement
 
@@ -187,14 +188,32 @@ class CqlSession:
     def _open(self) -> Any:
         """A driver session; tried once more where the login turns out to be another by now."""
         try:
-            self._cluster = self._build_cluster()
-            return self._cluster.connect()
+            return self._connected()
         except Exception:
             self.close()
             if not self._login_is_new():
                 raise
-        self._cluster = self._build_cluster()
-        return self._cluster.connect()
+        return self._connected()
+
+    def _connected(self) -> Any:
+        self._cluster = cluster = self._build_cluster()
+        try:
+            return cluster.connect()
+        except NoHostAvailable as error:
+            if datacenters := _elsewhere(cluster):
+                known = ", ".join(datacenters)
+                text = f"no node is in the datacenter to read; the cluster has {known}"
+                raise NoHostAvailable(text, {}) from error
+            raise
+
+
+def _elsewhere(cluster: Cluster) -> list[str]:
+    """Return the datacenters of all nodes that are known, if none of them may be read."""
+    hosts = cluster.metadata.all_hosts()
+    policy = cluster.profile_manager.default.load_balancing_policy
+    if any(policy.distance(host) != HostDistance.IGNORED for host in hosts):
+        return []
+    return sorted({str(host.datacenter) for host in hosts if host.datacenter})
 
 
 def _reason(error: Exception) -> str:
@@ -203,6 +222,8 @@ def _reason(error: Exception) -> str:
         return "its name is not known to the resolver"
     if isinstance(error, NoHostAvailable) and isinstance(error.errors, dict) and error.errors:
         return "; ".join(f"{node}: {_said(str(one))}" for node, one in error.errors.items())
+    if isinstance(error, NoHostAvailable) and error.args:
+        return str(error.args[0])
     return str(error) or type(error).__name__
 
 
