@@ -25,8 +25,8 @@ from hintferry.core.errors import (
 from hintferry.core.rows import Row
 from hintferry.core.schema import Column, ColumnKind, Table, TableId, UserType
 from hintferry_cli.exits import Status
-from hintferry_cli.preflight import view
-from hintferry_cli.preflight.finding import Finding, Level
+from hintferry_cli.preflight import command, view
+from hintferry_cli.preflight.finding import Finding, Level, from_error
 from hintferry_cli.preflight.source import ttl_findings
 from hintferry_ops import wiring
 from hintferry_ops.cutover.gate.facts import NodeReport
@@ -472,3 +472,26 @@ def test_who_knows_how_long_lives_what_has_no_readable_ttl_is_asked(
         [] if asked is None else [(Level.QUESTION, "shop.orders", True)]
     )
     assert all("longest_ttl" in one.fix for one in told)
+
+
+def test_the_statements_can_be_run_as_they_are_printed(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statement = "ALTER TABLE shop.t WITH cdc = true"
+    findings = [
+        *[Finding(Level.FAULT, "table shop.t", "cdc = false", f"{statement}.", (statement,))] * 2,
+        from_error(Level.FAULT, "target", SchemaMismatch("no table; run: CREATE TABLE a.b")),
+        from_error(Level.FAULT, "source", SchemaMismatch("there is none; correct its name")),
+    ]
+    assert view.as_cql(findings).splitlines() == [
+        "-- On Keyspaces:",
+        "CREATE TABLE a.b;",
+        "-- On the source, once the stacks are deployed (capture waits for topics):",
+        f"{statement};",
+    ]
+    assert [one["cql"] for one in view.as_tree(findings, Status.NEGATIVE)["findings"]] == [
+        [statement], [statement], ["CREATE TABLE a.b"], [],
+    ]  # fmt: skip
+    monkeypatch.setattr(command, "_findings", lambda *_: findings)
+    result = run("preflight", "--cql", "--config", str(config))
+    assert (result.exit_code, result.stdout) == (1, view.as_cql(findings))

@@ -34,6 +34,7 @@ HELP = "\n\n".join(
         "  hintferry preflight --only account",
         "  hintferry preflight --only source",
         "  hintferry preflight --only capture --only target",
+        "  hintferry preflight --only source --cql > fixes.cql",
         "  hintferry preflight --json",
         statuses(
             "fit",
@@ -49,13 +50,18 @@ def preflight(
     only: Annotated[
         list[CheckArea] | None, typer.Option(help="Check this alone; may be repeated.")
     ] = None,
+    cql: Annotated[
+        bool, typer.Option("--cql", help="Print only the statements that fix what was found.")
+    ] = False,
     json: Json = False,
     config: Config = CONFIG,
 ) -> None:
     with told_plainly(context.find_object(GlobalOptions) or GlobalOptions(debug=False)):
         findings = _findings(migration_from(config), only or list(DEFAULT))
     status = status_of(findings)
-    if not json:
+    if cql and not json:
+        typer.echo(view.as_cql(findings), nl=False)
+    elif not json:
         view.show(findings, status, console())
     tree = view.as_tree(findings, status) if json else None
     conclude(tree, _next(status, only or list(DEFAULT), config))

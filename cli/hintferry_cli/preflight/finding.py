@@ -31,6 +31,8 @@ class Finding:
     where: str
     what: str
     fix: str
+    cql: tuple[str, ...] = ()
+    """The statements that fix it, without a semicolon: for the target where `where` is that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,4 +77,4 @@ def from_error(level: Level, where: str, error: Exception) -> Finding:
     what, run, fix = sentence(error).removeprefix(f"{where}: ").partition("; run: ")
     if not run:
         what, _, fix = what.partition("; ")
-    return Finding(level, where, what, fix)
+    return Finding(level, where, what, fix, (fix,) if run and where == "target" else ())

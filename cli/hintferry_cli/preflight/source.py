@@ -75,7 +75,8 @@ def schema_findings(migration: Migration, facts: SourceFacts, live: Schema) -> I
         faults += vector_faults(facts.columns)
     for fault in faults:
         level = Level.FAULT if fault.fatal else Level.ADVICE
-        yield Finding(level, fault.what, fault.found, fault.fix)
+        cql = (fault.cql,) if fault.cql else ()
+        yield Finding(level, fault.what, fault.found, fault.fix, cql)
     yield from control_findings(migration, facts, known)
     for settings in migration.tables:
         table = live.tables.get(settings.id)
@@ -107,8 +108,8 @@ def _columns_missing(facts: SourceFacts, table: TableId) -> Iterator[Finding]:
     if missing:
         columns = ", ".join(f"{column.name} {column.cql_type}" for column in missing)
         found = f"lacks {', '.join(column.name for column in missing)}: of an earlier release"
-        fix = f"run on the source: ALTER TABLE {table} ADD ({columns})"
-        yield Finding(Level.FAULT, f"table {table}", found, fix)
+        cql = f"ALTER TABLE {table} ADD ({columns})"
+        yield Finding(Level.FAULT, f"table {table}", found, f"run on the source: {cql}", (cql,))
 
 
 def file_findings(migration: Migration, filed: Schema, table: Table) -> Iterator[Finding]:
@@ -233,8 +234,9 @@ def _control_table_missing(facts: SourceFacts, table: TableId, purpose: str) -> 
     """Return the finding with the statements that create the table, the keyspace's first."""
     replication = f"{{'class': 'NetworkTopologyStrategy', '{facts.datacenter}': {_nodes(facts)}}}"
     made = [one for one in SOURCE_TABLES if "KEYSPACE" in one or f" {table} " in one]
-    statements = "; ".join(one.format(replication=replication) for one in made)
-    return Finding(Level.FAULT, "source", f"has no table {table}, {purpose}", statements)
+    statements = tuple(one.format(replication=replication) for one in made)
+    what = f"has no table {table}, {purpose}"
+    return Finding(Level.FAULT, "source", what, "; ".join(statements), statements)
 
 
 def _of_fault(where: str, fault: Fault) -> Finding:

@@ -24,6 +24,9 @@ _FIT = {
     Status.UNAVAILABLE: ("not fully checked", "bold yellow"),
 }
 
+_ON_TARGET = "-- On Keyspaces:"
+_ON_SOURCE = "-- On the source, once the stacks are deployed (capture waits for topics):"
+
 
 def show(findings: Sequence[Finding], status: Status, out: Console) -> None:
     """Show each kind of finding with its fix below it, the worst first, and the verdict.
@@ -40,6 +43,20 @@ def show(findings: Sequence[Finding], status: Status, out: Console) -> None:
     out.print(Text.assemble((word, style), f": {told or 'nothing found'}"), soft_wrap=True)
 
 
+def as_cql(findings: Sequence[Finding]) -> str:
+    """Return the statements that fix the findings, as a file for cqlsh for each side."""
+    on_target = [cql for one in findings if one.where == "target" for cql in one.cql]
+    on_source = [cql for one in findings if one.where != "target" for cql in one.cql]
+    parts = [(_ON_TARGET, on_target), (_ON_SOURCE, on_source)]
+    lines = [
+        line
+        for head, statements in parts
+        if statements
+        for line in (head, *(f"{one};" for one in dict.fromkeys(statements)))
+    ]
+    return "".join(f"{line}\n" for line in lines)
+
+
 def as_tree(findings: Sequence[Finding], status: Status) -> dict[str, Any]:
     """Return the same for JSON."""
     return {
@@ -50,6 +67,7 @@ def as_tree(findings: Sequence[Finding], status: Status) -> dict[str, Any]:
                 "where": finding.where,
                 "what": finding.what,
                 "fix": finding.fix,
+                "cql": list(finding.cql),
             }
             for finding in findings
         ],

@@ -16,12 +16,16 @@ _SIZE = {"B": 1, "KiB": 1024, "MiB": MIB, "GiB": 1024 * MIB}
 
 
 class Fault(NamedTuple):
-    """`fatal`: hints are lost or come too soon with it. Else it costs time, space or comfort."""
+    """`fatal`: hints are lost or come too soon with it. Else it costs time, space or comfort.
+
+    `cql` is the statement that fixes it on the source, where one alone does.
+    """
 
     what: str
     found: str
     fix: str
     fatal: bool = True
+    cql: str = ""
 
     def __str__(self) -> str:
         level = "FAULT" if self.fatal else "advice"

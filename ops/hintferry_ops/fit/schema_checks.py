@@ -34,9 +34,9 @@ def schema_faults(
     for row in keyspaces:
         if row["keyspace_name"] in involved and not row["durable_writes"]:
             name = row["keyspace_name"]
-            fix = f"ALTER KEYSPACE {identifier(name)} WITH durable_writes = true."
-            found = "durable_writes = false"
-            yield Fault(f"keyspace {name}", found, f"Its writes reach no commit log: {fix}")
+            cql = f"ALTER KEYSPACE {identifier(name)} WITH durable_writes = true"
+            found, fix = "durable_writes = false", f"Its writes reach no commit log: {cql}."
+            yield Fault(f"keyspace {name}", found, fix, cql=cql)
 
 
 def _table_faults(table: TableId, row: Mapping[str, Any] | None) -> Iterator[Fault]:
@@ -45,16 +45,13 @@ def _table_faults(table: TableId, row: Mapping[str, Any] | None) -> Iterator[Fau
         yield Fault(where, "no such table on the source", "Correct its name in migration.toml.")
         return
     if not row.get("cdc"):
-        fix = f"Capture sees no write: ALTER TABLE {table.cql} WITH cdc = true."
-        yield Fault(where, "cdc = false", fix)
+        cql = f"ALTER TABLE {table.cql} WITH cdc = true"
+        yield Fault(where, "cdc = false", f"Capture sees no write: {cql}.", cql=cql)
     # Before 4.0 there is no such option, and reads repair as BLOCKING does.
     if row.get("read_repair", "BLOCKING") != "BLOCKING":
-        yield Fault(
-            where,
-            f"read_repair = {row['read_repair']}",
-            "One read may see a write that the next read misses: ALTER TABLE"
-            f" {table.cql} WITH read_repair = 'BLOCKING'.",
-        )
+        cql = f"ALTER TABLE {table.cql} WITH read_repair = 'BLOCKING'"
+        fix = f"One read may see a write that the next read misses: {cql}."
+        yield Fault(where, f"read_repair = {row['read_repair']}", fix, cql=cql)
     # Where DataStax Enterprise keeps which rows a role may see; Apache Cassandra has no such thing.
     if "DSE_RLACA" in (row.get("extensions") or ()):
         yield Fault(
