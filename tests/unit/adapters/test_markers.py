@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from struct import pack
 from types import SimpleNamespace
 from typing import Any, cast
@@ -28,7 +29,7 @@ from hintferry.core.capture import proof
 from hintferry.core.errors import ConfigurationError, Side, SideFault
 from hintferry.core.schema import TableId
 from hintferry.core.watermark import NodeMark
-from hintferry.testing.captures import ADDRESSES, ScriptedCaptures, host_of
+from hintferry.testing.captures import ADDRESSES, SHAPE, VERSION, ScriptedCaptures, host_of
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
 from hintferry.testing.markers import MemoryMarkers
 from hintferry_ops.testing.cutover import ScriptedSurroundings
@@ -112,6 +113,20 @@ def test_a_lost_race_draws_again(source: Source, markers: CqlMarkers) -> None:
     assert source.tried == [1, 2, 3]
 
 
+def settled(host: UUID, number: int) -> tuple[bytes | None, ...]:
+    """The row of a node that has settled this number, in its first capture."""
+    return (host.bytes, pack(">q", number), pack(">q", 1), pack(">q", 1_764_000_000_500), None)
+
+
+def test_where_the_markers_were_emptied_a_number_is_above_all_that_is_settled(
+    source: Source, markers: CqlMarkers
+) -> None:
+    source.rows = [settled(UUID(int=4), 6), settled(HOST, 7), (UUID(int=6).bytes, *[None] * 4)]
+    assert [markers.draw(ORDERS) for _ in range(2)] == [8, 9]
+    source.number = 3
+    assert markers.draw(ORDERS) == 8, "an older state of the table was restored"
+
+
 @pytest.mark.parametrize(
     "error", [WriteTimeout("cas", write_type=WriteType.CAS), OperationTimedOut()]
 )
@@ -186,6 +201,19 @@ def test_a_backfill_begins_when_every_node_has_settled_a_marker(
     assert check_capture(watch, said) == proof(said.witness(ORDERS))
     assert 3.0 <= watch.clock.now() - began < 4.0
     assert memory(watch).drawn[ORDERS] == [began]
+
+
+def test_a_backfill_counts_no_number_from_before_the_markers_were_emptied(
+    source: Source, markers: CqlMarkers, clock: ScriptedClock
+) -> None:
+    host = str(HOST)
+    said = ScriptedCaptures(clock.now, ADDRESSES[:1])
+    said.nodes = [replace(said.nodes[0], host_id=host)]
+    said.since, said.age_s = {host: 1}, {host: 1.0}
+    said.version, said.captured_id = {host: VERSION}, {host: SHAPE.table_id}
+    source.rows = [settled(HOST, 7)]
+    with pytest.raises(ConfigurationError, match="has not settled marker 8 yet"):
+        check_capture(MarkerWatch(ORDERS, markers, clock), said)
 
 
 def test_a_backfill_waits_for_a_node_that_missed_the_first_marker(

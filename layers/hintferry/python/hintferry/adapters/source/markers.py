@@ -42,6 +42,7 @@ class CqlMarkers:
     def draw(self, table: TableId) -> int:
         """Return a number of the table that is higher than any before; each node's log gets it.
 
+        Where `hintferry.markers` was emptied, what nodes have settled still is from before.
         Raises SideFault, ConfigurationError.
         """
         end = self._clock.now() + DRAW_WITHIN_S
@@ -71,7 +72,7 @@ class CqlMarkers:
         """Return the number, or None where another was drawn meanwhile, or may have been."""
         try:
             ((before,),) = self._execute(cql.NUMBER, [name]) or [(None,)]
-            number = (_integer(before) or 0) + 1
+            number = max(_integer(before) or 0, self._settled(name)) + 1
             at = pack(">q", round(self._clock.now() * 1000))
             values = [pack(">q", number), uuid4().bytes, at, name, before]
             ((applied, *_),) = self._execute(cql.DRAW_NUMBER, values)
@@ -81,6 +82,11 @@ class CqlMarkers:
         except Exception as error:
             raise self._meaning(error) from error
         return number if applied == b"\x01" else None
+
+    def _settled(self, name: bytes) -> int:
+        """Return the highest number that a node has settled, or 0."""
+        rows = self._execute(cql.MARKS, [name])
+        return max((_integer(number) or 0 for _, number, *_ in rows), default=0)
 
     def _execute(self, text: str, values: list[bytes | None]) -> _Rows:
         """Run a statement; the datacenter that is read decides its condition."""
