@@ -10,7 +10,7 @@ from typing import Any
 from hintferry.adapters.clocks.measured import MeasuredClock
 from hintferry.adapters.source import marker_watch
 from hintferry.adapters.source.catalog import SourceCatalog
-from hintferry.adapters.source.marker_watch import MarkerWatch
+from hintferry.adapters.source.marker_watch import MarkerWatch, _Drawn
 from hintferry.adapters.source.node_schema import NodeAnswer
 from hintferry.core import capture, verdict, watermark
 from hintferry.core.capture import Gap, NodeState, Proof, Witness
@@ -338,12 +338,12 @@ def _of_any_since(_seen: Witness, node: NodeState, marks: Marks) -> NodeMark | N
     return marks.get(node.host_id)
 
 
-def _take_the_last(self: MarkerWatch, _since: float) -> None:
+def _take_the_last(self: MarkerWatch, hosts: frozenset[str], _since: float) -> None:
     """A number that every node has settled before serves as well."""
     marks = self.markers.marks(self.table)
     numbers = [mark.number for mark in marks.values() if mark.number is not None]
     number = max(numbers, default=0) or self.markers.draw(self.table)
-    self._waited_for = number, self.clock.now()
+    self._waited_for = _Drawn(number, self.clock.now(), hosts)
 
 
 def _holds(*_facts: object) -> Condition:

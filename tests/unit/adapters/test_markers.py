@@ -236,6 +236,23 @@ def test_a_backfill_waits_for_a_node_that_missed_the_first_marker(
     assert len(markers.drawn[ORDERS]) == 2
 
 
+def test_a_node_that_leaves_the_ring_voids_the_marker_that_is_waited_for(
+    watch: MarkerWatch, said: ScriptedCaptures
+) -> None:
+    """The others log what it streams to them only after the marker that they settle."""
+    markers, gone = memory(watch), host_of(ADDRESSES[2])
+    markers.away = {gone}
+    watch.look(said.witness(ORDERS), 0.0)
+    said.nodes.pop()
+    markers.takes_s = 1.0
+    assert watch.look(said.witness(ORDERS), 0.0).reached_at is None
+    assert len(markers.drawn[ORDERS]) == 2, "a new one is drawn at once"
+    left_at = watch.clock.now()
+    assert check_capture(watch, said).since.keys() == {host_of(one) for one in ADDRESSES[:2]}
+    assert watch.clock.now() - left_at >= 1.0
+    assert len(markers.drawn[ORDERS]) == 2, "and waited for as any other"
+
+
 def test_a_backfill_names_the_node_whose_marker_does_not_settle(
     watch: MarkerWatch, said: ScriptedCaptures
 ) -> None:

@@ -13,16 +13,30 @@ DRAW_EVERY_S = 20.0
 """A node that was away when a marker was drawn gets the next one."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """A marker that is waited for, and the nodes of the datacenter when it was drawn.
+
+    `at`: the moment before it was drawn.
+    """
+
+    number: int
+    at: float
+    hosts: frozenset[str]
+
+
 @dataclass(slots=True)
 class MarkerWatch:
-    """Keep one marker in view until every node has settled it, then the next one."""
+    """Keep one marker in view until every node has settled it, then the next one.
+
+    A node that leaves may have been the only one that logged a write: a marker from before says
+    nothing of it. One that is drawn after comes behind what that node streamed to the others.
+    """
 
     table: TableId
     markers: Markers
     clock: Clock
-    _waited_for: tuple[int, float] | None = None
-    """The number, and the moment before it was drawn."""
-
+    _waited_for: _Drawn | None = None
     _drawn_at: float = float("-inf")
     _reached_at: float | None = None
     _took_s: float | None = None
@@ -32,24 +46,25 @@ class MarkerWatch:
 
         Raises SideFault, ConfigurationError.
         """
-        self._draw(since)
+        self._draw(frozenset(node.host_id for node in seen.nodes), since)
         marks = self.markers.marks(self.table)
         gaps = []
         if self._waited_for is not None:
-            number, drawn_at = self._waited_for
-            gaps = behind(seen, marks, number)
+            drawn = self._waited_for
+            gaps = behind(seen, marks, drawn.number)
             if not gaps and seen.nodes:
-                self._reached_at, self._took_s = drawn_at, self.clock.now() - drawn_at
+                self._reached_at, self._took_s = drawn.at, self.clock.now() - drawn.at
                 self._waited_for = None
         return Progress(low_watermark(seen, marks), gaps, self._reached_at, self._took_s)
 
-    def _draw(self, since: float) -> None:
+    def _draw(self, hosts: frozenset[str], since: float) -> None:
         now = self.clock.now()
-        newest = self._reached_at if self._waited_for is None else self._waited_for[1]
-        is_old = newest is None or newest < since
+        newest = self._reached_at if self._waited_for is None else self._waited_for.at
+        has_left = self._waited_for is not None and not self._waited_for.hosts <= hosts
+        is_old = newest is None or newest < since or has_left
         if not is_old and now - self._drawn_at < DRAW_EVERY_S:
             return
         number = self.markers.draw(self.table)
         self._drawn_at = now
         if is_old or self._waited_for is None:
-            self._waited_for = number, now
+            self._waited_for = _Drawn(number, now, hosts)
