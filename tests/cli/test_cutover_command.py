@@ -138,7 +138,7 @@ def test_a_terminal_shows_each_condition_with_its_fix() -> None:
     assert re.search(r"✗  nothing parked +1 record parked: schema 1", shown)
     assert "→ fix the cause, then run `hintferry replay shop.orders`" in shown
     assert shown.count("✓") == 8
-    assert "downtime to expect: at most 1 min 21 s" in shown
+    assert "downtime to expect: at most 2 min 21 s" in shown
 
 
 def test_a_terminal_shows_the_watermark_and_the_node_that_holds_it_back() -> None:

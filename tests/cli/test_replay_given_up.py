@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from collections import Counter
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hintferry.adapters.aws.queue_event import ReplayEvents
+from hintferry.core.open_item import OpenItem
+from hintferry_cli.replay import command
 from sandbox.services.event_source.batch import Batch, EventFrame
 from sandbox.services.event_source.discard import Discard, DiscardReason
 from sandbox.services.event_source.on_failure import InvocationRecords, object_key
@@ -63,11 +67,29 @@ def test_each_record_of_a_payload_is_sent_and_the_object_is_deleted(
         "given_up": {"sent": 23, "left": 0, "failed": 0}
     }
     assert objects(deployment) == []
+    rows = deployment.open_items.items.values()
+    assert Counter((one.name, one.reason) for one in rows) == {("shop.orders", "given_up"): 23}
     records = sorted(opened(deployment), key=lambda one: one.offset)
     assert [one.offset for one in records] == list(range(23))
     assert {(one.topic, one.partition, one.key, one.value) for one in records} == {
         ("hintferry.shop.orders", 3, b"k", b'{"hint": 1}')
     }
+
+
+def test_without_the_row_that_the_gate_reads_no_record_is_sent(deployment: Deployment) -> None:
+    key = put(deployment, record(1))
+    deployment.open_items.is_away = True
+    result = deployment.run()
+    assert result.exit_code == 4, result.output
+    assert f"{key} stays: target: it is away" in result.stderr.replace("\n", " ")
+    assert objects(deployment) == [key]
+    assert deployment.taken(deployment.replay_url) == []
+
+
+def test_without_a_configuration_nobody_could_keep_that_row(tmp_path: Path) -> None:
+    with command.open_items(tmp_path / "absent.toml") as items:
+        (error,) = items.open([OpenItem("shop.orders", b"i", 0.0, "given_up")])
+    assert "absent.toml does not exist; name it with --config" in str(error)
 
 
 def test_the_message_says_where_the_record_comes_from(deployment: Deployment) -> None:

@@ -19,7 +19,7 @@ from hintferry_ops.cutover.gate import expected_downtime_s, gate
 from hintferry_ops.cutover.gate.condition import Condition, ConditionState, comes_by_itself, is_open
 from hintferry_ops.cutover.gate.facts import Confirmations, Estimate, Facts, Lag, NodeReport
 from hintferry_ops.cutover.gate.passes import LATE_WRITES_S, losses_since
-from hintferry_ops.cutover.gate.queues import OVERDUE_S
+from hintferry_ops.cutover.gate.queues import LEFT_S, OVERDUE_S
 from hintferry_ops.cutover.gate.writers import AFTER_STOP_S, LOG_SYNC_S, REPORTS_LATE_S
 
 TABLE = TableId("shop", "orders")
@@ -374,7 +374,7 @@ def test_the_downtime_grows_by_a_pass_where_one_is_needed() -> None:
 
 def test_the_downtime_is_longer_with_the_stock_connector() -> None:
     arrives_s = DRAW_EVERY_S + 0.5
-    assert expected_downtime_s(OPEN) == LOG_SYNC_S + arrives_s + CUTOVER_WAIT_S
+    assert expected_downtime_s(OPEN) == LOG_SYNC_S + arrives_s + LEFT_S + CUTOVER_WAIT_S
     assert expected_downtime_s(STOCK) - expected_downtime_s(OPEN) == REPORTS_LATE_S - arrives_s
     slow = replace(OPEN, **progress(took_s=60.0))
     assert expected_downtime_s(slow) - expected_downtime_s(OPEN) == 59.5

@@ -51,4 +51,4 @@ def expected_downtime_s(facts: Facts) -> float:
         last = next(swept, None)
         passed = passes.LATE_WRITES_S + (last.ended - last.began if last else 0.0)
     arrives = arrival.within_s(facts.arrival)
-    return writers.LOG_SYNC_S + arrives + passed + CUTOVER_WAIT_S
+    return writers.LOG_SYNC_S + arrives + queues.LEFT_S + passed + CUTOVER_WAIT_S

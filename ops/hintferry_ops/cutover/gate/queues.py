@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 
+from hintferry.adapters.aws.replay_queue import SHARED_WITHIN_S
+from hintferry.core.limits import SECOND_LOOK_AFTER_S
 from hintferry.core.open_item import PARKED
 from hintferry_ops.cutover.gate.condition import Condition, ConditionState, clock, counted
 from hintferry_ops.cutover.gate.facts import Facts
 from hintferry_ops.cutover.gate.passes import LATE_WRITES_S, clean_pass
+
+LEFT_S = float(SECOND_LOOK_AFTER_S + SHARED_WITHIN_S)
+"""Seconds until the second look of a range delete that was the last write."""
 
 OVERDUE_S = 3600.0
 """Seconds after which an open item needs a person: a side is away, or its message is lost."""
