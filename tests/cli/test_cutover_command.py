@@ -24,9 +24,10 @@ from hintferry_cli.app import app
 from hintferry_cli.cutover import command
 from hintferry_cli.gate import options, view
 from hintferry_cli.gate.view import Standing, TableStatus
-from hintferry_cli.gate.waiting import IN_FLIGHT, QueuesAndBucket
+from hintferry_cli.gate.waiting import QueuesAndBucket
 from hintferry_cli.spans import span
 from hintferry_ops.cutover.gate import gate
+from hintferry_ops.cutover.gate.queues import IN_FLIGHT
 from tests.unit.ops import test_gate as gates
 from tools import places
 

@@ -43,8 +43,9 @@ WritersAtQuorum = Annotated[
     bool,
     typer.Option(
         "--writers-at-quorum",
-        help="Confirm that every writer writes at LOCAL_QUORUM or more in the datacenter that"
-        " Hintferry reads, and that hinted handoff reached every node that was down.",
+        help="Confirm that every writer writes at LOCAL_QUORUM, EACH_QUORUM or ALL in"
+        " source.datacenter, and that hinted handoff reached every node that was down. QUORUM"
+        " counts only where source.datacenter is the only datacenter.",
         rich_help_panel=_ANSWERS,
     ),
 ]

@@ -12,11 +12,9 @@ from hintferry.adapters.config.places import Queues
 from hintferry.core.schema import TableId
 from hintferry_cli.replay.given_up import GivenUpObjects
 from hintferry_cli.replay.parked import ParkedQueue
+from hintferry_ops.cutover.gate.queues import IN_FLIGHT
 
 LOOK_WITHIN_S = 300.0
-IN_FLIGHT = "in flight"
-"""The reason of messages that a `hintferry replay` has in its hands."""
-
 _VISIBLE = "ApproximateNumberOfMessages"
 _COUNTS = (_VISIBLE, f"{_VISIBLE}NotVisible", f"{_VISIBLE}Delayed")
 

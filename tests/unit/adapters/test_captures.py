@@ -125,6 +125,22 @@ def test_a_connector_from_before_watermarks_is_known_by_its_state(
     assert [one is not None and one.knows_markers for one in said] == [False, True]
 
 
+@pytest.mark.parametrize(("since", "settled"), [(5, 7), (4, None), (None, None)])
+def test_a_state_tells_the_marker_that_this_capture_settled(
+    since: int | None,
+    settled: int | None,
+    source: Source,
+    seen_by: CqlCaptures,
+    clock: ScriptedClock,
+) -> None:
+    mark = {"number": 7, "since": since}
+    told = state_of(HOSTS[1], int(clock.now() * 1000), watermark=mark)
+    source.rows[cql.CAPTURES][1] = HOSTS[1].bytes, told
+    seen = seen_by.witness(ORDERS)
+    said = [seen.said(node) for node in seen.nodes]
+    assert [one and one.settled for one in said] == [None, settled]
+
+
 def test_a_table_that_is_not_there_is_unknown(source: Source, seen_by: CqlCaptures) -> None:
     source.rows[cql.TABLE_NOW] = []
     with pytest.raises(UnknownTable):

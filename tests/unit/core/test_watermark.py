@@ -71,6 +71,19 @@ def test_a_connector_from_before_watermarks_is_to_be_upgraded() -> None:
     assert "upgrade 10.0.2.11" in gap.fix
 
 
+@pytest.mark.parametrize("written", [None, NodeMark(3, 1, 90.0, "partition 2 is at 5 of 9")])
+def test_a_connector_that_may_not_write_its_watermark_is_named(written: NodeMark | None) -> None:
+    said, host = ScriptedCaptures(lambda: 100.0), HOSTS[1]
+    said.settled = {host: 7}
+    found = {one: mark for one, mark in MARKS.items() if one != host}
+    if written is not None:
+        found[host] = written
+    (gap,) = behind(said.witness(TABLE), found, 7)
+    assert str(gap) == ("10.0.2.11: has settled marker 7, but could not write hintferry.watermarks")
+    assert "GRANT MODIFY ON TABLE hintferry.watermarks TO" in gap.fix
+    assert low_watermark(said.witness(TABLE), found) in (None, Watermark(3, 90.0, ADDRESSES[1]))
+
+
 def test_a_row_of_a_node_that_left_the_datacenter_is_not_counted() -> None:
     gone = {**MARKS, "host of another": NodeMark(1, 1, 0.0)}
     assert low_watermark(SEEN, gone) == Watermark(7, 90.0, ADDRESSES[0])

@@ -19,7 +19,7 @@ from hintferry_ops.cutover.gate import expected_downtime_s, gate
 from hintferry_ops.cutover.gate.condition import Condition, ConditionState, comes_by_itself, is_open
 from hintferry_ops.cutover.gate.facts import Confirmations, Estimate, Facts, Lag, NodeReport
 from hintferry_ops.cutover.gate.passes import LATE_WRITES_S, losses_since
-from hintferry_ops.cutover.gate.queues import LEFT_S, OVERDUE_S
+from hintferry_ops.cutover.gate.queues import IN_FLIGHT, LEFT_S, OVERDUE_S
 from hintferry_ops.cutover.gate.writers import AFTER_STOP_S, LOG_SYNC_S, REPORTS_LATE_S
 
 TABLE = TableId("shop", "orders")
@@ -231,6 +231,29 @@ def test_without_a_clean_pass_the_gate_stays_shut(found: list[Pass], says: str, 
     assert says in condition.reason
     assert fix in condition.fix
     assert conditions["no uncaptured writes"].state is ConditionState.FAILS
+
+
+@pytest.mark.parametrize(
+    ("parked", "state", "says"),
+    [
+        ({IN_FLIGHT: 2}, ConditionState.WAITS, "2 parked records in flight"),
+        ({IN_FLIGHT: 2, "schema": 1}, ConditionState.FAILS, "in flight 2, schema 1"),
+    ],
+)
+def test_a_replay_of_another_table_lets_the_gate_wait(
+    parked: dict[str, int], state: ConditionState, says: str
+) -> None:
+    conditions = gate(replace(OPEN, parked=parked))
+    condition = {one.name: one for one in conditions}["nothing parked"]
+    assert condition.state is state
+    assert says in condition.reason
+    assert "hintferry replay" in condition.fix
+    assert not is_open(conditions)
+
+
+def test_the_question_of_quorum_names_the_datacenter_that_is_read() -> None:
+    asked = shut(replace(OPEN, confirmations=replace(ANSWERS, writers_at_quorum=False)))
+    assert "LOCAL_QUORUM, EACH_QUORUM or ALL in source.datacenter (QUORUM only" in asked.reason
 
 
 def test_a_pass_of_long_ago_is_no_proof() -> None:

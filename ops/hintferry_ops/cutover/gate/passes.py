@@ -73,7 +73,8 @@ def after_stop(facts: Facts) -> Condition:
         )
     if not facts.confirmations.writers_at_quorum:
         asked = (
-            "does every writer write at LOCAL_QUORUM or more, and did hinted handoff complete to"
+            "does every writer write at LOCAL_QUORUM, EACH_QUORUM or ALL in source.datacenter"
+            " (QUORUM only where that is the only datacenter), and did hinted handoff complete to"
             " every node that was down since?"
         )
         return Condition(

@@ -11,6 +11,9 @@ from hintferry_ops.cutover.gate.condition import Condition, ConditionState, cloc
 from hintferry_ops.cutover.gate.facts import Facts
 from hintferry_ops.cutover.gate.passes import LATE_WRITES_S, clean_pass
 
+IN_FLIGHT = "in flight"
+"""The reason of parked messages that a `hintferry replay` holds: their tables are not known."""
+
 LEFT_S = float(SECOND_LOOK_AFTER_S + SHARED_WITHIN_S)
 """Seconds until the second look of a range delete that was the last write."""
 
@@ -22,6 +25,13 @@ def parked(facts: Facts) -> Condition:
     name = "nothing parked"
     if not facts.parked:
         return Condition(name, ConditionState.HOLDS, "no record of this table is parked")
+    if facts.parked.keys() == {IN_FLIGHT}:
+        return Condition(
+            name,
+            ConditionState.WAITS,
+            f"{counted(facts.parked[IN_FLIGHT], 'parked record')} in flight, of whatever table",
+            "wait until the `hintferry replay` that holds them has ended",
+        )
     by_reason = ", ".join(f"{reason} {count}" for reason, count in sorted(facts.parked.items()))
     return Condition(
         name,

@@ -37,7 +37,8 @@ class CapturedTable:
     """One table by the report of a connector; without `since` it does not capture it, and says why.
 
     `newest` is the time of the latest write of the table that it hinted, where it tells it.
-    `knows_markers`: it settles markers, as connectors from before watermarks do not.
+    `knows_markers`: it settles markers, as connectors from before watermarks do not. `settled`: the
+    number of the last marker that it settled with this `since`.
     """
 
     table_id: str
@@ -45,6 +46,7 @@ class CapturedTable:
     why: str
     newest: float | None = None
     knows_markers: bool = True
+    settled: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

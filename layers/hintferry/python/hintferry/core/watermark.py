@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from hintferry.core.capture import Gap, NodeState, Witness
+from hintferry.core.capture import CapturedTable, Gap, NodeState, Witness
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,13 @@ def _counted(seen: Witness, node: NodeState, marks: Marks) -> NodeMark | None:
     return mark
 
 
+def _unwritten(captured: CapturedTable | None, said: NodeMark | None) -> int | None:
+    """Return the number that the connector's state holds, but not yet its row of the watermarks."""
+    settled = None if captured is None else captured.settled
+    written = None if said is None else said.number
+    return settled if settled is not None and (written is None or written < settled) else None
+
+
 def _gap(seen: Witness, node: NodeState, marks: Marks, number: int) -> Gap | None:
     mark = _counted(seen, node, marks)
     if mark is not None and mark.number is not None and mark.number >= number:
@@ -90,6 +97,11 @@ def _gap(seen: Witness, node: NodeState, marks: Marks, number: int) -> Gap | Non
     if captured is not None and captured.since is not None and not captured.knows_markers:
         why = "its connector is older than watermarks"
         return Gap(node.node, why, f"upgrade {node.node}: docs/how-to/upgrade.md")
+    unwritten = _unwritten(captured, said)
+    if unwritten is not None:
+        why = f"has settled marker {unwritten}, but could not write hintferry.watermarks"
+        grant = "GRANT MODIFY ON TABLE hintferry.watermarks TO the role of its connector"
+        return Gap(node.node, why, f"if this lasts: run on the source: {grant}; or see its log")
     if said is None:
         return Gap(
             node.node,

@@ -30,6 +30,9 @@ class ScriptedCaptures:
         self.old: set[str] = set()
         """The hosts whose connectors are older than watermarks."""
 
+        self.settled: dict[str, int] = {}
+        """The number of the last marker in the state of a host's connector."""
+
         self.shape = SHAPE
         self.stock = False
 
@@ -42,7 +45,12 @@ class ScriptedCaptures:
     def _state(self, table: TableId, host: str, at: float) -> CaptureState:
         since, ident = self.since.get(host), self.captured_id.get(host)
         said = CapturedTable(
-            ident or "", since, "column c", self.newest.get(host), host not in self.old
+            ident or "",
+            since,
+            "column c",
+            self.newest.get(host),
+            host not in self.old,
+            self.settled.get(host),
         )
         return CaptureState(at, self.version[host], {table: said} if ident else {})
 

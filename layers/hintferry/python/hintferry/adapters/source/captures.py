@@ -207,4 +207,6 @@ def _captured(one: Mapping[str, Any], topic: str) -> CapturedTable:
             f"its hints go to the topic {sent_to}, not to {topic}: upgrade the node, or run the"
             " document `configure`"
         )
-    return CapturedTable(one["id"], since, why, newest, "watermark" in one)
+    mark = one.get("watermark") or {}
+    settled = mark.get("number") if mark.get("since") == since else None
+    return CapturedTable(one["id"], since, why, newest, "watermark" in one, settled)
