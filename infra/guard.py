@@ -14,7 +14,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from hintferry.adapters.config.settings import TargetSettings
+from hintferry.adapters.config.settings import MARKERS, TargetSettings
 from hintferry.core.errors import ConfigurationError
 
 Template = Mapping[str, Any]
@@ -115,7 +115,13 @@ def _of_topics(old: _Kinds, new: _Kinds, dropped: Collection[str]) -> Iterator[s
     for before in _of(old, "AWS::MSK::Topic").values():
         topic = before["TopicName"]
         after = kept.get(topic)
-        if after is None and topic not in dropped:
+        if after is None and topic not in dropped and topic.endswith(f".{MARKERS.id}"):
+            yield (
+                f"the topic {topic} would be deleted, and a connector from before watermarks waits"
+                " for it for ever; once every node is upgraded (docs/how-to/upgrade.md), write"
+                f' dropped = ["{topic}"] into [kafka]'
+            )
+        elif after is None and topic not in dropped:
             yield (
                 f"the topic {topic} would be deleted, with the hints in it that nobody has read;"
                 " put its table and topic_prefix back, or, once its lag is 0 (hintferry status),"

@@ -36,7 +36,6 @@ from tools import places
 
 FOLDER = places.BUILD / "tutorial"
 TABLES = ("shop.orders", "shop.readings")
-_FOLLOWED = (*TABLES, "hintferry.markers")
 _DDL = (
     "CREATE TABLE shop.orders (customer uuid, month text, placed timestamp, number int, state text,"
     " total decimal, credit decimal static, PRIMARY KEY ((customer, month), placed, number))",
@@ -80,9 +79,9 @@ def _running() -> Iterator[Stack]:
     with Stack(say=print) as stack:
         with cassandra_session(stack.source) as cql:
             _open_shop(cql, stack.replication)
-        create_topics(stack.kafka, map(stack.topic, _FOLLOWED))
+        create_topics(stack.kafka, map(stack.topic, TABLES))
         with (
-            Chain(stack, _FOLLOWED, stack.home / "functions", on_failure=True) as chain,
+            Chain(stack, TABLES, stack.home / "functions", on_failure=True) as chain,
             Reports(stack, chain, stack.home / "guards"),
         ):
             FOLDER.mkdir(parents=True, exist_ok=True)

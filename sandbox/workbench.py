@@ -68,7 +68,7 @@ def workbench(
     with (
         cassandra_session(stack.source) as source,
         cassandra_session(stack.behind) as behind,
-        Chain(stack, ["hintferry.markers", *heard], folder) as chain,
+        Chain(stack, heard, folder) as chain,
     ):
         yield Workbench(stack, folder / "command", source, behind, chain)
 

@@ -9,6 +9,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from hintferry.adapters.config.settings import MARKERS, Migration
 from hintferry.adapters.config.source_settings import SourceSettings
 from hintferry.core.schema import TableId
 from infra.accepted import accept
@@ -25,11 +26,9 @@ JOURNAL, SWITCHES = TableId("hintferry", "journal"), TableId("hintferry", "switc
 """The tables that operators write. Functions only read the switches; the sweep notes its repairs in
 the journal."""
 
-WRITTEN = tuple(
-    TableId("hintferry", name) for name in ("fences", "leases", "markers", "open_items", "passes")
+_WRITTEN = tuple(
+    TableId("hintferry", name) for name in ("fences", "leases", "open_items", "passes")
 )
-CONTROL = (*WRITTEN, JOURNAL, SWITCHES)
-"""The control tables on the target: those of `adapters.driver.cql.CONTROL_TABLES`."""
 
 _NO_RESOURCE = (
     "the service knows no resource for these actions: Lambda makes the network interfaces, and"
@@ -47,6 +46,16 @@ INTERFACES = (
     "ec2:DescribeVpcs",
     "ec2:UnassignPrivateIpAddresses",
 )
+
+
+def written(migration: Migration) -> tuple[TableId, ...]:
+    """Return the control tables that the functions write; with the stock connector the markers'."""
+    return (*_WRITTEN, MARKERS.id) if migration.stock_connector else _WRITTEN
+
+
+def control(migration: Migration) -> tuple[TableId, ...]:
+    """Return the control tables on the target: those of `adapters.driver.cql`."""
+    return (*written(migration), JOURNAL, SWITCHES)
 
 
 def make_role(scope: Construct, name: str, group: logs.LogGroup) -> iam.Role:

@@ -19,7 +19,7 @@ def make_ddl_function(stack: cdk.Stack, migration: Migration, key: kms.IKey, cod
     """Make the DDL function, outside the VPC (Keyspaces' endpoint is public); return its ARN."""
     group = log_group(stack, "StatementsLog", key)
     role = roles.make_role(stack, "StatementsRole", group)
-    tables = [*roles.CONTROL, *(table.id for table in migration.tables)]
+    tables = [*roles.control(migration), *(table.id for table in migration.tables)]
     keyspaces = sorted({table.keyspace for table in tables})
     arns = [roles.table_arn(stack, table) for table in tables]
     arns += [roles.keyspace_arn(stack, keyspace) for keyspace in keyspaces]

@@ -95,7 +95,7 @@ def _refuse_uneven(settings: KafkaSettings, network: NetworkStack) -> None:
 
 
 class KafkaStack(cdk.Stack):
-    """One topic a table, and one of the marker rows."""
+    """One topic a table."""
 
     def __init__(
         self,

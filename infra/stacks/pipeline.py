@@ -148,7 +148,7 @@ class PipelineStack(cdk.Stack):
         return environment
 
     def _allow_tables(self, both: list[iam.Role]) -> None:
-        tables = [*roles.WRITTEN, *(table.id for table in self._migration.tables)]
+        tables = [*roles.written(self._migration), *(table.id for table in self._migration.tables)]
         arns = [roles.table_arn(self, table) for table in tables]
         write = ["cassandra:Modify", "cassandra:Select"]
         roles.allow_on_many(both, "Tables", write, arns, roles.TABLES_A_POLICY)

@@ -14,7 +14,7 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from hintferry.adapters.config.settings import Migration
-from hintferry.adapters.driver.cql import CONTROL_TABLES
+from hintferry.adapters.driver.cql import CONTROL_TABLES, STOCK_CONTROL_TABLES
 from hintferry.adapters.target.ddl import create_keyspace, create_table, create_type
 from hintferry.core.capacity import Capacity
 from hintferry.core.errors import ConfigurationError
@@ -46,8 +46,9 @@ class TablesStack(cdk.Stack):
         schema = schema_from(migration.target.schema)
         tables = _checked(migration, schema)
         self._function = make_ddl_function(self, migration, network.key, code)
-        control = [str(table) for table in roles.CONTROL]
-        self._define("Statements", "Statements", Create=list(CONTROL_TABLES), Tables=control)
+        control = [str(table) for table in roles.control(migration)]
+        create = STOCK_CONTROL_TABLES if migration.stock_connector else CONTROL_TABLES
+        self._define("Statements", "Statements", Create=list(create), Tables=control)
         before = [
             self._make_types(keyspace, types)
             for keyspace, types in sorted(schema.types_of(tables).items())

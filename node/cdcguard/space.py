@@ -28,11 +28,15 @@ def watch_space(guard: Guard) -> None:
     guard.metrics["CdcOutageSecondsLeft"] = seconds_left(free, written)
     guard.metrics["UnreadBytes"] = unread(guard, segments)
     guard.metrics["VolumeFreeBytes"] = guard.world.volume_free()
-    guard.metrics["HintedUpTo"] = hinted_upto(guard, segments)
+    if guard.capture is None:
+        guard.metrics["HintedUpTo"] = hinted_upto(guard, segments)
 
 
 def hinted_upto(guard: Guard, segments: List[Segment]) -> float:
-    """Return the last time (epoch s) whose log capture has sent in full; 0 if unknown."""
+    """Return the last time (epoch s) whose log the stock connector has sent in full; 0 if unknown.
+
+    Ours says more with its watermarks.
+    """
     synced = [(one.number, one.synced) for one in segments if one.idx]
     end = max([*synced, (0, 0)])
     ends = ([*guard.state.get("ends", []), [guard.now, *end]])[-SAMPLES:]

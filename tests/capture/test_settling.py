@@ -129,7 +129,7 @@ def test_older_segments_and_those_set_aside_hold_it(release: Release, tmp_path: 
     assert {told[what] for what in quiet} == {"-"}
     assert told["an older one without captured writes"] == "-"
     assert told["an older one"].startswith("segment 8 in RAW is older than the marker")
-    assert told["one aside"].startswith("1 segments are set aside in RAW/aside; stop")
+    assert told["one aside"].startswith("segments set aside in RAW/aside: 1; stop")
 
 
 def test_the_oldest_and_the_newest_marker_wait_for_the_ends_of_their_time(

@@ -102,7 +102,7 @@ def test_what_is_set_aside_holds_it_and_says_what_to_do(stack: Stack) -> None:
     try:
         with of(stack, "aside") as table:
             number = table.draw()
-            said = table.wait_says(f"1 segments are set aside in {aside}")
+            said = table.wait_says(f"segments set aside in {aside}: 1")
             assert "cdcguard give-back" in said
             segment.unlink()
             table.wait_settled(number)
@@ -185,7 +185,7 @@ def test_brokers_that_do_not_answer_are_named_and_asked_again(stack: Stack) -> N
         stack.broker.pause()
         try:
             number = table.draw()
-            table.wait_says("the brokers")
+            table.wait_says(f"the brokers did not answer for topic {table.topic}: ")
             assert table.number() < number
         finally:
             stack.broker.resume()

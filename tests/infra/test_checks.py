@@ -123,14 +123,13 @@ def test_two_hundred_tables_fit(many: Many) -> None:
     for name, template in templates.items():
         assert len(template["Resources"]) <= STACK_RESOURCES, name
         assert len(json.dumps(template)) <= TEMPLATE_BYTES, name
-    tables = len(properties(templates, "AWS::MSK::Topic")) - 1
+    tables = len(properties(templates, "AWS::MSK::Topic"))
     assert len(list(resources(templates, "Custom::KeyspacesTable"))) == tables
     mappings = properties(templates, "AWS::Lambda::EventSourceMapping")
     groups = [
         one["ProvisionedPollerConfig"]["PollerGroupName"] for one in mappings if "Topics" in one
     ]
-    # The markers have a topic too.
-    assert len(groups) == tables + 1
+    assert len(groups) == tables
     assert max(map(groups.count, groups)) <= 100
     for group in set(groups):
         pollers = [one["ProvisionedPollerConfig"] for one in mappings if "Topics" in one]
@@ -163,7 +162,7 @@ def test_topics_are_allowed_by_name_until_a_role_cannot_hold_them(many: Many) ->
         for _, statement in statements(templates)
         if "kafka-cluster:ReadData" in as_list(statement["Action"])
     ]
-    tables = len(properties(templates, "AWS::MSK::Topic")) - 1
+    tables = len(properties(templates, "AWS::MSK::Topic"))
     assert any("*" in one for one in patterns) is (tables > MOST_TOPICS_BY_NAME)
     assert all("hintferry." in one for one in patterns)
 

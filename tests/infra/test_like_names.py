@@ -34,7 +34,6 @@ def test_tables_and_types_with_like_names_stay_apart(layer: Path, tmp_path: Path
     assert topics == {
         *(f"hintferry.{name}" for name in [*names, "shop.calls"] if name != "shop_x.events"),
         "hintferry.shop_x-events",
-        "hintferry.hintferry.markers",
     }
     assert {one["TopicName"] for one in properties(templates, "AWS::MSK::Topic")} == topics
     allowed = json.dumps(templates)

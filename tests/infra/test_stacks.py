@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hintferry.adapters.config.places import PLACES
-from hintferry.adapters.config.settings import migration_from
-from hintferry.adapters.driver.cql import CONTROL_TABLES
+from hintferry.adapters.config.settings import MARKERS, migration_from
+from hintferry.adapters.driver.cql import CONTROL_TABLES, STOCK_CONTROL_TABLES
 from hintferry.core.errors import ConfigurationError
 from hintferry_ops import constants
 from hintferry_ops.deployed import CLUSTER_ARN, MACHINE_ARN
 from hintferry_ops.operator_permissions import OPERATOR, On
+from infra.guard import refusals
 from infra.iam import roles
 from tests.infra.imported import CLUSTER, SECRET
 from tests.infra.synthesised import (
@@ -30,7 +32,7 @@ from tools.places import ROOT
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("infra")]
 
 Templates = dict[str, Template]
-KAFKA_MAPPINGS = 3
+KAFKA_MAPPINGS = 2
 RETRY_HOURS = 24
 
 
@@ -40,8 +42,7 @@ def kafka_mappings(templates: Templates) -> list[dict]:  # type: ignore[type-arg
 
 
 def test_every_table_has_its_topic_mapping_and_group(templates: Templates) -> None:
-    tables = [str(table.id) for table in migration_from(ROOT / "migration.toml").followed]
-    assert tables[-1] == "hintferry.markers", "a backfill waits for its row"
+    tables = [str(table.id) for table in migration_from(ROOT / "migration.toml").tables]
     topics = [one["TopicName"] for one in properties(templates, "AWS::MSK::Topic")]
     assert topics == [f"hintferry.{table}" for table in tables]
     mappings = kafka_mappings(templates)
@@ -457,7 +458,6 @@ def test_ids_on_which_offsets_and_data_hang_never_change(templates: Templates) -
     """Another id is another resource: the mapping would be made again, the table be refused."""
     mappings = dict(resources(templates, "AWS::Lambda::EventSourceMapping"))
     assert sorted(mappings) == [
-        "Hintshintferrymarkers7345992e",
         "Hintsshoporders7458f44c",
         "Hintsshopreadings0093426a",
         "ReplayQueue",
@@ -467,7 +467,6 @@ def test_ids_on_which_offsets_and_data_hang_never_change(templates: Templates) -
         "Defineshopreadings0093426a",
     ]
     assert sorted(dict(resources(templates, "AWS::MSK::Topic"))) == [
-        "Topichintferrymarkers7345992e",
         "Topicshoporders7458f44c",
         "Topicshopreadings0093426a",
     ]
@@ -540,8 +539,27 @@ def test_the_secret_of_the_source_is_read_by_its_readers_alone(
 
 
 def test_what_hintferry_keeps_for_itself_is_allowed_table_by_table() -> None:
-    made = re.findall(r"CREATE TABLE IF NOT EXISTS (\S+)", "".join(CONTROL_TABLES))
-    assert sorted(made) == sorted(str(table) for table in roles.CONTROL)
+    ours = migration_from(ROOT / "migration.toml")
+    stock = replace(ours, stock_connector=True)
+    for migration, statements_of in ((ours, CONTROL_TABLES), (stock, STOCK_CONTROL_TABLES)):
+        made = re.findall(r"CREATE TABLE IF NOT EXISTS (\S+)", "".join(statements_of))
+        assert sorted(made) == sorted(str(table) for table in roles.control(migration))
+
+
+def test_the_markers_topic_goes_only_once_the_nodes_are_upgraded() -> None:
+    topic = "hintferry.hintferry.markers"
+    properties_of = {"TopicName": topic, "PartitionCount": 1}
+    old = {"kafka": {"Resources": {"T": {"Type": "AWS::MSK::Topic", "Properties": properties_of}}}}
+    (refused,) = refusals(old, {"kafka": {"Resources": {}}}, [])
+    assert "once every node is upgraded" in refused
+    assert f'dropped = ["{topic}"]' in refused
+    assert refusals(old, {"kafka": {"Resources": {}}}, [topic]) == []
+
+
+def test_the_markers_have_a_topic_with_the_stock_connector_alone() -> None:
+    ours = migration_from(ROOT / "migration.toml")
+    assert MARKERS not in ours.followed
+    assert replace(ours, stock_connector=True).followed == (*ours.tables, MARKERS)
 
 
 TEXT = (ROOT / "migration.toml").read_text()

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from cassandra import InvalidRequest
 
+from hintferry.adapters.config.settings import migration_from
 from hintferry.adapters.driver.cql import CONTROL_TABLES
 from hintferry.adapters.target import definer
 from hintferry.adapters.target.ddl import create_table, create_type
@@ -19,9 +20,11 @@ from hintferry.core.capacity import Capacity, Mode
 from hintferry.core.errors import SchemaMismatch
 from hintferry.core.schema import TableId, UserType
 from hintferry_ops.fit.schema_file import schema_of
-from infra.iam.roles import CONTROL
+from infra.iam.roles import control
 from tests.rehearsal.emulator.keyspaces import Keyspaces
+from tools.places import ROOT
 
+CONTROL = control(migration_from(ROOT / "migration.toml"))
 handler = importlib.import_module("functions.statements.handler")
 
 ORDERS = TableId("shop", "orders")

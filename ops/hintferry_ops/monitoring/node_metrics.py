@@ -32,7 +32,7 @@ METRICS: Dict[str, Tuple[str, str, Optional[Tuple[str, int, int]]]] = {
     "UnreadBytes": ("Bytes", "Synced log not yet hinted, at most (with other tables')", None),
     "HintedUpTo": (
         "Seconds",
-        "What was synced by this second (since 1970) is sent; 0 when not known",
+        "The stock connector sent what was synced by this second (since 1970); 0: not known",
         None,
     ),
     "OrphanSegments": ("Count", "Logs without an index left by a crash", (">", 0, 3600)),

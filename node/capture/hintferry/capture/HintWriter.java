@@ -46,7 +46,7 @@ final class HintWriter {
         metrics.setCommitLogPosition(at.filePosition);
         for (PartitionUpdate update : mutation.getPartitionUpdates()) {
             KnownTable table = schema.table(update.metadata().id);
-            if (table != null && table.captured())
+            if (table != null && table.hinted())
                 write(table, update, at);
         }
         metrics.onSuccess();
@@ -54,6 +54,11 @@ final class HintWriter {
 
     /** A mutation that cannot be read, of which the table and the partition key are known. */
     void unreadable(KnownTable table, ByteBuffer key, OffsetPosition at, Throwable cause) {
+        if (!table.hinted()) {
+            LOG.error("The mutation of {} at {} is not understood; if it was a marker, it settles nothing.",
+                    table.path(), at, cause);
+            return;
+        }
         wholePartition(table, key, System.currentTimeMillis() * 1000, at, cause);
     }
 

@@ -38,9 +38,9 @@ record KnownTable(String keyspace, String name, UUID uuid, TableMetadata metadat
         return wanted && metadata != null;
     }
 
-    /** Hintferry's own table, whose mutations are read as markers. */
-    boolean isOfMarkers() {
-        return Markers.are(keyspace, name);
+    /** Captured, and not Hintferry's own table, whose mutations are read as markers. */
+    boolean hinted() {
+        return captured() && !Markers.are(keyspace, name);
     }
 
     /** Whether these can be the bytes of one of its partition keys. */

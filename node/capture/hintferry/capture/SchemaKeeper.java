@@ -93,7 +93,7 @@ final class SchemaKeeper {
     /** The captured tables but that of the markers. */
     Map<TableId, KnownTable> hinted() {
         return known.tables().entrySet().stream()
-                .filter(one -> one.getValue().captured() && !one.getValue().isOfMarkers())
+                .filter(one -> one.getValue().hinted())
                 .collect(Collectors.toMap(Map.Entry::getKey, Map.Entry::getValue));
     }
 

@@ -31,7 +31,7 @@ final class Segments {
                     + " not read to its end; if this lasts, see `cdcguard status` on the node";
         long count = numbers(aside, ANY).distinct().count();
         if (count > 0)
-            return count + " segments are set aside in " + aside + "; stop hintferry-capture, run"
+            return "segments set aside in " + aside + ": " + count + "; stop hintferry-capture, run"
                     + " `cdcguard give-back` on the node, and start it again";
         return null;
     }

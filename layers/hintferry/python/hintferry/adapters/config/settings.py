@@ -103,8 +103,10 @@ class Migration:
 
     @property
     def followed(self) -> tuple[TableSettings, ...]:
-        """The tables with a topic: those that are migrated, and that of the marker rows."""
-        return (*self.tables, MARKERS)
+        """Return the tables with a topic: the migrated ones. For the stock connector, the markers'
+        too: it cannot read them, so a marker row shows that capture works.
+        """
+        return (*self.tables, MARKERS) if self.stock_connector else self.tables
 
     def settings_of(self, table: TableId) -> TableSettings:
         """Return the settings of a table; the defaults for one that the file does not list."""

@@ -262,9 +262,6 @@ CONTROL_TABLES = (
     " WITH CUSTOM_PROPERTIES = {'ttl': {'status': 'enabled'}}",
     "CREATE TABLE IF NOT EXISTS hintferry.fences (name text PRIMARY KEY, set_at timestamp,"
     " stopped_at timestamp)",
-    "CREATE TABLE IF NOT EXISTS hintferry.markers (name text PRIMARY KEY, written uuid,"
-    " number bigint, drawn_at timestamp)"
-    " WITH CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'}}",
     "CREATE TABLE IF NOT EXISTS hintferry.passes (name text, verb text, began timestamp,"
     " ended timestamp, at_all boolean, is_clean boolean, sums text, proof text,"
     " PRIMARY KEY ((name, verb), began)) WITH CLUSTERING ORDER BY (began DESC)",
@@ -275,6 +272,14 @@ CONTROL_TABLES = (
     " WITH CLUSTERING ORDER BY (at DESC, id DESC)",
 )
 """The tables that Hintferry keeps for itself on the target."""
+
+STOCK_CONTROL_TABLES = (
+    *CONTROL_TABLES,
+    "CREATE TABLE IF NOT EXISTS hintferry.markers (name text PRIMARY KEY, written uuid,"
+    " number bigint, drawn_at timestamp)"
+    " WITH CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'}}",
+)
+"""The same for the stock connector, whose marker rows come through like any other."""
 
 SOURCE_TABLES = (
     "CREATE KEYSPACE IF NOT EXISTS hintferry WITH replication = {replication}",
