@@ -217,6 +217,8 @@ def test_numbers_are_drawn_by_turns_and_none_twice(stack: Stack) -> None:
         first = table.cql.execute(query, [table.name]).one().number
         end = time.monotonic() + 3
         while time.monotonic() < end:
+            # Longer than the connector stays quiet, and shorter than it needs to see a number.
+            time.sleep(0.1)
             own += bool(table.try_draw())
             row = table.cql.execute(query, [table.name]).one()
             seen.setdefault(row.number, set()).add(row.written)

@@ -125,8 +125,7 @@ final class Watermarks {
 
     private void hear(Map<TableId, KnownTable> tables, long now) {
         Map<String, TableId> byPath = new HashMap<>();
-        if (!heard.isEmpty())
-            tables.values().forEach(table -> byPath.put(table.path(), table.id()));
+        tables.values().forEach(table -> byPath.put(table.path(), table.id()));
         for (Marker marker = heard.poll(); marker != null; marker = heard.poll()) {
             TableId table = byPath.get(marker.table());
             Long reached = table == null ? null : known.get(table).number();
