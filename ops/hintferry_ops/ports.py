@@ -93,7 +93,7 @@ class TargetInspection(Protocol):
     def table_faults(self, table: Table, with_ttl: bool) -> list[HintferryError]:
         """Return the reasons that forbid to write the source's `table`, each with its fix."""
 
-    def control_faults(self) -> list[HintferryError]:
+    def control_faults(self, *, stock: bool) -> list[HintferryError]:
         """The same of the tables that Hintferry keeps for itself."""
 
     def close(self) -> None:

@@ -116,6 +116,11 @@ class Marks:
         if ends := {part: end for part, end in self.ends().items() if end}:
             self.commit(ends)
 
+    def wait_hinted(self, rows: int) -> dict[int, int]:
+        """Return the ends of the partitions that hold something once all holds so many records."""
+        until(lambda: sum(self.ends().values()) >= rows, SECONDS, f"{rows} rows are hinted")
+        return {part: end for part, end in self.ends().items() if end}
+
     def still(self, number: int) -> bool:
         """Return whether the watermark stays below `number` for a while."""
         end = time.monotonic() + QUIET_S

@@ -112,7 +112,7 @@ class Surroundings:
 
     def _target(self) -> Iterator[Finding]:
         try:
-            for fault in self.target.control_faults():
+            for fault in self.target.control_faults(stock=self.migration.stock_connector):
                 yield from_error(Level.FAULT, "target", fault)
             for settings in self.migration.tables:
                 yield from self._target_table(settings)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from hintferry.adapters.config.settings import Migration
-from hintferry.adapters.driver.cql import CONTROL_TABLES
+from hintferry.adapters.driver.cql import CONTROL_TABLES, STOCK_CONTROL_TABLES
 from hintferry.adapters.target import ddl
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.schema import Table
@@ -91,4 +91,5 @@ def mirror_of(migration: Migration, schema: Schema, key_arn: str) -> Mirror:
         for table in made
         if table.id in schema.default_ttls
     ]
-    return Mirror([*before, *statements, *switches], CONTROL_TABLES, after, misfits)
+    control = STOCK_CONTROL_TABLES if migration.stock_connector else CONTROL_TABLES
+    return Mirror([*before, *statements, *switches], control, after, misfits)

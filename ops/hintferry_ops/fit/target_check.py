@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hintferry.adapters.driver.catalog import Catalog
-from hintferry.adapters.driver.cql import CONTROL_TABLES
+from hintferry.adapters.driver.cql import CONTROL_TABLES, STOCK_CONTROL_TABLES
 from hintferry.adapters.driver.session import CqlSession
 from hintferry.adapters.target.agreement import Agreement, column_faults
 from hintferry.core.errors import HintferryError, SchemaMismatch, UnknownTable
@@ -24,9 +24,10 @@ class TargetCheck:
         """Return the reasons that forbid to write the table, each with its fix."""
         return self._agreement.faults(table, with_ttl)
 
-    def control_faults(self) -> list[HintferryError]:
+    def control_faults(self, *, stock: bool) -> list[HintferryError]:
         """The control tables that are not there, or lack a column."""
-        return [fault for statement in CONTROL_TABLES for fault in self._control(statement)]
+        tables = STOCK_CONTROL_TABLES if stock else CONTROL_TABLES
+        return [fault for statement in tables for fault in self._control(statement)]
 
     def close(self) -> None:
         """Close the sessions."""

@@ -103,7 +103,7 @@ class ScriptedTarget:
         self.asked.append((table.id, with_ttl))
         return list(self._faults.get(table.id, ()))
 
-    def control_faults(self) -> list[HintferryError]:
+    def control_faults(self, *, stock: bool) -> list[HintferryError]:
         """Return the faults of our own tables."""
         if self._failure is not None:
             raise self._failure

@@ -33,7 +33,7 @@ ttl = false
 """
 
 DC = 'datacenter = "dc1"'
-UNRESERVED = "reserve = false\nconcurrency = 12\n"
+UNRESERVED = "reserve = false\nconcurrency = 11\n"
 FIFTY = "".join(f"key{n} = 'a'\n" for n in range(50))
 KEY = "arn:aws:kms:us-east-1:123456789012:key/0a1b2c3d"
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:cassandra-AbCdEf"
@@ -158,7 +158,7 @@ def test_what_only_the_stacks_read_has_defaults_and_is_read(tmp_path: Path) -> N
         ("[source]", "[sweep]\nconcurrency = 0\n[source]", "sweep.concurrency is 0"),
         ("[source]", "[sweep]\nconsistency = 'one'\n[source]", 'is "one"; write one of "local_quo'),
         ("[source]", "[sweep]\nrate = 5\n[source]", "sweep: unknown key rate"),
-        ("[source]", f"[pipeline]\n{UNRESERVED}[source]", "13 partitions of all topics bound the"),
+        ("[source]", f"[pipeline]\n{UNRESERVED}[source]", "12 partitions of all topics bound the"),
         (
             "[source]",
             "[kafka]\nmost_storage_gib = 16385\n[source]",

@@ -103,12 +103,14 @@ final class Watermarks {
     private void round() {
         try {
             long now = System.currentTimeMillis();
+            // Before the tables: the reader knew the table of a marker before it read the marker.
+            List<Marker> came = came();
             Map<TableId, KnownTable> tables = schema.hinted();
             pending.keySet().retainAll(tables.keySet());
             known.keySet().retainAll(tables.keySet());
             tables.keySet().forEach(table -> known.putIfAbsent(table, Watermark.none(now)));
             boolean isSeldom = now - seldomAt >= SELDOM_MS;
-            hear(tables, now);
+            await(came, tables, now);
             if (isSeldom || isAnyYoung(now))
                 ask(tables, isSeldom);
             if (isSeldom)
@@ -123,10 +125,17 @@ final class Watermarks {
         }
     }
 
-    private void hear(Map<TableId, KnownTable> tables, long now) {
+    private List<Marker> came() {
+        List<Marker> came = new ArrayList<>();
+        for (Marker marker = heard.poll(); marker != null; marker = heard.poll())
+            came.add(marker);
+        return came;
+    }
+
+    private void await(List<Marker> came, Map<TableId, KnownTable> tables, long now) {
         Map<String, TableId> byPath = new HashMap<>();
         tables.values().forEach(table -> byPath.put(table.path(), table.id()));
-        for (Marker marker = heard.poll(); marker != null; marker = heard.poll()) {
+        for (Marker marker : came) {
             TableId table = byPath.get(marker.table());
             Long reached = table == null ? null : known.get(table).number();
             if (table != null && (reached == null || marker.number() > reached))
