@@ -290,7 +290,7 @@ def test_a_connector_that_is_killed_leaves_no_number_ahead_of_its_hints(stack: S
             deadline = time.monotonic() + 30
             while table.number() <= max(numbers, default=min(writer.before, default=2**31)):
                 assert time.monotonic() < deadline, "the watermark stands still"
-                time.sleep(0.005)
+                time.sleep(0.02)
             time.sleep(0.02 * kill)
             capture.kill()
             number = table.number()
