@@ -34,9 +34,7 @@ REPORT = places.ROOT / "bench" / "results" / "backfill-beside-writes.json"
 @pytest.fixture(scope="module")
 def bench(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
     folder = tmp_path_factory.mktemp("backfill")
-    with workbench(
-        stack, "filled", TABLES, folder, unheard=["killed"], uncaptured=["live", "soaked"]
-    ) as running:
+    with workbench(stack, "filled", TABLES, folder, uncaptured=TABLES) as running:
         yield running
 
 
@@ -161,6 +159,7 @@ def killed_once(bench: Workbench, bookmark: Path, before: int) -> int:
 
 def test_a_backfill_that_is_killed_goes_on_where_it_was(bench: Workbench) -> None:
     load(bench, "killed", PARTITIONS)
+    bench.stack.create_tables("ALTER TABLE filled.killed WITH cdc = true")
     bookmark = bench.folder / "bookmarks" / "backfill-filled.killed.json"
     done = 0
     for _ in range(2):
