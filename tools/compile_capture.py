@@ -10,7 +10,7 @@ from tools.releases import Release
 from tools.steps import run
 
 # Some of the other jars hold copies of packages that the JDK's modules own; the compiler refuses.
-_NEEDED = re.compile(
+NEEDED = re.compile(
     r"/(cassandra-all|debezium-|kafka-clients|connect-api|guava|slf4j-api|java-driver-core"
     r"|metrics-core|jackson-(?:core|databind|annotations)|agrona|commons-lang3|antlr-runtime)"
     r"[^/]*\.jar$"
@@ -23,7 +23,7 @@ def compile_capture(release: Release) -> None:
     classes = release.capture.with_suffix("")
     shutil.rmtree(classes, ignore_errors=True)
     jars = places.classpath(release.connector).read_text().split()
-    path = ":".join(jar for jar in jars if _NEEDED.search(jar))
+    path = ":".join(jar for jar in jars if NEEDED.search(jar))
     compiler = places.classpath("compiler").read_text().strip()
     options = ["-17", "-proc:none", "-nowarn", "-cp", path, "-d", str(classes)]
     run([str(places.java()), "-jar", compiler, *options, *map(str, release.capture_sources)])

@@ -53,6 +53,21 @@ def watch_tables(guard: Guard) -> None:
         guard.say("CRITICAL", f"{table} is not captured: {why}.")
 
 
+def watch_cdc(guard: Guard) -> None:
+    """Check that Cassandra's settings switch CDC on: else writes leave no log that is read.
+
+    Count a loss at both ends, since the writes in between bring no change hint.
+    """
+    off = not guard.settings.cdc_enabled
+    if off != guard.state.get("cdc_off", False):
+        guard.may_be_lost("cdc_enabled was changed in cassandra.yaml", guard.known_tables())
+    guard.state["cdc_off"] = off
+    if off:
+        guard.say(
+            "CRITICAL", "cdc_enabled is not true in cassandra.yaml: set it, restart the node."
+        )
+
+
 def watch_watermarks(guard: Guard) -> None:
     """Tell how old the oldest watermark of the tables to migrate is."""
     told = guard.capture["tables"] if guard.capture else []

@@ -5,7 +5,7 @@ from typing import Any, Dict, Iterable, List
 from hintferry_ops.monitoring.node_metrics import METRICS
 from node.cdcguard.progress import (
     CaptureOffset,
-    count_loss,
+    note_loss,
     read_capture,
     read_offsets,
     table_name,
@@ -63,7 +63,7 @@ class Guard:
 
     def may_be_lost(self, why: str, tables: Iterable[str]) -> None:
         """List the tables for a verify pass; the connector knows of it before this returns."""
-        count_loss(self.settings.offsets)
+        note_loss(self.settings.offsets)
         listing = self.to_sweep()
         for table in list(tables) or ["every captured table"]:
             listing.setdefault(table, {"why": why, "since": self.now})

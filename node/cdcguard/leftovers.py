@@ -1,4 +1,6 @@
-"""Close and count the segments that a crash or a fault left: steps of each pass."""
+"""Close, clear and count what a crash or a fault left of segments: steps of each pass."""
+
+import os
 
 from node.cdcguard.guard import Guard
 from node.cdcguard.segments import SEGMENT, close, listed, read_segments
@@ -27,6 +29,37 @@ def fix_stuck(guard: Guard) -> None:
     guard.metrics["OrphanSegments"] = len(orphans)
     for one in orphans[:5]:
         guard.say("WARNING", f"{one.log} has no index and no writer: a crash left it.")
+
+
+def clear_lone_indexes(guard: Guard) -> None:
+    """Clear each index whose log is gone: every watermark of the node would wait for it for ever.
+
+    Only one that the last pass saw too: capture moves a log before its index.
+    """
+    settings = guard.settings
+    running = any(SEGMENT.match(name) for name in listed(settings.commitlog))
+    lone = {
+        one.number: one
+        for one in guard.segments()
+        if running and one.idx and not one.log and not one.in_commitlog
+    }
+    seen = guard.state.get("lone_indexes", [])
+    guard.state["lone_indexes"] = sorted(lone)
+    for number in sorted(set(lone) & set(seen)):
+        clear_lone_index(guard, lone[number].idx or "")
+
+
+def clear_lone_index(guard: Guard, idx: str) -> None:
+    name = os.path.basename(idx)
+    log = name.replace("_cdc.idx", ".log")
+    for directory in (guard.settings.archive, guard.settings.errors):
+        if log in listed(directory):
+            os.rename(idx, os.path.join(directory, name))
+            guard.say("WARNING", f"{name} was moved to its log in {directory}.")
+            return
+    guard.may_be_lost("the log of an index is gone", guard.known_tables())
+    os.remove(idx)
+    guard.say("WARNING", f"{idx} was deleted: its log is gone.")
 
 
 def count_leftovers(guard: Guard) -> None:

@@ -4,12 +4,13 @@ import time
 
 from node.cdcguard.connector import (
     know_host_id,
+    watch_cdc,
     watch_connector,
     watch_tables,
     watch_watermarks,
 )
 from node.cdcguard.guard import Guard
-from node.cdcguard.leftovers import count_leftovers, fix_stuck
+from node.cdcguard.leftovers import clear_lone_indexes, count_leftovers, fix_stuck
 from node.cdcguard.logs import read_cassandra_log, read_connector_log
 from node.cdcguard.metrics import emf_document
 from node.cdcguard.settings import Settings
@@ -23,8 +24,10 @@ STEPS = (
     watch_space,
     protect_writes,
     fix_stuck,
+    clear_lone_indexes,
     read_connector_log,
     read_cassandra_log,
+    watch_cdc,
     watch_connector,
     watch_tables,
     watch_watermarks,

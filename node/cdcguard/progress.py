@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import secrets
 from typing import Any, Dict, Iterator, NamedTuple, Optional, Tuple
 
 from node.cdcguard.state import replace_file
@@ -38,18 +39,13 @@ def read_capture(directory: str) -> Optional[Dict[str, Any]]:
     return state
 
 
-def count_loss(directory: str) -> None:
+def note_loss(directory: str) -> None:
     """Tell the connector that hints may be lost: no pass from before may count any more.
 
     Twin of `GuardLosses.java`, which takes each other number for a loss.
     """
-    path = os.path.join(directory, LOSSES)
-    try:
-        with open(path, encoding="ascii") as file:
-            count = int(file.read())
-    except (FileNotFoundError, ValueError):
-        count = 0
-    replace_file(path, f"{count + 1}")
+    # By chance, not a count: one that began again could meet the number that was heeded last.
+    replace_file(os.path.join(directory, LOSSES), str(1 + secrets.randbits(62)))
 
 
 def table_name(entry: Dict[str, Any]) -> str:

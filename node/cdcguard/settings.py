@@ -19,6 +19,7 @@ class Settings(NamedTuple):
 
     cdc_raw: str
     commitlog: str
+    cdc_enabled: bool
     cdc_total: int
     segment_size: int
     relocated: str
@@ -69,6 +70,7 @@ def load_settings(path: str) -> Settings:
         return Settings(
             cdc_raw=cdc_raw,
             commitlog=yaml.get("commitlog_directory") or os.path.join(storage, "commitlog"),
+            cdc_enabled=yaml.get("cdc_enabled", "").lower() == "true",
             cdc_total=cdc_total(yaml, cdc_raw),
             segment_size=size(yaml, "commitlog_segment_size", "commitlog_segment_size_in_mb", 32),
             relocated=relocated,

@@ -63,8 +63,8 @@ def unread(guard: Guard, segments: List[Segment]) -> int:
 def protect_writes(guard: Guard) -> None:
     """Move closed segments out of cdc_raw before it is full and Cassandra rejects writes.
 
-    Move the newest first: capture goes on in order with the oldest. Their change hints come only
-    after `give-back`, so list every table for a verify pass.
+    Move the newest first: capture goes on in order with the oldest, which stays. Change
+    hints of the others come only after `give-back`, so list every table for a verify pass.
     """
     free = guard.settings.cdc_total - guard.metrics["CdcUsedBytes"]
     need = space_needed(guard)
@@ -72,7 +72,7 @@ def protect_writes(guard: Guard) -> None:
         return
     guard.say("CRITICAL", f"cdc_raw is nearly full: {free // MIB:.0f} MiB left.")
     moved = 0
-    for one in reversed(guard.waiting()):
+    for one in reversed(guard.waiting()[1:]):
         if free >= 2 * need:
             break
         os.makedirs(guard.settings.aside, exist_ok=True)
@@ -85,7 +85,7 @@ def protect_writes(guard: Guard) -> None:
     if moved:
         guard.say("CRITICAL", f"{moved} segments were set aside to keep writes going.")
     else:
-        guard.say("CRITICAL", "No segment of it is closed: raise cdc_total_space.")
+        guard.say("CRITICAL", "No segment of it can be set aside: raise cdc_total_space.")
 
 
 def space_needed(guard: Guard) -> int:

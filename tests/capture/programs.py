@@ -7,6 +7,7 @@ from sandbox.parts import java
 from sandbox.parts.cassandra import JVM_OPTIONS
 from sandbox.parts.release import agent_options
 from tools import places
+from tools.compile_capture import NEEDED
 from tools.releases import Release
 
 
@@ -15,7 +16,7 @@ def run(name: str, program: str, release: Release, home: Path) -> str:
     source = home / f"{name}.java"
     source.write_text(program)
     jars = [str(release.capture), *places.classpath(release.connector).read_text().split()]
-    needed = [jar for jar in jars if "cassandra-all" in jar or jar == str(release.capture)]
+    needed = [jar for jar in jars if jar == str(release.capture) or NEEDED.search(jar)]
     compiler = places.classpath("compiler").read_text().strip()
     options = ["-17", "-nowarn", "-proc:none", "-cp", ":".join(needed), "-d", str(home)]
     _output(str(places.java()), "-jar", compiler, *options, str(source))

@@ -14,7 +14,7 @@ from cassandra.concurrent import execute_concurrent_with_args
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from confluent_kafka.cimpl import NewPartitions
 
-from node.cdcguard.progress import count_loss
+from node.cdcguard.progress import note_loss
 from sandbox import tables
 from sandbox.parts.kafka import create_topics
 from sandbox.stack import Stack
@@ -149,12 +149,12 @@ def test_records_that_were_deleted_unread_move_the_token_once(stack: Stack) -> N
 def test_a_loss_that_the_guard_counts_moves_the_token_also_behind_a_restart(stack: Stack) -> None:
     with of(stack, "guarded") as table:
         first = table.wait_settled(table.draw()).since
-        count_loss(str(offsets_of(stack)))
+        note_loss(str(offsets_of(stack)))
         second = table.wait_settled(table.draw()).since
         assert first < second == table.since()
         assert table.wait_settled(table.draw()).since == second
         stack.captures[0].kill()
-        count_loss(str(offsets_of(stack)))
+        note_loss(str(offsets_of(stack)))
         stack.captures[0].start()
         assert table.wait_settled(table.draw()).since > second
 

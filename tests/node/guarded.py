@@ -76,6 +76,7 @@ class MadeNode:
         self.cassandra_log = home / "system.log"
         self.yaml = home / "cassandra.yaml"
         self.yaml.write_text(
+            "cdc_enabled: true\n"
             f"cdc_raw_directory: {self.cdc_raw}\n"
             f"commitlog_directory: '{self.commitlog}'  # quoted\n"
             "# cdc_total_space: 1MiB\n"
@@ -162,7 +163,7 @@ class MadeNode:
 
     @property
     def losses(self) -> int:
-        """How many losses the guard has counted for the connector."""
+        """What the guard wrote for the connector at its last loss; 0: none."""
         path = self.offsets / "losses"
         return int(path.read_text()) if path.exists() else 0
 

@@ -11,6 +11,7 @@ from hintferry_ops.monitoring.node_metrics import METRICS
 from node.cdcguard import space
 from node.cdcguard.commands import give_back, status
 from node.cdcguard.metrics import emf_metric
+from node.cdcguard.settings import load_settings
 from node.cdcguard.world import HOST_ID as ID_IN_NODETOOL
 from tests.node.guarded import HOST_ID, MIB, START, MadeNode, numbers
 
@@ -149,35 +150,61 @@ def test_with_the_stock_connector_no_watermark_is_old(node: MadeNode) -> None:
     assert node.run()["WatermarkAge"] == 0
 
 
-def test_each_loss_is_counted_for_the_connector_also_of_a_table_that_is_listed(
+def test_each_loss_is_told_to_the_connector_also_of_a_table_that_is_listed(
     node: MadeNode,
 ) -> None:
     node.run()
-    assert node.losses == 0
+    told = [node.losses]
     for number in (1, 2):
         node.segment(number, f"{MIB}\nCOMPLETED", where=node.relocated / "error")
         node.run()
-        assert node.losses == number
+        told.append(node.losses)
         assert node.run()["TablesToSweep"] == 2
+        assert node.losses == told[-1]
+    assert told[0] == 0
+    assert len(set(told)) == 3
 
 
 def test_a_segment_is_deleted_only_once_the_connector_can_know(
     node: MadeNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    counted = []
-    monkeypatch.setattr(space, "remove", lambda segment: counted.append(node.losses))
+    told = []
+    monkeypatch.setattr(space, "remove", lambda segment: told.append(node.losses))
     aside = node.relocated / "set-aside"
     aside.mkdir()
     for number in (1, 2):
         node.segment(number, f"{MIB}\nCOMPLETED", where=aside)
     node.world.volume = node.settings.volume_reserve - 2 * MIB
     node.run()
-    assert counted == [1, 2]
+    assert len({0, *told}) == 3
 
 
-def test_a_count_that_cannot_be_read_begins_again(node: MadeNode) -> None:
-    """Another number is what the connector looks for."""
-    (node.offsets / "losses").write_text("x")
-    node.segment(1, f"{MIB}\nCOMPLETED", where=node.relocated / "error")
+def test_no_loss_is_told_twice_alike_though_the_file_is_deleted(node: MadeNode) -> None:
+    """The connector looks for another number than the one that it heeded last."""
+    told = []
+    for number in range(1, 6):
+        node.segment(number, f"{MIB}\nCOMPLETED", where=node.relocated / "error")
+        node.run()
+        told.append(node.losses)
+        (node.offsets / "losses").unlink()
+    assert len({0, *told}) == 6
+
+
+@pytest.mark.parametrize("line", ["cdc_enabled: false", "# cdc_enabled: true"])
+def test_cdc_that_is_switched_off_in_cassandra_is_a_loss_at_both_ends(
+    node: MadeNode, line: str
+) -> None:
     node.run()
-    assert node.losses == 1
+    assert node.losses == 0
+    told = [0]
+    on = node.yaml.read_text()
+    for text in (on.replace("cdc_enabled: true", line), on):
+        node.yaml.write_text(text)
+        node.settings = load_settings(str(node.ini))
+        for _ in range(2):
+            node.run()
+            told.append(node.losses)
+        assert ("cdc_enabled is not true" in node.said) is (text != on)
+    assert told[1] == told[2]
+    assert told[3] == told[4]
+    assert len(set(told)) == 3

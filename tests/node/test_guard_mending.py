@@ -76,3 +76,44 @@ def test_segments_of_3_11_have_no_version_in_their_names(node: MadeNode) -> None
     log = node.cdc_raw / "CommitLog-6-7.log"
     log.write_bytes(b"x" * 100)
     assert node.run()["CdcUsedBytes"] == 100
+
+
+def lone_index(node: MadeNode) -> Path:
+    idx = node.segment(7, "4096\nCOMPLETED")
+    idx.with_name("CommitLog-7-7.log").unlink()
+    node.segment(9, "100", in_commitlog=True)
+    return idx
+
+
+@pytest.mark.parametrize("where", ["archive", "error"])
+def test_an_index_whose_log_was_moved_follows_it(node: MadeNode, where: str) -> None:
+    """Not at once: capture may be just about to move it."""
+    idx = lone_index(node)
+    node.segment(7, None, where=node.relocated / where)
+    node.run()
+    assert idx.exists()
+    told = node.losses
+    node.run(15)
+    assert not idx.exists()
+    assert (node.relocated / where / idx.name).read_text() == "4096\nCOMPLETED"
+    assert node.losses == told
+
+
+def test_an_index_whose_log_is_nowhere_is_a_loss_and_deleted(node: MadeNode) -> None:
+    idx = lone_index(node)
+    node.run()
+    assert (idx.exists(), node.losses) == (True, 0)
+    assert node.run(15)["TablesToSweep"] == 2
+    told = node.losses
+    assert (idx.exists(), told > 0) == (False, True)
+    assert "its log is gone" in node.said
+    node.run(15)
+    assert node.losses == told
+
+
+def test_an_index_whose_log_cassandra_still_has_is_left(node: MadeNode) -> None:
+    idx = lone_index(node)
+    (node.commitlog / "CommitLog-7-7.log").touch()
+    for _ in range(3):
+        node.run(15)
+    assert (idx.exists(), node.losses) == (True, 0)

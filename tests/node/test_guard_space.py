@@ -94,6 +94,15 @@ def test_a_full_cdc_raw_without_a_closed_segment_is_said(node: MadeNode) -> None
     assert "raise cdc_total_space" in node.said
 
 
+def test_the_oldest_closed_segment_is_not_set_aside(node: MadeNode) -> None:
+    """Capture may be reading it."""
+    closed(node, 1, 2)
+    for number in range(3, 40):
+        node.segment(number, None, in_commitlog=True)
+    node.run()
+    assert node.set_aside() == [2]
+
+
 def test_what_was_set_aside_is_given_back_and_read_from_before_it(
     node: MadeNode, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -30,7 +30,7 @@ import org.slf4j.LoggerFactory;
  *
  * @param atMillis when its node last said that the schema is this one
  * @param acknowledged null: not known
- * @param losses what cdcguard had counted when `since` was last moved for it
+ * @param losses what cdcguard had written when `since` was last moved for it
  */
 record CaptureState(@JsonProperty("version") int version, @JsonProperty("host_id") UUID hostId,
                     @JsonProperty("node") String node, @JsonProperty("at_ms") long atMillis,

@@ -70,7 +70,7 @@ public final class CaptureTask {
         CassandraConnectorConfig config = context.getCassandraConnectorConfig();
         OwnNode node = new OwnNode(context.getCassandraClient(), DatabaseDescriptor.getRawConfig());
         SchemaKeeper schema = new SchemaKeeper(node, reading.topics(),
-                new GuardLosses(config.offsetBackingStoreDir()));
+                new GuardLosses(config.offsetBackingStoreDir()), context.getErroneousCommitLogs());
         Watermarks watermarks = watermarks(context, node, schema, reading, acknowledged);
         keep(context, node, schema, watermarks, acknowledged);
         Heartbeat heartbeat = new Heartbeat(context.getCassandraClient(), schema, watermarks,

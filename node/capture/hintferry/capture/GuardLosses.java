@@ -8,7 +8,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What cdcguard counted on this node: one more each time that hints may be lost.
+ * What cdcguard wrote on this node when it last found that hints may be lost.
  *
  * Twin of `node/cdcguard/progress.py`.
  */
@@ -23,8 +23,8 @@ final class GuardLosses {
         file = Path.of(directory, FILE);
     }
 
-    /** Another number than before is a loss, a lower one too: the file was made again. */
-    long count() {
+    /** Another number than before is a loss; none is written twice. */
+    long last() {
         try {
             return Long.parseLong(Files.readString(file).strip());
         }
@@ -32,7 +32,7 @@ final class GuardLosses {
             return 0;
         }
         catch (IOException | NumberFormatException cause) {
-            LOG.error("cdcguard's count of losses in {} cannot be read, so one more is assumed. Let this"
+            LOG.error("What cdcguard wrote of losses in {} cannot be read, so one is assumed. Let this"
                     + " user read it, or delete it: {}", file, cause.toString());
             return UNREADABLE;
         }

@@ -35,6 +35,8 @@ final class SchemaKeeper {
     private final OwnNode node;
     private final Topics topics;
     private final GuardLosses losses;
+    /** The segments that Debezium could not read, by itself, and moves to error/. */
+    private final Set<String> givenUp;
     private final Set<TableId> gone = ConcurrentHashMap.newKeySet();
     private final Map<TableId, Long> since = new HashMap<>();
     private final Map<TableId, Long> newest = new ConcurrentHashMap<>();
@@ -44,14 +46,16 @@ final class SchemaKeeper {
     /** When the node last said that `known` holds. */
     private volatile long lookedAt;
     private Runnable whenChanged = () -> { };
-    /** The guard's losses that `since` has been moved for. */
+    /** The guard's last loss that `since` has been moved for, and how many segments given up. */
     private long heeded;
+    private int heededSegments;
     private long saidAt;
 
-    SchemaKeeper(OwnNode node, Topics topics, GuardLosses losses) {
+    SchemaKeeper(OwnNode node, Topics topics, GuardLosses losses, Set<String> givenUp) {
         this.node = node;
         this.topics = topics;
         this.losses = losses;
+        this.givenUp = givenUp;
     }
 
     /**
@@ -145,15 +149,17 @@ final class SchemaKeeper {
         lost(Set.copyOf(known.tables().keySet()));
     }
 
-    /** What cdcguard has counted since the last call is a loss of every table. */
+    /** A loss of cdcguard's since the last call, or a segment given up, is one of every table. */
     void heedLosses() {
-        long count = losses.count();
+        long last = losses.last();
+        int segments = givenUp.size();
         synchronized (this) {
-            if (count == heeded)
+            if (last == heeded && segments == heededSegments)
                 return;
-            LOG.warn("cdcguard has counted {} losses on this node, before {}; every captured table counts as"
-                    + " captured from now on only.", count, heeded);
-            heeded = count;
+            LOG.warn("cdcguard has found a loss on this node, or Debezium gave a segment up; every captured"
+                    + " table counts as captured from now on only.");
+            heeded = last;
+            heededSegments = segments;
             since.replaceAll((unused, then) -> after(then));
         }
         whenChanged.run();

@@ -48,9 +48,28 @@ final class SegmentReader implements CommitLogSegmentReader {
         this.done = last == null ? new Position(0, 0) : last;
     }
 
+    /** Counted as lost already: a segment that ends otherwise would be moved away unread. */
+    private static final class HintsLost extends IOException {
+        HintsLost(String why, Throwable cause) {
+            super(why, cause);
+        }
+    }
+
     /** Goes on where it has read to; `from` is where the index stood at the last call. */
     @Override
     public void readCommitLogSegment(File file, long id, int from) throws IOException {
+        try {
+            read(file, id);
+        }
+        catch (ReadingStopped | HintsLost known) {
+            throw known;
+        }
+        catch (IOException | RuntimeException | Error cause) {
+            CaptureTask.end(file + " could not be read", cause);
+        }
+    }
+
+    private void read(File file, long id) throws IOException {
         if (id < done.segment())
             return;
         if (id != segment) {
@@ -64,6 +83,10 @@ final class SegmentReader implements CommitLogSegmentReader {
     /** False: try again, the node is just writing there. */
     private boolean isRead(File file) throws IOException {
         Index index = Index.of(file);
+        if (index == null && !file.exists())
+            throw lost(file, null);
+        if (index == null)
+            return false;
         schema.lookBeforeReading();
         try {
             Pass pass = new Pass(index);
@@ -74,24 +97,33 @@ final class SegmentReader implements CommitLogSegmentReader {
             throw stopping;
         }
         catch (IOException | RuntimeException | Error cause) {
-            boolean isThere = file.exists();
-            if (isThere && position >= index.synced)
+            if (!file.exists() || index.closed && position < index.synced)
+                throw lost(file, cause);
+            if (position >= index.synced)
                 LOG.debug("Beyond {}, to which {} is synced: {}", index.synced, file, cause.toString());
-            else if (isThere && !index.closed && cause instanceof IOException)
+            else if (cause instanceof IOException)
                 return false;
             else
-                throw lost(file, cause);
+                skip(file, index, cause);
         }
         if (index.closed)
             awaitAcknowledgements();
         return true;
     }
 
-    private IOException lost(File file, Throwable cause) {
+    private HintsLost lost(File file, Throwable cause) {
         LOG.error("LOST HINTS: {} could not be read from {} on; every captured table counts as captured"
                 + " from now on only.", file, position, cause);
         schema.lostAll();
-        return new IOException("LOST HINTS of " + file, cause);
+        return new HintsLost("LOST HINTS of " + file, cause);
+    }
+
+    /** To throw would have Debezium move the log away while the node still writes to it. */
+    private void skip(File file, Index index, Throwable cause) {
+        LOG.error("LOST HINTS: {} could not be read from {} to {}; every captured table counts as captured"
+                + " from now on only.", file, position, index.synced, cause);
+        schema.lostAll();
+        position = index.synced;
     }
 
     /** A closed segment is moved away once it is read, so nothing of it may still be under way. */
@@ -188,6 +220,7 @@ final class SegmentReader implements CommitLogSegmentReader {
 
     /** What the node says of a segment: to where it is synced, and whether it is closed. */
     private record Index(int synced, boolean closed) {
+        /** Null: it is not there, so what the log holds is not known. */
         static Index of(File log) throws IOException {
             Path path = log.toPath().resolveSibling(log.getName().replace(".log", "_cdc.idx"));
             try {
@@ -197,7 +230,7 @@ final class SegmentReader implements CommitLogSegmentReader {
                         lines.size() == 2 && lines.get(1).equals("COMPLETED"));
             }
             catch (NoSuchFileException none) {
-                return new Index(0, false);
+                return null;
             }
         }
     }
