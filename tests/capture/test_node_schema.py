@@ -42,7 +42,7 @@ public class TryNodeSchema {
                 new OfType("shop", "deep", List.of("n"), List.of("int"), 8));
         List<OfView> views = List.of(new OfView("shop", "by_v", UUID.randomUUID()));
         NodeSchema schema = NodeSchema.of(UUID.randomUUID(),
-                new SchemaRows(KEYSPACES, TABLES, views, COLUMNS, List.of(), types));
+                new SchemaRows(KEYSPACES, TABLES, views, COLUMNS, List.of(), types, null));
         schema.keyspaces();
         schema.tables().values().stream().map(TryNodeSchema::told).sorted()
                 .forEach(System.out::println);

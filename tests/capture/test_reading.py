@@ -15,6 +15,7 @@ package hintferry.capture;
 
 import com.datastax.oss.driver.api.core.DriverTimeoutException;
 import com.datastax.oss.driver.api.core.cql.ResultSet;
+import com.datastax.oss.driver.api.core.cql.Row;
 import com.datastax.oss.driver.api.core.cql.SimpleStatement;
 import com.datastax.oss.driver.api.core.metadata.Node;
 import io.debezium.connector.cassandra.CassandraClient;
@@ -23,14 +24,24 @@ import java.lang.reflect.Proxy;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.ByteBuffer;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
 import org.apache.cassandra.config.Config;
+import org.apache.cassandra.config.DatabaseDescriptor;
+import org.apache.cassandra.dht.Murmur3Partitioner;
+import org.apache.cassandra.schema.TableId;
 
 public class NAME {
     static final Set<String> GIVEN_UP = ConcurrentHashMap.newKeySet();
+    static final UUID HOST = UUID.randomUUID();
     static Path home;
+    /** What the node answers to a query; null: nothing. */
+    static Function<String, List<Object[]>> rows;
 
     static class Silent extends CassandraClient {
         Silent() {
@@ -43,6 +54,7 @@ public class NAME {
             return Set.of((Node) Proxy.newProxyInstance(Node.class.getClassLoader(),
                     new Class<?>[]{ Node.class },
                     (node, method, values) -> switch (method.getName()) {
+                        case "getHostId" -> HOST;
                         case "hashCode" -> 1;
                         case "equals" -> node == values[0];
                         default -> own;
@@ -51,8 +63,17 @@ public class NAME {
 
         @Override
         public ResultSet execute(SimpleStatement query) {
-            throw new DriverTimeoutException("no answer");
+            if (rows == null)
+                throw new DriverTimeoutException("no answer");
+            List<Row> answer = rows.apply(query.getQuery()).stream().map(NAME::row).toList();
+            return (ResultSet) Proxy.newProxyInstance(Row.class.getClassLoader(),
+                    new Class<?>[]{ ResultSet.class }, (set, method, values) -> answer);
         }
+    }
+
+    static Row row(Object[] cells) {
+        return (Row) Proxy.newProxyInstance(Row.class.getClassLoader(), new Class<?>[]{ Row.class },
+                (row, method, values) -> cells[(int) values[0]]);
     }
 
     static SchemaKeeper schema(OwnNode node) {
@@ -130,6 +151,35 @@ GIVEN_UP = """
         }
 """
 
+CDC_OFF = """
+        DatabaseDescriptor.clientInitialization(false);
+        DatabaseDescriptor.setPartitionerUnsafe(Murmur3Partitioner.instance);
+        UUID version = UUID.randomUUID();
+        UUID table = UUID.randomUUID();
+        String[] cdc = { "true" };
+        ByteBuffer name = ByteBuffer.wrap("id".getBytes());
+        rows = query -> {
+            Object[] found = query.contains("system.local") ? new Object[]{ HOST, version }
+                    : query.contains("settings") ? new Object[]{ cdc[0] }
+                    : query.contains("keyspaces") ? new Object[]{ "shop", true }
+                    : query.contains("schema.tables")
+                            ? new Object[]{ "shop", "orders", table, true, Set.of("compound"), 5L }
+                    : query.contains("schema.columns") ? new Object[]{ "shop", "orders", "id", name,
+                            "partition_key", 0, "none", "int" }
+                    : null;
+            return found == null ? List.of() : List.<Object[]>of(found);
+        };
+        SchemaKeeper schema = schema(silent());
+        TableId id = TableId.fromUUID(table);
+        for (String set : new String[]{ "true", "false", "true" }) {
+            cdc[0] = set;
+            schema.lookBeforeReading();
+            System.out.println(set + ": since = " + schema.since(id)
+                    + ", hinted = " + schema.captures(id));
+            Thread.sleep(5);
+        }
+"""
+
 
 def play(name: str, body: str, release: Release, home: Path) -> str:
     program = HEAD.replace("NAME", name).replace("BODY", body)
@@ -171,3 +221,16 @@ def test_a_segment_that_debezium_gives_up_is_a_loss_once(release: Release, tmp_p
     assert told(output, *marks) == [
         marks[0], marks[1], marks[3], marks[1], marks[2], marks[3],
     ], output  # fmt: skip
+
+
+def test_a_node_whose_cdc_is_off_captures_nothing_until_it_is_on_again(
+    release: Release, tmp_path: Path
+) -> None:
+    """The schema says cdc = true all the time. What is still in the log is hinted on."""
+    output = play("TryCdcOff", CDC_OFF, release, tmp_path)
+    lines = [line for line in output.splitlines() if ": since = " in line]
+    on, off, again = (line.split(" = ")[1].removesuffix(", hinted") for line in lines)
+    assert off == "null"
+    assert int(again) > int(on)
+    assert all(line.endswith("hinted = true") for line in lines)
+    assert "Table shop.orders is not captured: cdc_enabled is not true on its node" in output

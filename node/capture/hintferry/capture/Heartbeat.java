@@ -62,16 +62,16 @@ final class Heartbeat {
 
     private void putOff(String table) {
         long longer = ThreadLocalRandom.current().nextLong(1 + (long) (quietMillis * LONGER));
-        dueAt.put(table, System.currentTimeMillis() + quietMillis + longer);
+        dueAt.put(table, Waits.nowMillis() + quietMillis + longer);
     }
 
     private void beat() {
         try {
             for (KnownTable table : schema.hinted().values()) {
                 Long due = dueAt.get(table.path());
-                if (due == null || due <= System.currentTimeMillis())
+                if (due == null || due <= Waits.nowMillis())
                     putOff(table.path());
-                if (due != null && due <= System.currentTimeMillis())
+                if (due != null && due <= Waits.nowMillis())
                     draw(table);
             }
         }
@@ -105,7 +105,7 @@ final class Heartbeat {
     }
 
     private void undrawn(DriverException cause) {
-        long now = System.currentTimeMillis();
+        long now = Waits.nowMillis();
         if (now - saidAt < SAY_EVERY_MS)
             return;
         saidAt = now;

@@ -8,7 +8,8 @@ import org.apache.cassandra.schema.TableMetadata;
 /**
  * A table or view of the node.
  *
- * @param metadata by which its mutations are decoded; null where none are, see `why`
+ * @param metadata by which its mutations are decoded; null where none are
+ * @param why its mutations are not decoded, or not logged; null: they are
  * @param isUsers neither a view nor a table of Cassandra's own
  * @param wanted a table of the user's with cdc = true
  * @param alteredMicros when it, or a type that it uses, was last altered
@@ -41,6 +42,11 @@ record KnownTable(String keyspace, String name, UUID uuid, TableMetadata metadat
     /** Captured, and not Hintferry's own table, whose mutations are read as markers. */
     boolean hinted() {
         return captured() && !Markers.are(keyspace, name);
+    }
+
+    /** Captured, and its node logs what is written now. */
+    boolean isLogged() {
+        return captured() && why == null;
     }
 
     /** Whether these can be the bytes of one of its partition keys. */

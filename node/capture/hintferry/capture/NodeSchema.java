@@ -34,8 +34,8 @@ import org.apache.cassandra.utils.ByteBufferUtil;
  * The node's schema at one version, made of its rows as Cassandra makes its own when it starts, so
  * no name or type needs to be printed and parsed. A table that cannot be made costs only itself.
  */
-record NodeSchema(UUID version, Map<TableId, KnownTable> tables) {
-    static final NodeSchema NONE = new NodeSchema(null, Map.of());
+record NodeSchema(UUID version, String notLogged, Map<TableId, KnownTable> tables) {
+    static final NodeSchema NONE = new NodeSchema(null, null, Map.of());
 
     static NodeSchema of(UUID version, SchemaRows rows) {
         Map<TableId, KnownTable> tables = new HashMap<>();
@@ -50,12 +50,12 @@ record NodeSchema(UUID version, Map<TableId, KnownTable> tables) {
             String path = path(row.keyspace(), row.name());
             KnownTable table = table(row, columns.getOrDefault(path, List.of()),
                     dropped.getOrDefault(path, List.of()), typeRows.getOrDefault(row.keyspace(), List.of()),
-                    types.getOrDefault(row.keyspace(), Types.none()), durable.contains(row.keyspace()));
+                    types.getOrDefault(row.keyspace(), Types.none()), durable.contains(row.keyspace()), rows.notLogged());
             tables.put(table.id(), table);
         }
         rows.views().forEach(view -> tables.put(TableId.fromUUID(view.id()),
                 KnownTable.ignored(view.keyspace(), view.name(), view.id())));
-        return new NodeSchema(version, tables);
+        return new NodeSchema(version, rows.notLogged(), tables);
     }
 
     /** Its tables as Cassandra's own reader of the log wants them. */
@@ -72,7 +72,8 @@ record NodeSchema(UUID version, Map<TableId, KnownTable> tables) {
     }
 
     private static KnownTable table(OfTable row, List<OfColumn> columns, List<OfDropped> dropped,
-                                    List<OfType> typeRows, Types types, boolean isDurable) {
+                                    List<OfType> typeRows, Types types, boolean isDurable,
+                                    String notLogged) {
         if (SchemaConstants.isSystemKeyspace(row.keyspace()))
             return KnownTable.ignored(row.keyspace(), row.name(), row.id());
         if (!isDurable)
@@ -80,7 +81,7 @@ record NodeSchema(UUID version, Map<TableId, KnownTable> tables) {
         try {
             TableMetadata metadata = metadata(row, columns, dropped, types);
             return new KnownTable(row.keyspace(), row.name(), row.id(), metadata, true, row.cdc(),
-                    altered(row, typeRows, metadata), null);
+                    altered(row, typeRows, metadata), notLogged);
         }
         catch (RuntimeException | AssertionError | LinkageError cause) {
             return KnownTable.notCaptured(row, reason(cause));

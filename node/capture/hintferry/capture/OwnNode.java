@@ -3,6 +3,7 @@ package hintferry.capture;
 import com.datastax.oss.driver.api.core.cql.Row;
 import com.datastax.oss.driver.api.core.cql.SimpleStatement;
 import com.datastax.oss.driver.api.core.metadata.Node;
+import com.datastax.oss.driver.api.core.servererrors.UnauthorizedException;
 import io.debezium.connector.cassandra.CassandraClient;
 import io.debezium.connector.cassandra.exceptions.CassandraConnectorConfigException;
 import java.net.InetAddress;
@@ -24,6 +25,11 @@ import org.apache.cassandra.config.Config;
 final class OwnNode {
     /** Below any guardrail of page sizes that people set; the driver's own are of 5,000. */
     private static final int PAGE_ROWS = 100;
+
+    private static final String CDC_OFF = "cdc_enabled is not true on its node, which so logs no change: set"
+            + " it in cassandra.yaml, and restart the node";
+    private static final String MAY_NOT_ASK = "whether its node logs changes is not known: GRANT SELECT ON"
+            + " system_views.settings to the role of capture";
 
     private final CassandraClient cluster;
     private final Node node;
@@ -54,6 +60,17 @@ final class OwnNode {
     List<Row> rows(String query) {
         return cluster.execute(SimpleStatement.newInstance(query).setNode(node).setPageSize(PAGE_ROWS))
                 .all();
+    }
+
+    /** Why it logs no changes now, though its schema may say `cdc = true`; null: it logs them. */
+    String notLogged() {
+        try {
+            List<Row> found = rows("SELECT value FROM system_views.settings WHERE name = 'cdc_enabled'");
+            return found.size() == 1 && "true".equals(found.get(0).getString(0)) ? null : CDC_OFF;
+        }
+        catch (UnauthorizedException cause) {
+            return MAY_NOT_ASK;
+        }
     }
 
     private static Stream<InetAddress> addresses(Node node) {

@@ -7,6 +7,7 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
@@ -45,6 +46,8 @@ final class SchemaKeeper {
     private volatile NodeSchema known = NodeSchema.NONE;
     /** When the node last said that `known` holds. */
     private volatile long lookedAt;
+    /** The same by the clock to wait by. */
+    private long watchedAt;
     private Runnable whenChanged = () -> { };
     /** The guard's last loss that `since` has been moved for, and how many segments given up. */
     private long heeded;
@@ -198,11 +201,13 @@ final class SchemaKeeper {
     /** The node tells its new version after it altered its schema tables and before it takes writes. */
     private synchronized void lookIfAltered() {
         long began = System.currentTimeMillis();
-        boolean watched = began - lookedAt < UNWATCHED_MS;
+        long now = Waits.nowMillis();
+        boolean watched = now - watchedAt < UNWATCHED_MS;
         UUID version = nodesVersion();
-        if (!version.equals(known.version()))
+        if (!version.equals(known.version()) || !Objects.equals(node.notLogged(), known.notLogged()))
             take(look(), watched);
         lookedAt = began;
+        watchedAt = now;
     }
 
     /** Read until two answers are equal: the node alters its schema tables one after the other. */
@@ -220,7 +225,7 @@ final class SchemaKeeper {
         Map<TableId, Long> kept = Map.copyOf(since);
         since.clear();
         for (KnownTable table : next.tables().values())
-            if (table.captured())
+            if (table.isLogged())
                 since.put(table.id(), since(table, before.tables().get(table.id()),
                         kept.get(table.id()), watched));
         // Before what decodes by it: a hint must not name an older ALTER than it was decoded by.
@@ -255,8 +260,8 @@ final class SchemaKeeper {
     private static void tell(NodeSchema before, NodeSchema next) {
         for (KnownTable table : next.tables().values()) {
             KnownTable old = before.tables().get(table.id());
-            if (table.wanted() && (old == null || old.captured() != table.captured() || !old.wanted())) {
-                if (table.captured())
+            if (table.wanted() && (old == null || old.isLogged() != table.isLogged() || !old.wanted())) {
+                if (table.isLogged())
                     LOG.info("Table {}.{} is captured.", table.keyspace(), table.name());
                 else
                     LOG.error("Table {}.{} is not captured: {}", table.keyspace(), table.name(), table.why());
@@ -278,7 +283,7 @@ final class SchemaKeeper {
     }
 
     private synchronized void unanswered(DriverException cause) {
-        long now = System.currentTimeMillis();
+        long now = Waits.nowMillis();
         if (now - saidAt < SAY_EVERY_MS)
             return;
         saidAt = now;

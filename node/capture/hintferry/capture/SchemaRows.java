@@ -9,7 +9,7 @@ import java.util.function.Function;
 
 /** What the node's schema tables say; equal as long as nothing was altered. */
 record SchemaRows(List<OfKeyspace> keyspaces, List<OfTable> tables, List<OfView> views, List<OfColumn> columns,
-                  List<OfDropped> dropped, List<OfType> types) {
+                  List<OfDropped> dropped, List<OfType> types, String notLogged) {
     record OfKeyspace(String name, boolean durable) {
     }
 
@@ -49,7 +49,8 @@ record SchemaRows(List<OfKeyspace> keyspaces, List<OfTable> tables, List<OfView>
                 rows(node, "type_name, field_names, field_types, WRITETIME(field_names) AS altered", "types",
                         row -> new OfType(row.getString(0), row.getString(1),
                                 row.getList(2, String.class), row.getList(3, String.class),
-                                row.getLong(4))));
+                                row.getLong(4))),
+                node.notLogged());
     }
 
     private static <T> List<T> rows(OwnNode node, String columns, String table, Function<Row, T> make) {

@@ -83,7 +83,7 @@ final class StatePublisher {
     }
 
     private void untold(DriverException cause) {
-        long now = System.currentTimeMillis();
+        long now = Waits.nowMillis();
         if (now - saidAt < SAY_EVERY_MS)
             return;
         saidAt = now;

@@ -102,13 +102,14 @@ final class Watermarks {
     /** Whatever goes wrong here settles nothing, and is tried again. */
     private void round() {
         try {
-            long now = System.currentTimeMillis();
+            long now = Waits.nowMillis();
             // Before the tables: the reader knew the table of a marker before it read the marker.
             List<Marker> came = came();
             Map<TableId, KnownTable> tables = schema.hinted();
             pending.keySet().retainAll(tables.keySet());
             known.keySet().retainAll(tables.keySet());
-            tables.keySet().forEach(table -> known.putIfAbsent(table, Watermark.none(now)));
+            tables.keySet().forEach(table -> known.putIfAbsent(table,
+                    Watermark.none(System.currentTimeMillis())));
             boolean isSeldom = now - seldomAt >= SELDOM_MS;
             await(came, tables, now);
             if (isSeldom || isAnyYoung(now))
