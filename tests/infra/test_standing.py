@@ -141,7 +141,9 @@ def test_an_instance_without_a_price_is_said_to_have_none() -> None:
     huge = replace(deployment, kafka=replace(deployment.kafka, instance="kafka.x9.huge"))
     line = by_name(replace(MIGRATION, deployment=huge))["brokers, kafka.x9.huge"]
     assert line.usd is None
-    assert "no price known" in told([line], "us-east-1", BOOK)
+    text = told([line, Line("keys", 1, 1.0)], "us-east-1", BOOK)
+    assert "no price known" in text
+    assert "together, at least" in text, "what is not known is not nothing"
 
 
 def test_pollers_of_a_group_share_units() -> None:

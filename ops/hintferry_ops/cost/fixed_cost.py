@@ -74,8 +74,10 @@ def told(lines: Sequence[Line], region: str, book: PriceBook) -> str:
     for line in lines:
         usd = "no price known" if line.usd is None else f"{line.usd:,.2f}"
         text.append(f"  {line.count:5,} {line.name:28} {usd:>14}")
-    text.append(f"  {'':5} {'together':28} {total(lines):>14,.2f}")
-    if any(line.usd is None for line in lines):
+    is_whole = all(line.usd is not None for line in lines)
+    name = "together" if is_whole else "together, at least"
+    text.append(f"  {'':5} {name:28} {total(lines):>14,.2f}")
+    if not is_whole:
         text.append(f"  Of some, {unknown('OFFER', region)}, OFFER being each of")
         text.append(f"  {', '.join(OFFERS)}.")
     return "\n".join(text)
