@@ -189,9 +189,7 @@ def test_every_step_of_a_run_on_the_account_and_on_the_sandbox(
     folder = tmp_path / "node"
     folder.mkdir()
     with (
-        Chain(
-            stack, [*TABLES, "hintferry.markers"], folder / "functions", on_failure=True
-        ) as chain,
+        Chain(stack, TABLES, folder / "functions", on_failure=True) as chain,
         Reports(stack, chain, folder / "guards"),
     ):
         bench = Bench(rehearsed.plan, rehearsed.account, SandboxNode(stack, folder), Wall(), print)
