@@ -104,7 +104,7 @@ def bench(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Be
 def test_a_partition_too_large_for_one_invocation_is_finished_by_continuations(
     bench: Bench,
 ) -> None:
-    bench.fill(bench.behind, 1, 100_000)
+    bench.fill(bench.behind, 1, 200_000)
     before = bench.chain.replay.invocations
     bench.hint(1)
     bench.wait_until_empty(1)
