@@ -6,6 +6,7 @@ The CPU of each is that of its process.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -84,10 +85,19 @@ def prepared(folder: Path, keys: int) -> Iterator[tuple[Stack, Setting, list[Rec
         loads = recorded(stack, keys)
         create_control_tables(stack)
         environment = processor_environment(stack, stack.home)
-        with Path(environment["HINTFERRY_CONFIG"]).open("a") as config:
-            for shape in SHAPES:
-                config.write(f'\n[tables."{shape.table}"]\nttl = {shape.ttl}\n'.lower())
+        config = Path(environment["HINTFERRY_CONFIG"])
+        config.write_text(_with_ttl(config.read_text()))
         yield stack, Setting(stack.source, stack.target, environment), loads
+
+
+def _with_ttl(text: str) -> str:
+    """Return `migration.toml` with each load's table said to have TTLs or none."""
+    for shape in SHAPES:
+        section = f'[tables."{shape.table}"]\n'
+        assert section in text, f"the sandbox did not create {shape.table}"
+        # A JSON truth value is written alike in TOML.
+        text = text.replace(section, f"{section}ttl = {json.dumps(shape.ttl)}\n")
+    return text
 
 
 def _prove(stack: Stack, lanes: dict[str, Lane], loads: list[RecordedLoad]) -> dict[str, float]:
