@@ -131,7 +131,7 @@ def test_the_command_gives_the_same_for_programs_and_for_people(
     assert len(known) < len(standing["lines"]), "what is not known of the Region is not guessed"
     assert "no price is known for eu-west-1: run `hintferry prices" in shown
     assert "A Database Savings Plan of a year takes 18 % off a write on demand." in shown
-    assert f"together {standing['month']:,.2f}" in " ".join(shown.split())
+    assert f"together, at least {standing['month']:,.2f}" in " ".join(shown.split())
     assert told["warm_throughput"] == {}
 
 
