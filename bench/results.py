@@ -32,7 +32,7 @@ _HEAD = """# Measured
 
 Made by `make bench` from `bench/results/*.json`. Machines are noisy: trust the ratios within one
 run, not the seconds. *Hint* always means a change hint. CPU is the process's own; where servers ran
-on the same machine, theirs is told apart.
+on the same machine, their CPU is not in it.
 """
 
 

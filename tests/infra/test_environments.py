@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("infra")]
 _WITHIN = {
     "DeploymentConfigName": "the service's own ways to deploy",
     "Dimensions": "names of dimensions",
-    "MetricName": "a metric is told apart by its dimensions",
+    "MetricName": "dimensions tell the metrics of two pipelines apart",
     "PolicyName": "within a role",
     "ServiceName": "the service that an endpoint leads to",
     "TopicName": "within a cluster that has the pipeline's name",

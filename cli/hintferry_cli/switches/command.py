@@ -97,14 +97,8 @@ def pause(
     config: Config = CONFIG,
 ) -> None:
     settings = context.find_object(GlobalOptions) or GlobalOptions(debug=False)
-    with told_plainly(settings):
-        call = _Call("pause", settings, config, tables, every, json)
-        _switch(
-            call,
-            migration_from(config),
-            lambda control, name: control.pause(name, reason),
-            lambda _: "paused",
-        )
+    call = _Call("pause", settings, config, tables, every, json)
+    _set_pause(call, Control.pause, reason, "paused")
 
 
 def resume(
@@ -116,13 +110,20 @@ def resume(
     config: Config = CONFIG,
 ) -> None:
     settings = context.find_object(GlobalOptions) or GlobalOptions(debug=False)
-    with told_plainly(settings):
-        call = _Call("resume", settings, config, tables, every, json)
+    call = _Call("resume", settings, config, tables, every, json)
+    _set_pause(call, Control.resume, reason, "resumed")
+
+
+def _set_pause(
+    call: _Call, change: Callable[[Control, str, str], Entry], reason: str, now: str
+) -> None:
+    """Pause the tables or let them go on, and print that they are so now."""
+    with told_plainly(call.settings):
         _switch(
             call,
-            migration_from(config),
-            lambda control, name: control.resume(name, reason),
-            lambda _: "resumed",
+            migration_from(call.config),
+            lambda control, name: change(control, name, reason),
+            lambda _: now,
         )
 
 

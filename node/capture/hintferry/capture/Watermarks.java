@@ -79,7 +79,7 @@ final class Watermarks {
         });
     }
 
-    /** `whenSettled` keeps what is known before anybody is told. */
+    /** `whenSettled` keeps what is known before a row tells it. */
     void start(Runnable whenSettled) {
         this.whenSettled = whenSettled;
         rounds.scheduleWithFixedDelay(this::round, EVERY_MS, EVERY_MS, TimeUnit.MILLISECONDS);
