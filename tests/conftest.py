@@ -18,6 +18,10 @@ from tools.releases import DEFAULT, RELEASES, Release
 settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
 
+# A test that runs make is a user at a terminal, not a part of the make that runs the tests.
+for _name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES"):
+    os.environ.pop(_name, None)
+
 ENDS_WITHIN_S = 12.0
 
 
