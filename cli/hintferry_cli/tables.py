@@ -18,22 +18,27 @@ MOST_LISTED = 10
 
 
 def known_names(context: typer.Context, incomplete: str) -> list[str]:
-    """Return the keyspaces and tables of migration.toml that a shell may complete this to."""
+    """Return the groups, keyspaces and tables of migration.toml that a shell may complete this
+    to.
+    """
     config = context.params.get("config") or os.environ.get(CONFIG_VARIABLE) or "migration.toml"
     try:
-        tables = [one.id for one in migration_from(Path(config)).tables]
+        migration = migration_from(Path(config))
     except HintferryError:
         # A shell shows no errors while somebody types.
         return []
-    names = dict.fromkeys([*(one.keyspace for one in tables), *map(str, tables)])
+    tables = [one.id for one in migration.tables]
+    groups = (one.name for one in migration.groups)
+    names = dict.fromkeys([*groups, *(one.keyspace for one in tables), *map(str, tables)])
     return [one for one in names if one.startswith(incomplete)]
 
 
 Tables = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="KEYSPACE[.TABLE]",
-        help="Tables of migration.toml, or keyspaces for all their tables. Each is taken once.",
+        metavar="KEYSPACE[.TABLE]|GROUP",
+        help="Tables of migration.toml; or keyspaces and groups for all their tables. Each is"
+        " taken once.",
         autocompletion=known_names,
     ),
 ]
@@ -51,7 +56,7 @@ def table_id(name: str) -> TableId:
 def chosen(
     migration: Migration, config: Path, names: list[str] | None, *, every: bool
 ) -> list[TableId]:
-    """Return the tables that are meant, each once; a keyspace means all its tables.
+    """Return the tables that are meant, each once; a keyspace or a group means all its tables.
 
     Raises ConfigurationError for a name that is not in migration.toml, and where nothing, or too
     much, is said.
@@ -60,10 +65,11 @@ def chosen(
     if not known:
         raise ConfigurationError(f'{config} lists no table; add one as [tables."keyspace.table"]')
     if bool(names) == every:
-        raise ConfigurationError("give tables as keyspace.table, keyspaces, or --all alone")
+        raise ConfigurationError("give tables as keyspace.table, keyspaces, groups, or --all alone")
     if every:
         return known
-    return list(dict.fromkeys(one for name in names or () for one in _meant(name, known, config)))
+    meant = (one for name in names or () for one in _meant(name, migration, config))
+    return list(dict.fromkeys(meant))
 
 
 def chosen_or_all(
@@ -73,29 +79,57 @@ def chosen_or_all(
     return chosen(migration, config, names, every=every or not names)
 
 
+def check_whole(migration: Migration, tables: Sequence[TableId]) -> None:
+    """Raise ConfigurationError where only some tables of a group are meant: they switch as one."""
+    for group in migration.groups:
+        missing = [str(one) for one in group.tables if one not in tables]
+        if missing and len(missing) < len(group.tables):
+            named = next(one for one in group.tables if one in tables)
+            raise ConfigurationError(
+                f"{named} is in the group {group.name}, which is cut over as one; name"
+                f" {group.name}, so that {_some(missing)} {'go' if len(missing) > 1 else 'goes'}"
+                " with it"
+            )
+
+
 def as_arguments(migration: Migration, tables: Sequence[TableId]) -> list[str]:
-    """Return how these tables are named on the command line: shortly where they are all."""
+    """Return how these tables are named on the command line: shortly where they are all of the
+    file, or of a group.
+    """
     everything = {one.id for one in migration.tables}
-    is_all = len(tables) > 1 and everything == set(tables)
-    return ["--all"] if is_all else list(map(str, tables))
+    if len(tables) > 1 and everything == set(tables):
+        return ["--all"]
+    whole = [one for one in migration.groups if set(one.tables) <= set(tables)]
+    names = {table: one.name for one in whole for table in one.tables}
+    return list(dict.fromkeys(names.get(one, str(one)) for one in tables))
 
 
-def _meant(name: str, known: Sequence[TableId], config: Path) -> list[TableId]:
+def _meant(name: str, migration: Migration, config: Path) -> Sequence[TableId]:
+    known = [one.id for one in migration.tables]
+    group = next((one for one in migration.groups if one.name == name), None)
+    if group is not None:
+        return group.tables
     found = [one for one in known if name in (one.keyspace, str(one))]
     if not found:
-        raise ConfigurationError(f"{name} is not a table of {config}: {_instead(name, known)}")
+        groups = [one.name for one in migration.groups]
+        raise ConfigurationError(
+            f"{name} is not a table of {config}: {_instead(name, known, groups)}"
+        )
     return found
 
 
-def _instead(name: str, known: Sequence[TableId]) -> str:
+def _instead(name: str, known: Sequence[TableId], groups: Sequence[str]) -> str:
     """Return what to write instead of a name that is not known."""
-    alike = list(_alike(name, known))
+    alike = [*(one for one in groups if one.lower() == name.lower()), *_alike(name, known)]
     if alike:
         return f"write {' or '.join(alike)}"
-    listed = ", ".join(map(str, known[:MOST_LISTED]))
-    more = len(known) - MOST_LISTED
-    told = f"it lists {listed}{f' and {more} more' if more > 0 else ''}"
+    told = f"it lists {_some([*groups, *map(str, known)])}"
     return told if "." in name else f"write it as keyspace.table; {told}"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - MOST_LISTED
+    return f"{', '.join(names[:MOST_LISTED])}{f' and {more} more' if more > 0 else ''}"
 
 
 def _alike(name: str, known: Sequence[TableId]) -> Iterator[str]:

@@ -20,7 +20,13 @@ from hintferry_cli.app import app
 from hintferry_cli.each import as_trees, for_each, of_all
 from hintferry_cli.exits import Status, Unfinished
 from hintferry_cli.failures import GlobalOptions
-from hintferry_cli.tables import as_arguments, chosen, chosen_or_all, known_names
+from hintferry_cli.tables import (
+    as_arguments,
+    check_whole,
+    chosen,
+    chosen_or_all,
+    known_names,
+)
 from tests.cli.test_sweep_command import CONFIG
 
 ORDERS, VISITS = TableId("shop", "orders"), TableId("shop", "visits")
@@ -51,6 +57,37 @@ def test_names_keyspaces_and_all_choose_each_table_once(
     assert chosen(migration_from(config), config, names, every=every) == meant
 
 
+GROUPS = '[groups]\ncheckout = ["shop.visits", "shop.orders"]\n'
+
+
+@pytest.fixture
+def grouped(config: Path) -> Path:
+    config.write_text(CONFIG + GROUPS)
+    return config
+
+
+def test_a_group_stands_for_its_tables(grouped: Path) -> None:
+    migration = migration_from(grouped)
+    assert chosen(migration, grouped, ["checkout"], every=False) == [VISITS, ORDERS]
+    meant = chosen(migration, grouped, ["shop.orders", "checkout", "other"], every=False)
+    assert meant == [ORDERS, VISITS, READINGS]
+    assert as_arguments(migration, meant[:2]) == ["checkout"]
+    assert as_arguments(migration, [READINGS, ORDERS]) == ["other.Readings", "shop.orders"]
+    with pytest.raises(ConfigurationError, match=r"Checkout is not .*: write checkout$"):
+        chosen(migration, grouped, ["Checkout"], every=False)
+    with pytest.raises(ConfigurationError, match=r"it lists checkout, shop.orders, "):
+        chosen(migration, grouped, ["nope"], every=False)
+
+
+def test_a_table_of_a_group_is_not_switched_alone(grouped: Path) -> None:
+    migration = migration_from(grouped)
+    check_whole(migration, [READINGS])
+    check_whole(migration, [ORDERS, READINGS, VISITS])
+    says = r"shop.orders is in the group checkout, .*; name checkout, so that shop.visits goes with"
+    with pytest.raises(ConfigurationError, match=says):
+        check_whole(migration, [READINGS, ORDERS])
+
+
 def test_a_verb_that_only_reads_takes_all_where_nothing_is_named(config: Path) -> None:
     migration = migration_from(config)
     everything = chosen(migration, config, None, every=True)
@@ -63,8 +100,8 @@ def test_a_verb_that_only_reads_takes_all_where_nothing_is_named(config: Path) -
 @pytest.mark.parametrize(
     ("names", "every", "says"),
     [
-        (None, False, "give tables as keyspace.table, keyspaces, or --all alone"),
-        (["shop"], True, "give tables as keyspace.table, keyspaces, or --all alone"),
+        (None, False, "give tables as keyspace.table, keyspaces, groups, or --all alone"),
+        (["shop"], True, "give tables as keyspace.table, keyspaces, groups, or --all alone"),
         (["orders"], False, "orders is not a table of .*: write shop.orders$"),
         (["Shop.Orders"], False, "Shop.Orders is not a table of .*: write shop.orders$"),
         (["other.readings"], False, "other.readings is not .*: write other.Readings$"),
@@ -113,6 +150,8 @@ def test_a_shell_completes_the_names_of_the_configuration(
     monkeypatch.setenv("HINTFERRY_CONFIG", str(config))
     assert completed(None, "o") == ["other", "other.Readings"]
     assert completed(tmp_path / "none.toml", "") == []
+    config.write_text(CONFIG + GROUPS)
+    assert completed(config, "c") == ["checkout"]
 
 
 def test_all_tables_are_named_shortly(config: Path) -> None:

@@ -34,12 +34,18 @@ def page() -> Iterator[str]:
             if name.startswith(f"{section}.")
         ]
         yield from table(("key", "type", "default", "meaning"), rows)
-    yield from _tags()
+    yield from _own_keys()
 
 
-def _tags() -> Iterator[str]:
-    """The only table whose keys are the operator's own."""
+def _own_keys() -> Iterator[str]:
+    """The tables whose keys are the operator's own."""
     yield from (
+        "",
+        "## [groups]",
+        "",
+        'Tables that are cut over together, as `checkout = ["shop.orders", "shop.carts"]`.',
+        "A table is in one group at most, and a group has another name than any keyspace.",
+        "Every verb that takes tables takes a group for all its tables.",
         "",
         "## [tags]",
         "",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hintferry.adapters.config.groups import Group
 from hintferry.adapters.config.places import PLACES, Queues
 from hintferry.adapters.config.settings import (
     migration_from,
@@ -53,6 +54,16 @@ def test_a_short_file_says_all_there_is_to_say(tmp_path: Path) -> None:
     assert {TableId("shop", "orders"): True, TableId("shop", "Visits"): False} == {
         table.id: table.ttl for table in migration.tables
     }
+
+
+def test_a_group_holds_its_tables_in_their_order(tmp_path: Path) -> None:
+    groups = '[groups]\ncheckout = ["shop.Visits", "shop.orders"]\n'
+    migration = migration_from(written(tmp_path, GOOD + groups))
+    orders, visits = TableId("shop", "orders"), TableId("shop", "Visits")
+    assert migration.groups == (Group("checkout", (visits, orders)),)
+    assert migration.group_of(orders) == migration.groups[0]
+    assert migration.group_of(TableId("shop", "other")) is None
+    assert migration_from(written(tmp_path, GOOD)).groups == ()
 
 
 def test_the_stock_connector_cannot_carry_topics_that_kafka_takes_for_one(tmp_path: Path) -> None:
@@ -230,6 +241,29 @@ def test_what_only_the_stacks_read_has_defaults_and_is_read(tmp_path: Path) -> N
         (DC, f'{DC}\ntls = true\nca_file = "/a/b"', "source.ca_file is a path; write the name"),
         (DC, f"{DC}\ntls = true\nhost_names = false", "source.host_names is false; it takes a"),
         (DC, f'{DC}\ntls = "yes"', "source.tls is a text; write true or false"),
+        (
+            "[source]",
+            "[groups]\nshop = ['shop.orders']\n[source]",
+            "groups.shop is the name of a key",
+        ),
+        (
+            "[source]",
+            "[groups]\n'a.b' = ['shop.orders']\n[source]",
+            'groups."a.b": write a name of',
+        ),
+        ("[source]", "[groups]\na = []\n[source]", "groups.a must be a list of texts, not empty"),
+        ("[source]", "[groups]\na = 'shop.orders'\n[source]", "groups.a is a text; write a list"),
+        ("[source]", "[groups]\na = ['shop.no']\n[source]", "groups.a names shop.no, which is not"),
+        (
+            "[source]",
+            "[groups]\na = ['shop.orders']\nb = ['shop.Visits', 'shop.orders']\n[source]",
+            "groups.b names shop.orders, which is in a already; leave it in one of the two",
+        ),
+        (
+            "[source]",
+            "[groups]\na = ['shop.orders', 'shop.orders']\n[source]",
+            "groups.a names shop.orders, which is in a already; leave it in one",
+        ),
     ],
 )
 def test_a_bad_file_is_refused_by_name_and_key(

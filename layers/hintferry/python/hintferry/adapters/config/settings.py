@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hintferry.adapters.config.deployment import Deployment, deployment_of
+from hintferry.adapters.config.groups import Group, groups_of
 from hintferry.adapters.config.places import PLACES, Queues
 from hintferry.adapters.config.source_settings import SourceSettings, source_of
 from hintferry.adapters.config.toml_section import Section
@@ -100,6 +101,12 @@ class Migration:
 
     tables: tuple[TableSettings, ...]
     deployment: Deployment
+    groups: tuple[Group, ...] = ()
+    """Tables that are cut over together."""
+
+    def group_of(self, table: TableId) -> Group | None:
+        """Return the group that holds the table, or None."""
+        return next((one for one in self.groups if table in one.tables), None)
 
     @property
     def followed(self) -> tuple[TableSettings, ...]:
@@ -140,10 +147,11 @@ def migration_from(path: Path) -> Migration:
     """Read `migration.toml`. Raises ConfigurationError naming file, key and fix."""
     file = Section(str(path), _tree(path))
     source, target, capture = (file.section(name) for name in ("source", "target", "capture"))
-    tables = file.section("tables")
+    tables, groups = file.section("tables"), file.section("groups")
     deployment = deployment_of(file, source.take("nodes", int, 0))
     # A section whose name is misspelt, before the keys that it should have had are missed.
     file.refuse_the_rest()
+    listed = tuple(_table(tables, name) for name in tables.names())
     migration = Migration(
         source_of(source, path),
         TargetSettings(
@@ -158,8 +166,9 @@ def migration_from(path: Path) -> Migration:
         ),
         _topic_prefix(capture),
         capture.take("stock", bool, False),
-        tuple(_table(tables, name) for name in tables.names()),
+        listed,
         deployment,
+        groups_of(groups, [one.id for one in listed]),
     )
     for section in (source, target, capture):
         section.refuse_the_rest()
