@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from struct import pack, unpack_from
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pytest
 from cassandra import InvalidRequest, OperationTimedOut
@@ -110,6 +110,7 @@ class Answering:
     """A request that is answered at once, with no rows or with the error."""
 
     error: Exception | None
+    has_more_pages: ClassVar = False
 
     def add_callbacks(
         self, callback: Any, errback: Any, callback_args: Any, errback_args: Any
@@ -309,7 +310,47 @@ class Keyed(Server):
         def add_callbacks(served: Any, _failed: Any, callback_args: Any, errback_args: Any) -> None:
             served(as_read(rows), *callback_args)
 
-        return SimpleNamespace(add_callbacks=add_callbacks)
+        return SimpleNamespace(add_callbacks=add_callbacks, has_more_pages=False)
+
+
+@dataclass(slots=True)
+class Cut:
+    """A request for keys, answered page by page by these rows."""
+
+    pages: list[list[tuple[bytes | None, ...]]]
+    answer: Any = None
+
+    @property
+    def has_more_pages(self) -> bool:
+        return bool(self.pages)
+
+    def add_callbacks(
+        self, served: Any, _failed: Any, callback_args: Any, errback_args: Any
+    ) -> None:
+        self.answer = lambda rows: served(rows and as_read(rows), *callback_args)
+        self.start_fetching_next_page()
+
+    def start_fetching_next_page(self) -> None:
+        self.answer(self.pages.pop(0))
+
+
+@dataclass(slots=True)
+class CutServer(Server):
+    """Cuts the answer to each read of keys into the pages of `script`."""
+
+    def execute_async(self, bound: Any, timeout: None) -> Any:
+        return Cut(list(self.script))
+
+
+@pytest.mark.parametrize("before", [[], [[]], [[(b"0", b"v", None)]], [[(b"0", b"v", None)], []]])
+def test_a_row_behind_the_first_page_is_not_absent(
+    before: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = source(CutServer([*before, [(b"1", b"v", None)]]), monkeypatch)
+    ((_, seen),) = made.read([of_rows(2)])
+    assert isinstance(seen, Snapshot)
+    assert (b"1",) in seen.rows
+    assert len(seen.rows) == len([page for page in before if page]) + 1
 
 
 @pytest.mark.parametrize("asked", [[b"a@b.c"], [b"a@b.c", b"d@e.f"]])

@@ -23,6 +23,8 @@ class Future:
     One with `after_s` answers by itself, no sooner than somebody waits for its answer.
     """
 
+    has_more_pages = False
+
     def __init__(self, after_s: float | None = None) -> None:
         self.answer: Callable[[], None] = lambda: None
         self._after_s = after_s
@@ -123,3 +125,79 @@ def test_a_side_that_falls_silent_altogether_costs_one_timeout_a_window() -> Non
     assert len(answers) == 2 * WIDTH
     assert all(isinstance(one.error, OperationTimedOut) for one in answers)
     assert 2 * OVERDUE_S <= time.monotonic() - began < 5 * OVERDUE_S
+
+
+class Paged:
+    """Stands for the driver's future of a read whose answer has these pages, of rows or an error.
+
+    A page stays open after the last one where the answer `never_ends`.
+    """
+
+    def __init__(self, *pages: list[bytes] | Exception, never_ends: bool = False) -> None:
+        self._pages, self._never_ends = list(pages), never_ends
+        self._answer: Callable[[list[bytes] | Exception], None] = lambda _: None
+
+    @property
+    def has_more_pages(self) -> bool:
+        return bool(self._pages) or self._never_ends
+
+    def add_callbacks(
+        self, served: Any, failed: Any, callback_args: Any, errback_args: Any
+    ) -> None:
+        def answer(page: list[bytes] | Exception) -> None:
+            if isinstance(page, Exception):
+                failed(page, *errback_args)
+            else:
+                served([(one,) for one in page], *callback_args)
+
+        self._answer = answer
+        self.start_fetching_next_page()
+
+    def start_fetching_next_page(self) -> None:
+        page = self._pages.pop(0) if self._pages else []
+        threading.Timer(0.002, self._answer, [page]).start()
+
+
+SHORT: list[tuple[list[list[bytes]], list[bytes]]] = [
+    ([[b"a"], [b"b", b"c"]], [b"a", b"b", b"c"]),
+    ([[], [b"a"]], [b"a"]),
+    ([[b"a"], [], [], [b"b"], []], [b"a", b"b"]),
+    ([[], []], []),
+]
+
+
+@pytest.mark.parametrize(("pages", "rows"), SHORT)
+def test_the_answer_is_whole_only_with_its_last_page(
+    pages: list[list[bytes]], rows: list[bytes]
+) -> None:
+    answers = list(in_flight(lambda _: Paged(*pages), range(3 * WIDTH), RateLimit(), WIDTH))
+    assert len(answers) == 3 * WIDTH
+    assert all(list(one.rows) == [(row,) for row in rows] for one in answers)
+
+
+def test_a_page_that_fails_takes_the_whole_answer_with_it() -> None:
+    broken = OSError("gone")
+    (answer,) = in_flight(lambda _: Paged([b"a"], broken), [0], RateLimit(), WIDTH)
+    assert (answer.error, list(answer.rows)) == (broken, [])
+
+
+@pytest.mark.usefixtures("_soon_overdue")
+def test_an_answer_whose_pages_never_end_is_overdue_as_a_whole() -> None:
+    began = time.monotonic()
+    (answer,) = in_flight(lambda _: Paged([b"a"], never_ends=True), [0], RateLimit(), WIDTH)
+    assert isinstance(answer.error, OperationTimedOut)
+    assert list(answer.rows) == []
+    assert time.monotonic() - began < 5 * OVERDUE_S
+
+
+def test_no_more_than_the_width_is_out_while_pages_follow() -> None:
+    out = 0
+
+    def send(_item: int) -> Paged:
+        nonlocal out
+        out += 1
+        assert out <= WIDTH
+        return Paged([b"a"], [b"b"])
+
+    for _ in in_flight(send, range(5 * WIDTH), RateLimit(), WIDTH):
+        out -= 1

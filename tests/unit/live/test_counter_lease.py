@@ -25,6 +25,8 @@ NOW = 1_000.0
 class Answered:
     """A request that the service answers at once."""
 
+    has_more_pages = False
+
     def add_callbacks(
         self, served: Any, _failed: Any, callback_args: Any, errback_args: Any
     ) -> None:

@@ -195,6 +195,8 @@ def test_a_page_of_a_scan_that_came_late_is_read_again_by_key(
 class Answered:
     """A request that is answered at once."""
 
+    has_more_pages = False
+
     def __init__(self, rows: Any = ()) -> None:
         self._rows = rows
 

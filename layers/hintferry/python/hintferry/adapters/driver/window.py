@@ -46,9 +46,10 @@ def in_flight(
     """Send each item and yield its answer, in the order in which answers arrive.
 
     `send` starts a request without a timeout and returns the driver's ResponseFuture. Every item
-    is answered, one that the side is silent about by an OperationTimedOut.
+    is answered by all pages of its answer, or by an error. Where the side is silent, or the last
+    page is not there in time, the error is an OperationTimedOut.
     """
-    window: _Window[T] = _Window()
+    window: _Window[T] = _Window(rate_limit)
     for number, item in enumerate(_paced(items, rate_limit)):
         sent_at = time.time()
         try:
@@ -57,8 +58,9 @@ def in_flight(
             yield Answer(number, item, sent_at, time.time(), [], error)
             continue
         window.waits_for(future, number, item, sent_at)
-        if len(window.waiting) >= width:
+        while len(window.waiting) >= width:
             window.gather()
+            yield from window.arrived()
         yield from window.arrived()
     while window.waiting:
         window.gather()
@@ -76,21 +78,33 @@ def _paced(items: Iterable[T], rate_limit: RateLimit) -> Iterator[T]:
             return
 
 
-class _Window(Generic[T]):
-    """The items that were sent and not answered yet, the oldest first.
+class _Sent(NamedTuple, Generic[T]):
+    """An item that was sent, its future, when it was sent (epoch seconds), and when it is due.
 
-    `waiting` has for each number the item, when it was sent, and when it is due. The last is by the
-    clock that is never set.
+    `due` is by the clock that is never set, and holds for all pages of the answer together.
     """
 
-    def __init__(self) -> None:
-        self.waiting: dict[int, tuple[T, float, float]] = {}
+    item: T
+    future: Any
+    sent_at: float
+    due: float
+
+
+class _Window(Generic[T]):
+    """The items that were sent and not answered yet by their numbers, the oldest first."""
+
+    def __init__(self, rate_limit: RateLimit) -> None:
+        self.waiting: dict[int, _Sent[T]] = {}
+        self._rate_limit = rate_limit
+        self._pages: dict[int, list[RawRow]] = {}
+        """The rows of the pages of an answer so far, where its first page was not its last."""
         self._answers: deque[Answer[T]] = deque()
         self._enough: SimpleQueue[None] = SimpleQueue()
 
     def waits_for(self, future: Any, number: int, item: T, sent_at: float) -> None:
         """The future's answer will arrive."""
-        self.waiting[number] = item, sent_at, time.monotonic() + REQUEST_TIMEOUT_S
+        due = time.monotonic() + REQUEST_TIMEOUT_S
+        self.waiting[number] = _Sent(item, future, sent_at, due)
         sent = number, item, sent_at
         future.add_callbacks(self._served, self._failed, callback_args=sent, errback_args=sent)
 
@@ -106,18 +120,38 @@ class _Window(Generic[T]):
     def _give_up(self) -> None:
         """A timeout for whatever is overdue; an answer that comes later is not heard any more."""
         now = time.monotonic()
-        for number, (item, sent_at, due) in self.waiting.items():
-            if due > now:
+        for number, sent in self.waiting.items():
+            if sent.due > now:
                 return
             error = OperationTimedOut({"driver": f"no answer within {REQUEST_TIMEOUT_S:.0f} s"})
-            self._answers.append(Answer(number, item, sent_at, time.time(), [], error))
+            self._answers.append(Answer(number, sent.item, sent.sent_at, time.time(), [], error))
 
     def arrived(self) -> Iterator[Answer[T]]:
-        """Yield the answers that are there by now."""
+        """Yield the answers that are there by now, and ask for the next page of the others.
+
+        Only the last page tells what is not there: a side may cut a page as it likes.
+        """
         while self._answers:
             answer = self._answers.popleft()
-            if self.waiting.pop(answer.number, None) is not None:
-                yield answer
+            sent = self.waiting.get(answer.number)
+            if sent is None:
+                continue
+            if answer.error is None and sent.future.has_more_pages:
+                self._pages.setdefault(answer.number, []).extend(answer.rows)
+                self._turn_the_page(answer.number, sent)
+                continue
+            del self.waiting[answer.number]
+            before = self._pages.pop(answer.number, None)
+            if before is not None and answer.error is None:
+                answer = answer._replace(rows=[*before, *answer.rows])
+            yield answer
+
+    def _turn_the_page(self, number: int, sent: _Sent[T]) -> None:
+        self._rate_limit.wait()
+        try:
+            sent.future.start_fetching_next_page()
+        except Exception as error:  # noqa: BLE001 - the driver raises whatever it met on its way
+            self._failed(error, number, sent.item, sent.sent_at)
 
     def _served(self, rows: Sequence[RawRow] | None, number: int, item: T, sent_at: float) -> None:
         self._arrive(Answer(number, item, sent_at, time.time(), rows or [], None))
