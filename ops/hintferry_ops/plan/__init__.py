@@ -1,0 +1,1 @@
+"""Tell which stage of the migration a table has reached, and what leads to the next one."""
