@@ -71,10 +71,10 @@ class Seat:
             self.captures,
             self._arrivals(table),
             self.waiting,
-            KeyspacesOpenItems(target),
+            KeyspacesOpenItems(target, self.migration.pipeline),
             KeyspacesPasses(target),
             KeyspacesFences(target, clock),
-            KeyspacesSwitches(target, clock),
+            KeyspacesSwitches(target, clock, self.migration.pipeline),
             clock,
         )
 
@@ -101,7 +101,7 @@ class Seat:
 
     def journal(self) -> KeyspacesJournal:
         """Return where what is done is written down."""
-        return KeyspacesJournal(self.sides.target)
+        return KeyspacesJournal(self.sides.target, self.migration.pipeline)
 
     def late_writes(self) -> CqlLateWrites:
         """Return the search for writes on the target."""
@@ -116,22 +116,23 @@ class Seat:
 def control(migration: Migration, who: str) -> Iterator[Control]:
     """Yield the control that sets the switches as this caller."""
     with _target(migration) as (session, clock):
-        switches, kept = KeyspacesSwitches(session, clock), KeyspacesJournal(session)
-        yield Control(switches, kept, clock, who)
+        pipeline = migration.pipeline
+        switches = KeyspacesSwitches(session, clock, pipeline)
+        yield Control(switches, KeyspacesJournal(session, pipeline), clock, who)
 
 
 @contextmanager
 def journal(migration: Migration) -> Iterator[KeyspacesJournal]:
     """Yield the journal."""
     with _target(migration) as (session, _):
-        yield KeyspacesJournal(session)
+        yield KeyspacesJournal(session, migration.pipeline)
 
 
 @contextmanager
 def open_items(migration: Migration) -> Iterator[KeyspacesOpenItems]:
     """Yield the rows of the messages that wait."""
     with _target(migration) as (session, _):
-        yield KeyspacesOpenItems(session)
+        yield KeyspacesOpenItems(session, migration.pipeline)
 
 
 @contextmanager

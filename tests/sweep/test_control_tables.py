@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -161,7 +161,7 @@ def test_what_nodes_write_of_markers_is_read(bench: Workbench) -> None:
 def test_open_items_come_and_go_on_keyspaces(bench: Workbench) -> None:
     session = sessions.target_session(migration_from(bench.folder / "migration.toml").target)
     try:
-        items, due = KeyspacesOpenItems(session), round(time.time(), 3)
+        items, due = KeyspacesOpenItems(session, "hintferry"), round(time.time(), 3)
         own, other, any_table = (
             OpenItem(name, uuid4().bytes, due, "second_look")
             for name in (str(TABLE), "control.other", ANY_TABLE)
@@ -172,6 +172,29 @@ def test_open_items_come_and_go_on_keyspaces(bench: Workbench) -> None:
         assert other not in found
         assert items.close([(own.name, own.id), (any_table.name, any_table.id)]) == [None, None]
         assert not {own, any_table} & set(items.of(TABLE))
+    finally:
+        session.close()
+
+
+def test_an_item_of_any_table_holds_the_tables_of_its_pipeline(bench: Workbench) -> None:
+    session = sessions.target_session(migration_from(bench.folder / "migration.toml").target)
+    try:
+        items, others = (KeyspacesOpenItems(session, name) for name in ("hintferry", "second"))
+        due = round(time.time(), 3)
+        new, earlier = (OpenItem(ANY_TABLE, uuid4().bytes, due, "parked") for _ in range(2))
+        assert items.open([new]) == [None]
+        assert new in items.of(TABLE)
+        assert new not in others.of(TABLE)
+        # As an earlier version wrote it, for all pipelines.
+        bench.behind.execute(
+            "INSERT INTO hintferry.open_items (name, id, due, reason) VALUES ('*', %s, %s, %s)",
+            (UUID(bytes=earlier.id), datetime.fromtimestamp(due, UTC), earlier.reason),
+        )
+        assert earlier in items.of(TABLE)
+        assert earlier in others.of(TABLE)
+        assert items.close([(one.name, one.id) for one in (new, earlier)]) == [None, None]
+        assert not {new, earlier} & set(items.of(TABLE))
+        assert earlier not in others.of(TABLE)
     finally:
         session.close()
 

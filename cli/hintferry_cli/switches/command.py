@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from hintferry.adapters.config.settings import MARKERS, Migration, migration_from
+from hintferry.adapters.config.settings import Migration, migration_from
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.journal import Entry
 from hintferry.core.limits import SWITCHES_HOLD_S
@@ -28,7 +28,7 @@ _UNFINISHED = "the journal has the entry, and the switch may not be set: run it 
 
 PAUSE_HELP = "\n\n".join(
     (
-        "Pause tables, or everything: live changes, replays and passes.",
+        "Pause tables, or the whole pipeline: live changes, replays and passes.",
         f"The functions stop within {SWITCHES_HOLD_S:.0f} s, and finish what they have begun. A"
         " change hint of a paused table stays in its topic, and is applied after `hintferry"
         " resume`. A pause lasts until then, also across a deploy. End it within a day: later the"
@@ -71,7 +71,8 @@ THROTTLE_HELP = "\n\n".join(
 )
 
 _All = Annotated[
-    bool, typer.Option("--all", help="All tables by one switch, those of later deploys too.")
+    bool,
+    typer.Option("--all", help="All tables of the pipeline by one switch, also of later deploys."),
 ]
 _Reason = Annotated[str, typer.Option(help="Why; the journal keeps it.")]
 
@@ -148,7 +149,11 @@ def throttle(
         def set_bounds(control: Control, name: str) -> Entry:
             if off:
                 return control.unthrottle(name, reason)
-            workers = migration.workers(MARKERS.id if name == ALL else table_id(name))
+            workers = (
+                migration.most_workers
+                if name == ALL
+                else migration.workers(table_id(name)).of_table
+            )
             return control.throttle(name, change, workers, reason)
 
         call = _Call("throttle", settings, config, tables, every, json)

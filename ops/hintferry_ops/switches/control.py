@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from hintferry.core.errors import ConfigurationError, HintferryError, SideFault
 from hintferry.core.journal import Entry
-from hintferry.core.switches import ALL, MOST_PER_S, UNSET, Board, Pause, Rates, Workers
+from hintferry.core.switches import ALL, MOST_PER_S, UNSET, Board, Pause, Rates
 from hintferry.ports import Clock, Journal, SwitchBoard
 
 NOT_PAUSED = "runs"
@@ -52,8 +52,8 @@ class Control:
         entry = Entry(self.clock.now(), name, "resume", self.who, str(found), NOT_PAUSED, reason)
         return self._done(entry, lambda: self.switches.set_pause(name, None))
 
-    def throttle(self, name: str, change: Rates, workers: Workers, reason: str) -> Entry:
-        """Set the bounds that `change` names, and leave the others; `workers` share them."""
+    def throttle(self, name: str, change: Rates, workers: int, reason: str) -> Entry:
+        """Set the bounds that `change` names, and leave the others; so many workers share them."""
         _check_rates(name, change, workers)
         old = self.switches.read().get(name, UNSET).rates
         given = {
@@ -87,15 +87,14 @@ class Control:
         return entry
 
 
-def _check_rates(name: str, rates: Rates, workers: Workers) -> None:
+def _check_rates(name: str, rates: Rates, workers: int) -> None:
     """Raises ConfigurationError for a bound that cannot be kept."""
-    count = workers.of_all if name == ALL else workers.of_table
-    least = {"source": count, "target": count, "repair": 1}
+    least = {"source": workers, "target": workers, "repair": 1}
     for side, smallest in least.items():
         rate = getattr(rates, side)
         if rate is None or smallest <= rate <= MOST_PER_S:
             continue
-        shared = f", one for each of {count} workers" if smallest > 1 else ""
+        shared = f", one for each of {workers} workers" if smallest > 1 else ""
         raise ConfigurationError(
             f"--{side} {rate} is not possible for {_told(name)}; give {smallest:,} to"
             f" {MOST_PER_S:,} a second{shared}, or `hintferry pause`"

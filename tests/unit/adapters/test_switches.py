@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from struct import pack
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -24,6 +25,8 @@ from hintferry.testing.switches import MemoryJournal, MemorySwitches
 
 ORDERS, VISITS = TableId("shop", "orders"), TableId("shop", "visits")
 PAUSE = Pause(1_764_000_000.5, "alice", "repair")
+OWN, OTHER = "hintferry", "second"
+"""Two pipelines of one account and Region, which share the control tables."""
 
 
 class Control:
@@ -77,7 +80,7 @@ def switches(request: pytest.FixtureRequest) -> SwitchBoard:
     if request.param == "fake":
         return MemorySwitches()
     clock = ScriptedClock(SimulatedTime())
-    return KeyspacesSwitches(cast(CqlSession, Control()), clock)
+    return KeyspacesSwitches(cast(CqlSession, Control()), clock, OWN)
 
 
 def test_a_pause_and_bounds_are_set_apart(switches: SwitchBoard) -> None:
@@ -94,10 +97,42 @@ def test_a_pause_and_bounds_are_set_apart(switches: SwitchBoard) -> None:
     assert switches.read()[str(ORDERS)] == Switch()
 
 
+def of_pipeline(control: Control, pipeline: str) -> KeyspacesSwitches:
+    return KeyspacesSwitches(cast(CqlSession, control), ScriptedClock(SimulatedTime()), pipeline)
+
+
+def test_all_tables_are_those_of_one_pipeline() -> None:
+    control = Control()
+    own, other = of_pipeline(control, OWN), of_pipeline(control, OTHER)
+    own.set_pause(ALL, PAUSE)
+    other.set_rates(ALL, Rates(source=5))
+    other.set_pause(str(ORDERS), PAUSE)
+    assert own.read() == {ALL: Switch(PAUSE), str(ORDERS): Switch(PAUSE)}
+    assert other.read() == {ALL: Switch(rates=Rates(5)), str(ORDERS): Switch(PAUSE)}
+    own.set_pause(ALL, None)
+    own.set_rates(ALL, Rates())
+    assert other.read()[ALL] == Switch(rates=Rates(5))
+
+
+def test_what_an_earlier_version_set_for_all_holds_until_it_is_taken_back() -> None:
+    control = Control()
+    at = pack(">q", 1_764_000_000_500)
+    control.rows[b"*"] = [at, b"alice", b"repair", pack(">i", 9), None, pack(">i", 3)]
+    own, other = of_pipeline(control, OWN), of_pipeline(control, OTHER)
+    assert own.read() == other.read() == {ALL: Switch(PAUSE, Rates(9, None, 3))}
+    own.set_rates(ALL, Rates(source=20, target=7, repair=3))
+    assert own.read() == {ALL: Switch(PAUSE, Rates(20, 7, 3))}
+    assert other.read() == {ALL: Switch(PAUSE, Rates(9, None, 3))}
+    own.set_pause(ALL, None)
+    assert other.read() == {ALL: Switch(rates=Rates(9, None, 3))}
+    own.set_rates(ALL, Rates())
+    assert own.read()[ALL] == other.read()[ALL] == Switch()
+
+
 def test_one_reading_serves_all_tables_for_a_few_seconds() -> None:
     control, time = Control(), SimulatedTime()
     clock = ScriptedClock(time)
-    found = KeyspacesSwitches(cast(CqlSession, control), clock)
+    found = KeyspacesSwitches(cast(CqlSession, control), clock, OWN)
     paces = SwitchedLimits(found, RateLimit(), RateLimit(), lambda _: Workers(1, 1))
     for _ in range(1_000):
         paces.admit(ORDERS)
@@ -117,7 +152,7 @@ def test_one_reading_serves_all_tables_for_a_few_seconds() -> None:
 
 def test_without_an_answer_nothing_is_admitted() -> None:
     control, time = Control(), SimulatedTime()
-    found = KeyspacesSwitches(cast(CqlSession, control), ScriptedClock(time))
+    found = KeyspacesSwitches(cast(CqlSession, control), ScriptedClock(time), OWN)
     found.board()
     control.is_down = True
     time.advance(int(SWITCHES_HOLD_S * 1e6))
@@ -161,7 +196,7 @@ def test_a_bounded_pace_is_kept_however_many_wait(threads: int) -> None:
 def journal(request: pytest.FixtureRequest) -> Journal:
     if request.param == "fake":
         return MemoryJournal()
-    return KeyspacesJournal(cast(CqlSession, Control()))
+    return KeyspacesJournal(cast(CqlSession, Control()), OWN)
 
 
 def test_the_journal_keeps_all_entries_of_a_table(journal: Journal) -> None:
@@ -172,3 +207,15 @@ def test_the_journal_keeps_all_entries_of_a_table(journal: Journal) -> None:
     assert journal.entries(str(ORDERS), 0.0) == [second, first]
     assert journal.entries(str(ORDERS), 1_500.0) == [second]
     assert journal.entries(str(VISITS), 0.0) == []
+
+
+def test_the_journal_tells_what_was_done_to_all_tables_of_which_pipeline() -> None:
+    control = Control()
+    own, other = (KeyspacesJournal(cast(CqlSession, control), name) for name in (OWN, OTHER))
+    first, second = (Entry(at, ALL, "pause", "alice") for at in (1.0, 2.0))
+    own.add(first)
+    other.add(second)
+    assert (own.entries(ALL, 0.0), other.entries(ALL, 0.0)) == ([first], [second])
+    before = Entry(1.5, ALL, "resume", "eve")
+    control.entries.append([b"*", pack(">q", 1_500), b"", b"resume", b"eve", b"", b"", b""])
+    assert own.entries(ALL, 0.0) == [before, first]

@@ -8,7 +8,7 @@ import pytest
 
 from hintferry.core.errors import ConfigurationError, Side, SideFault, Unreachable
 from hintferry.core.journal import Entry
-from hintferry.core.switches import ALL, UNSET, Rates, Workers
+from hintferry.core.switches import ALL, UNSET, Rates
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
 from hintferry.testing.switches import MemoryJournal, MemorySwitches
 from hintferry_ops.cutover.gate import gate
@@ -17,7 +17,7 @@ from hintferry_ops.switches.control import Control, HalfDone
 from tests.unit.ops.test_gate import OPEN, TABLE, shut
 
 ORDERS = str(TABLE)
-WORKERS = Workers(of_table=6, of_all=50)
+WORKERS = 6
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_bounds_that_are_not_named_stay(control: Control) -> None:
     ("name", "rates", "says"),
     [
         (ORDERS, Rates(source=5), "--source 5 .* shop.orders; give 6 to .* each of 6 workers"),
-        (ALL, Rates(target=49), "--target 49 .* all tables; give 50 to"),
+        (ALL, Rates(target=5), "--target 5 .* all tables; give 6 to"),
         (ORDERS, Rates(repair=0), "--repair 0 .* give 1 to 1,000,000 a second, or `hint"),
         (ORDERS, Rates(source=-1), "--source -1"),
         (ORDERS, Rates(source=2_000_000), "--source 2000000"),
@@ -84,7 +84,7 @@ def test_a_bound_that_cannot_be_kept_changes_nothing(
 
 def test_the_least_bound_can_be_set(control: Control) -> None:
     control.throttle(ORDERS, Rates(6, 6, 1), WORKERS, "")
-    control.throttle(ALL, Rates(50, 50, 1), WORKERS, "")
+    control.throttle(ALL, Rates(6, 6, 1), WORKERS, "")
 
 
 def test_a_target_that_is_away_leaves_nothing_or_says_what_to_do(

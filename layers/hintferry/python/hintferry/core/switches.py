@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from math import inf
 
 from hintferry.core.schema import TableId
 
 ALL = "*"
-"""The name of the switch of all tables."""
+"""The name of the switch of all tables of the pipeline."""
 
 MOST_PER_S = 1_000_000
 """A bound above what anything here reaches."""
@@ -45,6 +45,12 @@ class Rates:
         named = ((one.name, getattr(self, one.name)) for one in fields(self))
         return ", ".join(f"{name} {rate:,}/s" for name, rate in named if rate is not None) or "none"
 
+    def over(self, other: Rates) -> Rates:
+        """Return these bounds, and those of `other` where nothing is set here."""
+        names = [one.name for one in fields(self)]
+        own = {name: getattr(self, name) for name in names}
+        return replace(other, **{name: rate for name, rate in own.items() if rate is not None})
+
 
 @dataclass(frozen=True, slots=True)
 class Switch:
@@ -52,6 +58,10 @@ class Switch:
 
     pause: Pause | None = None
     rates: Rates = Rates()
+
+    def over(self, other: Switch) -> Switch:
+        """Return this switch, with the settings of `other` where nothing is set here."""
+        return Switch(self.pause or other.pause, self.rates.over(other.rates))
 
 
 UNSET = Switch()

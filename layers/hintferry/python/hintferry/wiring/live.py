@@ -38,7 +38,7 @@ def replayer(logger: Logger, metrics: Metrics) -> tuple[Pipeline, ReplayEvents]:
     """The same of the replay function, with the codec that opens and answers its events."""
     migration, queues = migration_from_environment(), queues_from_environment()
     sides = sides_of(migration)
-    open_items = KeyspacesOpenItems(sides.target)
+    open_items = KeyspacesOpenItems(sides.target, migration.pipeline)
     events = ReplayEvents(client("sqs"), client("s3"), queues.replay_queue_url, open_items)
     return _pipeline(logger, metrics, migration, sides, REPLAYED_AT_ONCE), events
 
@@ -52,13 +52,13 @@ def _pipeline(
     queues, clock = queues_from_environment(), sides.clock
     reader = CassandraSource(sides.source, clock, migration.tables)
     workers = migration.workers if at_once is None else lambda _: Workers(at_once, at_once)
-    switches = KeyspacesSwitches(sides.target, clock)
+    switches = KeyspacesSwitches(sides.target, clock, migration.pipeline)
     admission = SwitchedLimits(switches, sides.source.rate_limit, sides.target.rate_limit, workers)
     source = FencedSource(reader, KeyspacesFences(sides.target, clock), admission)
     target = KeyspacesTarget(sides.target)
     leases = KeyspacesLeases(sides.target, clock)
     sqs = client("sqs")
-    open_items = KeyspacesOpenItems(sides.target)
+    open_items = KeyspacesOpenItems(sides.target, migration.pipeline)
     parking = SqsParkingLot(
         sqs, client("s3"), queues.parked_queue_url, queues.bucket, clock, open_items
     )

@@ -61,6 +61,9 @@ class Sweeper:
     """Works on one table, range by range, from a separate machine; close it at the end."""
 
     table: TableSettings
+    pipeline: str
+    """The name of the pipeline."""
+
     sides: Sides
     captures: Captures
     is_stock: bool
@@ -116,7 +119,7 @@ class Sweeper:
         repair = None
         if task.repair_rate is not None:
             url = self._the_queues().replay_queue_url
-            queue = SqsReplayQueue(client("sqs"), url, clock, KeyspacesOpenItems(sides.target))
+            queue = SqsReplayQueue(client("sqs"), url, clock, self._open_items())
             repair = RepairSender(queue, clock, self._repair_rate(task.repair_rate, task.workers))
         return Verifier(
             self.table.id,
@@ -142,7 +145,7 @@ class Sweeper:
         queues = self._the_queues()
         target, clock = self.sides.target, self.sides.clock
         source = FencedSource(self._source(), self.fences(), self._admission(task.workers))
-        sqs, s3, open_items = client("sqs"), client("s3"), KeyspacesOpenItems(target)
+        sqs, s3, open_items = client("sqs"), client("s3"), self._open_items()
         pipeline = Pipeline(
             HintDecoder(source.table),
             source,
@@ -168,11 +171,14 @@ class Sweeper:
 
     def switches(self) -> KeyspacesSwitches:
         """Return the switches that an operator set."""
-        return KeyspacesSwitches(self.sides.target, self.sides.clock)
+        return KeyspacesSwitches(self.sides.target, self.sides.clock, self.pipeline)
 
     def journal(self) -> KeyspacesJournal:
         """Return where what is done is written down."""
-        return KeyspacesJournal(self.sides.target)
+        return KeyspacesJournal(self.sides.target, self.pipeline)
+
+    def _open_items(self) -> KeyspacesOpenItems:
+        return KeyspacesOpenItems(self.sides.target, self.pipeline)
 
     def close(self) -> None:
         """Close the sessions."""
@@ -205,7 +211,7 @@ def sweeper(migration: Migration, table: TableId, queues: Queues | None = None) 
     """The sweeper of one table. Nothing is connected yet."""
     sides = _yielding_sides(migration)
     captures = captures_of(migration, sides)
-    return Sweeper(migration.settings_of(table), sides, captures, migration.stock_connector, queues)
+    return _sweeper(migration, table, sides, captures, queues)
 
 
 def sweep_steps(logger: Logger, metrics: Metrics) -> SweepSteps:
@@ -215,12 +221,17 @@ def sweep_steps(logger: Logger, metrics: Metrics) -> SweepSteps:
     captures = captures_of(migration, sides)
 
     def of(table: TableId) -> Sweeper:
-        return Sweeper(
-            migration.settings_of(table), sides, captures, migration.stock_connector, queues
-        )
+        return _sweeper(migration, table, sides, captures, queues)
 
     clocks = ClockMeter(metrics, sides.clock)
     return SweepSteps(of, client("s3"), queues.bucket, logger, metrics, clocks)
+
+
+def _sweeper(
+    migration: Migration, table: TableId, sides: Sides, captures: Captures, queues: Queues | None
+) -> Sweeper:
+    settings, is_stock = migration.settings_of(table), migration.stock_connector
+    return Sweeper(settings, migration.pipeline, sides, captures, is_stock, queues)
 
 
 def captures_of(migration: Migration, sides: Sides) -> CqlCaptures:

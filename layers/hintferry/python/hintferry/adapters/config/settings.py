@@ -120,9 +120,19 @@ class Migration:
         known = {one.id: one for one in self.tables}
         return known.get(table, TableSettings(table))
 
+    @property
+    def pipeline(self) -> str:
+        """Return the name of the pipeline."""
+        return self.deployment.pipeline.name
+
+    @property
+    def most_workers(self) -> int:
+        """Return how many functions may follow topics at once."""
+        return self.deployment.pipeline.concurrency
+
     def workers(self, table: TableId) -> Workers:
         """Return how many functions may follow the table's topic at once, and all topics."""
-        most = self.deployment.pipeline.concurrency
+        most = self.most_workers
         partitions = {one.id: one.partitions for one in self.followed}
         return Workers(min(partitions.get(table, PARTITIONS), most), most)
 

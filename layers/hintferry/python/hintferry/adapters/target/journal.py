@@ -10,22 +10,26 @@ from hintferry.adapters.driver import cql
 from hintferry.adapters.driver.catalog import execute_raw
 from hintferry.adapters.driver.errors import translate
 from hintferry.adapters.driver.session import CqlSession
+from hintferry.adapters.target.row_names import row_name
 from hintferry.core.journal import Entry
 
 CqlRow = tuple[bytes | None, ...]
 
 
 class KeyspacesJournal:
-    """Adds and lists entries. Every method raises SideFault."""
+    """Adds and lists entries. Every method raises SideFault.
 
-    def __init__(self, session: CqlSession) -> None:
-        self._session = session
+    `pipeline`: its name; what an operator did to all tables is kept for each pipeline.
+    """
+
+    def __init__(self, session: CqlSession, pipeline: str) -> None:
+        self._session, self._pipeline = session, pipeline
 
     def add(self, entry: Entry) -> None:
         """Keep an entry."""
         texts = [entry.verb, entry.who, entry.old, entry.new, entry.reason]
         values = [
-            entry.table.encode(),
+            row_name(entry.table, self._pipeline).encode(),
             _millis(entry.at),
             uuid4().bytes,
             *(text.encode() for text in texts),
@@ -34,8 +38,14 @@ class KeyspacesJournal:
 
     def entries(self, table: str, since: float) -> list[Entry]:
         """Return the entries of a table (its name, or `ALL`) since then, the latest first."""
-        values = [table.encode(), _millis(since)]
-        return [_entry(table, row) for row in self._execute(cql.ENTRIES, values)]
+        # Earlier versions kept what was done to all tables under one name for all pipelines.
+        names = {row_name(table, self._pipeline), table}
+        found = [
+            _entry(table, row)
+            for name in names
+            for row in self._execute(cql.ENTRIES, [name.encode(), _millis(since)])
+        ]
+        return sorted(found, key=lambda entry: entry.at, reverse=True)
 
     def _execute(self, text: str, values: Sequence[bytes]) -> list[CqlRow]:
         try:

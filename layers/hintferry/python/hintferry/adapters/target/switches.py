@@ -14,10 +14,13 @@ from hintferry.adapters.driver.catalog import execute_raw
 from hintferry.adapters.driver.errors import translate
 from hintferry.adapters.driver.rate_limit import FASTEST, SLOWEST_OF_ANY, RateLimit
 from hintferry.adapters.driver.session import CqlSession
+from hintferry.adapters.target.row_names import SHARED, is_of_a_table, row_name
 from hintferry.core.errors import Paused
 from hintferry.core.limits import SWITCHES_HOLD_S
 from hintferry.core.schema import TableId
 from hintferry.core.switches import (
+    ALL,
+    UNSET,
     Board,
     Pause,
     Rates,
@@ -34,10 +37,14 @@ CqlRow = tuple[bytes | None, ...]
 
 
 class KeyspacesSwitches:
-    """One reading serves every table and every record of the next seconds."""
+    """One reading serves every table and every record of the next seconds.
 
-    def __init__(self, session: CqlSession, clock: Clock) -> None:
-        self._session, self._clock = session, clock
+    `pipeline`: its name; the switch of all tables is one for each pipeline. A switch that an
+    earlier version set for all pipelines holds too, until one of them takes it back.
+    """
+
+    def __init__(self, session: CqlSession, clock: Clock, pipeline: str) -> None:
+        self._session, self._clock, self._pipeline = session, clock, pipeline
         self._board: Board = {}
         self._read_at = float("-inf")
         self._lock = threading.Lock()
@@ -54,7 +61,12 @@ class KeyspacesSwitches:
 
     def read(self) -> Board:
         """Return all switches as they are now. Raises SideFault."""
-        return dict(map(_switch, self._execute(cql.SWITCHES, [])))
+        rows = dict(map(_switch, self._execute(cql.SWITCHES, [])))
+        board = {name: switch for name, switch in rows.items() if is_of_a_table(name)}
+        own, shared = rows.get(row_name(ALL, self._pipeline)), rows.get(SHARED)
+        if own or shared:
+            board[ALL] = (own or UNSET).over(shared or UNSET)
+        return board
 
     def set_pause(self, name: str, pause: Pause | None) -> None:
         """Pause the table of this name, or let it go on. Raises SideFault."""
@@ -62,12 +74,18 @@ class KeyspacesSwitches:
         if pause is not None:
             at = pack(">q", round(pause.at * 1000))
             values = [at, pause.by.encode(), pause.why.encode()]
-        self._execute(cql.SET_PAUSE, [*values, name.encode()])
+        self._set(cql.SET_PAUSE, values, name, is_end=pause is None)
 
     def set_rates(self, name: str, rates: Rates) -> None:
         """Set all bounds of the table of this name. Raises SideFault."""
         values = [_cell(one) for one in (rates.source, rates.target, rates.repair)]
-        self._execute(cql.SET_RATES, [*values, name.encode()])
+        self._set(cql.SET_RATES, values, name, is_end=rates == Rates())
+
+    def _set(self, text: str, values: list[bytes | None], name: str, is_end: bool) -> None:
+        """Set one half of a switch; its end is the end of what an earlier version set, too."""
+        self._execute(text, [*values, row_name(name, self._pipeline).encode()])
+        if name == ALL and is_end:
+            self._execute(text, [*values, SHARED.encode()])
 
     def _execute(self, text: str, values: list[bytes | None]) -> list[CqlRow]:
         try:
