@@ -64,6 +64,7 @@ class Seat:
     def keeper(self, table: TableId, confirmations: Confirmations) -> Gatekeeper:
         """Return the keeper of the gate of one table; it asks nothing yet."""
         source, target, clock = self.sides.source, self.sides.target, self.sides.clock
+        group = self.migration.group_of(table)
         return Gatekeeper(
             table,
             confirmations,
@@ -76,6 +77,7 @@ class Seat:
             KeyspacesFences(target, clock),
             KeyspacesSwitches(target, clock, self.migration.pipeline),
             clock,
+            () if group is None else [one for one in group.tables if one != table],
         )
 
     def _arrivals(self, table: TableId) -> Arrivals:

@@ -36,6 +36,7 @@ CONFIG = (
     '[source]\ncontact_points = ["127.0.0.1"]\nport = 1\ndatacenter = "d"\n'
     '[target]\nendpoint = "127.0.0.1"\nport = 1\nregion = "eu-west-1"\n'
 )
+WITH_ORDERS = CONFIG + '[tables."shop.orders"]\n'
 OPEN = gates.OPEN
 
 
@@ -50,8 +51,7 @@ OPEN = gates.OPEN
             ["status", "shop.orders", *QUEUES, "--repaired", "2026-11-26T14:03:20"],
             "has no time zone",
         ),
-        (["cutover", "shop.orders"], "--parked-queue-url"),
-        (["cutover", "orders", *QUEUES], "keyspace.table"),
+        (["cutover", *QUEUES], "lists no table"),
         (["cutover", "shop.orders", "--undo", "--writes-stopped", "now"], "cannot be combined"),
     ],
 )
@@ -70,12 +70,37 @@ def test_a_wrong_call_says_what_to_fix(
     assert result.stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["shop.orders"], "--parked-queue-url"),
+        (["orders"], "write shop.orders"),
+        ([], "give tables as keyspace.table, keyspaces, groups, or --all alone"),
+        (["shop.carts"], "shop.carts is in the group checkout, which is cut over as one; name"),
+        (["shop.carts", "--undo", "--yes"], "so that shop.visits goes with it"),
+    ],
+)
+def test_a_wrong_choice_of_tables_says_what_to_write(
+    arguments: list[str], says: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("PARKED_QUEUE_URL", "REPLAY_QUEUE_URL", "BUCKET"):
+        monkeypatch.delenv(f"HINTFERRY_{name}", raising=False)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    config = tmp_path / "migration.toml"
+    group = '[tables."shop.carts"]\n[tables."shop.visits"]\n'
+    group += '[groups]\ncheckout = ["shop.carts", "shop.visits"]\n'
+    config.write_text(WITH_ORDERS + group)
+    result = CliRunner().invoke(app, ["cutover", *arguments, "--config", str(config)])
+    assert result.exit_code == 2, result.output
+    assert says in re.sub(r"\s+", " ", result.stderr)
+
+
 def test_a_side_that_does_not_answer_is_tried_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     config = tmp_path / "migration.toml"
-    config.write_text(CONFIG)
+    config.write_text(WITH_ORDERS)
     result = CliRunner().invoke(app, ["cutover", "shop.orders", *QUEUES, "--config", str(config)])
     assert result.exit_code == 3, result.output
     assert "cannot connect" in re.sub(r"\s+", " ", result.stderr)
@@ -93,7 +118,7 @@ def test_by_a_clock_that_is_wrong_no_fence_is_set_or_judged(
     monkeypatch.setattr(CqlClocks, "target", lambda clocks: ahead)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     config = tmp_path / "migration.toml"
-    config.write_text(CONFIG)
+    config.write_text(WITH_ORDERS)
     call = [*arguments, "shop.orders", *QUEUES, "--config", str(config)]
     result = CliRunner().invoke(app, call)
     assert result.exit_code == 2, result.output
@@ -171,12 +196,40 @@ def test_a_fence_that_is_not_waited_out_is_not_told_as_a_cutover() -> None:
     assert (tree["cut_over"], tree["fenced"], tree["fence_left_seconds"]) == (False, True, 44.0)
 
 
+def test_a_group_of_which_a_table_has_no_fence_is_not_told_as_a_cutover() -> None:
+    """A run that ended between two fences leaves tables on both sides."""
+    out, carts = StringIO(), TableId("shop", "carts")
+    half = replace(fenced(86_400.0), fellows={carts: None})
+    assert half.standing is Standing.FENCED
+    view.show(tree := view.as_tree(half), Console(file=out, width=200))
+    assert out.getvalue() == (
+        "shop.orders: fence set, shop.carts of its group has none: the application must not write"
+        " Keyspaces yet\n"
+    )
+    assert (tree["cut_over"], tree["cut_over_at"]) == (False, None)
+    late = replace(half, fellows={carts: Fence(gates.NOW - CUTOVER_WAIT_S + 1, None)})
+    assert (late.standing, late.fence_left_s) == (Standing.FENCED, 1.0)
+    whole = replace(half, fellows={carts: Fence(gates.NOW - CUTOVER_WAIT_S, None)})
+    assert whole.standing is Standing.CUTOVER
+    assert view.as_tree(whole)["cut_over_at"] == gates.NOW, "the latest of the group"
+
+
+def test_of_several_tables_the_worst_comes_first() -> None:
+    waits = status(open_items=[gates.item("repair", gates.NOW)])
+    fails = status(parked={"schema": 1})
+    worse = status(parked={"schema": 1}, given_up=1)
+    found = view.worst_first([status(), fenced(9.0), waits, fails, worse])
+    assert found[:3] == [worse, fails, waits]
+    assert [one.standing for one in found[3:]] == [Standing.OPEN, Standing.FENCED]
+
+
 def test_a_cutover_tells_since_when_and_the_downtime_until_then(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """O10: also where the run was interrupted, and resumed a day later."""
     fence = Fence(gates.NOW - 86_400, gates.NOW - 86_530)
-    command._tell(TableStatus(OPEN.table, gates.NOW, fence), Console(width=200), json=False)
+    seen, names = TableStatus(OPEN.table, gates.NOW, fence), command._Names([], Path())
+    command._tell([seen], names, Console(width=200), json=False)
     shown = capsys.readouterr().out
     assert shown.startswith("shop.orders: cut over since 2025-11-23 16:00:50Z\n")
     assert "Downtime until then: 3 min 00 s. Let the application write." in shown

@@ -104,7 +104,7 @@ def test_a_side_that_goes_away_behind_the_fence_leaves_the_cutover_unfinished(
 
     monkeypatch.setattr(scene.passes, "enter", away)
     with pytest.raises(Unfinished, match="run it again, or with --undo"):
-        cutover._cutover(scene.keeper, scene.journal, Console(file=StringIO()))
+        cutover._cutover(scene.cutover(), scene.journal, Console(file=StringIO()))
     assert scene.fences.standing(scene.keeper.table) is not None
 
 
@@ -113,13 +113,13 @@ def test_a_look_that_fails_behind_the_fence_leaves_the_cutover_unfinished(
 ) -> None:
     scene, statuses = Scene(), []
 
-    def status(keeper: Any) -> Any:
-        statuses.append(keeper)
+    def status(keepers: Any) -> Any:
+        statuses.append(keepers)
         raise Unreachable(Side.TARGET, "cannot connect")
 
-    monkeypatch.setattr(view, "read_status", status)
+    monkeypatch.setattr(view, "read_statuses", status)
     with pytest.raises(Unfinished):
-        cutover._cutover(scene.keeper, scene.journal, Console(file=StringIO()))
+        cutover._cutover(scene.cutover(), scene.journal, Console(file=StringIO()))
     assert len(statuses) == 1
     assert scene.fences.standing(scene.keeper.table) is not None
 
@@ -130,14 +130,14 @@ def test_a_fence_that_somebody_took_away_leaves_the_cutover_unfinished(
     scene = Scene()
     monkeypatch.setattr(scene.passes, "enter", lambda one: scene.fences.lift(one.table))
     with pytest.raises(Unfinished, match="its fence was removed"):
-        cutover._cutover(scene.keeper, scene.journal, Console(file=StringIO()))
+        cutover._cutover(scene.cutover(), scene.journal, Console(file=StringIO()))
 
 
 def test_a_side_that_goes_away_while_a_fence_is_lifted_leaves_it_unfinished(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     scene = Scene()
-    for _ in scene.keeper.hand_over():
+    for _ in scene.cutover().hand_over():
         pass
 
     class NoWrites:
@@ -152,7 +152,7 @@ def test_a_side_that_goes_away_while_a_fence_is_lifted_leaves_it_unfinished(
 
     monkeypatch.setattr(scene.fences, "lift", away)
     with pytest.raises(Unfinished, match="check `hintferry status"):
-        undone(scene.keeper, NoWrites(), scene.journal, Console(file=StringIO()), yes=True)
+        undone(scene.cutover(), NoWrites(), scene.journal, Console(file=StringIO()), "", yes=True)
 
 
 def progress(*, equal: int = 0, missing: int = 0, **changes: Any) -> Progress:

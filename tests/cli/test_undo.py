@@ -36,7 +36,7 @@ class Writes:
 @pytest.fixture
 def scene() -> Scene:
     scene = Scene()
-    list(scene.keeper.hand_over())
+    list(scene.cutover().hand_over())
     return scene
 
 
@@ -61,7 +61,7 @@ def test_what_the_application_wrote_is_said_before_anybody_answers(
 
     monkeypatch.setattr(typer, "prompt", asked)
     with pytest.raises(ConfigurationError, match="nothing was changed"):
-        undone(scene.keeper, writes, scene.journal, errors, yes=False)
+        undone(scene.cutover(), writes, scene.journal, errors, str(PLAIN.id), yes=False)
     assert scene.fences.is_fenced(PLAIN.id)
     assert writes.after == scene.began + UNDO_WAIT_S, "until then a write may be ours"
 
@@ -71,7 +71,7 @@ def test_the_tables_name_takes_the_fence_away(
 ) -> None:
     monkeypatch.setattr(typer, "prompt", lambda text, err: f"{PLAIN.id} ")
     errors, began = terminal(), scene.clock.now()
-    undone(scene.keeper, Writes(0), scene.journal, errors, yes=False)
+    undone(scene.cutover(), Writes(0), scene.journal, errors, str(PLAIN.id), yes=False)
     assert f"No row of {PLAIN.id} was written on the target" in said(errors)
     assert not scene.fences.is_fenced(PLAIN.id)
     assert scene.clock.now() - began > UNDO_WAIT_S
@@ -80,9 +80,9 @@ def test_the_tables_name_takes_the_fence_away(
 
 def test_without_a_terminal_nobody_can_answer(scene: Scene) -> None:
     with pytest.raises(ConfigurationError, match="add --yes"):
-        undone(scene.keeper, Writes(0), scene.journal, terminal(False), yes=False)
+        undone(scene.cutover(), Writes(0), scene.journal, terminal(False), str(PLAIN.id), yes=False)
     assert scene.fences.is_fenced(PLAIN.id)
     errors = terminal(False)
-    undone(scene.keeper, Writes(7), scene.journal, errors, yes=True)
+    undone(scene.cutover(), Writes(7), scene.journal, errors, str(PLAIN.id), yes=True)
     assert "7 rows" in said(errors)
     assert not scene.fences.is_fenced(PLAIN.id)

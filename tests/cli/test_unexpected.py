@@ -206,20 +206,16 @@ def test_a_cutover_that_is_stopped_says_what_is_left_of_the_fence(
         scene.time.advance(6_000_000)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(
-        cutover, "_watched", lambda *_: SimpleNamespace(standing=Standing.OPEN, fence=None)
-    )
+    monkeypatch.setattr(cutover, "_watched", lambda *_: [])
     monkeypatch.setattr(scene.clock, "sleep", stop)
     out = StringIO()
     with pytest.raises(KeyboardInterrupt):
-        cutover._cutover(scene.keeper, scene.journal, Console(file=out, width=200))
+        cutover._cutover(scene.cutover(), scene.journal, Console(file=out, width=200))
     assert (
         "in-flight writes may land for 44 s more. The application must not write yet"
         in out.getvalue()
     )
     monkeypatch.undo()
-    assert (
-        cutover._cutover(scene.keeper, scene.journal, Console(file=out)).standing
-        is Standing.CUTOVER
-    )
+    (seen,) = cutover._cutover(scene.cutover(), scene.journal, Console(file=out))
+    assert seen.standing is Standing.CUTOVER
     assert scene.clock.now() - scene.began >= CUTOVER_WAIT_S

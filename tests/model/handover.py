@@ -16,6 +16,7 @@ from hintferry.core.schema import TableId
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
 from hintferry.testing.fences import MemoryFences
 from hintferry.testing.passes import MemoryPasses
+from hintferry_ops.cutover.cutover import Cutover
 from hintferry_ops.cutover.gate.facts import Confirmations
 from hintferry_ops.cutover.gatekeeper import Gatekeeper
 
@@ -48,13 +49,13 @@ class HandOvers:
         """Set the fence; the table is handed over later."""
         if table not in self.fences.fenced and table not in self._under_way:
             self.undone_us.pop(table, None)
-            self._under_way[table] = self._keeper(table).hand_over()
+            self._under_way[table] = self._joint(table).hand_over()
 
     def take_back(self, table: TableId) -> None:
         """Begin an undo."""
         if table in self.handed:
             self.handed.remove(table)
-            self._under_way[table] = self._keeper(table).take_back()
+            self._under_way[table] = self._joint(table).take_back()
 
     def go_on(self) -> None:
         """Go on, if what the cutover waited for is over by now."""
@@ -75,10 +76,10 @@ class HandOvers:
             self.undone_us[table] = self._time.micros
             self._tally["taken back"] += 1
 
-    def _keeper(self, table: TableId) -> Gatekeeper:
+    def _joint(self, table: TableId) -> Cutover:
         nothing = cast(Any, SimpleNamespace())
         clock = Unhurried(self._time)
-        return Gatekeeper(
+        keeper = Gatekeeper(
             table,
             Confirmations(),
             nothing,
@@ -91,3 +92,4 @@ class HandOvers:
             nothing,
             clock,
         )
+        return Cutover.of([keeper])

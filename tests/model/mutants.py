@@ -41,7 +41,7 @@ from hintferry.sweep.backfill import Backfill
 from hintferry.testing import fences, leases, source
 from hintferry.testing.leases import LeaseTable
 from hintferry.testing.target import MemoryTarget
-from hintferry_ops.cutover import arrivals, gatekeeper
+from hintferry_ops.cutover import arrivals, cutover
 from hintferry_ops.cutover.gate import capture as gate_capture
 from hintferry_ops.cutover.gate import estimates, fence, passes, queues
 from hintferry_ops.cutover.gate.condition import Condition, ConditionState
@@ -419,7 +419,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("pauses skip", "pauses", patches=((ledger, "_end_of", _skipped_for_a_pause),)),
     Mutant("fences read once", "fences", patches=((fences, "FENCE_HOLDS_S", inf),)),
     Mutant("cut-over waits too little", "fences", patches=((fence, "CUTOVER_WAIT_S", 10.0),)),
-    Mutant("undo returns at once", "fences", patches=((gatekeeper, "UNDO_WAIT_S", -5.0),)),
+    Mutant("undo returns at once", "fences", patches=((cutover, "UNDO_WAIT_S", -5.0),)),
     Mutant("pass counts after an ALTER", "gate", patches=((passes, "void", _whatever_the_shape),)),
     Mutant("pass counts after a DROP", "gate", patches=((passes, "void", _whatever_the_id),)),
     Mutant("pass counts after a gap", "gate", patches=((passes, "void", _whatever_was_heard),)),

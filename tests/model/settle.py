@@ -15,6 +15,7 @@ from hintferry.core.limits import LEASE_S
 from hintferry.core.rows import Row
 from hintferry.core.schema import Column, Table, TableId
 from hintferry.testing.cluster import REPLICAS
+from hintferry_ops.cutover.cutover import Cutover
 from hintferry_ops.cutover.gate.condition import is_open
 from tests.model.passes import verify
 from tests.model.pieces import pieces
@@ -57,9 +58,9 @@ def settle(world: World) -> None:
 def switch(world: World, table: TableId) -> None:
     """Look at the gate until it opens, hand the table over, and compare its two sides then."""
     around = Surroundings(world, table)
-    keeper = gatekeeper(world, around, table)
+    joint = Cutover.of([gatekeeper(world, around, table)])
     opened = False
-    for number, (_, conditions) in enumerate(keeper.watch()):
+    for number, ((_, conditions),) in enumerate(joint.watch()):
         opened = is_open(conditions)
         if not opened:
             around.work(number)
@@ -67,7 +68,7 @@ def switch(world: World, table: TableId) -> None:
         world.tally["gate shut"] += 1
         return
     world.tally["gate open"] += 1
-    for number, _ in enumerate(keeper.hand_over()):
+    for number, _ in enumerate(joint.hand_over()):
         around.work(number)
     world.deliver_late(world.time.micros)
     world.hand_overs.handed.add(table)

@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 
 from hintferry.adapters.source import marker_watch
 from hintferry_cli.app import app
-from hintferry_ops.cutover import cloudwatch, gatekeeper
+from hintferry_ops.cutover import cloudwatch, cutover
 from hintferry_ops.cutover.gate import fence, passes, writers
 from sandbox.command_line import COMMAND_S
 from sandbox.reports import Reports
@@ -41,9 +41,9 @@ QUICK = [
     (passes, "LATE_WRITES_S", 1.0),
     (writers, "LOG_SYNC_S", 1.0),
     (fence, "CUTOVER_WAIT_S", 7.0),
-    (gatekeeper, "REQUEST_TIMEOUT_S", 0.0),
+    (cutover, "REQUEST_TIMEOUT_S", 0.0),
     (marker_watch, "DRAW_EVERY_S", 2.0),
-    (gatekeeper, "LOOK_EVERY_S", 0.5),
+    (cutover, "LOOK_EVERY_S", 0.5),
     (cloudwatch, "PERIOD_S", 5),
     (cloudwatch, "LOSS_PERIOD_S", 60),
 ]

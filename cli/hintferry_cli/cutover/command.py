@@ -1,10 +1,12 @@
-"""Run `hintferry cutover`: wait until the gate opens, set the fence, and wait it out."""
+"""Run `hintferry cutover`: wait until the gates open, set the fences, and wait them out."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from typing import Annotated, Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -13,9 +15,10 @@ from hintferry.adapters.config.settings import migration_from
 from hintferry.core.errors import ConfigurationError, SideFault
 from hintferry.core.journal import Entry
 from hintferry.core.limits import CUTOVER_WAIT_S
+from hintferry.core.schema import TableId
 from hintferry.ports import Journal
 from hintferry_cli.console import console, say
-from hintferry_cli.cutover.undo import undone
+from hintferry_cli.cutover.undo import removed, undone
 from hintferry_cli.exits import Status, Unfinished, statuses
 from hintferry_cli.failures import GlobalOptions, told_plainly
 from hintferry_cli.gate import options, view
@@ -25,38 +28,50 @@ from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.places import Bucket, ParkedQueueUrl, ReplayQueueUrl, places
 from hintferry_cli.spans import span
 from hintferry_cli.switches.caller import caller
-from hintferry_cli.tables import table_id
-from hintferry_ops.cutover.gate.fence import downtime
-from hintferry_ops.cutover.gatekeeper import Gatekeeper
+from hintferry_cli.tables import All, Tables, as_arguments, check_whole, chosen
+from hintferry_ops.cutover.cutover import Cutover, PartlyFenced
+from hintferry_ops.cutover.gate.fence import cutover_at, fence_left_s
 
 HELP = "\n\n".join(
     (
-        "Cut a table over to Keyspaces. After this, Hintferry never writes to it again.",
+        "Cut tables over to Keyspaces. After this, Hintferry never writes to them again.",
         "Stop the writers, then run it. It checks the conditions until all hold (`hintferry"
-        " status` shows them), and sets the table's fence. Then it waits"
+        " status` shows them), and sets the fence of each table. Then it waits"
         f" {CUTOVER_WAIT_S:.0f} s until no write of Hintferry's can still be in flight. Where a"
         " condition fails, it changes nothing and says which. After an interruption run it again.",
-        "--undo removes the fence, as long as the application has not written the target. It scans"
-        " the target for such writes (by their write times), and asks for the table's name; --yes"
-        " answers. Afterwards run `hintferry verify --repair` to copy the changes that were"
+        "Several tables are cut over as one: no fence is set before the conditions of all hold. If"
+        " one fence cannot be set, it removes the others. The tables of a group go together.",
+        "--undo removes the fences, as long as the application has not written the target. It scans"
+        " the target for such writes (by their write times), and asks for the name that you gave;"
+        " --yes answers. Afterwards run `hintferry verify --repair` to copy the changes that were"
         " skipped.",
         "Examples",
         "  hintferry cutover shop.orders --writes-stopped now --writers-at-quorum",
-        "  hintferry cutover shop.orders --writes-stopped 2026-11-26T14:03:20Z --json",
+        "  hintferry cutover checkout --writes-stopped now --writers-at-quorum",
+        "  hintferry cutover shop --writes-stopped 2026-11-26T14:03:20Z --json",
         "  hintferry cutover shop.orders --undo",
-        "  hintferry cutover shop.orders --undo --yes",
+        "  hintferry cutover checkout --undo --yes",
         statuses(
-            "the table is cut over (or the cutover is undone)",
-            negative="a condition does not hold, and nothing was changed",
-            unfinished="the fence may be set, but not waited out: run it again, or with --undo",
+            "the tables are cut over (or the cutover is undone)",
+            negative="a condition does not hold, and no table is cut over",
+            unfinished="a fence may be set, but not waited out: run it again, or with --undo",
         ),
     )
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """Hold how the tables are named on the command line, for what comes next."""
+
+    arguments: Sequence[str]
+    config: Path
+
+
 def cutover(
     context: typer.Context,
-    table: Annotated[str, typer.Argument(metavar="KEYSPACE.TABLE", help="The table.")],
+    tables: Tables = None,
+    every: All = False,
     writes_stopped: options.WritesStopped = None,
     repaired: options.Repaired = None,
     writers_at_quorum: options.WritersAtQuorum = False,
@@ -70,7 +85,6 @@ def cutover(
 ) -> None:
     errors, out = console(stderr=True), console()
     with told_plainly(context.find_object(GlobalOptions) or GlobalOptions(debug=False)):
-        name = table_id(table)
         confirmations = options.confirmations(writes_stopped, repaired, writers_at_quorum)
         if undo and (writes_stopped or repaired or writers_at_quorum):
             raise ConfigurationError(
@@ -80,46 +94,47 @@ def cutover(
         if yes and not undo:
             raise ConfigurationError("--yes answers --undo only; leave it out, or add --undo")
         migration = migration_from(config)
+        meant = chosen(migration, config, tables, every=every)
+        check_whole(migration, meant)
+        names = _Names(as_arguments(migration, meant), config)
         where = places(
             config,
             parked_queue_url=parked_queue_url,
             replay_queue_url=replay_queue_url,
             bucket=bucket,
         )
-        with options.seat(migration, [name], where) as seat:
+        with options.seat(migration, meant, where) as seat:
             # This machine's clock decides how long to wait, and dates the pass.
             seat.check_clock()
-            keeper = seat.keeper(name, confirmations)
+            joint = Cutover.of([seat.keeper(one, confirmations) for one in meant])
             if undo:
-                undone(keeper, seat.late_writes(), seat.journal(), errors, yes=yes)
-                _tell_undone(str(name), out, json=json)
+                name = " ".join(names.arguments)
+                undone(joint, seat.late_writes(), seat.journal(), errors, name, yes=yes)
+                _tell_undone(meant, names, out, json=json)
                 return
-            status = _cutover(keeper, seat.journal(), errors)
-    _tell(status, out, json=json)
-    if status.standing is not Standing.CUTOVER:
-        raise typer.Exit(_ended(status))
+            seen = _cutover(joint, seat.journal(), errors)
+    _tell(seen, names, out, json=json)
+    if _ended(seen) is not Status.DONE:
+        raise typer.Exit(_ended(seen))
 
 
-def _cutover(keeper: Gatekeeper, journal: Journal, errors: Console) -> TableStatus:
-    """Return the last status of the table: after the fence, if the gate opened or it was set."""
-    is_fenced = keeper.fences.standing(keeper.table) is not None
-    status = view.read_status(keeper) if is_fenced else _watched(keeper, errors)
-    if status.standing not in (Standing.OPEN, Standing.CUTOVER, Standing.FENCED):
-        return status
+def _cutover(joint: Cutover, journal: Journal, errors: Console) -> list[TableStatus]:
+    """Return the last status of each table: after the fences, if all gates opened."""
+    seen = _watched(joint, errors)
+    if any(one.standing is not Standing.OPEN for one in seen):
+        fenced = [one for one in joint.keepers if one.table in joint.fences]
+        return [*seen, *view.read_statuses(fenced)]
     try:
-        if status.fence is None:
+        for keeper in joint.unfenced:
             journal.add(Entry(time.time(), str(keeper.table), "cutover", caller()))
         # The last run may have ended before all of it was waited out, or written down.
-        steps = keeper.hand_over() if status.fence is None else keeper.wait_out(status.fence)
-        _count_down(steps, "the fence is set; in-flight writes expire in", errors)
-        return view.read_status(keeper)
+        _count_down(joint.hand_over(), errors)
+        return view.read_statuses(joint.keepers)
+    except PartlyFenced as error:
+        _give_up(joint, journal, errors, error)
+        return view.read_statuses(joint.keepers)
     except KeyboardInterrupt:
-        left = view.read_status(keeper).fence_left_s
-        say(
-            errors,
-            f"stopped: the fence is set, and in-flight writes may land for {left:.0f} s more. The"
-            " application must not write yet: run this again, or with --undo",
-        )
+        _tell_stop(joint, errors)
         raise
     except SideFault as error:
         raise Unfinished(
@@ -130,20 +145,32 @@ def _cutover(keeper: Gatekeeper, journal: Journal, errors: Console) -> TableStat
         raise Unfinished(str(error)) from error
 
 
-def _watched(keeper: Gatekeeper, errors: Console) -> TableStatus:
-    """Return the last status of the table; print each change of the conditions that do not hold."""
-    said = ""
-    for seen in keeper.watch():
-        status = view.status_from_gate(*seen)
-        text = "; ".join(view.open_points(status))
+def _watched(joint: Cutover, errors: Console) -> list[TableStatus]:
+    """Return the last status of each table without a fence; print each change of what waits."""
+    said: str | None = None
+    statuses: list[TableStatus] = []
+    if not joint.unfenced:
+        return statuses
+    for seen in joint.watch():
+        statuses = [view.status_from_gate(*one) for one in seen]
+        text = "\n".join(
+            f"{one.table}: {'; '.join(view.open_points(one))}"
+            for one in view.worst_first(statuses)
+            if one.standing is not Standing.OPEN
+        )
         if text != said:
-            say(errors, text or "the gate is open")
+            say(errors, text or _gate_is_open(len(statuses)))
         said = text
-    return status
+    return statuses
 
 
-def _count_down(steps: Iterator[float], text: str, errors: Console) -> None:
+def _gate_is_open(count: int) -> str:
+    return "the gate is open" if count == 1 else f"the gates of all {count} tables are open"
+
+
+def _count_down(steps: Iterator[float], errors: Console) -> None:
     """Show the seconds that are left: each of them on a terminal, the first in a log."""
+    text = "the fence is set; in-flight writes expire in"
     with errors.status("") as shown:
         for number, left in enumerate(steps):
             shown.update(f"{text} {left:.0f} s")
@@ -151,42 +178,102 @@ def _count_down(steps: Iterator[float], text: str, errors: Console) -> None:
                 say(errors, f"{text} {left:.0f} s")
 
 
-def _tell(status: TableStatus, out: Console, *, json: bool) -> None:
-    downtime_s = None if status.fence is None else downtime(status.fence)
-    if json:
-        tree: dict[str, Any] = view.as_tree(status)
-        tree["downtime_seconds"] = downtime_s and round(downtime_s, 1)
-        conclude(tree, _next(status))
+def _give_up(joint: Cutover, journal: Journal, errors: Console, error: PartlyFenced) -> None:
+    """Remove the fences that this run has set: all tables are cut over, or none."""
+    fenced = ", ".join(map(str, error.fenced))
+    say(errors, f"{error}; the fences that were just set are removed again: {fenced}")
+    tried = {*error.fenced, error.table}
+    try:
+        set_now = Cutover.of([one for one in joint.keepers if one.table in tried])
+    except SideFault as fault:
+        raise Unfinished(
+            f"some fences are set, and could not be removed; run it again, or with --undo ({fault})"
+        ) from fault
+    removed(set_now, journal, errors)
+    say(errors, f"no fence of this run is left. Behind it change hints were skipped: {fenced}")
+
+
+def _tell_stop(joint: Cutover, errors: Console) -> None:
+    now, found = joint.clock.now(), Cutover.of(joint.keepers)
+    if not found.fences:
+        say(errors, "stopped: no fence is set, and nothing was changed")
         return
-    view.show(view.as_tree(status), out)
-    if status.standing is Standing.CUTOVER:
-        took = "" if downtime_s is None else f" Downtime until then: {span(downtime_s)}."
-        say(out, f"Hintferry no longer writes to this table.{took} Let the application write.")
-    elif status.fence is None:
-        say(out, "Nothing was changed.")
-    else:
-        say(out, "The fence is set, but not waited out yet: run this again, or with --undo.")
-    conclude(None, _next(status))
+    unfenced = ", ".join(str(one.table) for one in found.unfenced)
+    left = max(fence_left_s(one, now) for one in found.fences.values())
+    what = f"the fence is set, and in-flight writes may land for {left:.0f} s more"
+    if unfenced:
+        what = f"{len(found.fences)} of {len(found.keepers)} fences are set, but not of {unfenced}"
+    say(
+        errors,
+        f"stopped: {what}. The application must not write yet: run this again, or with --undo",
+    )
 
 
-def _next(status: TableStatus) -> list[NextStep]:
-    """Return nothing after a cutover: it is the last stage."""
-    ended = _ended(status)
-    again = "status" if ended is Status.NEGATIVE else "cutover"
-    return next_steps(again, ended, [str(status.table)])
-
-
-def _ended(status: TableStatus) -> Status:
-    if status.standing is Standing.CUTOVER:
-        return Status.DONE
-    return Status.NEGATIVE if status.fence is None else Status.UNFINISHED
-
-
-def _tell_undone(table: str, out: Console, *, json: bool) -> None:
-    # What was skipped meanwhile is found by a pass over both sides.
-    steps = next_steps("backfill", Status.DONE, [table])
+def _tell(seen: Sequence[TableStatus], names: _Names, out: Console, *, json: bool) -> None:
+    ended, downtime_s = _ended(seen), _downtime_s(seen)
+    trees = [view.as_tree(one) for one in view.worst_first(seen)]
     if json:
-        conclude({"table": table, "cut_over": False}, steps)
-    else:
+        tree = {
+            "tables": trees,
+            "cut_over": ended is Status.DONE,
+            "downtime_seconds": None if downtime_s is None else round(downtime_s, 1),
+        }
+        conclude(tree, _next(seen, names))
+        return
+    for tree in trees:
+        if len(trees) == 1 or not tree["open"]:
+            view.show(tree, out)
+        else:
+            say(out, f"{tree['table']}: {view.standing(tree)}")
+    say(out, _verdict(seen, downtime_s))
+    conclude(None, _next(seen, names))
+
+
+def _verdict(seen: Sequence[TableStatus], downtime_s: float | None) -> str:
+    these = "this table" if len(seen) == 1 else f"these {len(seen)} tables"
+    if _ended(seen) is Status.DONE:
+        took = "" if downtime_s is None else f" Downtime until then: {span(downtime_s)}."
+        return f"Hintferry no longer writes to {these}.{took} Let the application write."
+    fenced = sum(one.fence is not None for one in seen)
+    if not fenced:
+        return "No table is cut over." if len(seen) > 1 else "Nothing was changed."
+    if fenced < len(seen):
+        return (
+            f"{fenced} of {len(seen)} tables have a fence: the application must not write yet."
+            " Fix what is shown and run this again, or with --undo."
+        )
+    return "The fence is set, but not waited out yet: run this again, or with --undo."
+
+
+def _downtime_s(seen: Sequence[TableStatus]) -> float | None:
+    """Return the seconds from the first stop to the last cutover; None if that is not known."""
+    fences = [one.fence for one in seen if one.fence is not None]
+    stops = [one.stopped_at for one in fences if one.stopped_at is not None]
+    if len(stops) < len(seen):
+        return None
+    return max(map(cutover_at, fences)) - min(stops)
+
+
+def _next(seen: Sequence[TableStatus], names: _Names) -> list[NextStep]:
+    """Return nothing after a cutover: it is the last stage."""
+    ended = _ended(seen)
+    again = "status" if ended is Status.NEGATIVE else "cutover"
+    return next_steps(again, ended, names.arguments, names.config)
+
+
+def _ended(seen: Sequence[TableStatus]) -> Status:
+    if all(one.standing is Standing.CUTOVER for one in seen):
+        return Status.DONE
+    is_fenced = any(one.fence is not None for one in seen)
+    return Status.UNFINISHED if is_fenced else Status.NEGATIVE
+
+
+def _tell_undone(meant: Sequence[TableId], names: _Names, out: Console, *, json: bool) -> None:
+    # What was skipped meanwhile is found by a pass over both sides.
+    steps = next_steps("backfill", Status.DONE, names.arguments, names.config)
+    if json:
+        conclude({"tables": list(map(str, meant)), "cut_over": False}, steps)
+        return
+    for table in meant:
         say(out, f"{table} is no longer cut over")
-        conclude(None, steps)
+    conclude(None, steps)

@@ -1,4 +1,4 @@
-"""Undo a cutover: find what the application wrote, ask a person, and remove the fence."""
+"""Undo a cutover: find what the application wrote, ask a person, and remove the fences."""
 
 from __future__ import annotations
 
@@ -17,41 +17,54 @@ from hintferry.ports import Fence, Journal
 from hintferry_cli.console import say
 from hintferry_cli.exits import Unfinished
 from hintferry_cli.switches.caller import caller
-from hintferry_ops.cutover.gatekeeper import Gatekeeper
+from hintferry_ops.cutover.cutover import Cutover
 from hintferry_ops.ports import LateWrites
 
 _UNSEEN = "Deletes cannot be seen this way"
 
 
 def undone(
-    keeper: Gatekeeper, writes: LateWrites, journal: Journal, errors: Console, *, yes: bool
+    joint: Cutover, writes: LateWrites, journal: Journal, errors: Console, name: str, *, yes: bool
 ) -> None:
-    """Remove the fence, after saying what that may cost. Raises HintferryError."""
-    table, fence = keeper.table, keeper.fences.standing(keeper.table)
-    if fence is None:
+    """Remove the fences, after saying what that may cost. Raises HintferryError.
+
+    `name`: what a person types to agree, as the tables are named on the command line.
+    """
+    if not joint.fences:
+        tables = ", ".join(str(one.table) for one in joint.keepers)
+        are = "is" if len(joint.keepers) == 1 else "are"
         raise ConfigurationError(
-            f"{table} is not cut over, so there is nothing to undo; check the table's name"
+            f"{tables} {are} not cut over, so there is nothing to undo; check the table's name"
         )
     if not yes and not errors.is_terminal:
         raise ConfigurationError(
             "--undo asks for the table's name, and there is no terminal; add --yes"
         )
-    say(errors, _found(table, fence, writes, errors))
+    for keeper in joint.unfenced:
+        say(errors, f"{keeper.table} has no fence, and stays as it is")
+    for table, fence in joint.fences.items():
+        say(errors, _found(table, fence, writes, errors))
     if not yes:
-        typed = typer.prompt("To remove the fence, type the table's name", err=True)
-        if typed.strip() != str(table):
+        typed = typer.prompt(f"To remove the fence, type {name}", err=True)
+        if typed.strip() != name:
             raise ConfigurationError(
-                f"that is not {table}, and nothing was changed; run it again and type the name"
+                f"that is not {name}, and nothing was changed; run it again and type the name"
             )
-    journal.add(Entry(time.time(), str(table), "cutover --undo", caller()))
+    removed(joint, journal, errors)
+
+
+def removed(joint: Cutover, journal: Journal, errors: Console) -> None:
+    """Remove the fences, and wait until no worker obeys one. Raises Unfinished."""
+    for table in joint.fences:
+        journal.add(Entry(time.time(), str(table), "cutover --undo", caller()))
     try:
         with errors.status("") as shown:
-            for left in keeper.take_back():
+            for left in joint.take_back():
                 shown.update(f"workers may still obey the fence for {left:.0f} s more")
     except SideFault as error:
         raise Unfinished(
             f"the fence may be removed, but --undo did not wait until all workers know it; check"
-            f" `hintferry status {table}`: while the fence is set, run this again; once it is"
+            f" `hintferry status`: while a fence is set, run this again; once it is"
             f" removed, wait {UNDO_WAIT_S:.0f} s and verify ({error})"
         ) from error
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from enum import Enum
+from functools import partial
 from math import ceil
 from typing import Any
 
@@ -37,7 +38,9 @@ class Standing(Enum):
 
     CUTOVER = "cut over"
     FENCED = "fence set"
-    """A write of Hintferry may still be in flight: the application must not write yet."""
+    """A write of Hintferry may still be in flight, or a table of the group has no fence: the
+    application must not write yet.
+    """
 
     OPEN = "can be cut over"
     SOON = "only time is needed"
@@ -63,11 +66,23 @@ class TableStatus:
     facts: Facts | None = None
     conditions: Sequence[Condition] = ()
     passes: Sequence[Pass] = ()
+    fellows: Mapping[TableId, Fence | None] = field(default_factory=dict)
+    """The fences of the other tables of its group; read only behind its own fence."""
+
+    @property
+    def fences(self) -> list[Fence]:
+        """Return the fences that the application waits for: its own, and those of its group."""
+        return [one for one in (self.fence, *self.fellows.values()) if one is not None]
 
     @property
     def fence_left_s(self) -> float:
-        """Return for how many seconds a write from before the fence may be in flight."""
-        return 0.0 if self.fence is None else fence_left_s(self.fence, self.now)
+        """Return for how many seconds a write from before a fence may be in flight."""
+        return max((fence_left_s(one, self.now) for one in self.fences), default=0.0)
+
+    @property
+    def unfenced(self) -> list[TableId]:
+        """Return the tables of its group that have no fence, though it has one."""
+        return [table for table, fence in self.fellows.items() if fence is None]
 
     @property
     def is_seen(self) -> bool:
@@ -78,7 +93,8 @@ class TableStatus:
     def standing(self) -> Standing:
         """Return how far the table is on its way."""
         if self.fence is not None:
-            return Standing.FENCED if self.fence_left_s else Standing.CUTOVER
+            is_half = self.fence_left_s or self.unfenced
+            return Standing.FENCED if is_half else Standing.CUTOVER
         if is_open(self.conditions):
             return Standing.OPEN
         if comes_by_itself(self.conditions):
@@ -89,14 +105,32 @@ class TableStatus:
         return Standing.SHUT
 
 
+def read_statuses(keepers: Sequence[Gatekeeper]) -> list[TableStatus]:
+    """Check each table once. Raises HintferryError."""
+    fences: dict[TableId, Fence | None] = {}
+
+    def fence(keeper: Gatekeeper, table: TableId) -> Fence | None:
+        if table not in fences:
+            fences[table] = keeper.fences.standing(table)
+        return fences[table]
+
+    return [_read(keeper, partial(fence, keeper)) for keeper in keepers]
+
+
 def read_status(keeper: Gatekeeper) -> TableStatus:
-    """Check a table once. Raises HintferryError."""
+    """Check one table. Raises HintferryError."""
+    (status,) = read_statuses([keeper])
+    return status
+
+
+def _read(keeper: Gatekeeper, fence_of: Callable[[TableId], Fence | None]) -> TableStatus:
+    fence = fence_of(keeper.table)
+    if fence is None:
+        return status_from_gate(*keeper.check())
+    fellows = {one: fence_of(one) for one in keeper.fellows}
     now = keeper.clock.now()
-    fence = keeper.fences.standing(keeper.table)
-    if fence is not None:
-        passes = keeper.passes.of(keeper.table, now - PASSES_OF_S)
-        return TableStatus(keeper.table, now, fence, passes=passes)
-    return status_from_gate(*keeper.check())
+    passes = keeper.passes.of(keeper.table, now - PASSES_OF_S)
+    return TableStatus(keeper.table, now, fence, passes=passes, fellows=fellows)
 
 
 def status_from_gate(facts: Facts, conditions: Sequence[Condition]) -> TableStatus:
@@ -144,6 +178,22 @@ def open_points(status: TableStatus) -> list[str]:
     ]
 
 
+_WORST = (ConditionState.FAILS, ConditionState.ASKS, ConditionState.WAITS, ConditionState.HOLDS)
+
+
+def worst_first(statuses: Sequence[TableStatus]) -> list[TableStatus]:
+    """Return the tables in the order in which a person deals with them."""
+
+    def rank(status: TableStatus) -> tuple[int, int]:
+        if status.fence is not None:
+            return len(_WORST), 0
+        states = [one.state for one in status.conditions]
+        worst = min(map(_WORST.index, states), default=0)
+        return worst, -states.count(_WORST[worst])
+
+    return sorted(statuses, key=rank)
+
+
 def as_tree(status: TableStatus) -> dict[str, Any]:
     """Return all that was seen; times are epoch seconds."""
     return {
@@ -153,6 +203,7 @@ def as_tree(status: TableStatus) -> dict[str, Any]:
         "open": status.standing is Standing.OPEN,
         "fenced": status.fence is not None,
         "fence_left_seconds": round(status.fence_left_s, 1),
+        "without_fence": list(map(str, status.unfenced)),
         "cut_over": status.standing is Standing.CUTOVER,
         "cut_over_at": _cutover_at(status),
         **_seen(status.facts),
@@ -166,9 +217,9 @@ def as_tree(status: TableStatus) -> dict[str, Any]:
 
 def _cutover_at(status: TableStatus) -> float | None:
     """Return when the table was cut over, in epoch seconds; None before, or if unknown."""
-    if status.fence is None or not status.fence.set_at or status.fence_left_s:
+    if status.standing is not Standing.CUTOVER or not all(one.set_at for one in status.fences):
         return None
-    return cutover_at(status.fence)
+    return max(map(cutover_at, status.fences))
 
 
 def _seen(facts: Facts | None) -> dict[str, Any]:
@@ -220,8 +271,13 @@ def standing(tree: dict[str, Any]) -> str:
         return f"cut over since {clock(tree['cut_over_at'])}"
     if not tree["fenced"]:
         return str(tree["standing"])
-    left = span(tree["fence_left_seconds"])
-    return f"fence set, {left} left: the application must not write Keyspaces yet"
+    unfenced = tree["without_fence"]
+    if unfenced:
+        has = "has" if len(unfenced) == 1 else "have"
+        why = f"{', '.join(unfenced)} of its group {has} none"
+    else:
+        why = f"{span(tree['fence_left_seconds'])} left"
+    return f"fence set, {why}: the application must not write Keyspaces yet"
 
 
 def _pass(one: Pass) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -25,9 +26,10 @@ from hintferry.testing.open_items import MemoryOpenItems
 from hintferry.testing.passes import MemoryPasses
 from hintferry.testing.switches import MemoryJournal, MemorySwitches
 from hintferry_ops.cutover.arrivals import SampledArrivals, WatermarkArrivals
+from hintferry_ops.cutover.cutover import Cutover
 from hintferry_ops.cutover.gate.condition import Condition, ConditionState, is_open
 from hintferry_ops.cutover.gate.facts import Confirmations, Lag, NodeReport
-from hintferry_ops.cutover.gatekeeper import LONGEST_WATCH_S, LOOK_EVERY_S, Gatekeeper
+from hintferry_ops.cutover.gatekeeper import LONGEST_WATCH_S, LOOK_EVERY_S, Checked, Gatekeeper
 from hintferry_ops.testing.cutover import ScriptedSurroundings
 from tests.model.tables import PLAIN
 
@@ -72,6 +74,15 @@ class Scene:
         around = self.around
         self.keeper.arrivals = SampledArrivals(PLAIN.id, around, around, around, self.clock)
 
+    def cutover(self) -> Cutover:
+        """The cutover of this table alone."""
+        return Cutover.of([self.keeper])
+
+    def watch(self) -> Iterator[Checked]:
+        """Each look at the gate."""
+        for (seen,) in self.cutover().watch():
+            yield seen
+
     def condition(self, name: str) -> Condition:
         """The condition of this name, as it stands now."""
         _, conditions = self.keeper.check()
@@ -82,7 +93,7 @@ def test_nothing_of_the_table_may_be_left_for_later_and_then_the_gate_opens() ->
     scene = Scene()
     scene.open_items.open([OpenItem(str(PLAIN.id), b"i", scene.began, "second_look")])
     scene.open_items.open([OpenItem("of.another", b"i", scene.began, "second_look")])
-    for number, (_, conditions) in enumerate(scene.keeper.watch()):
+    for number, (_, conditions) in enumerate(scene.watch()):
         if number == 20:
             scene.open_items.close([(str(PLAIN.id), b"i")])
         opens = is_open(conditions)
@@ -93,7 +104,7 @@ def test_nothing_of_the_table_may_be_left_for_later_and_then_the_gate_opens() ->
 def test_a_table_that_is_ready_waits_for_one_marker_only() -> None:
     scene = Scene()
     scene.markers.takes_s = 1.0
-    looks = list(scene.keeper.watch())
+    looks = list(scene.watch())
     assert is_open(looks[-1][1])
     assert scene.clock.now() - scene.began <= 2 * LOOK_EVERY_S
 
@@ -101,7 +112,7 @@ def test_a_table_that_is_ready_waits_for_one_marker_only() -> None:
 def test_what_does_not_pass_ends_the_watch_at_once() -> None:
     scene = Scene()
     scene.around.by_reason = {"schema": 1}
-    ((_, conditions),) = scene.keeper.watch()
+    ((_, conditions),) = scene.watch()
     assert [one.name for one in conditions if one.state is ConditionState.FAILS] == [
         "nothing parked"
     ]
@@ -110,7 +121,7 @@ def test_what_does_not_pass_ends_the_watch_at_once() -> None:
 def test_a_watch_ends_when_nothing_comes_about() -> None:
     scene = Scene()
     scene.markers.waits[host_of(ADDRESSES[1])] = "2 segments are set aside"
-    looks = [conditions for _, conditions in scene.keeper.watch()]
+    looks = [conditions for _, conditions in scene.watch()]
     assert not any(map(is_open, looks))
     assert LONGEST_WATCH_S < scene.clock.now() - scene.began < LONGEST_WATCH_S + 60
     assert scene.condition("all changes have arrived").reason == (
@@ -121,7 +132,7 @@ def test_a_watch_ends_when_nothing_comes_about() -> None:
 def test_a_node_that_was_away_when_a_marker_was_drawn_settles_a_later_one() -> None:
     scene = Scene()
     scene.markers.away = {host_of(ADDRESSES[2])}
-    for number, (_, conditions) in enumerate(scene.keeper.watch()):
+    for number, (_, conditions) in enumerate(scene.watch()):
         if number == 3:
             assert "10.0.3.11: has read no marker" in conditions[3].reason
             scene.markers.away.clear()
@@ -135,7 +146,7 @@ def test_a_marker_that_was_drawn_before_the_watch_does_not_count() -> None:
     assert scene.condition("all changes have arrived").state is ConditionState.HOLDS
     scene.clock.sleep(1)
     scene.markers.takes_s = 5.0
-    _, conditions = next(scene.keeper.watch())
+    _, conditions = next(scene.watch())
     assert conditions[3].state is ConditionState.WAITS
     assert len(scene.markers.drawn[PLAIN.id]) == 2
 
@@ -144,14 +155,14 @@ def test_a_watch_of_marker_rows_ends_when_none_arrives() -> None:
     scene = Scene()
     scene.sample()
     scene.around.markers_arrive = False
-    assert not any(is_open(conditions) for _, conditions in scene.keeper.watch())
+    assert not any(is_open(conditions) for _, conditions in scene.watch())
     assert len(scene.around.markers) == 1, "none is sent while one is on its way"
 
 
 def test_with_the_stock_connector_samples_open_the_gate() -> None:
     scene = Scene()
     scene.sample()
-    *_, (_, conditions) = scene.keeper.watch()
+    *_, (_, conditions) = scene.watch()
     assert is_open(conditions)
     assert len(scene.around.markers) == 1
 
@@ -166,7 +177,7 @@ def test_a_lag_that_was_looked_at_before_the_nodes_were_through_does_not_count()
 
 def test_the_hand_over_sets_the_fence_first_and_waits_until_nothing_older_can_write() -> None:
     scene = Scene()
-    for number, left in enumerate(scene.keeper.hand_over()):
+    for number, left in enumerate(scene.cutover().hand_over()):
         assert scene.fences.standing(PLAIN.id) == Fence(scene.began, scene.began)
         assert number or left == CUTOVER_WAIT_S
     assert scene.clock.now() - scene.began >= CUTOVER_WAIT_S
@@ -174,26 +185,26 @@ def test_the_hand_over_sets_the_fence_first_and_waits_until_nothing_older_can_wr
 
 def test_a_hand_over_that_was_interrupted_waits_for_what_is_left() -> None:
     scene = Scene()
-    steps = scene.keeper.hand_over()
+    steps = scene.cutover().hand_over()
     for _ in range(20):
         next(steps)
     fence = scene.fences.standing(PLAIN.id)
     assert fence is not None
-    first = next(scene.keeper.wait_out(fence))
+    first = next(scene.cutover().hand_over())
     assert first == pytest.approx(CUTOVER_WAIT_S - (scene.clock.now() - scene.began))
     assert fence.stopped_at == scene.began, "the stop is kept, for the downtime of both runs"
 
 
 def test_of_two_cutovers_at_once_both_wait_for_the_first_ones_fence() -> None:
     scene = Scene()
-    next(scene.keeper.hand_over())
+    next(scene.cutover().hand_over())
     scene.clock.sleep(10)
-    assert next(scene.keeper.hand_over()) == pytest.approx(CUTOVER_WAIT_S - 10)
+    assert next(scene.cutover().hand_over()) == pytest.approx(CUTOVER_WAIT_S - 10)
 
 
 def test_a_fence_that_was_taken_away_meanwhile_is_no_cutover() -> None:
     scene = Scene()
-    steps = scene.keeper.hand_over()
+    steps = scene.cutover().hand_over()
     next(steps)
     scene.fences.lift(PLAIN.id)
     with pytest.raises(ConfigurationError, match="its fence was removed"):
@@ -202,7 +213,7 @@ def test_a_fence_that_was_taken_away_meanwhile_is_no_cutover() -> None:
 
 def test_a_fence_that_was_deleted_by_hand_takes_the_clean_pass_away() -> None:
     scene = Scene()
-    list(scene.keeper.hand_over())
+    list(scene.cutover().hand_over())
     scene.fences.lift(PLAIN.id)
     assert "change hints were skipped until" in clean_pass(scene)
 
@@ -224,9 +235,9 @@ def verified_now(scene: Scene) -> Pass:
 def test_a_fence_that_is_taken_back_leaves_a_table_that_must_be_swept() -> None:
     scene = Scene()
     with pytest.raises(ConfigurationError, match="not cut over"):
-        list(scene.keeper.take_back())
-    list(scene.keeper.hand_over())
-    for number, left in enumerate(scene.keeper.take_back()):
+        list(scene.cutover().take_back())
+    list(scene.cutover().hand_over())
+    for number, left in enumerate(scene.cutover().take_back()):
         assert not scene.fences.is_fenced(PLAIN.id)
         if not number:
             assert left > FENCE_HOLDS_S
@@ -262,9 +273,9 @@ def test_an_undo_ends_only_when_no_worker_goes_by_the_fence_any_more() -> None:
     """C5c: a hint that is skipped after the sweep that the undo asks for would be lost."""
     scene = Scene()
     worker = KeyspacesFences(cast(CqlSession, Control(scene.fences)), scene.clock)
-    list(scene.keeper.hand_over())
+    list(scene.cutover().hand_over())
     assert worker.is_fenced(PLAIN.id), "a hint was just skipped"
-    steps = scene.keeper.take_back()
+    steps = scene.cutover().take_back()
     next(steps)
     assert worker.is_fenced(PLAIN.id), "it goes by what it read"
     for _ in steps:
@@ -278,7 +289,7 @@ def test_what_was_written_before_the_watch_must_come_through_whatever_is_said_of
     scene.sample()
     upto = scene.began - 400
     scene.around.said = [NodeReport(one, scene.began, upto, 0, None) for one in ADDRESSES]
-    _, conditions = next(scene.keeper.watch())
+    _, conditions = next(scene.watch())
     assert {one.name: one for one in conditions}[
         "capture has caught up"
     ].state is ConditionState.WAITS

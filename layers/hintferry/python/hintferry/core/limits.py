@@ -104,6 +104,9 @@ TIMEOUT_RETRY = Retry(5, first_s=15, longest_s=120)
 REPLAY_RETRY = Retry(0, first_s=15, longest_s=900)
 """A message of the replay queue after a fault of a side. The queue's maxReceiveCount ends them."""
 
+FENCE_RETRY = Retry(4, first_s=0.5)
+"""The fence of one table of a cutover. Then the fences that the cutover has set are removed."""
+
 AWS_RETRY = Retry(3)
 """A request to AWS. botocore chooses the pauses (its standard mode)."""
 

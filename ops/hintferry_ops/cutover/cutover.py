@@ -1,0 +1,134 @@
+"""Cut tables over as one: one gate over all, every fence in one moment, one wait; all or none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from hintferry.core.errors import ConfigurationError, HintferryError, SideFault
+from hintferry.core.limits import FENCE_RETRY, REQUEST_TIMEOUT_S, UNDO_WAIT_S
+from hintferry.core.passes import Pass
+from hintferry.core.schema import TableId
+from hintferry.ports import Clock, Fence
+from hintferry_ops.cutover.gate.condition import comes_by_itself, is_open
+from hintferry_ops.cutover.gate.fence import fence_left_s
+from hintferry_ops.cutover.gatekeeper import LONGEST_WATCH_S, LOOK_EVERY_S, Checked, Gatekeeper
+
+
+class PartlyFenced(HintferryError):
+    """The fence of one table cannot be set, and those of `fenced` are, by this run."""
+
+    def __init__(self, table: TableId, fenced: Sequence[TableId], why: SideFault) -> None:
+        super().__init__(f"the fence of {table} cannot be set: {why}")
+        self.table, self.fenced = table, fenced
+
+
+@dataclass(slots=True)
+class Cutover:
+    """Tables that are cut over as one, with the fences that stand of them."""
+
+    keepers: Sequence[Gatekeeper]
+    fences: dict[TableId, Fence]
+    clock: Clock
+
+    @classmethod
+    def of(cls, keepers: Sequence[Gatekeeper]) -> Cutover:
+        """Return the cutover of these tables, of which some may have a fence. Raises SideFault."""
+        standing = ((one.table, one.fences.standing(one.table)) for one in keepers)
+        fences = {table: fence for table, fence in standing if fence is not None}
+        return cls(keepers, fences, keepers[0].clock)
+
+    @property
+    def unfenced(self) -> list[Gatekeeper]:
+        """Return the tables that have no fence, as far as this run knows."""
+        return [one for one in self.keepers if one.table not in self.fences]
+
+    def watch(self) -> Iterator[list[Checked]]:
+        """Look at every table without a fence until all gates are open at the same look.
+
+        It ends too where waiting does not help one of them, and after half an hour.
+        """
+        keepers = self.unfenced
+        began = self.clock.now()
+        for keeper in keepers:
+            keeper.watched_since = began
+        while True:
+            seen = [keeper.check() for keeper in keepers]
+            yield seen
+            gates = [conditions for _, conditions in seen]
+            is_over = all(map(is_open, gates)) or not all(map(comes_by_itself, gates))
+            if is_over or self.clock.now() > began + LONGEST_WATCH_S:
+                return
+            self.clock.sleep(LOOK_EVERY_S)
+
+    def hand_over(self) -> Iterator[float]:
+        """Set the fences that are missing, and wait all out; yields the seconds left.
+
+        Raises SideFault; PartlyFenced where only some could be set; ConfigurationError where
+        somebody took a fence away meanwhile.
+        """
+        set_now: list[TableId] = []
+        for keeper in self.unfenced:
+            try:
+                self.fences[keeper.table] = self._set(keeper)
+            except SideFault as error:
+                if not set_now:
+                    raise
+                raise PartlyFenced(keeper.table, set_now, error) from error
+            set_now.append(keeper.table)
+        return self._wait_out()
+
+    def _set(self, keeper: Gatekeeper) -> Fence:
+        """Set the fence, or find the one that stands: another run may have been faster."""
+        failed = 0
+        while True:
+            try:
+                return keeper.set_fence()
+            except SideFault:
+                failed += 1
+                if failed == FENCE_RETRY.attempts:
+                    raise
+                self.clock.sleep(FENCE_RETRY.pause_s(failed))
+
+    def _wait_out(self) -> Iterator[float]:
+        """Wait until nothing older than any of the fences can still write."""
+        for keeper in self.keepers:
+            # Whoever takes the fence away, by whatever way: hints were skipped behind it.
+            fence = self.fences[keeper.table]
+            keeper.passes.enter(Pass.behind_fence(keeper.table, fence.set_at))
+        while left := max(fence_left_s(one, self.clock.now()) for one in self.fences.values()):
+            yield left
+            self.clock.sleep(min(left, 1.0))
+        for keeper in self.keepers:
+            if keeper.fences.standing(keeper.table) != self.fences[keeper.table]:
+                raise ConfigurationError(
+                    f"{keeper.table} is not cut over: its fence was removed during the wait; run"
+                    " `hintferry cutover` again"
+                )
+
+    def take_back(self) -> Iterator[float]:
+        """Lift the fences, and wait until no worker believes any of them; yields the seconds left.
+
+        What was skipped behind a fence has to be swept, so no pass that began before that end
+        counts. Raises SideFault; ConfigurationError where no table has a fence.
+        """
+        fenced = [one for one in self.keepers if one.table in self.fences]
+        if not fenced:
+            names = ", ".join(str(one.table) for one in self.keepers)
+            raise ConfigurationError(
+                f"{names} is not cut over, so there is nothing to undo; check its name"
+            )
+        end = self.clock.now() + REQUEST_TIMEOUT_S + UNDO_WAIT_S
+        for keeper in fenced:
+            keeper.passes.enter(Pass.behind_fence(keeper.table, end))
+        for keeper in fenced:
+            keeper.fences.lift(keeper.table)
+            del self.fences[keeper.table]
+        lifted = self.clock.now()
+        if lifted + UNDO_WAIT_S > end:
+            end = lifted + UNDO_WAIT_S
+            for keeper in fenced:
+                keeper.passes.enter(Pass.behind_fence(keeper.table, end))
+        while (left := end - self.clock.now()) > 0:
+            yield left
+            self.clock.sleep(min(left, 1.0))

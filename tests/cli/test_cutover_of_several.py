@@ -1,0 +1,159 @@
+"""Test `hintferry cutover` of several tables: what it says, and that it is all or none."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+import typer
+from rich.console import Console
+
+from hintferry.core.errors import Side, Unreachable
+from hintferry.core.schema import TableId
+from hintferry_cli.cutover import command
+from hintferry_cli.cutover.undo import undone
+from hintferry_cli.exits import Status, Unfinished
+from hintferry_cli.gate.view import Standing
+from hintferry_ops.cutover.cutover import Cutover
+from tests.cli.test_undo import Writes, said, terminal
+from tests.unit.ops.test_joint_cutover import CARTS, ORDERS, TABLES, VISITS, Shop
+
+NAMES = command._Names(["checkout"], Path("migration.toml"))
+
+
+def log() -> Console:
+    return Console(file=StringIO(), width=300)
+
+
+def test_one_run_cuts_all_over_and_tells_one_downtime(capsys: pytest.CaptureFixture[str]) -> None:
+    shop, errors = Shop(), log()
+    seen = command._cutover(shop.joint(), shop.journal, errors)
+    assert [one.standing for one in seen] == [Standing.CUTOVER] * 3
+    assert [one.table for one in shop.journal.kept] == list(map(str, TABLES))
+    assert said(errors).splitlines()[-2:] == [
+        "the gates of all 3 tables are open",
+        "the fence is set; in-flight writes expire in 50 s",
+    ]
+    command._tell(seen, NAMES, Console(width=200), json=False)
+    shown = capsys.readouterr().out
+    assert "Hintferry no longer writes to these 3 tables. Downtime until then: " in shown
+    command._tell(seen, NAMES, Console(width=200), json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert (told["cut_over"], len(told["tables"]), told["next_steps"]) == (True, 3, [])
+    assert 50.0 <= told["downtime_seconds"] < 60.0
+
+
+def test_what_waits_is_told_by_table_and_nothing_is_changed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shop, errors = Shop(), log()
+    shop.around.by_reason = {"schema": 1}
+    seen = command._cutover(shop.joint(), shop.journal, errors)
+    assert command._ended(seen) is Status.NEGATIVE
+    assert said(errors).count("nothing parked: 1 record parked: schema 1") == 3
+    assert (shop.fences.fenced, shop.journal.kept) == ({}, [])
+    command._tell(seen, NAMES, Console(width=200), json=False)
+    shown = capsys.readouterr()
+    assert "No table is cut over." in shown.out
+    assert "hintferry status" in shown.err
+
+
+def test_a_fence_that_cannot_be_set_takes_the_others_away_before_anything_is_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shop, errors = Shop(), log()
+    shop.refuse(lambda table: table == VISITS)
+    seen = command._cutover(shop.joint(), shop.journal, errors)
+    assert shop.fences.fenced == {}
+    assert command._ended(seen) is Status.NEGATIVE
+    *_, why, then = said(errors).splitlines()
+    assert why == (
+        "the fence of shop.visits cannot be set: target: cannot connect; the fences that were just"
+        " set are removed again: shop.orders, shop.carts"
+    )
+    assert then.startswith("no fence of this run is left. Behind it change hints were skipped: ")
+    undone = [one.table for one in shop.journal.kept if one.verb == "cutover --undo"]
+    assert undone == [str(ORDERS), str(CARTS)]
+    command._tell(seen, NAMES, Console(width=200), json=False)
+    shown = capsys.readouterr().out
+    assert "No table is cut over." in shown
+    assert "change hints were skipped until" in shown
+    assert "Let the application write" not in shown + said(errors)
+
+
+def test_where_the_others_cannot_be_removed_either_the_cutover_is_unfinished(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shop = Shop()
+    shop.refuse(lambda table: table == VISITS)
+
+    def away(table: TableId) -> None:
+        raise Unreachable(Side.TARGET, "cannot connect")
+
+    monkeypatch.setattr(shop.fences, "lift", away)
+    with pytest.raises(Unfinished, match="while a fence is set, run this again"):
+        command._cutover(shop.joint(), shop.journal, log())
+    shop = Shop()
+    shop.refuse(lambda table: table == VISITS)
+    monkeypatch.setattr(shop.fences, "standing", away)
+    joint = Cutover(shop.keepers, {}, shop.clock)
+    with pytest.raises(Unfinished, match="some fences are set, and could not be removed"):
+        command._cutover(joint, shop.journal, log())
+
+
+def test_a_run_that_is_stopped_between_two_fences_says_which_are_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop, errors = Shop(), log()
+
+    def stopped(table: TableId) -> bool:
+        if table == VISITS:
+            raise KeyboardInterrupt
+        return False
+
+    shop.refuse(stopped)
+    with pytest.raises(KeyboardInterrupt):
+        command._cutover(shop.joint(), shop.journal, errors)
+    assert said(errors).endswith(
+        "stopped: 2 of 3 fences are set, but not of shop.visits. The application must not write"
+        " yet: run this again, or with --undo\n"
+    )
+    shop = _half_done(shop)
+    shop.around.by_reason = {"schema": 1}
+    seen = command._cutover(shop.joint(), shop.journal, log())
+    assert command._ended(seen) is Status.UNFINISHED
+    command._tell(seen, NAMES, Console(width=200), json=False)
+    shown = capsys.readouterr()
+    assert "2 of 3 tables have a fence: the application must not write yet." in shown.out
+    assert shown.out.startswith("shop.visits: "), "the one that is in the way comes first"
+    assert "hintferry cutover checkout" in shown.err
+    shop.around.by_reason = {}
+    seen = command._cutover(shop.joint(), shop.journal, log())
+    assert command._ended(seen) is Status.DONE
+
+
+def _half_done(shop: Shop) -> Shop:
+    """The same fences, and a target that sets them again."""
+    again = Shop()
+    again.fences.fenced.update(shop.fences.fenced)
+    again.clock.sleep(shop.clock.now() - again.clock.now())
+    return again
+
+
+def test_an_undo_asks_once_for_the_name_that_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop, errors = Shop(), terminal()
+    for keeper in shop.keepers[:2]:
+        keeper.set_fence()
+    asked: list[str] = []
+
+    def prompt(text: str, err: bool) -> str:
+        asked.append(text)
+        return "checkout"
+
+    monkeypatch.setattr(typer, "prompt", prompt)
+    undone(shop.joint(), Writes(0), shop.journal, errors, "checkout", yes=False)
+    assert asked == ["To remove the fence, type checkout"]
+    assert "shop.visits has no fence, and stays as it is" in said(errors)
+    assert shop.fences.fenced == {}
