@@ -80,6 +80,18 @@ public class TryPending {
         mark = mark.of("b");
         asked("of another topic", part(0, 5, null));
         grown();
+        aged();
+    }
+
+    /** A table is asked for often while a marker of its own is new, whatever others wait for. */
+    static void aged() {
+        Pending own = new Pending();
+        own.add(new Marker("shop.orders", 1, null, new Position(1, 1)), 0);
+        System.out.println("just heard = " + own.isYoung(29_999));
+        System.out.println("long heard = " + own.isYoung(30_000));
+        own.add(new Marker("shop.orders", 2, null, new Position(1, 1)), 40_000);
+        System.out.println("a newer one = " + own.isYoung(69_999));
+        System.out.println("none = " + new Pending().isYoung(0));
     }
 
     static Part part(long begin, long end, Long committed) {
@@ -148,4 +160,8 @@ def test_the_oldest_and_the_newest_marker_wait_for_the_ends_of_their_time(
         "of another topic": "0",
         "grown": "null",
         "made again": "0",
+        "just heard": "true",
+        "long heard": "false",
+        "a newer one": "true",
+        "none": "false",
     }

@@ -11,6 +11,8 @@ import java.util.stream.Stream;
  * the newest, which settles all. One thread's own.
  */
 final class Pending {
+    private static final long YOUNG_MS = 30_000;
+
     /** A marker on its way; `ends` of its topic's partitions once its log is done, else null. */
     static final class Waiting {
         final Marker marker;
@@ -68,6 +70,11 @@ final class Pending {
     /** The lower number first. */
     Stream<Waiting> all() {
         return Stream.of(oldest, newest).filter(one -> one != null);
+    }
+
+    /** Is one of them new enough that somebody may wait for it? */
+    boolean isYoung(long now) {
+        return all().anyMatch(waiting -> now - waiting.heardAt < YOUNG_MS);
     }
 
     boolean isEmpty() {

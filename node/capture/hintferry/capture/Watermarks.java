@@ -27,7 +27,6 @@ import org.slf4j.LoggerFactory;
 final class Watermarks {
     private static final Logger LOG = LoggerFactory.getLogger(Watermarks.class);
     private static final long EVERY_MS = 100;
-    private static final long YOUNG_MS = 30_000;
     private static final long SELDOM_MS = 5_000;
     /** A marker on its usual way is not worth a sentence. */
     private static final long SAYS_AFTER_MS = 3_000;
@@ -112,8 +111,7 @@ final class Watermarks {
                     Watermark.none(System.currentTimeMillis())));
             boolean isSeldom = now - seldomAt >= SELDOM_MS;
             await(came, tables, now);
-            if (isSeldom || isAnyYoung(now))
-                ask(tables, isSeldom);
+            ask(tables, isSeldom, now);
             if (isSeldom)
                 seldomAt = now;
             tables.values().forEach(table -> rows.write(table, known.get(table.id()), waits(table, now), now));
@@ -145,18 +143,13 @@ final class Watermarks {
         pending.values().removeIf(Pending::isEmpty);
     }
 
-    private boolean isAnyYoung(long now) {
-        return pending.values().stream().flatMap(Pending::all)
-                .anyMatch(waiting -> now - waiting.heardAt < YOUNG_MS);
-    }
-
     /** `isSeldom`: the topics that no marker led to yet are looked at too, to know them again. */
-    private void ask(Map<TableId, KnownTable> tables, boolean isSeldom) throws InterruptedException {
-        pending.values().stream().flatMap(Pending::all).forEach(this::lookAtLog);
+    private void ask(Map<TableId, KnownTable> tables, boolean isSeldom, long now)
+            throws InterruptedException {
         List<KnownTable> asked = new ArrayList<>();
         Map<String, String> groups = new HashMap<>();
         for (KnownTable table : tables.values())
-            if (isSeldom && known.get(table.id()).topicId() == null || waitsForBrokers(table)) {
+            if (waitsForBrokers(table, isSeldom, now) || isSeldom && known.get(table.id()).topicId() == null) {
                 asked.add(table);
                 groups.put(reading.topic(table), reading.group(table));
             }
@@ -185,9 +178,13 @@ final class Watermarks {
                 : segments.unreadBefore(end.segment());
     }
 
-    private boolean waitsForBrokers(KnownTable table) {
+    /** Is it the turn of the table's markers, and has the log all that is before one of them? */
+    private boolean waitsForBrokers(KnownTable table, boolean isSeldom, long now) {
         Pending own = pending.get(table.id());
-        return own != null && own.all().anyMatch(waiting -> waiting.why == null);
+        if (own == null || !isSeldom && !own.isYoung(now))
+            return false;
+        own.all().forEach(this::lookAtLog);
+        return own.all().anyMatch(waiting -> waiting.why == null);
     }
 
     /** Has a marker of the table settled? */
