@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from hintferry.adapters.source.captures import SETTLES_S, settled
 from hintferry.adapters.source.marker_row import MarkerRows
 from hintferry.adapters.source.marker_watch import MarkerWatch
@@ -9,6 +12,8 @@ from hintferry.core.capture import Gap, Proof, gaps, proof
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.schema import TableId
 from hintferry.ports import Captures, Clock
+
+T = TypeVar("T")
 
 WAIT_S = 120.0
 """The marker waits its turn behind the hints that are there already. So long is waited, too, for
@@ -23,18 +28,21 @@ def check_capture(watch: MarkerWatch, captures: Captures) -> Proof:
     Raises ConfigurationError with the fix where one does not, SideFault, UnknownTable.
     """
     table, clock = watch.table, watch.clock
-    seen = settled(captures, table, clock, WAIT_S)
-    end = clock.now() + WAIT_S
-    while not (open_gaps := gaps(seen)) and seen.nodes:
-        progress, proved = watch.look(seen, 0.0), proof(seen)
-        if progress.reached_at is not None and proved is not None:
-            return proved
-        if clock.now() > end:
-            open_gaps = list(progress.behind)
-            break
-        clock.sleep(LOOK_EVERY_S)
-        seen = settled(captures, table, clock, SETTLES_S)
-    raise _not_captured(table, open_gaps)
+    behind: list[Gap] = []
+
+    def look(settles_s: float) -> Proof | None:
+        seen = settled(captures, table, clock, settles_s)
+        found = gaps(seen)
+        if found or not seen.nodes:
+            raise _not_captured(table, found)
+        progress = watch.look(seen, 0.0)
+        behind[:] = progress.behind
+        return None if progress.reached_at is None else proof(seen)
+
+    proved = look(WAIT_S) or _awaited(lambda: look(SETTLES_S), clock)
+    if proved is None:
+        raise _not_captured(table, behind)
+    return proved
 
 
 def check_stock_capture(
@@ -48,16 +56,21 @@ def check_stock_capture(
     if proved is None:
         raise _not_captured(table, [])
     written = markers.send(table)
-    end = clock.now() + WAIT_S
-    while not markers.has_arrived(table, written):
-        if clock.now() > end:
-            raise ConfigurationError(
-                f"the marker row of {table} did not come through capture within {WAIT_S:.0f} s;"
-                " see that the connectors run on every node, that the topic of hintferry.markers"
-                " is there, and that the processor reads it"
-            )
-        clock.sleep(LOOK_EVERY_S)
+    if not _awaited(lambda: markers.has_arrived(table, written), clock):
+        raise ConfigurationError(
+            f"the marker row of {table} did not come through capture within {WAIT_S:.0f} s;"
+            " see that the connectors run on every node, that the topic of hintferry.markers"
+            " is there, and that the processor reads it"
+        )
     return proved
+
+
+def _awaited(look: Callable[[], T], clock: Clock) -> T:
+    """Return what `look` finds within WAIT_S seconds, or what it found last."""
+    end = clock.now() + WAIT_S
+    while not (found := look()) and clock.now() <= end:
+        clock.sleep(LOOK_EVERY_S)
+    return found
 
 
 def _not_captured(table: TableId, found: list[Gap]) -> ConfigurationError:
