@@ -10,15 +10,26 @@ from botocore.exceptions import ClientError
 
 from hintferry.adapters.aws.parked_queue import LARGEST_MESSAGE, LONGEST_ERROR, SqsParkingLot
 from hintferry.adapters.aws.replay_queue import SHARED_WITHIN_S, SqsReplayQueue
+from hintferry.adapters.records.decoder import HintDecoder
 from hintferry.core.errors import ParkReason, SideFault, Undecodable
 from hintferry.core.hint import Errand, Hint, Record, Scope
 from hintferry.core.open_item import ANY_TABLE, PARKED
 from hintferry.core.outcome import Outcome, Settled
 from hintferry.core.schema import TableId
 from hintferry.core.work import Later
+from hintferry.live.pipeline import Pipeline
 from hintferry.ports import Parked
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
+from hintferry.testing.cluster import ReplicatedCluster
+from hintferry.testing.deadline import SimulatedDeadline
+from hintferry.testing.leases import LeaseTable, MemoryLeases
+from hintferry.testing.meter import RecordingMeter
 from hintferry.testing.open_items import MemoryOpenItems
+from hintferry.testing.replay import MemoryReplayQueue
+from hintferry.testing.source import ReplicatedSource
+from hintferry.testing.store import MemoryStore
+from hintferry.testing.target import MemoryTarget
+from tests.model.tables import PLAIN
 
 REFUSAL = ClientError({"Error": {"Code": "InternalError", "Message": "no"}}, "SendMessageBatch")
 
@@ -92,6 +103,34 @@ def test_without_its_row_no_message_is_sent() -> None:
     (error,) = queue.send([Later(REST, 0)])
     assert isinstance(error, SideFault)
     assert sqs.calls == []
+
+
+def test_poison_is_returned_while_the_target_is_away_and_parked_once_it_is_back() -> None:
+    """Sent without its row, no gate would wait for it."""
+    items, sqs, time = MemoryOpenItems(), Sqs(), SimulatedTime(1_000_000_000)
+    clock = ScriptedClock(time)
+    source = ReplicatedSource(ReplicatedCluster([PLAIN], time, lambda *_: None), clock)
+    pipeline = Pipeline(
+        HintDecoder(source.table),
+        source,
+        MemoryTarget(MemoryStore(time)),
+        lot_of(sqs, S3(), items),
+        MemoryReplayQueue(lambda _: None),
+        MemoryLeases(LeaseTable(time), clock),
+        clock,
+        RecordingMeter(),
+    )
+    poison = Record("hintferry.shop.orders", 0, 7, None, b"k", b"no hint at all")
+    items.is_away = True
+    for _ in range(3):
+        (end,) = pipeline.process([poison], SimulatedDeadline(time, 60))
+        assert end.outcome is Outcome.RETURNED
+        assert isinstance(end.error, SideFault)
+    assert (sqs.calls, items.items) == ([], {})
+    items.is_away = False
+    (end,) = pipeline.process([poison], SimulatedDeadline(time, 60))
+    assert end.outcome is Outcome.PARKED
+    assert len(sqs.bodies) == len(items.items) == 1
 
 
 def test_a_message_with_a_huge_error_text_and_record_is_one_that_the_queue_takes() -> None:
