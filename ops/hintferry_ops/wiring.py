@@ -115,6 +115,16 @@ class Seat:
 
 
 @contextmanager
+def captures(migration: Migration) -> Iterator[Captures]:
+    """Yield what the nodes' connectors say of each table. Nothing is connected yet."""
+    sides = sides_of(migration)
+    try:
+        yield captures_of(migration, sides)
+    finally:
+        sides.close()
+
+
+@contextmanager
 def control(migration: Migration, who: str) -> Iterator[Control]:
     """Yield the control that sets the switches as this caller."""
     with _target(migration) as (session, clock):

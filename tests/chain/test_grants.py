@@ -22,18 +22,21 @@ from cassandra.cluster import Cluster, NoHostAvailable, Session
 
 from hintferry.adapters.clocks.wall import WallClock
 from hintferry.adapters.config.source_settings import Auth, SourceSettings
+from hintferry.adapters.driver import cql
 from hintferry.adapters.driver.session import CqlSession
+from hintferry.adapters.source.captures import CqlCaptures
 from hintferry.adapters.source.cassandra import CassandraSource
 from hintferry.adapters.source.catalog import VERSION_CHECK_S
 from hintferry.adapters.sweep.ring import ranges_of
 from hintferry.adapters.sweep.scan import Consistency, TokenScan
-from hintferry.core.errors import HintferryError, Masked, Side, Unreachable
+from hintferry.core.errors import ConfigurationError, HintferryError, Masked, Side, Unreachable
 from hintferry.core.hint import Slice
 from hintferry.core.rows import Snapshot
 from hintferry.core.schema import TableId
 from hintferry.core.tokens import WHOLE_RING
 from hintferry.core.work import RowWork, SliceWork
 from hintferry.wiring import sessions
+from hintferry_ops.fit.inspection import CqlInspection
 from sandbox.parts import cassandra
 from sandbox.parts.addresses import claim
 from sandbox.parts.cassandra import Node, Ring
@@ -301,6 +304,68 @@ def test_a_mask_that_appears_holds_the_table_until_every_node_lets_us_see(
         assert "GRANT UNMASK" in str(value_of(source, READINGS))
         admin.execute("ALTER TABLE shop.readings ALTER v DROP MASKED")
         until(lambda: value_of(source, READINGS) == b"v", 60, "it is read without a mask")
+
+
+def connectors_grants() -> list[str]:
+    """The grants that the page names for the connector."""
+    page = (ROOT / "docs" / "explanation" / "security.md").read_text()
+    (row,) = (line for line in page.splitlines() if line.startswith("| the connector"))
+    return [f"{one} TO connector" for one in re.findall(r"`(GRANT [^`]*)`", row)]
+
+
+CAPTURES_WORK = (
+    "SELECT value FROM system_views.settings WHERE name = 'cdc_enabled'",
+    "INSERT INTO hintferry.captures (host_id, state) VALUES (uuid(), '') USING TTL 9",
+    "INSERT INTO hintferry.watermarks (name, host_id, number) VALUES ('t', uuid(), 1)",
+    "SELECT number FROM hintferry.markers WHERE name = 't'",
+    "UPDATE hintferry.markers SET number = 2 WHERE name = 't' IF number = 1",
+)
+"""A statement of each kind that capture sends, but for those on the schema."""
+
+SMALL_PAGE = 10
+"""Below the node's guardrail."""
+
+
+def test_the_connectors_role_needs_each_of_its_grants_and_nothing_else(node: Node) -> None:
+    with logged_in(node.host, "cassandra", "cassandra") as admin:
+        for statement in cql.SOURCE_TABLES:
+            single = "{'class': 'NetworkTopologyStrategy', 'datacenter1': 1}"
+            admin.execute(statement.replace("{replication}", single))
+        admin.execute(f"CREATE ROLE connector WITH LOGIN = true AND PASSWORD = '{PASSWORD}'")
+        with logged_in(node.host, "connector", PASSWORD) as session:
+            session.default_fetch_size = SMALL_PAGE
+            session.execute("SELECT host_id, schema_version FROM system.local")
+            session.execute("SELECT table_name, cdc FROM system_schema.tables")
+            for statement in CAPTURES_WORK:
+                with pytest.raises(Unauthorized):
+                    session.execute(statement)
+        for grant in connectors_grants():
+            admin.execute(grant)
+        until(lambda: allows(node), FIRST_ROLE_S, "every statement of capture is allowed")
+
+
+def allows(node: Node) -> bool:
+    try:
+        with logged_in(node.host, "connector", PASSWORD) as session:
+            session.default_fetch_size = SMALL_PAGE
+            for statement in CAPTURES_WORK:
+                session.execute(statement)
+    except Unauthorized:
+        return False
+    return True
+
+
+def test_preflight_of_a_role_without_grants_says_what_it_could_not_see(
+    node: Node, source_session: CqlSession
+) -> None:
+    with logged_in(node.host, "cassandra", "cassandra") as admin:
+        admin.execute(f"CREATE ROLE bare WITH LOGIN = true AND PASSWORD = '{PASSWORD}'")
+    with as_role(node, "bare") as session:
+        facts = CqlInspection(session).facts(with_settings=True)
+        assert [one.settings for one in facts.nodes] == [None]
+        captures = CqlCaptures(session, "datacenter1", False, WallClock(), str)
+        with pytest.raises(ConfigurationError, match=r"GRANT SELECT .* hintferry\.captures"):
+            captures.witness(ORDERS)
 
 
 def test_nobody_is_let_in_without_a_password(node: Node) -> None:

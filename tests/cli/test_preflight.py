@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -15,7 +16,9 @@ from rich.console import Console
 
 from hintferry.adapters.clocks.wall import WallClock
 from hintferry.adapters.config.settings import TableSettings
+from hintferry.core.capture import Witness
 from hintferry.core.errors import (
+    ConfigurationError,
     HintferryError,
     Masked,
     SchemaMismatch,
@@ -24,6 +27,8 @@ from hintferry.core.errors import (
 )
 from hintferry.core.rows import Row
 from hintferry.core.schema import Column, ColumnKind, Table, TableId, UserType
+from hintferry.ports import Captures
+from hintferry.testing.captures import ScriptedCaptures, host_of
 from hintferry_cli.exits import Status
 from hintferry_cli.preflight import command, view
 from hintferry_cli.preflight.finding import Finding, Level, from_error
@@ -73,13 +78,16 @@ def settled(
     control: Sequence[HintferryError] = (),
     failure: HintferryError | None = None,
     rows: Rows | None = None,
+    captures: Captures | None = None,
 ) -> ScriptedSurroundings:
     """Both sides as a test wants them, and a report of each node."""
     answering(monkeypatch, facts or facts_of(GOOD), rows)
     target = ScriptedTarget(faults or {}, control, failure)
     monkeypatch.setattr(wiring, "target_check", lambda settings: target)
-    around = ScriptedSurroundings()
-    now = WallClock().now()
+    around, clock = ScriptedSurroundings(), WallClock()
+    now = clock.now()
+    connectors = captures or ScriptedCaptures(clock.now, tuple(one.address for one in NODES))
+    monkeypatch.setattr(wiring, "captures", lambda migration: nullcontext(connectors))
     around.said = [NodeReport(node.address, now, now, 0, None) for node in NODES]
     monkeypatch.setattr(wiring, "node_reports", lambda migration: around)
     return around
@@ -495,3 +503,40 @@ def test_the_statements_can_be_run_as_they_are_printed(
     monkeypatch.setattr(command, "_findings", lambda *_: findings)
     result = run("preflight", "--cql", "--config", str(config))
     assert (result.exit_code, result.stdout) == (1, view.as_cql(findings))
+
+
+def test_a_connector_that_runs_and_cannot_capture_is_a_fault(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A missing grant of its role, say: `GRANT SELECT ON system_views.settings`."""
+    said = ScriptedCaptures(WallClock().now, tuple(one.address for one in NODES))
+    del said.since[host_of("10.0.1.11")]
+    del said.age_s[host_of("10.0.2.11")]
+    settled(monkeypatch, captures=said)
+    status, findings = found(config, "--only", "capture")
+    faults = {one["where"]: (one["what"], one["fix"]) for one in findings}
+    assert status == 1
+    assert faults.keys() == {"10.0.1.11", "10.0.2.11"}
+    assert faults["10.0.1.11"][0] == "its connector cannot capture shop.orders: column c"
+    assert "docs/explanation/security.md" in faults["10.0.1.11"][1]
+    assert faults["10.0.2.11"][0] == "its connector tells no state to the source"
+    assert "GRANT MODIFY ON TABLE hintferry.captures" in faults["10.0.2.11"][1]
+
+
+def test_a_login_that_may_not_read_the_states_is_told_its_grant(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Refused:
+        def witness(self, table: TableId) -> Witness:
+            raise ConfigurationError("the login lacks SELECT on hintferry.captures; run there: G")
+
+    settled(monkeypatch, captures=Refused())
+    status, (finding,) = found(config, "--only", "capture")
+    assert (status, finding["level"], finding["fix"]) == (1, "fault", "run there: G")
+
+
+def test_the_stock_connector_tells_no_state(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = ScriptedCaptures(WallClock().now, tuple(one.address for one in NODES))
+    said.stock = True
+    settled(monkeypatch, captures=said)
+    assert found(config, "--only", "capture") == (0, [])

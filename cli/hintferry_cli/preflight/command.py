@@ -97,7 +97,9 @@ def _surroundings(migration: Migration, parts: list[CheckArea]) -> list[Finding]
     target = wiring.target_check(migration.target)
     try:
         reports = wiring.node_reports(migration)
-        return list(Surroundings(migration, source, target, reports, WallClock()).findings(parts))
+        with wiring.captures(migration) as captures:
+            around = Surroundings(migration, source, target, reports, captures, WallClock())
+            return list(around.findings(parts))
     finally:
         source.close()
         target.close()

@@ -10,9 +10,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from hintferry.adapters.config.settings import Migration, TableSettings
 from hintferry.core.errors import ConfigurationError, HintferryError, Masked, UnknownTable
-from hintferry.ports import Clock
+from hintferry.ports import Captures, Clock
 from hintferry_cli.failures import sentence
-from hintferry_cli.preflight.capture import capture_findings
+from hintferry_cli.preflight.capture import capture_findings, connector_findings
 from hintferry_cli.preflight.finding import Finding, Level, from_error
 from hintferry_cli.preflight.sizes import size_findings
 from hintferry_cli.preflight.source import (
@@ -23,6 +23,7 @@ from hintferry_cli.preflight.source import (
     ttl_findings,
 )
 from hintferry_ops.cost.sample import sample
+from hintferry_ops.cutover.gate.facts import NodeReport
 from hintferry_ops.fit.misfits import Schema
 from hintferry_ops.fit.schema_file import schema_from, schema_of
 from hintferry_ops.fit.source_facts import SourceFacts
@@ -52,6 +53,7 @@ class Surroundings:
     source: SourceInspection
     target: TargetInspection
     reports: NodeReports
+    captures: Captures
     clock: Clock
 
     def findings(self, parts: Sequence[CheckArea]) -> Iterator[Finding]:
@@ -109,6 +111,23 @@ class Surroundings:
             yield Finding(Level.UNKNOWN, "capture", sentence(error), fix)
         else:
             yield from capture_findings(facts, reports, now)
+            yield from self._connectors(reports, now)
+
+    def _connectors(self, reports: Sequence[NodeReport], now: float) -> Iterator[Finding]:
+        seen = []
+        for settings in self.migration.tables:
+            try:
+                seen.append(self.captures.witness(settings.id))
+            except UnknownTable:
+                # It is among the findings of the schema.
+                continue
+            except ConfigurationError as error:
+                yield from_error(Level.FAULT, "source", error)
+                return
+            except HintferryError as error:
+                yield from_error(Level.UNKNOWN, "source", error)
+                return
+        yield from connector_findings(seen, reports, now)
 
     def _target(self) -> Iterator[Finding]:
         try:
