@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +18,8 @@ from hintferry.core.limits import CUTOVER_WAIT_S
 from hintferry.core.schema import TableId
 from hintferry.ports import Journal
 from hintferry_cli.console import console, say
+from hintferry_cli.cutover import dry_run as dry_run_of
+from hintferry_cli.cutover import rehearsal
 from hintferry_cli.cutover.undo import removed, undone
 from hintferry_cli.exits import Status, Unfinished, statuses
 from hintferry_cli.failures import GlobalOptions, told_plainly
@@ -31,6 +33,7 @@ from hintferry_cli.switches.caller import caller
 from hintferry_cli.tables import All, Tables, as_arguments, check_whole, chosen
 from hintferry_ops.cutover.cutover import Cutover, PartlyFenced
 from hintferry_ops.cutover.gate.fence import cutover_at, fence_left_s
+from hintferry_ops.wiring import Seat
 
 HELP = "\n\n".join(
     (
@@ -41,6 +44,10 @@ HELP = "\n\n".join(
         " condition fails, it changes nothing and says which. After an interruption run it again.",
         "Several tables are cut over as one: no fence is set before the conditions of all hold. If"
         " one fence cannot be set, it removes the others. The tables of a group go together.",
+        "With --dry-run it prints every act in order, with the time to expect and its reason, and"
+        " does none. With --rehearse it does all of them on tables that nobody writes, such as a"
+        " canary table. It removes the fences again, and tells the seconds by part. Verify the"
+        " tables afterwards.",
         "--undo removes the fences, as long as the application has not written the target. It scans"
         " the target for such writes (by their write times), and asks for the name that you gave;"
         " --yes answers. Afterwards run `hintferry verify --repair` to copy the changes that were"
@@ -49,10 +56,12 @@ HELP = "\n\n".join(
         "  hintferry cutover shop.orders --writes-stopped now --writers-at-quorum",
         "  hintferry cutover checkout --writes-stopped now --writers-at-quorum",
         "  hintferry cutover shop --writes-stopped 2026-11-26T14:03:20Z --json",
+        "  hintferry cutover checkout --dry-run --writers-at-quorum",
+        "  hintferry cutover shop.canary --rehearse --writes-stopped now --writers-at-quorum",
         "  hintferry cutover shop.orders --undo",
         "  hintferry cutover checkout --undo --yes",
         statuses(
-            "the tables are cut over (or the cutover is undone)",
+            "the tables are cut over (or the cutover is undone, rehearsed, or only needs the stop)",
             negative="a condition does not hold, and no table is cut over",
             unfinished="a fence may be set, but not waited out: run it again, or with --undo",
         ),
@@ -77,15 +86,22 @@ def cutover(
     writers_at_quorum: options.WritersAtQuorum = False,
     undo: Annotated[bool, typer.Option("--undo", help="Undo a cutover: remove the fence.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="With --undo: do not ask.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print each act and its time, and do none.")
+    ] = False,
+    rehearse: Annotated[
+        bool,
+        typer.Option("--rehearse", help="Cut over tables that nobody writes, and take them back."),
+    ] = False,
     json: Json = False,
     config: Config = CONFIG,
     parked_queue_url: ParkedQueueUrl = "",
     replay_queue_url: ReplayQueueUrl = "",
     bucket: Bucket = "",
 ) -> None:
-    errors, out = console(stderr=True), console()
     with told_plainly(context.find_object(GlobalOptions) or GlobalOptions(debug=False)):
         confirmations = options.confirmations(writes_stopped, repaired, writers_at_quorum)
+        kind = _kind(undo=undo, dry_run=dry_run, rehearse=rehearse)
         if undo and (writes_stopped or repaired or writers_at_quorum):
             raise ConfigurationError(
                 "--undo cannot be combined with --writes-stopped, --repaired or"
@@ -107,18 +123,77 @@ def cutover(
             # This machine's clock decides how long to wait, and dates the pass.
             seat.check_clock()
             joint = Cutover.of([seat.keeper(one, confirmations) for one in meant])
-            if undo:
-                name = " ".join(names.arguments)
-                undone(joint, seat.late_writes(), seat.journal(), errors, name, yes=yes)
-                _tell_undone(meant, names, out, json=json)
-                return
-            seen = _cutover(joint, seat.journal(), errors)
-    _tell(seen, names, out, json=json)
-    if _ended(seen) is not Status.DONE:
-        raise typer.Exit(_ended(seen))
+            ended = kind(_Call(joint, seat, names, yes=yes, json=json))
+    if ended is not Status.DONE:
+        raise typer.Exit(ended)
 
 
-def _cutover(joint: Cutover, journal: Journal, errors: Console) -> list[TableStatus]:
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """Hold what each kind of cutover is called with."""
+
+    joint: Cutover
+    seat: Seat
+    names: _Names
+    yes: bool
+    json: bool
+
+
+def _kind(*, undo: bool, dry_run: bool, rehearse: bool) -> Callable[[_Call], Status]:
+    """Return what is asked for. Raises ConfigurationError for two kinds at once."""
+    asked = [
+        kind
+        for is_asked, kind in ((undo, _undo), (dry_run, _dry_run), (rehearse, _rehearse))
+        if is_asked
+    ]
+    if len(asked) > 1:
+        raise ConfigurationError("--undo, --dry-run and --rehearse exclude each other; give one")
+    return asked[0] if asked else _in_earnest
+
+
+def _in_earnest(call: _Call) -> Status:
+    seen = _cutover(call.joint, call.seat.journal(), console(stderr=True))
+    _tell(seen, call.names, console(), json=call.json)
+    return _ended(seen)
+
+
+def _undo(call: _Call) -> Status:
+    name, journal = " ".join(call.names.arguments), call.seat.journal()
+    undone(call.joint, call.seat.late_writes(), journal, console(stderr=True), name, yes=call.yes)
+    _tell_undone([one.table for one in call.joint.keepers], call.names, console(), json=call.json)
+    return Status.DONE
+
+
+def _dry_run(call: _Call) -> Status:
+    """Print the acts, and return whether only the stop of the writers is needed."""
+    found = dry_run_of.planned(call.joint)
+    shut = [one for one in found.seen if one.standing in (Standing.SHUT, Standing.FENCED)]
+    ended = Status.NEGATIVE if shut else Status.DONE
+    if not call.json:
+        dry_run_of.show(found, console())
+    steps = next_steps("status", ended, call.names.arguments, call.names.config)
+    conclude(dry_run_of.as_tree(found) if call.json else None, steps)
+    return ended
+
+
+def _rehearse(call: _Call) -> Status:
+    """Print the seconds by part, and return whether every fence was set and removed."""
+    joint, journal, errors = call.joint, call.seat.journal(), console(stderr=True)
+    found = rehearsal.rehearsed(
+        joint, lambda: _cutover(joint, journal, errors, rehearsal.VERB), journal, errors
+    )
+    if not call.json:
+        rehearsal.show(found, console())
+    is_done = found.parts is not None
+    after = ("backfill", Status.DONE) if is_done else ("status", Status.NEGATIVE)
+    steps = next_steps(*after, call.names.arguments, call.names.config)
+    conclude(rehearsal.as_tree(found) if call.json else None, steps)
+    return Status.DONE if is_done and not found.written else Status.NEGATIVE
+
+
+def _cutover(
+    joint: Cutover, journal: Journal, errors: Console, verb: str = "cutover"
+) -> list[TableStatus]:
     """Return the last status of each table: after the fences, if all gates opened."""
     seen = _watched(joint, errors)
     if any(one.standing is not Standing.OPEN for one in seen):
@@ -126,7 +201,7 @@ def _cutover(joint: Cutover, journal: Journal, errors: Console) -> list[TableSta
         return [*seen, *view.read_statuses(fenced)]
     try:
         for keeper in joint.unfenced:
-            journal.add(Entry(time.time(), str(keeper.table), "cutover", caller()))
+            journal.add(Entry(time.time(), str(keeper.table), verb, caller()))
         # The last run may have ended before all of it was waited out, or written down.
         _count_down(joint.hand_over(), errors)
         return view.read_statuses(joint.keepers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hintferry.core.errors import ConfigurationError, HintferryError, SideFault
 from hintferry.core.limits import FENCE_RETRY, REQUEST_TIMEOUT_S, UNDO_WAIT_S
@@ -13,6 +13,9 @@ from hintferry.ports import Clock, Fence
 from hintferry_ops.cutover.gate.condition import comes_by_itself, is_open
 from hintferry_ops.cutover.gate.fence import fence_left_s
 from hintferry_ops.cutover.gatekeeper import LONGEST_WATCH_S, LOOK_EVERY_S, Checked, Gatekeeper
+
+MARKER_WITHIN_S = 10.0
+MARKER_LOOK_S = 0.25
 
 
 class PartlyFenced(HintferryError):
@@ -24,12 +27,26 @@ class PartlyFenced(HintferryError):
 
 
 @dataclass(slots=True)
+class Parts:
+    """The seconds that the parts of a cutover took.
+
+    `gate_s`: until every gate was open; `fence_s`: until every fence was set; `wait_s`: until the
+    application may write.
+    """
+
+    gate_s: float = 0.0
+    fence_s: float = 0.0
+    wait_s: float = 0.0
+
+
+@dataclass(slots=True)
 class Cutover:
     """Tables that are cut over as one, with the fences that stand of them."""
 
     keepers: Sequence[Gatekeeper]
     fences: dict[TableId, Fence]
     clock: Clock
+    parts: Parts = field(default_factory=Parts)
 
     @classmethod
     def of(cls, keepers: Sequence[Gatekeeper]) -> Cutover:
@@ -54,12 +71,23 @@ class Cutover:
             keeper.watched_since = began
         while True:
             seen = [keeper.check() for keeper in keepers]
+            self.parts.gate_s = self.clock.now() - began
             yield seen
             gates = [conditions for _, conditions in seen]
             is_over = all(map(is_open, gates)) or not all(map(comes_by_itself, gates))
             if is_over or self.clock.now() > began + LONGEST_WATCH_S:
                 return
             self.clock.sleep(LOOK_EVERY_S)
+
+    def measure(self) -> list[Checked]:
+        """Check each table without a fence, once its marker had the time to arrive."""
+        end = self.clock.now() + MARKER_WITHIN_S
+        while True:
+            seen = [keeper.check() for keeper in self.unfenced]
+            is_measured = all(facts.arrival.took_s is not None for facts, _ in seen)
+            if is_measured or self.clock.now() > end:
+                return seen
+            self.clock.sleep(MARKER_LOOK_S)
 
     def hand_over(self) -> Iterator[float]:
         """Set the fences that are missing, and wait all out; yields the seconds left.
@@ -68,6 +96,7 @@ class Cutover:
         somebody took a fence away meanwhile.
         """
         set_now: list[TableId] = []
+        began = self.clock.now()
         for keeper in self.unfenced:
             try:
                 self.fences[keeper.table] = self._set(keeper)
@@ -76,6 +105,7 @@ class Cutover:
                     raise
                 raise PartlyFenced(keeper.table, set_now, error) from error
             set_now.append(keeper.table)
+        self.parts.fence_s = self.clock.now() - began
         return self._wait_out()
 
     def _set(self, keeper: Gatekeeper) -> Fence:
@@ -92,6 +122,7 @@ class Cutover:
 
     def _wait_out(self) -> Iterator[float]:
         """Wait until nothing older than any of the fences can still write."""
+        began = self.clock.now()
         for keeper in self.keepers:
             # Whoever takes the fence away, by whatever way: hints were skipped behind it.
             fence = self.fences[keeper.table]
@@ -105,6 +136,7 @@ class Cutover:
                     f"{keeper.table} is not cut over: its fence was removed during the wait; run"
                     " `hintferry cutover` again"
                 )
+        self.parts.wait_s = self.clock.now() - began
 
     def take_back(self) -> Iterator[float]:
         """Lift the fences, and wait until no worker believes any of them; yields the seconds left.

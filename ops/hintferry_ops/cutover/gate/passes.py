@@ -11,6 +11,9 @@ from hintferry.core.verdict import UNEQUAL
 from hintferry_ops.cutover.gate.condition import Condition, ConditionState, clock
 from hintferry_ops.cutover.gate.facts import Confirmations, Estimate, Facts
 
+AFTER_STOP = "no uncaptured writes"
+"""The condition that a pass after the stop makes hold in any case."""
+
 LATE_WRITES_S = float(SECOND_LOOK_AFTER_S)
 """Seconds after which no write of Hintferry can still arrive that was under way."""
 
@@ -45,7 +48,7 @@ def clean(facts: Facts) -> Condition:
 
 def after_stop(facts: Facts) -> Condition:
     """Accept a pass that ran beside the writers, unless a write may be uncaptured."""
-    name = "no uncaptured writes"
+    name = AFTER_STOP
     found = clean_pass(facts)
     if found is None:
         return Condition(

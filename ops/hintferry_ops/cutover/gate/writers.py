@@ -7,6 +7,8 @@ from hintferry.core.passes import last_backfill
 from hintferry_ops.cutover.gate.condition import Condition, ConditionState, clock
 from hintferry_ops.cutover.gate.facts import Confirmations, Facts
 
+NAME = "writers stopped"
+
 LOG_SYNC_S = 10.0
 """After this time, in seconds, a node has synced its log, whatever its settings."""
 
@@ -30,7 +32,7 @@ def due(confirmations: Confirmations, watched_since: float, now: float) -> float
 
 
 def stopped(facts: Facts) -> Condition:
-    name, stopped_at = "writers stopped", facts.confirmations.stopped_at
+    name, stopped_at = NAME, facts.confirmations.stopped_at
     if stopped_at is None:
         return Condition(
             name,
