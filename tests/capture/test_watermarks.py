@@ -34,7 +34,7 @@ TABLES = (
     "aside",
     "beaten",
 )
-KILLS = 10
+KILLS = 5
 BURST = 100
 
 
@@ -307,7 +307,7 @@ def test_a_connector_that_is_killed_leaves_no_number_ahead_of_its_hints(stack: S
             while table.number() <= max(numbers, default=min(tuple(writer.before), default=2**31)):
                 assert time.monotonic() < deadline, "the watermark stands still"
                 time.sleep(0.02)
-            time.sleep(0.02 * (kill // 2))
+            time.sleep(0.02 * kill)
             capture.kill()
             number = table.number()
             topic.read_to_end()

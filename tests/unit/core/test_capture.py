@@ -58,10 +58,10 @@ GAPS: list[tuple[Change, str, str, bool]] = [
     ),
     (lambda said: said.since.pop(HOST), "cannot capture the table: column c", "limits.md", False),
     (lambda said: said.captured_id.update({HOST: "id 0"}), "an earlier table", "restart", True),
-    (lambda said: said.version.update({HOST: "old"}), "the same version", "describe", True),
+    (lambda said: said.version.update({HOST: "old"}), "its connector does not have", "runs", True),
     (
         lambda said: other_node(said, schema_version="new"),
-        "version of the schema",
+        "it does not have the same version of the schema as the other nodes",
         "describe",
         True,
     ),
@@ -69,6 +69,19 @@ GAPS: list[tuple[Change, str, str, bool]] = [
     # A new node at the address of an old one is another host.
     (lambda said: other_node(said, host_id="new"), "told no state", "connector runs", False),
 ]
+
+
+def test_only_the_node_that_missed_a_change_of_the_schema_is_named() -> None:
+    said = captures()
+    other_node(said, schema_version="new")
+    assert [gap.node for gap in gaps(said.witness(TABLE))] == [LAST]
+
+
+def test_nodes_of_which_no_version_is_the_most_frequent_are_all_named() -> None:
+    said = captures()
+    for number, version in enumerate(("one", "two")):
+        said.nodes[number] = replace(said.nodes[number], schema_version=version)
+    assert [gap.node for gap in gaps(said.witness(TABLE))] == list(ADDRESSES)
 
 
 @pytest.mark.parametrize(("change", "says", "fix", "passes"), GAPS)

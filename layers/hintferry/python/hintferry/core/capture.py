@@ -7,6 +7,7 @@ It is compared for equality only, never with a clock. All times are epoch second
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -181,14 +182,20 @@ def _gap(seen: Witness, node: NodeState) -> Gap | None:
     if age_s < -STATE_AHEAD_S:
         why = f"its state is from {-age_s:,.0f} s in the future"
         return Gap(node.node, why, f"set the clock of {node.node}, or that of this machine")
-    if state.schema_version != node.schema_version or _disagree(seen.nodes):
-        why = "the nodes, or its connector, do not have the same version of the schema yet"
+    if node.schema_version not in _agreed(seen.nodes):
+        why = "it does not have the same version of the schema as the other nodes yet"
         return Gap(node.node, why, "if it stays so: `nodetool describecluster`", passes=True)
+    if state.schema_version != node.schema_version:
+        why = "its connector does not have the same version of the schema as the node yet"
+        return Gap(node.node, why, f"if it stays so: {runs}", passes=True)
     return _table_gap(seen, node.node, state.tables.get(seen.table))
 
 
-def _disagree(nodes: Sequence[NodeState]) -> bool:
-    return len({node.schema_version for node in nodes if node.schema_version}) > 1
+def _agreed(nodes: Sequence[NodeState]) -> set[str]:
+    """Return the version that most nodes have; none where two are as frequent."""
+    counts = Counter(node.schema_version for node in nodes if node.schema_version)
+    most = [version for version, count in counts.items() if count == max(counts.values())]
+    return set(most) if len(most) == 1 else set()
 
 
 def _table_gap(seen: Witness, node: str, said: CapturedTable | None) -> Gap | None:
