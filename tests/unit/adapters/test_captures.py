@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 from cassandra import InvalidRequest, OperationTimedOut, Unauthorized
+from cassandra.cluster import NoHostAvailable
 
 from hintferry.adapters.clocks.cached_answer import CACHED_S
 from hintferry.adapters.driver import cql
@@ -36,6 +37,8 @@ class Source:
 
     def __init__(self, now_ms: int) -> None:
         self.down: set[UUID] = set()
+        self.unconnected: dict[UUID, int] = {}
+        """How often each node is asked before a connection to it is there."""
         self.is_refused = False
         self.rows: dict[str, list[tuple[Any, ...]]] = {
             cql.TABLE_NOW: [(TABLE.bytes, pack(">q", ALTERED_US))],
@@ -62,7 +65,12 @@ class Source:
         return SimpleNamespace(all=lambda: self.rows[text])
 
     def execute_async(self, statement: Any, timeout: float, host: Any) -> Any:
+        left = self.unconnected.get(host.host_id, 0)
+        self.unconnected[host.host_id] = left - 1
+
         def result() -> Any:
+            if left > 0:
+                raise NoHostAvailable("no connection", {})
             if host.host_id in self.down:
                 raise OperationTimedOut()
             return SimpleNamespace(all=lambda: [(host.host_id.bytes, SCHEMA.bytes, None)])
@@ -113,6 +121,22 @@ def test_states_are_read_for_each_node_of_the_datacenter(seen_by: CqlCaptures) -
     assert (proved.shape.table_id, proved.since) == (str(TABLE), {str(host): 5 for host in HOSTS})
     assert from_tree(json.loads(json.dumps(as_tree(proved)))) == proved
     assert from_tree(as_tree(None)) is None
+
+
+def test_a_node_to_which_a_new_session_connects_last_is_waited_for(
+    source: Source, seen_by: CqlCaptures
+) -> None:
+    source.unconnected[HOSTS[1]] = 3
+    assert gaps(seen_by.witness(ORDERS)) == []
+
+
+def test_a_node_that_is_never_connected_counts_as_silent_soon(
+    source: Source, seen_by: CqlCaptures, clock: ScriptedClock
+) -> None:
+    began, source.unconnected[HOSTS[1]] = clock.now(), 1_000_000
+    (gap,) = gaps(seen_by.witness(ORDERS))
+    assert (gap.node, gap.why) == ("10.0.0.2", "does not answer")
+    assert clock.now() - began < captures.NODE_TIMEOUT_S + 1
 
 
 def test_a_connector_from_before_watermarks_is_known_by_its_state(

@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from cassandra import ConsistencyLevel, InvalidRequest, Unauthorized
+from cassandra.cluster import NoHostAvailable
 from cassandra.cqltypes import BytesType, MapType, UUIDType
 from cassandra.query import SimpleStatement
 
@@ -37,6 +38,7 @@ from hintferry.core.schema import TableId
 from hintferry.ports import Captures, Clock
 
 NODE_TIMEOUT_S = 3.0
+CONNECTS_EVERY_S = 0.05
 VERSION = 1
 SETTLES_S = 15.0
 """After a change of the schema the nodes agree within this, and their connectors say so."""
@@ -94,11 +96,33 @@ class CqlCaptures:
         hosts = session.cluster.metadata.all_hosts()
         here = [host for host in hosts if host.datacenter == self._datacenter]
         statement = SimpleStatement(cql.NODE_ITSELF, consistency_level=ConsistencyLevel.ONE)
-        asked = [
-            (host, session.execute_async(statement, timeout=NODE_TIMEOUT_S, host=host))
-            for host in here
-        ]
-        return [_told(host, answer) for host, answer in asked]
+
+        def ask(host: Any) -> Any:
+            return session.execute_async(statement, timeout=NODE_TIMEOUT_S, host=host)
+
+        end = self._clock.now() + NODE_TIMEOUT_S
+        asked = [(host, ask(host)) for host in here]
+        return [_told(host, self._answer(host, first, ask, end)) for host, first in asked]
+
+    def _answer(
+        self, host: Any, answer: Any, ask: Callable[[Any], Any], end: float
+    ) -> tuple[Any, ...] | None:
+        """Return the row that the node answers, or None. Without a connection to it, ask again: a
+        new session is there with the first of its nodes.
+        """
+        while True:
+            try:
+                (row,) = answer.result().all()
+            except NoHostAvailable:
+                if self._clock.now() >= end:
+                    return None
+                self._clock.sleep(CONNECTS_EVERY_S)
+                answer = ask(host)
+            except DRIVER_ERRORS:
+                return None
+            else:
+                found: tuple[Any, ...] = row
+                return found
 
     def _ask_states(self) -> dict[str, CaptureState]:
         try:
@@ -173,12 +197,11 @@ def from_tree(tree: Mapping[str, Any] | None) -> Proof | None:
     return Proof(TableVersion(tree["id"], tree["altered_us"]), tree["since"])
 
 
-def _told(host: Any, answer: Any) -> _CaptureAnswer:
+def _told(host: Any, row: tuple[Any, ...] | None) -> _CaptureAnswer:
     address = str(host.address)
-    try:
-        ((host_id, version, raw),) = answer.result().all()
-    except DRIVER_ERRORS:
+    if row is None:
         return _CaptureAnswer(address, str(host.host_id), None, {})
+    host_id, version, raw = row
     truncations = _TRUNCATIONS.deserialize(raw, 4) if raw else {}
     return _CaptureAnswer(
         address, str(UUID(bytes=host_id)), str(UUID(bytes=version)), dict(truncations)
