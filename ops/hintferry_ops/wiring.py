@@ -23,8 +23,14 @@ from hintferry.adapters.target.switches import KeyspacesSwitches
 from hintferry.core.clock_offset import Offsets
 from hintferry.core.schema import TableId
 from hintferry.ports import Captures
-from hintferry.wiring.sessions import Sides, client, sides_of, source_session, target_session
-from hintferry.wiring.sweep import captures_of
+from hintferry.wiring.sessions import (
+    Sides,
+    captures_of,
+    client,
+    sides_of,
+    source_session,
+    target_session,
+)
 from hintferry_ops.cutover.arrivals import SampledArrivals, WatermarkArrivals
 from hintferry_ops.cutover.cloudwatch import CloudWatchMetrics
 from hintferry_ops.cutover.gate.facts import Confirmations

@@ -7,7 +7,7 @@ from random import Random
 from typing import TypeVar
 
 from hintferry.core.hint import Bound, Slice
-from hintferry.core.limits import CUTOVER_WAIT_S
+from hintferry.core.limits import CUTOVER_WAIT_S, SECOND_LOOK_AFTER_S, VALIDATION_RETRY
 from tests.model.profiles import Profile
 from tests.model.program import (
     Alter,
@@ -34,6 +34,7 @@ from tests.model.program import (
     TakeBack,
     TakeDown,
     Tick,
+    Validate,
     Verb,
     Verify,
 )
@@ -107,6 +108,18 @@ class Generator:
     def resume(self) -> Resume:
         """The table goes on."""
         return Resume(self._table)
+
+    def validate(self) -> Validate:
+        """Every settled row is validated from now on."""
+        return Validate(self._table)
+
+    def soon(self) -> Tick:
+        """A first look at a settled key becomes due."""
+        return _tick(SECOND_LOOK_AFTER_S)
+
+    def later(self) -> Tick:
+        """A further look becomes due."""
+        return _tick(VALIDATION_RETRY.first_s)
 
     def alter(self) -> Alter:
         """A column comes or goes, on some nodes first."""

@@ -54,7 +54,7 @@ class WorldMarkers:
         return self._said[table]
 
     def _is_settled(self, table: TableId, node: int, read: _Read) -> bool:
-        now_us, pending = self._world.time.micros, self._world.topic.pending
+        now_us, pending = self._world.time.micros, self._world.topic.unsettled
         if node in self._world.deaf or node in self._world.cluster.down:
             return False
         if any(

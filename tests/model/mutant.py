@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hintferry.ports import Clock, Decoder, Source, Target
+from hintferry.ports import Clock, Decoder, Source, Target, WriteTimes
 from tests.model.profiles import NEAR, Profile
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ class Mutant:
     decoder: Callable[[Decoder, World], Decoder] = lambda decoder, _world: decoder
     source: Callable[[Source, World], Source] = lambda source, _world: source
     target: Callable[[Target, Worker], Target] = lambda target, _worker: target
+    write_times: Callable[[WriteTimes], WriteTimes] = lambda times: times
     clock: Callable[[WatchedClock], Clock] = lambda clock: clock
     patches: tuple[tuple[object, str, Any], ...] = ()
 

@@ -36,10 +36,12 @@ from hintferry.live.ledger import Ledger
 from hintferry.live.pipeline import Pipeline
 from hintferry.live.plan import plan_rows
 from hintferry.live.recent_writes import MARGIN_US, RecentWrites
+from hintferry.live.validation import Validator
 from hintferry.ports import Write
 from hintferry.sweep.backfill import Backfill
 from hintferry.testing import fences, leases, source
 from hintferry.testing.leases import LeaseTable
+from hintferry.testing.open_items import MemoryOpenItems
 from hintferry.testing.target import MemoryTarget
 from hintferry_ops.cutover import arrivals, cutover
 from hintferry_ops.cutover.gate import capture as gate_capture
@@ -160,7 +162,7 @@ def _close_without_returned(self: Ledger) -> list[Settled]:
     return [end for end in self._ends if end is not None and end.outcome is not Outcome.RETURNED]
 
 
-_end_of = ledger._end_of
+_end_of = ledger.end_of
 
 
 def _parked_for_a_fault(error: HintferryError) -> Settled:
@@ -346,6 +348,20 @@ def _take_the_last(self: MarkerWatch, hosts: frozenset[str], _since: float) -> N
     self._waited_for = _Drawn(number, self.clock.now(), hosts)
 
 
+class _SameTime:
+    """Every row seems to have been written at the same moment."""
+
+    def newest_us(self, *_where: object) -> int:
+        return 1
+
+
+_has_arrived = Validator._has_arrived
+
+
+def _whatever_is_open(self: Validator, hint: Hint, *rest: Any) -> bool:
+    return _has_arrived(replace(self, open_items=MemoryOpenItems()), hint, *rest)
+
+
 def _holds(*_facts: object) -> Condition:
     return Condition("not looked at", ConditionState.HOLDS, "")
 
@@ -372,7 +388,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("equal, so skip", "rows", target=SecondThoughts.skips_equal),
     _rewriting("absent, so skip", _without_row_deletes),
     Mutant("counts not conserved", patches=((Ledger, "close", _close_without_returned),)),
-    Mutant("faults are parked", patches=((ledger, "_end_of", _parked_for_a_fault),)),
+    Mutant("faults are parked", patches=((ledger, "end_of", _parked_for_a_fault),)),
     Mutant(
         "stale reads kept",
         patches=(
@@ -416,7 +432,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("hinted before it can be read", patches=((world, "LONGEST_LAG_US", 600_000),)),
     Mutant("replica's failure is a key's own", patches=((source, "read_failure", _overwhelmed),)),
     Mutant("time of the answer", source=StampedOnArrival),
-    Mutant("pauses skip", "pauses", patches=((ledger, "_end_of", _skipped_for_a_pause),)),
+    Mutant("pauses skip", "pauses", patches=((ledger, "end_of", _skipped_for_a_pause),)),
     Mutant("fences read once", "fences", patches=((fences, "FENCE_HOLDS_S", inf),)),
     Mutant("cut-over waits too little", "fences", patches=((fence, "CUTOVER_WAIT_S", 10.0),)),
     Mutant("undo returns at once", "fences", patches=((cutover, "UNDO_WAIT_S", -5.0),)),
@@ -444,6 +460,17 @@ MUTANTS: tuple[Mutant, ...] = (
         "page stamped when it is written",
         "backfill",
         patches=((Backfill, "_write", _page_stamped_when_written),),
+    ),
+    Mutant(
+        "diverged without a watermark",
+        "validation",
+        patches=((Validator, "_has_arrived", lambda *_: True),),
+    ),
+    Mutant("diverged at any write time", "validation", write_times=lambda _: _SameTime()),
+    Mutant(
+        "diverged with open items",
+        "validation",
+        patches=((Validator, "_has_arrived", _whatever_is_open),),
     ),
     Mutant("reads of one replica", patches=((source, "QUORUM", 1),)),
 )

@@ -177,6 +177,19 @@ class Resume(OfTable):
     """An operator lets a table go on."""
 
 
+class Validate(OfTable):
+    """From now on every settled row of all tables is validated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tamper(OfTable):
+    """Somebody else changes a row of the target: deletes it, or writes another value."""
+
+    partition: Key
+    clustering: Key
+    deletes: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Alter:
     """A column is added to a table, or dropped if it is there; these nodes hear of it at once."""
@@ -223,6 +236,8 @@ Step = (
     | TakeBack
     | Pause
     | Resume
+    | Validate
+    | Tamper
     | Alter
     | Recreate
     | Hear

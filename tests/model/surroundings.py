@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from hintferry.adapters.source.marker_watch import MarkerWatch
 from hintferry.core.capture import CapturedTable, CaptureState, NodeState, TableVersion, Witness
+from hintferry.core.errors import HintferryError
 from hintferry.core.open_item import PARKED, OpenItem
 from hintferry.core.schema import TableId
 from hintferry.core.watermark import NodeMark
-from hintferry.ports import OpenItems
 from hintferry.testing.clock import ScriptedClock
 from hintferry.testing.cluster import REPLICAS
 from hintferry_ops.cutover.arrivals import SampledArrivals, WatermarkArrivals
 from hintferry_ops.cutover.gate.facts import Confirmations, Lag, NodeReport
 from hintferry_ops.cutover.gatekeeper import Gatekeeper
 from tests.model.program import Batch
+from tests.model.topic import Kind
 
 if TYPE_CHECKING:
     from tests.model.world import World
@@ -49,6 +50,44 @@ def witness(world: World, table: TableId) -> Witness:
         states[_host(node)] = CaptureState(now, schemas.version(node).hex(), {table: said})
     shape = TableVersion(str(created_us), schemas.table(table).altered_us)
     return Witness(table, now, nodes, states, shape)
+
+
+class WorldCaptures:
+    """What nodes and connectors say of a table."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def witness(self, table: TableId) -> Witness:
+        """Return the witness of the table's capture."""
+        return witness(self._world, table)
+
+
+class WorldOpenItems:
+    """What waits in the replay queue, or is parked; the queue itself keeps it."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def open(self, items: Sequence[OpenItem]) -> list[HintferryError | None]:
+        """Keep nothing: the queue of the world has them."""
+        return [None] * len(items)
+
+    def close(self, items: Sequence[tuple[str, bytes]]) -> list[HintferryError | None]:
+        """Let nothing go."""
+        return [None] * len(items)
+
+    def of(self, table: TableId) -> list[OpenItem]:
+        """Return those of the table. A validation is none."""
+        name, world = str(table), self._world
+        waiting = [
+            OpenItem(name, b"", one.due_us / 1e6, one.hint.errand.value)
+            for one in world.topic.unsettled
+            if one.replica is None and one.hint is not None and one.hint.table == table
+            if one.kind is not Kind.CHECK
+        ]
+        stuck = [OpenItem(name, b"", world.time.seconds, PARKED) for _ in world.stuck]
+        return waiting + stuck + [one for one in world.refused if one.name == name]
 
 
 class Surroundings:
@@ -93,16 +132,6 @@ class Surroundings:
     def given_up(self) -> int:
         """Payloads in the bucket."""
         return 0
-
-    def of(self, table: TableId) -> list[OpenItem]:
-        """Return what waits in the replay queue, or is parked, of the table."""
-        name, world = str(table), self._world
-        waiting = [
-            OpenItem(name, b"", one.due_us / 1e6, one.hint.errand.value)
-            for one in world.topic.pending
-            if one.replica is None and one.hint is not None and one.hint.table == table
-        ]
-        return waiting + [OpenItem(name, b"", world.time.seconds, PARKED) for _ in world.stuck]
 
     def draw(self, table: TableId) -> int:
         """Return a marker's number."""
@@ -151,7 +180,7 @@ def gatekeeper(world: World, around: Surroundings, table: TableId) -> Gatekeeper
         around,
         samples if around.is_sampled else watermarks,
         around,
-        cast(OpenItems, around),
+        WorldOpenItems(world),
         world.hand_overs.passes,
         world.hand_overs.fences,
         world.switches,

@@ -391,6 +391,39 @@ BACKFILL = Theme(
 )
 """A table is filled while hints go on."""
 
+VALIDATION = Theme(
+    {"wide": 3, "plain": 3, "bounded": 1, "counts": 1},
+    {
+        "wide": {
+            Verb.INSERT: 4,
+            Verb.UPDATE: 4,
+            Verb.DELETE_ROW: 3,
+            Verb.DELETE_SLICE: 1,
+            Verb.DELETE_PARTITION: 1,
+        },
+        "plain": {Verb.INSERT: 4, Verb.UPDATE: 5, Verb.DELETE_ROW: 3},
+        "bounded": {Verb.INSERT: 4, Verb.UPDATE: 3, Verb.EXTEND: 3, Verb.DELETE_ROW: 2},
+        "counts": {Verb.ADD: 1},
+    },
+    stories=(
+        ("validate", "write", "batch", "soon", "write", "batch", "later", "write", "batch"),
+        ("validate", "write", "batch", "write", "soon", "batch", "later", "write", "batch"),
+        ("validate", "dawdle", "write", "batch", "write", "soon", "batch", "later", "batch"),
+    ),
+    lengths=(2, 4, 8, 16),
+    kinds=(("write", 8), ("batch", 10), ("soon", 1), ("later", 3), ("cluster", 2), ("time", 2)),
+    stops=((Point.BEFORE_TARGET_READ, 4), (Point.BEFORE_READ, 3), (Point.AFTER_READ, 3)),
+    expiring=(0.0, 0.3),
+    whole=0.8,
+    repeated=0.9,
+    few=2,
+    faults=(0.0, 0.0, 0.3),
+    pauses_s=(0.001, 3, 20, 35),
+    ticks_s=(0.001, 0.2, 2, 16),
+    sizes=(1, 2, 6, 40, 40),
+)
+"""Settled keys are compared again while the same few values come and go."""
+
 THEMES = {
     "everything": (EVERYTHING, 12),
     "slices": (SLICES, 3),
@@ -411,5 +444,6 @@ THEMES = {
     "lost": (LOST, 2),
     "lost expiry": (LOST_EXPIRY, 1),
     "backfill": (BACKFILL, 3),
+    "validation": (VALIDATION, 0),
 }
-"""Each theme and how often it is taken."""
+"""Each theme and how often it is taken; 0: only by tests of its own."""

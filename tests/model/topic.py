@@ -8,7 +8,7 @@ from enum import Enum
 from random import Random
 
 from hintferry.adapters.records import hint_record
-from hintferry.core.hint import Hint, Record, Trouble
+from hintferry.core.hint import Hint, Record
 from hintferry.core.work import Later
 from hintferry.testing.clock import SimulatedTime
 
@@ -22,6 +22,7 @@ class Kind(Enum):
     HINT = "applied, or parked because the target refuses its row"
     NOTHING = "skipped"
     POISON = "parked"
+    CHECK = "skipped, and never written"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +49,32 @@ _POISON: tuple[bytes | None, ...] = (
 
 
 class Topic:
-    """`pending` are records to be delivered; `sent` every record there ever was."""
+    """`pending` are records to be delivered, `in_hand` those that a worker has; `sent` every record
+    there ever was.
+    """
 
     def __init__(self, time: SimulatedTime, random: Random) -> None:
         self.pending: list[Delivery] = []
+        self.in_hand: list[Delivery] = []
         self.sent: list[Delivery] = []
         self.broker_error_us = 0
         self.slowest_capture_us = SLOWEST_CAPTURE_US
         self._time, self._random = time, random
 
+    @property
+    def unsettled(self) -> list[Delivery]:
+        """Return every record that is on its way, or that a worker has not answered yet."""
+        return self.pending + self.in_hand
+
     def captured(self, hint: Hint, written_us: int, replica: int | None = None) -> None:
         """A replica's capture found a change that was written at this time."""
         delay = self._random.randint(FASTEST_CAPTURE_US, self.slowest_capture_us)
-        self._send(hint, delay, written_us, replica=replica)
+        self._send(Later(hint, 0), delay, written_us, replica=replica)
 
     def postponed(self, later: Later) -> None:
         """The pipeline left work for later."""
         delay_us = later.delay_s * 1_000_000
-        self._send(later.hint, delay_us, self._time.micros, later.trouble)
+        self._send(later, delay_us, self._time.micros)
 
     def poison(self, kind: int) -> None:
         """A record that makes no hint."""
@@ -94,17 +103,17 @@ class Topic:
 
     def _send(
         self,
-        hint: Hint,
+        later: Later,
         delay_us: int,
         written_us: int,
-        trouble: Trouble | None = None,
         replica: int | None = None,
     ) -> None:
-        value = json.dumps(hint_record.encode(hint) | {"ts_us": written_us}).encode()
+        value = json.dumps(hint_record.encode(later.hint) | {"ts_us": written_us}).encode()
         due_us = self._time.micros + delay_us
         stamp = self._stamp(self._time.micros, due_us)
-        record = self._record(value, stamp)._replace(trouble=trouble)
-        delivery = Delivery(record, due_us, Kind.HINT, hint, replica, self._time.micros)
+        record = self._record(value, stamp)._replace(trouble=later.trouble, check=later.check)
+        kind = Kind.HINT if later.check is None else Kind.CHECK
+        delivery = Delivery(record, due_us, kind, later.hint, replica, self._time.micros)
         self.pending.append(delivery)
         self.sent.append(delivery)
 

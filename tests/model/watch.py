@@ -121,7 +121,8 @@ class Watch:
                 self._must_end_so(delivery, end, answered.may_be_stuck)
             if delivery.hint is not None and end.outcome is Outcome.APPLIED:
                 self._must_be_acknowledged(delivery.hint, answered.acknowledged)
-            if delivery.hint is not None and end.outcome in (Outcome.APPLIED, Outcome.SKIPPED):
+            is_settled = end.outcome in (Outcome.APPLIED, Outcome.SKIPPED)
+            if delivery.hint is not None and is_settled and delivery.kind is not Kind.CHECK:
                 self._must_know_columns(delivery.hint, answered)
 
     def _see(self, table: Table, partition: Key, clustering: Key | None) -> None:
@@ -201,6 +202,7 @@ class Watch:
             Kind.HINT: Outcome.APPLIED,
             Kind.NOTHING: Outcome.SKIPPED,
             Kind.POISON: Outcome.PARKED,
+            Kind.CHECK: Outcome.SKIPPED,
         }[delivery.kind]
         is_refused = delivery.hint is not None and may_meet_refusal(delivery.hint)
         may_be_parked = is_refused or (may_be_stuck and end.reason is ParkReason.STUCK)

@@ -21,6 +21,7 @@ from hintferry.core.work import RowWork, SliceWork, StaticWork
 from hintferry.live.fence import FencedScan, FencedSource
 from hintferry.live.pipeline import Pipeline
 from hintferry.live.recent_writes import RecentWrites
+from hintferry.live.validation import Sampler, Validator
 from hintferry.ports import Read, Write
 from hintferry.sweep.backfill import Backfill
 from hintferry.sweep.progress import RangeProgress
@@ -38,9 +39,11 @@ from hintferry.testing.replay import MemoryReplayQueue
 from hintferry.testing.scan import MemoryScan, scan_of_source
 from hintferry.testing.source import ReplicatedSource
 from hintferry.testing.target import Answers, Fate, MemoryTarget
+from hintferry.testing.write_times import MemoryWriteTimes
 from tests.model.catalog import catalog_of
 from tests.model.journey import Journey
 from tests.model.program import Batch
+from tests.model.surroundings import WorldCaptures, WorldOpenItems
 from tests.model.watch import RowName, is_refused, place
 
 if TYPE_CHECKING:
@@ -163,18 +166,33 @@ class Worker:
         parking, replay = MemoryParkingLot(hook), MemoryReplayQueue(world.postponed, hook)
         parking.is_closed, replay.is_closed = step.park_fails, step.replay_fails
         mutant, answers = world.mutant, _answers(step, random)
-        watched = mutant.source(WatchedSource(self, step, hook, random), world)
+        asked = WatchedSource(self, step, hook, random)
+        watched = mutant.source(asked, world)
         source = FencedSource(watched, _Fences(self.fences, hook), world.switches)
+        target = WatchedTarget(self, hook, random, answers)
+        validator = Validator(
+            source,
+            target,
+            mutant.write_times(MemoryWriteTimes(asked, target)),
+            world.markers,
+            WorldCaptures(world),
+            WorldOpenItems(world),
+            world.hand_overs.passes,
+            replay,
+            self.clock,
+            Sampler(world.one_in),
+        )
         return Pipeline(
             mutant.decoder(_StoppedDecoder(source.table, hook), world),
             source,
-            mutant.target(WatchedTarget(self, hook, random, answers), self),
+            mutant.target(target, self),
             parking,
             replay,
             MemoryLeases(world.leases, self.clock, hook),
             mutant.clock(self.clock),
             RecordingMeter(),
             self.remembered,
+            validator,
         )
 
 

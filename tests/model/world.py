@@ -11,6 +11,7 @@ from hintferry.core import switches
 from hintferry.core.errors import Fenced, ParkReason, Paused
 from hintferry.core.hint import Hint
 from hintferry.core.limits import STALE_AFTER_S
+from hintferry.core.open_item import PARKED, OpenItem
 from hintferry.core.outcome import Outcome, ReturnReason, Settled, SkipReason
 from hintferry.core.rows import Row, Statement
 from hintferry.core.schema import Key, Table, TableId
@@ -18,6 +19,7 @@ from hintferry.core.work import Later
 from hintferry.live.recent_writes import RecentWrites
 from hintferry.ports import Write
 from hintferry.sweep.progress import Finished
+from hintferry.testing import changes
 from hintferry.testing.clock import SimulatedTime
 from hintferry.testing.cluster import QUORUM, REPLICAS, ReplicatedCluster
 from hintferry.testing.leases import LeaseTable
@@ -59,11 +61,13 @@ from tests.model.program import (
     Switch,
     TakeBack,
     TakeDown,
+    Tamper,
     Tick,
+    Validate,
     Verify,
 )
 from tests.model.tables import LATER, TABLES
-from tests.model.topic import Delivery, Topic
+from tests.model.topic import Delivery, Kind, Topic
 from tests.model.watch import Answered, RowName, Violation, Watch, place
 from tests.model.worker import Worker
 
@@ -106,6 +110,8 @@ class World:
         self.workers = [Worker(self, number) for number in range(WORKERS)]
         self.stuck: list[Delivery] = []
         """Parked because the source gave up on them; a person will send them back."""
+        self.refused: list[OpenItem] = []
+        """Parked because the target refuses the row; nobody sends them back."""
         self.markers = WorldMarkers(self)
         self.since: dict[int, int | None] = dict.fromkeys(range(REPLICAS), 1)
         """The start of each connector's state; None where it captures nothing."""
@@ -123,6 +129,10 @@ class World:
         """A change brought no hint: only a sweep can find it."""
         self.applied: set[bytes | None] = set()
         """The values of the records that were applied."""
+        self.one_in = 0
+        """Of the settled rows one in so many is validated; 0: none."""
+        self.wronged: set[RowName] = set()
+        """The rows of the target that somebody else changed."""
         self.late: list[tuple[Write, Statement]] = []
         self.journeys: dict[int, Journey] = {}
         self.arrivals: dict[RowName, int] = {}
@@ -151,6 +161,10 @@ class World:
                 self.workers[step.worker].clock.own.error_us = step.error_us
             case CutOver() | TakeBack() | Verify() | Switch() | Pause() | Resume():
                 self._take_of_command(step, TABLES[step.table].id)
+            case Validate():
+                self.one_in = 1
+            case Tamper():
+                self._tamper(step)
             case SendAgain() | Poison() | SetBroker() | SetCapture():
                 self._take_of_topic(step)
             case _:
@@ -332,6 +346,23 @@ class World:
             change = change_of(step, table, self.time)
             self.cluster.write(table, step.partition, change, step.reached)
 
+    def _tamper(self, step: Tamper) -> None:
+        table = TABLES[step.table]
+        where = (table.id, step.partition, step.clustering)
+        if self._not_after is not None or self.shown(where) is None:
+            return
+        now_us = self.time.micros
+        values = {table.regulars[0].name: b"forged"}
+        change = (
+            changes.remove_row(step.clustering, now_us)
+            if step.deletes
+            else changes.put(table, step.clustering, values, now_us, None, creates_row=False)
+        )
+        self.target.apply(table.id, step.partition, change)
+        self.wronged.add(where)
+        self.has_unheard = True
+        self.tally["tampered"] += 1
+
     def _batch(self, step: Batch) -> None:
         worker = next((one for one in self._from(step.worker) if not one.is_busy), None)
         if worker is None or not self._has_room(BATCH_TAKES_US):
@@ -372,6 +403,7 @@ class World:
         began_us = self.time.micros
         records = [delivery.record for delivery in deliveries]
         worker.is_busy = True
+        self.topic.in_hand += deliveries
         try:
             hook = self._hook(worker, step)
             ends = worker.run(step, records, hook)
@@ -382,6 +414,8 @@ class World:
             return
         finally:
             worker.is_busy = False
+            for delivery in deliveries:
+                self.topic.in_hand.remove(delivery)
         gives_up = step.most_rows is not None
         self.watch.answered(
             Answered(
@@ -413,6 +447,8 @@ class World:
             self.tally[end.outcome.value] += 1
             self.tally["covered"] += end.reason is SkipReason.COVERED
             self.tally["paused"] += end.reason is ReturnReason.PAUSED
+            if delivery.kind is Kind.CHECK:
+                self._validated(delivery, end)
             if end.outcome is Outcome.APPLIED:
                 self.applied.add(delivery.record.value)
             elif end.outcome is Outcome.RETURNED:
@@ -420,6 +456,20 @@ class World:
             elif end.reason is ParkReason.STUCK:
                 self.tally["stuck"] += 1
                 self.stuck.append(delivery)
+            elif end.outcome is Outcome.PARKED and delivery.hint is not None:
+                name, now = str(delivery.hint.table), self.time.micros / 1e6
+                self.refused.append(OpenItem(name, b"", now, PARKED))
+
+    def _validated(self, delivery: Delivery, end: Settled) -> None:
+        """Count how a validation ended; only what was wronged may be called diverged."""
+        assert delivery.hint is not None
+        if end.reason is not None:
+            self.tally[end.reason.value] += 1
+        hint = delivery.hint
+        where = hint.table, hint.partition, hint.clustering
+        is_lost = self.tally["unheard"] > 0
+        if end.reason is SkipReason.DIVERGED and where not in self.wronged and not is_lost:
+            raise Violation(f"P8: {where} is called diverged, and nobody wronged it")
 
     def _hook(self, worker: Worker, step: Batch) -> Hook:
         passed: Counter[Point] = Counter()

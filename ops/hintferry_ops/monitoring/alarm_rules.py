@@ -144,6 +144,12 @@ _OF_HINTS = (
         "Parked records",
     ),
     Rule(
+        "ValidationDiverges", CRITICAL, _ours("ValidatedDiverged"), "Sum", 0,
+        "A settled row differs between source and target, and no change hint of it is on its way.",
+        "Read the key in the log line `diverged`, then run: hintferry verify TABLE --repair.",
+        "Rows that diverge",
+    ),
+    Rule(
         "ConservationFails", CRITICAL, _ours("ConservationFailures"), "Sum", 0,
         "A batch lost or double-counted a record: a bug in Hintferry.",
         "Keep the logs and report the bug. Lambda retries the batch until it is fixed.",

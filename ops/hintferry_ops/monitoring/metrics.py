@@ -25,6 +25,9 @@ OURS = (
     "ReadLatency",
     "SessionRebuilds",
     "Throttles",
+    "UnvalidatedKeys",
+    "ValidatedDiverged",
+    "ValidatedKeys",
     "WriteLatency",
 )
 """Metrics in NAMESPACE with the one dimension `service` (the pipeline's name), as Powertools emits

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from hintferry.core.capture import Witness
 from hintferry.core.clock_offset import Offset
-from hintferry.core.errors import HintferryError
+from hintferry.core.errors import HintferryError, Side
 from hintferry.core.hint import Hint, Nothing, Record, Slice
 from hintferry.core.journal import Entry
 from hintferry.core.open_item import OpenItem
@@ -81,6 +81,15 @@ class Target(Protocol):
 
     def rows(self, table: Table, partition: Key, part: Slice) -> Iterator[dict[Key, Row]]:
         """The rows of a slice, a page at a time. Raises HintferryError."""
+
+
+class WriteTimes(Protocol):
+    """The write times of rows on both sides."""
+
+    def newest_us(self, side: Side, table: Table, partition: Key, clustering: Key) -> int | None:
+        """Return when the newest cell of a row was written that tells it (microseconds), or None.
+
+        Collections and counters do not tell. Raises SideFault, Unprocessable."""
 
 
 class Scan(Protocol):
@@ -305,6 +314,9 @@ class Meter(Protocol):
         self, records: Sequence[Record], hints: Mapping[int, Hint], ends: Sequence[Settled]
     ) -> None:
         """One finished batch: its records, their hints by index, and how each record ended."""
+
+    def unvalidated(self, count: int) -> None:
+        """Count settled keys whose validation the replay queue did not take."""
 
     def conservation_failed(self) -> None:
         """Count a batch whose sums do not add up: a bug of Hintferry. Its records come again."""

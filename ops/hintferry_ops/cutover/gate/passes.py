@@ -151,6 +151,8 @@ def _why_no_pass(facts: Facts, backfill: Pass) -> str:
     if not last.is_clean:
         unequal = {name: last.sums.get(name, 0) for name in UNEQUAL}
         found = ", ".join(f"{count} {name}" for name, count in unequal.items() if count)
+        if last.is_validation:
+            return f"validation found a key that is not equal ({found}) at {clock(last.began)}"
         return f"the last verify pass found differences ({found})"
     reason = _why_not(facts, backfill, last)
     assert reason is not None, "else it counts"

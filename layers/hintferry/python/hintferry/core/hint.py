@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
-from hintferry.core.errors import HintferryError
+from hintferry.core.errors import HintferryError, Side
 from hintferry.core.schema import Key, TableId
 
 
@@ -33,6 +33,9 @@ class Errand(Enum):
 
     REPAIR = "repair"
     """A sweep found the two sides unequal there."""
+
+    VALIDATION = "validation"
+    """It was settled a while ago, and is compared on both sides; nothing is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +92,38 @@ class Trouble(NamedTuple):
     times: int
 
 
+class Suspicion(NamedTuple):
+    """What was seen of a key whose two sides were not equal.
+
+    It has: the side that shows the row, and when that row was written there (microseconds); the
+    marker of the table that was drawn afterwards; and when that was (epoch seconds).
+    """
+
+    side: Side
+    written_us: int
+    marker: int
+    at: float
+
+
+class Check(NamedTuple):
+    """How far the validation of a key has come.
+
+    It has: when the key was settled (epoch seconds); how often it was looked at; what the last
+    look saw.
+    """
+
+    settled_at: float
+    looks: int = 0
+    suspicion: Suspicion | None = None
+
+
 class Record(NamedTuple):
     """One record as the event source delivered it; topic, partition and offset name it.
 
     `appended_at_ms`: when the broker appended it (milliseconds since the epoch), or None where
     the stamp is a producer's own and so says nothing. `refusal`: why the record itself could not
     be had, where it lies elsewhere; it ends as that says, and `value` is what named it.
-    `trouble`: what was seen of it before it was put into the replay queue.
+    `trouble` and `check`: what was seen of it before it was put into the replay queue.
     """
 
     topic: str
@@ -106,3 +134,4 @@ class Record(NamedTuple):
     value: bytes | None
     refusal: HintferryError | None = None
     trouble: Trouble | None = None
+    check: Check | None = None

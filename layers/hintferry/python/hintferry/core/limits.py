@@ -122,6 +122,10 @@ SWEEP_STEP_RETRY = Retry(4, first_s=5, longest_s=60)
 SWEEP_HOLDER_RETRY = Retry(7, first_s=2, longest_s=60)
 """The look-up of the execution that holds a table's sweep."""
 
+VALIDATION_RETRY = Retry(10, first_s=180, longest_s=180)
+"""A look at a settled key whose two sides were not equal. Each pause is longer than anything waits
+that a hint has left in the replay queue."""
+
 SLICE_CUTS = (10_000, 1_000, 100, 10)
 """Rows of the target in a part, tried in this order where the source fails to read a whole slice.
 """

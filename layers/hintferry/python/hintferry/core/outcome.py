@@ -26,6 +26,14 @@ class SkipReason(Enum):
     """The key of the hint was read and written after the hint had come to the topic."""
     POSTPONED = "postponed"
     """A side failed at it though it served its neighbours: it waits in the replay queue."""
+    VALIDATED = "validated"
+    """Both sides of the settled key are equal."""
+    DIVERGED = "diverged"
+    """They are not, and no change hint of it is on its way."""
+    UNSURE = "unsure"
+    """They were not equal; a hint may be on its way: it is looked at again."""
+    UNVALIDATED = "unvalidated"
+    """Nobody can tell: no moment without a hint on its way, or a side refuses to read it."""
 
 
 class ReturnReason(Enum):

@@ -10,13 +10,17 @@ from enum import Enum
 
 from hintferry.core.capture import Proof
 from hintferry.core.schema import TableId
-from hintferry.core.verdict import BackfillSums, VerifySums
+from hintferry.core.verdict import BackfillSums, Verdict, VerifySums
 
 PASS_HOLDS_S = 7 * 24 * 3600.0
 """Seconds that a pass counts: as far back as the nodes' reports are searched for losses."""
 
 PASSES_OF_S = 30 * 24 * 3600.0
 """Verify passes that began earlier are not looked at."""
+
+
+VALIDATED = "validated"
+"""The sum that only the record of a divergence has."""
 
 
 class Verb(Enum):
@@ -56,6 +60,17 @@ class Pass:
     def behind_fence(cls, table: TableId, upto: float) -> Pass:
         """The record that hints may have been skipped until then: no pass from before counts."""
         return cls(table, Verb.VERIFY, upto, upto, at_all=False, is_clean=False, sums={})
+
+    @classmethod
+    def of_divergence(cls, table: TableId, at: float, verdict: Verdict) -> Pass:
+        """The record that validation found a key not equal: no pass from before counts."""
+        sums = {verdict.value: 1, VALIDATED: 1}
+        return cls(table, Verb.VERIFY, at, at, at_all=False, is_clean=False, sums=sums)
+
+    @property
+    def is_validation(self) -> bool:
+        """Return whether it is such a record, and no pass."""
+        return VALIDATED in self.sums
 
     @property
     def is_fence(self) -> bool:
@@ -104,6 +119,6 @@ def unfenced(passes: Sequence[Pass]) -> Unfenced | None:
             return Unfenced(one.began, last)
         if one.verb is Verb.VERIFY and one.is_clean:
             return None
-        if one.verb is Verb.VERIFY:
+        if one.verb is Verb.VERIFY and not one.is_validation:
             last = last or one
     return None

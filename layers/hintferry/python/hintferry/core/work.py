@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from hintferry.core.hint import Errand, Hint, Slice, Trouble
+from hintferry.core.hint import Check, Errand, Hint, Slice, Trouble
 from hintferry.core.schema import Key, TableId
 
 ROWS_PER_READ = 30
@@ -77,3 +77,4 @@ class Later:
     hint: Hint
     delay_s: int
     trouble: Trouble | None = None
+    check: Check | None = None

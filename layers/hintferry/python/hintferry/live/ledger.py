@@ -40,7 +40,7 @@ class Ledger:
 
     def failed(self, records: Iterable[int], error: HintferryError) -> None:
         """One piece of work of these records cannot be done: for good, or not now."""
-        end = _end_of(error)
+        end = end_of(error)
         for index in records:
             self._open[index] -= 1
             now = self._ends[index]
@@ -51,9 +51,13 @@ class Ledger:
         """This record needs no work."""
         self._ends[index] = Settled(Outcome.SKIPPED, reason)
 
+    def settled(self, index: int, end: Settled) -> None:
+        """This record ends so; it needs no work."""
+        self._ends[index] = end
+
     def refused(self, index: int, error: HintferryError) -> None:
         """This record did not become work: it never can, or a fault is in the way."""
-        self._ends[index] = _end_of(error)
+        self._ends[index] = end_of(error)
 
     def close(self) -> list[Settled]:
         """Return how each record ended. Raises ConservationError where the books do not add up."""
@@ -63,7 +67,8 @@ class Ledger:
         return [end for end in self._ends if end is not None]
 
 
-def _end_of(error: HintferryError) -> Settled:
+def end_of(error: HintferryError) -> Settled:
+    """Return how a record ends at which this went wrong."""
     if isinstance(error, Unprocessable):
         return Settled(Outcome.PARKED, error.reason, error)
     if isinstance(error, Fenced):

@@ -8,7 +8,7 @@ records come from or how a database is spoken to. Nothing here decides what to w
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -29,7 +29,7 @@ from hintferry.core.errors import (
     Unprocessable,
     Unreachable,
 )
-from hintferry.core.hint import Hint, Record, Slice
+from hintferry.core.hint import Errand, Hint, Record, Slice
 from hintferry.core.limits import (
     CLOCK_MARGIN_S,
     LIVE_RETRY,
@@ -50,6 +50,7 @@ from hintferry.live.recent_writes import RecentWrites
 from hintferry.live.reconcile import Reconciler
 from hintferry.live.repair_check import RepairCheck
 from hintferry.live.timeout_streaks import TimeoutStreaks
+from hintferry.live.validation import Validator
 from hintferry.ports import (
     Clock,
     Deadline,
@@ -87,16 +88,47 @@ class Pipeline:
     clock: Clock
     meter: Meter
     recent_writes: RecentWrites = field(default_factory=RecentWrites)
+    validator: Validator | None = None
+    """None where nobody validates: in a backfill, and with the stock connector."""
 
     def process(self, records: Sequence[Record], deadline: Deadline) -> list[Settled]:
         """Bring one batch to its end; the answer runs parallel to `records`."""
         ledger = Ledger(len(records))
         hints = self._decode(records, ledger)
         timely = self._timely(records, hints, ledger)
-        self._apply(coalesce(timely.items()), ledger, deadline)
-        ends = self._settle(records.__getitem__, hints.get, self._closed(ledger), deadline)
+        checks = {at: one for at, one in timely.items() if one.errand is Errand.VALIDATION}
+        works = (
+            timely if not checks else {at: one for at, one in timely.items() if at not in checks}
+        )
+        self._apply(coalesce(works.items()), ledger, deadline)
+        self._validate(records, checks, ledger, deadline)
+        ends = self._settle(records.__getitem__, works.get, self._closed(ledger), deadline)
+        if self.validator is not None:
+            self.meter.unvalidated(self.validator.sample(works, ends))
         self.meter.batch(records, hints, ends)
         return ends
+
+    def _validate(
+        self,
+        records: Sequence[Record],
+        checks: Mapping[int, Hint],
+        ledger: Ledger,
+        deadline: Deadline,
+    ) -> None:
+        """Compare settled keys, a few at once; nothing of them is written."""
+        if not checks:
+            return
+        validator = self.validator
+        if validator is None:
+            for index in checks:
+                ledger.skipped(index, SkipReason.UNVALIDATED)
+            return
+        with ThreadPoolExecutor(COMPARED_AT_ONCE) as pool:
+            ends = pool.map(
+                lambda at: validator.settle(checks[at], records[at].check, deadline), checks
+            )
+            for index, end in zip(checks, ends, strict=True):
+                ledger.settled(index, end)
 
     def fill(
         self,

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import cast
 
 from hintferry.core.errors import HintferryError, LateAnswer, NoTimeLeft, Unrepresentable
-from hintferry.core.hint import Bound, Slice
 from hintferry.core.limits import REPAIR_RETRY, RESERVE_S
 from hintferry.core.rows import Row
 from hintferry.core.schema import Key
 from hintferry.core.verdict import Verdict, judge
 from hintferry.core.work import RowWork
 from hintferry.live.plan import plan_rows
+from hintferry.live.target_row import target_row
 from hintferry.ports import Clock, Deadline, Source, Target, Write
 
 
@@ -68,12 +68,7 @@ class RepairCheck:
 
     def _row(self, work: RowWork, clustering: Key) -> Row | None:
         table = self.source.table(work.table)
-        only = Slice(Bound(clustering), Bound(clustering))
-        for page in self.target.rows(table, work.partition, only):
-            # It may stand there under other bytes, as a decimal does.
-            for row in page.values():
-                return row
-        return None
+        return target_row(self.target, table, work.partition, clustering)
 
     def _is_unmoved(
         self, work: RowWork, wanted: Row | None, before: Row | None, after: Row | None

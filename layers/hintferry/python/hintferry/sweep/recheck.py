@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import TypeGuard
 
 from hintferry.core.errors import HintferryError, Overwhelmed
-from hintferry.core.hint import Bound, Hint, Scope, Slice
+from hintferry.core.hint import Hint, Scope
 from hintferry.core.rows import Row, Snapshot
 from hintferry.core.schema import Table
 from hintferry.core.tokens import TokenRange
 from hintferry.core.verdict import Verdict, judge, shown
 from hintferry.core.work import RowWork, SliceWork, StaticWork
 from hintferry.live.coalesce import coalesce
+from hintferry.live.target_row import target_row
 from hintferry.ports import Scan, Source, Target
 
 AT_ONCE = 8
@@ -76,14 +77,9 @@ class Recheck:
         try:
             if hint.scope is Scope.STATIC:
                 return self._target_statics(table, suspect)
-            only = Slice(Bound(hint.clustering), Bound(hint.clustering))
-            for page in self.target.rows(table, hint.partition, only):
-                # It may stand there under other bytes, as a decimal does.
-                for row in page.values():
-                    return row
+            return target_row(self.target, table, hint.partition, hint.clustering)
         except Overwhelmed as error:
             return error
-        return None
 
     def _target_statics(self, table: Table, suspect: Suspect) -> Row | None:
         alone = TokenRange(suspect.token - 1, suspect.token)

@@ -15,7 +15,7 @@ class RecordingMeter:
     def __init__(self) -> None:
         self.batches = 0
         self.records = 0
-        self.conservation_failures = 0
+        self.conservation_failures = self.unvalidated_keys = 0
         self.outcomes: Counter[Outcome] = Counter()
 
     def batch(
@@ -25,6 +25,10 @@ class RecordingMeter:
         self.batches += 1
         self.records += len(records)
         self.outcomes.update(end.outcome for end in ends)
+
+    def unvalidated(self, count: int) -> None:
+        """Settled keys whose validation the replay queue did not take."""
+        self.unvalidated_keys += count
 
     def conservation_failed(self) -> None:
         """The books of a batch do not add up."""

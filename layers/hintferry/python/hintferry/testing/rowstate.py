@@ -74,6 +74,14 @@ class RowState:
         cells = [self._cell(column, now_s, elements) for column in columns]
         return Row(tuple(value for value, _ in cells), tuple(expiry for _, expiry in cells))
 
+    def written_us(self, columns: Iterable[Column], now_s: int) -> int | None:
+        """When the newest live cell was written that tells it, or None."""
+        cells = (self.cells.get((one.name, WHOLE)) for one in columns if not one.multicell)
+        return max(
+            (cell.timestamp for cell in cells if cell is not None and cell.is_live(now_s)),
+            default=None,
+        )
+
     def _cell(self, column: Column, now_s: int, elements: bool) -> tuple[bytes | None, Expiry]:
         """The column's live value, and when it expires."""
         if column.cql_type != "counter" and not column.multicell:

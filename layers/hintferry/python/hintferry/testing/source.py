@@ -128,6 +128,14 @@ class ReplicatedSource:
         )
         return list(islice(rows, NEIGHBOURS))
 
+    def written_us(self, table: Table, partition: Key, clustering: Key) -> int | None:
+        """When the newest cell of the row was written that tells it, or None."""
+        self._hook(Point.BEFORE_READ)
+        parts = self._ask(table, partition)
+        state = self._cluster.repaired_row(table, partition, clustering, parts)
+        columns = () if table.is_counter else table.regulars
+        return state.written_us(columns, self._cluster.time.seconds)
+
     def _pages(self, table: Table, partition: Key, piece: Piece) -> Iterator[Snapshot]:
         after, is_last = None, False
         while not is_last:

@@ -20,7 +20,7 @@ from hintferry.core.errors import (
 from hintferry.core.hint import Slice
 from hintferry.core.limits import COUNTED_WITHIN_S
 from hintferry.core.rows import Add, Extend, Put, Remove, Row, Statement
-from hintferry.core.schema import Key, Table
+from hintferry.core.schema import Column, Key, Table
 from hintferry.ports import Write
 from hintferry.testing import changes
 from hintferry.testing.partition import PartitionState
@@ -97,6 +97,12 @@ class MemoryTarget:
             yield page
             self._hook(Point.BEFORE_TARGET_READ)
 
+    def written_us(self, table: Table, partition: Key, clustering: Key) -> int | None:
+        """When the newest cell of the row was written that tells it, or None."""
+        self._hook(Point.BEFORE_TARGET_READ)
+        state = self.store.partition(table.id, partition).row(clustering)
+        return state.written_us(_datable(table), self.store.time.seconds)
+
     def arrive(self, write: Write, statement: Statement) -> None:
         """Carry out one statement now."""
         self.store.apply(write.table.id, write.work.partition, self._change(write, statement))
@@ -157,6 +163,10 @@ class MemoryTarget:
             expires_at,
             creates_row=statement.creates_row,
         )
+
+
+def _datable(table: Table) -> tuple[Column, ...]:
+    return () if table.is_counter else table.regulars
 
 
 def _number(value: bytes | None) -> int:

@@ -14,18 +14,23 @@ from hintferry.adapters.config.settings import (
     queues_from_environment,
     version_from_environment,
 )
+from hintferry.adapters.driver.write_times import CqlWriteTimes
 from hintferry.adapters.records.decoder import HintDecoder
 from hintferry.adapters.source.cassandra import CassandraSource
+from hintferry.adapters.source.markers import CqlMarkers
 from hintferry.adapters.target.fences import KeyspacesFences
 from hintferry.adapters.target.keyspaces import KeyspacesTarget
 from hintferry.adapters.target.leases import KeyspacesLeases
 from hintferry.adapters.target.open_items import KeyspacesOpenItems
+from hintferry.adapters.target.passes import KeyspacesPasses
 from hintferry.adapters.target.switches import KeyspacesSwitches, SwitchedLimits
 from hintferry.core.limits import REPLAYED_AT_ONCE
 from hintferry.core.switches import Workers
 from hintferry.live.fence import FencedSource
 from hintferry.live.pipeline import Pipeline
-from hintferry.wiring.sessions import Sides, client, sides_of
+from hintferry.live.validation import Sampler, Validator
+from hintferry.ports import OpenItems, ReplayQueue, Source, Target
+from hintferry.wiring.sessions import Sides, captures_of, client, sides_of
 
 
 def processor(logger: Logger, metrics: Metrics) -> Pipeline:
@@ -66,5 +71,38 @@ def _pipeline(
     version = version_from_environment()
     meter = PowertoolsMeter(logger, metrics, sides.source, sides.target, clock, version)
     return Pipeline(
-        HintDecoder(source.table), source, target, parking, replay, leases, clock, meter
+        HintDecoder(source.table),
+        source,
+        target,
+        parking,
+        replay,
+        leases,
+        clock,
+        meter,
+        validator=_validator(migration, sides, source, target, open_items, replay),
+    )
+
+
+def _validator(
+    migration: Migration,
+    sides: Sides,
+    source: Source,
+    target: Target,
+    open_items: OpenItems,
+    replay: ReplayQueue,
+) -> Validator | None:
+    """None with the stock connector: without watermarks nobody knows what is on its way."""
+    if migration.stock_connector:
+        return None
+    return Validator(
+        source,
+        target,
+        CqlWriteTimes(sides.source, sides.target),
+        CqlMarkers(sides.source, sides.clock),
+        captures_of(migration, sides),
+        open_items,
+        KeyspacesPasses(sides.target),
+        replay,
+        sides.clock,
+        Sampler(migration.deployment.pipeline.validate_one_in),
     )

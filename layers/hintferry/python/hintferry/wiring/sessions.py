@@ -26,6 +26,7 @@ from hintferry.adapters.config.settings import Migration, TargetSettings
 from hintferry.adapters.config.source_settings import SourceSettings
 from hintferry.adapters.driver.raw_rows import rows_as_they_are
 from hintferry.adapters.driver.session import COMMON_OPTIONS, CqlSession
+from hintferry.adapters.source.captures import CqlCaptures
 from hintferry.adapters.source.login import SourceLogin
 from hintferry.adapters.target.sigv4 import KeyspacesAuthProvider
 from hintferry.core.errors import Side
@@ -55,6 +56,12 @@ def sides_of(migration: Migration) -> Sides:
     own = WallClock()
     clocks = CqlClocks(source, target, migration.source.datacenter, own)
     return Sides(source, target, MeasuredClock(own, clocks))
+
+
+def captures_of(migration: Migration, sides: Sides) -> CqlCaptures:
+    """Return what tells how nodes capture tables."""
+    datacenter, is_stock = migration.source.datacenter, migration.stock_connector
+    return CqlCaptures(sides.source, datacenter, is_stock, sides.clock, migration.topic)
 
 
 def client(service: str, region: str | None = None) -> Any:

@@ -22,7 +22,7 @@ from hintferry.adapters.config.settings import (
 from hintferry.adapters.driver.rate_limit import RateLimit
 from hintferry.adapters.records.decoder import HintDecoder
 from hintferry.adapters.source.capture_check import check_capture, check_stock_capture
-from hintferry.adapters.source.captures import SETTLES_S, CqlCaptures, settled
+from hintferry.adapters.source.captures import SETTLES_S, settled
 from hintferry.adapters.source.cassandra import CassandraSource
 from hintferry.adapters.source.marker_row import MarkerRows
 from hintferry.adapters.source.marker_watch import MarkerWatch
@@ -53,7 +53,7 @@ from hintferry.sweep.progress import RangeProgress
 from hintferry.sweep.repair_sender import RepairSender
 from hintferry.sweep.task import Task
 from hintferry.sweep.verify import Verifier
-from hintferry.wiring.sessions import Sides, client, sides_of
+from hintferry.wiring.sessions import Sides, captures_of, client, sides_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,11 +232,6 @@ def _sweeper(
 ) -> Sweeper:
     settings, is_stock = migration.settings_of(table), migration.stock_connector
     return Sweeper(settings, migration.pipeline, sides, captures, is_stock, queues)
-
-
-def captures_of(migration: Migration, sides: Sides) -> CqlCaptures:
-    datacenter, is_stock = migration.source.datacenter, migration.stock_connector
-    return CqlCaptures(sides.source, datacenter, is_stock, sides.clock, migration.topic)
 
 
 def _yielding_sides(migration: Migration) -> Sides:

@@ -12,9 +12,16 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from hintferry.adapters.clocks.measured import MeasuredClock
 from hintferry.adapters.driver.session import CqlSession
+from hintferry.adapters.records import hint_record
 from hintferry.core.clock_offset import Offsets
 from hintferry.core.hint import Hint, Record
-from hintferry.core.outcome import Outcome, ReturnReason, Settled
+from hintferry.core.outcome import Outcome, ReturnReason, Settled, SkipReason
+
+_VALIDATION = {
+    SkipReason.VALIDATED: "ValidatedKeys",
+    SkipReason.DIVERGED: "ValidatedDiverged",
+    SkipReason.UNVALIDATED: "UnvalidatedKeys",
+}
 
 N = TypeVar("N", int, float)
 
@@ -83,7 +90,8 @@ class PowertoolsMeter:
         reasons = Counter((end.outcome, end.reason) for end in ends if end.reason)
         for (outcome, reason), count in reasons.items():
             assert reason is not None
-            self._count(_COUNTS[outcome] + _camel(reason.value), count)
+            of_validation = _VALIDATION.get(reason) if isinstance(reason, SkipReason) else None
+            self._count(of_validation or _COUNTS[outcome] + _camel(reason.value), count)
         self._failed(ends)
         freshness = _freshness(records, ends)
         self._milliseconds("Freshness", freshness)
@@ -94,9 +102,16 @@ class PowertoolsMeter:
             "batch",
             extra={"tables": _by_table(hints, ends), "freshness_ms": freshness, **_errors(ends)},
         )
-        for record, end in zip(records, ends, strict=True):
+        for index, (record, end) in enumerate(zip(records, ends, strict=True)):
             if end.outcome is Outcome.PARKED:
                 self._parked(record, end)
+            elif end.reason is SkipReason.DIVERGED:
+                self._diverged(hints[index], end)
+
+    def unvalidated(self, count: int) -> None:
+        """Count settled keys whose validation the replay queue did not take."""
+        if count:
+            self._count("UnvalidatedKeys", count)
 
     def conservation_failed(self) -> None:
         """Count a batch whose sums do not add up: a bug of Hintferry. Its records come again."""
@@ -149,6 +164,18 @@ class PowertoolsMeter:
             },
         )
 
+    def _diverged(self, hint: Hint, end: Settled) -> None:
+        key = hint_record.encode(hint)
+        self._logger.warning(
+            "diverged",
+            extra={
+                "table": str(hint.table),
+                "verdict": str(end.error),
+                "pk": key["pk"],
+                "ck": key["ck"],
+            },
+        )
+
 
 class NoMeter:
     """A meter that reports nothing, for a command that shows its own sums."""
@@ -157,6 +184,9 @@ class NoMeter:
         self, records: Sequence[Record], hints: Mapping[int, Hint], ends: Sequence[Settled]
     ) -> None:
         """One finished batch."""
+
+    def unvalidated(self, count: int) -> None:
+        """Settled keys whose validation the replay queue did not take."""
 
     def conservation_failed(self) -> None:
         """The books of a batch do not add up; the error that says so ends the command."""
@@ -201,6 +231,8 @@ def _by_table(hints: Mapping[int, Hint], ends: Sequence[Settled]) -> dict[str, d
 
 
 def _errors(ends: Sequence[Settled]) -> dict[str, dict[str, int]]:
-    """Return the reasons for which records were returned, each with how many."""
+    """Return why records were returned, or keys not validated, each with how many."""
     returned = Counter(str(end.error) for end in ends if end.outcome is Outcome.RETURNED)
-    return {"returned_because": dict(returned.most_common(5))} if returned else {}
+    unvalidated = Counter(str(end.error) for end in ends if end.reason is SkipReason.UNVALIDATED)
+    named = {"returned_because": returned, "unvalidated_because": unvalidated}
+    return {name: dict(found.most_common(5)) for name, found in named.items() if found}

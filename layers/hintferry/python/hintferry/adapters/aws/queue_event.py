@@ -13,8 +13,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
-from hintferry.core.errors import HintferryError, Undecodable
-from hintferry.core.hint import Record, Trouble
+from hintferry.core.errors import HintferryError, Side, Undecodable
+from hintferry.core.hint import Check, Record, Suspicion, Trouble
 from hintferry.core.limits import REPLAY_RETRY
 from hintferry.core.outcome import Outcome, Settled
 from hintferry.ports import OpenItems
@@ -119,7 +119,7 @@ def _record(body: Mapping[str, Any]) -> Record:
     where = _position(body)
     if "hint" in body:
         value = json.dumps(body["hint"]).encode()
-        return Record(*where, None, None, value, trouble=_trouble(body))
+        return Record(*where, None, None, value, trouble=_trouble(body), check=_check(body))
     record = body["record"]
     return Record(*where, None, _bytes(record["key"]), _bytes(record["value"]))
 
@@ -127,6 +127,17 @@ def _record(body: Mapping[str, Any]) -> Record:
 def _trouble(body: Mapping[str, Any]) -> Trouble | None:
     seen = body.get("trouble")
     return seen and Trouble(float(seen["since"]), int(seen["times"]))
+
+
+def _check(body: Mapping[str, Any]) -> Check | None:
+    said = body.get("check")
+    if not said:
+        return None
+    seen = said["suspicion"]
+    suspicion = seen and Suspicion(
+        Side(seen["side"]), int(seen["written_us"]), int(seen["marker"]), float(seen["at"])
+    )
+    return Check(float(said["settled_at"]), int(said["looks"]), suspicion)
 
 
 def _refused(body: Mapping[str, Any], refusal: HintferryError) -> Record:

@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from hintferry.adapters.aws.parked_queue import MESSAGES_PER_CALL, VERSION, item_named
 from hintferry.adapters.records import hint_record
 from hintferry.core.errors import HintferryError
-from hintferry.core.hint import Hint
+from hintferry.core.hint import Check, Hint
 from hintferry.core.open_item import OpenItem
 from hintferry.core.work import Later
 from hintferry.ports import Clock, OpenItems
@@ -64,7 +64,7 @@ class SqsReplayQueue:
             OpenItem(str(one.hint.table), uuid4().bytes, now + _delay_s(one), _reason(one))
             for one in items
         ]
-        errors = self._open_items.open(rows)
+        errors = self._opened(items, rows)
         entries = [
             _entry(index, item, row)
             for index, (item, row, error) in enumerate(zip(items, rows, errors, strict=True))
@@ -74,8 +74,17 @@ class SqsReplayQueue:
         for index, why in failed.items():
             errors[index] = PostponingFailed(f"the replay queue did not take the hint: {why}")
         # A row that stays all the same is overdue, until a verify pass has compared its key.
-        self._open_items.close([(rows[index].name, rows[index].id) for index in failed])
+        unsent = [rows[index] for index in failed if items[index].check is None]
+        self._open_items.close([(row.name, row.id) for row in unsent])
         return errors
+
+    def _opened(
+        self, items: Sequence[Later], rows: Sequence[OpenItem]
+    ) -> list[HintferryError | None]:
+        """Open the rows of all that must be done. A validation writes nothing: no gate waits."""
+        needed = [row for item, row in zip(items, rows, strict=True) if item.check is None]
+        opened = iter(self._open_items.open(needed) if needed else ())
+        return [next(opened) if item.check is None else None for item in items]
 
     def _refused(self, entries: list[dict[str, Any]]) -> dict[int, str]:
         """Send; why not, of those that the queue did not take."""
@@ -100,14 +109,26 @@ def _reason(item: Later) -> str:
     return item.hint.errand.value
 
 
+def _check(check: Check) -> dict[str, Any]:
+    seen = check.suspicion
+    return {
+        "settled_at": check.settled_at,
+        "looks": check.looks,
+        "suspicion": seen and {**seen._asdict(), "side": seen.side.value},
+    }
+
+
 def _entry(index: int, item: Later, row: OpenItem) -> dict[str, Any]:
     body: dict[str, Any] = {
         "version": VERSION,
         "reason": _reason(item),
         "table": row.name,
         "hint": hint_record.encode(item.hint),
-        **item_named(row),
     }
+    if item.check is None:
+        body |= item_named(row)
+    else:
+        body["check"] = _check(item.check)
     if item.trouble is not None:
         body["trouble"] = {"since": item.trouble.since, "times": item.trouble.times}
     return {"Id": str(index), "MessageBody": json.dumps(body), "DelaySeconds": _delay_s(item)}

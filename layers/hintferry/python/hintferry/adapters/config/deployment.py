@@ -24,6 +24,8 @@ _PAGE = re.compile(r"https://[\w.-]+(:\d+)?/[^\s#<>\"]{0,256}")
 MOST_EMAILS = 10
 """AWS Budgets writes to no more."""
 
+MOST_ONE_IN = 1_000_000_000
+
 MOST_USD = 10_000_000
 
 MOST_HOURS = 120
@@ -94,6 +96,8 @@ class PipelineSettings:
     concurrency: int
     memory_mb: int
     rollout: Rollout
+    validate_one_in: int
+    """one settled row in so many is compared on both sides later; 0: none"""
     reserve: bool
     """false: the functions share what the account has for functions without a reservation"""
 
@@ -178,6 +182,7 @@ def deployment_of(file: Section, nodes: int) -> Deployment:
             pipeline.count("concurrency", 50),
             pipeline.count("memory_mb", 1769),
             pipeline.choice("rollout", Rollout, Rollout.CANARY),
+            pipeline.between("validate_one_in", 0, MOST_ONE_IN, 0),
             pipeline.take("reserve", bool, True),
         ),
         _alarms_of(alarms),

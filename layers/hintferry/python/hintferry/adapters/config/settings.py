@@ -186,6 +186,7 @@ def migration_from(path: Path) -> Migration:
     _check_topics(path, migration)
     _check_key(path, migration)
     _check_concurrency(path, migration)
+    _check_validation(path, migration)
     return migration
 
 
@@ -352,6 +353,15 @@ def _check_concurrency(path: Path, migration: Migration) -> None:
             f"{path}: pipeline.reserve is false, so that only the {most} partitions of all topics"
             f" bound the invocations at once; write pipeline.concurrency = {most}, or fewer"
             " partitions for the tables"
+        )
+
+
+def _check_validation(path: Path, migration: Migration) -> None:
+    """Raises ConfigurationError where nobody could tell that no hint is on its way."""
+    if migration.stock_connector and migration.deployment.pipeline.validate_one_in:
+        raise ConfigurationError(
+            f"{path}: pipeline.validate_one_in needs watermarks, and the stock connector has none;"
+            " remove it, or remove capture.stock"
         )
 
 

@@ -118,6 +118,14 @@ def scan_write_times(table: Table) -> str:
     return f"SELECT {selected} FROM {_name(table)} WHERE {_between_tokens(table)}"
 
 
+def select_write_times(table: Table) -> str | None:
+    """The write times of one row (its primary key) that can be read; None where none can be."""
+    times = [f"WRITETIME({quoted(column.name)})" for column in ttl_readable(table.regulars)]
+    if not times:
+        return None
+    return f"SELECT {', '.join(times)} FROM {_name(table)} WHERE {_equals(_primary_key(table))}"
+
+
 def scan_partitions(table: Table) -> str:
     """The partition keys of a token range."""
     names = _names(table.partition_key)
