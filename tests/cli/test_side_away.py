@@ -125,3 +125,16 @@ def test_without_the_target_no_fence_is_judged(tmp_path: Path) -> None:
         result = run(tmp_path, "cutover", "shop.orders", *undo)
         assert (result.exit_code, result.stdout) == (3, "")
         assert "cannot connect" in result.stderr
+
+
+def test_status_says_what_validation_found(
+    tmp_path: Path, target: list[TableId], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {"ValidatedKeys": 12_345, "ValidatedDiverged": 1, "UnvalidatedKeys": 2}
+    monkeypatch.setattr(CloudWatchMetrics, "validated", lambda metrics: found)
+    config = CONFIG + "[pipeline]\nvalidate_one_in = 1000\n"
+    said = run(tmp_path, "status", config=config).stdout
+    assert "one settled row in 1,000, last 24 h: 12,345 equal, 1 diverged, 2 unknown" in said
+    told = json.loads(run(tmp_path, "status", "--json", config=config).stdout)
+    assert told["validation"]["diverged"] == 1
+    assert "validation" not in run(tmp_path, "status").stdout

@@ -42,6 +42,6 @@ def test_a_hint_in_a_queue_has_the_fields_that_the_page_says() -> None:
 def test_the_fields_of_a_message_are_those_that_are_parked() -> None:
     record = Record("hintferry.shop.orders", 0, 1, 1_700_000_000_000, b"k", b"v")
     message = whole_record(record, "schema", "why", None)
-    assert told(MESSAGE) == {*message, "hint", "trouble", "object", "item"}
+    assert told(MESSAGE) == {*message, "hint", "trouble", "check", "object", "item"}
     (row,) = re.findall(r"^\| `record` \| (.*) \|$", MESSAGE, re.MULTILINE)
     assert set(re.findall(r"`(\w+)`", row)) == set(message["record"])

@@ -12,9 +12,10 @@ from aws_lambda_powertools import Logger, Metrics
 
 from hintferry.adapters.config.settings import migration_from
 from hintferry.core.errors import ParkReason, Paused, Undecodable
-from hintferry.core.hint import Record
+from hintferry.core.hint import Errand, Hint, Record, Scope
 from hintferry.core.outcome import APPLIED, Outcome, ReturnReason, Settled, SkipReason
 from hintferry.core.schema import TableId
+from hintferry.live.validation import Diverged
 from hintferry_ops.monitoring import metrics
 from hintferry_ops.monitoring.alarm_rules import Names, rules
 from hintferry_ops.monitoring.every_alarm import every_alarm
@@ -54,8 +55,12 @@ def emitted(
         Settled(Outcome.PARKED, ParkReason.UNDECODABLE, Undecodable("no")),
         Settled(Outcome.RETURNED, None, Undecodable("no")),
         Settled(Outcome.RETURNED, ReturnReason.PAUSED, Paused("paused")),
+        Settled(Outcome.SKIPPED, SkipReason.VALIDATED),
+        Settled(Outcome.SKIPPED, SkipReason.DIVERGED, Diverged("missing")),
     ]
-    meter.batch([record] * len(ends), {}, ends)
+    hint = Hint(TableId("shop", "orders"), (b"k",), Scope.ROW, errand=Errand.VALIDATION)
+    meter.batch([record] * len(ends), {len(ends) - 1: hint}, ends)
+    meter.unvalidated(1)
     meter.conservation_failed()
     collector.flush_metrics()
     lines = [line for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]

@@ -19,7 +19,7 @@ from hintferry.core.schema import TableId
 from hintferry_cli.console import console, say
 from hintferry_cli.exits import Status, statuses
 from hintferry_cli.failures import GlobalOptions, sentence, told_plainly
-from hintferry_cli.gate import clocks, options, view
+from hintferry_cli.gate import clocks, options, validation, view
 from hintferry_cli.gate.view import Standing, TableStatus
 from hintferry_cli.next_steps import NextStep, conclude, next_steps
 from hintferry_cli.options import CONFIG, Config, Json
@@ -90,8 +90,11 @@ def status(
             statuses = _settled(keepers)
             if watch:
                 statuses = _watched(keepers, statuses, console(stderr=True))
-            times = clocks.as_tree(offsets, seat.metrics)
-    _tell(statuses, times, html, config, json=json)
+            pipeline = {
+                "clocks": clocks.as_tree(offsets, seat.metrics),
+                "validation": validation.as_tree(migration, seat.metrics),
+            }
+    _tell(statuses, pipeline, html, config, json=json)
     ended = _ended(statuses)
     if ended is not Status.DONE:
         raise typer.Exit(ended)
@@ -181,7 +184,7 @@ def _lines(statuses: Sequence[TableStatus]) -> Iterator[str]:
 
 def _tell(
     statuses: Sequence[TableStatus],
-    times: dict[str, Any],
+    pipeline: dict[str, Any],
     html: Path | None,
     config: Path,
     *,
@@ -192,10 +195,12 @@ def _tell(
         out = console()
         for tree in trees:
             view.show(tree, out)
-        say(out, clocks.told(times))
+        if pipeline["validation"] is not None:
+            say(out, validation.told(pipeline["validation"]))
+        say(out, clocks.told(pipeline["clocks"]))
     if html is not None:
         write_migration(html, trees)
-    conclude({"tables": trees, "clocks": times} if json else None, _next(statuses, config))
+    conclude({"tables": trees, **pipeline} if json else None, _next(statuses, config))
 
 
 def _next(statuses: Sequence[TableStatus], config: Path) -> list[NextStep]:

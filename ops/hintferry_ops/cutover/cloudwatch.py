@@ -23,6 +23,9 @@ OURS = "Hintferry"
 """The namespace of the functions."""
 
 CLOCK_OF_FUNCTIONS, CLOCK_OF_NODES = "ClockOffsetTarget", "ClockOffsetSource"
+VALIDATED, DIVERGED, UNVALIDATED = "ValidatedKeys", "ValidatedDiverged", "UnvalidatedKeys"
+VALIDATION = VALIDATED, DIVERGED, UNVALIDATED
+DAY_S, HOUR_S = 24 * 3600, 3600
 BROKERS = "AWS/Kafka"
 PERIOD_S = 60
 LOSS_PERIOD_S = 300
@@ -51,6 +54,7 @@ class _Query:
     namespace: str
     name: str
     dimensions: tuple[tuple[str, str], ...]
+    statistic: str = "Maximum"
 
 
 _Found = Mapping[_Query, Points]
@@ -97,6 +101,13 @@ class CloudWatchMetrics:
         """By how many milliseconds the worst clock was off, lately; None where nobody told."""
         series = self._held.answer().lately[self._of_functions(name)]
         return max((value for _, value in series), default=None)
+
+    def validated(self) -> dict[str, int]:
+        """Return the sums of validation over the last day, by metric."""
+        service = (("service", self._pipeline),)
+        wanted = [_Query(OURS, name, service, "Sum") for name in VALIDATION]
+        found = self._series(wanted, self._clock.now() - DAY_S, HOUR_S)
+        return {query.name: int(sum(value for _, value in found[query])) for query in wanted}
 
     def _look(self) -> _Reading:
         nodes, names = self._nodes(), (HINTED_UPTO, SET_ASIDE)
@@ -198,7 +209,7 @@ def _asked(number: int, query: _Query, period_s: int) -> dict[str, Any]:
                 "Dimensions": [{"Name": name, "Value": value} for name, value in query.dimensions],
             },
             "Period": period_s,
-            "Stat": "Maximum",
+            "Stat": query.statistic,
         },
     }
 

@@ -6,13 +6,15 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from botocore.exceptions import ClientError
 
 from hintferry.adapters.aws.parked_queue import LARGEST_MESSAGE, LONGEST_ERROR, SqsParkingLot
+from hintferry.adapters.aws.queue_event import ReplayEvents
 from hintferry.adapters.aws.replay_queue import SHARED_WITHIN_S, SqsReplayQueue
 from hintferry.adapters.records.decoder import HintDecoder
-from hintferry.core.errors import ParkReason, SideFault, Undecodable
-from hintferry.core.hint import Errand, Hint, Record, Scope
+from hintferry.core.errors import ParkReason, Side, SideFault, Undecodable
+from hintferry.core.hint import Check, Errand, Hint, Record, Scope, Suspicion
 from hintferry.core.open_item import ANY_TABLE, PARKED
 from hintferry.core.outcome import Outcome, Settled
 from hintferry.core.schema import TableId
@@ -204,3 +206,32 @@ def test_a_second_look_by_an_earlier_table_does_not_serve_a_later_one() -> None:
     for altered_us in (5, 6):
         assert queue.send([Later(replace(SECOND_LOOK, altered_us=altered_us), 45)]) == [None]
     assert [body["hint"]["altered_us"] for body in sqs.bodies] == [5, 6]
+
+
+CHECKS = (
+    Check(1_000.5),
+    Check(1_000.5, 3, Suspicion(Side.TARGET, 1_700_000_000_000_001, 12, 1_060.25)),
+)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=["first look", "later look"])
+def test_a_validation_comes_back_as_it_was_sent_and_is_no_open_item(check: Check) -> None:
+    sqs, items = Sqs(), MemoryOpenItems()
+    clock = ScriptedClock(SimulatedTime(1_000_000_000), salt=7)
+    queue = SqsReplayQueue(sqs, "url", clock, items)
+    hint = Hint(TABLE, (b"p",), Scope.ROW, errand=Errand.VALIDATION)
+    assert queue.send([Later(REST, 0), Later(hint, 45, check=check)]) == [None, None]
+    assert [one.reason for one in items.items.values()] == ["continuation"]
+    events = ReplayEvents(sqs, S3(), "url", items)
+    messages = [{"body": json.dumps(body), "messageId": "1"} for body in sqs.bodies]
+    assert [record.check for record in events.open({"Records": messages})] == [None, check]
+    assert "item" not in sqs.bodies[1]
+
+
+def test_a_validation_that_was_not_taken_closes_nothing() -> None:
+    sqs, items = Sqs(is_down=True), MemoryOpenItems()
+    clock = ScriptedClock(SimulatedTime(1_000_000_000), salt=7)
+    queue = SqsReplayQueue(sqs, "url", clock, items)
+    hint = Hint(TABLE, (b"p",), Scope.ROW, errand=Errand.VALIDATION)
+    assert queue.send([Later(hint, 45, check=CHECKS[0])]) != [None]
+    assert not items.items

@@ -207,3 +207,13 @@ def test_the_clocks_are_those_of_this_pipelines_functions(
     clock = ScriptedClock(SimulatedTime(int(NOW * 1e6)))
     seen = CloudWatchMetrics(cloudwatch, migration_from(path), [], clock)
     assert seen.clock_of(adapter.CLOCK_OF_FUNCTIONS) == 2.5
+
+
+def test_validation_is_summed_over_the_last_day(
+    cloudwatch: CloudWatch, seen: CloudWatchMetrics
+) -> None:
+    cloudwatch.values["ValidatedKeys", "hintferry"] = [(90_000, 7.0), (80_000, 5.0), (60, 2.0)]
+    cloudwatch.values["ValidatedDiverged", "hintferry"] = [(3_600, 1.0)]
+    found = seen.validated()
+    assert found == {"ValidatedKeys": 7, "ValidatedDiverged": 1, "UnvalidatedKeys": 0}
+    assert {asked["Stat"] for asked in cloudwatch.asked} == {"Sum"}

@@ -13,6 +13,7 @@ from hintferry.core.limits import CUTOVER_WAIT_S
 from hintferry.core.open_item import OpenItem
 from hintferry.core.passes import PASS_HOLDS_S, Pass, Verb
 from hintferry.core.schema import TableId
+from hintferry.core.verdict import Verdict
 from hintferry.core.watermark import Progress, Watermark
 from hintferry.testing.captures import ADDRESSES, ScriptedCaptures, host_of
 from hintferry_ops.cutover.gate import expected_downtime_s, gate
@@ -212,6 +213,11 @@ NO_PASS = [
     (passes(began=FILLED.ended + LATE_WRITES_S), "before the last writes of the backfill", VERIFY),
     (passes(at_all=False), "read at a quorum", VERIFY),
     (passes(is_clean=False, sums={"equal": 7, "missing": 2}), "2 missing", REPAIR),
+    (
+        [Pass.of_divergence(CLEAN.table, NOW - 50, Verdict.MISSING), CLEAN, FILLED],
+        "validation found a key that is not equal (1 missing)",
+        REPAIR,
+    ),
     # One that came later and was not clean takes the earlier one's word away.
     ([replace(CLEAN, began=NOW - 50, is_clean=False), CLEAN, FILLED], "found differences", REPAIR),
     # A backfill that came later does too.

@@ -93,10 +93,10 @@ class Trouble(NamedTuple):
 
 
 class Suspicion(NamedTuple):
-    """What was seen of a key whose two sides were not equal.
+    """The row of a key whose two sides were not equal, as the last look saw it.
 
-    It has: the side that shows the row, and when that row was written there (microseconds); the
-    marker of the table that was drawn afterwards; and when that was (epoch seconds).
+    `side` shows the row, which was written there at `written_us` (microseconds). `marker` of the
+    table was drawn afterwards, at `at` (epoch seconds).
     """
 
     side: Side
@@ -106,10 +106,9 @@ class Suspicion(NamedTuple):
 
 
 class Check(NamedTuple):
-    """How far the validation of a key has come.
+    """A validation of a key that was settled at `settled_at` (epoch seconds).
 
-    It has: when the key was settled (epoch seconds); how often it was looked at; what the last
-    look saw.
+    `looks`: how often it was looked at. `suspicion`: what the last look left.
     """
 
     settled_at: float

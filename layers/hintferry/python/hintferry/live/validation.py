@@ -4,12 +4,12 @@ Unequal alone says little: a change hint of the key may be on its way, in a topi
 behind. So a key has *diverged* only where three things hold.
 
 1. It was unequal after the write time of its row had been read.
-2. All that changed from before that look has arrived since: a marker that was drawn after it is
-   settled on every node, and no open item from before it is left.
+2. All changes from before that look have arrived since. A marker that was drawn after it is settled
+   on every node, and no open item from before it is left.
 3. The row still has that write time, and the two sides are still unequal.
 
 The last change before the look was settled meanwhile, by a read that began after the change. Had it
-been a hint on its way, the row would have been written anew. A row that only the source shows is
+been a hint on its way, the row would have been written again. A row that only the source shows is
 dated there: it stood there all the time, so no read can have missed it.
 """
 
@@ -149,7 +149,7 @@ class Validator:
                 # The gate opens by no pass from before.
                 self.passes.enter(Pass.of_divergence(hint.table, self.clock.now(), verdict))
                 return Settled(Outcome.SKIPPED, SkipReason.DIVERGED, Diverged(verdict.value))
-        # Read before the comparison that counts: what is written in between dates the row anew.
+        # Read before the comparison that counts: what is written in between dates the row again.
         written_us = self._written_us(hint, side)
         if written_us is None:
             raise Undecided(f"the sides are not equal ({verdict.value}); no column dates the row")
