@@ -13,8 +13,8 @@ from acceptance.source_stack import SourceStack
 from hintferry.adapters.config.settings import Migration, migration_from
 from hintferry.core.errors import ConfigurationError
 from hintferry_ops.deployed import Part, stack_name
-from infra.app import build, code_of
-from infra.layer import Code, build_layer
+from infra.app import build, built_code
+from infra.layer import Code
 
 _ATTACHED = {
     Part.NODES: ("Connect", "Topics", "Figures"),
@@ -48,8 +48,7 @@ def main() -> int:
     try:
         path = Path(sys.argv[1]).resolve()
         migration = migration_from(path)
-        code = code_of(path)
-        build_layer(code.directory / "layer")
+        code = built_code(path)
         out = os.environ.get("CDK_OUTDIR", str(path.parent / "cdk.out"))
         build_all(migration, code, out).synth()
     except ConfigurationError as error:

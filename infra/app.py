@@ -17,7 +17,7 @@ import cdk_nag
 
 from hintferry.adapters.config.settings import Migration, migration_from
 from hintferry.core.errors import ConfigurationError
-from hintferry_ops.cost.fixed_cost import standing_cost, told
+from hintferry_ops.cost.fixed_cost import told
 from hintferry_ops.cost.prices import price_book
 from hintferry_ops.deployed import Part, stack_name
 from hintferry_ops.names import told_apart
@@ -79,6 +79,13 @@ def code_of(config: Path) -> Code:
     return Code(BUILD / "assets" / told_apart(str(config), 60), config)
 
 
+def built_code(config: Path) -> Code:
+    """Build the layer, and return the code."""
+    code = code_of(config)
+    build_layer(code.directory / "layer")
+    return code
+
+
 def _called(config: Path) -> str:
     """Return the file's name in this checkout, which says nothing of the machine."""
     return str(config.relative_to(ROOT) if config.is_relative_to(ROOT) else config.name)
@@ -103,8 +110,7 @@ def main() -> int:
     try:
         path = Path(sys.argv[1]).resolve() if sys.argv[1:] else ROOT / "migration.toml"
         migration = migration_from(path)
-        code = code_of(path)
-        build_layer(code.directory / "layer")
+        code = built_code(path)
         out = Path(os.environ.get("CDK_OUTDIR", str(path.parent / "cdk.out")))
         build(migration, code, str(out)).synth()
         if os.environ.get("CDK_DEFAULT_ACCOUNT"):
@@ -115,7 +121,7 @@ def main() -> int:
         if not migration.deployment.alarms.is_heard:
             print("Nobody hears of alarms: list addresses as emails in [alarms].")
         book = price_book(path.parent)
-        print(told(standing_cost(migration, book), migration.target.region, book))
+        print(told(migration, book))
     except ConfigurationError as error:
         print(f"synth: {error}", file=sys.stderr)
         return 1

@@ -129,7 +129,7 @@ def test_our_metrics_and_the_nodes_reports_are_what_is_sent() -> None:
 
 def test_the_sum_is_told_with_region_and_date() -> None:
     lines = list(LINES.values())
-    text = told(lines, "us-east-1", BOOK)
+    text = told(MIGRATION, BOOK)
     assert "us-east-1" in text
     assert "2025-12" in text
     assert total(lines) == sum(line.usd or 0 for line in lines)
@@ -139,11 +139,24 @@ def test_the_sum_is_told_with_region_and_date() -> None:
 def test_an_instance_without_a_price_is_said_to_have_none() -> None:
     deployment = MIGRATION.deployment
     huge = replace(deployment, kafka=replace(deployment.kafka, instance="kafka.x9.huge"))
-    line = by_name(replace(MIGRATION, deployment=huge))["brokers, kafka.x9.huge"]
-    assert line.usd is None
-    text = told([line, Line("keys", 1, 1.0)], "us-east-1", BOOK)
+    migration = replace(MIGRATION, deployment=huge)
+    assert by_name(migration)["brokers, kafka.x9.huge"].usd is None
+    text = told(migration, BOOK)
     assert "no price known" in text
     assert "together, at least" in text, "what is not known is not nothing"
+
+
+def test_the_readme_tells_the_sum_of_the_example() -> None:
+    said = f"{total(list(LINES.values())):,.0f} USD a month in us-east-1"
+    assert said in (ROOT / "README.md").read_text()
+
+
+def test_a_region_without_prices_begins_with_what_the_same_costs_elsewhere() -> None:
+    """The example's Region is one: a user first saw a list without a figure."""
+    elsewhere = replace(MIGRATION, target=replace(MIGRATION.target, region="eu-west-1"))
+    first, *_ = told(elsewhere, BOOK).splitlines()
+    assert "prices of eu-west-1 are not known here" in first
+    assert f"{total(list(LINES.values())):,.2f} USD a month in us-east-1" in first
 
 
 def test_pollers_of_a_group_share_units() -> None:

@@ -75,7 +75,7 @@ def show(bill: CostOverview, out: Console) -> None:
     for text in (
         _origin(bill),
         "",
-        told(bill.standing, bill.migration.target.region, bill.book),
+        told(bill.migration, bill.book),
         "",
         *_on_top(bill),
         NOT_HERE,

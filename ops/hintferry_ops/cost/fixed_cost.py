@@ -25,6 +25,9 @@ REPORT_BYTES = 3_000
 
 REPORTS_AN_HOUR = 240
 
+PRICED = "us-east-1"
+"""The Region of which every price is shipped."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -35,13 +38,15 @@ class Line:
     usd: float | None
 
 
-def standing_cost(migration: Migration, book: PriceBook) -> list[Line]:
-    """Return line by line what stands; what is read, written, stored and run comes on top.
+def standing_cost(migration: Migration, book: PriceBook, region: str | None = None) -> list[Line]:
+    """Return line by line what stands, at the prices of `region`, else of the target's Region.
+
+    What is read, written, stored and run comes on top.
 
     Lambda at rest costs nothing.
     """
     deployment = migration.deployment
-    region = migration.target.region
+    region = region or migration.target.region
     megabytes = deployment.nodes * REPORTS_AN_HOUR * HOURS_A_MONTH * REPORT_BYTES // 1_000_000
 
     def line(name: str, count: int, service: str, figure: str, times: float = 1.0) -> Line:
@@ -50,7 +55,7 @@ def standing_cost(migration: Migration, book: PriceBook) -> list[Line]:
     pollers = _poller_units(migration)
     endpoints = _endpoints(migration)
     return [
-        *_brokers(migration, book),
+        *_brokers(migration, book, region),
         line("event poller units", pollers, "lambda", "poller_unit_hour", HOURS_A_MONTH),
         line("endpoints, a zone each", endpoints, "vpc", "endpoint_hour", HOURS_A_MONTH),
         line("series that alarms watch", _alarms(migration), "cloudwatch", "alarm_month"),
@@ -67,14 +72,24 @@ def total(lines: Sequence[Line]) -> float:
     return sum(line.usd or 0.0 for line in lines)
 
 
-def told(lines: Sequence[Line], region: str, book: PriceBook) -> str:
-    """Return the lines for people, and how a price that is not known becomes known."""
+def told(migration: Migration, book: PriceBook) -> str:
+    """Return the lines for people; where a price is not known, the sum of a Region as a measure,
+    and how the price becomes known."""
+    region, lines = migration.target.region, standing_cost(migration, book)
     dates = ", ".join(book.dated(region)) or "none"
     text = [f"Standing cost, USD a month ({region}, prices of {dates}; use comes on top):"]
+    unpriced = [line for line in lines if line.usd is None]
+    if unpriced and region != PRICED:
+        measure = total(standing_cost(migration, book, PRICED))
+        text.insert(
+            0,
+            f"Standing cost: {len(unpriced)} prices of {region} are not known here. The same costs"
+            f" {measure:,.2f} USD a month in {PRICED}.",
+        )
     for line in lines:
         usd = "no price known" if line.usd is None else f"{line.usd:,.2f}"
         text.append(f"  {line.count:5,} {line.name:28} {usd:>14}")
-    is_whole = all(line.usd is not None for line in lines)
+    is_whole = not unpriced
     name = "together" if is_whole else "together, at least"
     text.append(f"  {'':5} {name:28} {total(lines):>14,.2f}")
     if not is_whole:
@@ -90,9 +105,9 @@ def _usd(count: float, price: float | None) -> float | None:
     return None if price is None else count * price
 
 
-def _brokers(migration: Migration, book: PriceBook) -> Iterator[Line]:
+def _brokers(migration: Migration, book: PriceBook, region: str) -> Iterator[Line]:
     """Yield those that the stacks make; a cluster that is there already is paid for already."""
-    kafka, region = migration.deployment.kafka, migration.target.region
+    kafka = migration.deployment.kafka
     if kafka.cluster_arn:
         return
     price = book.usd("msk", region, "broker_hour", kafka.instance)
