@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import typer
 from rich.console import Console
 
 from hintferry.core.errors import Side, Unreachable
+from hintferry.core.open_item import OpenItem
 from hintferry.core.schema import TableId
 from hintferry_cli.cutover import command
 from hintferry_cli.cutover.undo import undone
@@ -58,6 +60,23 @@ def test_what_waits_is_told_by_table_and_nothing_is_changed(
     shown = capsys.readouterr()
     assert "No table is cut over." in shown.out
     assert "hintferry status" in shown.err
+
+
+def test_at_a_terminal_what_waits_stands_in_place_and_a_log_gets_changes_only() -> None:
+    """O9: a cutover of many tables was a wall of lines."""
+    item = OpenItem(str(CARTS), b"i", 0.0, "second_look")
+    waits = "shop.carts: nothing left for later: 1 open item: second_look 1"
+    shown: dict[bool, str] = {}
+    for is_terminal in (False, True):
+        shop = Shop()
+        shop.open_items.open([replace(item, due=shop.began)])
+        errors = terminal(is_terminal)
+        _close_at_the_fifth_look(shop)
+        command._watched(shop.joint(), errors)
+        shown[is_terminal] = said(errors)
+    assert shown[False].splitlines() == [waits, "the gates of all 3 tables are open"]
+    assert "checking for 0 s" in shown[True]
+    assert shown[True].endswith("the gates of all 3 tables are open\n")
 
 
 def test_a_fence_that_cannot_be_set_takes_the_others_away_before_anything_is_told(
@@ -157,3 +176,15 @@ def test_an_undo_asks_once_for_the_name_that_was_given(monkeypatch: pytest.Monke
     assert asked == ["To remove the fence, type checkout"]
     assert "shop.visits has no fence, and stays as it is" in said(errors)
     assert shop.fences.fenced == {}
+
+
+def _close_at_the_fifth_look(shop: Shop) -> None:
+    real, looks = shop.clock.sleep, list[float]()
+
+    def sleep(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == 5:
+            shop.open_items.close([(str(CARTS), b"i")])
+        real(seconds)
+
+    shop.clock.sleep = sleep  # type: ignore[method-assign]

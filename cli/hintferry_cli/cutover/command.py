@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.live import Live
+from rich.text import Text
 
 from hintferry.adapters.config.settings import migration_from
 from hintferry.core.errors import ConfigurationError, SideFault
@@ -221,21 +224,37 @@ def _cutover(
 
 
 def _watched(joint: Cutover, errors: Console) -> list[TableStatus]:
-    """Return the last status of each table without a fence; print each change of what waits."""
+    """Return the last status of each table without a fence.
+
+    On a terminal what waits stands in place, with the seconds since the watch began; a log gets
+    each change.
+    """
     said: str | None = None
     statuses: list[TableStatus] = []
     if not joint.unfenced:
         return statuses
-    for seen in joint.watch():
-        statuses = [view.status_from_gate(*one) for one in seen]
-        text = "\n".join(
-            f"{one.table}: {'; '.join(view.open_points(one))}"
-            for one in view.worst_first(statuses)
-            if one.standing is not Standing.OPEN
-        )
-        if text != said:
-            say(errors, text or _gate_is_open(len(statuses)))
-        said = text
+    began = time.monotonic()
+
+    def ticking() -> Text:
+        return Text(f"{said or ''}\nchecking for {time.monotonic() - began:.0f} s")
+
+    with (
+        Live(console=errors, get_renderable=ticking, refresh_per_second=2, transient=True)
+        if errors.is_terminal
+        else nullcontext()
+    ):
+        for seen in joint.watch():
+            statuses = [view.status_from_gate(*one) for one in seen]
+            text = "\n".join(
+                f"{one.table}: {'; '.join(view.open_points(one))}"
+                for one in view.worst_first(statuses)
+                if one.standing is not Standing.OPEN
+            )
+            if text != said and not errors.is_terminal:
+                say(errors, text or _gate_is_open(len(statuses)))
+            said = text
+    if errors.is_terminal and not said:
+        say(errors, _gate_is_open(len(statuses)))
     return statuses
 
 
