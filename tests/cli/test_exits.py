@@ -44,7 +44,7 @@ from hintferry_cli.failures import GlobalOptions, told_plainly
 from hintferry_cli.gate import view
 from hintferry_cli.gate.view import TableStatus
 from hintferry_cli.status import command as status
-from hintferry_cli.sweep import command as sweep
+from hintferry_cli.sweep import one_pass
 from hintferry_cli.sweep.state import RunState as Progress
 from hintferry_ops.cutover.gate.condition import Condition, ConditionState
 from tests.cli.test_sweep_command import BILL, TASK, run_of
@@ -176,7 +176,7 @@ def progress(*, equal: int = 0, missing: int = 0, **changes: Any) -> Progress:
 def test_a_pass_ends_by_what_is_left_of_it(
     state: Progress, is_recorded: bool, ends: Status
 ) -> None:
-    assert sweep._ended(TASK, state, is_recorded=is_recorded) is ends
+    assert one_pass.ended(TASK, state, is_recorded=is_recorded) is ends
 
 
 def test_a_pass_that_no_side_takes_down_is_unfinished(
@@ -187,13 +187,11 @@ def test_a_pass_that_no_side_takes_down_is_unfinished(
     def away(*_: object) -> None:
         raise Unreachable(Side.TARGET, "cannot connect")
 
-    monkeypatch.setattr(sweep, "migration_from", lambda path: None)
+    monkeypatch.setattr(one_pass, "migration_from", lambda path: None)
     monkeypatch.setattr(sweepers, "sweeper", away)
-    out = StringIO()
-    assert not sweep._recorded(run_of(tmp_path), Console(file=out, width=200))
-    assert (
-        "could not be recorded in hintferry.passes: target: cannot connect; run" in out.getvalue()
-    )
+    told: list[str] = []
+    assert not one_pass.recorded(run_of(tmp_path), told.append)
+    assert "could not be recorded in hintferry.passes: target: cannot connect; run" in told[0]
 
 
 def unseen(*others: ConditionState) -> TableStatus:

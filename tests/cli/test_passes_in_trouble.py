@@ -22,6 +22,7 @@ from hintferry.sweep.progress import Progress
 from hintferry.sweep.task import Task
 from hintferry_cli.exits import Status, Unfinished
 from hintferry_cli.sweep import bookmark, command, state, view
+from hintferry_cli.sweep.one_pass import ended
 from hintferry_cli.sweep.run import Run
 from hintferry_cli.sweep.state import RunState
 from hintferry_cli.sweep.task import RangeEnded, as_numbers
@@ -40,9 +41,9 @@ def test_a_side_that_stays_away_ends_the_run_and_keeps_what_is_done(tmp_path: Pa
     assert run.state.is_away
     ending = run.state.ending or ""
     assert ending.startswith(f"{DOWN}; nothing was read for 0.0 s; run the same command again")
-    assert command._ended(TASK, run.state, is_recorded=False) is Status.UNAVAILABLE
+    assert ended(TASK, run.state, is_recorded=False) is Status.UNAVAILABLE
     repairing = Task(Verb.VERIFY, TASK.table, repair_rate=9)
-    assert command._ended(repairing, run.state, is_recorded=False) is Status.UNFINISHED
+    assert ended(repairing, run.state, is_recorded=False) is Status.UNFINISHED
     run.bookmark.save()
     again = bookmark.opened(tmp_path, TASK)
     assert again is not None
@@ -178,7 +179,7 @@ def test_the_pass_is_recorded_before_its_report_is_written(
         return True
 
     monkeypatch.setattr(view, "follow", follow)
-    monkeypatch.setattr(command, "_recorded", enter)
+    monkeypatch.setattr(command, "recorded", enter)
     run = run_of(tmp_path)
     status = command._finish(run, Path("/dev/null/reports"), json=True)
     assert (status, recorded) == (Status.UNFINISHED, [run])

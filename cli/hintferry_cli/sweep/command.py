@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -14,12 +13,10 @@ import typer
 from rich.console import Console
 
 from hintferry.adapters.config.settings import Migration, migration_from
-from hintferry.core.capture import Proof, gaps, proof, void
-from hintferry.core.errors import ConfigurationError, HintferryError
-from hintferry.core.passes import PASSES_OF_S, Pass, Verb, refusal, unfenced
+from hintferry.core.errors import ConfigurationError
+from hintferry.core.passes import Verb
 from hintferry.core.schema import TableId
 from hintferry.sweep.task import Task
-from hintferry.wiring import sweep
 from hintferry_cli.console import console, say
 from hintferry_cli.each import as_trees, for_each, of_all
 from hintferry_cli.exits import Status, statuses
@@ -29,15 +26,11 @@ from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.places import Bucket, ParkedQueueUrl, ReplayQueueUrl, places
 from hintferry_cli.sweep import bookmark, view
 from hintferry_cli.sweep import report as report_files
-from hintferry_cli.sweep.bill import pass_price
-from hintferry_cli.sweep.bookmark import Bookmark
+from hintferry_cli.sweep.one_pass import begun, check_consent, ended, recorded
 from hintferry_cli.sweep.run import Run
-from hintferry_cli.sweep.state import RunState
-from hintferry_cli.sweep.task import Order, as_numbers
+from hintferry_cli.sweep.task import Order
 from hintferry_cli.sweep.view import ALONE, TablePlace
-from hintferry_cli.switches.caller import caller
 from hintferry_cli.tables import All, Tables, as_arguments, chosen
-from hintferry_ops.cost.estimate import estimate
 
 MOST_PROCESSES = 64
 REPAIRS_PER_S = 100
@@ -174,7 +167,7 @@ def verify(
             at_all = consistency is _Consistency.ALL
             task = Task(Verb.VERIFY, table, at_all, limit, processes)
             if repair and not yes:
-                _check_consent(task, config)
+                check_consent(task, config)
             return Order(task, config, queues)
 
         _run_all(call, migration, meant, order)
@@ -233,14 +226,14 @@ def _run_all(
 ) -> None:
     """Go through the tables, print the result, and exit by it. Raises HintferryError."""
 
-    def run(table: TableId) -> tuple[Run, Status]:
+    def pass_over(table: TableId) -> tuple[Run, Status]:
         made = order(table)
         place = TablePlace(tables.index(table) + 1, len(tables))
         with bookmark.held(call.bookmarks, made.task):
-            begun = _begun(made, call.bookmarks, call.processes)
-            return begun, _finish(begun, call.report, place, json=call.json)
+            run = begun(made, call.bookmarks, call.processes, _tell)
+            return run, _finish(run, call.report, place, json=call.json)
 
-    ends = for_each(tables, run, call.settings)
+    ends = for_each(tables, pass_over, call.settings)
     status = of_all(ends)
     left = {one.name for one in ends if one.status is not Status.DONE}
     names = as_arguments(migration, [one for one in tables if str(one) in left] or tables)
@@ -250,54 +243,6 @@ def _run_all(
     conclude(tree if call.json else None, steps)
     if status is not Status.DONE:
         raise typer.Exit(status)
-
-
-def _check_consent(task: Task, config: Path) -> None:
-    """Raise ConfigurationError where a repair may delete what the application wrote."""
-    sweeper = sweep.sweeper(migration_from(config), task.table)
-    try:
-        sweeper.check_table()
-        found = unfenced(sweeper.passes().of(task.table, time.time() - PASSES_OF_S))
-    finally:
-        sweeper.close()
-    if found is not None:
-        raise ConfigurationError(refusal(task.table, found))
-
-
-def _begun(order: Order, folder: Path, processes: int) -> Run:
-    """Start a run; a wrong call fails here, before anything is written."""
-    task, migration = order.task, migration_from(order.config)
-    bill, errors = pass_price(migration, task.table, order.config.parent), console(stderr=True)
-    sweeper = sweep.sweeper(migration, task.table)
-    try:
-        sweeper.check_table()
-        sweeper.check_clock()
-        mark = bookmark.opened(folder, task)
-        proved = _proved(sweeper, task, mark)
-        if proved is None:
-            say(errors, "this pass will not count for a cutover: capture is not proved")
-        if task.verb is Verb.BACKFILL:
-            found = estimate(sweeper.source_table(), sweeper.source_scan(), sweeper.table.ttl)
-            view.announce(task, bill.plan(found), errors)
-        if task.writes:
-            sweeper.journal().add(task.entry(time.time(), caller()))
-        if mark is None:
-            mark = bookmark.begun(folder, task, sweeper.ranges(), proved)
-    finally:
-        sweeper.close()
-    return Run(order, mark, RunState(task.verb.sums, bill), processes)
-
-
-def _proved(sweeper: sweep.Sweeper, task: Task, mark: Bookmark | None) -> Proof | None:
-    """Return the proof that the table was captured when the pass began; a verify runs without."""
-    if task.verb is Verb.BACKFILL:
-        return sweeper.check_capture()
-    if mark is not None:
-        return mark.proof
-    seen = sweeper.witness()
-    for gap in gaps(seen):
-        say(console(stderr=True), f"{task.table} is not captured on {gap}; {gap.fix}")
-    return proof(seen)
 
 
 def _finish(run: Run, report: Path | None, place: TablePlace = ALONE, *, json: bool) -> Status:
@@ -311,12 +256,12 @@ def _finish(run: Run, report: Path | None, place: TablePlace = ALONE, *, json: b
         say(errors, f"stopped; {share}; run the same command again to resume")
         raise
     # The record first: the cutover needs it, and a disk may be full.
-    is_recorded = not state.unfinished and _recorded(run, errors)
+    is_recorded = not state.unfinished and recorded(run, _tell)
     if not json:
         view.show(task, state, out, errors)
     if report is not None and not _reported(report, run, errors):
         return Status.UNFINISHED
-    return _ended(task, state, is_recorded=is_recorded)
+    return ended(task, state, is_recorded=is_recorded)
 
 
 def _reported(folder: Path, run: Run, errors: Console) -> bool:
@@ -329,48 +274,5 @@ def _reported(folder: Path, run: Run, errors: Console) -> bool:
     return True
 
 
-def _ended(task: Task, state: RunState, *, is_recorded: bool) -> Status:
-    if state.is_refused and not state.keys:
-        return Status.UNUSABLE
-    if state.is_away and not task.writes:
-        return Status.UNAVAILABLE
-    if not is_recorded:
-        return Status.UNFINISHED
-    return Status.DONE if state.sums.is_clean else Status.NEGATIVE
-
-
-def _recorded(run: Run, errors: Console) -> bool:
-    """Record the finished pass for the gate of cutover; return whether that worked."""
-    try:
-        broken = _entered(run)
-    except HintferryError as error:
-        say(
-            errors,
-            f"the pass finished, but could not be recorded in hintferry.passes: {error}; run the"
-            " same command again: `cutover` needs the record",
-        )
-        return False
-    if broken is not None:
-        say(errors, f"this pass does not count for a cutover: {broken}")
-    return True
-
-
-def _entered(run: Run) -> str | None:
-    """Enter the pass; return why it does not count for a cutover, or None."""
-    task, mark, sums = run.order.task, run.bookmark, run.state.sums
-    sweeper = sweep.sweeper(migration_from(run.order.config), task.table)
-    one = Pass(
-        task.table,
-        task.verb,
-        mark.began,
-        time.time(),
-        task.at_all,
-        sums.is_clean,
-        as_numbers(sums),
-        mark.proof,
-    )
-    try:
-        sweeper.passes().enter(one)
-        return void(mark.proof, sweeper.witness())
-    finally:
-        sweeper.close()
+def _tell(text: str) -> None:
+    say(console(stderr=True), text)

@@ -36,11 +36,6 @@ class TablePlace:
 ALONE = TablePlace()
 
 
-def announce(task: Task, plan: str, console: Console) -> None:
-    """Say what is about to be done."""
-    say(console, f"{task.verb.value} {task.table}: {plan}")
-
-
 def follow(
     steps: Iterable[None], task: Task, state: RunState, console: Console, place: TablePlace = ALONE
 ) -> None:
