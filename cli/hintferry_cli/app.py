@@ -22,6 +22,8 @@ from hintferry_cli.failures import GlobalOptions, unexpected
 from hintferry_cli.help_pages import CommandHelp, VerbHelp
 from hintferry_cli.init.command import HELP as INIT_HELP
 from hintferry_cli.init.command import init
+from hintferry_cli.migrate.command import HELP as MIGRATE_HELP
+from hintferry_cli.migrate.command import migrate
 from hintferry_cli.preflight.command import HELP as PREFLIGHT_HELP
 from hintferry_cli.preflight.command import preflight
 from hintferry_cli.prices.command import HELP as PRICES_HELP
@@ -68,6 +70,7 @@ VERBS: tuple[tuple[str, str, Callable[..., None]], ...] = (
     (PLAN, PRICES_HELP, prices),
     (PLAN, SCHEMA_HELP, schema),
     (MIGRATE, ENV_HELP, env),
+    (MIGRATE, MIGRATE_HELP, migrate),
     (MIGRATE, BACKFILL_HELP, backfill),
     (MIGRATE, VERIFY_HELP, verify),
     (MIGRATE, REPLAY_HELP, replay),

@@ -54,7 +54,12 @@ def for_each(
 
 def of_all(ends: Sequence[TableEnd[Any]]) -> Status:
     """Return the exit status of all tables together, which says what to do next."""
-    found = {one.status for one in ends}
+    return status_of_all([one.status for one in ends])
+
+
+def status_of_all(ends: Sequence[Status]) -> Status:
+    """Return the same of the statuses."""
+    found = set(ends)
     if len(found) == 1:
         return found.pop()
     if found <= {Status.UNUSABLE, Status.UNAVAILABLE}:

@@ -132,6 +132,8 @@ def _after(
         return [NextStep("resume", tables, "let it go on, within a day")]
     if verb == "throttle":
         return [NextStep("throttle", (*tables, "--off"), "take the bounds away again")]
+    if verb == "migrate":
+        return _following("status", tables)
     if verb in _BESIDE:
         return [_BESIDE[verb]]
     return _following(verb, tables)

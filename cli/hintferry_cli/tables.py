@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from hintferry.adapters.config.groups import REST
 from hintferry.adapters.config.settings import CONFIG_VARIABLE, Migration, migration_from
 from hintferry.core.errors import ConfigurationError, HintferryError
 from hintferry.core.schema import TableId
@@ -18,8 +19,8 @@ MOST_LISTED = 10
 
 
 def known_names(context: typer.Context, incomplete: str) -> list[str]:
-    """Return the groups, keyspaces and tables of migration.toml that a shell may complete this
-    to.
+    """Return the waves, groups, keyspaces and tables of migration.toml that a shell may complete
+    this to.
     """
     config = context.params.get("config") or os.environ.get(CONFIG_VARIABLE) or "migration.toml"
     try:
@@ -28,17 +29,16 @@ def known_names(context: typer.Context, incomplete: str) -> list[str]:
         # A shell shows no errors while somebody types.
         return []
     tables = [one.id for one in migration.tables]
-    groups = (one.name for one in migration.groups)
-    names = dict.fromkeys([*groups, *(one.keyspace for one in tables), *map(str, tables)])
+    names = dict.fromkeys([*_sets(migration), *(one.keyspace for one in tables), *map(str, tables)])
     return [one for one in names if one.startswith(incomplete)]
 
 
 Tables = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="KEYSPACE[.TABLE]|GROUP",
-        help="Tables of migration.toml; or keyspaces and groups for all their tables. Each is"
-        " taken once.",
+        metavar="KEYSPACE[.TABLE]|GROUP|WAVE",
+        help="Tables of migration.toml; or keyspaces, groups and waves for all their tables. Each"
+        " is taken once.",
         autocompletion=known_names,
     ),
 ]
@@ -56,7 +56,8 @@ def table_id(name: str) -> TableId:
 def chosen(
     migration: Migration, config: Path, names: list[str] | None, *, every: bool
 ) -> list[TableId]:
-    """Return the tables that are meant, each once; a keyspace or a group means all its tables.
+    """Return the tables that are meant, each once; a keyspace, a group or a wave means all
+    its tables.
 
     Raises ConfigurationError for a name that is not in migration.toml, and where nothing, or too
     much, is said.
@@ -65,7 +66,9 @@ def chosen(
     if not known:
         raise ConfigurationError(f'{config} lists no table; add one as [tables."keyspace.table"]')
     if bool(names) == every:
-        raise ConfigurationError("give tables as keyspace.table, keyspaces, groups, or --all alone")
+        raise ConfigurationError(
+            "give tables as keyspace.table, keyspaces, groups, waves, or --all alone"
+        )
     if every:
         return known
     meant = (one for name in names or () for one in _meant(name, migration, config))
@@ -94,36 +97,44 @@ def check_whole(migration: Migration, tables: Sequence[TableId]) -> None:
 
 def as_arguments(migration: Migration, tables: Sequence[TableId]) -> list[str]:
     """Return how these tables are named on the command line: shortly where they are all of the
-    file, or of a group.
+    file, of a wave, or of a group.
     """
     everything = {one.id for one in migration.tables}
     if len(tables) > 1 and everything == set(tables):
         return ["--all"]
-    whole = [one for one in migration.groups if set(one.tables) <= set(tables)]
-    names = {table: one.name for one in whole for table in one.tables}
+    names: dict[TableId, str] = {}
+    for name, some in _sets(migration).items():
+        if set(some) <= set(tables):
+            names = dict.fromkeys(some, name) | names
     return list(dict.fromkeys(names.get(one, str(one)) for one in tables))
 
 
 def _meant(name: str, migration: Migration, config: Path) -> Sequence[TableId]:
     known = [one.id for one in migration.tables]
-    group = next((one for one in migration.groups if one.name == name), None)
-    if group is not None:
-        return group.tables
+    sets = _sets(migration)
+    if name in sets:
+        return sets[name]
     found = [one for one in known if name in (one.keyspace, str(one))]
     if not found:
-        groups = [one.name for one in migration.groups]
         raise ConfigurationError(
-            f"{name} is not a table of {config}: {_instead(name, known, groups)}"
+            f"{name} is not a table of {config}: {_instead(name, known, list(sets))}"
         )
     return found
 
 
-def _instead(name: str, known: Sequence[TableId], groups: Sequence[str]) -> str:
+def _sets(migration: Migration) -> dict[str, tuple[TableId, ...]]:
+    """Return the tables of each wave and group by its name; a file without waves names none."""
+    waves = [one for one in migration.waves if one.name != REST or len(migration.waves) > 1]
+    found = {one.name: one.tables for one in waves}
+    return found | {one.name: one.tables for one in migration.groups}
+
+
+def _instead(name: str, known: Sequence[TableId], sets: Sequence[str]) -> str:
     """Return what to write instead of a name that is not known."""
-    alike = [*(one for one in groups if one.lower() == name.lower()), *_alike(name, known)]
+    alike = [*(one for one in sets if one.lower() == name.lower()), *_alike(name, known)]
     if alike:
         return f"write {' or '.join(alike)}"
-    told = f"it lists {_some([*groups, *map(str, known)])}"
+    told = f"it lists {_some([*sets, *map(str, known)])}"
     return told if "." in name else f"write it as keyspace.table; {told}"
 
 

@@ -75,7 +75,7 @@ def test_a_wrong_call_says_what_to_fix(
     [
         (["shop.orders"], "--parked-queue-url"),
         (["orders"], "write shop.orders"),
-        ([], "give tables as keyspace.table, keyspaces, groups, or --all alone"),
+        ([], "give tables as keyspace.table, keyspaces, groups, waves, or --all alone"),
         (["shop.carts"], "shop.carts is in the group checkout, which is cut over as one; name"),
         (["shop.carts", "--undo", "--yes"], "so that shop.visits goes with it"),
     ],

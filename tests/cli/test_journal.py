@@ -114,7 +114,7 @@ def test_a_time_leaves_out_what_was_earlier(desk: Desk) -> None:
     [
         (["pause", "shop.others"], "shop.others is not a table of "),
         (["pause", "orders"], "write shop.orders"),
-        (["pause"], "give tables as keyspace.table, keyspaces, groups, or --all alone"),
+        (["pause"], "give tables as keyspace.table, keyspaces, groups, waves, or --all alone"),
         (["pause", ORDERS, "--all"], "or --all alone"),
         (["resume", ORDERS], "shop.orders is not paused; nothing was changed"),
         (["resume", "--all"], "all tables are not paused; nothing was changed"),

@@ -100,8 +100,8 @@ def test_a_verb_that_only_reads_takes_all_where_nothing_is_named(config: Path) -
 @pytest.mark.parametrize(
     ("names", "every", "says"),
     [
-        (None, False, "give tables as keyspace.table, keyspaces, groups, or --all alone"),
-        (["shop"], True, "give tables as keyspace.table, keyspaces, groups, or --all alone"),
+        (None, False, "give tables as keyspace.table, keyspaces, groups, waves, or --all alone"),
+        (["shop"], True, "give tables as keyspace.table, keyspaces, groups, waves, or --all alone"),
         (["orders"], False, "orders is not a table of .*: write shop.orders$"),
         (["Shop.Orders"], False, "Shop.Orders is not a table of .*: write shop.orders$"),
         (["other.readings"], False, "other.readings is not .*: write other.Readings$"),

@@ -40,10 +40,16 @@ class PassPrice:
             f" {rate:,.0f} units/s"
         )
 
-    def _price(self, found: Estimate, seconds: float) -> str:
+    def usd_of(self, found: Estimate, seconds: float) -> float | None:
+        """Return USD for a backfill that takes so many seconds; None without a price."""
         if self.prices is None:
+            return None
+        return usd(self.prices, self.table.capacity, found.write_units, 0, seconds)
+
+    def _price(self, found: Estimate, seconds: float) -> str:
+        price = self.usd_of(found, seconds)
+        if price is None or self.prices is None:
             return "no price known of this Region"
-        price = usd(self.prices, self.table.capacity, found.write_units, 0, seconds)
         return f"{price:,.2f} USD ({self.prices.region}, {self.prices.dated})"
 
 

@@ -83,7 +83,7 @@ BACKFILL_HELP = "\n\n".join(
     )
 )
 
-_Bookmarks = Annotated[
+Bookmarks = Annotated[
     Path, typer.Option(help="Folder that keeps how far a pass is.", rich_help_panel="Where")
 ]
 _Processes = Annotated[
@@ -95,7 +95,7 @@ _Report = Annotated[
     typer.Option(metavar="FOLDER", help="Write a report into this folder, as JSON and as a page."),
 ]
 
-_BOOKMARKS = Path(".hintferry")
+BOOKMARKS = Path(".hintferry")
 _PROCESSES = min(os.cpu_count() or 1, MOST_PROCESSES)
 
 
@@ -148,7 +148,7 @@ def verify(
     json: Json = False,
     report: _Report = None,
     config: Config = CONFIG,
-    bookmarks: _Bookmarks = _BOOKMARKS,
+    bookmarks: Bookmarks = BOOKMARKS,
     replay_queue_url: ReplayQueueUrl = "",
 ) -> None:
     settings = context.find_object(GlobalOptions) or GlobalOptions(debug=False)
@@ -181,7 +181,7 @@ def backfill(
     json: Json = False,
     report: _Report = None,
     config: Config = CONFIG,
-    bookmarks: _Bookmarks = _BOOKMARKS,
+    bookmarks: Bookmarks = BOOKMARKS,
     parked_queue_url: ParkedQueueUrl = "",
     replay_queue_url: ReplayQueueUrl = "",
     bucket: Bucket = "",

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
@@ -38,7 +38,7 @@ class Run:
     state: RunState
     processes: int
 
-    def steps(self) -> Iterator[None]:
+    def steps(self) -> Generator[None, None, None]:
         """Go through the ranges; a step whenever something happened, or a second passed."""
         for part, sums in self.bookmark.done:
             self.state.enter(part, sums)

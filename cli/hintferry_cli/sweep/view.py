@@ -46,7 +46,7 @@ def follow(
         _as_lines(steps, task, state, console)
 
 
-class _Bars(Progress):
+class Bars(Progress):
     """A bar for the table and one for all, and below them what there is to say."""
 
     news = Text()
@@ -66,15 +66,15 @@ def _as_bar(
         TaskProgressColumn(),
         TextColumn("{task.fields[left]}", markup=False),
     )
-    with _Bars(*columns, console=console, transient=True, expand=True) as bars:
+    with Bars(*columns, console=console, transient=True, expand=True) as bars:
         one = bars.add_task(f"{task.verb.value} {task.table}", total=1.0, left="")
         every = None
         if place.count > 1:
             name = f"table {place.number} of {place.count}"
             every = bars.add_task(name, total=float(place.count), left="")
         for _ in steps:
-            bars.news = Text(_news(state), overflow="ellipsis", no_wrap=True)
-            bars.update(one, completed=state.share, left=_left(state))
+            bars.news = Text(news_of(state), overflow="ellipsis", no_wrap=True)
+            bars.update(one, completed=state.share, left=time_left(state))
             if every is not None:
                 bars.update(every, completed=place.number - 1 + state.share)
 
@@ -85,19 +85,19 @@ def _as_lines(steps: Iterable[None], task: Task, state: RunState, console: Conso
         # What is new is said at once: a trouble, and its end.
         if time.monotonic() >= due or bool(state.trouble) != bool(trouble):
             due, trouble = time.monotonic() + LINE_EVERY_S, state.trouble
-            left = _left(state)
+            left = time_left(state)
             done = f"{100 * state.share:.0f} % done{left and ', '}{left}"
-            say(console, f"{task.verb.value} {task.table}: {done}: {_news(state)}")
+            say(console, f"{task.verb.value} {task.table}: {done}: {news_of(state)}")
 
 
-def _left(state: RunState) -> str:
+def time_left(state: RunState) -> str:
     """Return the time that is left, as far as that is known."""
     if state.waits_s:
         return f"second look in {state.waits_s:.0f} s"
     return "" if state.eta_s is None else f"{duration(state.eta_s)} left"
 
 
-def _news(state: RunState) -> str:
+def news_of(state: RunState) -> str:
     """Return what is in the way, or else what was counted."""
     if state.trouble:
         return f"{state.trouble}; nothing was read for {span(state.silent_s)}, trying again"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hintferry.adapters.config.groups import Group
+from hintferry.adapters.config.groups import REST, Group, Wave
 from hintferry.adapters.config.places import PLACES, Queues
 from hintferry.adapters.config.settings import (
     migration_from,
@@ -64,6 +64,15 @@ def test_a_group_holds_its_tables_in_their_order(tmp_path: Path) -> None:
     assert migration.group_of(orders) == migration.groups[0]
     assert migration.group_of(TableId("shop", "other")) is None
     assert migration_from(written(tmp_path, GOOD)).groups == ()
+
+
+def test_the_waves_have_an_order_and_the_rest_comes_last(tmp_path: Path) -> None:
+    orders, visits = TableId("shop", "orders"), TableId("shop", "Visits")
+    migration = migration_from(written(tmp_path, GOOD + '[waves]\nfirst = ["shop.Visits"]\n'))
+    assert migration.waves == (Wave("first", (visits,)), Wave(REST, (orders,)))
+    migration = migration_from(written(tmp_path, GOOD + '[waves]\nfirst = ["shop"]\n'))
+    assert migration.waves == (Wave("first", (orders, visits)),)
+    assert migration_from(written(tmp_path, GOOD)).waves == (Wave(REST, (orders, visits)),)
 
 
 def test_the_stock_connector_cannot_carry_topics_that_kafka_takes_for_one(tmp_path: Path) -> None:
@@ -263,6 +272,24 @@ def test_what_only_the_stacks_read_has_defaults_and_is_read(tmp_path: Path) -> N
             "[source]",
             "[groups]\na = ['shop.orders', 'shop.orders']\n[source]",
             "groups.a names shop.orders, which is in a already; leave it in one",
+        ),
+        (
+            "[source]",
+            "[waves]\na = ['shop.no']\n[source]",
+            "waves.a names shop.no, which is no table, group or keyspace of the file",
+        ),
+        (
+            "[source]",
+            "[waves]\na = ['shop']\nb = ['shop.orders']\n[source]",
+            "waves.b names shop.orders, which is in a already; leave it in one of the two",
+        ),
+        ("[source]", "[waves]\nrest = ['shop']\n[source]", "waves.rest is the wave of all other"),
+        ("[source]", "[waves]\nshop = ['shop.orders']\n[source]", "waves.shop is the name of a gr"),
+        ("[source]", "[waves]\n'a.b' = ['shop']\n[source]", 'waves."a.b": write a name of'),
+        (
+            "[source]",
+            "[groups]\ng = ['shop.orders', 'shop.Visits']\n[waves]\na = ['shop.orders']\n[source]",
+            "waves.a holds a part of the group g only; name g in its place",
         ),
     ],
 )

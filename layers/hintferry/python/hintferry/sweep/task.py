@@ -21,6 +21,14 @@ class Task:
     workers: int = 1
     """How many workers share the rate, and the capacity of the target's table."""
 
+    beside: int = 1
+    """How many passes of that many workers share the limits of both sides, this one included."""
+
+    @property
+    def sharers(self) -> int:
+        """Return how many workers share the limits of both sides."""
+        return self.workers * self.beside
+
     @property
     def writes(self) -> bool:
         """Return whether the target may be changed."""

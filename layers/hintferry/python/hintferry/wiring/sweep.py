@@ -84,7 +84,7 @@ class Sweeper:
                 f"{self.table.id} was cut over, so Hintferry no longer reads or writes its target;"
                 " to replicate it again, run `hintferry cutover --undo`"
             )
-        self._admission(1).admit(self.table.id)
+        self._admission(1, 1).admit(self.table.id)
 
     def check_capture(self) -> Proof:
         """Raises ConfigurationError unless changes of the table reach the target."""
@@ -113,7 +113,7 @@ class Sweeper:
 
     def _verify(self, task: Task) -> Verifier:
         sides, clock, fences = self.sides, self.sides.clock, self.fences()
-        admission = self._admission(task.workers)
+        admission = self._admission(task.workers, task.sharers)
         consistency = Consistency.ALL if task.at_all else Consistency.LOCAL_QUORUM
         source_scan = TokenScan(sides.source, clock.read_start, consistency.value)
         repair = None
@@ -135,16 +135,21 @@ class Sweeper:
         """The table as the source has it. Raises UnknownTable, SideFault."""
         return self._source().table(self.table.id)
 
-    def source_scan(self, workers: int = 1) -> Scan:
-        """Return a scan of the source's rows, with the TTL of each element."""
+    def source_scan(self, workers: int = 1, sharers: int = 1) -> Scan:
+        """Return a scan of the source's rows, with the TTL of each element.
+
+        `workers` share the bounds of the table, and `sharers` those of all tables.
+        """
         sides = self.sides
         scan = TokenScan(sides.source, sides.clock.read_start, elements=True)
-        return FencedScan(scan, self.fences(), self._admission(workers))
+        return FencedScan(scan, self.fences(), self._admission(workers, sharers))
 
     def _backfill(self, task: Task, deadline: Deadline) -> Backfill:
         queues = self._the_queues()
         target, clock = self.sides.target, self.sides.clock
-        source = FencedSource(self._source(), self.fences(), self._admission(task.workers))
+        source = FencedSource(
+            self._source(), self.fences(), self._admission(task.workers, task.sharers)
+        )
         sqs, s3, open_items = client("sqs"), client("s3"), self._open_items()
         pipeline = Pipeline(
             HintDecoder(source.table),
@@ -158,7 +163,7 @@ class Sweeper:
             recent_writes=RecentWrites(0),
         )
         rate = self.table.capacity.backfill_units_per_s / task.workers
-        scan = self.source_scan(task.workers)
+        scan = self.source_scan(task.workers, task.sharers)
         return Backfill(self.table.id, scan, pipeline, deadline, self.table.ttl, rate)
 
     def fences(self) -> KeyspacesFences:
@@ -192,10 +197,10 @@ class Sweeper:
             )
         return self.queues
 
-    def _admission(self, workers: int) -> SwitchedLimits:
+    def _admission(self, workers: int, sharers: int) -> SwitchedLimits:
         limits, each = (
             (self.sides.source.rate_limit, self.sides.target.rate_limit),
-            Workers(workers, workers),
+            Workers(workers, sharers),
         )
         return SwitchedLimits(self.switches(), *limits, lambda _: each)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hintferry.adapters.config.deployment import Deployment, deployment_of
-from hintferry.adapters.config.groups import Group, groups_of
+from hintferry.adapters.config.groups import Group, Wave, groups_of, waves_of
 from hintferry.adapters.config.places import PLACES, Queues
 from hintferry.adapters.config.source_settings import SourceSettings, source_of
 from hintferry.adapters.config.toml_section import Section
@@ -104,6 +104,9 @@ class Migration:
     groups: tuple[Group, ...] = ()
     """Tables that are cut over together."""
 
+    waves: tuple[Wave, ...] = ()
+    """The order in which the tables are migrated. Each table is in one."""
+
     def group_of(self, table: TableId) -> Group | None:
         """Return the group that holds the table, or None."""
         return next((one for one in self.groups if table in one.tables), None)
@@ -157,11 +160,13 @@ def migration_from(path: Path) -> Migration:
     """Read `migration.toml`. Raises ConfigurationError naming file, key and fix."""
     file = Section(str(path), _tree(path))
     source, target, capture = (file.section(name) for name in ("source", "target", "capture"))
-    tables, groups = file.section("tables"), file.section("groups")
+    tables, groups, waves = (file.section(name) for name in ("tables", "groups", "waves"))
     deployment = deployment_of(file, source.take("nodes", int, 0))
     # A section whose name is misspelt, before the keys that it should have had are missed.
     file.refuse_the_rest()
     listed = tuple(_table(tables, name) for name in tables.names())
+    known = [one.id for one in listed]
+    grouped = groups_of(groups, known)
     migration = Migration(
         source_of(source, path),
         TargetSettings(
@@ -178,7 +183,8 @@ def migration_from(path: Path) -> Migration:
         capture.take("stock", bool, False),
         listed,
         deployment,
-        groups_of(groups, [one.id for one in listed]),
+        grouped,
+        waves_of(waves, known, grouped),
     )
     for section in (source, target, capture):
         section.refuse_the_rest()
