@@ -25,8 +25,10 @@ from hintferry.core.watermark import NodeMark
 from hintferry.ports import Fence
 from hintferry.wiring import sessions
 from hintferry_ops.cutover.late_writes import CqlLateWrites
+from hintferry_ops.plan.pass_lock import HOLDS_S, CqlPassLock
 from sandbox.stack import Stack
 from sandbox.workbench import Workbench, workbench
+from tests.cli.test_hold import check_lock
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -226,5 +228,23 @@ def test_fences_passes_and_write_times_on_keyspaces(bench: Workbench) -> None:
         fences.lift(TABLE)
         assert fences.standing(TABLE) is None
         assert not fences.is_fenced(TABLE)
+    finally:
+        session.close()
+
+
+def test_a_pass_is_one_runs_alone_and_a_dead_run_holds_it_for_a_minute(bench: Workbench) -> None:
+    migration = migration_from(bench.folder / "migration.toml")
+    session = sessions.target_session(migration.target)
+    try:
+        check_lock(lambda owner: CqlPassLock(session, TABLE, Verb.BACKFILL, owner))
+        lock = CqlPassLock(session, TABLE, Verb.BACKFILL, "ana@host 1")
+        other = CqlPassLock(session, TABLE, Verb.VERIFY, "bob@host 2")
+        assert (lock.take(), other.take()) == (None, None)
+        assert lock.renew()
+        rows = bench.behind.execute("SELECT owner, TTL(owner) AS left FROM hintferry.leases")
+        left = {one.owner: one.left for one in rows}
+        assert 0 < left["ana@host 1"] <= HOLDS_S
+        lock.release()
+        other.release()
     finally:
         session.close()

@@ -14,8 +14,8 @@ from hintferry.core.schema import TableId
 from hintferry.sweep.task import Task
 from hintferry_cli.exits import Status
 from hintferry_cli.migrate.table_run import ActEnd, TableRun
-from hintferry_cli.sweep import bookmark
 from hintferry_cli.sweep.command import REPAIRS_PER_S
+from hintferry_cli.sweep.hold import held
 from hintferry_cli.sweep.one_pass import begun, check_consent, ended, recorded
 from hintferry_cli.sweep.task import Order, as_numbers
 from hintferry_ops.plan.stage import Act
@@ -41,9 +41,9 @@ class OnThisMachine:
         def tell(text: str) -> None:
             self.say(text if str(run.table) in text else f"{run.table}: {text}")
 
-        with bookmark.held(self.bookmarks, task):
+        with held(self.bookmarks, task, self.config) as lost:
             order = Order(task, self.config, self.queues)
-            one = begun(order, self.bookmarks, self.processes, tell)
+            one = begun(order, self.bookmarks, self.processes, lost, tell)
             run.state = one.state
             with closing(one.steps()) as steps:
                 for _ in steps:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from hintferry.adapters.source import captures
 from hintferry.core.capture import Proof
@@ -21,6 +22,7 @@ from hintferry.core.errors import ConfigurationError
 from hintferry.core.tokens import TokenRange
 from hintferry.sweep.task import Task
 from hintferry_cli.exits import Unfinished
+from hintferry_cli.switches.caller import user_and_host
 
 VERSION = 3
 MOST_EXAMPLES = 100
@@ -102,15 +104,17 @@ def path_of(folder: Path, task: Task) -> Path:
 
 
 @contextmanager
-def held(folder: Path, task: Task) -> Iterator[None]:
+def held(folder: Path, task: Task) -> Iterator[str]:
     """Keep other runs of this machine from the same pass; this process's end lets it go.
+
+    Yields who holds it, which is the same for each run with this folder.
 
     Raises ConfigurationError where another run has it, or the folder cannot be written.
     """
     path = path_of(folder, task).with_suffix(".lock")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = path.open("a")
+        file = path.open("a+")
     except OSError as error:
         raise ConfigurationError(
             f"{path} cannot be written: {error.strerror}; give another folder with --bookmarks"
@@ -123,7 +127,13 @@ def held(folder: Path, task: Task) -> Iterator[None]:
                 f"another {task.verb.value} of {task.table} runs with the bookmarks of {folder};"
                 " wait for its end, or stop it"
             ) from None
-        yield
+        file.seek(0)
+        owner = file.read().strip() or f"{user_and_host()} {uuid4().hex}"
+        file.seek(0)
+        file.truncate()
+        file.write(owner)
+        file.flush()
+        yield owner
 
 
 def opened(folder: Path, task: Task) -> Bookmark | None:

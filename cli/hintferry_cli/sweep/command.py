@@ -24,8 +24,9 @@ from hintferry_cli.failures import GlobalOptions, told_plainly
 from hintferry_cli.next_steps import conclude, next_steps
 from hintferry_cli.options import CONFIG, Config, Json
 from hintferry_cli.places import Bucket, ParkedQueueUrl, ReplayQueueUrl, places
-from hintferry_cli.sweep import bookmark, view
 from hintferry_cli.sweep import report as report_files
+from hintferry_cli.sweep import view
+from hintferry_cli.sweep.hold import held
 from hintferry_cli.sweep.one_pass import begun, check_consent, ended, recorded
 from hintferry_cli.sweep.run import Run
 from hintferry_cli.sweep.task import Order
@@ -229,8 +230,8 @@ def _run_all(
     def pass_over(table: TableId) -> tuple[Run, Status]:
         made = order(table)
         place = TablePlace(tables.index(table) + 1, len(tables))
-        with bookmark.held(call.bookmarks, made.task):
-            run = begun(made, call.bookmarks, call.processes, _tell)
+        with held(call.bookmarks, made.task, call.config) as lost:
+            run = begun(made, call.bookmarks, call.processes, lost, _tell)
             return run, _finish(run, call.report, place, json=call.json)
 
     ends = for_each(tables, pass_over, call.settings)

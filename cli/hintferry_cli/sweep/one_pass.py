@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 
 from hintferry.adapters.config.settings import migration_from
 from hintferry.core.capture import Proof, gaps, proof, void
@@ -39,8 +40,11 @@ def check_consent(task: Task, config: Path) -> None:
         raise ConfigurationError(refusal(task.table, found))
 
 
-def begun(order: Order, folder: Path, processes: int, tell: Tell) -> Run:
-    """Start a run; a wrong call fails here, before anything is written. Raises HintferryError."""
+def begun(order: Order, folder: Path, processes: int, lost: Event, tell: Tell) -> Run:
+    """Start a run; a wrong call fails here, before anything is written. Raises HintferryError.
+
+    `lost`: set once another run has taken the pass over.
+    """
     task, migration = order.task, migration_from(order.config)
     bill = pass_price(migration, task.table, order.config.parent)
     sweeper = sweep.sweeper(migration, task.table)
@@ -60,7 +64,7 @@ def begun(order: Order, folder: Path, processes: int, tell: Tell) -> Run:
             mark = bookmark.begun(folder, task, sweeper.ranges(), proved)
     finally:
         sweeper.close()
-    return Run(order, mark, RunState(task.verb.sums, bill), processes)
+    return Run(order, mark, RunState(task.verb.sums, bill), processes, lost)
 
 
 def _proved(sweeper: sweep.Sweeper, task: Task, mark: Bookmark | None, tell: Tell) -> Proof | None:

@@ -8,9 +8,10 @@ import sys
 import time
 from collections import deque
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
+from threading import Event
 
 from hintferry.core.tokens import TokenRange
 from hintferry.sweep.progress import Progress
@@ -37,6 +38,8 @@ class Run:
     bookmark: Bookmark
     state: RunState
     processes: int
+    lost: Event = field(default_factory=Event)
+    """Set once another run has taken the pass over."""
 
     def steps(self) -> Generator[None, None, None]:
         """Go through the ranges; a step whenever something happened, or a second passed."""
@@ -53,6 +56,8 @@ class Run:
                     if not self._heard(pipe, left) and _died(workers.pop(pipe)):
                         self.state.fail("a worker process died, and its ranges are not done")
                 yield
+                if self.lost.is_set():
+                    self.state.unfinished = "another run has taken this pass over"
                 if time.monotonic() > end:
                     self.state.unfinished = f"stopped at the limit of {LONGEST_S / 86400:.0f} days"
         finally:

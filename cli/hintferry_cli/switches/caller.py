@@ -15,11 +15,12 @@ def caller() -> str:
     try:
         return str(client("sts").get_caller_identity()["Arn"])
     except (BotoCoreError, ClientError):
-        return f"{_user()}@{socket.gethostname()}"
+        return user_and_host()
 
 
-def _user() -> str:
+def user_and_host() -> str:
+    """Return the user and this machine, as `user@host`."""
     try:
-        return getpass.getuser()
+        return f"{getpass.getuser()}@{socket.gethostname()}"
     except (KeyError, OSError):
-        return "a user without a name"
+        return f"a user without a name@{socket.gethostname()}"
