@@ -46,7 +46,9 @@ def test_a_second_run_is_refused_with_the_name_of_the_first() -> None:
     row: list[str] = []
     with locked(MemoryPassLock(row, "ana@host 1"), TASK):
         with (
-            pytest.raises(ConfigurationError, match=r"backfill of shop\.orders runs: ana@host; wait"),
+            pytest.raises(
+                ConfigurationError, match=r"backfill of shop\.orders runs: ana@host; wait"
+            ),
             locked(MemoryPassLock(row, "bob@host 2"), TASK),
         ):
             raise AssertionError

@@ -277,6 +277,7 @@ def test_a_log_says_each_stage_that_a_table_reaches(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(view, "FIRST_LINE_S", 0.0)
     world, out = World(), StringIO()
     world.errors = {NAMES[1]: [ConfigurationError("no such right; give it")]}
+    world.unequal = {NAMES[0]: 2}
     runs = [TableRun(table, "all") for table in NAMES[:2]]
     steps = Scheduler(runs, Stage.READY, world.look, world.do, 2).steps()
     view.follow(steps, runs, Stage.READY, Console(file=out, width=80))
@@ -284,6 +285,8 @@ def test_a_log_says_each_stage_that_a_table_reaches(monkeypatch: pytest.MonkeyPa
     for line in (
         "shop.t0: captured\n",
         "shop.t0: backfilled\n",
+        "shop.t0: verify was not clean: equal 9\n",
+        "shop.t0: verify --repair was not clean: equal 9\n",
         "shop.t0: ready\n",
         "shop.t1: stopped: no such right; give it\n",
     ):

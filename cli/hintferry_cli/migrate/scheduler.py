@@ -24,9 +24,13 @@ from hintferry.ports import Fence
 from hintferry_cli.exits import Status, status_of_error
 from hintferry_cli.failures import sentence, unexpected
 from hintferry_cli.migrate.table_run import ActEnd, TableRun
-from hintferry_cli.spans import span
 from hintferry_ops.cutover.gate import capture, passes
-from hintferry_ops.cutover.gate.condition import Condition, ConditionState, comes_by_itself
+from hintferry_ops.cutover.gate.condition import (
+    Condition,
+    ConditionState,
+    clock,
+    comes_by_itself,
+)
 from hintferry_ops.cutover.gate.facts import Facts
 from hintferry_ops.plan.stage import Act, Stage, act_of, in_the_way, stage_of
 
@@ -196,7 +200,7 @@ class Scheduler:
         left = backfill.ended + passes.LATE_WRITES_S + 1.0 - facts.now
         if left <= 0:
             return Act.VERIFY
-        one.run.news = f"verify begins in {span(left)}, once the backfill's last writes arrived"
+        one.run.news = f"verify begins at {clock(time.time() + left)}"
         one.due = time.monotonic() + left
         return None
 

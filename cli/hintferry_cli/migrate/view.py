@@ -82,11 +82,17 @@ class _Changes:
     def __init__(self, runs: Sequence[TableRun]) -> None:
         self._runs = runs
         self._told: dict[int, tuple[Stage | None, str, Status | None]] = {}
+        self._ends: Counter[int] = Counter()
 
     def lines(self) -> list[str]:
         """Return a line for each table of which something new is known."""
         found = []
         for number, run in enumerate(self._runs):
+            for end in run.ends[self._ends[number] :]:
+                self._ends[number] += 1
+                if end.status is not Status.DONE:
+                    sums = ", ".join(f"{name} {n:,}" for name, n in end.numbers.items() if n)
+                    found.append(f"{run.table}: {end.act.value} was not clean: {sums}")
             before = self._told.get(number, (None, "", None))
             trouble = run.news if run.news.endswith("trying again") else ""
             now = (run.stage, trouble, run.status)
