@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -101,11 +101,11 @@ class Migration:
 
     tables: tuple[TableSettings, ...]
     deployment: Deployment
+    waves: tuple[Wave, ...] = field(default=(), kw_only=True)
+    """The order in which the tables are migrated. Each table is in one."""
+
     groups: tuple[Group, ...] = ()
     """Tables that are cut over together."""
-
-    waves: tuple[Wave, ...] = ()
-    """The order in which the tables are migrated. Each table is in one."""
 
     def group_of(self, table: TableId) -> Group | None:
         """Return the group that holds the table, or None."""
@@ -160,13 +160,12 @@ def migration_from(path: Path) -> Migration:
     """Read `migration.toml`. Raises ConfigurationError naming file, key and fix."""
     file = Section(str(path), _tree(path))
     source, target, capture = (file.section(name) for name in ("source", "target", "capture"))
-    tables, groups, waves = (file.section(name) for name in ("tables", "groups", "waves"))
+    waves = file.section("waves")
+    tables, groups = file.section("tables"), file.section("groups")
     deployment = deployment_of(file, source.take("nodes", int, 0))
     # A section whose name is misspelt, before the keys that it should have had are missed.
     file.refuse_the_rest()
     listed = tuple(_table(tables, name) for name in tables.names())
-    known = [one.id for one in listed]
-    grouped = groups_of(groups, known)
     migration = Migration(
         source_of(source, path),
         TargetSettings(
@@ -183,11 +182,12 @@ def migration_from(path: Path) -> Migration:
         capture.take("stock", bool, False),
         listed,
         deployment,
-        grouped,
-        waves_of(waves, known, grouped),
+        groups_of(groups, [one.id for one in listed]),
     )
     for section in (source, target, capture):
         section.refuse_the_rest()
+    known = [one.id for one in listed]
+    migration = replace(migration, waves=waves_of(waves, known, migration.groups))
     _check_quotas(path, migration)
     _check_topics(path, migration)
     _check_key(path, migration)
