@@ -7,7 +7,18 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from bench import capture, coldstart, freshness, kills, pipeline, settings, soak, source, sweep
+from bench import (
+    capture,
+    coldstart,
+    cutover,
+    freshness,
+    kills,
+    pipeline,
+    settings,
+    soak,
+    source,
+    sweep,
+)
 
 _HERE = Path(__file__).parent
 _KEPT, _PAGE = _HERE / "results", _HERE / "RESULTS.md"
@@ -15,6 +26,7 @@ _KEPT, _PAGE = _HERE / "results", _HERE / "RESULTS.md"
 BENCHES: dict[str, ModuleType] = {
     "capture": capture,
     "coldstart": coldstart,
+    "cutover": cutover,
     "freshness": freshness,
     "kills": kills,
     "pipeline": pipeline,
