@@ -38,6 +38,11 @@ class Operator:
 
     def run(self, *arguments: str) -> dict[str, Any]:
         """Run the command as an operator does; return its JSON, with the exit status as `exit`."""
+        (answer,) = self.run_in_turns(*arguments)
+        return answer
+
+    def run_in_turns(self, *arguments: str) -> list[dict[str, Any]]:
+        """Run one command for several tables, one after the other; return what it says of each."""
         done = subprocess.run(
             self.command(*arguments),
             env=self.environment,
@@ -46,10 +51,10 @@ class Operator:
             timeout=COMMAND_S,
         )
         assert done.stdout, done.stderr
-        answer: dict[str, Any]
-        (answer,) = json.loads(done.stdout)["tables"]
-        assert answer["errors"] == {}, answer
-        return answer | {"exit": done.returncode}
+        answers: list[dict[str, Any]] = json.loads(done.stdout)["tables"]
+        for answer in answers:
+            assert answer.get("errors") == {}, answer
+        return [answer | {"exit": done.returncode} for answer in answers]
 
     def run_all(self, tables: Sequence[str], *arguments: str) -> dict[str, dict[str, Any]]:
         """One command a table, all at once: most of their time is the grace period."""

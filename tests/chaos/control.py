@@ -40,6 +40,7 @@ def control(seed: int, rule: Rule, slowness: float = 1.0, *, broken: bool) -> Op
         keyspace=f"{rule.value if broken else 'shipped'}_{seed}",
         weights=weights,
         plan=plan,
+        last_s=0.0,
         task_root=_HERE / rule.value if broken else None,
     )
 

@@ -42,7 +42,7 @@ THROTTLES = Switch(
 CUTS = Switch(FaultAction.CUT_AFTER, share=0.1, operation=Operation.WRITE)
 _RECENT = 1000
 """records at the end of the hint log"""
-_UNFENCED = "counts"
+UNFENCED = "counts"
 """No lease fences a write at the service, so a counter's worker must not stand still for longer
 than its lease between the last look at its clock and the socket: on Lambda, nothing can do that to
 a running invocation."""
@@ -255,7 +255,7 @@ class Injector:
         return _described(payload) if lasted else None
 
     def _freeze_sleeper(self, order: Order) -> str | None:
-        payload = self._payload(order, but=_UNFENCED)
+        payload = self._payload(order, but=UNFENCED)
         lasted = payload and self._sleeper.freeze(payload, order.random, lambda: self._hold(order))
         return _described(payload) if lasted else None
 

@@ -16,6 +16,8 @@ from tests.chaos.kinds import Consistency, Kind
 from tests.chaos.program import Operation
 
 _SUCCESS = "ok"
+NOT_APPLIED = "condition was false"
+_REFUSED = {NOT_APPLIED, "InvalidRequest"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +50,24 @@ class OperationLog:
         """Statements of these that were sent in batches."""
         self.consistency: Counter[Consistency] = Counter()
         self.failed: Counter[str] = Counter()
+        self.next = 0
+        """The number of an operation behind all that were sent."""
 
     def add(self, entry: Entry) -> None:
         """Count it and write its line."""
         line = json.dumps(_line(entry), default=str, ensure_ascii=False)
         with self._lock:
             self._file.write(line + "\n")
+            self.next = max(self.next, entry.operation.number + 1)
             if entry.succeeded:
                 self._count(entry.operation)
             else:
                 self.failed[entry.end] += 1
+
+    @property
+    def in_doubt(self) -> int:
+        """Return how many operations failed that may have changed something."""
+        return sum(count for end, count in self.failed.items() if end not in _REFUSED)
 
     def close(self) -> None:
         """Write what is left."""

@@ -105,6 +105,22 @@ CHAOS: Plan = {
 """What was sent to a node that misses a change of the schema must be too old when it goes on: after
 `request_timeout`, 10 s."""
 
+LAST: Plan = {
+    Lane.CAPTURES: CHAOS[Lane.CAPTURES],
+    Lane.WORKERS: CHAOS[Lane.WORKERS],
+    Lane.ZOMBIES: CHAOS[Lane.ZOMBIES],
+    Lane.REPLAYS: replace(
+        CHAOS[Lane.REPLAYS],
+        holds={
+            fault: bounds
+            for fault, bounds in CHAOS[Lane.REPLAYS].holds.items()
+            if fault is not Fault.POISONED
+        },
+    ),
+}
+"""Beside the load that a cutover ends. What is parked shuts the gate, and each node must take a
+write at a quorum."""
+
 SOAK: Plan = {
     Lane.NODES: Pace({Fault.NODE_PAUSED: (0.5, 2.5)}, (8.0, 15.0)),
     Lane.CAPTURES: replace(CHAOS[Lane.CAPTURES], gap=(15.0, 30.0)),

@@ -89,9 +89,10 @@ def statements(seed: int, writer: int, weights: Weights) -> set[str]:
     return {statement.cql for operation in lasting for statement in operation.statements}
 
 
-def operations(seed: int, writer: int, weights: Weights) -> Iterator[Operation]:
-    """Return the operations of one writer, deck after deck."""
+def operations(seed: int, writer: int, weights: Weights, first: int = 0) -> Iterator[Operation]:
+    """Return the operations of one writer from the number `first` on, deck after deck."""
     draw = Draw(f"{seed}/{writer}")
+    draw.number = first
     deck = _deck(weights)
     while True:
         for kind in draw.shuffled(deck):

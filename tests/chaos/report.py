@@ -33,6 +33,10 @@ class Report:
     healed: int
     """rows that differed at a first look and no more a moment later"""
     zombies_returned: int
+    downtime_s: float | None
+    """from the stop of the writers to the cutover of all tables; None where none was cut over"""
+    application: int
+    """rows that the application wrote to the target after that"""
     seconds: Mapping[str, float]
 
     def write(self, folder: Path) -> None:
@@ -52,9 +56,17 @@ class Report:
             f" {counts.kills} kills, {counts.hints} hints, {counts.divergent} divergent,"
             f" parked {counts.poison_parked} of {counts.poison} poison records",
             f"  the sweep: {counts.swept.keys} keys, {counts.swept.unequal} unequal",
+            *([] if self.downtime_s is None else [self._cut_over()]),
             *(f"  {reason}" for reason in self.reasons),
         ]
         return "\n".join(lines)
+
+    def _cut_over(self) -> str:
+        return (
+            f"  cut over: every table, downtime {self.downtime_s:.0f} s;"
+            f" {self.application} rows of the application, {self.counts.lost} of them lost,"
+            f" {self.counts.late_writes} late writes"
+        )
 
     def _summary(self) -> dict[str, Any]:
         return {
@@ -80,6 +92,10 @@ class Report:
             "swept": asdict(self.counts.swept),
             "left behind by columns that came back": self.counts.left_behind,
             "healed while looking": self.healed,
+            "downtime": self.downtime_s,
+            "written by the application": self.application,
+            "lost of these": self.counts.lost,
+            "late writes": self.counts.late_writes,
             "differences": [asdict(one) for one in self._first_differences()],
             "seconds": {name: round(value, 1) for name, value in self.seconds.items()},
         }

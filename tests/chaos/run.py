@@ -1,4 +1,6 @@
-"""One run on a running sandbox, told in order: load and harm, quiesce, compare, sweep, judge."""
+"""One run on a running sandbox, told in order: load and harm, quiesce, compare, sweep, load again,
+cut over, compare again, judge.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from hintferry.adapters.driver.cql import SOURCE_TABLES
 from sandbox.agreement import agree
 from sandbox.chain import Chain
+from sandbox.command_line import Operator
 from sandbox.compare import Difference, compare_table
 from sandbox.demo.one_mind import settle_source
 from sandbox.function import environment_of
@@ -24,16 +28,25 @@ from sandbox.services.queue_source import client, taken
 from sandbox.sessions import cassandra_session, create_keyspaces_tables
 from sandbox.stack import Stack
 from tests.chaos import books
+from tests.chaos.cutover import (
+    LONGEST_S,
+    CutOver,
+    cut_over,
+    standing_still,
+    wait_out,
+    wait_until_compared,
+    writes,
+)
 from tests.chaos.ddl import Ddl
 from tests.chaos.injector import Injector
-from tests.chaos.kinds import KILLS, Fault
+from tests.chaos.kinds import KILLS, SLICES, Fault, Kind
 from tests.chaos.lanes import Happened, Lanes
 from tests.chaos.moved import left_behind
 from tests.chaos.oplog import OperationLog
-from tests.chaos.plan import CHAOS, Lane, Plan, faults
+from tests.chaos.plan import CHAOS, LAST, Lane, Plan, faults
 from tests.chaos.program import WEIGHTS, Weights
 from tests.chaos.quiesce import lost_hints, settle_chain, settle_queues
-from tests.chaos.recorder import Recorder
+from tests.chaos.recorder import KEPT, Recorder
 from tests.chaos.replays import POISON, RecordPosition, Replays
 from tests.chaos.report import Report
 from tests.chaos.schema import MOVING_TABLE, source_ddl, tables, target_ddl
@@ -46,7 +59,12 @@ from tests.chaos.zombies import Zombie
 RATE = 85.0
 """Operations a second of all writers, on a machine that keeps up with them."""
 
+LAST_S = 15.0
+"""Seconds of load before the cutover."""
+
 _WORKERS = 3
+_FORGOTTEN_S, _OLD_HINTS = 2.0, 40
+_ANSWERS_S = 60.0
 _LONGER = 3.0
 _SAY_S = 60.0
 _LOOK_AGAIN_S = 5.0
@@ -71,6 +89,10 @@ class Options:
     """the writers pause while the functions have more hints before them than these"""
     longest_s: float | None = None
     """of load and faults, for what has not happened yet; three times `seconds` without it"""
+    last_s: float = LAST_S
+    """of the load that a cutover of every table ends; 0: none is cut over"""
+    last_slices: bool = True
+    """whether that load deletes slices: then the gate waits a minute for their second looks"""
     task_root: Path | None = TASK_ROOT
     """the folder of the processor's code; None for the shipped one itself"""
 
@@ -132,6 +154,9 @@ def run(options: Options, stack: Stack, folder: Path, say: Callable[[str], None]
     conduct = _conduct(options.seed)
     say(str(conduct))
     with _started(options, conduct, stack, folder) as scene:
+        operator, names = Operator(stack, folder / "operator"), tables(options.keyspace)
+        if options.last_s:
+            operator.run_in_turns("backfill", *names)
         watch.lap("ready")
         log_ends = {capture.log: capture.log.stat().st_size for capture in stack.captures}
         past = _load(options, scene, folder, say)
@@ -146,14 +171,26 @@ def run(options: Options, stack: Stack, folder: Path, say: Callable[[str], None]
         differences, healed = _compared(options, stack)
         explained = _told_apart(options, scene, differences)
         watch.lap("compared")
+        parked, parked_else = _parked(scene)
         moving = f"{options.keyspace}.{MOVING_TABLE}"
-        swept = sweep(stack, folder, options.keyspace, [moving] if explained else [])
+        if options.last_s:
+            wait_until_compared(stack)
+        swept = sweep(operator, names, [*differences, *([moving] if explained else [])])
         watch.lap("swept")
         if explained:
+            operator.run("verify", "--repair", moving)
             past.obstacles.extend(settle_queues(scene.chain))
             differences |= _differences(stack, [moving])
+            sweep(operator, [moving])
             watch.lap("repaired")
-        parked, parked_else = _parked(scene)
+        last = CutOver()
+        if options.last_s and not differences:
+            last, differences = _cut_over(options, scene, operator, past.log.next)
+            parked_else += _parked(scene)[1]
+            watch.lap("cut over")
+            for obstacle in last.obstacles:
+                say(obstacle)
+        past.obstacles.extend(last.obstacles)
         poison = scene.replays.poisoned
         dropped = scene.chain.counters.dropped
         returned = sum(one.returned for one in (*scene.zombies, scene.sleeper))
@@ -171,12 +208,14 @@ def run(options: Options, stack: Stack, folder: Path, say: Callable[[str], None]
         poison_parked=len(parked & poison),
         parked_else=parked_else,
         dropped=dropped,
+        lost=len(last.lost),
+        late_writes=last.late_writes,
         obstacles=tuple(past.obstacles),
     )
     verdict, reasons = judge(counts, options.demands)
     report = Report(
         options.seed, verdict, reasons, counts, options.demands, past.log, past.happened,
-        differences, healed, returned, watch.seconds,
+        differences, healed, returned, last.downtime_s, last.written, watch.seconds,
     )  # fmt: skip
     report.write(folder)
     return report
@@ -203,14 +242,17 @@ class _Watch:
 @contextmanager
 def _started(options: Options, conduct: _Conduct, stack: Stack, folder: Path) -> Iterator[_Scene]:
     keyspace, root = options.keyspace, options.task_root
-    stack.create_tables(*source_ddl(keyspace, stack.replication))
+    own = (one.format(replication=stack.replication) for one in SOURCE_TABLES)
+    stack.create_tables(*source_ddl(keyspace, stack.replication), *own)
     create_keyspaces_tables(stack.target, keyspace, target_ddl(keyspace))
     topics = [stack.topic(table) for table in tables(keyspace)]
     sqs = client(stack.aws, "sqs")
     replays = Replays(stack.kafka, sqs, stack.aws.replay_queue_url)
 
     def zombie(log: str) -> Zombie:
-        sandbox = environment_of(stack, folder, log=log, task_root=root)
+        # One stands still across a whole cutover.
+        longest_s = LONGEST_S + _ANSWERS_S
+        sandbox = environment_of(stack, folder, log=log, task_root=root, timeout_s=longest_s)
         return Zombie(sandbox, stack.kafka, stack.target.region)
 
     with ExitStack() as opened:
@@ -230,10 +272,7 @@ def _started(options: Options, conduct: _Conduct, stack: Stack, folder: Path) ->
 def _load(options: Options, scene: _Scene, folder: Path, say: Callable[[str], None]) -> _Past:
     """Writers and faults for as long as was asked for; every part is well again at the end."""
     stop, log = threading.Event(), OperationLog(folder / "operations.jsonl")
-    injector = Injector(
-        scene.stack, scene.chain, scene.ddl, WrongClock(folder), scene.recorder, scene.replays,
-        scene.zombies, scene.sleeper, stop,
-    )  # fmt: skip
+    injector = _injector(scene, folder, stop)
     writers = Writers(
         scene.stack.source, options.keyspace, log=log, weights=options.weights,
         seed=options.seed, count=options.writers, rate=options.rate,
@@ -249,6 +288,72 @@ def _load(options: Options, scene: _Scene, folder: Path, say: Callable[[str], No
     unsent = [f"{lost} records could not be sent again"] if lost else []
     obstacles = [*lanes.obstacles, *unsent]
     return _Past(log, lanes.log, lanes.happened, obstacles)
+
+
+def _injector(scene: _Scene, folder: Path, stop: threading.Event) -> Injector:
+    return Injector(
+        scene.stack, scene.chain, scene.ddl, WrongClock(folder), scene.recorder, scene.replays,
+        scene.zombies, scene.sleeper, stop,
+    )  # fmt: skip
+
+
+def _cut_over(
+    options: Options, scene: _Scene, operator: Operator, first: int
+) -> tuple[CutOver, dict[str, list[Difference]]]:
+    """Load and some faults, then the cutover of every table at once; what differs after it."""
+    stack, stop, names = scene.stack, threading.Event(), tables(options.keyspace)
+    random = Random(f"{options.seed}/last")
+    folder = operator.folder.parent
+    log = OperationLog(folder / "operations-last.jsonl")
+    counts = {Lane.ZOMBIES: options.zombies}
+    perform = _injector(scene, folder, stop).perform
+    lanes = Lanes(options.seed + 1, LAST, counts, perform, stop)
+    with cassandra_session(stack.behind) as behind:
+        with lanes:
+            with _writers_at_quorum(options, stack, log, first):
+                time.sleep(options.last_s)
+            # The gate knows nothing of a write that was not acknowledged.
+            unsettled = list(settle_source(stack, names)) if log.in_doubt else []
+            stopped_at = time.time()
+            stop.set()
+            with standing_still(scene.sleeper, scene.recorder, random) as lasted:
+                found, applications = cut_over(operator, behind, names, stopped_at)
+                wait_out(behind)
+                found.obstacles.extend(settle_queues(scene.chain))
+                differences = {
+                    table: left
+                    for table, rows in _compared(options, stack)[0].items()
+                    if (left := [one for one in rows if not applications[table].explains(one)])
+                }
+                before = writes(stack, names)
+            if not lasted.result():
+                found.obstacles.append("no worker stood still across the cutover")
+        found.obstacles.extend([*lanes.obstacles, *unsettled])
+        # Somebody forgot a writer, and old hints come again.
+        with _writers_at_quorum(options, stack, log, log.next):
+            time.sleep(_FORGOTTEN_S)
+        old = scene.recorder.recent(KEPT, _OLD_HINTS, random)
+        scene.replays.to_topics(old, random)
+        scene.replays.to_queue(old)
+        scene.replays.flush()
+        found.obstacles.extend(settle_queues(scene.chain))
+        if found.downtime_s is not None:
+            found.late_writes = writes(stack, names) - before
+        found.lost = [row for one in applications.values() for row in one.lost()]
+    log.close()
+    return found, differences
+
+
+def _writers_at_quorum(options: Options, stack: Stack, log: OperationLog, first: int) -> Writers:
+    """Writers that go on behind those of the load: a counter that was deleted is left alone. Their
+    times are not ahead of the stop, by which the gate would see that they go on.
+    """
+    left_out = {Kind.OWN_TIMESTAMP} | (set() if options.last_slices else SLICES)
+    weights: Weights = {**options.weights, **dict.fromkeys(left_out, 0)}
+    return Writers(
+        stack.source, options.keyspace, log=log, weights=weights, seed=options.seed + first,
+        count=options.writers, rate=options.rate, first=first, at_quorum=True,
+    )  # fmt: skip
 
 
 def _wait(

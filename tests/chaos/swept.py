@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from sandbox.command_line import Operator
-from sandbox.stack import Stack
-from tests.chaos.schema import tables
 
 _UNEQUAL = ("missing", "different", "extra")
 
@@ -35,15 +30,18 @@ class Swept:
             yield f"the sweep found {self.unequal} keys unequal, the comparison {found} rows"
 
 
-def sweep(stack: Stack, folder: Path, keyspace: str, repaired: Collection[str]) -> Swept:
-    """Verify every table, as an operator does, and repair some."""
-    operator, names = Operator(stack, folder / "sweep"), tables(keyspace)
+def sweep(operator: Operator, names: Sequence[str], unequal: Collection[str] = ()) -> Swept:
+    """Verify every table, as an operator does before a cutover.
 
-    def verified(table: str) -> dict[str, Any]:
-        return operator.run("verify", *(["--repair"] if table in repaired else []), table)
+    Where tables are `unequal`, all at once: each of these waits before it looks again.
+    """
 
-    with ThreadPoolExecutor(len(names)) as pool:
-        answers = list(pool.map(verified, names))
+    verify = "verify", "--consistency", "all"
+    answers = (
+        list(operator.run_all(names, *verify).values())
+        if unequal
+        else operator.run_in_turns(*verify, *names)
+    )
 
     def total(*names: str) -> int:
         return sum(int(answer[name]) for answer in answers for name in names)

@@ -28,6 +28,8 @@ GOOD = Counts(
     poison_parked=2,
     parked_else=0,
     dropped=0,
+    lost=0,
+    late_writes=0,
     obstacles=(),
 )
 
@@ -65,3 +67,15 @@ def test_rows_that_differ_outweigh_every_doubt() -> None:
     verdict, reasons = judge(replace(GOOD, divergent=3, swept=swept, parked_else=1), DEMANDS)
     assert verdict is Verdict.DIVERGENT
     assert len(reasons) == 2
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"lost": 1}, "1 writes of the application are lost"),
+        ({"late_writes": 2}, "2 writes of Hintferry came after the cutover"),
+    ],
+)
+def test_a_cutover_that_was_not_kept_makes_it_divergent(changed: dict[str, int], why: str) -> None:
+    verdict, reasons = judge(replace(GOOD, **changed), DEMANDS)  # type: ignore[arg-type]
+    assert (verdict, reasons) == (Verdict.DIVERGENT, [why])

@@ -57,6 +57,10 @@ class Counts:
     """other records that lie in the parked queue"""
     dropped: int
     """records that an event source gave up"""
+    lost: int
+    """writes of the application to tables that were cut over, which are not there any more"""
+    late_writes: int
+    """writes of Hintferry to such tables, after the wait"""
     obstacles: tuple[str, ...]
     """why it is not known whether everything was settled"""
 
@@ -72,10 +76,19 @@ class Counts:
 
 def judge(counts: Counts, demands: Demands) -> tuple[Verdict, list[str]]:
     """The verdict, and why it is not `equal`."""
-    doubts = list(_doubts(counts, demands))
-    if counts.divergent:
-        return Verdict.DIVERGENT, [f"{counts.divergent} rows differ", *doubts]
+    doubts, faults = list(_doubts(counts, demands)), list(_faults(counts))
+    if faults:
+        return Verdict.DIVERGENT, [*faults, *doubts]
     return (Verdict.UNKNOWN, doubts) if doubts else (Verdict.EQUAL, [])
+
+
+def _faults(counts: Counts) -> Iterator[str]:
+    if counts.divergent:
+        yield f"{counts.divergent} rows differ"
+    if counts.lost:
+        yield f"{counts.lost} writes of the application are lost"
+    if counts.late_writes:
+        yield f"{counts.late_writes} writes of Hintferry came after the cutover"
 
 
 def unmet(

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
@@ -25,8 +26,8 @@ from cassandra.query import BatchStatement, PreparedStatement
 
 from sandbox.parts.endpoints import CqlEndpoint
 from sandbox.workload.mutation import Statement
-from tests.chaos.kinds import Kind
-from tests.chaos.oplog import Entry, OperationLog
+from tests.chaos.kinds import Consistency, Kind
+from tests.chaos.oplog import NOT_APPLIED, Entry, OperationLog
 from tests.chaos.program import Operation, Weights, operations, statements
 
 _ANSWER_S = 4.0
@@ -36,7 +37,6 @@ _BEHIND_S = 5.0
 """So much of its plan a writer that was held up makes good by sending faster."""
 
 _MOST_IN_FLIGHT = 128
-_NOT_APPLIED = "condition was false"
 
 
 class Writer:
@@ -134,7 +134,11 @@ class Writer:
 
 
 class Writers:
-    """Run while they are entered, each in a thread; `rate` is operations a second of all."""
+    """Run while they are entered, each in a thread; `rate` is operations a second of all.
+
+    Their operations are numbered from `first` on. With `at_quorum` every write is at a quorum of
+    the datacenter, as a cutover asks.
+    """
 
     def __init__(
         self,
@@ -146,6 +150,8 @@ class Writers:
         rate: float,
         weights: Weights,
         log: OperationLog,
+        first: int = 0,
+        at_quorum: bool = False,
     ) -> None:
         self._stop = threading.Event()
         self._may_send = threading.Event()
@@ -153,7 +159,9 @@ class Writers:
         self._open = ExitStack()
         self.writers: list[Writer] = []
         for number in range(count):
-            planned = operations(seed, number, weights)
+            planned = operations(seed, number, weights, first)
+            if at_quorum:
+                planned = map(_at_quorum, planned)
             writer = Writer(number, source, keyspace, rate / count, planned, log, self._may_send)
             self._open.callback(writer.close)
             writer.prepare(statements(seed, number, weights))
@@ -192,10 +200,14 @@ class Writers:
         self._open.close()
 
 
+def _at_quorum(operation: Operation) -> Operation:
+    return replace(operation, consistency=Consistency.LOCAL_QUORUM)
+
+
 def _ends(operation: Operation, rows: Any) -> tuple[str, ...]:
     """A lightweight transaction whose condition was false has changed nothing."""
     is_false = operation.kind is Kind.LWT and rows and not rows[0][0]
-    return (_NOT_APPLIED,) if is_false else ()
+    return (NOT_APPLIED,) if is_false else ()
 
 
 def _cluster(source: CqlEndpoint) -> Cluster:
