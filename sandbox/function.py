@@ -34,6 +34,9 @@ ca_file = {ca_file}
 
 [capture]
 topic_prefix = {prefix}
+
+[pipeline]
+validate_one_in = {validate_one_in}
 """
 
 
@@ -129,6 +132,7 @@ def _migration(stack: Stack) -> str:
         "region": stack.target.region,
         "ca_file": str(stack.target.ca_file.resolve()),
         "prefix": stack.topic_prefix,
+        "validate_one_in": stack.validate_one_in,
     }
     # A JSON text, number or list of texts is written alike in TOML.
     text = _MIGRATION.format(**{name: json.dumps(value) for name, value in values.items()})

@@ -77,6 +77,8 @@ class Stack:
         self._say = say
         self.longest_ttls: dict[str, int] = {}
         """The longest TTL of each table (`keyspace.table`), for the chains that are made."""
+        self.validate_one_in = 0
+        """One settled row in so many is validated, in the chains that are made; 0: none."""
         self.created: dict[str, None] = {}
         """The tables (`keyspace.table`) that were created here, in order."""
         self._block: Block | None = None
