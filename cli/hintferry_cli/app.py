@@ -11,6 +11,8 @@ from typing import Annotated
 import typer
 
 from hintferry_cli import __version__
+from hintferry_cli.assess.command import HELP as ASSESS_HELP
+from hintferry_cli.assess.command import assess
 from hintferry_cli.cost.command import HELP as COST_HELP
 from hintferry_cli.cost.command import cost
 from hintferry_cli.cutover.command import HELP as CUTOVER_HELP
@@ -68,6 +70,7 @@ VERBS: tuple[tuple[str, str, Callable[..., None]], ...] = (
     (PLAN, SIZE_HELP, size),
     (PLAN, COST_HELP, cost),
     (PLAN, PRICES_HELP, prices),
+    (PLAN, ASSESS_HELP, assess),
     (PLAN, SCHEMA_HELP, schema),
     (MIGRATE, ENV_HELP, env),
     (MIGRATE, MIGRATE_HELP, migrate),

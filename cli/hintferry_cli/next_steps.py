@@ -70,6 +70,7 @@ _ORDER = (
 
 _BESIDE: Mapping[str, NextStep] = {
     "size": NextStep("cost", (), "see what it costs"),
+    "assess": NextStep("schema", (), "read the statements that make the tables"),
     "cost": NextStep("schema", (), "read the statements that make the tables"),
     "prices": NextStep("cost", (), "see what it costs at these prices"),
     "env": NextStep("preflight", (), "check both sides and the connectors"),

@@ -94,8 +94,8 @@ def test_a_provisioned_table_is_paid_by_its_time() -> None:
 
 
 def test_the_sum_weighs_changes_by_rows() -> None:
-    one = TableCost(ORDERS, 1, 10, CostSums(10, 1.0, 2.0, 3.0, 4.0, 0.0, 5.0))
-    other = TableCost(ORDERS, 1, 10, CostSums(30, 1.0, 2.0, 3.0, 8.0, 4.0, 5.0))
+    one = TableCost(ORDERS, 1, 10, CostSums(10, 1.0, 2.0, 3.0, 4.0, 0.0, 5.0), 1.0)
+    other = TableCost(ORDERS, 1, 10, CostSums(30, 1.0, 2.0, 3.0, 8.0, 4.0, 5.0), 1.0)
     assert together([one, other]) == CostSums(40, 2.0, 4.0, 6.0, 7.0, 3.0, 10.0)
     assert together([]) == CostSums(0, 0, 0, 0, 0.0, 0.0, 0)
 
@@ -180,7 +180,9 @@ def test_a_source_that_does_not_answer_is_told(
 
 def shown_at(width: int, config: Path) -> list[str]:
     out = StringIO()
-    costs = [TableCost(ORDERS, 9, 412, CostSums(71_000_000, 2700.0, 44.4, 33.6, 0.62, 0.1, 1215.0))]
+    costs = [
+        TableCost(ORDERS, 9, 412, CostSums(71_000_000, 2700.0, 44.4, 33.6, 0.62, 0.1, 1215.0), 9.0)
+    ]
     bill = view.CostOverview(migration_from(config), costs * 2, price_book())
     view.show(bill, Console(file=out, width=width))
     return out.getvalue().splitlines()

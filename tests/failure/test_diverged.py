@@ -80,7 +80,7 @@ def test_rows_that_somebody_changes_are_found(stack: Stack, tmp_path: Path) -> N
             sides.append(opened.enter_context(bench(name, stack, tmp_path / name)))
         stack.validate_one_in = 0
         began = time.time()
-        wronged = []
+        wronged: list[int] = []
         for first in range(0, ROWS, A_ROUND):
             for side in sides:
                 side.insert(range(first, first + A_ROUND))

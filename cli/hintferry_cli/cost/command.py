@@ -10,7 +10,7 @@ from hintferry.adapters.config.settings import Migration, migration_from
 from hintferry.core.schema import TableId
 from hintferry_cli.console import console
 from hintferry_cli.cost import view
-from hintferry_cli.cost.table_cost import TableCost, table_cost
+from hintferry_cli.cost.table_cost import table_cost
 from hintferry_cli.exits import Status, statuses
 from hintferry_cli.failures import GlobalOptions, told_plainly
 from hintferry_cli.next_steps import conclude, next_steps
@@ -47,15 +47,15 @@ def cost(
         migration = migration_from(config)
         book = price_book(config.parent)
         meant = chosen_or_all(migration, config, tables, every=every)
-        costs = _costs(migration, meant, book)
-        bill = view.CostOverview(migration, costs, book)
+        bill = overview(migration, meant, book)
         tree = view.as_tree(bill) if json else None
     if not json:
         view.show(bill, console())
     conclude(tree, next_steps("cost", Status.DONE, config=config))
 
 
-def _costs(migration: Migration, tables: Sequence[TableId], book: PriceBook) -> list[TableCost]:
+def overview(migration: Migration, tables: Sequence[TableId], book: PriceBook) -> view.CostOverview:
+    """Return the costs of these tables, from a sample of each. Raises HintferryError."""
     prices = book.keyspaces(migration.target.region)
     source = wiring.source_inspection(migration.source)
     costs = []
@@ -66,4 +66,4 @@ def _costs(migration: Migration, tables: Sequence[TableId], book: PriceBook) -> 
             costs.append(table_cost(settings, sample(described, source.scan(), ttl), prices))
     finally:
         source.close()
-    return costs
+    return view.CostOverview(migration, costs, book)

@@ -47,6 +47,8 @@ class TableCost:
     sampled: int
     row_bytes: int
     sums: CostSums
+    backfill_s: float
+    """Seconds that its backfill takes at least, by the capacity that migration.toml declares."""
 
 
 def table_cost(settings: TableSettings, found: Sample, prices: Prices) -> TableCost:
@@ -76,6 +78,7 @@ def table_cost(settings: TableSettings, found: Sample, prices: Prices) -> TableC
             (written - bare) * a_unit,
             gib * (prices.storage_gib_month + prices.recovery_gib_month),
         ),
+        seconds,
     )
 
 

@@ -13,6 +13,8 @@ from markupsafe import Markup, escape
 
 from hintferry.core.tokens import LOWEST, WIDTH_OF_RING
 from hintferry_cli import __version__
+from hintferry_cli.assess.assessment import sums_of
+from hintferry_cli.assess.view import cost, effort, nodes, times
 from hintferry_cli.spans import span
 
 CELLS = 96
@@ -47,6 +49,18 @@ def write_pass(path: Path, tree: dict[str, Any]) -> None:
 def write_migration(path: Path, tables: Sequence[dict[str, Any]]) -> None:
     """Write the page of all tables: how far each is on its way to the cutover."""
     _write(path, "migration.html.j2", tables=tables)
+
+
+def write_assessment(path: Path, tree: dict[str, Any]) -> None:
+    """Write the page of an assessment."""
+    once, month = sums_of(tree["cost"]) if tree["cost"] else (0.0, 0.0)
+    parts = (
+        ("Effort", effort(tree)),
+        ("Cost, USD", cost(tree)),
+        ("Time", times(tree)),
+        ("Capture, each node", nodes(tree)),
+    )
+    _write(path, "assessment.html.j2", one=tree, once=once, month=month, parts=parts)
 
 
 def _write(path: Path, template: str, **values: Any) -> None:

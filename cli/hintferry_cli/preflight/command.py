@@ -57,7 +57,7 @@ def preflight(
     config: Config = CONFIG,
 ) -> None:
     with told_plainly(context.find_object(GlobalOptions) or GlobalOptions(debug=False)):
-        findings = _findings(migration_from(config), only or list(DEFAULT))
+        findings = findings_of(migration_from(config), only or list(DEFAULT))
     status = status_of(findings)
     if cql and not json:
         typer.echo(view.as_cql(findings), nl=False)
@@ -82,7 +82,8 @@ def _next(status: Status, parts: list[CheckArea], config: Path) -> list[NextStep
     return next_steps("schema" if parts == [CheckArea.ACCOUNT] else "preflight", status, (), config)
 
 
-def _findings(migration: Migration, parts: list[CheckArea]) -> list[Finding]:
+def findings_of(migration: Migration, parts: list[CheckArea]) -> list[Finding]:
+    """Return what the checks of these areas find. Raises ConfigurationError."""
     found: list[Finding] = []
     if CheckArea.ACCOUNT in parts:
         account = Account(migration, partial(client, region=migration.target.region))

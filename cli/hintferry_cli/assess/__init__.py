@@ -1,0 +1,1 @@
+"""`hintferry assess`."""
