@@ -72,6 +72,7 @@ KNOWN = ("--writes-per-second", "3000")
         ([ADVICE, WRITERS], Fit.FITS, 0),
         ([ADVICE, UNSEEN], Fit.NOT_KNOWN, 3),
         ([FAULT, UNSEEN], Fit.AFTER_FIXES, 1),
+        ([], Fit.FITS, 0),
         ([FAULT, HOPELESS], Fit.NOT, 1),
     ],
 )
@@ -88,7 +89,9 @@ def test_all_parts_come_from_the_verbs_of_their_own(
     finds(monkeypatch, FAULT, ADVICE, WRITERS)
     tree = assessed(config, *KNOWN, fails=1)
     assert [one["level"] for one in tree["risks"]] == ["fault", "advice"]
-    assert tree["questions"] == [{"what": WRITERS.what, "command": ""}]
+    unpriced, asked = tree["questions"]
+    assert "No price is known of: " in unpriced["what"]
+    assert asked == {"what": WRITERS.what, "command": ""}
     assert tree["effort"] == {"tables": 2, "connectors": 3, "statements": 2, "faults": 1}
     assert tree["cost"]["once"] == {"backfill": 88.8, "verify": 6.72}
     assert tree["cost"]["month"]["storage"] == pytest.approx(24.3)

@@ -500,7 +500,7 @@ def test_the_statements_can_be_run_as_they_are_printed(
     assert [one["cql"] for one in view.as_tree(findings, Status.NEGATIVE)["findings"]] == [
         [statement], [statement], ["CREATE TABLE a.b"], [],
     ]  # fmt: skip
-    monkeypatch.setattr(command, "_findings", lambda *_: findings)
+    monkeypatch.setattr(command, "findings_of", lambda *_: findings)
     result = run("preflight", "--cql", "--config", str(config))
     assert (result.exit_code, result.stdout) == (1, view.as_cql(findings))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Any
@@ -15,6 +15,10 @@ from hintferry_ops.cost.fixed_cost import total
 
 VERIFIED_ROWS_PER_S = 44_000
 """Rows that a verify pass compares a second, measured by `python -m bench sweep` on 2 cores."""
+
+
+RETRY = "hintferry preflight --only source --only account"
+"""The command that checks again what could not be checked."""
 
 
 class Fit(Enum):
@@ -32,7 +36,7 @@ class Fit(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is not known, and the command that answers it; empty where only a person can."""
+    """An open question, and the command that answers it; empty where only a person can."""
 
     what: str
     command: str
@@ -40,7 +44,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What each part found; None, or nothing, where it could not be asked."""
+    """The findings of each part; None, or nothing, of one that could not be asked."""
 
     made: float
     tables: Sequence[str]
@@ -51,23 +55,29 @@ class Facts:
     questions: Sequence[Question] = field(default_factory=tuple)
 
 
-def fit(findings: Iterable[Finding], questions: Sequence[Question]) -> Fit:
+def fit(findings: Sequence[Finding]) -> Fit:
     """Return the answer; a fault outweighs what is not known."""
     faults = [one for one in findings if one.level is Level.FAULT]
     if any(not one.cql for one in faults):
         return Fit.NOT
     if faults:
         return Fit.AFTER_FIXES
-    return Fit.NOT_KNOWN if any(one.command for one in questions) else Fit.FITS
+    is_open = any(one.level is Level.UNKNOWN for one in findings)
+    return Fit.NOT_KNOWN if is_open else Fit.FITS
 
 
 def as_tree(facts: Facts) -> dict[str, Any]:
     """Return the whole assessment; USD, seconds and epoch seconds."""
-    questions = [*_unchecked(facts.findings), *facts.questions, *_asked(facts.findings)]
+    questions = [
+        *_unchecked(facts.findings),
+        *facts.questions,
+        *_unpriced(facts.bill),
+        *_asked(facts.findings),
+    ]
     return {
         "made": round(facts.made, 3),
         "tables": list(facts.tables),
-        "fit": fit(facts.findings, questions).value,
+        "fit": fit(facts.findings).value,
         "risks": _risks(facts.findings),
         "questions": [asdict(one) for one in questions],
         "effort": _effort(facts),
@@ -98,12 +108,17 @@ def _unchecked(findings: Sequence[Finding]) -> list[Question]:
     ]
 
 
+def _unpriced(bill: CostOverview | None) -> list[Question]:
+    names = [one.name for one in bill.standing if one.usd is None] if bill else []
+    if not names:
+        return []
+    what = f"What does the pipeline cost? No price is known of: {', '.join(names)}"
+    return [Question(what, "hintferry cost")]
+
+
 def _asked(findings: Sequence[Finding]) -> list[Question]:
     kinds = grouped(one for one in findings if one.level is Level.QUESTION)
     return [Question(kind.findings[0].what, "") for kind in kinds]
-
-
-RETRY = "hintferry preflight --only source --only account"
 
 
 def _effort(facts: Facts) -> dict[str, int]:

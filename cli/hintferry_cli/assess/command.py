@@ -43,7 +43,7 @@ HELP = "\n\n".join(
         statuses(
             "it fits",
             negative="there is a fault",
-            unavailable="no fault was found, and a question is open that a command answers",
+            unavailable="no fault was found, but not everything could be checked",
         ),
     )
 )

@@ -74,12 +74,13 @@ def cost(tree: dict[str, Any]) -> list[str]:
         return ["not known: see the open questions"]
     once, month = sums_of(found)
     least = ", at least" if found["unpriced"] else ""
+    known = " as far as prices are known" if found["unpriced"] else ""
+    pipeline = f"{found['month']['pipeline']:,.2f}{known}"
     return [
         f"once {once:,.2f}: backfill {found['once']['backfill']:,.2f},"
         f" a verify pass {found['once']['verify']:,.2f}",
-        f"a month {month:,.2f}{least}: pipeline {found['month']['pipeline']:,.2f} until the"
-        f" cutover, sweeps {found['month']['sweeps']:,.2f}, storage"
-        f" {found['month']['storage']:,.2f}",
+        f"a month {month:,.2f}{least}: pipeline {pipeline} (until the cutover); sweeps"
+        f" {found['month']['sweeps']:,.2f}; storage {found['month']['storage']:,.2f}",
         f"a million changes {found['million_changes']:,.2f}",
         f"prices of {found['region']}, {found['dated']}; {found['rows']:,} rows,"
         f" {found['gib']:,.2f} GiB, estimated from a sample",
