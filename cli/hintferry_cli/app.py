@@ -36,6 +36,8 @@ from hintferry_cli.schema.command import HELP as SCHEMA_HELP
 from hintferry_cli.schema.command import schema
 from hintferry_cli.size.command import HELP as SIZE_HELP
 from hintferry_cli.size.command import size
+from hintferry_cli.statements.command import HELP as STATEMENTS_HELP
+from hintferry_cli.statements.command import statements
 from hintferry_cli.status.command import HELP as STATUS_HELP
 from hintferry_cli.status.command import status
 from hintferry_cli.sweep.command import BACKFILL_HELP, VERIFY_HELP, backfill, verify
@@ -72,6 +74,7 @@ VERBS: tuple[tuple[str, str, Callable[..., None]], ...] = (
     (PLAN, PRICES_HELP, prices),
     (PLAN, ASSESS_HELP, assess),
     (PLAN, SCHEMA_HELP, schema),
+    (PLAN, STATEMENTS_HELP, statements),
     (MIGRATE, ENV_HELP, env),
     (MIGRATE, MIGRATE_HELP, migrate),
     (MIGRATE, BACKFILL_HELP, backfill),

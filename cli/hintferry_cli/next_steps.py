@@ -73,6 +73,7 @@ _BESIDE: Mapping[str, NextStep] = {
     "assess": NextStep("schema", (), "read the statements that make the tables"),
     "cost": NextStep("schema", (), "read the statements that make the tables"),
     "prices": NextStep("cost", (), "see what it costs at these prices"),
+    "statements": NextStep("schema", (), "read the statements that make the tables"),
     "env": NextStep("preflight", (), "check both sides and the connectors"),
     "replay": NextStep("status", (), "see whether anything is still parked"),
     "resume": NextStep("status", (), "see whether the tables catch up"),

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import boto3
+
 from hintferry.adapters.clocks.both_sides import CqlClocks
 from hintferry.adapters.clocks.wall import WallClock
 from hintferry.adapters.config.settings import Migration, TargetSettings
@@ -39,6 +41,9 @@ from hintferry_ops.cutover.late_writes import CqlLateWrites
 from hintferry_ops.fit.inspection import CqlInspection
 from hintferry_ops.fit.target_check import TargetCheck
 from hintferry_ops.ports import Arrivals, NodeReports, Waiting
+from hintferry_ops.statements.collection import Collection
+from hintferry_ops.statements.prepared import read_prepared
+from hintferry_ops.statements.trial import Trial
 from hintferry_ops.switches.control import Control
 
 
@@ -50,6 +55,20 @@ def source_inspection(settings: SourceSettings) -> CqlInspection:
 def target_check(settings: TargetSettings) -> TargetCheck:
     """Return the check of whether the target is ready. Nothing is connected yet."""
     return TargetCheck(target_session(settings))
+
+
+def trial(settings: TargetSettings, login: boto3.Session | None) -> Trial:
+    """Return what tries statements on an endpoint. Nothing is connected yet."""
+    return Trial(target_session(settings, login))
+
+
+def prepared_statements(settings: SourceSettings, into: Collection) -> int:
+    """Take what the source's nodes hold prepared; give the number of nodes. Raises SideFault."""
+    session = source_session(settings)
+    try:
+        return read_prepared(session, into)
+    finally:
+        session.close()
 
 
 def node_reports(migration: Migration) -> NodeReports:

@@ -92,8 +92,11 @@ def source_session(settings: SourceSettings) -> CqlSession:
     return CqlSession(Side.SOURCE, build, login.renew)
 
 
-def target_session(settings: TargetSettings) -> CqlSession:
-    """A session with Keyspaces: TLS with host names verified, SigV4 with the role's credentials."""
+def target_session(settings: TargetSettings, login: boto3.Session | None = None) -> CqlSession:
+    """A session with Keyspaces: TLS with host names verified, SigV4 with the role's credentials.
+
+    `login` has other credentials than those that boto3 finds.
+    """
 
     def build() -> Cluster:
         context = ssl.create_default_context(cafile=str(settings.ca_file or certifi.where()))
@@ -103,7 +106,9 @@ def target_session(settings: TargetSettings) -> CqlSession:
             port=settings.port,
             ssl_context=context,
             ssl_options={"server_hostname": settings.endpoint},
-            auth_provider=KeyspacesAuthProvider(boto3.Session(region_name=settings.region)),
+            auth_provider=KeyspacesAuthProvider(
+                login or boto3.Session(region_name=settings.region)
+            ),
             execution_profiles=_profile(RoundRobinPolicy()),
             sockopts=[DROP_WHAT_IS_UNSENT],
             **COMMON_OPTIONS,

@@ -1,0 +1,1 @@
+"""Judge an application's statements before it moves: collect, normalise, try, rule."""
