@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,14 @@ from hintferry_ops.statements.shape import Kind, Shape, shape_of
 MOST_STATEMENTS, MOST_ORIGINS, MOST_UNREAD = 20_000, 5, 1_000
 """Different statements, places of each, and texts that do not parse, which are kept."""
 
-_KNOWN_TEXTS = 50_000
+_QUOTING = re.compile(r'--|//|/\*|\$\$|"')
+_HEX = "[0-9a-fA-F]"
+_LITERALS = re.compile(
+    rf"'(?:[^']|'')*'|\b{_HEX}{{8}}-(?:{_HEX}{{4}}-){{3}}{_HEX}{{12}}\b|\b0[xX]{_HEX}+\b|\b\d+(?:\.\d+)?\b"
+)
+
+KNOWN_TEXTS = 50_000
+"""Texts that are known as they stand, so that a prepared statement is taken apart once."""
 
 
 @dataclass(slots=True)
@@ -85,14 +93,14 @@ class Collection:
 
     def add(self, text: str, origin: str, keyspace: str = "", count: int = 1) -> Found | None:
         """Count a statement; None for what does not parse, which is kept with its reason."""
-        known = (keyspace, text)
+        known = (keyspace, _rough(text))
         if known in self._known:
             self._known.move_to_end(known)
             one = self._known[known]
         else:
             one = self._entered(text, origin, keyspace)
             self._known[known] = one
-            if len(self._known) > _KNOWN_TEXTS:
+            if len(self._known) > KNOWN_TEXTS:
                 self._known.popitem(last=False)
         if one is None:
             return None
@@ -179,6 +187,16 @@ def split(text: str) -> Iterator[tuple[int, str]]:
             begin = None
     if begin is not None:
         yield first, text[begin:]
+
+
+def _rough(text: str) -> str:
+    """Return a key that texts share only if they differ in nothing but literals. It is quick.
+
+    What may hold a quote that ends no string is its own key.
+    """
+    if _QUOTING.search(text):
+        return text
+    return _LITERALS.sub("?", text)
 
 
 def _width(shape: Shape) -> int:

@@ -31,6 +31,8 @@ _LISTS = (
     (re.compile(r"\bIN \(\?(?:, \?)*\)"), "IN (?, …)"),
     (re.compile(r"\bIN \((\([?, ]+\))(?:, \([?, ]+\))*\)"), r"IN (\1, …)"),
 )
+_REPEATED = re.compile(r"((?:(?:INSERT|UPDATE|DELETE)\b[^;]*; )+?)\1+")
+_LAST = re.compile(r";? APPLY BATCH$")
 _COLLECTIONS = (
     (re.compile(r"\{[^{}]*\}"), "{…}"),
     (re.compile(r'(?<![\w"])\[[^\[\]]*\]'), "[…]"),
@@ -96,17 +98,9 @@ def shortened(text: str) -> str:
     for pattern, short in _COLLECTIONS:
         while (once := pattern.sub(short, text)) != text:
             text = once
-    if not text.startswith("BEGIN"):
-        return text
-    parts: list[str] = []
-    for part in text.split("; "):
-        head, _, rest = part.rpartition(" BATCH ")
-        if parts and (rest or part) in (parts[-1], parts[-1].rpartition(" BATCH ")[2]):
-            parts[-1] = parts[-1].removesuffix(" [repeated]")
-            parts[-1] += " [repeated]" if not head else ""
-        else:
-            parts.append(part)
-    return "; ".join(parts)
+    if text.startswith("BEGIN"):
+        text = _REPEATED.sub(r"\1[repeated] ", _LAST.sub("; APPLY BATCH", text))
+    return text
 
 
 def _is_keyword(before: Token | None, token: Token) -> bool:

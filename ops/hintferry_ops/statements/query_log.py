@@ -93,11 +93,7 @@ def records(lines: Iterable[str], cut: Callable[[str], None]) -> Iterator[Record
                 record = None
             else:
                 state.take(record, line)
-    # The last blank line of a log may lack where somebody copied it.
-    if record is not None and state.in_values and _is_whole(record, state) and not state.torn:
-        state.close(record)
-        yield record
-    elif record is not None:
+    if record is not None:
         cut(f"it ends within the record at line {record.line}")
 
 
@@ -107,9 +103,6 @@ class _State:
 
     in_query: bool = False
     in_values: bool = False
-    torn: bool = False
-    """Whether the last line is no whole line of a dump."""
-
     values: list[bytes] = field(default_factory=list)
     partial: bool = False
     offset: int = -1
@@ -131,8 +124,6 @@ class _State:
             record.at_ms = int(rest)
         elif name == "Batch type":
             record.batch = rest.strip()
-        else:
-            self.torn = self.in_values
 
     def _value(self, line: str) -> bool:
         """Take a line of a value; return whether it was one."""

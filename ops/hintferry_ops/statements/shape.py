@@ -161,7 +161,9 @@ class _Reader(TokenReader):
                 break
             depth += (sign in _OPENING) - (sign in _CLOSING)
             commas += depth == 1 and sign == ","
+            # A function may give another value each time.
             fixed &= self._end - len(self.rest) not in self._bound
+            fixed &= token.kind is not TokenKind.NAME
             self.next("a value")
         if begin == len(self.rest):
             raise self.error("a value is missing")
