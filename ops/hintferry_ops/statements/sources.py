@@ -33,6 +33,9 @@ _LITERAL = re.compile(
     re.DOTALL,
 )
 _JOIN = re.compile(r"\s*(?:\+|\.|\\|<>|\.\.)?\s*(?:(?://|#)[^\n]*\n\s*)?[rbfuR]{0,2}")
+_VARIABLE = re.compile(r"\s*\+\s*[\w.$\[\]]+(?:\([\w.,\s]*\))?\s*\+\s*")
+"""What stands between two literals that are joined with a value between them."""
+
 _STATEMENT = re.compile(
     r"\s*(?:SELECT\s.+\sFROM\s|INSERT\s+INTO\s|UPDATE\s+\S+\s+(?:SET|USING)\s|DELETE\s(?:.*\s)?FROM\s"
     r"|BEGIN\s+(?:UNLOGGED\s+|COUNTER\s+)?BATCH\b|TRUNCATE\s+\S|(?:CREATE|ALTER|DROP)\s+(?:TABLE"
@@ -47,7 +50,7 @@ _SLOT = re.compile(
 """What is put in at run time."""
 
 _LEVEL = re.compile(
-    r"(?:ConsistencyLevel|Consistency|consistencies|DefaultConsistencyLevel)(?:\.|::|\.CL_)"
+    r"(?:ConsistencyLevel|Consistency|gocql|consistencies|DefaultConsistencyLevel)(?:\.|::|\.CL_)"
     r"(ANY|ONE|TWO|THREE|QUORUM|ALL|LOCAL_QUORUM|EACH_QUORUM|LOCAL_ONE|[Qq]uorum|[Oo]ne|[Aa]ll"
     r"|[Ll]ocal_?[Qq]uorum|[Ll]ocal_?[Oo]ne|[Ee]ach_?[Qq]uorum)\b"
     r"|consistency\s*[=:]\s*[\"']?(ANY|ONE|TWO|THREE|QUORUM|ALL|LOCAL_QUORUM|EACH_QUORUM|LOCAL_ONE)"
@@ -143,8 +146,10 @@ def joined_literals(text: str) -> Iterator[tuple[int, str]]:
     begin, end = 0, -1
     for found in _LITERAL.finditer(text):
         plain = _plain(found)
-        beside = parts and _JOIN.fullmatch(text[end : found.start()])
-        if beside and not _STATEMENT.match(plain):
+        between = text[end : found.start()] if parts else "none"
+        if _VARIABLE.fullmatch(between):
+            parts += ["?", plain]
+        elif _JOIN.fullmatch(between) and not _STATEMENT.match(plain):
             parts.append(plain)
         else:
             if parts:
