@@ -14,7 +14,7 @@ from hintferry.adapters.config.settings import TargetSettings
 from hintferry.core.errors import Side, Unreachable
 from hintferry.core.schema import Table
 from hintferry_cli.statements import command
-from hintferry_cli.statements.endpoint import Endpoint, named, started
+from hintferry_cli.statements.endpoint import Endpoint, named
 from hintferry_ops import wiring
 from hintferry_ops.statements.collection import Collection, Found
 from hintferry_ops.statements.judge import Answer
@@ -228,7 +228,6 @@ def test_without_a_sandbox_it_is_said_how_to_get_an_endpoint(
     config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hintferry_cli.statements.endpoint.STARTER", "no_such_package.endpoint")
-    assert command.started is started
     (config.parent / "q.cql").write_text("SELECT * FROM shop.orders;")
     result = run("statements", str(config.parent / "q.cql"), "--config", str(config))
     assert result.exit_code == 2

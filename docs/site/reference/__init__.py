@@ -16,6 +16,7 @@ from docs.site.reference import (
     migration_toml,
     reasons,
     retries,
+    statement_rules,
 )
 from docs.site.reference.layout import HOME
 
@@ -28,6 +29,7 @@ _MADE = {
     HOME / "logs.md": logs.page,
     HOME / "environment.md": environment.page,
     HOME / "retries.md": retries.page,
+    HOME / "statement-rules.md": statement_rules.page,
     decisions.HOME / "index.md": decisions.page,
 }
 

@@ -1,4 +1,4 @@
-"""Gather statements from any source, each counted under its normal form. Memory is bounded."""
+"""Collect statements from any source, each counted under its normal form. Memory is bounded."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def read_log(path: Path, into: Collection, progress: Callable[[int], None]) -> i
 
 
 def records(lines: Iterable[str], cut: Callable[[str], None]) -> Iterator[Record]:
-    """Yield the records; `cut` is told of each that has no end."""
+    """Yield the records; `cut` hears of each that has no end."""
     record: Record | None = None
     state = _State()
     for number, line in enumerate(lines, 1):
