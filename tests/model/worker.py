@@ -319,8 +319,8 @@ class _Fences:
     held: HeldFences
     hook: Hook
 
-    def is_fenced(self, table: TableId) -> bool:
-        return self.held.is_fenced(table, self.hook)
+    def is_fenced(self, table: TableId, read_start: int = 0) -> bool:
+        return self.held.is_fenced(table, self.hook, read_start)
 
 
 class _StoppedDecoder:

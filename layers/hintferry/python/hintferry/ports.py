@@ -162,17 +162,30 @@ class Leases(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """A table's fence: when it was set, and since when the writers were said to have stopped."""
+    """A table's fence: when it was set, and since when the writers were said to have stopped.
+
+    All times are epoch seconds.
+    """
 
     set_at: float
     stopped_at: float | None
+    newest_at: float | None = None
+    """No write of Hintferry's has a later write time; None where that was not recorded."""
+
+    ends_at: float | None = None
+    """From then on every write of the application has a later one. None: the long wait counts."""
 
 
 class Fences(Protocol):
     """The tables that were cut over."""
 
-    def is_fenced(self, table: TableId) -> bool:
-        """Return whether it was, as of at most FENCE_HOLDS_S ago. Raises SideFault."""
+    def is_fenced(self, table: TableId, read_start: int = 0) -> bool:
+        """Return whether it was, by a reading that holds now, and that held at `read_start`
+        (microseconds, by the target's clock) too.
+
+        A reading holds for FENCE_HOLDS_S, or ANNOUNCED_HOLDS_S where it shows that a cutover was
+        announced. Raises SideFault, ClockFault.
+        """
 
 
 class Admission(Protocol):
@@ -215,8 +228,20 @@ class Journal(Protocol):
 class FencePost(Fences, Protocol):
     """Fences that can be set."""
 
+    def announce(self, table: TableId, until: float) -> None:
+        """Let readings hold for ANNOUNCED_HOLDS_S only, until then (epoch s). Raises SideFault."""
+
+    def announced(self, table: TableId) -> float | None:
+        """Return until when a cutover of the table is announced. Raises SideFault."""
+
+    def withdraw(self, table: TableId) -> None:
+        """Take the table's announcement away. Raises SideFault."""
+
     def set(self, table: TableId, fence: Fence) -> Fence:
         """Fence the table, unless it is; the fence that stands. Raises SideFault."""
+
+    def settle(self, table: TableId, newest_at: float, ends_at: float) -> None:
+        """Record when the wait for the table's fence ends. Raises SideFault."""
 
     def standing(self, table: TableId) -> Fence | None:
         """The table's fence as it stands now. Raises SideFault."""

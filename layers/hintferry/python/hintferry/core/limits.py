@@ -42,6 +42,12 @@ SECOND_LOOK_AFTER_S = int(STALE_AFTER_S + REQUEST_TIMEOUT_S + LATE_WRITE_MARGIN_
 FENCE_HOLDS_S = 5.0
 """No read of the source begins under a reading of the fences that began longer ago."""
 
+ANNOUNCED_HOLDS_S = 1.0
+"""The same for a reading that shows that a cutover was announced."""
+
+ANNOUNCED_FOR_S = 120.0
+"""Seconds that an announcement of a cutover stands: it ends by itself."""
+
 REPLAYED_AT_ONCE = 5
 """Invocations of the replay function."""
 

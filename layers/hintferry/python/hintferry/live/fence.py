@@ -1,8 +1,10 @@
 """The fence and the pause: nothing is read of a table that was cut over, or is paused.
 
 From then on the source is the stale side, and what it shows must not reach the target. Everything
-that writes begins with a read of the source, so the fence stands there. A pause stands there too,
-but only before a read: what was read under way may be written.
+that writes begins with a read of the source, so the fence stands there. What a read shows is given
+out only if the table was still open by a reading of the fences that held when the read began. So
+nothing is written with a write time later than the fence and the time that a reading holds. A pause
+stands there too, but only before a read: what was read under way may be written.
 """
 
 from __future__ import annotations
@@ -40,7 +42,8 @@ class FencedSource:
         refused: list[Read] = []
         for work, seen in self.source.read(self._admitted(works, refused)):
             # However long it took from the look at the fence to the begin of the read.
-            fault = _fault(_refuse, work.table, self.fences)
+            began_us = seen.read_start if isinstance(seen, Snapshot) else 0
+            fault = _fault(_refuse, work.table, self.fences, began_us)
             yield work, seen if fault is None else fault
         yield from refused
 
@@ -85,7 +88,7 @@ class FencedScan:
         return self.scan.partitions(table, token)
 
 
-P = TypeVar("P")
+P = TypeVar("P", Snapshot, ScanPage)
 
 
 def _while_open(
@@ -100,7 +103,7 @@ def _while_open(
         page = next(pages, None)
         if page is None:
             return
-        _refuse(table, fences)
+        _refuse(table, fences, page.read_start)
         yield page
 
 
@@ -117,6 +120,6 @@ def _admit(table: TableId, fences: Fences, admission: Admission) -> None:
     admission.admit(table)
 
 
-def _refuse(table: TableId, fences: Fences) -> None:
-    if fences.is_fenced(table):
+def _refuse(table: TableId, fences: Fences, read_start: int = 0) -> None:
+    if fences.is_fenced(table, read_start):
         raise Fenced(f"{table} was cut over")

@@ -1,17 +1,26 @@
-"""The fences in a control table of the target, read as often as the promise of cutover needs."""
+"""The fences in a control table of the target, read as often as the promise of cutover needs.
+
+An announced cutover has a row there too, so that one reading tells both. No table has its name, and
+its `set_at` is the moment at which it ends.
+"""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
+from math import ceil
 from struct import pack, unpack
 
 from hintferry.adapters.driver import cql
 from hintferry.adapters.driver.catalog import execute_raw
 from hintferry.adapters.driver.errors import translate
 from hintferry.adapters.driver.session import CqlSession
-from hintferry.core.limits import FENCE_HOLDS_S
+from hintferry.core.limits import ANNOUNCED_HOLDS_S, FENCE_HOLDS_S
 from hintferry.core.schema import TableId
 from hintferry.ports import Clock, Fence
+
+_ANNOUNCED = "announced "
+"""What the name of an announcement's row begins with; names of tables have no space."""
 
 
 class KeyspacesFences:
@@ -21,15 +30,34 @@ class KeyspacesFences:
         self._session, self._clock = session, clock
         self._fenced: frozenset[str] = frozenset()
         self._read_at = float("-inf")
+        self._began_us = 0
+        self._holds_s = FENCE_HOLDS_S
         self._lock = threading.Lock()
 
-    def is_fenced(self, table: TableId) -> bool:
-        """Return whether the table was cut over. Raises SideFault where the target did not tell."""
+    def is_fenced(self, table: TableId, read_start: int = 0) -> bool:
+        """Return whether the table was cut over. Raises SideFault where the target did not tell,
+        ClockFault.
+        """
         with self._lock:
-            # A clock that was set back would make an old reading look young.
-            if not 0 <= self._clock.now() - self._read_at < FENCE_HOLDS_S:
+            # A clock that was set back would make an old reading look young: by the first it is
+            # read again, by the second no read start is later than the reading holds.
+            is_young = 0 <= self._clock.now() - self._read_at < self._holds_s
+            if not is_young or read_start - self._began_us >= self._holds_s * 1e6:
                 self._read()
             return str(table) in self._fenced
+
+    def announce(self, table: TableId, until: float) -> None:
+        """Announce a cutover of the table, until then (epoch s). Raises SideFault."""
+        self._execute(cql.ANNOUNCE, [_announced(table), _millis(until)])
+
+    def announced(self, table: TableId) -> float | None:
+        """Return until when a cutover of the table is announced. Raises SideFault."""
+        rows = self._execute(cql.FENCE, [_announced(table)])
+        return _seconds(rows[0][0]) if rows else None
+
+    def withdraw(self, table: TableId) -> None:
+        """Take the table's announcement away. Raises SideFault."""
+        self._execute(cql.WITHDRAW, [_announced(table)])
 
     def set(self, table: TableId, fence: Fence) -> Fence:
         """Fence the table, unless it is; the fence that stands. Raises SideFault."""
@@ -42,8 +70,13 @@ class KeyspacesFences:
         rows = self._execute(cql.FENCE, [str(table).encode()])
         if not rows:
             return None
-        ((set_at, stopped_at),) = rows
-        return Fence(_seconds(set_at) or 0.0, _seconds(stopped_at))
+        set_at, *others = map(_seconds, rows[0])
+        return Fence(set_at or 0.0, *others)
+
+    def settle(self, table: TableId, newest_at: float, ends_at: float) -> None:
+        """Record when the wait for the table's fence ends. Raises SideFault."""
+        values = [_millis(newest_at), _millis(ends_at), str(table).encode()]
+        self._execute(cql.SETTLE_FENCE, values)
 
     def lift(self, table: TableId) -> None:
         """Take the table's fence away. Raises SideFault."""
@@ -55,12 +88,14 @@ class KeyspacesFences:
             self._read_at = float("-inf")
 
     def _read(self) -> None:
-        began = self._clock.now()
-        rows = self._execute(cql.FENCES, [])
-        self._fenced = frozenset(row[0].decode() for row in rows)
-        self._read_at = began
+        began, began_us = self._clock.now(), self._clock.read_start()
+        rows = {row[0].decode(): _seconds(row[1]) for row in self._execute(cql.FENCES, [])}
+        ends = [end or 0.0 for name, end in rows.items() if name.startswith(_ANNOUNCED)]
+        self._fenced = frozenset(rows)
+        self._holds_s = ANNOUNCED_HOLDS_S if max(ends, default=0.0) > began else FENCE_HOLDS_S
+        self._read_at, self._began_us = began, began_us
 
-    def _execute(self, text: str, values: list[bytes | None]) -> list[tuple[bytes, ...]]:
+    def _execute(self, text: str, values: Sequence[bytes | None]) -> list[tuple[bytes, ...]]:
         try:
             return execute_raw(self._session, text, values)
         except Exception as error:
@@ -68,8 +103,13 @@ class KeyspacesFences:
             raise translate(self._session, error) from error
 
 
+def _announced(table: TableId) -> bytes:
+    return f"{_ANNOUNCED}{table}".encode()
+
+
 def _millis(at: float) -> bytes:
-    return pack(">q", round(at * 1000))
+    """Return the next millisecond: a wait may end later, and never earlier."""
+    return pack(">q", ceil(round(at * 1e6) / 1000))
 
 
 def _seconds(cell: bytes | None) -> float | None:
