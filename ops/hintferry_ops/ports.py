@@ -49,6 +49,9 @@ class Waiting(Protocol):
     def given_up(self) -> int:
         """Payloads in the bucket, of any table."""
 
+    def forget(self) -> None:
+        """Keep no answer for the next look."""
+
 
 class Arrivals(Protocol):
     """Say how far a table has come."""

@@ -23,7 +23,7 @@ from hintferry.adapters.target.open_items import KeyspacesOpenItems
 from hintferry.adapters.target.passes import KeyspacesPasses
 from hintferry.adapters.target.switches import KeyspacesSwitches
 from hintferry.core.clock_offset import Offsets
-from hintferry.core.schema import TableId
+from hintferry.core.schema import Table, TableId
 from hintferry.ports import Captures
 from hintferry.wiring.sessions import (
     Sides,
@@ -36,6 +36,7 @@ from hintferry.wiring.sessions import (
 from hintferry_ops.cutover.arrivals import SampledArrivals, WatermarkArrivals
 from hintferry_ops.cutover.cloudwatch import CloudWatchMetrics
 from hintferry_ops.cutover.gate.facts import Confirmations
+from hintferry_ops.cutover.gate.fence import Stated, Wait, wait_of
 from hintferry_ops.cutover.gatekeeper import Gatekeeper
 from hintferry_ops.cutover.late_writes import CqlLateWrites
 from hintferry_ops.fit.inspection import CqlInspection
@@ -102,7 +103,20 @@ class Seat:
             KeyspacesFences(target, clock),
             KeyspacesSwitches(target, clock, self.migration.pipeline),
             clock,
+            self._wait,
             () if group is None else [one for one in group.tables if one != table],
+        )
+
+    def _wait(self, table: Table) -> Wait:
+        """Return the wait behind the table's fence. Raises SideFault."""
+        clock, stated = self.sides.clock, self.migration.cutover
+        offsets = clock.offsets or clock.compare()
+        settings = self.migration.settings_of(table.id)
+        return wait_of(
+            settings.applied_to(table),
+            Stated(stated.clock_skew_ms / 1000, settings.own_timestamps, stated.tombstones_kept),
+            stock=self.migration.stock_connector,
+            has_clock=not offsets.is_vague,
         )
 
     def _arrivals(self, table: TableId) -> Arrivals:

@@ -36,11 +36,11 @@ def test_one_run_cuts_all_over_and_tells_one_downtime(capsys: pytest.CaptureFixt
     assert [one.table for one in shop.journal.kept] == list(map(str, TABLES))
     assert said(errors).splitlines()[-2:] == [
         "the gates of all 3 tables are open",
-        "the fence is set; in-flight writes expire in 50 s",
+        "the fence is set; the application may write in 50 s",
     ]
     command._tell(seen, NAMES, Console(width=200), json=False)
     shown = capsys.readouterr().out
-    assert "Hintferry no longer writes to these 3 tables. Downtime until then: " in shown
+    assert "Hintferry no longer changes these 3 tables. Downtime until then: " in shown
     command._tell(seen, NAMES, Console(width=200), json=True)
     told = json.loads(capsys.readouterr().out)
     assert (told["cut_over"], len(told["tables"]), told["next_steps"]) == (True, 3, [])

@@ -526,11 +526,11 @@ def test_a_connector_that_runs_and_cannot_capture_is_a_fault(
 def test_a_login_that_may_not_read_the_states_is_told_its_grant(
     config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Refused:
+    class Refused(ScriptedCaptures):
         def witness(self, table: TableId) -> Witness:
             raise ConfigurationError("the login lacks SELECT on hintferry.captures; run there: G")
 
-    settled(monkeypatch, captures=Refused())
+    settled(monkeypatch, captures=Refused(WallClock().now))
     status, (finding,) = found(config, "--only", "capture")
     assert (status, finding["level"], finding["fix"]) == (1, "fault", "run there: G")
 

@@ -211,10 +211,7 @@ def test_a_cutover_that_is_stopped_says_what_is_left_of_the_fence(
     out = StringIO()
     with pytest.raises(KeyboardInterrupt):
         cutover._cutover(scene.cutover(), scene.journal, Console(file=out, width=200))
-    assert (
-        "in-flight writes may land for 44 s more. The application must not write yet"
-        in out.getvalue()
-    )
+    assert "late writes may win for 44 s more. The application must not write yet" in out.getvalue()
     monkeypatch.undo()
     (seen,) = cutover._cutover(scene.cutover(), scene.journal, Console(file=out))
     assert seen.standing is Standing.CUTOVER

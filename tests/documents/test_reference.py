@@ -34,7 +34,7 @@ def test_keys_of_every_section_are_found() -> None:
     assert found["tables.NAME.partitions"][1] == 6
     assert {name.partition(".")[0] for name in found} == {
         "source", "target", "capture", "network", "kafka", "pipeline", "alarms", "sweep",
-        "security", "tables",
+        "security", "tables", "cutover",
     }  # fmt: skip
 
 

@@ -61,6 +61,8 @@ class Generator:
         self._expiring = random.choice(self._theme.expiring)
         if TABLES[self._table].longest_ttl:
             self._expiring = 1.0
+        if not TABLES[self._table].may_expire:
+            self._expiring = 0.0
         self._key = random.choice(CLUSTERINGS[self._table])
         self._value = 10
 

@@ -18,6 +18,7 @@ from hintferry.testing.fences import MemoryFences
 from hintferry.testing.passes import MemoryPasses
 from hintferry_ops.cutover.cutover import Cutover
 from hintferry_ops.cutover.gate.facts import Confirmations
+from hintferry_ops.cutover.gate.fence import UNKNOWN
 from hintferry_ops.cutover.gatekeeper import Gatekeeper
 
 
@@ -91,5 +92,6 @@ class HandOvers:
             self.fences,
             nothing,
             clock,
+            lambda _: UNKNOWN,
         )
         return Cutover.of([keeper])

@@ -16,6 +16,7 @@ from hintferry.core import capture, verdict, watermark
 from hintferry.core.capture import Gap, NodeState, Proof, Witness
 from hintferry.core.errors import HintferryError, Overwhelmed, ParkReason, Paused, SideFault
 from hintferry.core.hint import WHOLE_PARTITION, Errand, Hint, Scope, Slice
+from hintferry.core.limits import ANNOUNCED_HOLDS_S, CLOCK_MARGIN_S
 from hintferry.core.outcome import Outcome, Settled, SkipReason
 from hintferry.core.rows import Add, Expiry, Extend, Put, Remove, Row, ScanPage, Snapshot, Statement
 from hintferry.core.schema import Key, Table, TableId
@@ -43,7 +44,7 @@ from hintferry.testing import fences, leases, source
 from hintferry.testing.leases import LeaseTable
 from hintferry.testing.open_items import MemoryOpenItems
 from hintferry.testing.target import MemoryTarget
-from hintferry_ops.cutover import arrivals, cutover
+from hintferry_ops.cutover import arrivals, cutover, gatekeeper
 from hintferry_ops.cutover.gate import capture as gate_capture
 from hintferry_ops.cutover.gate import estimates, fence, passes, queues
 from hintferry_ops.cutover.gate.condition import Condition, ConditionState
@@ -366,6 +367,16 @@ def _holds(*_facts: object) -> Condition:
     return Condition("not looked at", ConditionState.HOLDS, "")
 
 
+def _now(stands_at: float, _announced_at: float | None) -> float:
+    """A reading of the fences does not hold."""
+    return stands_at + CLOCK_MARGIN_S
+
+
+def _announced(stands_at: float, _announced_at: float | None) -> float:
+    """Every reading shows the announcement, however late it was."""
+    return stands_at + ANNOUNCED_HOLDS_S + CLOCK_MARGIN_S
+
+
 MUTANTS: tuple[Mutant, ...] = (
     Mutant("skipped by a slow node's stamp", patches=((topic, "appended_at_ms", _by_a_slow_node),)),
     Mutant("skipped before written", patches=((RecentWrites, "covers", _remembers_what_it_sends),)),
@@ -435,6 +446,10 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("pauses skip", "pauses", patches=((ledger, "end_of", _skipped_for_a_pause),)),
     Mutant("fences read once", "fences", patches=((fences, "FENCE_HOLDS_S", inf),)),
     Mutant("cut-over waits too little", "fences", patches=((fence, "CUTOVER_WAIT_S", 10.0),)),
+    Mutant("short wait without the hold", "switched", patches=((gatekeeper, "newest_at", _now),)),
+    Mutant(
+        "announcement counts at once", "switched", patches=((gatekeeper, "newest_at", _announced),)
+    ),
     Mutant("undo returns at once", "fences", patches=((cutover, "UNDO_WAIT_S", -5.0),)),
     Mutant("pass counts after an ALTER", "gate", patches=((passes, "void", _whatever_the_shape),)),
     Mutant("pass counts after a DROP", "gate", patches=((passes, "void", _whatever_the_id),)),

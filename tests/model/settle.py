@@ -17,10 +17,11 @@ from hintferry.core.schema import Column, Table, TableId
 from hintferry.testing.cluster import REPLICAS
 from hintferry_ops.cutover.cutover import Cutover
 from hintferry_ops.cutover.gate.condition import is_open
+from tests.model.application import Application
 from tests.model.passes import verify
 from tests.model.pieces import pieces
 from tests.model.program import Batch
-from tests.model.surroundings import Surroundings, gatekeeper
+from tests.model.surroundings import STATED, Surroundings, gatekeeper
 from tests.model.tables import PARTITIONS, TABLES, TOO_LARGE
 from tests.model.watch import LATE_BY_S, RowName, Violation
 from tests.model.world import LONGEST_LAG_US, World
@@ -58,6 +59,8 @@ def settle(world: World) -> None:
 def switch(world: World, table: TableId) -> None:
     """Look at the gate until it opens, hand the table over, and compare its two sides then."""
     around = Surroundings(world, table)
+    # What workers hold of the fences is from before the announcement.
+    around.linger()
     joint = Cutover.of([gatekeeper(world, around, table)])
     opened = False
     for number, ((_, conditions),) in enumerate(joint.watch()):
@@ -70,9 +73,18 @@ def switch(world: World, table: TableId) -> None:
     world.tally["gate open"] += 1
     for number, _ in enumerate(joint.hand_over()):
         around.work(number)
-    world.deliver_late(world.time.micros)
-    world.hand_overs.handed.add(table)
+        around.linger()
+    if joint.fences[table].ends_at is None:
+        world.deliver_late(world.time.micros)
+        world.hand_overs.handed.add(table)
+        _compare_places(world, _places(world, world.cluster.table(table)), swept=False)
+        return
+    world.tally["short wait"] += 1
     _compare_places(world, _places(world, world.cluster.table(table)), swept=False)
+    slow_us = world.random.randint(0, round(STATED.skew_s * 1e6))
+    world.applications[table] = application = Application(world, table, slow_us)
+    around.linger()
+    application.work()
 
 
 def _come_to_rest(world: World) -> None:

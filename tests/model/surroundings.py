@@ -15,6 +15,7 @@ from hintferry.testing.clock import ScriptedClock
 from hintferry.testing.cluster import REPLICAS
 from hintferry_ops.cutover.arrivals import SampledArrivals, WatermarkArrivals
 from hintferry_ops.cutover.gate.facts import Confirmations, Lag, NodeReport
+from hintferry_ops.cutover.gate.fence import Stated, wait_of
 from hintferry_ops.cutover.gatekeeper import Gatekeeper
 from tests.model.program import Batch
 from tests.model.topic import Kind
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from tests.model.world import World
 
 MARKER_TAKES_S = 1.0
+
+STATED = Stated(skew_s=1.0, own_timestamps=False, tombstones_kept=True)
 
 OUTAGE_US = 200_000_000
 
@@ -133,6 +136,9 @@ class Surroundings:
         """Payloads in the bucket."""
         return 0
 
+    def forget(self) -> None:
+        """Nothing is kept."""
+
     def draw(self, table: TableId) -> int:
         """Return a marker's number."""
         return self._world.markers.draw(table)
@@ -158,6 +164,22 @@ class Surroundings:
         world.cluster.schemas.hear(world.cluster.up, world.time.micros)
         if world.time.micros >= self._resumes_us:
             world.take((Batch(worker=number, size=40, seed=number),))
+
+    def linger(self) -> None:
+        """A worker takes up records that came before; most of its writes arrive late."""
+        world = self._world
+        if not world.topic.sent or world.random.random() < 0.3:
+            return
+        before = list(world.topic.pending)
+        world.topic.pending = []
+        for _ in range(world.random.randint(1, 4)):
+            world.topic.send_again(world.random.randrange(8))
+        number = world.random.randrange(3)
+        world.take((Batch(number, size=40, seed=world.random.randrange(99), faults=0.9),))
+        # Whoever sent them has them settled already: nobody waits for these copies.
+        world.topic.pending = before + [
+            one for one in world.topic.pending if one.replica is None and one not in before
+        ]
 
     def _hinted_upto(self, node: int) -> float:
         now_us, pending = self._world.time.micros, self._world.topic.pending
@@ -185,6 +207,7 @@ def gatekeeper(world: World, around: Surroundings, table: TableId) -> Gatekeeper
         world.hand_overs.fences,
         world.switches,
         clock,
+        lambda described: wait_of(described, STATED, stock=around.is_sampled, has_clock=True),
     )
 
 

@@ -57,6 +57,15 @@ ELEMENTS = Table(
 )
 """Collections of all kinds, on a source that tells when each element expires."""
 
+KEYED = replace(
+    ELEMENTS,
+    id=TableId("model", "keyed"),
+    regulars=tuple(one for one in ELEMENTS.regulars if not one.cql_type.startswith("list")),
+    tells_elements=False,
+    may_expire=False,
+)
+"""The same without a list and without TTLs: each element of a collection has its own key."""
+
 LONGEST_TTL_S = 300
 
 BOUNDED = replace(
@@ -67,7 +76,7 @@ BOUNDED = replace(
 LATER = Column("x", "blob", REGULAR)
 """A column that ALTER adds, and drops."""
 
-TABLES = {table.id.name: table for table in (WIDE, PLAIN, BARE, COUNTS, ELEMENTS, BOUNDED)}
+TABLES = {table.id.name: table for table in (WIDE, PLAIN, BARE, COUNTS, ELEMENTS, KEYED, BOUNDED)}
 
 PARTITIONS: tuple[Key, ...] = ((b"p",), (b"q",))
 
@@ -77,6 +86,7 @@ CLUSTERINGS: dict[str, tuple[Key, ...]] = {
     "bare": ((b"1",), (b"2",), (b"3",)),
     "counts": ((b"1",), (b"2",)),
     "elements": ((b"1",), (b"2",)),
+    "keyed": ((b"1",), (b"2",)),
     "bounded": ((b"1",), (b"2",)),
 }
 

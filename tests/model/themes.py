@@ -38,6 +38,15 @@ ALL_VERBS = {
     "bare": {Verb.INSERT: 8, Verb.DELETE_ROW: 3, Verb.DELETE_SLICE: 3, Verb.DELETE_PARTITION: 2},
     "counts": {Verb.ADD: 1},
 }
+_OF_ELEMENTS = {
+    Verb.INSERT: 4,
+    Verb.UPDATE: 3,
+    Verb.EXTEND: 6,
+    Verb.SET_STATIC: 2,
+    Verb.DELETE_ROW: 1,
+    Verb.DELETE_SLICE: 1,
+}
+ALL_VERBS |= {"elements": _OF_ELEMENTS, "keyed": _OF_ELEMENTS, "bounded": _OF_ELEMENTS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,17 +158,7 @@ EXPIRY = Theme(
 
 ELEMENTS = Theme(
     {"elements": 3, "bounded": 2},
-    {
-        name: {
-            Verb.INSERT: 4,
-            Verb.UPDATE: 3,
-            Verb.EXTEND: 6,
-            Verb.SET_STATIC: 2,
-            Verb.DELETE_ROW: 1,
-            Verb.DELETE_SLICE: 1,
-        }
-        for name in ("elements", "bounded")
-    },
+    ALL_VERBS,
     lengths=(1, 2, 4, 8),
     stops=((Point.AFTER_READ, 3), (Point.BEFORE_WRITE, 3), (Point.READ_STARTED, 1)),
     expiring=(0.3, 0.7),
@@ -338,6 +337,26 @@ LEFT = replace(
 )
 """A replica fails at some keys: their hints wait in the replay queue while the gate is checked."""
 
+SWITCHED = Theme(
+    {"plain": 3, "bare": 2, "keyed": 3, "wide": 2, "counts": 1},
+    ALL_VERBS,
+    stories=(
+        ("write", "batch", "verify", "write", "batch"),
+        ("write", "write", "batch", "batch", "verify", "write", "write"),
+        ("write", "batch", "batch", "wait", "batch", "verify", "write", "batch"),
+    ),
+    lengths=(0, 1, 2),
+    kinds=(("write", 6), ("batch", 5), ("verify", 1)),
+    stop_counts=(0, 0, 1),
+    expiring=(0.0, 0.0, 0.2),
+    ttls_s=(60, 600),
+    whole=1.0,
+    faults=(0.0, 0.2),
+    lookup_faults=(0.0,),
+    finale=("switch",),
+)
+"""The application writes on the target as soon as it may, while late writes still arrive."""
+
 LOST = Theme(
     {"wide": 3, "plain": 2, "bare": 1},
     {
@@ -441,6 +460,7 @@ THEMES = {
     "pauses": (PAUSES, 1),
     "gate": (GATE, 2),
     "left": (LEFT, 1),
+    "switched": (SWITCHED, 2),
     "lost": (LOST, 2),
     "lost expiry": (LOST_EXPIRY, 1),
     "backfill": (BACKFILL, 3),

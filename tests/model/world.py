@@ -28,6 +28,7 @@ from hintferry.testing.points import Hook, Point
 from hintferry.testing.store import MemoryStore
 from hintferry.testing.switches import MemorySwitches
 from hintferry.testing.target import MemoryTarget
+from tests.model.application import Application
 from tests.model.catalog import catalog_of
 from tests.model.client import change_of
 from tests.model.generate import WORKERS
@@ -119,6 +120,8 @@ class World:
         """When each table was created that was dropped before; it stands for its id."""
         self.newest: dict[tuple[TableId, int], float] = {}
         self.below_quorum: set[TableId] = set()
+        self.applications: dict[TableId, Application] = {}
+        """Those that write while a late write may still arrive."""
         self.switch: TableId | None = None
         """The table that is cut over in the end."""
         self.deaf: set[int] = set()
@@ -262,6 +265,10 @@ class World:
         """A statement reaches the target."""
         journey, where = self.journeys[id(write)], place(write, statement)
         index = journey.index_of(statement)
+        if where[0] in self.applications:
+            # What it does there is seen by what the application finds.
+            carry(write, statement)
+            return
         before = self.shown(where)
         if self.profile.is_bounded and where[0] in self.hand_overs.handed:
             raise Violation(f"P7: {where} was written after its table was handed over")
@@ -289,9 +296,13 @@ class World:
         """Statements that timed out arrive: all, or those that may be under way no longer."""
         for write, statement in list(self.late):
             if until_us is None or self.journeys[id(write)].latest_us <= until_us:
-                self.late.remove((write, statement))
                 self.tally["late"] += 1
-                self.arrive(write, statement, self._courier.arrive)
+                self.deliver(write, statement)
+
+    def deliver(self, write: Write, statement: Statement) -> None:
+        """A statement that timed out arrives."""
+        self.late.remove((write, statement))
+        self.arrive(write, statement, self._courier.arrive)
 
     def postponed(self, later: Later) -> None:
         """A pipeline left work for later."""

@@ -17,7 +17,6 @@ from rich.text import Text
 from hintferry.adapters.config.settings import migration_from
 from hintferry.core.errors import ConfigurationError, SideFault
 from hintferry.core.journal import Entry
-from hintferry.core.limits import CUTOVER_WAIT_S
 from hintferry.core.schema import TableId
 from hintferry.ports import Journal
 from hintferry_cli.console import console, say
@@ -35,7 +34,8 @@ from hintferry_cli.spans import span
 from hintferry_cli.switches.caller import caller
 from hintferry_cli.tables import All, Tables, as_arguments, check_whole, chosen
 from hintferry_ops.cutover.cutover import Cutover, PartlyFenced
-from hintferry_ops.cutover.gate.fence import cutover_at, fence_left_s
+from hintferry_ops.cutover.gate.condition import clock
+from hintferry_ops.cutover.gate.fence import arrived_at, cutover_at, fence_left_s
 from hintferry_ops.wiring import Seat
 
 HELP = "\n\n".join(
@@ -43,8 +43,9 @@ HELP = "\n\n".join(
         "Cut tables over to Keyspaces. After this, Hintferry never writes to them again.",
         "Stop the writers, then run it. It checks the conditions until all hold (`hintferry"
         " status` shows them), and sets the fence of each table. Then it waits"
-        f" {CUTOVER_WAIT_S:.0f} s until no write of Hintferry's can still be in flight. Where a"
-        " condition fails, it changes nothing and says which. After an interruption run it again.",
+        " until no late write of Hintferry's can win over one of the application's. That takes some"
+        " seconds, or 50 s: `status` says which, and why. Where a condition fails, it changes"
+        " nothing and says which. After an interruption run it again.",
         "Several tables are cut over as one: no fence is set before the conditions of all hold. If"
         " one fence cannot be set, it removes the others. The tables of a group go together.",
         "With --dry-run it prints every act in order, with the time to expect and its reason, and"
@@ -264,7 +265,7 @@ def _gate_is_open(count: int) -> str:
 
 def _count_down(steps: Iterator[float], errors: Console) -> None:
     """Show the seconds that are left: each of them on a terminal, the first in a log."""
-    text = "the fence is set; in-flight writes expire in"
+    text = "the fence is set; the application may write in"
     with errors.status("") as shown:
         for number, left in enumerate(steps):
             shown.update(f"{text} {left:.0f} s")
@@ -294,7 +295,7 @@ def _tell_stop(joint: Cutover, errors: Console) -> None:
         return
     unfenced = ", ".join(str(one.table) for one in found.unfenced)
     left = max(fence_left_s(one, now) for one in found.fences.values())
-    what = f"the fence is set, and in-flight writes may land for {left:.0f} s more"
+    what = f"the fence is set, and late writes may win for {left:.0f} s more"
     if unfenced:
         what = f"{len(found.fences)} of {len(found.keepers)} fences are set, but not of {unfenced}"
     say(
@@ -327,7 +328,10 @@ def _verdict(seen: Sequence[TableStatus], downtime_s: float | None) -> str:
     these = "this table" if len(seen) == 1 else f"these {len(seen)} tables"
     if _ended(seen) is Status.DONE:
         took = "" if downtime_s is None else f" Downtime until then: {span(downtime_s)}."
-        return f"Hintferry no longer writes to {these}.{took} Let the application write."
+        return (
+            f"Hintferry no longer changes {these}.{took} Let the application write."
+            f"{_not_before(seen)}"
+        )
     fenced = sum(one.fence is not None for one in seen)
     if not fenced:
         return "No table is cut over." if len(seen) > 1 else "Nothing was changed."
@@ -337,6 +341,13 @@ def _verdict(seen: Sequence[TableStatus], downtime_s: float | None) -> str:
             " Fix what is shown and run this again, or with --undo."
         )
     return "The fence is set, but not waited out yet: run this again, or with --undo."
+
+
+def _not_before(seen: Sequence[TableStatus]) -> str:
+    """Say until when a late write would still get what an ALTER gives the table."""
+    upto = max((arrived_at(one.fence) for one in seen if one.fence is not None), default=0.0)
+    is_past = all(one.now >= upto for one in seen)
+    return "" if is_past else f" Alter no table before {clock(upto)}."
 
 
 def _downtime_s(seen: Sequence[TableStatus]) -> float | None:

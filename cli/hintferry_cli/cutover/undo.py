@@ -71,11 +71,12 @@ def removed(joint: Cutover, journal: Journal, errors: Console) -> None:
 
 def _found(table: TableId, fence: Fence, writes: LateWrites, errors: Console) -> str:
     """Say what the application wrote to the target since, as far as write times tell."""
-    # Until then a write may be one of ours that was under way.
+    # A write with an earlier time may be one of ours that was under way.
+    after = fence.set_at + UNDO_WAIT_S if fence.newest_at is None else fence.newest_at
     found = 0
     with Progress(console=errors, transient=True) as progress:
         bar = progress.add_task(f"scanning the target for writes to {table}", total=1.0)
-        for share, so_far in writes.rows(table, fence.set_at + UNDO_WAIT_S):
+        for share, so_far in writes.rows(table, after):
             found = so_far
             progress.update(bar, completed=share)
     unseen = writes.unseen(table)

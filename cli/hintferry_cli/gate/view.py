@@ -29,7 +29,7 @@ from hintferry_ops.cutover.gate.condition import (
     is_open,
 )
 from hintferry_ops.cutover.gate.facts import Estimate, Facts
-from hintferry_ops.cutover.gate.fence import cutover_at, fence_left_s
+from hintferry_ops.cutover.gate.fence import Wait, cutover_at, fence_left_s
 from hintferry_ops.cutover.gatekeeper import Gatekeeper
 
 
@@ -76,7 +76,7 @@ class TableStatus:
 
     @property
     def fence_left_s(self) -> float:
-        """Return for how many seconds a write from before a fence may be in flight."""
+        """Return for how many seconds the application must not write yet."""
         return max((fence_left_s(one, self.now) for one in self.fences), default=0.0)
 
     @property
@@ -155,6 +155,15 @@ def show(tree: dict[str, Any], out: Console) -> None:
     if tree["expected_downtime_seconds"] is not None:
         downtime = span(tree["expected_downtime_seconds"])
         say(out, f"downtime to expect: at most {downtime}")
+    if tree["wait"] is not None:
+        say(out, told_wait(tree["wait"]))
+
+
+def told_wait(tree: dict[str, Any]) -> str:
+    """Return how long the application waits behind the fence, and why."""
+    least, most = (span(tree[name]) for name in ("least_seconds", "most_seconds"))
+    how_long = f"{least}, or up to {most}" if tree["short"] else most
+    return f"wait behind the fence: {how_long}; {tree['why']}"
 
 
 def told_watermark(tree: dict[str, Any]) -> str:
@@ -228,12 +237,23 @@ def _seen(facts: Facts | None) -> dict[str, Any]:
     return {
         "paused": _paused(facts),
         "expected_downtime_seconds": None if facts is None else ceil(expected_downtime_s(facts)),
+        "wait": None if facts is None else _wait(facts.wait),
         "freshness_seconds": took_s and round(took_s, 2),
         "watermark": _watermark(facts),
         "lag": _lag(facts),
         "parked": {} if facts is None else dict(facts.parked),
         "given_up": None if facts is None else facts.given_up,
         "open_items": None if facts is None else len(facts.open_items),
+    }
+
+
+def _wait(wait: Wait) -> dict[str, Any]:
+    """Return the wait behind the fence; it is never longer than `most_seconds`."""
+    return {
+        "short": wait.is_short,
+        "least_seconds": round(wait.least_s, 1),
+        "most_seconds": round(wait.most_s, 1),
+        "why": wait.why,
     }
 
 

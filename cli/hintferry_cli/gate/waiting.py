@@ -44,6 +44,11 @@ class QueuesAndBucket:
         """Return how many payloads lie in the bucket, of any table."""
         return self._given_up.answer()
 
+    def forget(self) -> None:
+        """Ask both again at the next look, however soon that is."""
+        self._parked.forget()
+        self._given_up.forget()
+
     def _look(self) -> Counter[tuple[str | None, str]]:
         """Receive each message, read its table and reason, and make it visible again.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from hintferry.core.limits import CUTOVER_WAIT_S
 from hintferry.core.passes import Verb
 from hintferry.core.schema import TableId
 from hintferry_ops.cutover.gate import arrival, passes, queues, writers
@@ -157,9 +156,5 @@ def _fences(facts: Sequence[Facts], fence_read_s: float) -> Act:
 
 
 def _wait(facts: Sequence[Facts]) -> Act:
-    return Act(
-        "wait behind the fences",
-        "what was read before a fence may arrive so late",
-        CUTOVER_WAIT_S,
-        CUTOVER_WAIT_S,
-    )
+    longest = max((one.wait for one in facts), key=lambda wait: wait.most_s)
+    return Act("wait behind the fences", longest.why, longest.usual_s, longest.most_s)

@@ -12,7 +12,14 @@ from hintferry.core.schema import TableId
 from hintferry.ports import Clock, Fence
 from hintferry_ops.cutover.gate.condition import comes_by_itself, is_open
 from hintferry_ops.cutover.gate.fence import fence_left_s
-from hintferry_ops.cutover.gatekeeper import LONGEST_WATCH_S, LOOK_EVERY_S, Checked, Gatekeeper
+from hintferry_ops.cutover.gatekeeper import (
+    LONGEST_WATCH_S,
+    LOOK_EVERY_S,
+    LOOK_SOON_S,
+    LOOKS_SOON,
+    Checked,
+    Gatekeeper,
+)
 
 MARKER_WITHIN_S = 10.0
 MARKER_LOOK_S = 0.25
@@ -66,18 +73,32 @@ class Cutover:
         It ends too where waiting does not help one of them, and after half an hour.
         """
         keepers = self.unfenced
-        began = self.clock.now()
+        began, looks = self.clock.now(), 0
         for keeper in keepers:
             keeper.watched_since = began
         while True:
-            seen = [keeper.check() for keeper in keepers]
+            seen = self._checked(keepers)
             self.parts.gate_s = self.clock.now() - began
             yield seen
             gates = [conditions for _, conditions in seen]
             is_over = all(map(is_open, gates)) or not all(map(comes_by_itself, gates))
             if is_over or self.clock.now() > began + LONGEST_WATCH_S:
                 return
-            self.clock.sleep(LOOK_EVERY_S)
+            for keeper in keepers:
+                keeper.announce()
+            looks += 1
+            self.clock.sleep(LOOK_SOON_S if looks <= LOOKS_SOON else LOOK_EVERY_S)
+
+    def _checked(self, keepers: Sequence[Gatekeeper]) -> list[Checked]:
+        """Check all. Answers that tables share may be some seconds old, and so from before the
+        changes have arrived: a gate that opens is checked once more without them.
+        """
+        seen = [keeper.check() for keeper in keepers]
+        if all(is_open(conditions) for _, conditions in seen):
+            for keeper in keepers:
+                keeper.forget()
+            seen = [keeper.check() for keeper in keepers]
+        return seen
 
     def measure(self) -> list[Checked]:
         """Check each table without a fence, once its marker had the time to arrive."""
@@ -105,6 +126,9 @@ class Cutover:
                     raise
                 raise PartlyFenced(keeper.table, set_now, error) from error
             set_now.append(keeper.table)
+        for keeper in self.keepers:
+            if keeper.table in set_now:
+                self.fences[keeper.table] = keeper.settle(self.fences[keeper.table])
         self.parts.fence_s = self.clock.now() - began
         return self._wait_out()
 
@@ -121,7 +145,7 @@ class Cutover:
                 self.clock.sleep(FENCE_RETRY.pause_s(failed))
 
     def _wait_out(self) -> Iterator[float]:
-        """Wait until nothing older than any of the fences can still write."""
+        """Wait until the application may write all tables."""
         began = self.clock.now()
         for keeper in self.keepers:
             # Whoever takes the fence away, by whatever way: hints were skipped behind it.
@@ -131,7 +155,8 @@ class Cutover:
             yield left
             self.clock.sleep(min(left, 1.0))
         for keeper in self.keepers:
-            if keeper.fences.standing(keeper.table) != self.fences[keeper.table]:
+            standing = keeper.fences.standing(keeper.table)
+            if standing is None or standing.set_at != self.fences[keeper.table].set_at:
                 raise ConfigurationError(
                     f"{keeper.table} is not cut over: its fence was removed during the wait; run"
                     " `hintferry cutover` again"
@@ -154,6 +179,7 @@ class Cutover:
         for keeper in fenced:
             keeper.passes.enter(Pass.behind_fence(keeper.table, end))
         for keeper in fenced:
+            keeper.fences.withdraw(keeper.table)
             keeper.fences.lift(keeper.table)
             del self.fences[keeper.table]
         lifted = self.clock.now()

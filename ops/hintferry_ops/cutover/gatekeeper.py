@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import floor
 
 from hintferry.core.capture import TableVersion, Witness
+from hintferry.core.limits import ANNOUNCED_FOR_S, CLOCK_MARGIN_S
 from hintferry.core.open_item import OpenItem
 from hintferry.core.passes import PASSES_OF_S, Pass
 from hintferry.core.schema import Table, TableId
@@ -14,11 +16,18 @@ from hintferry.ports import Captures, Clock, Fence, FencePost, OpenItems, Passes
 from hintferry_ops.cutover.gate import around, gate
 from hintferry_ops.cutover.gate.condition import Condition
 from hintferry_ops.cutover.gate.facts import Arrival, Confirmations, Facts
+from hintferry_ops.cutover.gate.fence import UNKNOWN, Wait, ends_at, newest_at
 from hintferry_ops.cutover.gate.passes import losses_since
 from hintferry_ops.cutover.gate.writers import due
 from hintferry_ops.ports import Arrivals, Waiting
 
 LOOK_EVERY_S = 3.0
+LOOK_SOON_S = 0.1
+LOOKS_SOON = 50
+"""So many looks after the writers' stop follow each other at once. A look asks the source for the
+table's definition and marks, and the target for passes and open items. Every two seconds one also
+asks each node, the queues and the bucket."""
+
 LONGEST_WATCH_S = 1800.0
 
 Checked = tuple[Facts, list[Condition]]
@@ -39,11 +48,21 @@ class Gatekeeper:
     fences: FencePost
     switches: Switches
     clock: Clock
+    rule: Callable[[Table], Wait]
     fellows: Sequence[TableId] = ()
     """The other tables of its group: all are cut over as one."""
 
     watched_since: float = 0.0
     """When the watch began (epoch s): what was written before it must have come through."""
+
+    _wait: Wait = UNKNOWN
+    _stands_at: float = float("inf")
+    """When the fence was known to stand."""
+
+    _announced_at: float = float("-inf")
+    """When the announcement was known to stand."""
+
+    _announced_until: float = float("-inf")
 
     def check(self) -> Checked:
         """Check the table now, and how each condition stands. Raises HintferryError."""
@@ -55,8 +74,14 @@ class Gatekeeper:
         # What waits is read after this: what was left for later had its row before it was settled.
         arrival = self.arrivals.look(capture, min(since, now), lost_since)
         open_items = self.open_items.of(self.table)
+        self._wait = self.rule(self.describe(self.table))
         facts = self._facts(now, capture, arrival, open_items, passes, self.switches.board())
         return facts, gate(facts)
+
+    def forget(self) -> None:
+        """Keep no answer for the next check that tables share."""
+        self.captures.forget()
+        self.waiting.forget()
 
     def look_around(self) -> list[Condition]:
         """Return the conditions that need neither side, for when one is away. Raises
@@ -89,13 +114,51 @@ class Gatekeeper:
             switches,
             self.confirmations,
             self.watched_since,
+            self._wait,
         )
 
     def set_fence(self) -> Fence:
         """Set the fence of the table, unless one stands; return the one that stands. Raises
         SideFault.
         """
-        return self.fences.set(self.table, Fence(self.clock.now(), self.confirmations.stopped_at))
+        fence = self.fences.set(self.table, Fence(self.clock.now(), self.confirmations.stopped_at))
+        self._stands_at = self.clock.now()
+        return fence
+
+    def settle(self, fence: Fence) -> Fence:
+        """Record when the short wait behind the fence ends, where the table has it; return the
+        fence. Raises SideFault.
+        """
+        skew_s = self._wait.skew_s
+        if skew_s is None or fence.ends_at is not None:
+            return fence
+        newest = newest_at(self._stands_at, self._announced_before(self._stands_at))
+        self.fences.settle(self.table, newest, ends_at(newest, skew_s))
+        self.fences.withdraw(self.table)
+        return self.fences.standing(self.table) or fence
+
+    def announce(self) -> None:
+        """Announce the cutover, or keep it announced: workers then read the fences more often.
+
+        The longer before the fence, the shorter the wait behind it. Raises SideFault.
+        """
+        now = self.clock.now()
+        if self._announced_until - now > ANNOUNCED_FOR_S / 2:
+            return
+        until = floor(now) + ANNOUNCED_FOR_S
+        self.fences.announce(self.table, until)
+        if self._announced_until < now:
+            self._announced_at = self.clock.now()
+        self._announced_until = until
+
+    def _announced_before(self, stands_at: float) -> float | None:
+        """Return since when every reading of the fences shows the announcement, or None.
+
+        It counts only while nobody else announced the table or took the announcement away.
+        """
+        until = self.fences.announced(self.table)
+        is_ours = until == self._announced_until and until > stands_at + 2 * CLOCK_MARGIN_S
+        return self._announced_at if is_ours else None
 
     def _has_unhinted(self, capture: Witness) -> bool:
         """The stock connector sends no hints of some columns."""

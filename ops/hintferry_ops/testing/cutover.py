@@ -35,6 +35,9 @@ class ScriptedSurroundings:
         """Payloads in the bucket."""
         return self.objects
 
+    def forget(self) -> None:
+        """Nothing is kept."""
+
     def send(self, table: TableId) -> bytes:
         """Write a marker row."""
         self.markers.append(str(len(self.markers)).encode())

@@ -272,11 +272,11 @@ def test_a_change_of_the_schema_is_waited_for(clock: ScriptedClock) -> None:
     said = ScriptedCaptures(clock.now)
     began = clock.now()
 
-    class Settling:
+    class Settling(ScriptedCaptures):
         def witness(self, table: TableId) -> Any:
             is_old = clock.now() - began < 3
             said.version = dict.fromkeys(said.version, "old" if is_old else "schema 1")
             return said.witness(table)
 
-    assert gaps(settled(Settling(), ORDERS, clock, captures.SETTLES_S)) == []
+    assert gaps(settled(Settling(clock.now), ORDERS, clock, captures.SETTLES_S)) == []
     assert 3 <= clock.now() - began < 5

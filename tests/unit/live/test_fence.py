@@ -12,9 +12,9 @@ from cassandra import OperationTimedOut
 from hintferry.adapters.driver import cql
 from hintferry.adapters.driver.session import CqlSession
 from hintferry.adapters.target.fences import KeyspacesFences
-from hintferry.core.errors import Fenced, HintferryError, Side, SideFault
+from hintferry.core.errors import ClockFault, Fenced, HintferryError, Side, SideFault
 from hintferry.core.hint import WHOLE_PARTITION
-from hintferry.core.limits import FENCE_HOLDS_S
+from hintferry.core.limits import ANNOUNCED_FOR_S, ANNOUNCED_HOLDS_S, FENCE_HOLDS_S
 from hintferry.core.outcome import Outcome, Settled, SkipReason
 from hintferry.core.rows import Snapshot
 from hintferry.core.schema import Table, TableId
@@ -23,7 +23,8 @@ from hintferry.live.fence import FencedSource
 from hintferry.live.ledger import Ledger
 from hintferry.ports import Fence, FencePost, Source
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
-from hintferry.testing.fences import FENCE, MemoryFences
+from hintferry.testing.fences import FENCE, HeldFences, MemoryFences
+from hintferry.testing.points import nowhere
 from hintferry.testing.switches import MemorySwitches
 
 OPEN, CUTOVER = TableId("shop", "open"), TableId("shop", "done")
@@ -126,7 +127,7 @@ class Control:
         if self.is_down:
             raise OperationTimedOut()
         self.reads += 1
-        return SimpleNamespace(all=lambda: [(name.encode(),) for name in self.names])
+        return SimpleNamespace(all=lambda: [(name.encode(), None) for name in self.names])
 
     def doubt(self, error: Exception) -> None:
         pass
@@ -146,9 +147,12 @@ def test_a_reading_serves_for_five_seconds_from_its_beginning() -> None:
     assert control.reads == 1
     time.advance(1_000)
     assert fences.is_fenced(OPEN)
-    clock.error_us = -10_000_000
+    clock.error_us = -900_000
     assert fences.is_fenced(OPEN)
     assert control.reads == 3, "a clock that was set back must not make a reading young"
+    clock.error_us = -10_000_000
+    with pytest.raises(ClockFault):
+        fences.is_fenced(OPEN)
 
 
 def test_without_an_answer_nothing_counts_as_open() -> None:
@@ -179,14 +183,20 @@ class FenceTable:
         text, values = statement
         found: list[tuple[Any, ...]] = []
         if text == cql.SET_FENCE:
-            self.rows.setdefault(values[0], tuple(values[1:]))
-        elif text == cql.LIFT_FENCE:
+            self.rows.setdefault(values[0], (*values[1:], None, None))
+        elif text == cql.ANNOUNCE:
+            self.rows[values[0]] = (None, None, None, values[1])
+        elif text == cql.SETTLE_FENCE:
+            *times, name = values
+            if name in self.rows:
+                self.rows[name] = (*self.rows[name][:2], *times)
+        elif text in (cql.LIFT_FENCE, cql.WITHDRAW):
             self.rows.pop(values[0], None)
         elif text == cql.FENCE:
             found = [self.rows[values[0]]] if values[0] in self.rows else []
         else:
             assert text == cql.FENCES
-            found = [(name,) for name in self.rows]
+            found = [(name, row[3]) for name, row in self.rows.items()]
         return SimpleNamespace(all=lambda: found)
 
 
@@ -210,8 +220,97 @@ def test_a_fence_keeps_when_it_was_first_set(posts: FencePost) -> None:
     assert posts.set(OPEN, second) == second
 
 
+def test_a_fence_keeps_until_when_it_is_waited_out(posts: FencePost) -> None:
+    posts.settle(OPEN, 1_002.0, 1_003.0)
+    assert posts.standing(OPEN) is None, "a fence that was lifted meanwhile does not come back"
+    posts.set(OPEN, Fence(1_000.5, 990.0))
+    posts.settle(OPEN, 1_002.0, 1_003.25)
+    assert posts.standing(OPEN) == Fence(1_000.5, 990.0, 1_002.0, 1_003.25)
+
+
+def test_an_announcement_is_no_fence(posts: FencePost) -> None:
+    assert posts.announced(OPEN) is None
+    posts.announce(OPEN, 2_000.0)
+    assert posts.announced(OPEN) == 2_000.0
+    assert not posts.is_fenced(OPEN)
+    assert posts.standing(OPEN) is None
+    posts.set(OPEN, Fence(1_000.5, 990.0))
+    posts.withdraw(OPEN)
+    assert posts.announced(OPEN) is None
+    assert posts.is_fenced(OPEN)
+
+
+class Readers:
+    """Both readers of the fences, each with a clock of its own over one time."""
+
+    def __init__(self) -> None:
+        self.time, self.control, self.fences = SimulatedTime(), FenceTable(), MemoryFences()
+        self.clock = ScriptedClock(self.time)
+        self.real = KeyspacesFences(cast(CqlSession, self.control), self.clock)
+        self.fake = HeldFences(self.fences, self.clock)
+        command = KeyspacesFences(cast(CqlSession, self.control), ScriptedClock(self.time))
+        self.posts: tuple[FencePost, ...] = (command, self.fences)
+
+    def are_fenced(self, read_start: int = 0) -> bool:
+        """What both say, which must be the same."""
+        real = self.real.is_fenced(OPEN, read_start)
+        assert self.fake.is_fenced(OPEN, nowhere, read_start) == real
+        return real
+
+
+def test_a_reading_that_shows_an_announcement_holds_for_a_second() -> None:
+    readers = Readers()
+    assert not readers.are_fenced()
+    for post in readers.posts:
+        post.announce(OPEN, readers.clock.now() + ANNOUNCED_FOR_S)
+        post.set(OPEN, FENCE)
+    readers.time.advance(int(FENCE_HOLDS_S * 1e6) - 10_000)
+    assert not readers.are_fenced(), "it does not know of the announcement yet"
+    readers.time.advance(20_000)
+    assert readers.are_fenced()
+    for post in readers.posts:
+        post.lift(OPEN)
+    readers.time.advance(int(ANNOUNCED_HOLDS_S * 1e6) - 10_000)
+    assert readers.are_fenced()
+    readers.time.advance(20_000)
+    assert not readers.are_fenced()
+    readers.time.advance(int(ANNOUNCED_FOR_S * 1e6))
+    assert not readers.are_fenced()
+    for post in readers.posts:
+        post.set(OPEN, FENCE)
+    readers.time.advance(int(FENCE_HOLDS_S * 1e6) - 10_000)
+    assert not readers.are_fenced(), "the announcement has ended"
+
+
+def test_no_read_start_is_later_than_the_reading_of_the_fences_holds() -> None:
+    """A clock that is set back after a read began must not make the reading young for it."""
+    readers = Readers()
+    assert not readers.are_fenced()
+    for post in readers.posts:
+        post.set(OPEN, FENCE)
+    readers.time.advance(int(FENCE_HOLDS_S * 1e6) - 10_000)
+    read_start = readers.time.micros + 20_000
+    readers.clock.error_us = -1_000_000
+    assert not readers.are_fenced()
+    assert readers.are_fenced(read_start)
+
+
+def test_a_row_that_was_read_too_late_for_its_reading_is_not_given_out() -> None:
+    source, _, fences = fenced()
+    starts: list[int] = []
+
+    def is_fenced(table: TableId, read_start: int = 0) -> bool:
+        starts.append(read_start)
+        return read_start > 0
+
+    fences.is_fenced = is_fenced  # type: ignore[method-assign]
+    ((_, seen),) = source.read([row(OPEN)])
+    assert isinstance(seen, Fenced)
+    assert starts == [0, 1]
+
+
 def test_a_fence_that_was_set_by_hand_was_set_long_ago() -> None:
     control = FenceTable()
-    control.rows[str(OPEN).encode()] = (None, None)
+    control.rows[str(OPEN).encode()] = (None, None, None, None)
     fences = KeyspacesFences(cast(CqlSession, control), ScriptedClock(SimulatedTime()))
     assert fences.standing(OPEN) == Fence(0.0, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -14,7 +15,13 @@ from hintferry.adapters.source.marker_watch import DRAW_EVERY_S, MarkerWatch
 from hintferry.adapters.target.fences import KeyspacesFences
 from hintferry.core.capture import proof
 from hintferry.core.errors import ConfigurationError, Side
-from hintferry.core.limits import CUTOVER_WAIT_S, FENCE_HOLDS_S
+from hintferry.core.limits import (
+    ANNOUNCED_FOR_S,
+    ANNOUNCED_HOLDS_S,
+    CLOCK_MARGIN_S,
+    CUTOVER_WAIT_S,
+    FENCE_HOLDS_S,
+)
 from hintferry.core.open_item import OpenItem
 from hintferry.core.passes import Pass, Verb
 from hintferry.ports import Fence
@@ -29,7 +36,15 @@ from hintferry_ops.cutover.arrivals import SampledArrivals, WatermarkArrivals
 from hintferry_ops.cutover.cutover import Cutover
 from hintferry_ops.cutover.gate.condition import Condition, ConditionState, is_open
 from hintferry_ops.cutover.gate.facts import Confirmations, Lag, NodeReport
-from hintferry_ops.cutover.gatekeeper import LONGEST_WATCH_S, LOOK_EVERY_S, Checked, Gatekeeper
+from hintferry_ops.cutover.gate.fence import UNKNOWN, Wait
+from hintferry_ops.cutover.gatekeeper import (
+    LONGEST_WATCH_S,
+    LOOK_EVERY_S,
+    LOOK_SOON_S,
+    LOOKS_SOON,
+    Checked,
+    Gatekeeper,
+)
 from hintferry_ops.testing.cutover import ScriptedSurroundings
 from tests.model.tables import PLAIN
 
@@ -39,6 +54,7 @@ class Scene:
 
     def __init__(self) -> None:
         self.time = SimulatedTime()
+        self.wait = UNKNOWN
         self.clock = ScriptedClock(self.time)
         self.around, self.fences = ScriptedSurroundings(), MemoryFences()
         self.open_items = MemoryOpenItems()
@@ -63,6 +79,7 @@ class Scene:
             fences=self.fences,
             switches=self.switches,
             clock=self.clock,
+            rule=lambda _: self.wait,
         )
 
     def sample(self) -> None:
@@ -94,10 +111,10 @@ def test_nothing_of_the_table_may_be_left_for_later_and_then_the_gate_opens() ->
     scene.open_items.open([OpenItem(str(PLAIN.id), b"i", scene.began, "second_look")])
     scene.open_items.open([OpenItem("of.another", b"i", scene.began, "second_look")])
     for number, (_, conditions) in enumerate(scene.watch()):
-        if number == 20:
+        if number == LOOKS_SOON + 20:
             scene.open_items.close([(str(PLAIN.id), b"i")])
         opens = is_open(conditions)
-    assert (opens, number) == (True, 21)
+    assert (opens, number) == (True, LOOKS_SOON + 21)
     assert len(scene.markers.drawn[PLAIN.id]) > 3, "one marker after the other, for each node"
 
 
@@ -106,7 +123,16 @@ def test_a_table_that_is_ready_waits_for_one_marker_only() -> None:
     scene.markers.takes_s = 1.0
     looks = list(scene.watch())
     assert is_open(looks[-1][1])
-    assert scene.clock.now() - scene.began <= 2 * LOOK_EVERY_S
+    assert scene.clock.now() - scene.began <= 1.0 + 2 * LOOK_SOON_S
+
+
+def test_a_look_follows_the_other_at_once_only_for_some_seconds_after_the_stop() -> None:
+    scene = Scene()
+    scene.open_items.open([OpenItem(str(PLAIN.id), b"i", scene.began, "second_look")])
+    times = [scene.clock.now() for _ in scene.watch()]
+    pauses = [later - sooner for sooner, later in pairwise(times)]
+    assert pauses[:LOOKS_SOON] == pytest.approx([LOOK_SOON_S] * LOOKS_SOON, abs=0.01)
+    assert min(pauses[LOOKS_SOON:]) > LOOK_EVERY_S - 0.01
 
 
 def test_what_does_not_pass_ends_the_watch_at_once() -> None:
@@ -202,6 +228,129 @@ def test_of_two_cutovers_at_once_both_wait_for_the_first_ones_fence() -> None:
     assert next(scene.cutover().hand_over()) == pytest.approx(CUTOVER_WAIT_S - 10)
 
 
+class Shared(ScriptedSurroundings):
+    """Counts that are kept until they are forgotten, as those that many tables share."""
+
+    kept: int | None = None
+
+    def given_up(self) -> int:
+        """Return the payloads, as they were."""
+        if self.kept is None:
+            self.kept = self.objects
+        return self.kept
+
+    def forget(self) -> None:
+        """Look again."""
+        self.kept = None
+
+
+def test_a_gate_does_not_open_by_counts_from_before_the_changes_arrived() -> None:
+    scene = Scene()
+    shared = Shared()
+    scene.keeper.waiting = shared
+    scene.markers.takes_s = 0.5
+    looks = scene.watch()
+    next(looks)
+    # The batch that is given up is committed: the marker behind it settles.
+    shared.objects = 1
+    *_, (_, conditions) = looks
+    failed = [one.name for one in conditions if one.state is ConditionState.FAILS]
+    assert failed == ["on-failure bucket empty"]
+
+
+SHORT = Wait(0.5, "")
+MARGINS_S = 2 * CLOCK_MARGIN_S
+
+
+def handed_over(scene: Scene) -> float:
+    """Hand the table over; the seconds from the fence until the application may write."""
+    began = scene.clock.now()
+    list(scene.cutover().hand_over())
+    return scene.clock.now() - began
+
+
+def opened(scene: Scene, wait: Wait = SHORT) -> Scene:
+    """The same, announced, and its gate has opened at the first look."""
+    scene.wait = wait
+    scene.keeper.announce()
+    assert is_open(list(scene.watch())[-1][1])
+    return scene
+
+
+def test_the_short_wait_counts_what_a_reading_held_before_the_announcement() -> None:
+    scene = opened(Scene())
+    assert handed_over(scene) == pytest.approx(FENCE_HOLDS_S + MARGINS_S + 0.5, abs=0.01)
+    scene = opened(Scene())
+    scene.clock.sleep(3.0)
+    assert handed_over(scene) == pytest.approx(FENCE_HOLDS_S - 3.0 + MARGINS_S + 0.5, abs=0.01)
+    scene = opened(Scene())
+    scene.clock.sleep(FENCE_HOLDS_S)
+    assert handed_over(scene) == pytest.approx(ANNOUNCED_HOLDS_S + MARGINS_S + 0.5, abs=0.01)
+    fence = scene.fences.standing(PLAIN.id)
+    assert fence is not None
+    assert fence.newest_at is not None
+    assert fence.ends_at == pytest.approx(fence.newest_at + 0.5 + CLOCK_MARGIN_S)
+    assert scene.fences.announced(PLAIN.id) is None, "it is taken away behind the fence"
+
+
+def test_an_announcement_that_somebody_else_touched_does_not_count() -> None:
+    for touch in ("announce", "withdraw"):
+        scene = opened(Scene())
+        scene.clock.sleep(FENCE_HOLDS_S)
+        if touch == "announce":
+            scene.fences.announce(PLAIN.id, scene.clock.now() + 100)
+        else:
+            scene.fences.withdraw(PLAIN.id)
+        assert handed_over(scene) == pytest.approx(FENCE_HOLDS_S + MARGINS_S + 0.5, abs=0.01)
+
+
+def test_an_announcement_that_has_ended_or_is_about_to_does_not_count() -> None:
+    for short_s in (0.0, CLOCK_MARGIN_S):
+        scene = opened(Scene())
+        until = scene.fences.announced(PLAIN.id)
+        assert until is not None
+        scene.clock.sleep(until - scene.clock.now() - short_s)
+        assert handed_over(scene) == pytest.approx(FENCE_HOLDS_S + MARGINS_S + 0.5, abs=0.01)
+
+
+def test_an_announcement_is_kept_up_while_the_gate_is_watched_and_then_ends_by_itself() -> None:
+    scene = Scene()
+    scene.open_items.open([OpenItem(str(PLAIN.id), b"i", scene.began, "second_look")])
+    looks = scene.watch()
+    next(looks)
+    for _ in looks:
+        until = scene.fences.announced(PLAIN.id)
+        assert until is not None
+        assert 0 < until - scene.clock.now() <= ANNOUNCED_FOR_S
+
+
+def test_a_look_alone_announces_nothing() -> None:
+    scene = Scene()
+    scene.keeper.check()
+    assert scene.fences.announced(PLAIN.id) is None
+
+
+def test_an_undo_takes_the_announcement_away() -> None:
+    scene = opened(Scene(), UNKNOWN)
+    list(scene.cutover().hand_over())
+    assert scene.fences.announced(PLAIN.id) is not None
+    list(scene.cutover().take_back())
+    assert scene.fences.announced(PLAIN.id) is None
+
+
+def test_a_cutover_that_ended_between_fence_and_record_waits_long() -> None:
+    scene = opened(Scene())
+    scene.fences.set(PLAIN.id, Fence(scene.clock.now(), scene.began))
+    assert next(scene.cutover().hand_over()) == CUTOVER_WAIT_S
+
+
+def test_of_two_cutovers_at_once_the_first_record_counts() -> None:
+    scene = opened(Scene())
+    first = next(scene.cutover().hand_over())
+    scene.clock.sleep(2.0)
+    assert next(scene.cutover().hand_over()) == pytest.approx(first - 2.0)
+
+
 def test_a_fence_that_was_taken_away_meanwhile_is_no_cutover() -> None:
     scene = Scene()
     steps = scene.cutover().hand_over()
@@ -266,7 +415,9 @@ class Control:
 
     def execute(self, text: str) -> Any:
         assert text == cql.FENCES
-        return SimpleNamespace(all=lambda: [(str(one).encode(),) for one in self.fences.fenced])
+        return SimpleNamespace(
+            all=lambda: [(str(one).encode(), None) for one in self.fences.fenced]
+        )
 
 
 def test_an_undo_ends_only_when_no_worker_goes_by_the_fence_any_more() -> None:

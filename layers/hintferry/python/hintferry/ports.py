@@ -170,10 +170,10 @@ class Fence:
     set_at: float
     stopped_at: float | None
     newest_at: float | None = None
-    """No write of Hintferry's has a later write time; None where that was not recorded."""
+    """Nothing of Hintferry's has a later write time. None: that was not recorded."""
 
     ends_at: float | None = None
-    """From then on every write of the application has a later one. None: the long wait counts."""
+    """Every write of the application from then on has a later one. None: the long wait counts."""
 
 
 class Fences(Protocol):
@@ -269,6 +269,9 @@ class Captures(Protocol):
 
         Raises SideFault, UnknownTable, ConfigurationError.
         """
+
+    def forget(self) -> None:
+        """Keep no answer for the next look."""
 
 
 class Markers(Protocol):

@@ -6,7 +6,6 @@ Hintferry cannot observe; until then the condition does not hold. All times are 
 
 from __future__ import annotations
 
-from hintferry.core.limits import CUTOVER_WAIT_S
 from hintferry.core.passes import Verb
 from hintferry_ops.cutover.gate import (
     arrival,
@@ -51,4 +50,4 @@ def expected_downtime_s(facts: Facts) -> float:
         last = next(swept, None)
         passed = passes.LATE_WRITES_S + (last.ended - last.began if last else 0.0)
     arrives = arrival.within_s(facts.arrival)
-    return writers.LOG_SYNC_S + arrives + queues.LEFT_S + passed + CUTOVER_WAIT_S
+    return writers.LOG_SYNC_S + arrives + queues.LEFT_S + passed + facts.wait.most_s

@@ -14,6 +14,7 @@ from hintferry.core.passes import Pass
 from hintferry.core.schema import TableId
 from hintferry.core.switches import Board
 from hintferry.core.watermark import Progress
+from hintferry_ops.cutover.gate.fence import UNKNOWN, Wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,3 +109,6 @@ class Facts:
     watched_since: float = 0.0
     """When the watch began. What was written before it must have come through, whatever is said of
     the writers."""
+
+    wait: Wait = UNKNOWN
+    """How long the application waits behind the fence."""

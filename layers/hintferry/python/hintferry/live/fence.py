@@ -1,10 +1,10 @@
 """The fence and the pause: nothing is read of a table that was cut over, or is paused.
 
 From then on the source is the stale side, and what it shows must not reach the target. Everything
-that writes begins with a read of the source, so the fence stands there. What a read shows is given
-out only if the table was still open by a reading of the fences that held when the read began. So
-nothing is written with a write time later than the fence and the time that a reading holds. A pause
-stands there too, but only before a read: what was read under way may be written.
+that writes begins with a read of the source, so the fence stands there. A row is given out only if
+a reading of the fences still held when its read began. So no write time is later than the fence by
+more than a reading holds. A pause stands there too, but only before a read: what was read under way
+may be written.
 """
 
 from __future__ import annotations

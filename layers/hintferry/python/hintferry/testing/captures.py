@@ -42,6 +42,9 @@ class ScriptedCaptures:
         states = {host: self._state(table, host, now - age) for host, age in self.age_s.items()}
         return Witness(table, now, self.nodes, None if self.stock else states, self.shape)
 
+    def forget(self) -> None:
+        """Nothing is kept."""
+
     def _state(self, table: TableId, host: str, at: float) -> CaptureState:
         since, ident = self.since.get(host), self.captured_id.get(host)
         said = CapturedTable(

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 CACHED_S = 2.0
-"""Seconds that an answer is kept: fewer than between two looks at a gate, so that each look asks
-again."""
+"""Seconds that an answer is kept. A gate that opens was asked once more, with nothing kept."""
 
 T = TypeVar("T")
 
@@ -28,3 +27,7 @@ class CachedAnswer(Generic[T]):
         if self._answer is None or not 0 <= now - self._answer[0] < CACHED_S:
             self._answer = now, self.ask()
         return self._answer[1]
+
+    def forget(self) -> None:
+        """Fetch the next answer again, however young the last one is."""
+        self._answer = None

@@ -77,12 +77,26 @@ class TableSettings:
     longest_ttl: int | None = None
     """Seconds within which a value has expired whose TTL the source does not tell. 0: no value
     expires. None: the table's default TTL counts, if it has one."""
+    own_timestamps: bool = False
+    """Whether the application gives its writes times of its own (`USING TIMESTAMP`)."""
 
     def applied_to(self, table: Table) -> Table:
         """Return the table with what is said of its TTLs in place of its default TTL."""
         if not self.ttl:
             return replace(table, may_expire=False, longest_ttl=0)
         return table if self.longest_ttl is None else replace(table, longest_ttl=self.longest_ttl)
+
+
+@dataclass(frozen=True, slots=True)
+class CutoverSettings:
+    """The facts that only an operator knows of a cutover; the command reads them."""
+
+    clock_skew_ms: int = 1000
+    """Milliseconds that the clock of a host of the application may be behind the target's."""
+
+    tombstones_kept: bool = False
+    """Whether the acceptance run showed that Keyspaces keeps the tombstones of rows that were
+    absent, and of elements that an overwritten collection did not have."""
 
 
 MARKERS = TableSettings(TableId("hintferry", "markers"), partitions=1)
@@ -106,6 +120,7 @@ class Migration:
 
     groups: tuple[Group, ...] = ()
     """Tables that are cut over together."""
+    cutover: CutoverSettings = CutoverSettings()
 
     def group_of(self, table: TableId) -> Group | None:
         """Return the group that holds the table, or None."""
@@ -162,6 +177,7 @@ def migration_from(path: Path) -> Migration:
     source, target, capture = (file.section(name) for name in ("source", "target", "capture"))
     waves = file.section("waves")
     tables, groups = file.section("tables"), file.section("groups")
+    cutover = file.section("cutover")
     deployment = deployment_of(file, source.take("nodes", int, 0))
     # A section whose name is misspelt, before the keys that it should have had are missed.
     file.refuse_the_rest()
@@ -183,8 +199,12 @@ def migration_from(path: Path) -> Migration:
         listed,
         deployment,
         groups_of(groups, [one.id for one in listed]),
+        CutoverSettings(
+            cutover.between("clock_skew_ms", 0, 60_000, 1000),
+            cutover.take("tombstones_kept", bool, False),
+        ),
     )
-    for section in (source, target, capture):
+    for section in (source, target, capture, cutover):
         section.refuse_the_rest()
     known = [one.id for one in listed]
     migration = replace(migration, waves=waves_of(waves, known, migration.groups))
@@ -271,6 +291,7 @@ def _table(tables: Section, name: str) -> TableSettings:
         _capacity(section),
         _mapping(section),
         _longest_ttl(section, ttl),
+        section.take("own_timestamps", bool, False),
     )
     section.refuse_the_rest()
     return settings

@@ -326,13 +326,11 @@ OPEN_ITEM = (
 )
 CLOSE_ITEM = "DELETE FROM hintferry.open_items WHERE name = ? AND id = ?"
 OPEN_ITEMS = "SELECT id, due, reason FROM hintferry.open_items WHERE name = ?"
-FENCES = "SELECT name, set_at FROM hintferry.fences"
+FENCES = "SELECT name, ends_at FROM hintferry.fences"
 FENCE = "SELECT set_at, stopped_at, newest_at, ends_at FROM hintferry.fences WHERE name = ?"
-ANNOUNCE = "INSERT INTO hintferry.fences (name, set_at) VALUES (?, ?)"
+ANNOUNCE = "INSERT INTO hintferry.fences (name, ends_at) VALUES (?, ?)"
 WITHDRAW = "DELETE FROM hintferry.fences WHERE name = ?"
-SETTLE_FENCE = (
-    "UPDATE hintferry.fences SET newest_at = ?, ends_at = ? WHERE name = ? IF EXISTS"
-)
+SETTLE_FENCE = "UPDATE hintferry.fences SET newest_at = ?, ends_at = ? WHERE name = ? IF EXISTS"
 SET_FENCE = "INSERT INTO hintferry.fences (name, set_at, stopped_at) VALUES (?, ?, ?) IF NOT EXISTS"
 LIFT_FENCE = "DELETE FROM hintferry.fences WHERE name = ? IF EXISTS"
 ENTER_PASS = (

@@ -91,6 +91,11 @@ class CqlCaptures:
         nodes = [_node_state(one, UUID(shape.table_id)) for one in told]
         return Witness(table, self._clock.now(), nodes, states, shape)
 
+    def forget(self) -> None:
+        """Ask the nodes again at the next look, however soon that is."""
+        self._nodes.forget()
+        self._states.forget()
+
     def _ask_nodes(self) -> list[_CaptureAnswer]:
         session = self._session.current()
         hosts = session.cluster.metadata.all_hosts()

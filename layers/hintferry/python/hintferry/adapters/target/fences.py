@@ -1,7 +1,7 @@
 """The fences in a control table of the target, read as often as the promise of cutover needs.
 
 An announced cutover has a row there too, so that one reading tells both. No table has its name, and
-its `set_at` is the moment at which it ends.
+`ends_at` is until when it stands.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class KeyspacesFences:
     def announced(self, table: TableId) -> float | None:
         """Return until when a cutover of the table is announced. Raises SideFault."""
         rows = self._execute(cql.FENCE, [_announced(table)])
-        return _seconds(rows[0][0]) if rows else None
+        return _seconds(rows[0][3]) if rows else None
 
     def withdraw(self, table: TableId) -> None:
         """Take the table's announcement away. Raises SideFault."""
