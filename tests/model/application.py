@@ -67,8 +67,7 @@ class Application:
 
     def _write(self) -> None:
         random, table = self._random, self._table
-        partition = random.choice(PARTITIONS)
-        clustering = random.choice(CLUSTERINGS[table.id.name])
+        partition, clustering = self._place()
         collections = [one.name for one in table.regulars if one.multicell]
         if collections and random.random() < 0.5:
             self._remove_first(partition, clustering, random.choice(collections))
@@ -76,6 +75,18 @@ class Application:
         change = self._change(partition, clustering)
         for store in (self._world.target, self._alone):
             store.apply(table.id, partition, change.copy())
+
+    def _place(self) -> tuple[Key, Key]:
+        """Return a row, most often one that a late write is under way to."""
+        late = [
+            (write.work.partition, statement.clustering)
+            for write, statement in self._world.late
+            if write.table.id == self._table.id and statement.clustering is not None
+        ]
+        if late and self._random.random() < 0.8:
+            return self._random.choice(late)
+        keys = CLUSTERINGS[self._table.id.name]
+        return self._random.choice(PARTITIONS), self._random.choice(keys)
 
     def _change(self, partition: Key, clustering: Key) -> PartitionState:
         random, table = self._random, self._table

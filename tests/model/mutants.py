@@ -64,6 +64,7 @@ from tests.model.ports import (
 from tests.model.profiles import BEHIND
 from tests.model.worker import Worker
 
+AGAINST = fence._against
 NEVER_STALE = 1e9
 SLOW_NODE_MS = 2_000
 
@@ -367,6 +368,13 @@ def _holds(*_facts: object) -> Condition:
     return Condition("not looked at", ConditionState.HOLDS, "")
 
 
+def _but_lists(table: Table, *of: Any, **more: Any) -> Iterator[str]:
+    """A list is a column as any other."""
+    values = tuple(replace(one, cql_type="blob") for one in table.regulars)
+    statics = tuple(replace(one, cql_type="blob") for one in table.statics)
+    return AGAINST(replace(table, regulars=values, statics=statics), *of, **more)
+
+
 def _now(stands_at: float, _announced_at: float | None) -> float:
     """A reading of the fences does not hold."""
     return stands_at + CLOCK_MARGIN_S
@@ -446,6 +454,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("pauses skip", "pauses", patches=((ledger, "end_of", _skipped_for_a_pause),)),
     Mutant("fences read once", "fences", patches=((fences, "FENCE_HOLDS_S", inf),)),
     Mutant("cut-over waits too little", "fences", patches=((fence, "CUTOVER_WAIT_S", 10.0),)),
+    Mutant("short wait for lists", "switched", patches=((fence, "_against", _but_lists),)),
     Mutant("short wait without the hold", "switched", patches=((gatekeeper, "newest_at", _now),)),
     Mutant(
         "announcement counts at once", "switched", patches=((gatekeeper, "newest_at", _announced),)

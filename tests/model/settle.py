@@ -61,6 +61,7 @@ def switch(world: World, table: TableId) -> None:
     around = Surroundings(world, table)
     # What workers hold of the fences is from before the announcement.
     around.linger()
+    around.read_fences()
     joint = Cutover.of([gatekeeper(world, around, table)])
     opened = False
     for number, ((_, conditions),) in enumerate(joint.watch()):
@@ -71,9 +72,12 @@ def switch(world: World, table: TableId) -> None:
         world.tally["gate shut"] += 1
         return
     world.tally["gate open"] += 1
+    around.read_fences()
     for number, _ in enumerate(joint.hand_over()):
         around.work(number)
-        around.linger()
+        world.time.advance(world.random.choice([0, 300_000, 800_000]))
+        if world.random.random() < 0.4:
+            around.linger()
     if joint.fences[table].ends_at is None:
         world.deliver_late(world.time.micros)
         world.hand_overs.handed.add(table)
@@ -81,7 +85,7 @@ def switch(world: World, table: TableId) -> None:
         return
     world.tally["short wait"] += 1
     _compare_places(world, _places(world, world.cluster.table(table)), swept=False)
-    slow_us = world.random.randint(0, round(STATED.skew_s * 1e6))
+    slow_us = world.random.choice([0, 1, 1]) * round(STATED.skew_s * 1e6)
     world.applications[table] = application = Application(world, table, slow_us)
     around.linger()
     application.work()

@@ -13,6 +13,7 @@ from hintferry.core.schema import TableId
 from hintferry.core.watermark import NodeMark
 from hintferry.testing.clock import ScriptedClock
 from hintferry.testing.cluster import REPLICAS
+from hintferry.testing.points import nowhere
 from hintferry_ops.cutover.arrivals import SampledArrivals, WatermarkArrivals
 from hintferry_ops.cutover.gate.facts import Confirmations, Lag, NodeReport
 from hintferry_ops.cutover.gate.fence import Stated, wait_of
@@ -60,6 +61,9 @@ class WorldCaptures:
 
     def __init__(self, world: World) -> None:
         self._world = world
+
+    def forget(self) -> None:
+        """Nothing is kept."""
 
     def witness(self, table: TableId) -> Witness:
         """Return the witness of the table's capture."""
@@ -165,10 +169,16 @@ class Surroundings:
         if world.time.micros >= self._resumes_us:
             world.take((Batch(worker=number, size=40, seed=number),))
 
+    def read_fences(self) -> None:
+        """Workers look at the fences for a record of another table."""
+        for worker in self._world.workers:
+            if self._world.random.random() < 0.6:
+                worker.fences.is_fenced(TableId("model", "another"), nowhere)
+
     def linger(self) -> None:
         """A worker takes up records that came before; most of its writes arrive late."""
         world = self._world
-        if not world.topic.sent or world.random.random() < 0.3:
+        if not world.topic.sent:
             return
         before = list(world.topic.pending)
         world.topic.pending = []

@@ -457,7 +457,7 @@ THEMES = {
     "clocks": (CLOCKS, 2),
     "schema": (SCHEMA, 3),
     "fences": (FENCES, 2),
-    "pauses": (PAUSES, 1),
+    "pauses": (PAUSES, 2),
     "gate": (GATE, 2),
     "left": (LEFT, 1),
     "switched": (SWITCHED, 2),
