@@ -199,10 +199,7 @@ def migration_from(path: Path) -> Migration:
         listed,
         deployment,
         groups_of(groups, [one.id for one in listed]),
-        CutoverSettings(
-            cutover.between("clock_skew_ms", 0, 60_000, 1000),
-            cutover.take("tombstones_kept", bool, False),
-        ),
+        _cutover(cutover),
     )
     for section in (source, target, capture, cutover):
         section.refuse_the_rest()
@@ -214,6 +211,13 @@ def migration_from(path: Path) -> Migration:
     _check_concurrency(path, migration)
     _check_validation(path, migration)
     return migration
+
+
+def _cutover(section: Section) -> CutoverSettings:
+    return CutoverSettings(
+        section.between("clock_skew_ms", 0, 60_000, 1000),
+        section.take("tombstones_kept", bool, False),
+    )
 
 
 def _tree(path: Path) -> dict[str, Any]:
