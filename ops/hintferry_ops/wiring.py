@@ -74,7 +74,8 @@ def prepared_statements(settings: SourceSettings, into: Collection) -> int:
 
 def node_reports(migration: Migration) -> NodeReports:
     """Return the reader of the nodes' reports; it raises errors of boto3 when asked."""
-    return CloudWatchMetrics(client("cloudwatch"), migration, (), WallClock())
+    cloudwatch = client("cloudwatch", migration.target.region)
+    return CloudWatchMetrics(cloudwatch, migration, (), WallClock())
 
 
 @dataclass(frozen=True, slots=True)

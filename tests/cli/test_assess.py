@@ -12,7 +12,7 @@ import pytest
 from hintferry.core.errors import Side, Unreachable
 from hintferry.core.schema import TableId
 from hintferry_cli.assess import command
-from hintferry_cli.assess.assessment import VERIFIED_ROWS_PER_S, Fit
+from hintferry_cli.assess.assessment import RETRY, VERIFIED_ROWS_PER_S, Fit
 from hintferry_cli.cost.table_cost import CostSums, TableCost
 from hintferry_cli.cost.view import CostOverview
 from hintferry_cli.preflight.finding import Finding, Level
@@ -132,6 +132,35 @@ def test_a_person_reads_the_same_on_a_terminal_and_on_the_page(
         assert text in page
     assert "<script" not in page
     assert "http" not in page.split("</style>")[1]
+
+
+@pytest.mark.parametrize("findings", [[ADVICE], [UNSEEN], [FAULT], [HOPELESS]])
+def test_each_answer_has_its_page(
+    findings: list[Finding], config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finds(monkeypatch, *findings)
+    path = tmp_path / "assessment.html"
+    tree = json.loads(
+        run("assess", "--json", *KNOWN, "--html", str(path), "--config", str(config)).stdout
+    )
+    assert tree["fit"] in path.read_text()
+
+
+def test_with_nothing_there_all_is_a_question(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No source, no AWS Region and no credentials: the page is made all the same."""
+    for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE", "AWS_ACCESS_KEY_ID"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    path = tmp_path / "migration.toml"
+    path.write_text(
+        CONFIG.replace("10.0.1.11", "127.0.0.1").replace("[target]", "port = 1\n[target]")
+    )
+    tree = assessed(path, "--html", str(tmp_path / "a.html"), fails=3)
+    assert tree["fit"] == Fit.NOT_KNOWN.value
+    assert {one["command"] for one in tree["questions"]} >= {RETRY, "hintferry cost"}
 
 
 def test_the_pace_of_a_verify_pass_is_the_measured_one() -> None:

@@ -20,6 +20,9 @@ STYLES = {
 }
 
 
+NONE_FOUND = ("none was found", "none was found in what could be checked")
+
+
 def show(tree: dict[str, Any], out: Console) -> None:
     """Show the answer, then each part with a heading. Lines are not cut."""
     tables = f"{len(tree['tables']):,} tables" if len(tree["tables"]) != 1 else tree["tables"][0]
@@ -40,7 +43,7 @@ def show(tree: dict[str, Any], out: Console) -> None:
 
 def _risks(tree: dict[str, Any]) -> Iterator[str]:
     if not tree["risks"]:
-        yield "none was found"
+        yield NONE_FOUND[tree["fit"] == Fit.NOT_KNOWN.value]
     for one in tree["risks"]:
         where = one["where"][0] if len(one["where"]) == 1 else f"{len(one['where'])} places"
         yield f"{one['level']}, {where}: {one['what']}"

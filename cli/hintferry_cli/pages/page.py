@@ -13,8 +13,8 @@ from markupsafe import Markup, escape
 
 from hintferry.core.tokens import LOWEST, WIDTH_OF_RING
 from hintferry_cli import __version__
-from hintferry_cli.assess.assessment import sums_of
-from hintferry_cli.assess.view import cost, effort, nodes, times
+from hintferry_cli.assess.assessment import Fit, sums_of
+from hintferry_cli.assess.view import NONE_FOUND, cost, effort, nodes, times
 from hintferry_cli.spans import span
 
 CELLS = 96
@@ -60,7 +60,8 @@ def write_assessment(path: Path, tree: dict[str, Any]) -> None:
         ("Time", times(tree)),
         ("Capture, each node", nodes(tree)),
     )
-    _write(path, "assessment.html.j2", one=tree, once=once, month=month, parts=parts)
+    none = NONE_FOUND[tree["fit"] == Fit.NOT_KNOWN.value].capitalize()
+    _write(path, "assessment.html.j2", one=tree, once=once, month=month, parts=parts, none=none)
 
 
 def _write(path: Path, template: str, **values: Any) -> None:
