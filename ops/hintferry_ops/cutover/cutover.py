@@ -90,8 +90,9 @@ class Cutover:
             self.clock.sleep(LOOK_SOON_S if looks <= LOOKS_SOON else LOOK_EVERY_S)
 
     def _checked(self, keepers: Sequence[Gatekeeper]) -> list[Checked]:
-        """Check all. Answers that tables share may be some seconds old, and so from before the
-        changes have arrived: a gate that opens is checked once more without them.
+        """Check all; check a gate that opens once more, with nothing kept.
+
+        Answers that tables share may be some seconds old, and so from before changes have arrived.
         """
         seen = [keeper.check() for keeper in keepers]
         if all(is_open(conditions) for _, conditions in seen):
