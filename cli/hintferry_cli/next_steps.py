@@ -64,7 +64,7 @@ _ORDER = (
         True,
     ),
     _Stage("status", (), "see what the cutover still needs"),
-    _Stage("cutover", ("--writes-stopped", "now"), "stop its writers, and hand it over", True),
+    _Stage("cutover", ("--writes-stopped", "now"), "stop the writers, and hand over", True),
 )
 """The one place that knows the order of a migration."""
 
@@ -161,8 +161,8 @@ def _following(verb: str, tables: tuple[str, ...]) -> list[NextStep]:
     if verb not in names or verb == names[-1]:
         return []
     way = _ORDER[names.index(verb) + 1]
-    if way.verb == "cutover":
-        return [NextStep(way.verb, (one, *way.options), way.why) for one in tables]
+    if way.verb == "cutover" and not tables:
+        return []
     return [NextStep(way.verb, (*(tables if way.takes_tables else ()), *way.options), way.why)]
 
 

@@ -43,8 +43,8 @@ class Topics(Protocol):
 class Waiting(Protocol):
     """Counts what waits in queues and bucket."""
 
-    def parked(self, table: TableId) -> Mapping[str, int]:
-        """Records of this table, and of none that is known, by reason."""
+    def parked(self, table: TableId | None) -> Mapping[str, int]:
+        """Records of this table, and of none that is known, by reason; None: only those."""
 
     def given_up(self) -> int:
         """Payloads in the bucket, of any table."""

@@ -19,7 +19,9 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
 from hintferry_cli.gate import view
-from hintferry_cli.pages.page import write_migration, write_pass
+from hintferry_cli.gate.overview import sums
+from hintferry_cli.pages.migration import migration_page
+from hintferry_cli.pages.page import write_pass, write_to
 from sandbox.parts.errors import SandboxError
 from tools import places
 
@@ -49,7 +51,9 @@ def recorded(name: str) -> Any:
 
 def write_pages(folder: Path) -> None:
     """Write the pages that the browser photographs."""
-    write_migration(folder / "migration.html", recorded("status")["tables"])
+    tree = recorded("status")
+    tree["sums"] = sums(tree["tables"], {})
+    write_to(folder / "migration.html", migration_page(tree, ()))
     write_pass(folder / "verify.html", recorded("verify"))
 
 

@@ -69,9 +69,10 @@ def test_differences_are_repaired_and_compared_again() -> None:
     assert second.arguments == ("shop.orders", "--consistency", "all")
 
 
-def test_a_cutover_is_named_for_each_table() -> None:
-    steps = next_steps("status", Status.DONE, ("shop.orders", "shop.visits"))
-    assert [one.arguments[0] for one in steps] == ["shop.orders", "shop.visits"]
+def test_one_cutover_names_all_tables_that_are_ready() -> None:
+    (step,) = next_steps("status", Status.DONE, ("shop.orders", "shop.visits"))
+    assert step.command == "hintferry cutover shop.orders shop.visits --writes-stopped now"
+    assert next_steps("status", Status.DONE) == []
 
 
 def test_a_step_is_a_line_that_can_be_copied(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,8 +17,9 @@ from hintferry.core.tokens import plan_ranges
 from hintferry.core.verdict import BackfillSums, VerifySums
 from hintferry.sweep.task import Task
 from hintferry.testing.fences import FENCE
-from hintferry_cli.gate.view import TableStatus, as_tree, status_from_gate
+from hintferry_cli.gate.view import TableStatus, status_from_gate
 from hintferry_cli.pages import page
+from hintferry_cli.pages.migration import migration_page
 from hintferry_cli.sweep import bookmark, report
 from hintferry_cli.sweep.bill import PassPrice
 from hintferry_cli.sweep.run import Run
@@ -27,6 +28,7 @@ from hintferry_cli.sweep.task import Order, as_numbers
 from hintferry_ops.cost.prices import price_book
 from hintferry_ops.cutover.gate import gate
 from hintferry_ops.cutover.gate.facts import Lag
+from tests.cli.many_tables import statuses, whole
 from tests.unit.ops import test_gate as gates
 
 ORDERS = TableId("shop", "orders")
@@ -57,7 +59,7 @@ def written(folder: Path, run: Run) -> tuple[dict[str, Any], str, str]:
 
 
 def text_of(html: str) -> str:
-    body = re.sub(r"<style>.*</style>", "", html, flags=re.DOTALL)
+    body = re.sub(r"<(style|script)>.*?</\1>", "", html, flags=re.DOTALL)
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", body)))
 
 
@@ -91,7 +93,8 @@ def test_each_piece_of_the_ring_shows_the_worst_of_its_ranges(tmp_path: Path) ->
     sums = [VerifySums(equal=1) for _ in range(7)]
     sums[0] = VerifySums(different=1)
     _, _, html = written(tmp_path, ended(tmp_path, Verb.VERIFY, sums))
-    cells = re.findall(r'<i class="(\w+)"></i>', html)
+    ring = html.partition('<div class="ring"')[2].partition("</div>")[0]
+    cells = re.findall(r'<i class="(\w+)"></i>', ring)
     each = page.CELLS // 8
     assert cells[: each - 1] == ["found"] * (each - 1)
     assert cells[each + 1 : 7 * each - 1] == ["clean"] * (6 * each - 2)
@@ -108,10 +111,11 @@ def test_a_clean_backfill_is_said_to_be_one(tmp_path: Path) -> None:
 
 def test_pages_fetch_nothing_and_know_light_and_dark(tmp_path: Path) -> None:
     _, _, html = written(tmp_path, ended(tmp_path, Verb.VERIFY, [VerifySums(extra=1)]))
-    facts = gates.OPEN
-    page.write_migration(tmp_path / "m.html", [as_tree(status_from_gate(facts, gate(facts)))])
-    for one in (html, (tmp_path / "m.html").read_text()):
-        assert not re.search(r"https?:|<script|<link|<img|url\(|@import", one)
+    migration = migration_page(whole(statuses(3)), ())
+    for one in (html, migration):
+        assert not re.search(r"https?:|<script [^>]*src|<link|<img|url\(|@import", one)
+        assert "default-src 'none'" in unescape(one)
+        assert not re.search(r"\s(style|on\w+)=", one), "the policy forbids it"
         assert "prefers-color-scheme: dark" in one
         assert 'name="viewport"' in one
 
@@ -128,22 +132,29 @@ def test_the_page_of_a_migration_shows_how_each_table_stands(tmp_path: Path) -> 
     stock = replace(
         gates.STOCK, table=TableId("shop", "visits"), **gates.sampled(lag=Lag(1_204, gates.NOW))
     )
-    statuses = [
+    found = [
         status_from_gate(gates.OPEN, gate(gates.OPEN)),
         status_from_gate(shut, gate(shut)),
         status_from_gate(stock, gate(stock)),
         TableStatus(TableId("shop", "customers"), gates.NOW, FENCE),
     ]
-    page.write_migration(tmp_path / "m.html", [as_tree(status) for status in statuses])
-    text = text_of((tmp_path / "m.html").read_text())
-    assert "4 tables" in text
-    assert "can be cut over shop.orders 0.5 s 4 min 59 s 0 verify, clean 2 min 21 s" in text
-    assert "not yet shop.readings 0.5 s 15 min 00 s 3 verify, clean" in text
-    assert "only time is needed shop.visits 0.5 s 1,204 hints 0 verify, clean 4 min 00 s" in text
+    html = migration_page(whole(found), ())
+    text = text_of(html)
+    assert "4 tables, as of" in text
+    way = "captured backfilled verified"
+    fence = "ready cut over"
+    assert (
+        f"can be cut over shop.orders {way} {fence}: not yet 0.5 s 4 min 59 s 0 2 min 21 s" in text
+    )
+    shut_way = f"not yet shop.readings {way} ready: not yet cut over: not yet 0.5 s 15 min 00 s 3"
+    assert shut_way in text
+    assert "1,204 hints 0 4 min 00 s topic settled" in text
     upto = "Every change from before 2025-11-24 15:45:00 UTC is on Keyspaces, or parked"
     assert f"{upto}; 10.0.3.11: 2 segments are set aside." in text
-    assert "cut over shop.customers – – 0" in text
+    assert f"cut over shop.customers {way} {fence} – – 0" in text
     assert "fails nothing parked 3 records parked: schema 3 → fix the cause" in text
     assert "12 left for later, 2 in the on-failure bucket" in text
-    assert text.count("→") == 3, "what holds needs no mend"
-    assert "<code>hintferry replay shop.readings</code>" in (tmp_path / "m.html").read_text()
+    assert "<code>hintferry replay shop.readings</code>" in html
+    # Two of no known table are not of each table.
+    assert "schema 3 shop.readings 3" in text
+    assert "undecodable 2 of no known table" in text

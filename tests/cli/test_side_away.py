@@ -81,11 +81,31 @@ def conditions(tree: dict[str, Any]) -> dict[str, tuple[str, str]]:
 def test_without_the_target_status_shows_what_stands_around_it(tmp_path: Path) -> None:
     result = run(tmp_path, "status")
     assert result.exit_code == 1, result.output
+    assert "2 tables: 2 not yet" in result.stdout
+    assert "parked 2 (schema 2)" in result.stdout
     for table in ("shop.orders", "shop.users"):
-        assert f"{table}: not yet" in result.stdout
+        said = rf"✗ {table} +not yet .*the target answers: target: cannot connect: "
+        assert re.search(said, result.stdout)
+
+
+def test_without_the_target_status_of_one_table_shows_each_condition(tmp_path: Path) -> None:
+    result = run(tmp_path, "status", "shop.orders")
+    assert result.exit_code == 1, result.output
+    assert "shop.orders: not yet" in result.stdout
     assert re.search(r"✗  the target answers +target: cannot connect: ", result.stdout)
     assert "2 records parked: schema 2" in result.stdout
     assert "clocks, from the target's: this machine unknown" in result.stdout
+
+
+def test_a_page_goes_into_a_pipe_and_into_a_file_alike(tmp_path: Path) -> None:
+    printed = run(tmp_path, "status", "--html", "-")
+    assert printed.exit_code == 1, printed.output
+    assert printed.stdout.startswith("<!doctype html>")
+    assert printed.stdout.rstrip().endswith("</html>"), "and nothing beside it"
+    assert "The target answers: no." in printed.stdout
+    file = tmp_path / "migration.html"
+    assert "2 tables: 2 not yet" in run(tmp_path, "status", "--html", str(file)).stdout
+    assert file.read_text().startswith("<!doctype html>")
 
 
 def test_with_the_stock_connector_the_lag_is_shown_too(tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ class Surroundings:
         ]
         return Lag(len(waiting), now_us / 1e6)
 
-    def parked(self, _table: TableId) -> Mapping[str, int]:
+    def parked(self, _table: TableId | None) -> Mapping[str, int]:
         """Return what waits for a person."""
         return {"stuck": len(self._world.stuck)} if self._world.stuck else {}
 

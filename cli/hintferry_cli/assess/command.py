@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from hintferry.adapters.config.settings import Migration, migration_from
-from hintferry.core.errors import ConfigurationError, HintferryError
+from hintferry.core.errors import HintferryError
 from hintferry.core.schema import TableId
 from hintferry_cli.assess import assessment, view
 from hintferry_cli.assess.assessment import Facts, Question
@@ -19,7 +19,7 @@ from hintferry_cli.cost.view import CostOverview
 from hintferry_cli.exits import Status, statuses
 from hintferry_cli.failures import GlobalOptions, sentence, told_plainly
 from hintferry_cli.next_steps import conclude, next_steps
-from hintferry_cli.options import CONFIG, Config, Json
+from hintferry_cli.options import CONFIG, TO_STDOUT, Config, Html, Json, check_outputs
 from hintferry_cli.pages.page import write_assessment
 from hintferry_cli.preflight.command import findings_of
 from hintferry_cli.preflight.surroundings import CheckArea
@@ -60,20 +60,17 @@ def assess(
         float, typer.Option(min=0.01, help="Longest outage of capture to survive.")
     ] = 4.0,
     json: Json = False,
-    html: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the assessment as a page.")
-    ] = None,
+    html: Html = None,
     config: Config = CONFIG,
 ) -> None:
     with told_plainly(context.find_object(GlobalOptions) or GlobalOptions(debug=False)):
-        if html == Path("-"):
-            raise ConfigurationError("--html writes a file; name one, such as assessment.html")
+        check_outputs(html, json=json)
         migration = migration_from(config)
         meant = chosen_or_all(migration, config, tables, every=every)
         tree = assessment.as_tree(_facts(migration, meant, config, writes_per_second, outage_hours))
         if html is not None:
             write_assessment(html, tree)
-    if not json:
+    if not json and html != TO_STDOUT:
         view.show(tree, console())
     status = _status(tree)
     conclude(tree if json else None, next_steps("assess", status, config=config))

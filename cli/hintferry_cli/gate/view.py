@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import Enum
-from functools import partial
 from math import ceil
 from typing import Any
 
@@ -31,6 +30,7 @@ from hintferry_ops.cutover.gate.condition import (
 from hintferry_ops.cutover.gate.facts import Estimate, Facts
 from hintferry_ops.cutover.gate.fence import Wait, cutover_at, fence_left_s
 from hintferry_ops.cutover.gatekeeper import Gatekeeper
+from hintferry_ops.plan.stage import Stage, stage_of
 
 
 class Standing(Enum):
@@ -90,6 +90,13 @@ class TableStatus:
         return self.fence is not None or self.facts is not None
 
     @property
+    def stage(self) -> Stage | None:
+        """Return the stage of the table; None where a side is away."""
+        # A group is cut over as one.
+        is_half = self.standing is Standing.FENCED
+        return Stage.READY if is_half else stage_of(self.facts, self.fence, self.now)
+
+    @property
     def standing(self) -> Standing:
         """Return how far the table is on its way."""
         if self.fence is not None:
@@ -105,32 +112,34 @@ class TableStatus:
         return Standing.SHUT
 
 
+Fences = dict[TableId, Fence | None]
+"""The fences that one look has read, so that it reads each once."""
+
+
 def read_statuses(keepers: Sequence[Gatekeeper]) -> list[TableStatus]:
     """Check each table once. Raises HintferryError."""
-    fences: dict[TableId, Fence | None] = {}
-
-    def fence(keeper: Gatekeeper, table: TableId) -> Fence | None:
-        if table not in fences:
-            fences[table] = keeper.fences.standing(table)
-        return fences[table]
-
-    return [_read(keeper, partial(fence, keeper)) for keeper in keepers]
+    known: Fences = {}
+    return [read_fenced(one, known) or status_from_gate(*one.check()) for one in keepers]
 
 
-def read_status(keeper: Gatekeeper) -> TableStatus:
-    """Check one table. Raises HintferryError."""
-    (status,) = read_statuses([keeper])
-    return status
+def read_fenced(keeper: Gatekeeper, known: Fences) -> TableStatus | None:
+    """Return the status of a table behind its fence, which needs no source; None without one.
 
-
-def _read(keeper: Gatekeeper, fence_of: Callable[[TableId], Fence | None]) -> TableStatus:
-    fence = fence_of(keeper.table)
+    Raises SideFault.
+    """
+    fence = _fence(keeper, keeper.table, known)
     if fence is None:
-        return status_from_gate(*keeper.check())
-    fellows = {one: fence_of(one) for one in keeper.fellows}
+        return None
+    fellows = {one: _fence(keeper, one, known) for one in keeper.fellows}
     now = keeper.clock.now()
     passes = keeper.passes.of(keeper.table, now - PASSES_OF_S)
     return TableStatus(keeper.table, now, fence, passes=passes, fellows=fellows)
+
+
+def _fence(keeper: Gatekeeper, table: TableId, known: Fences) -> Fence | None:
+    if table not in known:
+        known[table] = keeper.fences.standing(table)
+    return known[table]
 
 
 def status_from_gate(facts: Facts, conditions: Sequence[Condition]) -> TableStatus:
@@ -138,7 +147,7 @@ def status_from_gate(facts: Facts, conditions: Sequence[Condition]) -> TableStat
     return TableStatus(facts.table, facts.now, None, facts, conditions, facts.passes)
 
 
-def show(tree: dict[str, Any], out: Console) -> None:
+def show(tree: Mapping[str, Any], out: Console) -> None:
     """Show the verdict and each condition; `tree` is that of `as_tree`."""
     out.print(Text.assemble((tree["table"], "bold"), f": {standing(tree)}"))
     if tree["fenced"]:
@@ -208,6 +217,8 @@ def as_tree(status: TableStatus) -> dict[str, Any]:
     return {
         "seen": round(status.now, 3),
         "table": str(status.table),
+        "answered": status.is_seen,
+        "stage": None if status.stage is None else status.stage.value,
         "standing": status.standing.value,
         "open": status.standing is Standing.OPEN,
         "fenced": status.fence is not None,
@@ -285,7 +296,7 @@ def _paused(facts: Facts | None) -> dict[str, Any] | None:
     return None if found is None else asdict(found[1])
 
 
-def standing(tree: dict[str, Any]) -> str:
+def standing(tree: Mapping[str, Any]) -> str:
     """Return the verdict in words; `tree` is that of `as_tree`."""
     if tree["cut_over_at"]:
         return f"cut over since {clock(tree['cut_over_at'])}"

@@ -32,11 +32,11 @@ class QueuesAndBucket:
         self._parked = CachedAnswer(self._look, now)
         self._given_up = CachedAnswer(lambda: len(GivenUpObjects(s3, where.bucket).keys), now)
 
-    def parked(self, table: TableId) -> Mapping[str, int]:
+    def parked(self, table: TableId | None) -> Mapping[str, int]:
         """Return how many records of this table, or of no known table, wait by reason."""
         found: Counter[str] = Counter()
         for (name, reason), count in self._parked.answer().items():
-            if name in (None, str(table)):
+            if name is None or name == str(table):
                 found[reason] += count
         return found
 

@@ -1,9 +1,13 @@
-"""Write a tree of facts as a page: one file, nothing fetched, light and dark."""
+"""Make a page of a tree of facts: one file, nothing fetched, light and dark."""
 
 from __future__ import annotations
 
+import sys
+from base64 import b64encode
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
+from hashlib import sha256
 from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
@@ -15,7 +19,23 @@ from hintferry.core.tokens import LOWEST, WIDTH_OF_RING
 from hintferry_cli import __version__
 from hintferry_cli.assess.assessment import Fit, sums_of
 from hintferry_cli.assess.view import NONE_FOUND, cost, effort, nodes, times
+from hintferry_cli.options import TO_STDOUT
 from hintferry_cli.spans import span
+
+_HERE = Path(__file__).parent
+_STYLE = (_HERE / "style.css").read_text()
+_SCRIPT = (_HERE / "migration.js").read_text()
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
+POLICY = (
+    f"default-src 'none'; style-src {_hash(_STYLE)}; script-src {_hash(_SCRIPT)};"
+    " connect-src 'self'; base-uri 'none'; form-action 'none'"
+)
+"""The Content-Security-Policy of every page: only our own style and script, by their hashes."""
 
 CELLS = 96
 """How many pieces the ring is drawn in."""
@@ -34,8 +54,7 @@ def write_pass(path: Path, tree: dict[str, Any]) -> None:
     ranges = tree["ranges"]
     listed = [one for one in ranges if one["state"] != "done" or _found(one)]
     names = [name for name in tree["sums"] if name not in _NO_KEYS]
-    _write(
-        path,
+    page = render(
         "pass.html.j2",
         one=tree,
         names=names,
@@ -44,11 +63,22 @@ def write_pass(path: Path, tree: dict[str, Any]) -> None:
         unlisted=max(0, len(listed) - MOST_ROWS),
         done=sum(one["state"] == "done" for one in ranges),
     )
+    write_to(path, page)
 
 
-def write_migration(path: Path, tables: Sequence[dict[str, Any]]) -> None:
-    """Write the page of all tables: how far each is on its way to the cutover."""
-    _write(path, "migration.html.j2", tables=tables)
+def render(template: str, **values: Any) -> str:
+    """Return a page; nothing in it is fetched, and no script but ours runs."""
+    return (
+        _pages()
+        .get_template(template)
+        .render(
+            version=__version__,
+            policy=POLICY,
+            style=Markup(_STYLE),
+            script=Markup(_SCRIPT),
+            **values,
+        )
+    )
 
 
 def write_assessment(path: Path, tree: dict[str, Any]) -> None:
@@ -61,19 +91,37 @@ def write_assessment(path: Path, tree: dict[str, Any]) -> None:
         ("Capture, each node", nodes(tree)),
     )
     none = NONE_FOUND[tree["fit"] == Fit.NOT_KNOWN.value].capitalize()
-    _write(path, "assessment.html.j2", one=tree, once=once, month=month, parts=parts, none=none)
+    page = render("assessment.html.j2", one=tree, once=once, month=month, parts=parts, none=none)
+    write_to(path, page)
 
 
-def _write(path: Path, template: str, **values: Any) -> None:
+def write_to(path: Path, page: str) -> None:
+    """Write a page into a file, or print it where the path is TO_STDOUT."""
+    if path == TO_STDOUT:
+        sys.stdout.write(page)
+    else:
+        path.write_text(page)
+
+
+@cache
+def _pages() -> Environment:
     pages = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader(_HERE),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pages.filters |= {"moment": _moment, "span": span, "number": _number, "commands": _commands}
-    path.write_text(pages.get_template(template).render(version=__version__, **values))
+    pages.filters |= {
+        "moment": _moment,
+        "iso": _iso,
+        "hour": _hour,
+        "span": span,
+        "number": _number,
+        "commands": _commands,
+        "sentence": _sentence,
+    }
+    return pages
 
 
 def _cell(number: int, ranges: Sequence[dict[str, Any]]) -> str:
@@ -100,6 +148,18 @@ def _commands(text: str) -> Markup:
 
 def _moment(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _iso(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _hour(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S UTC")
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _number(value: float) -> str:

@@ -27,7 +27,7 @@ class ScriptedSurroundings:
         """Return the consumer lag of the table's topic."""
         return self.known_lag
 
-    def parked(self, table: TableId) -> Mapping[str, int]:
+    def parked(self, table: TableId | None) -> Mapping[str, int]:
         """Records by reason."""
         return self.by_reason
 
