@@ -18,8 +18,10 @@ from typing import Any
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
+from hintferry_cli.exits import Status
 from hintferry_cli.gate import view
 from hintferry_cli.gate.overview import sums
+from hintferry_cli.next_steps import next_steps
 from hintferry_cli.pages.migration import migration_page
 from hintferry_cli.pages.page import write_pass, write_to
 from sandbox.parts.errors import SandboxError
@@ -27,7 +29,7 @@ from tools import places
 
 IMAGES = places.ROOT / "docs" / "images"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-SIZES = {"migration": (1200, 830), "migration-narrow": (400, 830), "verify": (1200, 830)}
+SIZES = {"migration": (1200, 1240), "migration-narrow": (400, 830), "verify": (1200, 830)}
 """Pixels that are seen of each page."""
 
 SCHEMES = {"dark": 0, "light": 1}
@@ -53,7 +55,9 @@ def write_pages(folder: Path) -> None:
     """Write the pages that the browser photographs."""
     tree = recorded("status")
     tree["sums"] = sums(tree["tables"], {})
-    write_to(folder / "migration.html", migration_page(tree, ()))
+    steps = next_steps("verify", Status.NEGATIVE, ["shop.readings"])
+    steps += next_steps("status", Status.DONE, ["shop.orders"])
+    write_to(folder / "migration.html", migration_page(tree, steps))
     write_pass(folder / "verify.html", recorded("verify"))
 
 

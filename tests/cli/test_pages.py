@@ -155,6 +155,12 @@ def test_the_page_of_a_migration_shows_how_each_table_stands(tmp_path: Path) -> 
     assert "fails nothing parked 3 records parked: schema 3 → fix the cause" in text
     assert "12 left for later, 2 in the on-failure bucket" in text
     assert "<code>hintferry replay shop.readings</code>" in html
+    assert "every table is cut over" not in text
     # Two of no known table are not of each table.
     assert "schema 3 shop.readings 3" in text
     assert "undecodable 2 of no known table" in text
+
+
+def test_only_a_migration_that_is_over_has_nothing_next() -> None:
+    cut = TableStatus(TableId("shop", "customers"), gates.NOW, FENCE)
+    assert "Nothing: every table is cut over." in text_of(migration_page(whole([cut]), ()))
