@@ -165,7 +165,7 @@ brokers = 3
 [pipeline]
 # Invocations at once: this bounds the load on Cassandra and Keyspaces.
 concurrency = 50
-# One settled row in so many is compared again on both sides: it costs about 0.01 USD a million.
+# One settled row in so many is compared again on both sides: under 0.01 USD a million changes.
 validate_one_in = 1000
 
 # The tables to migrate. Remove those that you do not want; schema.cql may keep them.
