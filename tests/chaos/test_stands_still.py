@@ -29,10 +29,11 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
 KEYSPACE = "still"
 COLUMNS = "(id int PRIMARY KEY, v text)"
-TABLES = ("stuck", "switched", "forgotten", "unseen")
+TABLES = ("paused", "stuck", "switched", "forgotten", "late", "unseen")
 ON = "cdc_enabled: true"
 ROWS = 20
 WITHIN_S, QUIET_S, BETWEEN_S = 120.0, 2.0, 0.2
+ATTEMPTS, TOO_OLD_S, LEARNS_S = 3, 13.0, 20.0
 ARRIVED, CAPTURED, CLEAN = (
     "all changes have arrived",
     "captured on every node",
@@ -52,9 +53,9 @@ class Gate:
         facts, conditions = self.keeper.check()
         return facts, {one.name: one for one in conditions}
 
-    def until(self, true: Callable[[Seen], bool]) -> Seen:
+    def until(self, true: Callable[[Seen], bool], within_s: float = WITHIN_S) -> Seen:
         """Look until it is so; a side may fail to answer meanwhile."""
-        end, seen, fault = time.monotonic() + WITHIN_S, Seen(), ""
+        end, seen, fault = time.monotonic() + within_s, Seen(), ""
         while time.monotonic() < end:
             try:
                 _, seen = self.look()
@@ -69,7 +70,7 @@ class Gate:
     def until_arrived(self) -> Seen:
         return self.until(lambda seen: seen[ARRIVED].state is ConditionState.HOLDS)
 
-    def until_said(self, name: str, *words: str) -> Condition:
+    def until_said(self, name: str, *words: str, within_s: float = WITHIN_S) -> Condition:
         """Look until the condition does not hold, for a reason with these words."""
 
         def said(seen: Seen) -> bool:
@@ -77,7 +78,7 @@ class Gate:
             fails = one.state in (ConditionState.WAITS, ConditionState.FAILS)
             return fails and all(word in one.reason for word in words)
 
-        return self.until(said)[name]
+        return self.until(said, within_s)[name]
 
     def assert_still(self) -> None:
         """The watermark does not move, and the gate does not open, for a while."""
@@ -151,6 +152,25 @@ def field(chaos_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Itera
             yield Field(bench, seat)
 
 
+def test_a_node_that_stands_still_is_named_and_the_rest_comes_when_it_goes_on(
+    field: Field,
+) -> None:
+    field.write("paused")
+    field.stopped("paused").until_arrived()
+    node = field.stack.source_nodes[2]
+    node.pause()
+    try:
+        field.write("paused")
+        gate = field.stopped("paused")
+        gate.until_said(CAPTURED, f"{node.host}: does not answer")
+        gate.until_said(ARRIVED, f"{node.host}: has not settled marker")
+        gate.assert_still()
+    finally:
+        node.resume()
+    gate.until_arrived()
+    gate.until(lambda seen: seen[CAPTURED].state is ConditionState.HOLDS)
+
+
 def test_a_partition_that_is_stuck_at_the_broker_is_named_with_its_group(field: Field) -> None:
     with marks(field.stack, f"{KEYSPACE}.stuck") as table:
         field.write("stuck")
@@ -208,6 +228,29 @@ def test_a_connector_that_lost_its_state_holds_the_watermark_and_then_needs_a_pa
     seen = gate.until_arrived()
     assert seen[CLEAN].state is ConditionState.FAILS
     assert f"{node.host} lost its capture of the table for a time since" in seen[CLEAN].reason
+
+
+def test_a_node_that_missed_a_change_of_the_schema_is_named(field: Field) -> None:
+    """It stands still until what the others sent it is too old, and asks for it later."""
+    field.write("late")
+    field.stopped("late").until_arrived()
+    node = field.stack.source_nodes[2]
+    for attempt in range(ATTEMPTS):
+        node.pause()
+        try:
+            field.elsewhere(f"ALTER TABLE {KEYSPACE}.late WITH comment = '{attempt}'")
+            gate = field.stopped("late")
+            time.sleep(TOO_OLD_S)
+        finally:
+            node.resume()
+        try:
+            late = f"{node.host}: it does not have the same version of the schema"
+            gate.until_said(CAPTURED, late, within_s=LEARNS_S)
+            break
+        except AssertionError:
+            assert attempt + 1 < ATTEMPTS
+    gate.until_arrived()
+    gate.until(lambda seen: seen[CAPTURED].state is ConditionState.HOLDS)
 
 
 @pytest.mark.soak
