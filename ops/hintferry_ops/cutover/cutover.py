@@ -21,6 +21,11 @@ from hintferry_ops.cutover.gatekeeper import (
     Gatekeeper,
 )
 
+FAILS_FOR_S = 15.0
+"""Seconds that a condition may fail which was met, or could come by itself, earlier in the watch: a
+node that pauses for a moment is silent at one look.
+"""
+
 MARKER_WITHIN_S = 10.0
 MARKER_LOOK_S = 0.25
 
@@ -70,10 +75,12 @@ class Cutover:
     def watch(self) -> Iterator[list[Checked]]:
         """Look at every table without a fence until all gates are open at the same look.
 
-        It ends too where waiting does not help one of them, and after half an hour.
+        It ends too where waiting does not help one of them, and after half an hour. Waiting does
+        not help where a condition fails at the first look, or for `FAILS_FOR_S` later on.
         """
         keepers = self.unfenced
         began, looks = self.clock.now(), 0
+        helped_at: float | None = None
         for keeper in keepers:
             keeper.watched_since = began
         while True:
@@ -81,8 +88,12 @@ class Cutover:
             self.parts.gate_s = self.clock.now() - began
             yield seen
             gates = [conditions for _, conditions in seen]
-            is_over = all(map(is_open, gates)) or not all(map(comes_by_itself, gates))
-            if is_over or self.clock.now() > began + LONGEST_WATCH_S:
+            now = self.clock.now()
+            if all(map(comes_by_itself, gates)):
+                helped_at = now
+            if all(map(is_open, gates)) or now > began + LONGEST_WATCH_S:
+                return
+            if helped_at is None or now > helped_at + FAILS_FOR_S:
                 return
             for keeper in keepers:
                 keeper.announce()

@@ -16,7 +16,7 @@ from hintferry.core.passes import Pass, Verb, unfenced
 from hintferry.core.schema import TableId
 from hintferry.ports import Fence
 from hintferry_ops.cutover.arrivals import WatermarkArrivals
-from hintferry_ops.cutover.cutover import Cutover, PartlyFenced
+from hintferry_ops.cutover.cutover import FAILS_FOR_S, Cutover, PartlyFenced
 from hintferry_ops.cutover.gate.condition import is_open
 from hintferry_ops.cutover.gatekeeper import Gatekeeper
 from tests.unit.ops.test_gatekeeper import Scene
@@ -81,6 +81,26 @@ def test_a_table_that_waiting_does_not_help_ends_the_watch_of_all() -> None:
     shop.passes.enter(Pass.behind_fence(CARTS, shop.began - 1))
     (seen,) = shop.joint().watch()
     assert [facts.table for facts, _ in seen] == TABLES
+
+
+@pytest.mark.parametrize(("silent_s", "opens"), [(FAILS_FOR_S - 5, True), (1000.0, False)])
+def test_a_condition_that_fails_for_a_moment_does_not_end_the_watch(
+    silent_s: float, opens: bool
+) -> None:
+    """A node that pauses does not answer one look; a node that is gone ends the watch soon."""
+    shop = Shop()
+    shop.open_items.open([OpenItem(str(ORDERS), b"i", shop.began, "second_look")])
+    failed_at: float | None = None
+    for number, seen in enumerate(shop.joint().watch()):
+        if number == 2:
+            shop.around.by_reason = {"unrepresentable": 1}
+            failed_at = shop.clock.now()
+        if failed_at is not None and shop.clock.now() > failed_at + silent_s:
+            shop.around.by_reason = {}
+            shop.open_items.close([(str(ORDERS), b"i")])
+    assert all(is_open(conditions) for _, conditions in seen) is opens
+    assert failed_at is not None
+    assert shop.clock.now() <= failed_at + FAILS_FOR_S + 5
 
 
 def test_all_fences_are_set_before_any_is_waited_out_and_the_last_one_counts() -> None:
