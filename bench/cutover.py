@@ -1,7 +1,7 @@
 """Measure the downtime of cutovers part by part, and what markers cost, beside live writers.
 
-The parts of a cutover: a marker is drawn after the writers' stop; every node settles it; the gate
-sees that; the fence is set; the wait behind the fence is over. One machine, so one clock.
+The parts of a cutover begin with a marker, drawn after the writers' stop. Every node settles it,
+and the gate sees that. Then the fence is set and waited out. One machine, so one clock.
 """
 
 from __future__ import annotations

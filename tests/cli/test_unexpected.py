@@ -47,7 +47,7 @@ def broken(error: Exception, monkeypatch: pytest.MonkeyPatch, *arguments: str) -
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(command, "_costs", fail)
+    monkeypatch.setattr(command, "overview", fail)
     monkeypatch.setattr(sys, "argv", ["hintferry", *arguments])
     app.main()
 
