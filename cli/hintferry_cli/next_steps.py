@@ -136,6 +136,11 @@ def _after(
         return [NextStep("throttle", (*tables, "--off"), "take the bounds away again")]
     if verb == "migrate":
         return _following("status", tables)
+    if verb == "killed rehearsal":
+        return [NextStep("cutover", (*tables, "--undo"), "remove the fence of the rehearsal")]
+    if verb in ("cutover --undo", "cutover --rehearse"):
+        why = "compare both sides: behind the fence change hints were skipped"
+        return [NextStep("verify", (*tables, "--consistency", "all"), why)]
     if verb in _BESIDE:
         return [_BESIDE[verb]]
     return _following(verb, tables)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -12,10 +14,18 @@ from typer.testing import CliRunner
 from hintferry.core.errors import ConfigurationError
 from hintferry.core.limits import CUTOVER_WAIT_S
 from hintferry.core.passes import unfenced
+from hintferry.core.schema import TableId
+from hintferry.ports import Fence
 from hintferry_cli.app import app
 from hintferry_cli.cutover import command, dry_run, rehearsal
 from hintferry_cli.cutover.rehearsal import Rehearsal
+from hintferry_cli.exits import Status, Unfinished
+from hintferry_cli.gate import view
+from hintferry_cli.gate.overview import told_obstacle
 from hintferry_cli.gate.view import TableStatus
+from hintferry_cli.next_steps import next_steps
+from hintferry_cli.status import command as status
+from hintferry_cli.status.watcher import _came_before
 from hintferry_ops.cutover.gate.facts import Confirmations
 from tests.cli.test_cutover_command import QUEUES, WITH_ORDERS
 from tests.cli.test_cutover_of_several import log
@@ -24,7 +34,7 @@ from tests.unit.ops.test_joint_cutover import ORDERS, TABLES, Shop
 
 
 def rehearsed(shop: Shop, errors: Console) -> Rehearsal:
-    joint = shop.joint()
+    joint = shop.joint(is_rehearsal=True)
     return rehearsal.rehearsed(
         joint,
         lambda: command._cutover(joint, shop.journal, errors, rehearsal.VERB),
@@ -128,9 +138,88 @@ def test_a_fence_that_stands_is_never_taken_back_by_a_rehearsal() -> None:
     assert set(shop.fences.fenced) == {ORDERS}
 
 
+def killed_rehearsal() -> Shop:
+    """Return tables of which a rehearsal was killed behind its first fence."""
+    shop = Shop()
+    shop.keepers[0].set_fence(is_rehearsal=True)
+    shop.clock.sleep(CUTOVER_WAIT_S + 1)
+    return shop
+
+
+UNDO = (
+    "a rehearsal's fence stands: run `hintferry cutover shop.orders shop.carts shop.visits --undo`"
+)
+
+
+def test_the_fence_of_a_killed_rehearsal_is_not_told_as_a_cutover() -> None:
+    shop = killed_rehearsal()
+    seen = view.read_statuses(shop.keepers[:1])
+    (tree,) = map(view.as_tree, seen)
+    assert view.standing(tree) == UNDO
+    assert (tree["cut_over"], tree["cut_over_at"], tree["fenced"]) == (False, None, True)
+    assert status._ended(seen) is Status.NEGATIVE
+    assert (told_obstacle(tree), tree["stage"]) == (UNDO.partition(": ")[2], "backfilled")
+    assert _came_before(seen[0]) == ("killed rehearsal", Status.DONE)
+    (step,) = next_steps(*_came_before(seen[0]), list(map(str, seen[0].to_undo)))
+    assert step.command == "hintferry cutover shop.orders shop.carts shop.visits --undo"
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda shop: command._cutover(shop.joint(), shop.journal, log()),
+        lambda shop: dry_run.planned(shop.joint()),
+        lambda shop: rehearsed(shop, log()),
+    ],
+    ids=["cutover", "dry run", "rehearsal"],
+)
+def test_nothing_takes_the_fence_of_a_killed_rehearsal_for_its_own(
+    run: Callable[[Shop], object],
+) -> None:
+    shop = killed_rehearsal()
+    with pytest.raises(ConfigurationError, match=UNDO):
+        run(shop)
+    assert set(shop.fences.fenced) == {ORDERS}
+    assert shop.journal.kept == []
+
+
+def beaten(shop: Shop, *, by_rehearsal: bool) -> None:
+    """Let a run of that kind set each fence a moment earlier."""
+    real = shop.fences.set
+
+    def faster(table: TableId, fence: Fence) -> Fence:
+        real(table, replace(fence, is_rehearsal=by_rehearsal))
+        return real(table, fence)
+
+    shop.fences.set = faster  # type: ignore[method-assign]
+
+
+def test_a_cutover_that_a_rehearsal_beats_does_not_say_that_the_application_may_write() -> None:
+    shop = Shop()
+    beaten(shop, by_rehearsal=True)
+    with pytest.raises(Unfinished, match=UNDO):
+        command._cutover(shop.joint(), shop.journal, log())
+    assert set(shop.fences.fenced) == set(TABLES)
+
+
+def test_a_rehearsal_that_a_cutover_beats_leaves_its_fences() -> None:
+    shop = Shop()
+    beaten(shop, by_rehearsal=False)
+    with pytest.raises(Unfinished, match="has a fence already"):
+        rehearsed(shop, log())
+    assert set(shop.fences.fenced) == set(TABLES)
+
+
+def test_after_a_rehearsal_and_an_undo_the_next_step_speaks_of_what_was_skipped() -> None:
+    for verb in (rehearsal.VERB, "cutover --undo"):
+        (step,) = next_steps(verb, Status.DONE, ["shop.canary"])
+        assert step.command == "hintferry verify shop.canary --consistency all"
+        assert step.why == "compare both sides: behind the fence change hints were skipped"
+
+
 def test_a_table_that_was_written_meanwhile_is_named() -> None:
     shop, errors = Shop(), log()
-    joint = shop.joint()
+    joint = shop.joint(is_rehearsal=True)
 
     def cut() -> list[TableStatus]:
         seen = command._cutover(joint, shop.journal, errors, rehearsal.VERB)

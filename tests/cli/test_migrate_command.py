@@ -250,10 +250,16 @@ def test_a_table_behind_its_fence_is_left_alone() -> None:
     world.fences = {
         NAMES[0]: Fence(time.time() - CUTOVER_WAIT_S - 1, None),
         NAMES[1]: Fence(time.time(), None),
+        NAMES[2]: Fence(time.time() - CUTOVER_WAIT_S - 1, None, is_rehearsal=True),
     }
-    runs = world.run(NAMES[:2])
-    assert ends(runs) == [(Stage.CUT_OVER, Status.DONE), (Stage.READY, Status.NEGATIVE)]
-    assert "hintferry cutover shop.t1" in runs[1].why
+    runs = world.run(NAMES[:3])
+    assert ends(runs) == [
+        (Stage.CUT_OVER, Status.DONE),
+        (Stage.READY, Status.NEGATIVE),
+        (Stage.BACKFILLED, Status.NEGATIVE),
+    ]
+    assert "run `hintferry cutover shop.t1`" in runs[1].why
+    assert "a rehearsal's fence stands: run `hintferry cutover shop.t2 --undo`" in runs[2].why
     assert world.acts == []
 
 

@@ -126,7 +126,9 @@ def cutover(
         with options.seat(migration, meant, where) as seat:
             # This machine's clock decides how long to wait, and dates the pass.
             seat.check_clock()
-            joint = Cutover.of([seat.keeper(one, confirmations) for one in meant])
+            joint = Cutover.of(
+                [seat.keeper(one, confirmations) for one in meant], is_rehearsal=rehearse
+            )
             ended = kind(_Call(joint, seat, names, yes=yes, json=json))
     if ended is not Status.DONE:
         raise typer.Exit(ended)
@@ -189,7 +191,7 @@ def _rehearse(call: _Call) -> Status:
     if not call.json:
         rehearsal.show(found, console())
     is_done = found.parts is not None
-    after = ("backfill", Status.DONE) if is_done else ("status", Status.NEGATIVE)
+    after = (rehearsal.VERB, Status.DONE) if is_done else ("status", Status.NEGATIVE)
     steps = next_steps(*after, call.names.arguments, call.names.config)
     conclude(rehearsal.as_tree(found) if call.json else None, steps)
     return Status.DONE if is_done and not found.written else Status.NEGATIVE
@@ -199,6 +201,7 @@ def _cutover(
     joint: Cutover, journal: Journal, errors: Console, verb: str = "cutover"
 ) -> list[TableStatus]:
     """Return the last status of each table: after the fences, if all gates opened."""
+    joint.check_kinds()
     seen = _watched(joint, errors)
     if any(one.standing is not Standing.OPEN for one in seen):
         fenced = [one for one in joint.keepers if one.table in joint.fences]
@@ -374,8 +377,7 @@ def _ended(seen: Sequence[TableStatus]) -> Status:
 
 
 def _tell_undone(meant: Sequence[TableId], names: _Names, out: Console, *, json: bool) -> None:
-    # What was skipped meanwhile is found by a pass over both sides.
-    steps = next_steps("backfill", Status.DONE, names.arguments, names.config)
+    steps = next_steps("cutover --undo", Status.DONE, names.arguments, names.config)
     if json:
         conclude({"tables": list(map(str, meant)), "cut_over": False}, steps)
         return

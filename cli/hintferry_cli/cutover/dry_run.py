@@ -34,6 +34,7 @@ class DryRun:
 
 def planned(joint: Cutover) -> DryRun:
     """Look at every table, once its marker has arrived, and plan. Raises HintferryError."""
+    joint.check_kinds()
     began = time.perf_counter()
     fenced = [one for one in Cutover.of(joint.keepers).keepers if one.table in joint.fences]
     read_s = (time.perf_counter() - began) / len(joint.keepers)

@@ -19,6 +19,7 @@ from hintferry_cli.spans import span
 from hintferry_ops.cutover.cutover import Cutover, Parts
 from hintferry_ops.cutover.gate import writers
 from hintferry_ops.cutover.gate.condition import ConditionState
+from hintferry_ops.cutover.gate.fence import rehearsal_stands
 
 VERB = "cutover --rehearse"
 """What the journal says of it."""
@@ -58,20 +59,25 @@ def rehearsed(
 
     Raises ConfigurationError where a table has a fence already; Unfinished where a fence may stay.
     """
-    for table in joint.fences:
-        raise ConfigurationError(
-            f"{table} has a fence already, which a rehearsal would remove; name tables without one"
-        )
+    joint.check_kinds()
+    for keeper in joint.keepers:
+        if keeper.table in joint.fences:
+            told = rehearsal_stands([keeper.table, *keeper.fellows])
+            raise ConfigurationError(f"{keeper.table}: {told}, and verify it")
     try:
         seen = cut()
     finally:
         # Also after Ctrl-C: nobody must take a rehearsal for a cutover.
         set_now = Cutover.of(joint.keepers)
+        # Nor must it remove the fence of a cutover that was faster.
+        set_now.fences = {
+            table: fence for table, fence in set_now.fences.items() if fence.is_rehearsal
+        }
         began = time.monotonic()
         if set_now.fences:
             say(errors, "the fences of the rehearsal are removed again")
             removed(set_now, journal, errors)
-    if any(one.standing is not Standing.CUTOVER for one in seen):
+    if any(one.standing is not Standing.REHEARSED for one in seen):
         return Rehearsal(seen, None)
     took_s = time.monotonic() - began
     return Rehearsal(view.read_statuses(joint.keepers), joint.parts, took_s)

@@ -19,6 +19,7 @@ Tree = Mapping[str, Any]
 
 WORST_FIRST = (
     Standing.SHUT,
+    Standing.REHEARSED,
     Standing.FENCED,
     Standing.SOON,
     Standing.STOP,
@@ -65,6 +66,8 @@ def obstacle(tree: Tree) -> Mapping[str, Any] | None:
 
 def told_obstacle(tree: Tree) -> str:
     """Return what stands in a table's way, as one line."""
+    if tree["to_undo"]:
+        return view.standing(tree).partition(": ")[2]
     if tree["fenced"] and not tree["cut_over"]:
         return view.standing(tree).partition(", ")[2]
     found = obstacle(tree)

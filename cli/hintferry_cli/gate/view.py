@@ -28,7 +28,7 @@ from hintferry_ops.cutover.gate.condition import (
     is_open,
 )
 from hintferry_ops.cutover.gate.facts import Estimate, Facts
-from hintferry_ops.cutover.gate.fence import Wait, cutover_at, fence_left_s
+from hintferry_ops.cutover.gate.fence import Wait, cutover_at, fence_left_s, rehearsal_stands
 from hintferry_ops.cutover.gatekeeper import Gatekeeper
 from hintferry_ops.plan.stage import Stage, stage_of
 
@@ -41,6 +41,9 @@ class Standing(Enum):
     """A write of Hintferry may still be in flight, or a table of the group has no fence: the
     application must not write yet.
     """
+
+    REHEARSED = "rehearsal's fence"
+    """A rehearsal that was killed has left it: the table, or one of its group, is not cut over."""
 
     OPEN = "can be cut over"
     SOON = "only time is needed"
@@ -85,6 +88,12 @@ class TableStatus:
         return [table for table, fence in self.fellows.items() if fence is None]
 
     @property
+    def to_undo(self) -> list[TableId]:
+        """Return the tables of its group, if a rehearsal has left the fence of one of them."""
+        is_left = any(one.is_rehearsal for one in self.fences)
+        return [self.table, *self.fellows] if is_left else []
+
+    @property
     def is_seen(self) -> bool:
         """Return False if a side did not answer; then only what needs neither was checked."""
         return self.fence is not None or self.facts is not None
@@ -93,12 +102,16 @@ class TableStatus:
     def stage(self) -> Stage | None:
         """Return the stage of the table; None where a side is away."""
         # A group is cut over as one.
+        if self.to_undo:
+            return Stage.BACKFILLED
         is_half = self.standing is Standing.FENCED
         return Stage.READY if is_half else stage_of(self.facts, self.fence, self.now)
 
     @property
     def standing(self) -> Standing:
         """Return how far the table is on its way."""
+        if self.to_undo:
+            return Standing.REHEARSED
         if self.fence is not None:
             is_half = self.fence_left_s or self.unfenced
             return Standing.FENCED if is_half else Standing.CUTOVER
@@ -224,6 +237,7 @@ def as_tree(status: TableStatus) -> dict[str, Any]:
         "fenced": status.fence is not None,
         "fence_left_seconds": round(status.fence_left_s, 1),
         "without_fence": list(map(str, status.unfenced)),
+        "to_undo": list(map(str, status.to_undo)),
         "cut_over": status.standing is Standing.CUTOVER,
         "cut_over_at": _cutover_at(status),
         **_seen(status.facts),
@@ -302,6 +316,8 @@ def standing(tree: Mapping[str, Any]) -> str:
         return f"cut over since {clock(tree['cut_over_at'])}"
     if not tree["fenced"]:
         return str(tree["standing"])
+    if tree["to_undo"]:
+        return rehearsal_stands(tree["to_undo"])
     unfenced = tree["without_fence"]
     if unfenced:
         has = "has" if len(unfenced) == 1 else "have"

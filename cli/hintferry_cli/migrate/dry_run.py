@@ -11,7 +11,7 @@ from rich.console import Console
 from hintferry.core.passes import Pass, Verb
 from hintferry.core.schema import TableId
 from hintferry_cli.console import say
-from hintferry_cli.migrate.scheduler import Seen
+from hintferry_cli.migrate.scheduler import Seen, fence_stands
 from hintferry_cli.migrate.table_run import TableRun
 from hintferry_cli.spans import span
 from hintferry_cli.sweep.bill import PassPrice
@@ -38,6 +38,8 @@ def planned(run: TableRun, seen: Seen, until: Stage, priced: Priced) -> list[Pla
     """Return the acts that bring a table to `until`, in order. Raises HintferryError."""
     run.stage = run.first = stage_of(seen.facts, seen.fence, seen.now)
     facts = seen.facts
+    if seen.fence is not None and run.stage is not Stage.CUT_OVER:
+        run.why = fence_stands(run.table, seen.fence)
     if facts is None or run.stage is None or run.stage.number >= until.number:
         return []
     return list(_acts(run.table, facts, until, priced))

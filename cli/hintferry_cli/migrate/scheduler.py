@@ -32,6 +32,7 @@ from hintferry_ops.cutover.gate.condition import (
     comes_by_itself,
 )
 from hintferry_ops.cutover.gate.facts import Facts
+from hintferry_ops.cutover.gate.fence import rehearsal_stands
 from hintferry_ops.plan.stage import Act, Stage, act_of, in_the_way, stage_of
 
 STEP_S = 0.5
@@ -168,8 +169,7 @@ class Scheduler:
             if run.stage is Stage.CUT_OVER:
                 run.end(Status.DONE)
             else:
-                why = f"its fence is set, and not waited out: run `hintferry cutover {run.table}`"
-                run.end(Status.NEGATIVE, why)
+                run.end(Status.NEGATIVE, fence_stands(run.table, seen.fence))
             return None
         assert run.stage is not None, "it was seen"
         if run.stage.number >= self.until.number:
@@ -213,6 +213,13 @@ class Scheduler:
             one.run.end(Status.NEGATIVE, told)
             return
         one.run.news, one.due = told, now + LOOK_AGAIN_S
+
+
+def fence_stands(table: TableId, fence: Fence | None) -> str:
+    """Return what to do about a fence behind which the table is not cut over."""
+    if fence is not None and fence.is_rehearsal:
+        return rehearsal_stands([table])
+    return f"its fence is set, and not waited out: run `hintferry cutover {table}`"
 
 
 def _judgements(facts: Facts) -> list[Condition]:

@@ -152,7 +152,7 @@ def _ended(statuses: Sequence[TableStatus]) -> Status:
 
 def _is_in_the_way(status: TableStatus) -> bool:
     if status.is_seen:
-        return status.standing in (Standing.SHUT, Standing.FENCED)
+        return status.standing in (Standing.SHUT, Standing.FENCED, Standing.REHEARSED)
     # The first says that a side is away.
     return any(one.state is ConditionState.FAILS for one in status.conditions[1:])
 

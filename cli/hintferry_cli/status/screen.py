@@ -15,6 +15,7 @@ from hintferry_cli.spans import span
 
 SIGNS = {
     Standing.SHUT.value: ("✗", "red"),
+    Standing.REHEARSED.value: ("✗", "red"),
     Standing.FENCED.value: ("…", "yellow"),
     Standing.SOON.value: ("…", "yellow"),
     Standing.STOP.value: ("?", "magenta"),

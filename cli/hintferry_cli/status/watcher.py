@@ -22,7 +22,8 @@ from hintferry_ops.cutover.gatekeeper import Gatekeeper
 from hintferry_ops.plan.stage import Act, Stage, act_of
 from hintferry_ops.wiring import Seat
 
-_UNCAPTURED, _AGAIN, _READY = (
+_REHEARSED, _UNCAPTURED, _AGAIN, _READY = (
+    ("killed rehearsal", Status.DONE),
     ("init", Status.DONE),
     ("status", Status.NEGATIVE),
     ("status", Status.DONE),
@@ -35,7 +36,7 @@ _BEFORE = {
 }
 """The verb whose end leads to an act, and how it ended."""
 
-_ORDER = (_UNCAPTURED, *_BEFORE.values(), _READY)
+_ORDER = (_REHEARSED, _UNCAPTURED, *_BEFORE.values(), _READY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +99,19 @@ class Watcher:
         after: dict[tuple[str, Status], list[TableId]] = {one: [] for one in _ORDER}
         for status in statuses:
             if status.standing is not Standing.CUTOVER:
-                after[_came_before(status)].append(status.table)
+                after[_came_before(status)] += status.to_undo or [status.table]
         after[_READY], held = self._together(after[_READY])
         after[_AGAIN] += held
         return [
             step
             for (verb, ended), tables in after.items()
             if tables
-            for step in next_steps(verb, ended, as_arguments(self.migration, tables), self.config)
+            for step in next_steps(verb, ended, self._named(tables), self.config)
         ]
+
+    def _named(self, tables: Sequence[TableId]) -> list[str]:
+        # Tables of a group name each other.
+        return as_arguments(self.migration, list(dict.fromkeys(tables)))
 
     def _together(self, ready: Sequence[TableId]) -> tuple[list[TableId], list[TableId]]:
         """Return what may be cut over, and what waits for another table of its group.
@@ -127,6 +132,8 @@ class Watcher:
 
 def _came_before(status: TableStatus) -> tuple[str, Status]:
     """Return the verb whose end leads to what the table needs now."""
+    if status.standing is Standing.REHEARSED:
+        return _REHEARSED
     if status.standing in (Standing.OPEN, Standing.STOP):
         return _READY
     if status.facts is None:

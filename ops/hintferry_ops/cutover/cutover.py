@@ -11,7 +11,7 @@ from hintferry.core.passes import Pass
 from hintferry.core.schema import TableId
 from hintferry.ports import Clock, Fence
 from hintferry_ops.cutover.gate.condition import comes_by_itself, is_open
-from hintferry_ops.cutover.gate.fence import fence_left_s
+from hintferry_ops.cutover.gate.fence import fence_left_s, rehearsal_stands
 from hintferry_ops.cutover.gatekeeper import (
     LONGEST_WATCH_S,
     LOOK_EVERY_S,
@@ -58,14 +58,15 @@ class Cutover:
     keepers: Sequence[Gatekeeper]
     fences: dict[TableId, Fence]
     clock: Clock
+    is_rehearsal: bool = False
     parts: Parts = field(default_factory=Parts)
 
     @classmethod
-    def of(cls, keepers: Sequence[Gatekeeper]) -> Cutover:
+    def of(cls, keepers: Sequence[Gatekeeper], *, is_rehearsal: bool = False) -> Cutover:
         """Return the cutover of these tables, of which some may have a fence. Raises SideFault."""
         standing = ((one.table, one.fences.standing(one.table)) for one in keepers)
         fences = {table: fence for table, fence in standing if fence is not None}
-        return cls(keepers, fences, keepers[0].clock)
+        return cls(keepers, fences, keepers[0].clock, is_rehearsal)
 
     @property
     def unfenced(self) -> list[Gatekeeper]:
@@ -126,7 +127,7 @@ class Cutover:
         """Set the fences that are missing, and wait all out; yields the seconds left.
 
         Raises SideFault; PartlyFenced where only some could be set; ConfigurationError where
-        somebody took a fence away meanwhile.
+        somebody took a fence away meanwhile, or where one is of the other kind.
         """
         set_now: list[TableId] = []
         began = self.clock.now()
@@ -138,6 +139,7 @@ class Cutover:
                     raise
                 raise PartlyFenced(keeper.table, set_now, error) from error
             set_now.append(keeper.table)
+        self.check_kinds()
         for keeper in self.keepers:
             if keeper.table in set_now:
                 self.fences[keeper.table] = keeper.settle(self.fences[keeper.table])
@@ -149,12 +151,30 @@ class Cutover:
         failed = 0
         while True:
             try:
-                return keeper.set_fence()
+                return keeper.set_fence(is_rehearsal=self.is_rehearsal)
             except SideFault:
                 failed += 1
                 if failed == FENCE_RETRY.attempts:
                     raise
                 self.clock.sleep(FENCE_RETRY.pause_s(failed))
+
+    def check_kinds(self) -> None:
+        """Raise ConfigurationError where a rehearsal has set a fence that would count as a cutover,
+        or the other way round.
+
+        Behind a rehearsal's fence change hints were skipped while the writers went on.
+        """
+        for keeper in self.keepers:
+            fence = self.fences.get(keeper.table)
+            if fence is None or fence.is_rehearsal is self.is_rehearsal:
+                continue
+            if fence.is_rehearsal:
+                told = rehearsal_stands([keeper.table, *keeper.fellows])
+                raise ConfigurationError(f"{keeper.table}: {told}, verify it, and cut it over then")
+            raise ConfigurationError(
+                f"{keeper.table} has a fence already, which a rehearsal would remove; name tables"
+                " without one"
+            )
 
     def _wait_out(self) -> Iterator[float]:
         """Wait until the application may write all tables."""

@@ -117,11 +117,12 @@ class Gatekeeper:
             self._wait,
         )
 
-    def set_fence(self) -> Fence:
+    def set_fence(self, *, is_rehearsal: bool = False) -> Fence:
         """Set the fence of the table, unless one stands; return the one that stands. Raises
         SideFault.
         """
-        fence = self.fences.set(self.table, Fence(self.clock.now(), self.confirmations.stopped_at))
+        fence = Fence(self.clock.now(), self.confirmations.stopped_at, is_rehearsal=is_rehearsal)
+        fence = self.fences.set(self.table, fence)
         self._stands_at = self.clock.now()
         return fence
 

@@ -51,6 +51,9 @@ def stage_of(facts: Facts | None, fence: Fence | None, now: float) -> Stage | No
     `fence`: the fence of the table, if one stands. `facts` is None behind a fence. `now`: epoch
     seconds.
     """
+    if fence is not None and fence.is_rehearsal:
+        # Behind it change hints were skipped: no verify pass counts any more.
+        return Stage.BACKFILLED
     if fence is not None:
         return Stage.READY if fence_left_s(fence, now) else Stage.CUT_OVER
     if facts is None:

@@ -183,13 +183,14 @@ class FenceTable:
         text, values = statement
         found: list[tuple[Any, ...]] = []
         if text == cql.SET_FENCE:
-            self.rows.setdefault(values[0], (*values[1:], None, None))
+            name, *times, rehearsal = values
+            self.rows.setdefault(name, (*times, None, None, rehearsal))
         elif text == cql.ANNOUNCE:
-            self.rows[values[0]] = (None, None, None, values[1])
+            self.rows[values[0]] = (None, None, None, values[1], None)
         elif text == cql.SETTLE_FENCE:
             *times, name = values
             if name in self.rows:
-                self.rows[name] = (*self.rows[name][:2], *times)
+                self.rows[name] = (*self.rows[name][:2], *times, self.rows[name][4])
         elif text in (cql.LIFT_FENCE, cql.WITHDRAW):
             self.rows.pop(values[0], None)
         elif text == cql.FENCE:
@@ -226,6 +227,12 @@ def test_a_fence_keeps_until_when_it_is_waited_out(posts: FencePost) -> None:
     posts.set(OPEN, Fence(1_000.5, 990.0))
     posts.settle(OPEN, 1_002.0, 1_003.25)
     assert posts.standing(OPEN) == Fence(1_000.5, 990.0, 1_002.0, 1_003.25)
+
+
+def test_a_fence_keeps_whether_a_rehearsal_set_it(posts: FencePost) -> None:
+    posts.set(OPEN, Fence(1_000.5, 990.0, is_rehearsal=True))
+    posts.settle(OPEN, 1_002.0, 1_003.25)
+    assert posts.standing(OPEN) == Fence(1_000.5, 990.0, 1_002.0, 1_003.25, is_rehearsal=True)
 
 
 def test_an_announcement_is_no_fence(posts: FencePost) -> None:
@@ -311,6 +318,6 @@ def test_a_row_that_was_read_too_late_for_its_reading_is_not_given_out() -> None
 
 def test_a_fence_that_was_set_by_hand_was_set_long_ago() -> None:
     control = FenceTable()
-    control.rows[str(OPEN).encode()] = (None, None, None, None)
+    control.rows[str(OPEN).encode()] = (None, None, None, None, None)
     fences = KeyspacesFences(cast(CqlSession, control), ScriptedClock(SimulatedTime()))
     assert fences.standing(OPEN) == Fence(0.0, None)

@@ -31,9 +31,9 @@ class Shop(Scene):
         super().__init__()
         self.keepers = [self._keeper(one) for one in TABLES]
 
-    def joint(self) -> Cutover:
+    def joint(self, *, is_rehearsal: bool = False) -> Cutover:
         """A new run over all tables."""
-        return Cutover.of(self.keepers)
+        return Cutover.of(self.keepers, is_rehearsal=is_rehearsal)
 
     def refuse(self, broken: Callable[[TableId], bool]) -> list[TableId]:
         """From now on the target sets no fence of such a table; returns the tables it is asked

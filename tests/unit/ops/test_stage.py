@@ -57,6 +57,11 @@ def test_a_table_is_cut_over_once_its_fence_is_waited_out() -> None:
     assert stage_of(None, fence, NOW + CUTOVER_WAIT_S) is Stage.CUT_OVER
 
 
+def test_behind_the_fence_of_a_rehearsal_a_table_is_not_cut_over() -> None:
+    fence = Fence(NOW - CUTOVER_WAIT_S - 1, None, is_rehearsal=True)
+    assert stage_of(None, fence, NOW) is Stage.BACKFILLED
+
+
 def test_nobody_knows_the_stage_of_a_table_whose_side_is_away() -> None:
     assert stage_of(None, None, NOW) is None
 

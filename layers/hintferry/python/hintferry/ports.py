@@ -175,6 +175,9 @@ class Fence:
     ends_at: float | None = None
     """Every write of the application from then on has a later one. None: the long wait counts."""
 
+    is_rehearsal: bool = False
+    """A rehearsal set it, and removes it again: behind it nothing is cut over."""
+
 
 class Fences(Protocol):
     """The tables that were cut over."""

@@ -8,7 +8,7 @@ it may arrive later, and loses: its write time is older than that of every write
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from hintferry.core.cql_type import TypeKind, parse
@@ -19,7 +19,7 @@ from hintferry.core.limits import (
     FENCE_HOLDS_S,
     REQUEST_TIMEOUT_S,
 )
-from hintferry.core.schema import Table
+from hintferry.core.schema import Table, TableId
 from hintferry.ports import Fence
 from hintferry_ops.cutover.gate.condition import listed
 
@@ -147,6 +147,12 @@ def arrived_at(fence: Fence) -> float:
     Until then nobody may alter the table: a late write would get its new default TTL.
     """
     return fence.set_at + CUTOVER_WAIT_S
+
+
+def rehearsal_stands(tables: Iterable[TableId | str]) -> str:
+    """Return what to do about the fence of a rehearsal that was killed; `tables`: its group."""
+    names = " ".join(map(str, tables))
+    return f"a rehearsal's fence stands: run `hintferry cutover {names} --undo`"
 
 
 def downtime(fence: Fence) -> float | None:

@@ -269,7 +269,8 @@ CONTROL_TABLES = (
     " reason text, PRIMARY KEY (name, id))"
     " WITH CUSTOM_PROPERTIES = {'ttl': {'status': 'enabled'}}",
     "CREATE TABLE IF NOT EXISTS hintferry.fences (name text PRIMARY KEY, set_at timestamp,"
-    " stopped_at timestamp, newest_at timestamp, ends_at timestamp)",
+    " stopped_at timestamp, newest_at timestamp, ends_at timestamp,"
+    " is_rehearsal boolean)",
     "CREATE TABLE IF NOT EXISTS hintferry.passes (name text, verb text, began timestamp,"
     " ended timestamp, at_all boolean, is_clean boolean, sums text, proof text,"
     " PRIMARY KEY ((name, verb), began)) WITH CLUSTERING ORDER BY (began DESC)",
@@ -327,11 +328,17 @@ OPEN_ITEM = (
 CLOSE_ITEM = "DELETE FROM hintferry.open_items WHERE name = ? AND id = ?"
 OPEN_ITEMS = "SELECT id, due, reason FROM hintferry.open_items WHERE name = ?"
 FENCES = "SELECT name, ends_at FROM hintferry.fences"
-FENCE = "SELECT set_at, stopped_at, newest_at, ends_at FROM hintferry.fences WHERE name = ?"
+FENCE = (
+    "SELECT set_at, stopped_at, newest_at, ends_at, is_rehearsal FROM hintferry.fences"
+    " WHERE name = ?"
+)
 ANNOUNCE = "INSERT INTO hintferry.fences (name, ends_at) VALUES (?, ?)"
 WITHDRAW = "DELETE FROM hintferry.fences WHERE name = ?"
 SETTLE_FENCE = "UPDATE hintferry.fences SET newest_at = ?, ends_at = ? WHERE name = ? IF EXISTS"
-SET_FENCE = "INSERT INTO hintferry.fences (name, set_at, stopped_at) VALUES (?, ?, ?) IF NOT EXISTS"
+SET_FENCE = (
+    "INSERT INTO hintferry.fences (name, set_at, stopped_at, is_rehearsal) VALUES (?, ?, ?, ?)"
+    " IF NOT EXISTS"
+)
 LIFT_FENCE = "DELETE FROM hintferry.fences WHERE name = ? IF EXISTS"
 ENTER_PASS = (
     "INSERT INTO hintferry.passes (name, verb, began, ended, at_all, is_clean, sums, proof)"

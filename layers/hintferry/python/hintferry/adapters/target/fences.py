@@ -62,7 +62,13 @@ class KeyspacesFences:
     def set(self, table: TableId, fence: Fence) -> Fence:
         """Fence the table, unless it is; the fence that stands. Raises SideFault."""
         stopped = None if fence.stopped_at is None else _millis(fence.stopped_at)
-        self._write(cql.SET_FENCE, [str(table).encode(), _millis(fence.set_at), stopped])
+        values = [
+            str(table).encode(),
+            _millis(fence.set_at),
+            stopped,
+            pack("?", fence.is_rehearsal),
+        ]
+        self._write(cql.SET_FENCE, values)
         return self.standing(table) or fence
 
     def standing(self, table: TableId) -> Fence | None:
@@ -70,8 +76,9 @@ class KeyspacesFences:
         rows = self._execute(cql.FENCE, [str(table).encode()])
         if not rows:
             return None
-        set_at, *others = map(_seconds, rows[0])
-        return Fence(set_at or 0.0, *others)
+        *times, rehearsal = rows[0]
+        set_at, stopped_at, newest_at, ends_at = map(_seconds, times)
+        return Fence(set_at or 0.0, stopped_at, newest_at, ends_at, rehearsal == b"\x01")
 
     def settle(self, table: TableId, newest_at: float, ends_at: float) -> None:
         """Record when the wait for the table's fence ends. Raises SideFault."""
