@@ -375,6 +375,11 @@ def _but_lists(table: Table, *of: Any, **more: Any) -> Iterator[str]:
     return AGAINST(replace(table, regulars=values, statics=statics), *of, **more)
 
 
+def _exact(newest: float, _skew_s: float) -> float:
+    """The application's clocks are right."""
+    return newest + CLOCK_MARGIN_S
+
+
 def _now(stands_at: float, _announced_at: float | None) -> float:
     """A reading of the fences does not hold."""
     return stands_at + CLOCK_MARGIN_S
@@ -455,6 +460,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("fences read once", "fences", patches=((fences, "FENCE_HOLDS_S", inf),)),
     Mutant("cut-over waits too little", "fences", patches=((fence, "CUTOVER_WAIT_S", 10.0),)),
     Mutant("short wait for lists", "switched", patches=((fence, "_against", _but_lists),)),
+    Mutant("short wait without the skew", "switched", patches=((gatekeeper, "ends_at", _exact),)),
     Mutant("short wait without the hold", "switched", patches=((gatekeeper, "newest_at", _now),)),
     Mutant(
         "announcement counts at once", "switched", patches=((gatekeeper, "newest_at", _announced),)

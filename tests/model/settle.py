@@ -75,7 +75,6 @@ def switch(world: World, table: TableId) -> None:
     around.read_fences()
     for number, _ in enumerate(joint.hand_over()):
         around.work(number)
-        world.time.advance(world.random.choice([0, 300_000, 800_000]))
         if world.random.random() < 0.4:
             around.linger()
     if joint.fences[table].ends_at is None:

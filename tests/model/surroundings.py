@@ -13,6 +13,7 @@ from hintferry.core.schema import TableId
 from hintferry.core.watermark import NodeMark
 from hintferry.testing.clock import ScriptedClock
 from hintferry.testing.cluster import REPLICAS
+from hintferry.testing.fences import HeldFences
 from hintferry.testing.points import nowhere
 from hintferry_ops.cutover.arrivals import SampledArrivals, WatermarkArrivals
 from hintferry_ops.cutover.gate.facts import Confirmations, Lag, NodeReport
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 MARKER_TAKES_S = 1.0
 
-STATED = Stated(skew_s=1.0, own_timestamps=False, tombstones_kept=True)
+STATED = Stated(skew_s=2.0, own_timestamps=False, tombstones_kept=True)
 
 OUTAGE_US = 200_000_000
 
@@ -170,9 +171,10 @@ class Surroundings:
             world.take((Batch(worker=number, size=40, seed=number),))
 
     def read_fences(self) -> None:
-        """Workers look at the fences for a record of another table."""
+        """Some workers begin anew, and look at the fences for a record of another table."""
         for worker in self._world.workers:
             if self._world.random.random() < 0.6:
+                worker.fences = HeldFences(self._world.hand_overs.fences, worker.clock)
                 worker.fences.is_fenced(TableId("model", "another"), nowhere)
 
     def linger(self) -> None:
@@ -185,7 +187,7 @@ class Surroundings:
         for _ in range(world.random.randint(1, 4)):
             world.topic.send_again(world.random.randrange(8))
         number = world.random.randrange(3)
-        world.take((Batch(number, size=40, seed=world.random.randrange(99), faults=0.9),))
+        world.take((Batch(number, size=40, seed=world.random.randrange(99), faults=0.7),))
         # Whoever sent them has them settled already: nobody waits for these copies.
         world.topic.pending = before + [
             one for one in world.topic.pending if one.replica is None and one not in before

@@ -338,15 +338,15 @@ LEFT = replace(
 """A replica fails at some keys: their hints wait in the replay queue while the gate is checked."""
 
 SWITCHED = Theme(
-    {"plain": 3, "bare": 2, "keyed": 3, "wide": 2, "counts": 1},
-    ALL_VERBS,
+    {"plain": 3, "bare": 2, "keyed": 3, "wide": 4, "counts": 1},
+    ALL_VERBS | {"wide": {Verb.INSERT: 4, Verb.UPDATE: 2, Verb.APPEND: 4, Verb.SET_STATIC: 1}},
     stories=(
         ("write", "batch", "verify", "write", "batch"),
         ("write", "write", "batch", "batch", "verify", "write", "write"),
         ("write", "batch", "batch", "wait", "batch", "verify", "write", "batch"),
     ),
     lengths=(0, 1, 2),
-    kinds=(("write", 6), ("batch", 5), ("verify", 1)),
+    kinds=(("write", 6), ("batch", 5)),
     stop_counts=(0, 0, 1),
     expiring=(0.0, 0.0, 0.2),
     ttls_s=(60, 600),
