@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from hintferry.core.errors import ConfigurationError
-from hintferry.core.limits import UNDO_WAIT_S
+from hintferry.core.limits import CLOCK_MARGIN_S, FENCE_HOLDS_S, UNDO_WAIT_S
 from hintferry.core.passes import unfenced
 from hintferry.core.schema import TableId
 from hintferry_cli.cutover.undo import undone
@@ -63,7 +63,8 @@ def test_what_the_application_wrote_is_said_before_anybody_answers(
     with pytest.raises(ConfigurationError, match="nothing was changed"):
         undone(scene.cutover(), writes, scene.journal, errors, str(PLAIN.id), yes=False)
     assert scene.fences.is_fenced(PLAIN.id)
-    assert writes.after == scene.began + UNDO_WAIT_S, "until then a write may be ours"
+    newest_at = scene.began + FENCE_HOLDS_S + CLOCK_MARGIN_S
+    assert writes.after == pytest.approx(newest_at), "until then a write may be ours"
 
 
 def test_the_tables_name_takes_the_fence_away(

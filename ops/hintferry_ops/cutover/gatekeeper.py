@@ -60,7 +60,7 @@ class Gatekeeper:
     """When the fence was known to stand."""
 
     _announced_at: float = float("-inf")
-    """When the announcement was known to stand."""
+    """Since when the announcement is known to stand without a gap."""
 
     _announced_until: float = float("-inf")
 
@@ -127,14 +127,18 @@ class Gatekeeper:
         return fence
 
     def settle(self, fence: Fence) -> Fence:
-        """Record when the short wait behind the fence ends, where the table has it; return the
+        """Record from when the wait behind the fence counts, and when a short one ends; return the
         fence. Raises SideFault.
+
+        The fence may stand long after `set_at`. A process that stood still sets it late, and the
+        next conditional write may complete one that timed out.
         """
-        skew_s = self._wait.skew_s
-        if skew_s is None or fence.ends_at is not None:
+        if fence.newest_at is not None:
             return fence
+        skew_s = self._wait.skew_s
         newest = newest_at(self._stands_at, self._announced_before(self._stands_at))
-        self.fences.settle(self.table, newest, ends_at(newest, skew_s))
+        end = None if skew_s is None else ends_at(newest, skew_s)
+        self.fences.settle(self.table, newest, end)
         self.fences.withdraw(self.table)
         return self.fences.standing(self.table) or fence
 
@@ -146,10 +150,12 @@ class Gatekeeper:
         now = self.clock.now()
         if self._announced_until - now > ANNOUNCED_FOR_S / 2:
             return
+        is_kept = self.fences.announced(self.table) == self._announced_until
         until = floor(now) + ANNOUNCED_FOR_S
         self.fences.announce(self.table, until)
-        if self._announced_until < now:
-            self._announced_at = self.clock.now()
+        stands_at = self.clock.now()
+        if not is_kept or self._announced_until < stands_at + 2 * CLOCK_MARGIN_S:
+            self._announced_at = stands_at
         self._announced_until = until
 
     def _announced_before(self, stands_at: float) -> float | None:

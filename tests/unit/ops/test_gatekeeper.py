@@ -24,6 +24,7 @@ from hintferry.core.limits import (
 )
 from hintferry.core.open_item import OpenItem
 from hintferry.core.passes import Pass, Verb
+from hintferry.core.schema import TableId
 from hintferry.ports import Fence
 from hintferry.testing.captures import ADDRESSES, ScriptedCaptures, host_of
 from hintferry.testing.clock import ScriptedClock, SimulatedTime
@@ -203,8 +204,9 @@ def test_a_lag_that_was_looked_at_before_the_nodes_were_through_does_not_count()
 
 def test_the_hand_over_sets_the_fence_first_and_waits_until_nothing_older_can_write() -> None:
     scene = Scene()
+    newest_at = scene.began + FENCE_HOLDS_S + CLOCK_MARGIN_S
     for number, left in enumerate(scene.cutover().hand_over()):
-        assert scene.fences.standing(PLAIN.id) == Fence(scene.began, scene.began)
+        assert scene.fences.standing(PLAIN.id) == Fence(scene.began, scene.began, newest_at)
         assert number or left == CUTOVER_WAIT_S
     assert scene.clock.now() - scene.began >= CUTOVER_WAIT_S
 
@@ -324,6 +326,48 @@ def test_an_announcement_is_kept_up_while_the_gate_is_watched_and_then_ends_by_i
         assert 0 < until - scene.clock.now() <= ANNOUNCED_FOR_S
 
 
+@pytest.mark.parametrize("gap", ["ended meanwhile", "withdrawn"])
+def test_an_announcement_with_a_gap_counts_from_the_end_of_the_gap(gap: str) -> None:
+    """A reading in the gap does not show it, and holds for longer."""
+    scene = opened(Scene())
+    until = scene.fences.announced(PLAIN.id)
+    assert until is not None
+    real = scene.fences.announce
+    if gap == "withdrawn":
+        scene.fences.withdraw(PLAIN.id)
+        scene.clock.sleep(ANNOUNCED_FOR_S * 0.75)
+    else:
+        scene.clock.sleep(until - scene.clock.now() - 0.5)
+
+        def late(table: TableId, until: float) -> None:
+            scene.clock.sleep(3.0)
+            real(table, until)
+
+        scene.fences.announce = late  # type: ignore[method-assign]
+    scene.keeper.announce()
+    assert handed_over(scene) == pytest.approx(FENCE_HOLDS_S + MARGINS_S + 0.5, abs=0.01)
+
+
+@pytest.mark.parametrize("wait", [UNKNOWN, SHORT])
+def test_the_wait_counts_from_when_the_fence_stands_however_old_its_row(wait: Wait) -> None:
+    """A process that stood still sets it late; so does a conditional write that timed out."""
+    scene = opened(Scene(), wait)
+    real = scene.fences.set
+
+    def late(table: TableId, fence: Fence) -> Fence:
+        scene.clock.sleep(600.0)
+        return real(table, fence)
+
+    scene.fences.set = late  # type: ignore[method-assign]
+    steps = scene.cutover().hand_over()
+    first = next(steps)
+    least_s = CUTOVER_WAIT_S if wait is UNKNOWN else FENCE_HOLDS_S
+    assert first == pytest.approx(least_s, abs=1.0)
+    scene.clock.sleep(1.0)
+    again = next(scene.cutover().hand_over())
+    assert again == pytest.approx(first - 1.0, abs=0.01), "another run counts from there too"
+
+
 def test_a_look_alone_announces_nothing() -> None:
     scene = Scene()
     scene.keeper.check()
@@ -333,7 +377,7 @@ def test_a_look_alone_announces_nothing() -> None:
 def test_an_undo_takes_the_announcement_away() -> None:
     scene = opened(Scene(), UNKNOWN)
     list(scene.cutover().hand_over())
-    assert scene.fences.announced(PLAIN.id) is not None
+    scene.keeper.fences.announce(PLAIN.id, scene.clock.now() + 100)
     list(scene.cutover().take_back())
     assert scene.fences.announced(PLAIN.id) is None
 

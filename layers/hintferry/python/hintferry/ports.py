@@ -243,8 +243,8 @@ class FencePost(Fences, Protocol):
     def set(self, table: TableId, fence: Fence) -> Fence:
         """Fence the table, unless it is; the fence that stands. Raises SideFault."""
 
-    def settle(self, table: TableId, newest_at: float, ends_at: float) -> None:
-        """Record when the wait for the table's fence ends. Raises SideFault."""
+    def settle(self, table: TableId, newest_at: float, ends_at: float | None) -> None:
+        """Record the latest write time of ours, and when a short wait ends. Raises SideFault."""
 
     def standing(self, table: TableId) -> Fence | None:
         """The table's fence as it stands now. Raises SideFault."""

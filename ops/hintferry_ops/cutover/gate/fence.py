@@ -145,8 +145,10 @@ def arrived_at(fence: Fence) -> float:
     """Return when nothing that was read before the fence can still arrive (epoch s).
 
     Until then nobody may alter the table: a late write would get its new default TTL.
+    It counts from the moment at which the fence was known to stand, where that was recorded.
     """
-    return fence.set_at + CUTOVER_WAIT_S
+    newest = fence.set_at if fence.newest_at is None else fence.newest_at
+    return max(fence.set_at, newest - FENCE_HOLDS_S - CLOCK_MARGIN_S) + CUTOVER_WAIT_S
 
 
 def rehearsal_stands(tables: Iterable[TableId | str]) -> str:

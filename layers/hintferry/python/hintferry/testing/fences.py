@@ -44,8 +44,8 @@ class MemoryFences:
         """Return its fence."""
         return self.fenced.get(table)
 
-    def settle(self, table: TableId, newest_at: float, ends_at: float) -> None:
-        """Record when the wait ends, if the fence still stands."""
+    def settle(self, table: TableId, newest_at: float, ends_at: float | None) -> None:
+        """Record the latest write time, and when the wait ends, if the fence still stands."""
         if table in self.fenced:
             settled = replace(self.fenced[table], newest_at=newest_at, ends_at=ends_at)
             self.fenced[table] = settled

@@ -80,10 +80,10 @@ class KeyspacesFences:
         set_at, stopped_at, newest_at, ends_at = map(_seconds, times)
         return Fence(set_at or 0.0, stopped_at, newest_at, ends_at, rehearsal == b"\x01")
 
-    def settle(self, table: TableId, newest_at: float, ends_at: float) -> None:
-        """Record when the wait for the table's fence ends. Raises SideFault."""
-        values = [_millis(newest_at), _millis(ends_at), str(table).encode()]
-        self._execute(cql.SETTLE_FENCE, values)
+    def settle(self, table: TableId, newest_at: float, ends_at: float | None) -> None:
+        """Record the latest write time of ours, and when a short wait ends. Raises SideFault."""
+        end = None if ends_at is None else _millis(ends_at)
+        self._execute(cql.SETTLE_FENCE, [_millis(newest_at), end, str(table).encode()])
 
     def lift(self, table: TableId) -> None:
         """Take the table's fence away. Raises SideFault."""
