@@ -105,6 +105,7 @@ class Seat:
             KeyspacesSwitches(target, clock, self.migration.pipeline),
             clock,
             self._wait,
+            self.check_clock,
             () if group is None else [one for one in group.tables if one != table],
         )
 

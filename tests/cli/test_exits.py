@@ -108,6 +108,21 @@ def test_a_side_that_goes_away_behind_the_fence_leaves_the_cutover_unfinished(
     assert scene.fences.standing(scene.keeper.table) is not None
 
 
+def test_a_clock_that_is_set_wrong_behind_the_fence_leaves_the_cutover_unfinished(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scene = Scene()
+    real = scene.passes.enter
+
+    def entered(one: Pass) -> None:
+        real(one)
+        scene.clock.error_us = 60_000_000
+
+    monkeypatch.setattr(scene.passes, "enter", entered)
+    with pytest.raises(Unfinished, match=r"run it again, or with --undo .*clock is 60"):
+        cutover._cutover(scene.cutover(), scene.journal, Console(file=StringIO()))
+
+
 def test_a_look_that_fails_behind_the_fence_leaves_the_cutover_unfinished(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -93,5 +93,6 @@ class HandOvers:
             nothing,
             clock,
             lambda _: UNKNOWN,
+            lambda: None,
         )
         return Cutover.of([keeper])

@@ -220,6 +220,7 @@ def gatekeeper(world: World, around: Surroundings, table: TableId) -> Gatekeeper
         world.switches,
         clock,
         lambda described: wait_of(described, STATED, stock=around.is_sampled, has_clock=True),
+        lambda: None,
     )
 
 

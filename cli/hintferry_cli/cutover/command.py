@@ -15,7 +15,7 @@ from rich.live import Live
 from rich.text import Text
 
 from hintferry.adapters.config.settings import migration_from
-from hintferry.core.errors import ConfigurationError, SideFault
+from hintferry.core.errors import ClockFault, ConfigurationError, SideFault
 from hintferry.core.journal import Entry
 from hintferry.core.schema import TableId
 from hintferry.ports import Journal
@@ -218,7 +218,7 @@ def _cutover(
     except KeyboardInterrupt:
         _tell_stop(joint, errors)
         raise
-    except SideFault as error:
+    except (ClockFault, SideFault) as error:
         raise Unfinished(
             f"the fence may be set, but cutover did not wait it out; run it again, or with --undo"
             f" ({error})"

@@ -127,8 +127,11 @@ class Cutover:
         """Set the fences that are missing, and wait all out; yields the seconds left.
 
         Raises SideFault; PartlyFenced where only some could be set; ConfigurationError where
-        somebody took a fence away meanwhile, or where one is of the other kind.
+        somebody took a fence away meanwhile, or where one is of the other kind. Raises ClockFault
+        where this machine's clock was set wrong since the command began.
         """
+        check_clock = self.keepers[0].check_clock
+        check_clock()
         set_now: list[TableId] = []
         began = self.clock.now()
         for keeper in self.unfenced:
@@ -140,6 +143,7 @@ class Cutover:
                 raise PartlyFenced(keeper.table, set_now, error) from error
             set_now.append(keeper.table)
         self.check_kinds()
+        check_clock()
         for keeper in self.keepers:
             if keeper.table in set_now:
                 self.fences[keeper.table] = keeper.settle(self.fences[keeper.table])
@@ -186,6 +190,7 @@ class Cutover:
         while left := max(fence_left_s(one, self.clock.now()) for one in self.fences.values()):
             yield left
             self.clock.sleep(min(left, 1.0))
+        self.keepers[0].check_clock()
         for keeper in self.keepers:
             standing = keeper.fences.standing(keeper.table)
             if standing is None or standing.set_at != self.fences[keeper.table].set_at:

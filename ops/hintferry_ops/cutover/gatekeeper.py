@@ -49,6 +49,9 @@ class Gatekeeper:
     switches: Switches
     clock: Clock
     rule: Callable[[Table], Wait]
+    check_clock: Callable[[], object]
+    """Raises ClockFault where this machine's clock is not the target's, SideFault."""
+
     fellows: Sequence[TableId] = ()
     """The other tables of its group: all are cut over as one."""
 

@@ -14,7 +14,7 @@ from hintferry.adapters.driver.session import CqlSession
 from hintferry.adapters.source.marker_watch import DRAW_EVERY_S, MarkerWatch
 from hintferry.adapters.target.fences import KeyspacesFences
 from hintferry.core.capture import proof
-from hintferry.core.errors import ConfigurationError, Side
+from hintferry.core.errors import ClockFault, ConfigurationError, Side
 from hintferry.core.limits import (
     ANNOUNCED_FOR_S,
     ANNOUNCED_HOLDS_S,
@@ -81,7 +81,13 @@ class Scene:
             switches=self.switches,
             clock=self.clock,
             rule=lambda _: self.wait,
+            check_clock=self._check_clock,
         )
+
+    def _check_clock(self) -> None:
+        """Refuse a clock that was set wrong."""
+        if abs(self.clock.error_us) > CLOCK_MARGIN_S * 1e6:
+            raise ClockFault("this machine's clock is 60.000 s ahead of that of the target")
 
     def sample(self) -> None:
         """The stock connector captures: there are only samples."""
@@ -366,6 +372,23 @@ def test_the_wait_counts_from_when_the_fence_stands_however_old_its_row(wait: Wa
     scene.clock.sleep(1.0)
     again = next(scene.cutover().hand_over())
     assert again == pytest.approx(first - 1.0, abs=0.01), "another run counts from there too"
+
+
+def test_a_clock_that_is_set_forward_during_the_wait_does_not_end_it() -> None:
+    scene = opened(Scene())
+    steps = scene.cutover().hand_over()
+    next(steps)
+    scene.clock.error_us = 60_000_000
+    with pytest.raises(ClockFault):
+        list(steps)
+
+
+def test_no_fence_is_set_by_a_clock_that_went_wrong_during_the_watch() -> None:
+    scene = opened(Scene())
+    scene.clock.error_us = 60_000_000
+    with pytest.raises(ClockFault):
+        scene.cutover().hand_over()
+    assert scene.fences.standing(PLAIN.id) is None
 
 
 def test_a_look_alone_announces_nothing() -> None:
