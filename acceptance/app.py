@@ -9,12 +9,15 @@ from pathlib import Path
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 
+from acceptance.order_stack import OrderStack
 from acceptance.source_stack import SourceStack
 from hintferry.adapters.config.settings import Migration, migration_from
 from hintferry.core.errors import ConfigurationError
 from hintferry_ops.deployed import Part, stack_name
 from infra.app import build, built_code
 from infra.layer import Code
+from infra.stacks.kafka import KafkaStack
+from infra.stacks.network import NetworkStack
 
 _ATTACHED = {
     Part.NODES: ("Connect", "Topics", "Figures"),
@@ -25,12 +28,17 @@ on the one instance, by the beginnings of their names."""
 
 
 def build_all(migration: Migration, code: Code, outdir: str) -> cdk.App:
-    """Return the stacks of the migration, and with them the stack of its source."""
+    """Return the stacks of the migration, and those of its source and of the failing mappings."""
     app = build(migration, code, outdir)
     network = app.node.find_child(stack_name(migration, Part.NETWORK))
-    name = f"{migration.deployment.pipeline.name}-source"
+    kafka = app.node.find_child(stack_name(migration, Part.KAFKA))
+    assert isinstance(network, NetworkStack)
+    assert isinstance(kafka, KafkaStack)
+    name = migration.deployment.pipeline.name
     environment = cdk.Environment(region=migration.target.region)
-    SourceStack(app, name, migration, network, _policies(app, migration), env=environment)
+    policies = _policies(app, migration)
+    SourceStack(app, f"{name}-source", migration, network, policies, env=environment)
+    OrderStack(app, f"{name}-order", migration, network, kafka, env=environment)
     return app
 
 

@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 
 from acceptance.plan import KEYSPACES_MADE, NAME
 from acceptance.ports import Done, Say
+from acceptance.questions.order import order_answers, order_seen
 from acceptance.questions.service import metric_answers
 from hintferry.adapters.config.settings import migration_from
 from sandbox.workload import KEYSPACE
@@ -24,7 +25,7 @@ from tools.places import COMMAND, ROOT
 TAG = "hintferry:pipeline"
 _STACK = re.compile(rf"({NAME.pattern})-[a-z]+")
 _SYSTEM = re.compile(r"system(_.*)?")
-_ORDER = ("source", "alarms", "sweep", "nodes", "pipeline", "tables", "kafka", "network")
+_ORDER = ("source", "order", "alarms", "sweep", "nodes", "pipeline", "tables", "kafka", "network")
 """The stacks in the order of their deletion: none goes before one that uses it."""
 
 _CHECK_S = 120.0
@@ -78,6 +79,10 @@ class AwsAccount:
         """Return what CloudWatch answers to the questions about its metrics, by id."""
         name = migration_from(config).deployment.pipeline.name
         return metric_answers(self._client, name)
+
+    def order(self, config: Path) -> Mapping[str, object]:
+        """Return what the log and the lag of the failing mappings answer so far, by id."""
+        return order_answers(order_seen(self._client, migration_from(config)))
 
     def remove(self, name: str, within_s: float, say: Say) -> Sequence[str]:
         """Remove everything that has the run's name, and return what stays.

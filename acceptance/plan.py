@@ -37,6 +37,9 @@ The price book has no EC2. N. Virginia asked 0.096 for the instance at that date
 the commercial Regions that we know of.
 """
 
+ORDER_TABLE = "shop.readings"
+"""The table whose topic has one partition: the lag of a group then tells what it has committed."""
+
 BYTES_A_ROW = 4_096
 """More than a row of the workload has on Keyspaces, so a write takes at most this many KiB."""
 
@@ -99,11 +102,15 @@ class Plan:
             cidr=NODE_CIDR,
             datacenter=DATACENTER,
         )
-        self.config.write_text(text + "".join(f'\n[tables."{table}"]\n' for table in TABLES))
+        self.config.write_text(text + "".join(map(_table, TABLES)))
         replication = f"{{'class': 'NetworkTopologyStrategy', '{DATACENTER}': 1}}"
         schema = ";\n".join(source_ddl(replication)) + ";\n"
         (self.folder / "schema.cql").write_text(schema)
         return migration_from(self.config)
+
+
+def _table(name: str) -> str:
+    return f'\n[tables."{name}"]\n' + ("partitions = 1\n" if name == ORDER_TABLE else "")
 
 
 def new_name() -> str:
@@ -131,6 +138,7 @@ def most_usd(plan: Plan, migration: Migration, book: PriceBook, hours: float) ->
         if line.count
     ]
     lines.append(Line(f"EC2 instance, {INSTANCE}", 1, EC2_HOUR * hours))
+    lines.append(Line("poller unit of the stack order", 1, _more_pollers(migration, book, hours)))
     lines += _use(plan, book)
     missing = [line.name for line in lines if line.usd is None]
     if missing:
@@ -144,7 +152,14 @@ def most_usd(plan: Plan, migration: Migration, book: PriceBook, hours: float) ->
 
 def usd_a_day(migration: Migration, book: PriceBook) -> float:
     """Return what a run costs a day that is kept, where each price is known."""
-    return 24 * (total(standing_cost(migration, book)) / HOURS_A_MONTH + EC2_HOUR)
+    an_hour = total(standing_cost(migration, book)) / HOURS_A_MONTH + EC2_HOUR
+    return 24 * an_hour + (_more_pollers(migration, book, 24) or 0)
+
+
+def _more_pollers(migration: Migration, book: PriceBook, hours: float) -> float | None:
+    """Return what the two mappings of the order stack cost, which share one unit."""
+    price = book.usd("lambda", migration.target.region, "poller_unit_hour")
+    return None if price is None else price * hours
 
 
 def _use(plan: Plan, book: PriceBook) -> list[Line]:

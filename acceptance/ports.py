@@ -50,6 +50,9 @@ class Account(Protocol):
     def metrics(self, config: Path) -> Mapping[str, object]:
         """Return what CloudWatch answers to the questions about its metrics, by id."""
 
+    def order(self, config: Path) -> Mapping[str, object]:
+        """Return what the mappings that fail on purpose answer so far, by id."""
+
 
 class Node(Protocol):
     """Hold the machine with Cassandra, on which the programs run."""

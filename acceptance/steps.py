@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from acceptance.on_node import LARGE_TABLE
-from acceptance.plan import INSTANCE, RATE, Plan
+from acceptance.plan import INSTANCE, ORDER_TABLE, RATE, Plan
 from acceptance.ports import Account, Done, Node, Say, StepFailed
 from acceptance.questions.catalog import QUESTIONS
 from acceptance.questions.comparison import Verdict, assumed, verdict
-from acceptance.questions.service import SERVICE_QUESTIONS, STREAM_PROBLEM
+from acceptance.questions.order import ORDER_QUESTIONS
+from acceptance.questions.service import SERVICE_QUESTIONS, STREAM_PROBLEM, ServiceQuestion
 from acceptance.record import Answer
 from hintferry.core.errors import ConfigurationError
 from hintferry_cli.exits import Status
@@ -25,6 +26,7 @@ GRACE_S = 50.0
 """A verify pass that counts begins 45 s after the backfill."""
 
 POLL_S, PARKED_WITHIN_S = 5.0, 300.0
+ORDER_POLL_S = 30.0
 MINUTE, HOUR = 60.0, 3600.0
 TEARDOWN_S = 1.5 * HOUR
 """Lambda's network interfaces alone may take 40 minutes to go."""
@@ -77,7 +79,8 @@ def _set_up(plan: Plan) -> list[Step]:
         Step(
             "deploy",
             f"the stacks {plan.name}-… with `make cdk`'s program, and {plan.name}-source: a VPC"
-            f" with one {INSTANCE}, no inbound port, and a peering",
+            f" with one {INSTANCE}, no inbound port, and a peering, and {plan.name}-order: two"
+            f" functions that follow {ORDER_TABLE} and fail one record on purpose",
             1.5 * HOUR,
             _deploy,
             ["account"],
@@ -125,6 +128,14 @@ def _use(plan: Plan) -> list[Step]:
             20 * MINUTE,
             _ask,
             ["node"],
+        ),
+        Step(
+            "order",
+            f"nothing: it reads how two mappings retry and commit, for {len(ORDER_QUESTIONS)}"
+            " questions",
+            20 * MINUTE,
+            _order,
+            ["workload"],
         ),
     ]
 
@@ -225,13 +236,31 @@ def _ask(bench: Bench, within_s: float) -> Mapping[str, Any]:
         answer = found[one.id]
         told = verdict(expected[one.id], answer).value
         bench.questions.append(Answer(one.id, one.text, one.by, expected[one.id], answer, told))
-    _compare_service(bench, {**found, **bench.account.metrics(bench.plan.config)})
-    verdicts = [one.verdict for one in bench.questions]
-    return {one.value: verdicts.count(one.value) for one in Verdict}
+    answers = {**found, **bench.account.metrics(bench.plan.config)}
+    _compare_service(bench, SERVICE_QUESTIONS, answers)
+    return _verdicts(bench.questions)
 
 
-def _compare_service(bench: Bench, answers: Mapping[str, Any]) -> None:
-    for one in SERVICE_QUESTIONS:
+def _order(bench: Bench, within_s: float) -> Mapping[str, Any]:
+    """Wait until the record that fails is settled and MSK has reported it, or time is up."""
+    end = bench.clock.now() + within_s - ORDER_POLL_S
+    answers = bench.account.order(bench.plan.config)
+    while len(answers) < len(ORDER_QUESTIONS) and bench.clock.now() < end:
+        bench.clock.sleep(ORDER_POLL_S)
+        answers = bench.account.order(bench.plan.config)
+    _compare_service(bench, ORDER_QUESTIONS, answers)
+    return _verdicts(bench.questions[-len(ORDER_QUESTIONS) :])
+
+
+def _verdicts(answers: Sequence[Answer]) -> Mapping[str, int]:
+    told = [one.verdict for one in answers]
+    return {one.value: told.count(one.value) for one in Verdict}
+
+
+def _compare_service(
+    bench: Bench, questions: Sequence[ServiceQuestion], answers: Mapping[str, Any]
+) -> None:
+    for one in questions:
         answer = answers.get(one.id)
         told = Verdict.OPEN if answer is None else verdict(one.assumed, answer)
         if answer is None and one.id.startswith("stream-"):

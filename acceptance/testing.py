@@ -47,6 +47,7 @@ class ScriptedAccount:
         self.deploy_status = 0
         self.stays: list[str] = []
         self.known_metrics: dict[str, object] = {}
+        self.known_order: dict[str, object] = {}
 
     def runs(self) -> Sequence[str]:
         """Return what is there."""
@@ -70,6 +71,11 @@ class ScriptedAccount:
     def metrics(self, config: Path) -> Mapping[str, object]:
         """Return the known answers."""
         return self.known_metrics
+
+    def order(self, config: Path) -> Mapping[str, object]:
+        """Return the known answers."""
+        self.event("order")
+        return self.known_order
 
     def remove(self, name: str, within_s: float, say: Say) -> Sequence[str]:
         """Remove the run, or leave what `stays` says."""

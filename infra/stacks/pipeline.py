@@ -36,6 +36,18 @@ _OBJECTS = "objects are named by the mapping and by the function as they come; n
 _TOO_MANY = "a role cannot hold so many topics by name: those that begin with the pipeline's prefix"
 
 
+POLLED = (
+    "kafka:DescribeCluster",
+    "kafka:DescribeClusterV2",
+    "kafka:GetBootstrapBrokers",
+    "kafka-cluster:Connect",
+    "kafka-cluster:DescribeClusterDynamicConfiguration",
+)
+TOPIC_READ = ("kafka-cluster:DescribeTopic", "kafka-cluster:ReadData")
+GROUP_JOINED = ("kafka-cluster:AlterGroup", "kafka-cluster:DescribeGroup")
+"""What a mapping may do, as its function: on the cluster, on a topic, and on a consumer group."""
+
+
 class PipelineStack(cdk.Stack):
     """Everything between the topics and Keyspaces."""
 
@@ -188,16 +200,12 @@ class PipelineStack(cdk.Stack):
     def _allow_topics(self, role: iam.Role, kafka: KafkaStack) -> None:
         """Poll these topics in these groups: by name, or, where they are too many, by prefix."""
         cluster, tables = kafka.cluster_arn, self._migration.followed
-        told = ["kafka:DescribeCluster", "kafka:DescribeClusterV2", "kafka:GetBootstrapBrokers"]
-        told += ["kafka-cluster:Connect", "kafka-cluster:DescribeClusterDynamicConfiguration"]
-        roles.allow(role, told, [cluster])
-        read = ["kafka-cluster:DescribeTopic", "kafka-cluster:ReadData"]
-        join = ["kafka-cluster:AlterGroup", "kafka-cluster:DescribeGroup"]
+        roles.allow(role, POLLED, [cluster])
         if len(self._migration.tables) > roles.MOST_TOPICS_BY_NAME:
             name = self._migration.deployment.pipeline.name
             kinds = (
-                ("topic", read, f"{self._migration.topic_prefix}."),
-                ("group", join, f"{name}-"),
+                ("topic", TOPIC_READ, f"{self._migration.topic_prefix}."),
+                ("group", GROUP_JOINED, f"{name}-"),
             )
             for kind, actions, prefix in kinds:
                 arn = roles.topic_pattern(self, kafka.cluster_name, kind, prefix)
@@ -206,8 +214,8 @@ class PipelineStack(cdk.Stack):
             return
         topics = [within(cluster, "topic", topic_of(self._migration, table)) for table in tables]
         groups = [within(cluster, "group", consumer_group(self._migration, t)) for t in tables]
-        roles.allow_on_many([role], "Topics", read, topics, roles.TOPICS_A_POLICY)
-        roles.allow_on_many([role], "Groups", join, groups, roles.TOPICS_A_POLICY)
+        roles.allow_on_many([role], "Topics", TOPIC_READ, topics, roles.TOPICS_A_POLICY)
+        roles.allow_on_many([role], "Groups", GROUP_JOINED, groups, roles.TOPICS_A_POLICY)
 
 
 def _role(function: lambda_.Function) -> iam.Role:

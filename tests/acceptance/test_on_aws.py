@@ -14,6 +14,7 @@ from botocore.stub import ANY, Stubber
 from acceptance.plan import Plan
 from acceptance.ports import StepFailed
 from acceptance.questions import service
+from acceptance.questions.order import Delivery, order_seen
 from acceptance.questions.service import metric_answers, stream_answers
 from acceptance.ssm_node import SsmNode
 
@@ -181,3 +182,29 @@ def test_dimensions_are_those_that_cloudwatch_knows(aws: Stubbed) -> None:
     aws.answers("cloudwatch", "list_metrics", {"Metrics": [series, series]})
     aws.answers("cloudwatch", "list_metrics", {"Metrics": []})
     assert metric_answers(aws.client, NAME) == {"lag-dimensions": sorted(names)}
+
+
+def test_the_failing_mappings_are_read_from_their_log_and_msk(aws: Stubbed, tmp_path: Path) -> None:
+    plan = Plan(NAME, "us-east-1", 5, tmp_path)
+    migration = plan.write()
+    lines = [
+        '{"at": 2.0, "first": 57, "last": 57, "failed": true}',
+        '{"at": 1.0, "first": 50, "last": 59, "failed": true}',
+    ]
+    asked = {"logGroupName": f"{NAME}-order-item", "filterPattern": ANY}
+    aws.answers("logs", "filter_log_events", {"events": [{"message": one} for one in lines]}, asked)
+    names = {"Cluster Name": NAME, "Consumer Group": f"{NAME}-order-item"}
+    names["Topic"] = f"{NAME}.shop.readings"
+    wanted = dict.fromkeys(("StartTime", "EndTime", "Period", "Statistics"), ANY)
+    wanted |= {"Namespace": "AWS/Kafka", "MetricName": "SumOffsetLag"}
+    wanted["Dimensions"] = [{"Name": name, "Value": value} for name, value in names.items()]
+    point = {"Timestamp": datetime.fromtimestamp(60, UTC), "Maximum": 43.0}
+    aws.answers("cloudwatch", "get_metric_statistics", {"Datapoints": [point]}, wanted)
+    # The other function has not been invoked.
+    aws.answers("logs", "filter_log_events", {"events": []})
+    found = order_seen(aws.client, migration)
+    assert found["item"].deliveries == [
+        Delivery(1.0, 50, 59, failed=True), Delivery(2.0, 57, 57, failed=True),
+    ]  # fmt: skip
+    assert found["item"].lags == [(60.0, 43.0)]
+    assert not found["error"].deliveries

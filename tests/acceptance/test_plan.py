@@ -42,7 +42,9 @@ def test_the_bound_has_every_hour_of_what_stands_and_every_mutation(plan: Plan) 
     assert time_h * 3600 > sum(step.within_s for step in steps(plan))
     lines = most_usd(plan, migration, book, time_h)
     bound = total(lines)
-    stands = total(standing_cost(migration, book)) / HOURS_A_MONTH + EC2_HOUR
+    unit = book.usd("lambda", plan.region, "poller_unit_hour")
+    assert unit is not None
+    stands = total(standing_cost(migration, book)) / HOURS_A_MONTH + EC2_HOUR + unit
     assert total(lines[:-2]) == pytest.approx(stands * time_h)
     assert usd_a_day(migration, book) == pytest.approx(24 * stands)
     units = {line.name: line.count for line in lines[-2:]}
@@ -50,6 +52,7 @@ def test_the_bound_has_every_hour_of_what_stands_and_every_mutation(plan: Plan) 
     longer = Plan(plan.name, plan.region, 60, plan.root)
     assert total(most_usd(longer, migration, book, hours(longer))) > bound
     assert bound < 15, "the documents say: less than USD 15"
+    assert time_h <= 6, "the documents say: six hours at most"
 
 
 def test_a_region_without_a_price_has_no_bound(plan: Plan) -> None:

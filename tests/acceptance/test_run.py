@@ -14,6 +14,7 @@ import typer
 from acceptance.__main__ import Options, begin
 from acceptance.plan import Plan
 from acceptance.ports import Done, Refused
+from acceptance.questions.order import ORDER_QUESTIONS
 from acceptance.run import Cost, removal, run
 from acceptance.steps import Bench, steps
 from acceptance.testing import ScriptedAccount, ScriptedClock, ScriptedNode
@@ -23,12 +24,12 @@ NAME = "acceptance-3f9a1c"
 COST = Cost(7.0, 30.0)
 ORDER = (
     "account", "deploy", "node", "capture", "workload", "backfill", "verify", "replay", "cutover",
-    "questions",
+    "questions", "order",
 )  # fmt: skip
 EVENTS = {
     "deploy": "deploy", "node": "prepare", "capture": "capture", "workload": "load",
     "backfill": "backfill", "verify": "verify", "replay": "large", "cutover": "cutover",
-    "questions": "questions",
+    "questions": "questions", "order": "order",
 }  # fmt: skip
 """The call by which each step begins its work."""
 
@@ -48,8 +49,10 @@ class Rehearsal:
             os.kill(os.getpid(), number)
 
     def run(self, *, keep: bool = False) -> int:
-        bench = Bench(self.plan, self.account, self.node, ScriptedClock(), self.said.append)
-        return run(bench, steps(self.plan), COST, keep=keep)
+        return run(self.bench(ScriptedClock()), steps(self.plan), COST, keep=keep)
+
+    def bench(self, clock: ScriptedClock) -> Bench:
+        return Bench(self.plan, self.account, self.node, clock, self.said.append)
 
     def outcomes(self) -> dict[str, str]:
         tree = json.loads((self.plan.folder / "record.json").read_text())
@@ -69,7 +72,7 @@ def test_every_step_is_done_and_nothing_stays(rehearsal: Rehearsal) -> None:
     tree = json.loads((rehearsal.plan.folder / "record.json").read_text())
     told = {one["id"]: one["verdict"] for one in tree["questions"]}
     assert told["mapping-dimensions"] == told["empty-text"] == "agrees"
-    assert told["stream-static"] == "open"
+    assert told["stream-static"] == told["partial-commit"] == "open"
     assert "Nothing." in (rehearsal.plan.folder / "record.md").read_text()
 
 
@@ -166,6 +169,20 @@ def test_keep_leaves_it_and_says_what_it_costs(rehearsal: Rehearsal) -> None:
     (line,) = (line for line in rehearsal.said if line.startswith("Kept: "))
     assert "USD 30.00 a day" in line
     assert removal(NAME) in line
+
+
+def test_the_answers_of_the_failing_mappings_are_waited_for(rehearsal: Rehearsal) -> None:
+    clock = ScriptedClock()
+    account, bench = rehearsal.account, rehearsal.bench(clock)
+    (step,) = (one for one in steps(rehearsal.plan) if one.name == "order")
+    assert step.act(bench, step.within_s)["open"] == len(ORDER_QUESTIONS)
+    assert 0.9 * step.within_s < clock.now() <= step.within_s
+    account.known_order = {one.id: one.assumed for one in ORDER_QUESTIONS}
+    account.known_order["partial-commit"] = "3 beyond it"
+    waited = clock.now()
+    found = step.act(bench, step.within_s)
+    assert (found["agrees"], found["differs"], found["open"]) == (3, 1, 0)
+    assert clock.now() == waited
 
 
 def test_an_answer_that_differs_is_a_negative_end(rehearsal: Rehearsal) -> None:

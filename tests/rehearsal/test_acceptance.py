@@ -18,6 +18,7 @@ from acceptance.__main__ import Wall, remove
 from acceptance.aws import TAG, AwsAccount
 from acceptance.plan import Plan
 from acceptance.ports import Done, Refused
+from acceptance.questions.order import ORDER_QUESTIONS
 from acceptance.run import Cost, refuse, run
 from acceptance.steps import Bench, steps
 from acceptance.testing import ScriptedClock, ScriptedNode
@@ -37,7 +38,9 @@ from tools.places import COMMAND, ROOT
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("rehearsal")]
 
 COST = Cost(7.0, 30.0)
-PARTS = {"alarms", "kafka", "network", "nodes", "pipeline", "source", "sweep", "tables"}
+PARTS = {
+    "alarms", "kafka", "network", "nodes", "order", "pipeline", "source", "sweep", "tables",
+}  # fmt: skip
 
 
 class Rehearsed:
@@ -111,7 +114,7 @@ def test_a_run_deploys_everything_and_leaves_nothing(rehearsed: Rehearsed) -> No
     opened = [one["id"] for one in tree["questions"] if one["verdict"] == "open"]
     assert opened == [
         "lag-dimensions", "mapping-dimensions", "stream-first-write", "stream-static",
-        "stream-partition-delete",
+        "stream-partition-delete", *(one.id for one in ORDER_QUESTIONS),
     ]  # fmt: skip
     assert rehearsed.keys() == {"PendingDeletion"}, "KMS keeps a key for 7 days"
     assert "123456789012" not in (rehearsed.plan.folder / "record.json").read_text()
@@ -193,7 +196,9 @@ def test_every_step_of_a_run_on_the_account_and_on_the_sandbox(
         Reports(stack, chain, folder / "guards"),
     ):
         bench = Bench(rehearsed.plan, rehearsed.account, SandboxNode(stack, folder), Wall(), print)
-        status = run(bench, steps(rehearsed.plan), COST, keep=False)
+        # Nothing on loopback polls for the mappings that fail: their step would wait in vain.
+        taken = [one for one in steps(rehearsed.plan) if one.name != "order"]
+        status = run(bench, taken, COST, keep=False)
     tree = rehearsed.record()
     assert {one["name"]: one["problem"] for one in tree["steps"] if one["problem"]} == {}
     assert status == 0
