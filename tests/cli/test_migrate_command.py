@@ -10,7 +10,8 @@ from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from threading import Event, Lock
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import typer
@@ -24,10 +25,11 @@ from hintferry.core.limits import CUTOVER_WAIT_S
 from hintferry.core.passes import Pass, Verb
 from hintferry.core.schema import TableId
 from hintferry.ports import Fence
+from hintferry.testing.fences import FENCE
 from hintferry_cli.app import app
 from hintferry_cli.exits import Status
 from hintferry_cli.migrate import command, dry_run, scheduler, view
-from hintferry_cli.migrate.scheduler import Scheduler, Seen
+from hintferry_cli.migrate.scheduler import Scheduler, Seen, fence_stands
 from hintferry_cli.migrate.table_run import ActEnd, TableRun, runs_of
 from hintferry_cli.sweep.bill import PassPrice
 from hintferry_ops.cost.estimate import Estimate
@@ -35,7 +37,9 @@ from hintferry_ops.cost.prices import price_book
 from hintferry_ops.cutover.gate import passes
 from hintferry_ops.cutover.gate.facts import Facts
 from hintferry_ops.plan.stage import Act, Stage
+from hintferry_ops.wiring import Seat
 from tests.unit.ops.test_gate import CLEAN, PROGRESS, third
+from tests.unit.ops.test_gatekeeper import Scene
 from tests.unit.ops.test_stage import RUNNING
 
 NAMES = [TableId("shop", f"t{number}") for number in range(12)]
@@ -455,3 +459,17 @@ def test_a_side_that_is_away_ends_the_run_before_anything(
     result = CliRunner().invoke(app, ["migrate", "--config", str(config)])
     assert result.exit_code == Status.UNAVAILABLE, result.output
     assert "cannot connect" in result.stderr
+
+
+def test_a_table_of_a_group_that_is_cut_over_in_part_is_not_said_to_be_cut_over() -> None:
+    scene, fellow = Scene(), NAMES[0]
+    keeper = replace(scene.keeper, fellows=[fellow])
+    scene.fences.fenced[keeper.table] = FENCE
+    look = command._look_of(cast(Seat, SimpleNamespace(keeper=lambda *_: keeper)))
+    seen = look(keeper.table)
+    assert seen.stage is Stage.READY
+    assert "run `hintferry cutover shop`" in fence_stands(
+        TableRun(keeper.table, "wave", "shop"), seen.fence
+    )
+    scene.fences.fenced[fellow] = FENCE
+    assert look(keeper.table).stage is Stage.CUT_OVER

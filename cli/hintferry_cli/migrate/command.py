@@ -33,7 +33,7 @@ from hintferry_cli.sweep.one_pass import priced
 from hintferry_cli.tables import All, Tables, as_arguments, chosen_or_all
 from hintferry_ops.cutover.gate.facts import Confirmations
 from hintferry_ops.cutover.gatekeeper import Gatekeeper
-from hintferry_ops.plan.stage import Stage
+from hintferry_ops.plan.stage import Stage, stage_of
 from hintferry_ops.wiring import Seat
 
 AT_ONCE = 8
@@ -128,7 +128,10 @@ def _look_of(seat: Seat) -> Callable[[TableId], Seen]:
         keeper = keepers[table] = keepers.get(table) or seat.keeper(table, Confirmations())
         fence = keeper.fences.standing(table)
         if fence is not None:
-            return Seen(keeper.clock.now(), None, fence)
+            now = keeper.clock.now()
+            fellows = [keeper.fences.standing(one) for one in keeper.fellows]
+            is_half = any(stage_of(None, one, now) is not Stage.CUT_OVER for one in fellows)
+            return Seen(now, None, fence, is_half=is_half)
         facts, _ = keeper.check()
         return Seen(facts.now, facts)
 

@@ -36,10 +36,10 @@ Priced = Callable[[TableId], tuple[Estimate, PassPrice]]
 
 def planned(run: TableRun, seen: Seen, until: Stage, priced: Priced) -> list[Planned]:
     """Return the acts that bring a table to `until`, in order. Raises HintferryError."""
-    run.stage = run.first = stage_of(seen.facts, seen.fence, seen.now)
+    run.stage = run.first = seen.stage
     facts = seen.facts
     if seen.fence is not None and run.stage is not Stage.CUT_OVER:
-        run.why = fence_stands(run.table, seen.fence)
+        run.why = fence_stands(run, seen.fence)
     if facts is None or run.stage is None or run.stage.number >= until.number:
         return []
     return list(_acts(run.table, facts, until, priced))

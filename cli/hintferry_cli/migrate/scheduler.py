@@ -54,11 +54,20 @@ ENDS_WITHIN_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Hold what one look found; `facts` is None behind a fence."""
+    """Hold what one look found; `facts` is None behind a fence.
+
+    `is_half`: a table of its group has no fence, or is not waited out. A group is cut over as one.
+    """
 
     now: float
     facts: Facts | None
     fence: Fence | None = None
+    is_half: bool = False
+
+    @property
+    def stage(self) -> Stage | None:
+        """Return the stage of the table."""
+        return Stage.READY if self.is_half else stage_of(self.facts, self.fence, self.now)
 
 
 class Runner(Protocol):
@@ -163,13 +172,13 @@ class Scheduler:
     def _judged(self, one: _Pending, seen: Seen) -> Act | None:
         """Return what to do now; None where the table has ended, or waits."""
         run, facts = one.run, seen.facts
-        run.stage = stage_of(facts, seen.fence, seen.now)
+        run.stage = seen.stage
         run.first = run.first or run.stage
         if facts is None:
             if run.stage is Stage.CUT_OVER:
                 run.end(Status.DONE)
             else:
-                run.end(Status.NEGATIVE, fence_stands(run.table, seen.fence))
+                run.end(Status.NEGATIVE, fence_stands(run, seen.fence))
             return None
         assert run.stage is not None, "it was seen"
         if run.stage.number >= self.until.number:
@@ -215,11 +224,16 @@ class Scheduler:
         one.run.news, one.due = told, now + LOOK_AGAIN_S
 
 
-def fence_stands(table: TableId, fence: Fence | None) -> str:
+def fence_stands(run: TableRun, fence: Fence | None) -> str:
     """Return what to do about a fence behind which the table is not cut over."""
     if fence is not None and fence.is_rehearsal:
-        return rehearsal_stands([table])
-    return f"its fence is set, and not waited out: run `hintferry cutover {table}`"
+        return rehearsal_stands([run.table])
+    if run.group is None:
+        return f"its fence is set, and not waited out: run `hintferry cutover {run.table}`"
+    return (
+        f"its fence is set, and not every table of its group is cut over: run `hintferry cutover"
+        f" {run.group}`"
+    )
 
 
 def _judgements(facts: Facts) -> list[Condition]:
