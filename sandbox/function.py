@@ -37,6 +37,9 @@ topic_prefix = {prefix}
 
 [pipeline]
 validate_one_in = {validate_one_in}
+
+[cutover]
+tombstones_kept = true
 """
 
 
