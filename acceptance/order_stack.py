@@ -11,7 +11,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from acceptance import order_function
-from acceptance.order_function import ERROR, KIND
+from acceptance.order_function import KIND
 from acceptance.plan import ORDER_TABLE
 from acceptance.questions.order import KINDS, name_of
 from hintferry.adapters.config.settings import Migration
@@ -105,7 +105,7 @@ class OrderStack(cdk.Stack):
                 poller_group_name=f"{migration.deployment.pipeline.name}-order",
             ),
             function_response_types=["ReportBatchItemFailures"],
-            bisect_batch_on_function_error=kind == ERROR,
+            bisect_batch_on_function_error=True,
             maximum_retry_attempts=constants.RETRIES,
         )
         mapping.node.add_dependency(function.role)
