@@ -22,9 +22,13 @@ from hintferry_ops.cutover.gatekeeper import (
 )
 
 FAILS_FOR_S = 15.0
-"""Seconds that a condition may fail which was met, or could come by itself, earlier in the watch: a
+"""Seconds that a condition may fail which was met, or could come by itself, earlier in the watch. A
 node that pauses for a moment is silent at one look.
 """
+
+LOOK_HOLDS_S = 120.0
+"""Seconds after the begin of the last look within which fences are set. A command that stood still
+for longer goes by what it saw before."""
 
 MARKER_WITHIN_S = 10.0
 MARKER_LOOK_S = 0.25
@@ -60,6 +64,8 @@ class Cutover:
     clock: Clock
     is_rehearsal: bool = False
     parts: Parts = field(default_factory=Parts)
+    _looked_at: float | None = None
+    """When the last look of a watch began."""
 
     @classmethod
     def of(cls, keepers: Sequence[Gatekeeper], *, is_rehearsal: bool = False) -> Cutover:
@@ -85,6 +91,7 @@ class Cutover:
         for keeper in keepers:
             keeper.watched_since = began
         while True:
+            self._looked_at = self.clock.now()
             seen = self._checked(keepers)
             self.parts.gate_s = self.clock.now() - began
             yield seen
@@ -126,12 +133,18 @@ class Cutover:
     def hand_over(self) -> Iterator[float]:
         """Set the fences that are missing, and wait all out; yields the seconds left.
 
-        Raises SideFault; PartlyFenced where only some could be set; ConfigurationError where
-        somebody took a fence away meanwhile, or where one is of the other kind. Raises ClockFault
-        where this machine's clock was set wrong since the command began.
+        Raises SideFault; PartlyFenced where only some could be set. Raises ConfigurationError where
+        somebody took a fence away meanwhile, where one is of the other kind, or where the last look
+        is too old. Raises ClockFault where this machine's clock was set wrong since the command
+        began.
         """
         check_clock = self.keepers[0].check_clock
         check_clock()
+        if self._looked_at is not None and self.clock.now() > self._looked_at + LOOK_HOLDS_S:
+            raise ConfigurationError(
+                f"the last look at the gate is over {LOOK_HOLDS_S:.0f} s old, since this command"
+                " stood still; no fence was set: run it again"
+            )
         set_now: list[TableId] = []
         began = self.clock.now()
         for keeper in self.unfenced:

@@ -34,7 +34,7 @@ from hintferry.testing.open_items import MemoryOpenItems
 from hintferry.testing.passes import MemoryPasses
 from hintferry.testing.switches import MemoryJournal, MemorySwitches
 from hintferry_ops.cutover.arrivals import SampledArrivals, WatermarkArrivals
-from hintferry_ops.cutover.cutover import Cutover
+from hintferry_ops.cutover.cutover import LOOK_HOLDS_S, Cutover
 from hintferry_ops.cutover.gate.condition import Condition, ConditionState, is_open
 from hintferry_ops.cutover.gate.facts import Confirmations, Lag, NodeReport
 from hintferry_ops.cutover.gate.fence import UNKNOWN, Wait
@@ -388,6 +388,16 @@ def test_no_fence_is_set_by_a_clock_that_went_wrong_during_the_watch() -> None:
     scene.clock.error_us = 60_000_000
     with pytest.raises(ClockFault):
         scene.cutover().hand_over()
+    assert scene.fences.standing(PLAIN.id) is None
+
+
+def test_no_fence_is_set_by_a_look_from_before_the_command_stood_still() -> None:
+    scene = Scene()
+    joint = scene.cutover()
+    assert is_open(list(joint.watch())[-1][0][1])
+    scene.clock.sleep(LOOK_HOLDS_S + 1)
+    with pytest.raises(ConfigurationError, match="no fence was set: run it again"):
+        joint.hand_over()
     assert scene.fences.standing(PLAIN.id) is None
 
 
