@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import datetime
 from io import StringIO
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import typer
 from rich.console import Console
 
 from hintferry.core.errors import Side, Unreachable
+from hintferry.core.journal import Entry
 from hintferry.core.open_item import OpenItem
 from hintferry.core.schema import TableId
 from hintferry_cli.cutover import command
@@ -33,7 +35,8 @@ def test_one_run_cuts_all_over_and_tells_one_downtime(capsys: pytest.CaptureFixt
     shop, errors = Shop(), log()
     seen = command._cutover(shop.joint(), shop.journal, errors)
     assert [one.standing for one in seen] == [Standing.CUTOVER] * 3
-    assert [one.table for one in shop.journal.kept] == list(map(str, TABLES))
+    kept = [(one.verb, one.table) for one in shop.journal.kept]
+    assert kept == [(verb, str(one)) for verb in ("writers stopped", "cutover") for one in TABLES]
     assert said(errors).splitlines()[-2:] == [
         "the gates of all 3 tables are open",
         "the fence is set; the application may write in 50 s",
@@ -55,7 +58,8 @@ def test_what_waits_is_told_by_table_and_nothing_is_changed(
     seen = command._cutover(shop.joint(), shop.journal, errors)
     assert command._ended(seen) is Status.NEGATIVE
     assert said(errors).count("nothing parked: 1 record parked: schema 1") == 3
-    assert (shop.fences.fenced, shop.journal.kept) == ({}, [])
+    assert shop.fences.fenced == {}
+    assert {one.verb for one in shop.journal.kept} == {"writers stopped"}
     command._tell(seen, NAMES, Console(width=200), json=False)
     shown = capsys.readouterr()
     assert "No table is cut over." in shown.out
@@ -188,3 +192,62 @@ def _close_at_the_fifth_look(shop: Shop) -> None:
         real(seconds)
 
     shop.clock.sleep = sleep  # type: ignore[method-assign]
+
+
+def again(shop: Shop, errors: Console) -> float | None:
+    """Cut over with `--writes-stopped now`, and return since when the downtime counts."""
+    for keeper in shop.keepers:
+        keeper.confirmations = replace(keeper.confirmations, stopped_at=shop.clock.now())
+        keeper.downtime_since = None
+    command._cutover(shop.joint(), shop.journal, errors)
+    fence = shop.fences.standing(ORDERS)
+    return None if fence is None else fence.stopped_at
+
+
+def test_a_stop_that_was_stated_before_a_run_ended_counts_as_downtime() -> None:
+    """O10: the second run told a downtime that began with itself."""
+    shop, errors = Shop(), log()
+    shop.around.by_reason = {"schema": 1}
+    assert again(shop, errors) is None
+    first = shop.clock.now()
+    shop.clock.sleep(180.0)
+    shop.around.by_reason = {}
+    since = again(shop, errors)
+    assert since == pytest.approx(shop.began), "and not 180 s later"
+    assert since <= first
+    assert "first said" not in said(errors)
+
+
+def test_a_stop_after_which_a_write_came_is_said_and_not_counted() -> None:
+    shop, errors = Shop(), log()
+    shop.around.by_reason = {"schema": 1}
+    assert again(shop, errors) is None
+    shop.clock.sleep(180.0)
+    shop.captures.newest = dict.fromkeys(shop.captures.since, shop.clock.now())
+    shop.around.by_reason = {}
+    shop.clock.sleep(5.0)
+    second = shop.clock.now()
+    assert again(shop, errors) == pytest.approx(second)
+    assert "the writers were first said to be stopped at " in said(errors)
+
+
+def test_a_stop_from_before_an_undo_does_not_count() -> None:
+    shop, errors = Shop(), log()
+    shop.around.by_reason = {"schema": 1}
+    assert again(shop, errors) is None
+    shop.clock.sleep(180.0)
+    shop.journal.add(Entry(shop.clock.now(), str(ORDERS), "cutover --undo", "somebody"))
+    shop.around.by_reason = {}
+    second = shop.clock.now()
+    assert again(shop, errors) == pytest.approx(second)
+
+
+def test_a_stop_outlives_fences_that_are_given_up() -> None:
+    shop, errors = Shop(), log()
+    real = shop.fences.set
+    shop.refuse(lambda table: table == VISITS)
+    assert again(shop, errors) is None
+    shop.fences.set = real  # type: ignore[method-assign]
+    (*_, last) = (one for one in shop.journal.kept if one.table == str(ORDERS))
+    assert last.verb == "writers stopped"
+    assert datetime.fromisoformat(last.new).timestamp() == pytest.approx(shop.began)

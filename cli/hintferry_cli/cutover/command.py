@@ -21,7 +21,7 @@ from hintferry.core.schema import TableId
 from hintferry.ports import Journal
 from hintferry_cli.console import console, say
 from hintferry_cli.cutover import dry_run as dry_run_of
-from hintferry_cli.cutover import rehearsal
+from hintferry_cli.cutover import rehearsal, stops
 from hintferry_cli.cutover.undo import removed, undone
 from hintferry_cli.exits import Status, Unfinished, statuses
 from hintferry_cli.failures import GlobalOptions, told_plainly
@@ -202,18 +202,26 @@ def _cutover(
 ) -> list[TableStatus]:
     """Return the last status of each table: after the fences, if all gates opened."""
     joint.check_kinds()
+    who = caller()
+    if not joint.is_rehearsal:
+        stops.keep(joint.unfenced, journal, who)
     seen = _watched(joint, errors)
     if any(one.standing is not Standing.OPEN for one in seen):
         fenced = [one for one in joint.keepers if one.table in joint.fences]
         return [*seen, *view.read_statuses(fenced)]
     try:
+        if not joint.is_rehearsal:
+            stops.recall(joint.unfenced, seen, journal, errors)
         for keeper in joint.unfenced:
-            journal.add(Entry(time.time(), str(keeper.table), verb, caller()))
+            journal.add(Entry(time.time(), str(keeper.table), verb, who))
         # The last run may have ended before all of it was waited out, or written down.
         _count_down(joint.hand_over(), errors)
         return view.read_statuses(joint.keepers)
     except PartlyFenced as error:
         _give_up(joint, journal, errors, error)
+        if not joint.is_rehearsal:
+            # The writers are still stopped.
+            stops.keep([one for one in joint.keepers if one.table in error.fenced], journal, who)
         return view.read_statuses(joint.keepers)
     except KeyboardInterrupt:
         _tell_stop(joint, errors)

@@ -58,6 +58,10 @@ class Gatekeeper:
     watched_since: float = 0.0
     """When the watch began (epoch s): what was written before it must have come through."""
 
+    downtime_since: float | None = None
+    """When the writers were first said to have stopped (epoch s), if a run ended before the fence.
+    It is only told: the gate judges what was stated last."""
+
     _wait: Wait = UNKNOWN
     _stands_at: float = float("inf")
     """When the fence was known to stand."""
@@ -120,11 +124,17 @@ class Gatekeeper:
             self._wait,
         )
 
+    @property
+    def stopped_at(self) -> float | None:
+        """Return since when the table is down (epoch s); None where no stop is stated."""
+        since = self.downtime_since
+        return self.confirmations.stopped_at if since is None else since
+
     def set_fence(self, *, is_rehearsal: bool = False) -> Fence:
         """Set the fence of the table, unless one stands; return the one that stands. Raises
         SideFault.
         """
-        fence = Fence(self.clock.now(), self.confirmations.stopped_at, is_rehearsal=is_rehearsal)
+        fence = Fence(self.clock.now(), self.stopped_at, is_rehearsal=is_rehearsal)
         fence = self.fences.set(self.table, fence)
         self._stands_at = self.clock.now()
         return fence

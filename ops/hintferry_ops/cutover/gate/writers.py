@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hintferry.core.capture import newest
 from hintferry.core.passes import last_backfill
 from hintferry_ops.cutover.gate.condition import Condition, ConditionState, clock
@@ -56,6 +58,11 @@ def stopped(facts: Facts) -> Condition:
             "stop every writer, then pass the time after that, or --writes-stopped now",
         )
     return Condition(name, ConditionState.HOLDS, f"since {clock(stopped_at)}, as you stated")
+
+
+def begin_of_downtime(facts: Facts, stated: Sequence[float]) -> float | None:
+    """Return the first of these stops (epoch s) after which nothing shows that a writer went on."""
+    return min((one for one in stated if _why_no_stop(facts, one) is None), default=None)
 
 
 def _why_no_stop(facts: Facts, stopped_at: float) -> str | None:
