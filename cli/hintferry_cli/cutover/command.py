@@ -43,8 +43,8 @@ HELP = "\n\n".join(
         "Cut tables over to Keyspaces. After this, Hintferry never writes to them again.",
         "Stop the writers, then run it. It checks the conditions until all hold (`hintferry"
         " status` shows them), and sets the fence of each table. Then it waits"
-        " until no late write of Hintferry's can win over one of the application's. That takes some"
-        " seconds, or 50 s: `status` says which, and why. Where a condition fails, it changes"
+        " until no late write of Hintferry's can win over one of the application's. That takes 2 s"
+        " to 16 s, or 50 s: `status` says which, and why. Where a condition fails, it changes"
         " nothing and says which. After an interruption run it again.",
         "Several tables are cut over as one: no fence is set before the conditions of all hold. If"
         " one fence cannot be set, it removes the others. The tables of a group go together.",
