@@ -98,8 +98,10 @@ def standing_still(sleeper: Zombie, recorder: Recorder, random: Random) -> Itera
 
 def wait_out(behind: Any) -> None:
     """Wait until no write from before the fences can arrive, however long the cutover waited."""
-    fences = behind.execute("SELECT set_at FROM hintferry.fences").all()
-    latest = max((row.set_at.replace(tzinfo=UTC).timestamp() for row in fences), default=0.0)
+    rows = behind.execute("SELECT set_at FROM hintferry.fences").all()
+    # The row of an announcement has none.
+    fences = [row.set_at for row in rows if row.set_at is not None]
+    latest = max((one.replace(tzinfo=UTC).timestamp() for one in fences), default=0.0)
     time.sleep(max(0.0, latest + CUTOVER_WAIT_S + _LATE_S - time.time()))
 
 
