@@ -19,7 +19,7 @@ from hintferry.adapters.driver.cql import SOURCE_TABLES
 from sandbox.stack import Stack
 from tests.failure.bench import Bench, bench, keep
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.soak]
 
 SAMPLED = (1, 10, 100)
 ROWS = 3_000
