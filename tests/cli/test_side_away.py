@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 from hintferry.adapters.clocks.both_sides import CqlClocks
 from hintferry.adapters.target.fences import KeyspacesFences
+from hintferry.adapters.target.journal import KeyspacesJournal
 from hintferry.adapters.target.passes import KeyspacesPasses
 from hintferry.core.clock_offset import Offset
 from hintferry.core.schema import TableId
@@ -64,6 +65,7 @@ def target(monkeypatch: pytest.MonkeyPatch) -> list[TableId]:
     monkeypatch.setattr(KeyspacesFences, "standing", standing)
     monkeypatch.setattr(KeyspacesFences, "set", lambda fences, table, _: fenced.append(table))
     monkeypatch.setattr(KeyspacesPasses, "of", lambda passes, table, since: [])
+    monkeypatch.setattr(KeyspacesJournal, "add", lambda journal, entry: None)
     return fenced
 
 

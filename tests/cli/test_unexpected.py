@@ -26,6 +26,7 @@ from hintferry.core.limits import CUTOVER_WAIT_S
 from hintferry_cli import app
 from hintferry_cli.cost import command
 from hintferry_cli.cutover import command as cutover
+from hintferry_cli.cutover import stops
 from hintferry_cli.failures import sentence
 from hintferry_cli.gate.view import Standing
 from hintferry_cli.sweep import command as sweep
@@ -207,6 +208,7 @@ def test_a_cutover_that_is_stopped_says_what_is_left_of_the_fence(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cutover, "_watched", lambda *_: [])
+    monkeypatch.setattr(stops, "recall", lambda *_: None)
     monkeypatch.setattr(scene.clock, "sleep", stop)
     out = StringIO()
     with pytest.raises(KeyboardInterrupt):
