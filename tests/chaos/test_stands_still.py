@@ -152,6 +152,7 @@ def field(chaos_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Itera
             yield Field(bench, seat)
 
 
+@pytest.mark.soak
 def test_a_node_that_stands_still_is_named_and_the_rest_comes_when_it_goes_on(
     field: Field,
 ) -> None:
