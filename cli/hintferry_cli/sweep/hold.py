@@ -1,7 +1,7 @@
 """Keep a pass for this run alone: by its bookmark on this machine, by a row on the target on all.
 
-The owner's name lies in the bookmark's lock file. So a run that was killed is gone on with at once
-where its bookmark is, and elsewhere once its row has expired.
+The lock file beside the bookmark holds the owner's name. So a new run takes over from a killed one
+at once where the bookmark is. Elsewhere it must wait until the row has expired.
 """
 
 from __future__ import annotations
